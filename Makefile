@@ -1,0 +1,29 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check clean
+
+# The main job on real images: a plain and a residual net of 56 layers on handwritten digits, and a page about them.
+demo: .venv/train
+	$(BIN)/resvision study degradation --data digits --depths 56 --seeds 1 --out runs/demo
+
+test: .venv/test
+	$(BIN)/python -m pytest
+
+check: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv build dist
+
+.venv/train: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train]'
+	touch $@
+
+.venv/test: .venv/train
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@

@@ -1,0 +1,234 @@
+"""The one table of what can be built by name. Importing it loads no torch: rows name functions as text.
+
+A user's own builder is named like ours, `package.module:function`, wherever a name is taken.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, get_args
+
+import msgspec
+
+from resvision.core.errors import MissingExtraError, SettingsError, UnknownNameError, nearest, unknown_name
+
+if TYPE_CHECKING:
+    from torch import nn
+
+POSITIVE = ("num_classes", "in_channels", "width", "input_size")
+
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_REQUIRED = inspect.Parameter.empty
+
+
+@dataclass(frozen=True)
+class Row:
+    """One name.
+
+    options      what the name stands for: given to the builder, and not to be given again
+    builder      "module:function"; its other parameters are the options that a user may give
+    system       "module:class" that trains the net
+    recipe       the recipe when none is named
+    input        (C, H, W) of the paper's images
+    num_classes  the paper's
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    _: KW_ONLY
+    task: str = "classification"
+    paper: str
+    year: int
+    builder: str
+    system: str = "resvision.classification.classifier:Classifier"
+    recipe: str = "small-images-short"
+    input: tuple[int, int, int] = (3, 32, 32)
+    num_classes: int = 10
+
+
+_imagenet_2015 = partial(
+    Row,
+    paper="He et al. 2015, Deep Residual Learning, arXiv:1512.03385",
+    year=2015,
+    builder="resvision.classification.resnet:resnet",
+    recipe="photos-short",
+    input=(3, 224, 224),
+    num_classes=1000,
+)
+_cifar_2015 = partial(
+    Row,
+    paper="He et al. 2015, Deep Residual Learning, arXiv:1512.03385",
+    year=2015,
+    builder="resvision.classification.resnet_cifar:resnet_cifar",
+)
+_cifar_2016 = partial(
+    Row,
+    paper="He et al. 2016, Identity Mappings, arXiv:1603.05027",
+    year=2016,
+    builder="resvision.classification.preresnet:preresnet",
+)
+_perceptron = partial(
+    Row,
+    paper="ours, after He et al. 2015, arXiv:1512.03385",
+    year=2015,
+    builder="resvision.classification.mlp:mlp",
+)
+
+ROWS = (
+    _imagenet_2015("resnet18", {"depth": 18}),
+    _imagenet_2015("resnet34", {"depth": 34}),
+    _imagenet_2015("resnet50", {"depth": 50}),
+    _imagenet_2015("resnet101", {"depth": 101}),
+    _imagenet_2015("resnet152", {"depth": 152}),
+    _imagenet_2015("resnet50_v1", {"depth": 50, "stride_in": "1x1"}),
+    _imagenet_2015("resnet101_v1", {"depth": 101, "stride_in": "1x1"}),
+    _imagenet_2015("resnet152_v1", {"depth": 152, "stride_in": "1x1"}),
+    _imagenet_2015("resnet18_a", {"depth": 18, "shortcut": "A"}),
+    _imagenet_2015("resnet34_a", {"depth": 34, "shortcut": "A"}),
+    _imagenet_2015("resnet34_b", {"depth": 34, "shortcut": "B"}),
+    _imagenet_2015("resnet34_c", {"depth": 34, "shortcut": "C"}),
+    _imagenet_2015("plain18", {"depth": 18, "shortcut": "none"}),
+    _imagenet_2015("plain34", {"depth": 34, "shortcut": "none"}),
+    _cifar_2015("resnet20", {"depth": 20}),
+    _cifar_2015("resnet32", {"depth": 32}),
+    _cifar_2015("resnet44", {"depth": 44}),
+    _cifar_2015("resnet56", {"depth": 56}),
+    _cifar_2015("resnet110", {"depth": 110}),
+    _cifar_2015("resnet1202", {"depth": 1202}),
+    _cifar_2015("resnet20_b", {"depth": 20, "shortcut": "B"}),
+    _cifar_2015("resnet32_b", {"depth": 32, "shortcut": "B"}),
+    _cifar_2015("resnet44_b", {"depth": 44, "shortcut": "B"}),
+    _cifar_2015("resnet56_b", {"depth": 56, "shortcut": "B"}),
+    _cifar_2015("resnet110_b", {"depth": 110, "shortcut": "B"}),
+    _cifar_2015("resnet1202_b", {"depth": 1202, "shortcut": "B"}),
+    _cifar_2015("plain20", {"depth": 20, "shortcut": "none"}),
+    _cifar_2015("plain32", {"depth": 32, "shortcut": "none"}),
+    _cifar_2015("plain44", {"depth": 44, "shortcut": "none"}),
+    _cifar_2015("plain56", {"depth": 56, "shortcut": "none"}),
+    _cifar_2015("plain110", {"depth": 110, "shortcut": "none"}),
+    _cifar_2016("preresnet110", {"depth": 110, "block": "basic"}),
+    _cifar_2016("preresnet164", {"depth": 164, "block": "bottleneck"}),
+    _cifar_2016("preresnet1001", {"depth": 1001, "block": "bottleneck"}),
+    _perceptron("resmlp", {"shortcut": "identity"}),
+    _perceptron("plainmlp", {"shortcut": "none"}),
+)
+_BY_NAME = {row.name: row for row in ROWS}
+
+
+def find(name: str) -> Row:
+    """The row of a name; for `package.module:function` a row that names that builder.
+
+    Raises UnknownNameError with the nearest names.
+    """
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    if ":" in name:
+        return Row(name, task="classification", paper="your own", year=0, builder=name)
+    raise unknown_name("model", name, _BY_NAME, remedy="`resvision list` shows all")
+
+
+def build(name: str, *, num_classes: int, **options: Any) -> "nn.Module":
+    """The net of a name with fresh weights, on the current default device ("meta" too), in training mode.
+
+    Raises UnknownNameError for an unknown name, SettingsError for an option or value it does not take.
+    """
+    row = find(name)
+    given = {"num_classes": num_classes, **options}
+    for key in row.options.keys() & given.keys():
+        raise SettingsError(
+            f"{name}: {key} is {row.options[key]!r} by the name; choose another model instead"
+        )
+    builder = _load(row.builder, kind="model")
+    given = known_options(builder, given, kind=f"option of {name}", fixed=row.options)
+    for key in POSITIVE:
+        if isinstance(given.get(key), int) and given[key] < 1:
+            raise SettingsError(f"{name}: {key} is {given[key]}; it must be at least 1")
+    net: nn.Module = builder(**row.options, **given)
+    return net
+
+
+def is_code(name: str) -> bool:
+    """Whether a name is `package.module:function`, which is imported when it is used."""
+    return ":" in name
+
+
+def options(name: str) -> dict[str, Any]:
+    """The options that `build` takes for a name, besides num_classes, with their defaults.
+
+    An option that must be given has the default `inspect.Parameter.empty`.
+    """
+    row = find(name)
+    parameters = inspect.signature(_load(row.builder, kind="model")).parameters
+    return {
+        key: parameter.default
+        for key, parameter in parameters.items()
+        if key != "num_classes" and key not in row.options and parameter.kind in _NAMED
+    }
+
+
+def system(name: str) -> Callable[..., Any]:
+    """The class of the system that trains the net of a name."""
+    return _load(find(name).system, kind="system")
+
+
+def known_options(
+    function: Callable[..., Any],
+    given: Mapping[str, Any],
+    *,
+    kind: str = "option",
+    fixed: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """`given`, after a look at the function's signature; `fixed` are parameters that are not to be given.
+
+    Raises SettingsError for a name that is not a parameter, a value that does not suit its annotation, and a
+    parameter without default that is not given.
+    """
+    parameters = inspect.signature(function).parameters
+    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return dict(given)
+    choices = [
+        key for key, parameter in parameters.items() if parameter.kind in _NAMED and key not in (fixed or {})
+    ]
+    for key, value in given.items():
+        if key not in choices:
+            close = nearest(key, choices)
+            hint = f"nearest: {', '.join(close)}; " if close else ""
+            raise SettingsError(f"unknown {kind} {key!r}; {hint}choices: {', '.join(choices)}")
+        _check_value(key, value, parameters[key].annotation)
+    missing = [key for key in choices if parameters[key].default is _REQUIRED and key not in given]
+    if missing:
+        raise SettingsError(f"missing {kind}: {', '.join(missing)}")
+    return dict(given)
+
+
+def _check_value(key: str, value: Any, annotation: Any) -> None:
+    """Hold a number, text or None against its annotation; other values are the builder's own to judge."""
+    if not isinstance(value, bool | int | float | str | None) or annotation is _REQUIRED:
+        return
+    choices = [choice for part in (annotation, *get_args(annotation)) for choice in get_args(part)]
+    try:
+        msgspec.convert(value, annotation)
+    except msgspec.ValidationError as error:
+        texts = [choice for choice in choices if isinstance(choice, str)]
+        hint = f"choices are {', '.join(texts)}" if texts else str(error).lower()
+        raise SettingsError(f"{key} {value!r}: {hint}") from None
+    except TypeError:  # an annotation that is not plain data
+        return
+
+
+def _load(text: str, *, kind: str) -> Callable[..., Any]:
+    """The function or class at "module:name"; UnknownNameError, or MissingExtraError without torch."""
+    module_name, _, name = text.partition(":")
+    try:
+        module = import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name in {"torch", "torchvision"}:
+            raise MissingExtraError(f"{text} needs {error.name}: pip install 'resvision[train]'") from None
+        raise UnknownNameError(f"unknown {kind} {text!r}: no module named {error.name!r}") from None
+    found: Callable[..., Any] | None = getattr(module, name, None)
+    if found is None or not callable(found):
+        functions = [key for key, value in vars(module).items() if inspect.isroutine(value)]
+        raise unknown_name(kind, text, [f"{module_name}:{key}" for key in functions])
+    return found

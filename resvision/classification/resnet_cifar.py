@@ -1,0 +1,81 @@
+"""ResNet for small images, 6n+2 layers: He et al. 2015, https://arxiv.org/abs/1512.03385, section 4.2.
+
+Option A shortcuts by default, as in the paper, so that residual and plain nets have equal parameters.
+Any image size works, not only 32: the average over the last map is global.
+"""
+
+from functools import partial
+
+from torch import Tensor, nn
+
+from resvision.classification.resnet import BasicBlock, conv3x3, stack_blocks, zero_branches
+from resvision.layers.depths import repeats
+from resvision.layers.init import he_initialize
+from resvision.layers.shortcuts import ShortcutOption
+
+
+class CifarResNet(nn.Module):
+    """A 3x3 stem, three stages of n basic blocks at full, half and quarter size, an average, a classifier."""
+
+    def __init__(
+        self,
+        n: int,
+        *,
+        num_classes: int,
+        in_channels: int = 3,
+        width: int = 16,
+        shortcut: ShortcutOption = "A",
+        zero_init: bool = False,
+    ) -> None:
+        super().__init__()
+        self.shortcut = shortcut
+        self.widths = [width, 2 * width, 4 * width]
+        self.conv1 = conv3x3(in_channels, width)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        stage = partial(stack_blocks, BasicBlock, n, shortcut=shortcut)
+        self.layer1 = stage(in_channels=width, channels=width, stride=1)
+        self.layer2 = stage(in_channels=width, channels=2 * width, stride=2)
+        self.layer3 = stage(in_channels=2 * width, channels=4 * width, stride=2)
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(4 * width, num_classes)
+        he_initialize(self)
+        if zero_init:
+            zero_branches(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, K) of images (N, C, H, W), at any size from 1 pixel on."""
+        x = self.relu(self.bn1(self.conv1(images)))
+        x = self.layer1(x)
+        x = self.layer2(x)
+        x = self.layer3(x)
+        x = self.avgpool(x).flatten(1)
+        logits: Tensor = self.fc(x)
+        return logits
+
+    def stage_ends(self) -> dict[str, int]:
+        """The children after which `stages` takes a map, with its channels."""
+        return {f"layer{i + 1}": channels for i, channels in enumerate(self.widths)}
+
+
+def resnet_cifar(
+    depth: int,
+    *,
+    num_classes: int,
+    in_channels: int = 3,
+    width: int = 16,
+    shortcut: ShortcutOption = "A",
+    zero_init: bool = False,
+) -> CifarResNet:
+    """The net of any depth 6n+2; `shortcut="none"` is the plain net.
+
+    Raises SettingsError for another depth or shortcut.
+    """
+    return CifarResNet(
+        repeats(depth, per_step=6, kind="a ResNet of basic blocks"),
+        num_classes=num_classes,
+        in_channels=in_channels,
+        width=width,
+        shortcut=shortcut,
+        zero_init=zero_init,
+    )

@@ -1,0 +1,187 @@
+"""Cut a net into maps by stride: the backbone contract of every detector and segmenter.
+
+A map is called Ck when its stride is 2^k in the uncut net. A smaller output stride takes strides away and
+dilates what follows, with the same weights (Chen et al. 2017, https://arxiv.org/abs/1706.05587): subsampled,
+the maps equal those of the uncut net.
+
+Glossary
+    stride    input pixels between neighbours of a map
+    stretch   product of the strides taken away so far: what was next to a pixel is now this far away
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+from resvision.core.errors import SettingsError
+from resvision.layers.shortcuts import PaddedShortcut
+
+MAX_STRIDE = 32
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """A net that tells where it can be cut. Its children, in order, are its forward up to the last cut.
+
+    A block whose children are not one chain names those that start at its input in `parallel_children`.
+    """
+
+    def stage_ends(self) -> dict[str, int]:
+        """Dotted names of the children, also inside a Sequential, that end in a map, with its channels."""
+        ...
+
+
+class Map(NamedTuple):
+    """What is known of a map before the first forward."""
+
+    channels: int
+    stride: int
+
+
+class Grid(NamedTuple):
+    """How a map lies over the input."""
+
+    stride: int = 1
+    stretch: int = 1
+
+
+class Stages(nn.Module):
+    """The children of a net up to its last map, under their own names; `stages` makes it.
+
+    channels, stride   by the name of the map
+    """
+
+    def __init__(
+        self, children: dict[str, nn.Module], *, steps: dict[str, str], maps: dict[str, Map]
+    ) -> None:
+        super().__init__()
+        for name, child in children.items():
+            self.add_module(name, child)
+        self.steps = steps
+        self.channels = {name: made.channels for name, made in maps.items()}
+        self.stride = {name: made.stride for name, made in maps.items()}
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Maps by name, shallow to deep; each about (N, channels, H / stride, W / stride)."""
+        maps: dict[str, Tensor] = {}
+        x = images
+        for path, name in self.steps.items():
+            x = self.get_submodule(path)(x)
+            if name:
+                maps[name] = x
+        return maps
+
+
+def stages(net: nn.Module, output_stride: int = MAX_STRIDE) -> Stages:
+    """A copy of the net, cut into maps, that ends at stride `output_stride`: 32, 16 or 8.
+
+    A net whose deepest stride d is below 32 takes d, d/2, .. 1; 32, the default, leaves it at d.
+    Raises SettingsError for another output stride, and for a net that has no stages.
+    """
+    if not isinstance(net, Staged):
+        raise SettingsError(
+            f"{type(net).__name__} has no stages; convolutional nets of the catalog do, such as resnet18,"
+            " resnet50, resnet20 or preresnet164; a net of your own names them in a method stage_ends()"
+        )
+    net = deepcopy(net)
+    ends = net.stage_ends()
+    paths = [*_steps_until_last(net, ends)]
+    uncut = _restride_steps(net, paths, output_stride=None)
+    grids = _restride_steps(net, paths, output_stride=_checked(output_stride, uncut[-1].stride))
+    steps, maps = dict.fromkeys(paths, ""), {}
+    for path, before, after in zip(paths, uncut, grids, strict=True):
+        if path in ends:
+            steps[path] = f"C{before.stride.bit_length() - 1}"
+            maps[steps[path]] = Map(channels=ends[path], stride=after.stride)
+    assert len(maps) == len(ends), "every cut has its own stride"
+    return Stages(_kept(net, paths), steps=steps, maps=maps)
+
+
+def _checked(output_stride: int, deepest: int) -> int:
+    smallest = 8 if deepest >= MAX_STRIDE else 1
+    choices = [deepest >> k for k in range(deepest.bit_length()) if deepest >> k >= smallest]
+    if output_stride not in {*choices, MAX_STRIDE}:
+        raise SettingsError(f"output_stride {output_stride}: this net takes {', '.join(map(str, choices))}")
+    return output_stride
+
+
+def _steps_until_last(net: nn.Module, ends: dict[str, int], prefix: str = "") -> Iterator[str]:
+    """Dotted names of the modules to call one after another; a Sequential that holds a cut is taken apart."""
+    last = [*ends][-1]
+    for name, child in net.named_children():
+        path = prefix + name
+        if any(end.startswith(f"{path}.") for end in ends):
+            yield from _steps_until_last(child, ends, prefix=f"{path}.")
+        else:
+            yield path
+        if path == last or last.startswith(f"{path}."):
+            return
+
+
+def _kept(net: nn.Module, paths: list[str], prefix: str = "") -> dict[str, nn.Module]:
+    """The children that `paths` call; of a Sequential that was taken apart, the part that they call."""
+    kept: dict[str, nn.Module] = {}
+    for name, child in net.named_children():
+        path = prefix + name
+        if path in paths:
+            kept[name] = child
+        elif any(step.startswith(f"{path}.") for step in paths):
+            kept[name] = nn.Sequential(OrderedDict(_kept(child, paths, prefix=f"{path}.")))
+    return kept
+
+
+def _restride_steps(net: nn.Module, paths: list[str], *, output_stride: int | None) -> list[Grid]:
+    """The grid after each step, without the strides beyond `output_stride`; None keeps them all."""
+    grid, grids = Grid(), []
+    for path in paths:
+        grid = _restride(net.get_submodule(path), grid, output_stride)
+        grids.append(grid)
+    return grids
+
+
+def _restride(module: nn.Module, grid: Grid, output_stride: int | None) -> Grid:
+    """The grid after `module`, whose windows are changed in place to suit the grid that enters it."""
+    if isinstance(module, nn.Conv2d | nn.MaxPool2d):
+        return _restride_window(module, grid, output_stride)
+    if isinstance(module, PaddedShortcut):
+        module.stride, after = _step(grid, module.stride, output_stride)
+        return after
+    if isinstance(module, nn.AvgPool2d):
+        _, after = _step(grid, _one(module.stride), output_stride)
+        if after.stretch > 1:
+            raise SettingsError(f"output_stride {output_stride}: an average pooling cannot be dilated")
+        return after
+    after = grid
+    for name, child in module.named_children():
+        if name in getattr(module, "parallel_children", ()):
+            _restride(child, grid, output_stride)
+        else:
+            after = _restride(child, after, output_stride)
+    return after
+
+
+def _restride_window(window: nn.Conv2d | nn.MaxPool2d, grid: Grid, output_stride: int | None) -> Grid:
+    stride, padding, dilation = (_one(size) for size in (window.stride, window.padding, window.dilation))
+    kept, after = _step(grid, stride, output_stride)
+    window.stride = (kept, kept)
+    window.padding = (padding * grid.stretch,) * 2
+    window.dilation = (dilation * grid.stretch,) * 2
+    return after
+
+
+def _step(grid: Grid, stride: int, output_stride: int | None) -> tuple[int, Grid]:
+    """The stride that a window keeps, and the grid after it."""
+    if output_stride is not None and grid.stride * stride > output_stride:
+        return 1, Grid(grid.stride, grid.stretch * stride)
+    return stride, Grid(grid.stride * stride, grid.stretch)
+
+
+def _one(size: int | str | tuple[int, ...]) -> int:
+    """The common value of a size that may be given per axis; the zoo has square windows only."""
+    both = {size} if isinstance(size, int | str) else {*size}
+    (value,) = both
+    assert isinstance(value, int)
+    return value

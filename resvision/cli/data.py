@@ -1,0 +1,111 @@
+"""`resvision data`: the data sets that can be named, a check of one or of a folder, and downloads."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from resvision.cli.tables import new_table, print_tables
+from resvision.core.errors import DataError, SettingsError
+from resvision.data import sets
+
+if TYPE_CHECKING:
+    from resvision.data.check import Findings
+
+command = typer.Typer(help="List, check and fetch data sets.", no_args_is_help=True, rich_markup_mode=None)
+
+Root = Annotated[Path | None, typer.Option(help="Folder that holds the set's files.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+SHOWN_DUPLICATES = 10
+
+
+@command.command("list")
+def list_sets(root: Root = None, as_json: AsJson = False) -> None:
+    """List the data sets that can be named, and where they lie on this machine."""
+    rows = [(each, each.where(root)) for each in sets.SETS]
+    if as_json:
+        found = [
+            {
+                "name": each.name,
+                "summary": each.summary,
+                "images": each.images,
+                "classes": each.classes,
+                "where": where,
+                "fetchable": each.fetchable,
+                "licence": each.licence,
+                "source": each.source,
+            }
+            for each, where in rows
+        ]
+        typer.echo(json.dumps({"data_sets": found}, indent=2))
+        return
+    table = new_table("data set", "what", "images", "classes", "where", "licence", numbers=("images", "classes"))
+    for each, where in rows:
+        missing = f"resvision data fetch {each.name}" if each.fetchable else "name its folder by --root"
+        place = where or f"not found; {missing}"
+        table.add_row(each.name, each.summary, each.images, f"{each.classes:,}", place, each.licence)
+    print_tables(table)
+    typer.echo("Any folder of images can be named too: train/<class>/* with val/<class>/*, or <class>/* alone.")
+
+
+@command.command("check")
+def check_set(
+    name_or_folder: Annotated[str, typer.Argument(help="A data set, or a folder of images.")],
+    root: Root = None,
+    again: Annotated[bool, typer.Option("--again", help="Decode even if nothing has changed.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Decode every image and list every fault; the exit code is 1 if there are any."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from resvision.data.check import check
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("checking", total=None)
+        findings = check(
+            name_or_folder,
+            root=root,
+            again=again,
+            watch=lambda done, images: progress.update(task, completed=done, total=images),
+        )
+    if as_json:
+        typer.echo(json.dumps(findings.to_json(), indent=2, ensure_ascii=False))
+    else:
+        _print(findings)
+    if findings.faults:
+        raise typer.Exit(1)
+
+
+@command.command("fetch")
+def fetch_set(
+    name: Annotated[str, typer.Argument(help="A data set that `resvision data list` names.")],
+    root: Annotated[Path | None, typer.Option(help="Folder to download into.")] = None,
+) -> None:
+    """Download a data set through torchvision, which checks its sums."""
+    row = sets.row(name)
+    if not row.fetchable:
+        fetchable = ", ".join(each.name for each in sets.SETS if each.fetchable)
+        raise SettingsError(f"{name} cannot be downloaded; those that can: {fetchable}")
+    try:
+        folder = sets.function(row.fetcher)(root)
+    except (OSError, RuntimeError) as error:  # no network, a full disk, a sum that differs
+        raise DataError(f"{name}: the download failed ({error}); source: {row.source}") from None
+    typer.echo(f"{name} is in {folder}")
+
+
+def _print(findings: "Findings") -> None:
+    """One line a fault, then one of counts."""
+    for fault in findings.faults:
+        typer.echo(str(fault))
+    for pair in findings.duplicates[:SHOWN_DUPLICATES]:
+        typer.echo(f"{pair.test}: has the same pixels as {pair.train}, which is trained on")
+    if len(findings.duplicates) > SHOWN_DUPLICATES:
+        typer.echo(f"... and {len(findings.duplicates) - SHOWN_DUPLICATES:,} more such pairs (--json lists all)")
+    typer.echo(
+        f"{findings.name}: {findings.images:,} images, {findings.fine:,} fine, "
+        f"{len(findings.faults):,} faults, {len(findings.duplicates):,} in both splits"
+    )

@@ -1,0 +1,60 @@
+"""`resvision evaluate`: scores of a run, per class and with confusion."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from resvision.core.results import ClassificationScores
+
+CONFUSION_UP_TO = 20  # classes; a larger matrix is for --json and the report
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    data: Annotated[str | None, typer.Option(help="Another data set or folder with the same classes.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Where that data set lies.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")] = False,
+) -> None:
+    """Evaluate a run on the test images: top-1 and top-5 error, loss, per-class table, confusion matrix."""
+    from resvision.inference.evaluate import evaluate
+    from resvision.inference.load import load
+
+    trained = load(run)
+    scores = evaluate(trained, data, root=root, batch_size=batch_size)
+    about = {
+        "run": str(run),
+        "model": trained.run.model.name,
+        "data": data or trained.run.data.name,
+        "precision": trained.run.machine.precision,
+    }
+    if as_json:
+        print(json.dumps({**about, **scores.to_json()}, ensure_ascii=False))
+    else:
+        print(f"{about['model']} on {about['data']}, {about['precision']}")
+        _show(scores)
+
+
+def _show(scores: "ClassificationScores") -> None:
+    from resvision.cli.tables import new_table, print_tables
+
+    print(f"top-1 error  {scores.top1_error:.2%}")
+    print(f"top-5 error  {scores.top5_error:.2%}")
+    print(f"loss         {scores.loss:.4f}")
+    print(f"images       {scores.images:,}\n")
+    numbers = ("images", "recall", "precision")
+    per_class = new_table("class", *numbers, numbers=numbers)
+    counts = scores.confusion.sum(axis=1)
+    for name, images, recall, precision in zip(scores.classes, counts, scores.recall, scores.precision, strict=True):
+        per_class.add_row(name, f"{images:,}", f"{recall:.2%}", f"{precision:.2%}")
+    tables = [per_class]
+    if len(scores.classes) <= CONFUSION_UP_TO:
+        columns = tuple(str(k) for k in range(len(scores.classes)))
+        confusion = new_table("", "true class, predicted in columns", *columns, numbers=columns)
+        for number, name, row in zip(columns, scores.classes, scores.confusion, strict=True):
+            confusion.add_row(number, name, *(str(count) for count in row))
+        tables.append(confusion)
+    print_tables(*tables)

@@ -1,0 +1,102 @@
+"""`resvision`: the table of verbs, and the one place where errors become a line and an exit code.
+
+A verb's file names what it needs only inside its function, so help and listings load no torch.
+"""
+
+import signal
+import sys
+from importlib import import_module
+
+import typer
+
+from resvision.core.errors import MissingExtraError, ResVisionError, unknown_name
+
+VERBS = {
+    "list": "resvision.cli.list:command",
+    "inspect": "resvision.cli.inspect:command",
+    "data": "resvision.cli.data:command",
+    "train": "resvision.cli.train:command",
+    "evaluate": "resvision.cli.evaluate:command",
+    "predict": "resvision.cli.predict:command",
+    "report": "resvision.cli.report:command",
+    "study": "resvision.cli.study:command",
+}
+
+EXTRAS = {
+    "torch": "train",
+    "torchvision": "train",
+    "sklearn": "train",
+    "matplotlib": "train",
+    "jinja2": "train",
+    "tensorboard": "train",
+}
+
+# The class of every mistake in the command's words, from whichever click typer brings along.
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave the process with its exit code."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `resvision list | head` ends quietly
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; its exit code. A ResVisionError becomes one line on standard error."""
+    try:
+        if arguments and not arguments[0].startswith("-") and arguments[0] not in VERBS:
+            raise unknown_name("verb", arguments[0], VERBS)
+        code = application()(arguments, standalone_mode=False)
+    except ResVisionError as error:
+        return _fail(str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        return _fail(str(_missing_extra(error)), MissingExtraError.exit_code)
+    except UsageError as error:
+        verb = f" {arguments[0]}" if arguments and arguments[0] in VERBS else ""
+        return _fail(f"{error.format_message()} (see resvision{verb} --help)", 2)  # type: ignore[attr-defined]
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted", 128 + signal.SIGINT)
+    return int(code or 0)
+
+
+def application() -> typer.Typer:
+    """The command line with all its verbs."""
+    app = typer.Typer(
+        name="resvision",
+        help="Residual learning and the vision systems that stand on it.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_options)
+    for name, place in VERBS.items():
+        module, _, attribute = place.partition(":")
+        verb = getattr(import_module(module), attribute)
+        if isinstance(verb, typer.Typer):
+            app.add_typer(verb, name=name)
+        else:
+            app.command(name)(verb)
+    return app
+
+
+def _options(
+    version: bool = typer.Option(False, "--version", help="Print the version and leave.", is_eager=True),
+) -> None:
+    if version:
+        from resvision import __version__
+
+        print(f"resvision {__version__}")
+        raise typer.Exit
+
+
+def _missing_extra(error: ModuleNotFoundError) -> ResVisionError:
+    module = (error.name or "").partition(".")[0]
+    if module not in EXTRAS:
+        raise error
+    extra = EXTRAS[module]
+    return MissingExtraError(f"this needs {module}, which is not installed; pip install 'resvision[{extra}]'")
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"resvision: {' '.join(message.split())}", file=sys.stderr)
+    return code

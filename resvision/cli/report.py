@@ -1,0 +1,21 @@
+"""`resvision report`: runs as one HTML page."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run directories.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File of the page; report.html in the run, or here for several runs.")
+    ] = None,
+) -> None:
+    """Write one self-contained page about runs: curves, results, differing settings, mistakes, throughput."""
+    from resvision.core.rundir import REPORT
+    from resvision.report.page import write_report
+
+    if out is None:
+        out = runs[0] / REPORT if len(runs) == 1 else Path(REPORT)
+    print(write_report(runs, out))

@@ -1,0 +1,57 @@
+"""`resvision study`: controlled experiments on what is said of residual learning."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from resvision.core.errors import SettingsError
+
+command = typer.Typer(help="Run a controlled experiment; stopped and started again, it goes on.", no_args_is_help=True)
+
+
+@command.callback()
+def _studies() -> None:
+    """A group, even while it has one member."""
+
+
+@command.command("degradation")
+def degradation(
+    data: Annotated[str, typer.Option(help="A data set, or a folder of images.")] = "digits",
+    depths: Annotated[str, typer.Option(help="Depths of the form 6n+2, with commas between.")] = "20,56",
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of every net, under seeds 0, 1, ...")] = 3,
+    recipe: Annotated[str | None, typer.Option(help="One recipe for all; the nets' own when left out.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the study.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of all runs.")
+    ] = None,
+) -> None:
+    """Plain against residual nets at each depth under one recipe: does depth hurt training, does a shortcut mend it?"""
+    numbers = _depths(depths)
+
+    from rich.console import Console
+
+    from resvision.cli.tables import new_table, print_tables
+    from resvision.core import rundir
+    from resvision.studies import page
+    from resvision.studies.degradation import plan, study_degradation, what_to_see
+
+    trials = plan(data, numbers, seeds, recipe=recipe, settings=settings or ())
+    folder = out or Path("runs") / f"degradation-{Path(data).name}"
+    study = study_degradation(folder, trials, Console(stderr=True))
+    written = page.write_study(study, folder / rundir.REPORT)
+    results = new_table(*page.HEADER, numbers=page.HEADER[1:])
+    claims = new_table("claim", "verdict", "difference", numbers=("difference",))
+    for row in page.table(study):
+        results.add_row(*row)
+    for verdict in page.verdict_rows(study.verdicts):
+        claims.add_row(*verdict)
+    print_tables(results, claims)
+    print(f"{what_to_see(study)}\n\npage: {written}")
+
+
+def _depths(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise SettingsError(f"--depths {text}: write numbers with commas between, such as 20,56") from None

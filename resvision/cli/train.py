@@ -1,0 +1,69 @@
+"""`resvision train`: a model on a data set, by a recipe."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    model: Annotated[str | None, typer.Argument(help="A name from `resvision list`; left out with --resume.")] = None,
+    data: Annotated[str | None, typer.Option(help="A name from `resvision data list`, or a folder of images.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="A recipe; the model's own when left out.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training images.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Images of one step.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of weights, order and augmentation.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run directory, new or empty.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Run directory to go on with.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, fp32 or bf16.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, may be repeated."),
+    ] = None,
+) -> None:
+    """Train a model on a data set or a folder of images; leaves a run directory.
+
+    Example: resvision train resnet20 --data digits
+    """
+    from rich.console import Console
+
+    from resvision.core.errors import SettingsError
+
+    changes = {
+        "training.duration": epochs and f"{epochs} epochs",
+        "training.batch_size": batch_size,
+        "optimizer.lr": lr,
+        "training.seed": seed,
+        "machine.device": device,
+        "machine.precision": precision,
+    }
+    if resume is not None and out is not None:
+        raise SettingsError("--out and --resume exclude each other: a resumed run stays where it is")
+    if resume is None and model is None:
+        raise SettingsError("which model? name one of `resvision list`, or go on with a run by --resume DIR")
+    asked_something = data is not None or recipe is not None or settings or any(changes.values())
+    if model is None and asked_something:
+        raise SettingsError("settings beside --resume are compared with the run's; name its MODEL and --data as well")
+    if model is not None and data is None:
+        raise SettingsError("which data? --data takes a name of `resvision data list` or a folder of images")
+
+    from resvision.launch import launch
+    from resvision.launch import resume as go_on
+    from resvision.recipes import compose
+
+    console = Console(stderr=True)
+    asked = None
+    if model is not None and data is not None:
+        asked = compose(model, data, recipe_name=recipe, changes=changes, settings=settings or ())
+    if resume is not None:
+        finished = go_on(resume, asked=asked, console=console)
+    else:
+        assert asked is not None, "a model without --resume was composed above"
+        finished = launch(asked, out=out, console=console)
+    scores = finished.scores
+    print(
+        f"{finished.folder}: top-1 error {scores.top1_error:.2%}, top-5 error {scores.top5_error:.2%},"
+        f" loss {scores.loss:.4f} on {scores.images:,} test images"
+    )

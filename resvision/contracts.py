@@ -1,0 +1,126 @@
+"""What the floors above say to each other: batches, systems, losses, readers.
+
+Glossary
+    N, C, H, W   images in a batch, channels, height and width in pixels
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from resvision.core.images import Preprocess
+
+
+class Images(NamedTuple):
+    """Inputs of classification: uint8 pixels of the final size, (N, C, H, W), any memory format."""
+
+    images: Tensor
+
+
+class Batch(NamedTuple):
+    """What one step is fed. The loop passes it on unread.
+
+    inputs   a NamedTuple of the task, tensors with N first
+    targets  what the system's losses want; class indices (N,) int64 for classification
+    ids      positions in the data set, (N,) int64
+    """
+
+    inputs: Any
+    targets: Any
+    ids: Tensor
+
+
+class Losses(NamedTuple):
+    """What `System.losses` returns.
+
+    terms    named scalars, means over the batch; their sum is minimised
+    metrics  detached scalars that are not minimised, means over the batch (`error`: share of wrong top-1)
+    """
+
+    terms: dict[str, Tensor]
+    metrics: dict[str, Tensor]
+
+
+class System(nn.Module):
+    """A net with its loss and its decoding: what the loop trains.
+
+    Abstract. `net` holds every parameter; `losses` and `predict` never look at `self.training` to choose a type.
+    """
+
+    net: nn.Module
+
+    @abstractmethod
+    def losses(self, batch: Batch) -> Losses:
+        """Loss terms and metrics of one batch."""
+
+    @abstractmethod
+    def predict(self, inputs: Any) -> Tensor:
+        """Results of fixed shape, in tensor operations only; class probabilities (N, K) for classification."""
+
+
+class Sample(NamedTuple):
+    """One labelled example as a reader gives it.
+
+    image   uint8 (H, W) grey or (H, W, 3) RGB, decoded and oriented, at its stored size
+    target  class index for classification
+    """
+
+    image: NDArray[np.uint8]
+    target: int
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """One split of a data set. Reading is random access and has no state, so workers may share it.
+
+    name        of the data set, or the folder as it was named
+    split       train | test | val
+    classes     in the order of their indices
+    preprocess  how the set's images are shown to a net, and its normalization
+    """
+
+    name: str
+    split: str
+    classes: tuple[str, ...]
+    preprocess: Preprocess
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample: ...
+
+    def target(self, index: int) -> int:
+        """Class index of sample `index`, without decoding the image."""
+        ...
+
+    def source(self, index: int) -> str:
+        """Where sample `index` comes from: a path, or `name/split[index]`."""
+        ...
+
+
+def to_device(value: Any, device: torch.device) -> Any:
+    """The same tree of tensors, tuples and lists on another device."""
+    return _map(value, lambda tensor: tensor.to(device, non_blocking=True))
+
+
+def split(batch: Batch, parts: int) -> list[Batch]:
+    """The batch cut into `parts` batches of equal length, which must divide it."""
+    length = len(batch.ids) // parts
+
+    def cut(start: int) -> Batch:
+        part: Batch = _map(batch, lambda tensor: tensor[start : start + length])
+        return part
+
+    return [cut(start) for start in range(0, parts * length, length)]
+
+
+def _map(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    if isinstance(value, Tensor):
+        return change(value)
+    if isinstance(value, tuple):
+        return type(value)(*(_map(part, change) for part in value))
+    return [_map(part, change) for part in value]

@@ -1,0 +1,74 @@
+"""What can go wrong, as a tree. Every message says what, where, and what to do.
+
+ResVisionError              the command line prints it as one line
+├── SettingsError           a key or a value of a Run or of a command       exit code 2
+├── UnknownNameError        a model, data set, recipe, verb that is not     exit code 2
+├── DataError               a file or folder of images                      exit code 2
+├── RunError                a run directory: missing, another run, damaged  exit code 2
+├── MissingExtraError       a part of the package that is not installed     exit code 2
+├── NonFiniteLossError      training went astray                            exit code 1
+└── Stopped                 a signal stopped the run                        exit code 128 + its number
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class ResVisionError(Exception):
+    """An error with the remedy in its message; `exit_code` is what the command line ends with."""
+
+    exit_code = 2
+
+
+class SettingsError(ResVisionError):
+    """A setting has an unknown name, a wrong type, or a value that cannot work."""
+
+
+class UnknownNameError(ResVisionError):
+    """A name that no table of ours holds; the message names the nearest ones."""
+
+
+class DataError(ResVisionError):
+    """A file or folder of images that cannot be used; the message names the file."""
+
+
+class RunError(ResVisionError):
+    """A run directory that is missing, damaged, or belongs to another run."""
+
+
+class MissingExtraError(ResVisionError):
+    """A verb needs an extra of the package that is not installed."""
+
+
+class NonFiniteLossError(ResVisionError):
+    """The loss became infinite or NaN; the message names step, terms and the last good checkpoint."""
+
+    exit_code = 1
+
+
+class Stopped(ResVisionError):
+    """A run was stopped by a signal, and left a checkpoint."""
+
+    def __init__(self, signal: int) -> None:
+        super().__init__(f"stopped by signal {signal}; a checkpoint was written")
+        self.exit_code = 128 + signal
+
+
+def nearest(name: str, choices: Iterable[str], *, limit: int = 3) -> list[str]:
+    """The choices spelled most like `name`, best first, at most `limit`."""
+    by_folded = {choice.lower(): choice for choice in choices}
+    return [by_folded[match] for match in get_close_matches(name.lower(), by_folded, n=limit, cutoff=0.5)]
+
+
+def unknown_name(kind: str, name: str, choices: Iterable[str], *, remedy: str = "") -> UnknownNameError:
+    """An UnknownNameError that names the nearest choices, or all of them when they are few."""
+    choices = list(choices)
+    close = nearest(name, choices)
+    if close:
+        hint = f"nearest: {', '.join(close)}"
+    elif len(choices) <= 12:
+        hint = f"choices: {', '.join(choices)}"
+    else:
+        hint = ""
+    parts = [f"unknown {kind} {name!r}", hint, remedy]
+    return UnknownNameError("; ".join(part for part in parts if part))

@@ -1,0 +1,32 @@
+"""Reading `history.jsonl`: what happened in a run, a line at a time.
+
+A line is a JSON object. Lines of steps have `step` (optimizer steps done, from 1), `epoch` (from 0), `lr`, `loss`, the loss
+terms, the system's metrics (`error`, as a share), `images` in the batch over all processes and `seconds` with loading, without
+evaluation or checkpoints. Lines of evaluations have `step`, `epoch` and `evaluation`, a flat object of figures.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from resvision.core.errors import RunError
+
+
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """Every whole line of a history; a last line cut short by a crash is left out.
+
+    Raises RunError where the file cannot be read, or a line before the last is not a JSON object.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror}") from None
+    for number, line in enumerate(text.split("\n")[:-1], start=1):  # what follows the last newline was never finished
+        try:
+            value = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise RunError(f"{path}:{number}: not a line of history: {error}") from None
+        if not isinstance(value, dict):
+            raise RunError(f"{path}:{number}: not a line of history: expected a JSON object")
+        yield value

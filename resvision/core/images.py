@@ -1,0 +1,321 @@
+"""From the bytes of an image to the pixels that a net sees: the only place where that is done.
+
+Training's evaluation, prediction, bundle and server all come through `Preprocess.pixels`, so they see the
+same pixels. Pillow decodes; on top of it stand an allow-list of formats, a limit on the pixels, looked at
+before anything is decoded, and the rule that an image is decoded whole or refused.
+
+Glossary
+    image   (H, W) grey or (H, W, 3) RGB, uint8, as stored and oriented
+    pixels  (crop_px, crop_px, channels), uint8, what a net is fed (not yet normalized)
+    box     (left, top, right, bottom) in pixels of an image, fractions allowed
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from io import BytesIO
+from math import isfinite
+from pathlib import Path
+from typing import IO, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import (
+    BmpImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from resvision.core.errors import DataError
+
+Pixels = NDArray[np.uint8]
+Box = tuple[float, float, float, float]
+Interpolation = Literal["bilinear", "bicubic"]
+
+PIXEL_LIMIT = 100_000_000
+"""Images with more pixels are refused before they are decoded (one of this size takes 0.4 GB)."""
+
+FORMATS: dict[str, type[ImageFile.ImageFile]] = {
+    "JPEG": JpegImagePlugin.JpegImageFile,
+    "PNG": PngImagePlugin.PngImageFile,
+    "WEBP": WebPImagePlugin.WebPImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+    "PPM": PpmImagePlugin.PpmImageFile,
+}
+
+_RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+_GREY_MODES = {"1", "L", "LA", "I", "I;16", "I;16L", "I;16B"}
+_COLOUR_MODES = {"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}
+_EXIF_ORIENTATION = 0x0112
+_UPRIGHT_FROM_ORIENTATION = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class Header(NamedTuple):
+    """What an image says of itself: sides in stored pixels (before orientation), `colour` False for grey."""
+
+    format: str
+    width: int
+    height: int
+    colour: bool
+
+
+def header(source: Path | bytes, *, name: str | None = None) -> Header:
+    """Format, sides and colour, read without decoding; DataError if `decode` would refuse it unread."""
+    with _reading(source, name) as (kind, image):
+        return Header(kind, image.width, image.height, image.mode not in _GREY_MODES)
+
+
+def decode(source: Path | bytes, *, name: str | None = None) -> Pixels:
+    """The whole image, (H, W) grey or (H, W, 3) RGB, upright by its EXIF orientation.
+
+    16 bits are scaled to 8, palettes and CMYK become RGB, transparency is laid over white; colour profiles
+    are not applied. `name` stands in errors for bytes that have no path.
+    Raises DataError, with the name and the reason, for whatever is not one whole image of `FORMATS`.
+    """
+    with _reading(source, name) as (_, image):
+        image.load()
+        upright = _UPRIGHT_FROM_ORIENTATION.get(_orientation(image))
+        turned = image if upright is None else image.transpose(upright)
+        return _eight_bits(turned)
+
+
+def printable(name: Path | str) -> str:
+    """The name on one line: line breaks, control characters and undecodable bytes are written as escapes."""
+    text = str(name)
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def as_channels(image: Pixels, channels: int, *, name: str, grey: bool = False) -> Pixels:
+    """The image as (H, W, channels): grey is repeated; RGB becomes grey where its channels are equal.
+
+    Real colour for one channel is converted by luma if `grey`, and is a DataError otherwise.
+    """
+    if image.ndim == 2:
+        return np.repeat(image[:, :, None], channels, axis=2)
+    if image.shape[2] == channels:
+        return image
+    if image.shape[2] == 1:
+        return np.repeat(image, channels, axis=2)
+    if not grey and (image != image[:, :, :1]).any():
+        raise DataError(f"{printable(name)}: a colour image for a net that takes grey ones; `--grey` converts by luma")
+    return np.asarray(Image.fromarray(image).convert("L"))[:, :, None]
+
+
+def crop_resize(image: Pixels, box: Box, size_px: int, interpolation: Interpolation) -> Pixels:
+    """The part of an (H, W, C) image in `box`, resampled to (size_px, size_px, C), antialiased.
+
+    The filter reads beyond the box where the image goes on, so this is to resize and then crop, in one go and
+    within one grey level of rounding.
+    """
+    return _resized(image, size_px, size_px, interpolation, box)
+
+
+def _resized(image: Pixels, height: int, width: int, interpolation: Interpolation, box: Box | None = None) -> Pixels:
+    """(height, width, C) of the box, or of the whole image; the image itself where nothing changes."""
+    whole = (0, 0, image.shape[1], image.shape[0])
+    if image.shape[:2] == (height, width) and (box or whole) == whole:
+        return image
+    channels = image.shape[2]
+    picture = Image.fromarray(image[:, :, 0] if channels == 1 else image)
+    resized = picture.resize((width, height), _RESAMPLING[interpolation], box=box or whole)
+    return np.asarray(resized).reshape(height, width, channels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocess:
+    """The rule by which an image becomes what a net sees, as data.
+
+    channels       1 grey, 3 RGB
+    resize         stretch: both sides to `resize_px`; shorter-side: the shorter one, the other in proportion
+    resize_px      pixels of the resized side
+    crop_px        the centre square that is kept, at most resize_px
+    interpolation  bilinear | bicubic, both antialiased
+    mean, std      per channel in units of 0..1; systems normalize by (pixels / 255 - mean) / std
+    """
+
+    channels: int
+    resize: Literal["stretch", "shorter-side"]
+    resize_px: int
+    crop_px: int
+    interpolation: Interpolation = "bilinear"
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if self.channels not in {1, 3}:
+            raise ValueError(f"channels must be 1 (grey) or 3 (RGB), got {self.channels}")
+        if self.resize not in {"stretch", "shorter-side"}:
+            raise ValueError(f"resize must be stretch or shorter-side, got {self.resize!r}")
+        if self.interpolation not in _RESAMPLING:
+            raise ValueError(f"interpolation must be bilinear or bicubic, got {self.interpolation!r}")
+        if not 1 <= self.crop_px <= self.resize_px <= 8192:
+            raise ValueError(
+                f"1 <= crop_px <= resize_px <= 8192 must hold, got crop_px {self.crop_px}, resize_px {self.resize_px}"
+            )
+        if len(self.mean) != self.channels or len(self.std) != self.channels:
+            raise ValueError(f"mean and std need one number for each of {self.channels} channels")
+        if not all(0 <= mean <= 1 for mean in self.mean):
+            raise ValueError(f"mean must lie in 0..1, got {self.mean}")
+        if not all(isfinite(std) and std > 0 for std in self.std):
+            raise ValueError(f"std must be above 0, got {self.std}")
+
+    def pixels(self, image: Pixels, *, name: str, grey: bool = False) -> Pixels:
+        """The image as the net sees it, (crop_px, crop_px, channels) uint8, not yet normalized.
+
+        Raises DataError for colour where the net takes grey, unless `grey` converts it, and for an image so
+        long and thin that it would pass PIXEL_LIMIT once resized.
+        """
+        image = as_channels(image, self.channels, name=name, grey=grey)
+        height, width = self._sides(*image.shape[:2], name=name)
+        resized = _resized(image, height, width, self.interpolation)
+        top = round((height - self.crop_px) / 2)  # half pixels go to the even side, as in torchvision
+        left = round((width - self.crop_px) / 2)
+        return resized[top : top + self.crop_px, left : left + self.crop_px]
+
+    def sized(self, size_px: int) -> "Preprocess":
+        """The same rule for nets that see `size_px` pixels; a shorter side keeps the margin of 256 to 224."""
+        resize_px = size_px if self.resize == "stretch" else round(size_px * 256 / 224)
+        return replace(self, resize_px=resize_px, crop_px=size_px)
+
+    def coloured(self, channels: int) -> "Preprocess":
+        """The same rule for `channels`: mean and std repeated for RGB, weighted as luma for grey."""
+        if channels == self.channels:
+            return self
+        if channels == 3:
+            return replace(self, channels=3, mean=self.mean * 3, std=self.std * 3)
+        if channels != 1:
+            raise ValueError(f"channels must be 1 (grey) or 3 (RGB), got {channels}")
+        luma = np.array([0.299, 0.587, 0.114])
+        mean, std = (round(float(luma @ np.array(values)), 4) for values in (self.mean, self.std))
+        return replace(self, channels=1, mean=(mean,), std=(std,))
+
+    def _sides(self, height: int, width: int, *, name: str) -> tuple[int, int]:
+        if self.resize == "stretch":
+            return self.resize_px, self.resize_px
+        sides = resized_sides(height, width, self.resize_px)
+        if sides[0] * sides[1] > PIXEL_LIMIT:
+            raise DataError(
+                f"{printable(name)}: {width:,} x {height:,} pixels are too long and thin for a shorter side "
+                f"of {self.resize_px}"
+            )
+        return sides
+
+
+def resized_sides(height: int, width: int, shorter_px: int) -> tuple[int, int]:
+    """Height and width once the shorter side has `shorter_px`; the other is cut down to whole pixels."""
+    shorter = min(height, width)
+    return shorter_px * height // shorter, shorter_px * width // shorter
+
+
+class _RefusedError(Exception):
+    """Why an image is refused; `_reading` puts the name in front."""
+
+
+@contextmanager
+def _reading(source: Path | bytes, name: str | None) -> Iterator[tuple[str, ImageFile.ImageFile]]:
+    """Format and undecoded image; whatever goes wrong until the block ends is a DataError with the name."""
+    shown = printable(name or (source if isinstance(source, Path) else "the image"))
+    kind = "file"
+    try:
+        with BytesIO(source) if isinstance(source, bytes) else _opened(source) as stream:
+            kind = _format(stream)
+            image = FORMATS[kind](stream)
+            _check(image)
+            yield kind, image
+    except _RefusedError as error:
+        raise DataError(f"{shown}: {error}") from None
+    except PermissionError:
+        raise DataError(f"{shown}: no permission to read it") from None
+    except Exception as error:  # noqa: BLE001 - damaged bytes make Pillow's plugins raise nearly anything
+        reason = printable(str(error) or type(error).__name__)
+        raise DataError(f"{shown}: a damaged {kind} ({reason})") from None
+
+
+def _opened(path: Path) -> IO[bytes]:
+    if path.is_file():
+        return path.open("rb")
+    if path.is_symlink():
+        raise _RefusedError("a broken link")
+    if path.is_dir():
+        raise _RefusedError("a folder, not an image")
+    raise _RefusedError("not a regular file" if path.exists() else "no such file")
+
+
+def _format(stream: IO[bytes]) -> str:
+    """The format by the first bytes, never by the name."""
+    start = stream.read(16)
+    stream.seek(0)
+    if not start:
+        raise _RefusedError("an empty file (0 bytes)")
+    if start.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if start.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        return "WEBP"
+    if start.startswith((b"II*\0", b"MM\0*")):
+        return "TIFF"
+    if start.startswith(b"BM"):
+        return "BMP"
+    if start[:1] == b"P" and start[1:2] in b"123456" and (start[2:3].isspace() or start[2:3] == b"#"):
+        return "PPM"
+    found = "a GIF" if start.startswith(b"GIF8") else "not an image"
+    raise _RefusedError(f"{found}; allowed are {', '.join(FORMATS)}")
+
+
+def _check(image: ImageFile.ImageFile) -> None:
+    """Raises _RefusedError for what must not be decoded."""
+    if image.width * image.height > PIXEL_LIMIT:
+        raise _RefusedError(
+            f"{image.width:,} x {image.height:,} pixels, above the limit of {PIXEL_LIMIT // 10**6} million"
+        )
+    if image.mode not in _GREY_MODES | _COLOUR_MODES or (image.mode == "I" and image.format == "TIFF"):
+        raise _RefusedError(f"pixels of kind {image.mode}; save it with 8 or 16 bits, as grey or RGB")
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise _RefusedError(f"{frames} frames; a file must hold one image")
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 (upright) where there is none or where the EXIF block is damaged."""
+    try:
+        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+    except Exception:  # noqa: BLE001 - a damaged EXIF block does not make the pixels worse
+        return 1
+
+
+def _eight_bits(image: Image.Image) -> Pixels:
+    """Grey or RGB uint8 of any mode that `_check` lets through."""
+    transparency = image.info.get("transparency")
+    if image.mode.startswith("I"):  # 16-bit grey; Pillow itself takes the high byte of 16-bit colour
+        values = np.asarray(image).astype(np.uint32)
+        scaled = ((values + 128) // 257).astype(np.uint8)
+        return scaled if transparency is None else np.where(values == transparency, np.uint8(255), scaled)
+    is_grey = image.mode in _GREY_MODES
+    if image.mode in {"LA", "PA", "RGBA"} or transparency is not None:
+        return _over_white(np.asarray(image.convert("LA" if is_grey else "RGBA")))
+    return np.array(image.convert("L" if is_grey else "RGB"))
+
+
+def _over_white(image: Pixels) -> Pixels:
+    """(H, W, 2) or (H, W, 4) with alpha last, laid over white: (H, W) or (H, W, 3)."""
+    colour = image[:, :, :-1].astype(np.uint32)
+    alpha = image[:, :, -1:].astype(np.uint32)
+    mixed = ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    return mixed[:, :, 0] if mixed.shape[2] == 1 else mixed

@@ -1,0 +1,119 @@
+"""Results as plain numpy dataclasses: what `predict` and `evaluate` give back, and what goes to JSON.
+
+Glossary
+    probabilities  (N, K) float, rows sum to 1
+    confusion      (K, K) counts, row = true class, column = predicted class
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassScores:
+    """What a classifier says of one image: the K classes with their probabilities, most probable first."""
+
+    source: str
+    labels: tuple[str, ...]
+    scores: tuple[float, ...]
+
+    @property
+    def label(self) -> str:
+        """The most probable class."""
+        return self.labels[0]
+
+    @property
+    def score(self) -> float:
+        """Its probability, 0..1."""
+        return self.scores[0]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: source, label, score and the ranked classes."""
+        ranked = [{"label": label, "score": score} for label, score in zip(self.labels, self.scores, strict=True)]
+        return {"source": self.source, "label": self.label, "score": self.score, "classes": ranked}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mistake:
+    """One wrongly classified image; `score` is the probability given to the wrong class."""
+
+    index: int
+    source: str
+    true: str
+    predicted: str
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassificationScores:
+    """Scores of a classifier over a data set. Errors are shares 0..1; `loss` is mean cross-entropy in nats.
+
+    `top5_error` is the share of images whose class is not among the five most probable; with five classes
+    or fewer it is 0 by definition. `confusion` is (K, K) with true classes in rows. `mistakes` holds the worst
+    ones, the surest error first.
+    """
+
+    classes: tuple[str, ...]
+    images: int
+    loss: float
+    top1_error: float
+    top5_error: float
+    confusion: NDArray[np.int64]
+    mistakes: tuple[Mistake, ...]
+
+    @property
+    def recall(self) -> NDArray[np.float64]:
+        """Share of each class's images that were recognised, (K,); NaN for a class without images."""
+        return _share(np.diag(self.confusion), self.confusion.sum(axis=1))
+
+    @property
+    def precision(self) -> NDArray[np.float64]:
+        """Share of each class's predictions that were right, (K,); NaN for a class never predicted."""
+        return _share(np.diag(self.confusion), self.confusion.sum(axis=0))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, per-class rows included."""
+        rows = zip(self.classes, self.confusion.sum(axis=1), self.recall, self.precision, strict=True)
+        return {
+            "images": self.images,
+            "loss": self.loss,
+            "top1_error": self.top1_error,
+            "top5_error": self.top5_error,
+            "per_class": [
+                {
+                    "class": name,
+                    "images": int(images),
+                    "recall": _number(recall),
+                    "precision": _number(precision),
+                }
+                for name, images, recall, precision in rows
+            ],
+            "confusion": self.confusion.tolist(),
+            "mistakes": [vars(mistake) for mistake in self.mistakes],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "ClassificationScores":
+        """The scores that `to_json` wrote; KeyError where something is missing."""
+        return cls(
+            classes=tuple(row["class"] for row in data["per_class"]),
+            images=data["images"],
+            loss=data["loss"],
+            top1_error=data["top1_error"],
+            top5_error=data["top5_error"],
+            confusion=np.array(data["confusion"], dtype=np.int64),
+            mistakes=tuple(Mistake(**mistake) for mistake in data["mistakes"]),
+        )
+
+
+def _share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+    shares = np.full(len(part), np.nan)
+    np.divide(part, whole, out=shares, where=whole > 0)
+    return shares
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,152 @@
+"""Settings trees: frozen dataclasses that go to JSON and back, strictly, and whose leaves can be set by text.
+
+A tree is a frozen dataclass whose fields are other such trees or leaves: numbers, text, booleans, None,
+tuples, literals, and flat mappings of option names. Every error is a SettingsError that names the key by its
+path (`optimizer.lr`) and, where there are some, the choices.
+"""
+
+import dataclasses
+import json
+import types
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from resvision.core.errors import SettingsError, nearest, unknown_name
+
+Tree = TypeVar("Tree")
+Scalar = bool | int | float | str | None
+
+
+def to_json(tree: Any) -> dict[str, Any]:
+    """The tree as plain dicts, lists and scalars, every value written."""
+    plain: dict[str, Any] = msgspec.to_builtins(tree)
+    return plain
+
+
+def from_json(kind: type[Tree], data: Any, *, at: str = "") -> Tree:
+    """A tree of type `kind` from plain data; SettingsError on an unknown, missing or ill-typed key."""
+    if not isinstance(data, Mapping):
+        raise SettingsError(f"{at or 'the settings'}: expected an object, got {type(data).__name__}")
+    hints = get_type_hints(kind, include_extras=True)
+    for key in data:
+        if key not in hints:
+            raise _unknown_key(_join(at, str(key)), hints)
+    for key in hints:
+        if key not in data:
+            raise SettingsError(f"{_join(at, key)}: missing")
+    values = {key: _read(hint, data[key], at=_join(at, key)) for key, hint in hints.items()}
+    return _construct(kind, values, at=at)
+
+
+def checked(tree: Tree) -> Tree:
+    """The same tree after the checks that reading it from JSON would make."""
+    return from_json(type(tree), to_json(tree))
+
+
+def with_leaf(tree: Tree, path: str, text: str, *, at: str = "") -> Tree:
+    """The tree with the leaf at `a.b` read from text by the type of its field; SettingsError otherwise."""
+    key, _, rest = path.partition(".")
+    hints = get_type_hints(type(tree), include_extras=True)
+    here = _join(at, key)
+    if key not in hints:
+        raise _unknown_key(here, hints)
+    value = getattr(tree, key)
+    if rest and isinstance(value, dict):
+        value = {**value, rest: _scalar(text)}
+    elif rest and dataclasses.is_dataclass(value):
+        value = with_leaf(value, rest, text, at=here)
+    elif rest:
+        raise SettingsError(f"{_join(here, rest)}: {here} is a single value and has no keys below it")
+    elif dataclasses.is_dataclass(value) or isinstance(value, dict):
+        below = [field.name for field in dataclasses.fields(value)] if not isinstance(value, dict) else [*value]
+        raise SettingsError(f"{here}: a group of settings; set one of its keys: {', '.join(below) or 'any'}")
+    else:
+        value = _read(hints[key], _from_text(hints[key], text), at=here, strict=False)
+    return _construct(type(tree), {**_fields(tree), key: value}, at=at)
+
+
+def leaves(tree: Any, *, at: str = "") -> Iterator[tuple[str, Any]]:
+    """Every leaf of the tree with its path, in order."""
+    for key, value in (tree if isinstance(tree, dict) else _fields(tree)).items():
+        if dataclasses.is_dataclass(value) or (isinstance(value, dict) and value):
+            yield from leaves(value, at=_join(at, key))
+        else:
+            yield _join(at, key), value
+
+
+def differences(first: Any, second: Any) -> list[tuple[str, Any, Any]]:
+    """(path, value in first, value in second) of every leaf that differs; None where one has no such leaf."""
+    a, b = dict(leaves(first)), dict(leaves(second))
+    return [(path, a.get(path), b.get(path)) for path in {**a, **b} if a.get(path) != b.get(path)]
+
+
+def _read(hint: Any, value: Any, *, at: str, strict: bool = True) -> Any:
+    tree = _tree_type(hint)
+    if tree is not None:
+        return None if value is None and _is_optional(hint) else from_json(tree, value, at=at)
+    choices = [choice for literal in _literals(hint) for choice in get_args(literal)]
+    if choices and value not in choices and not (value is None and _is_optional(hint)):
+        error = unknown_name("value", str(value), [str(choice) for choice in choices])
+        raise SettingsError(f"{at}: {error}")
+    try:
+        return msgspec.convert(value, hint, strict=strict)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{at}: {str(error).lower()}, got {json.dumps(value, default=str)}") from None
+
+
+def _construct(kind: type[Tree], values: dict[str, Any], *, at: str) -> Tree:
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise SettingsError(f"{at}: {error}" if at else str(error)) from None
+
+
+def _fields(tree: Any) -> dict[str, Any]:
+    return {field.name: getattr(tree, field.name) for field in dataclasses.fields(tree)}
+
+
+def _from_text(hint: Any, text: str) -> Any:
+    """What the type makes of a text: a tuple is read from commas, `none` is None where None is allowed."""
+    if _is_optional(hint) and text.lower() in {"none", "null"}:
+        return None
+    if any(get_origin(option) is tuple for option in _options(hint)):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def _scalar(text: str) -> Scalar:
+    """A value of an open mapping: JSON where it is JSON (`3`, `true`, `null`), text otherwise."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return text
+    return value if isinstance(value, bool | int | float | str | None) else text
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)
+
+
+def _literals(hint: Any) -> list[Any]:
+    return [option for option in _options(hint) if get_origin(option) is Literal]
+
+
+def _is_optional(hint: Any) -> bool:
+    return type(None) in _options(hint)
+
+
+def _tree_type(hint: Any) -> Any:
+    return next((option for option in _options(hint) if dataclasses.is_dataclass(option)), None)
+
+
+def _unknown_key(path: str, choices: Mapping[str, Any]) -> SettingsError:
+    group, _, key = path.rpartition(".")
+    close = nearest(key, choices)
+    hint = f"nearest: {', '.join(close)}; " if close else ""
+    return SettingsError(f"unknown key {path!r}; {hint}keys{f' of {group}' if group else ''}: {', '.join(choices)}")
+
+
+def _join(at: str, key: str) -> str:
+    return f"{at}.{key}" if at else key

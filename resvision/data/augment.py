@@ -1,0 +1,139 @@
+"""Augmentation from counted draws: whole batches by array operations, crops of one image as boxes.
+
+Nothing here draws by itself: every function is given numbers in [0, 1) and is a pure function of them. It is
+numpy rather than torch, since moving bytes gains nothing from torch's threads and loses 10 ms a batch where
+they wait for each other.
+
+Glossary
+    images  (N, H, W, C) uint8
+    draws   (N, slots) or (slots,) float64 in [0, 1)
+    box     (left, top, right, bottom) in pixels of an image, fractions allowed
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from msgspec import Meta
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from resvision.core.images import Box, Pixels, resized_sides
+
+CROP_SLOTS = 22
+"""Draws that a crop of one image may use: ten tries of area and ratio, and a place."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augment:
+    """What happens to a training image, in this order: crop, shift, flip.
+
+    crop        none: the centre, as in evaluation
+                random-resized: area and shape drawn (Szegedy et al. 2014)
+                scale-jitter: shorter side drawn from 256..480 for 224 pixels, then a crop of that size drawn
+                (the recipe of VGG and of ResNet on ImageNet)
+    crop_scale  smallest and largest share of the image's area, for random-resized
+    crop_ratio  smallest and largest width / height, for random-resized
+    shift_px    the image moves by -shift_px..shift_px in both axes (4 in the CIFAR recipe of ResNet)
+    fill        what moves in: black, or the mean colour (which is zero once normalized)
+    flip        left and right are swapped in half of the images
+    """
+
+    crop: Literal["none", "random-resized", "scale-jitter"] = "none"
+    crop_scale: tuple[float, float] = (0.08, 1.0)
+    crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    shift_px: Annotated[int, Meta(ge=0)] = 0
+    fill: Literal["black", "mean"] = "black"
+    flip: bool = False
+
+    def __post_init__(self) -> None:
+        if self.crop not in {"none", "random-resized", "scale-jitter"}:
+            raise ValueError(f"crop must be none, random-resized or scale-jitter, got {self.crop!r}")
+        if self.fill not in {"black", "mean"}:
+            raise ValueError(f"fill must be black or mean, got {self.fill!r}")
+        if self.shift_px < 0:
+            raise ValueError(f"shift_px must not be negative, got {self.shift_px}")
+        if not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
+            raise ValueError(f"crop_scale must be two rising shares of 0..1, got {self.crop_scale}")
+        if not 0 < self.crop_ratio[0] <= self.crop_ratio[1]:
+            raise ValueError(f"crop_ratio must be two rising numbers above 0, got {self.crop_ratio}")
+
+    def crop_box(self, height: int, width: int, crop_px: int, draws: NDArray[np.float64]) -> Box:
+        """The part of an image that is trained on, from CROP_SLOTS draws; not for crop `none`."""
+        if self.crop == "scale-jitter":
+            return jittered_crop_box(height, width, crop_px, draws)
+        return random_resized_crop_box(height, width, draws, scale=self.crop_scale, ratio=self.crop_ratio)
+
+
+def shift(images: Pixels, pixels: int, draws: NDArray[np.float64], fill: Sequence[int]) -> Pixels:
+    """The images moved by -pixels..pixels in both axes, from draws (N, 2); `fill` (C,) moves in.
+
+    What padding by `pixels` and cropping back at a random place does (Lee et al. 2015).
+    """
+    n, height, width, channels = images.shape
+    rows = np.empty((n, height + 2 * pixels, (width + 2 * pixels) * channels), dtype=np.uint8)
+    rows[:] = np.tile(np.array(fill, dtype=np.uint8), width + 2 * pixels)  # whole rows copy faster than pixels
+    across = slice(pixels * channels, (pixels + width) * channels)
+    rows[:, pixels : pixels + height, across] = images.reshape(n, height, width * channels)
+    top, left = np.floor(draws * (2 * pixels + 1)).astype(np.int64).T
+    windows = sliding_window_view(rows, (height, width * channels), axis=(1, 2))
+    return np.asarray(windows[np.arange(n), top, channels * left].reshape(images.shape))
+
+
+def flip(images: Pixels, draws: NDArray[np.float64]) -> Pixels:
+    """The images, left and right swapped where the draw, (N,), is below one half."""
+    swapped = draws < 0.5
+    flipped = images.copy()
+    flipped[swapped] = np.take(images[swapped], np.arange(images.shape[2])[::-1], axis=2)
+    return flipped
+
+
+def random_resized_crop_box(
+    height: int,
+    width: int,
+    draws: NDArray[np.float64],
+    *,
+    scale: tuple[float, float],
+    ratio: tuple[float, float],
+) -> Box:
+    """A box of random area and shape, by torchvision's rule; whole pixels.
+
+    Area is uniform in `scale`, log(width / height) in log `ratio`. After ten tries that do not fit, the
+    largest centred box whose shape `ratio` allows.
+    """
+    log_ratio = math.log(ratio[0]), math.log(ratio[1])
+    for attempt in range(10):
+        area = height * width * _between(scale, draws[2 * attempt])
+        shape = math.exp(_between(log_ratio, draws[2 * attempt + 1]))
+        w, h = round(math.sqrt(area * shape)), round(math.sqrt(area / shape))
+        if 0 < w <= width and 0 < h <= height:
+            top, left = _whole(height - h, draws[20]), _whole(width - w, draws[21])
+            return left, top, left + w, top + h
+    w = min(width, max(1, round(height * ratio[1])))
+    h = min(height, max(1, round(width / ratio[0])))
+    left, top = (width - w) // 2, (height - h) // 2
+    return left, top, left + w, top + h
+
+
+def jittered_crop_box(height: int, width: int, crop_px: int, draws: NDArray[np.float64]) -> Box:
+    """What a random crop of `crop_px` shows after the shorter side was resized to a random length.
+
+    The length is uniform over the whole numbers of 256..480 for 224 pixels, in proportion for others.
+    """
+    smallest, largest = round(crop_px * 256 / 224), round(crop_px * 480 / 224)
+    shorter_px = smallest + _whole(largest - smallest, draws[0])
+    resized_height, resized_width = resized_sides(height, width, shorter_px)
+    top, left = _whole(resized_height - crop_px, draws[1]), _whole(resized_width - crop_px, draws[2])
+    x, y = width / resized_width, height / resized_height
+    return left * x, top * y, (left + crop_px) * x, (top + crop_px) * y
+
+
+def _between(ends: tuple[float, float], draw: float) -> float:
+    return ends[0] + (ends[1] - ends[0]) * float(draw)
+
+
+def _whole(largest: int, draw: float) -> int:
+    """A whole number of 0..largest, all equally likely."""
+    return math.floor(float(draw) * (largest + 1))

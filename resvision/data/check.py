@@ -1,0 +1,140 @@
+"""Every fault of a data set at once: all images are decoded, and counted where they are fine.
+
+What was found in the images of a folder is kept by a fingerprint of its files, so a second check is instant.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resvision.contracts import Reader
+from resvision.core.errors import DataError
+from resvision.data import folder, kept
+from resvision.data.folder import Fault, Scan
+from resvision.data.sets import Splits, names, open_splits, row
+
+
+class Duplicate(NamedTuple):
+    """Two images with the same pixels, one trained on and one tested on."""
+
+    train: str
+    test: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What is fine and what is not.
+
+    images      in both splits together
+    fine        those that could be decoded
+    faults      of structure, names and images; training refuses a set that has any
+    duplicates  images that are in both splits: no fault of a file, but they flatter the score
+    """
+
+    name: str
+    images: int
+    fine: int
+    faults: list[Fault]
+    duplicates: list[Duplicate]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        named = {
+            "faults": [fault._asdict() for fault in self.faults],
+            "duplicates": [pair._asdict() for pair in self.duplicates],
+        }
+        return {**asdict(self), **named}
+
+
+def check(
+    name_or_folder: str,
+    *,
+    root: Path | None = None,
+    again: bool = False,
+    watch: Callable[[int, int], None] = lambda done, images: None,
+) -> Findings:
+    """Everything that is wrong with a data set or a folder.
+
+    again  decode even if the files are as they were when last checked
+    watch  is told how many of how many images are done
+
+    Raises UnknownNameError, and DataError for a set that is not there.
+    """
+    scan = _opened(name_or_folder, root)
+    if scan.splits is None:
+        return Findings(name=name_or_folder, images=0, fine=0, faults=scan.faults, duplicates=[])
+    images = len(scan.splits.train) + len(scan.splits.test)
+    mark = kept.fingerprint(scan.splits) if _is_of_files(scan.splits) else None
+    found = None if again or mark is None else kept.read("check", mark)
+    if found is None:
+        found = _decode_all(scan.splits, watch)
+        if mark is not None:
+            kept.write("check", mark, found)
+    faults, duplicates = found
+    return Findings(
+        name=name_or_folder,
+        images=images,
+        fine=images - len(faults),
+        faults=scan.faults + [Fault(*fault) for fault in faults],
+        duplicates=[Duplicate(*pair) for pair in duplicates],
+    )
+
+
+class _Opened(NamedTuple):
+    """Splits and faults of structure; no splits where the set cannot be read at all."""
+
+    splits: Splits | None
+    faults: list[Fault]
+
+
+def _opened(name: str, root: Path | None) -> Scan | _Opened:
+    place = row(name).where(root) if name in names() else None
+    if name == "imagenet" and place is not None:
+        return folder.scan(Path(place))
+    if name not in names() and Path(name).is_dir():
+        return folder.scan(Path(name))
+    try:
+        return _Opened(open_splits(name, root=root), [])
+    except DataError as error:
+        if place is None:
+            raise
+        where, _, what = str(error).partition(": ")
+        return _Opened(None, [Fault(where, what)])
+
+
+def _is_of_files(splits: Splits) -> bool:
+    return all(len(reader) == 0 or Path(reader.source(0)).is_file() for reader in (splits.train, splits.test))
+
+
+def _decode_all(splits: Splits, watch: Callable[[int, int], None]) -> tuple[list[Fault], list[Duplicate]]:
+    images = len(splits.train) + len(splits.test)
+    train, train_faults = _digests(splits.train, lambda done: watch(done, images))
+    test, test_faults = _digests(splits.test, lambda done: watch(len(splits.train) + done, images))
+    first_with = {int(digest): index for index, digest in reversed([*enumerate(train)]) if digest}
+    duplicates = [
+        Duplicate(splits.train.source(first_with[int(digest)]), splits.test.source(index))
+        for index, digest in enumerate(test)
+        if int(digest) in first_with
+    ]
+    return train_faults + test_faults, duplicates
+
+
+def _digests(reader: Reader, watch: Callable[[int], None]) -> tuple[NDArray[np.uint64], list[Fault]]:
+    """A 64-bit hash of every image's pixels, (M,), 0 for one that cannot be decoded, and those."""
+    digests = np.zeros(len(reader), dtype=np.uint64)
+    faults: list[Fault] = []
+    for index in range(len(reader)):
+        watch(index + 1)
+        try:
+            image = reader[index].image
+        except DataError as error:
+            faults.append(folder.fault_of(reader.source(index), error))
+            continue
+        hashed = hashlib.blake2b(image.tobytes(), digest_size=8, key=str(image.shape).encode())
+        digests[index] = int.from_bytes(hashed.digest(), "little")
+    return digests, faults

@@ -1,0 +1,57 @@
+"""ImageNet (ILSVRC 2012, Russakovsky et al. 2015, arXiv:1409.0575) in torchvision's layout.
+
+train/<wnid>/*.JPEG and val/<wnid>/*.JPEG; classes are named by the first English word of `meta.bin`, where
+torchvision has left that file, and by WordNet id otherwise. Class order is the order of the ids either way.
+"""
+
+from pathlib import Path
+
+from resvision.core.errors import DataError
+from resvision.core.images import printable
+from resvision.data.sets import Splits, default_root
+
+
+def open_splits(root: Path | None = None) -> Splits:
+    """The official train and val folders. Raises DataError where they are missing or at fault."""
+    found = find(root)
+    if found is None:
+        places = ", ".join(map(str, _places(root)))
+        raise DataError(
+            f"imagenet: no train and val folders in {places}; `--root FOLDER` names the folder that holds "
+            "them (the images need a registration at image-net.org)"
+        )
+    from resvision.data import folder  # which loads torch
+
+    splits = folder.open_splits(found, name="imagenet")
+    if (found / "meta.bin").is_file():
+        classes = english_names(found / "meta.bin", splits.train.classes)
+        splits.train.classes = splits.test.classes = classes
+    return splits
+
+
+def find(root: Path | None) -> Path | None:
+    """The folder that holds train and val: `root` or root/imagenet, or imagenet in the data root."""
+    for place in _places(root):
+        if (place / "train").is_dir() and (place / "val").is_dir():
+            return place
+    return None
+
+
+def english_names(meta: Path, wnids: tuple[str, ...]) -> tuple[str, ...]:
+    """A name for every WordNet id; the id itself, or is added, where words lack or repeat."""
+    import torch
+
+    try:
+        words = torch.load(meta, weights_only=True)[0]
+        first = [str(words[wnid][0]) if wnid in words else wnid for wnid in wnids]
+    except Exception as error:  # noqa: BLE001 - torch.load and a foreign structure raise nearly anything
+        reason = printable(str(error).splitlines()[0] if str(error) else type(error).__name__)
+        raise DataError(f"{printable(meta)}: not torchvision's table of class names ({reason})") from None
+    return tuple(
+        f"{word} {wnid}" if first.count(word) > 1 and word != wnid else word
+        for word, wnid in zip(first, wnids, strict=True)
+    )
+
+
+def _places(root: Path | None) -> list[Path]:
+    return [default_root() / "imagenet"] if root is None else [root, root / "imagenet"]

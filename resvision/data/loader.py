@@ -1,0 +1,203 @@
+"""Batches as pure functions of the step number, so that a run goes on anywhere and on any number of workers.
+
+Training visits the samples of epoch e in `order(seed, e)` and draws for sample i from (seed, e, i);
+evaluation visits all in their own order. A process of several takes its slice of every global batch. What is
+small lives in memory as it is shown; the rest is read from its files, in workers.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from resvision.contracts import Batch, Images, Reader
+from resvision.core.draws import order, uniform
+from resvision.core.errors import ResVisionError, SettingsError
+from resvision.core.images import Pixels, Preprocess, as_channels, crop_resize
+from resvision.data.augment import CROP_SLOTS, Augment, flip, shift
+
+MEMORY_BYTES = 256 * 2**20
+"""A split that takes at most this, as it is shown, is kept in memory."""
+
+SHIFT_SLOTS, FLIP_SLOT, SLOTS = slice(CROP_SLOTS, CROP_SLOTS + 2), CROP_SLOTS + 2, CROP_SLOTS + 3
+
+
+class TrainBatches(Dataset[Batch]):
+    """The training batches of one process; `[step]` is a pure function of the step.
+
+    batch_size  over all processes, a multiple of `world`
+    preprocess  in place of the reader's own
+    grey        convert colour for a net that takes grey
+
+    An epoch has as many full batches as the set gives; what is left over differs from epoch to epoch.
+    Raises SettingsError for a batch that the set or the processes cannot fill.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        *,
+        batch_size: int,
+        seed: int,
+        augment: Augment,
+        rank: int = 0,
+        world: int = 1,
+        preprocess: Preprocess | None = None,
+        grey: bool = False,
+    ) -> None:
+        if not 1 <= batch_size <= len(reader):
+            raise SettingsError(
+                f"batch_size: {batch_size}, but {reader.name} has {len(reader):,} training images; "
+                f"choose 1..{len(reader)}"
+            )
+        if batch_size % world:
+            raise SettingsError(f"batch_size: {batch_size} cannot be shared by {world} processes; choose a multiple")
+        self.batch_size, self.seed, self.augment = batch_size, seed, augment
+        self.steps_per_epoch = len(reader) // batch_size
+        self._reader, self._grey = reader, grey
+        self._preprocess = preprocess or reader.preprocess
+        self._share = slice(rank * batch_size // world, (rank + 1) * batch_size // world)
+        self._memory = in_memory(reader, self._preprocess, grey=grey) if augment.crop == "none" else None
+        self._order: tuple[int, NDArray[np.int64]] | None = None
+        mean = np.array(self._preprocess.mean)
+        self._fill = [0] * len(mean) if augment.fill == "black" else np.rint(255 * mean).astype(int).tolist()
+
+    def __getitem__(self, step: int) -> Batch:
+        epoch, position = divmod(step, self.steps_per_epoch)
+        batch = self._epoch_order(epoch)[position * self.batch_size : (position + 1) * self.batch_size]
+        indices = batch[self._share]
+        draws = uniform(self.seed, epoch, indices, SLOTS)
+        images = self._images(indices, draws)
+        if self.augment.shift_px:
+            images = shift(images, self.augment.shift_px, draws[:, SHIFT_SLOTS], self._fill)
+        if self.augment.flip:
+            images = flip(images, draws[:, FLIP_SLOT])
+        return _batch(images, self._reader, indices)
+
+    def _images(self, indices: NDArray[np.int64], draws: NDArray[np.float64]) -> Pixels:
+        """The images, cropped as the augmentation says, before shift and flip, (N, H, W, C)."""
+        if self.augment.crop == "none":
+            return _shown(self._reader, indices, self._preprocess, self._memory, grey=self._grey)
+        return np.stack([self._crop(int(i), row) for i, row in zip(indices, draws, strict=True)])
+
+    def _crop(self, index: int, draws: NDArray[np.float64]) -> Pixels:
+        rule = self._preprocess
+        name = self._reader.source(index)
+        image = as_channels(self._reader[index].image, rule.channels, name=name, grey=self._grey)
+        height, width = image.shape[:2]
+        box = self.augment.crop_box(height, width, rule.crop_px, draws)
+        return crop_resize(image, box, rule.crop_px, rule.interpolation)
+
+    def _epoch_order(self, epoch: int) -> NDArray[np.int64]:
+        if self._order is None or self._order[0] != epoch:
+            self._order = epoch, order(self.seed, epoch, len(self._reader))
+        return self._order[1]
+
+
+class EvalBatches(Dataset[Batch]):
+    """The evaluation batches of one process: every sample exactly once over all, the last batch short.
+
+    batch_size  of this process
+    preprocess  in place of the reader's own
+    grey        convert colour for a net that takes grey
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        *,
+        batch_size: int,
+        rank: int = 0,
+        world: int = 1,
+        preprocess: Preprocess | None = None,
+        grey: bool = False,
+    ) -> None:
+        if batch_size < 1:
+            raise SettingsError(f"batch_size: {batch_size}; it must be at least 1")
+        self.batch_size = batch_size
+        self._reader, self._grey = reader, grey
+        self._preprocess = preprocess or reader.preprocess
+        self._ids = np.arange(rank, len(reader), world, dtype=np.int64)
+        self._memory = in_memory(reader, self._preprocess, grey=grey)
+
+    def __len__(self) -> int:
+        return -(-len(self._ids) // self.batch_size)
+
+    def __getitem__(self, position: int) -> Batch:
+        ids = self._ids[position * self.batch_size : (position + 1) * self.batch_size]
+        images = _shown(self._reader, ids, self._preprocess, self._memory, grey=self._grey)
+        return _batch(images, self._reader, ids)
+
+
+def batches(dataset: TrainBatches | EvalBatches, start: int, stop: int, *, workers: int) -> Iterator[Batch]:
+    """Batches number start, start + 1, ... stop - 1, made here or by that many worker processes.
+
+    The batches do not depend on `workers`, and an error of ours in a worker is raised here as it is.
+    """
+    numbers = range(start, stop)
+    if workers == 0:
+        yield from (dataset[number] for number in numbers)
+        return
+    made = DataLoader(
+        _Guarded(dataset),
+        batch_size=None,
+        sampler=numbers,
+        num_workers=workers,
+        generator=torch.Generator(),  # else a loader draws from the global generator of the net's dropout
+    )
+    for batch in made:
+        if isinstance(batch, ResVisionError):
+            raise batch
+        yield batch
+
+
+def in_memory(reader: Reader, preprocess: Preprocess, *, grey: bool = False) -> Pixels | None:
+    """All images as they are shown, (M, H, W, C), or None where that takes more than MEMORY_BYTES."""
+    if not fits_memory(reader, preprocess):
+        return None
+    shape = (len(reader), preprocess.crop_px, preprocess.crop_px, preprocess.channels)
+    images = np.empty(shape, dtype=np.uint8)
+    for index in range(len(reader)):
+        images[index] = preprocess.pixels(reader[index].image, name=reader.source(index), grey=grey)
+    return images
+
+
+def fits_memory(reader: Reader, preprocess: Preprocess) -> bool:
+    """Whether all images as they are shown take at most MEMORY_BYTES."""
+    return len(reader) * preprocess.crop_px**2 * preprocess.channels <= MEMORY_BYTES
+
+
+class _Guarded(Dataset[Batch | ResVisionError]):
+    """A data set whose errors of ours are given back, since a worker would raise them as a long traceback."""
+
+    def __init__(self, dataset: TrainBatches | EvalBatches) -> None:
+        self._dataset = dataset
+
+    def __getitem__(self, number: int) -> Batch | ResVisionError:
+        try:
+            return self._dataset[number]
+        except ResVisionError as error:
+            return error
+
+
+def _shown(
+    reader: Reader,
+    indices: NDArray[np.int64],
+    rule: Preprocess,
+    memory: Pixels | None,
+    *,
+    grey: bool,
+) -> Pixels:
+    """The images as evaluation shows them, (N, H, W, C), from memory or from the reader."""
+    if memory is not None:
+        return np.asarray(memory[indices])
+    return np.stack([rule.pixels(reader[i].image, name=reader.source(i), grey=grey) for i in indices.tolist()])
+
+
+def _batch(images: Pixels, reader: Reader, indices: NDArray[np.int64]) -> Batch:
+    """(N, C, H, W) is a view of (N, H, W, C), which is what torch calls channels_last."""
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
+    targets = torch.tensor([reader.target(int(index)) for index in indices], dtype=torch.int64)
+    return Batch(inputs=Images(pixels), targets=targets, ids=torch.from_numpy(indices.copy()))

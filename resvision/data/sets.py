@@ -1,0 +1,223 @@
+"""The table of data sets, as text: listing and completion load no torch and open nothing.
+
+A set's opener is a function `open_splits(root: Path | None) -> Splits`, named as "module:function"; a data
+set of your own is named the same way. To add one is one file and one row.
+"""
+
+import os
+import sys
+from copy import copy
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from resvision.core.errors import (
+    DataError,
+    ResVisionError,
+    SettingsError,
+    UnknownNameError,
+    unknown_name,
+)
+from resvision.core.images import printable
+
+if TYPE_CHECKING:
+    from resvision.contracts import Reader
+
+
+class Splits(NamedTuple):
+    """A data set, opened: what is trained on, what is tested on, and a sentence on how they were parted."""
+
+    train: "Reader"
+    test: "Reader"
+    split_rule: str
+
+    def seen_as(self, *, channels: int | None = None, image_size: int | None = None) -> "Splits":
+        """The same images for nets that take `channels`, 1 or 3, of `image_size` pixels; None leaves it."""
+        train, test = (_seen_as(reader, channels, image_size) for reader in (self.train, self.test))
+        return Splits(train, test, self.split_rule)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet:
+    """A row of the table.
+
+    opener     "module:function" that opens the set
+    finder     "module:function" that says where the set lies, `(root) -> Path | None`; empty if embedded
+    fetcher    "module:function" that downloads it, `(root) -> Path`; empty if we cannot
+    images     training + test images
+    licence    as the source states it
+    """
+
+    name: str
+    summary: str
+    opener: str
+    finder: str = ""
+    fetcher: str = ""
+    images: str
+    classes: int
+    licence: str
+    source: str
+
+    @property
+    def fetchable(self) -> bool:
+        """Whether `resvision data fetch` can download it."""
+        return bool(self.fetcher)
+
+    def where(self, root: Path | None) -> str | None:
+        """Where the set lies on this machine, None if it was not found."""
+        if not self.finder:
+            return "embedded"
+        found = function(self.finder)(root)
+        return None if found is None else str(found)
+
+
+SETS = (
+    DataSet(
+        name="digits",
+        summary="handwritten digits, 8x8 grey, shown at 32 px",
+        opener="resvision.data.digits:open_splits",
+        images="1,400 + 397",
+        classes=10,
+        licence="CC BY 4.0",
+        source="UCI Optical Recognition of Handwritten Digits, test part, inside scikit-learn",
+    ),
+    DataSet(
+        name="fashion-mnist",
+        summary="articles of clothing, 28x28 grey",
+        opener="resvision.data.fashion_mnist:open_splits",
+        finder="resvision.data.fashion_mnist:find",
+        fetcher="resvision.data.fashion_mnist:fetch",
+        images="60,000 + 10,000",
+        classes=10,
+        licence="MIT",
+        source="https://github.com/zalandoresearch/fashion-mnist",
+    ),
+    DataSet(
+        name="cifar10",
+        summary="animals and vehicles, 32x32 RGB",
+        opener="resvision.data.cifar10:open_splits",
+        finder="resvision.data.cifar10:find",
+        fetcher="resvision.data.cifar10:fetch",
+        images="50,000 + 10,000",
+        classes=10,
+        licence="none stated",
+        source="https://www.cs.toronto.edu/~kriz/cifar.html",
+    ),
+    DataSet(
+        name="imagenet",
+        summary="ILSVRC 2012 photographs in torchvision's layout",
+        opener="resvision.data.imagenet:open_splits",
+        finder="resvision.data.imagenet:find",
+        images="1,281,167 + 50,000",
+        classes=1000,
+        licence="research and education, by registration",
+        source="https://image-net.org",
+    ),
+)
+
+
+def names() -> list[str]:
+    """The names of the table, in its order."""
+    return [row.name for row in SETS]
+
+
+def row(name: str) -> DataSet:
+    """The row of a set; UnknownNameError with the nearest names."""
+    for each in SETS:
+        if each.name == name:
+            return each
+    raise unknown_name("data set", name, names())
+
+
+def open_splits(
+    name_or_folder: str,
+    *,
+    root: Path | None = None,
+    channels: int | None = None,
+    image_size: int | None = None,
+) -> Splits:
+    """The data set of that name, a folder of images, or what `package.module:function` gives for root.
+
+    root        folder that holds the set's files; by default the places that the set looks at by itself
+    channels    1 or 3, for nets that do not take the set's own
+    image_size  pixels that nets see, in place of the set's own
+
+    Raises UnknownNameError, and DataError for a set that is missing or damaged.
+    """
+    if image_size is not None and image_size < 1:
+        raise SettingsError(f"image_size must be at least 1, got {image_size}")
+    return _open(name_or_folder, root).seen_as(channels=channels, image_size=image_size)
+
+
+def default_root() -> Path:
+    """Where data sets are kept: $RESVISION_DATA, or resvision/data in the user's cache folder."""
+    given = os.environ.get("RESVISION_DATA")
+    return Path(given) if given else cache_root() / "data"
+
+
+def cache_root() -> Path:
+    """What may be deleted at any time: $XDG_CACHE_HOME/resvision or ~/.cache/resvision."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "resvision"
+
+
+def is_function(name: str) -> bool:
+    """Whether the name has the form `package.module:function`."""
+    module, colon, attribute = name.partition(":")
+    return bool(colon) and attribute.isidentifier() and all(part.isidentifier() for part in module.split("."))
+
+
+def function(name: str) -> Any:
+    """The function that `package.module:function` names."""
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if error.name and f"{module}.".startswith(f"{error.name}."):
+            raise UnknownNameError(f"{name}: no module {error.name!r}") from None
+        raise
+    except AttributeError:
+        raise UnknownNameError(f"{name}: module {module} has no {attribute!r}") from None
+
+
+def _open(name_or_folder: str, root: Path | None) -> Splits:
+    if name_or_folder in names():
+        splits: Splits = function(row(name_or_folder).opener)(root)
+        return splits
+    folder = Path(name_or_folder)
+    if folder.is_dir():
+        splits = function("resvision.data.folder:open_splits")(folder)
+        return splits
+    if folder.exists():
+        raise DataError(f"{printable(folder)}: a file; name a folder of images or a data set")
+    if is_function(name_or_folder):
+        return _own(name_or_folder, root)
+    raise unknown_name("data set", name_or_folder, names(), remedy="and no such folder exists")
+
+
+def _own(name: str, root: Path | None) -> Splits:
+    """What a function of the user's gives; the working directory is searched for it, last."""
+    if not {"", str(Path.cwd())} & set(sys.path):
+        sys.path.append(str(Path.cwd()))
+    try:
+        splits = function(name)(root)
+    except ResVisionError:
+        raise
+    except Exception as error:
+        raise DataError(f"{name}: {type(error).__name__}: {error}") from error
+    if not isinstance(splits, Splits):
+        raise DataError(f"{name}: gave {type(splits).__name__}, not resvision.data.sets.Splits")
+    return splits
+
+
+def _seen_as(reader: "Reader", channels: int | None, image_size: int | None) -> "Reader":
+    seen = copy(reader)
+    try:
+        if channels is not None:
+            seen.preprocess = seen.preprocess.coloured(channels)
+        if image_size is not None:
+            seen.preprocess = seen.preprocess.sized(image_size)
+    except ValueError as error:
+        raise SettingsError(f"{reader.name}: {error}") from None
+    return seen

@@ -1,0 +1,1 @@
+"""From a finished run to results: loading, evaluating, predicting on files."""

@@ -1,0 +1,45 @@
+"""Scores of a trained run over a data set, its own or another with the same classes."""
+
+from pathlib import Path
+
+import numpy as np
+
+from resvision.classification.scoring import score
+from resvision.core.errors import DataError
+from resvision.core.results import ClassificationScores
+from resvision.data.loader import EvalBatches, batches
+from resvision.data.sets import open_splits
+from resvision.inference.load import Trained, load
+from resvision.training.evaluation import predict_all
+
+
+def evaluate(
+    run: Trained | str | Path,
+    data: str | Path | None = None,
+    *,
+    root: str | Path | None = None,
+    batch_size: int = 64,
+) -> ClassificationScores:
+    """Scores of a run over the test split of `data`, by default of the data it was trained on.
+
+    Images go through the run's own preprocessing. Classes are matched by name: `data` may lack some of the run's
+    classes or have them in another order, but a class that the run does not know is a DataError.
+    """
+    trained = run if isinstance(run, Trained) else load(run)
+    settings = trained.run.data
+    name = str(data) if data is not None else settings.name
+    place = root if root is not None else (settings.root if data is None else None)
+    splits = open_splits(
+        name, root=Path(place) if place else None, channels=settings.channels, image_size=settings.image_size
+    )
+    reader = splits.test
+    foreign = [each for each in reader.classes if each not in trained.classes]
+    if foreign:
+        raise DataError(
+            f"{name}: has classes that the run was not trained on: {', '.join(foreign[:5])};"
+            f" the run knows {', '.join(trained.classes[:10])}"
+        )
+    share = EvalBatches(reader, batch_size=batch_size, preprocess=trained.preprocess)
+    found = predict_all(trained.system, batches(share, 0, len(share), workers=0), machine=trained.run.machine)
+    index = np.array([trained.classes.index(each) for each in reader.classes])
+    return score(found.outputs, index[found.targets], classes=trained.classes, source=reader.source)

@@ -1,0 +1,91 @@
+"""Predictions on image files."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from resvision.contracts import Images
+from resvision.core.errors import DataError
+from resvision.core.images import decode
+from resvision.core.results import ClassScores
+from resvision.inference.load import Trained, load
+from resvision.training.machine import autocast
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"})
+
+Picture = str | Path | NDArray[np.uint8]
+
+
+def predict(
+    run: Trained | str | Path,
+    images: Picture | Sequence[Picture],
+    *,
+    top: int | None = None,
+    grey: bool = False,
+) -> list[ClassScores]:
+    """Class scores of images, in their order.
+
+    images  files, folders (their image files in order of name), or uint8 arrays (H, W) or (H, W, 3)
+    top     how many classes to give, all when left out
+    grey    turn colour into grey for a net that was trained on grey images
+
+    Raises DataError, which names the file, for one that cannot be decoded or does not fit the net.
+    """
+    trained = run if isinstance(run, Trained) else load(run)
+    pictures = [images] if isinstance(images, str | Path | np.ndarray) else images
+    sources = [source for picture in pictures for source in _expand(picture)]
+    pixels = (prepare(trained, source, grey=grey) for source in sources)
+    return list(predict_pixels(trained, zip(_names(sources), pixels, strict=True), top=top))
+
+
+def files_of(path: Path) -> list[Path]:
+    """The image files a path stands for: itself, or those in the folder and below; DataError where there are none."""
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    if path.is_file():
+        return [path]
+    files = sorted(each for each in path.rglob("*") if each.suffix.lower() in IMAGE_SUFFIXES and each.is_file())
+    if not files:
+        raise DataError(f"{path}: no image files in this folder; known are {', '.join(sorted(IMAGE_SUFFIXES))}")
+    return files
+
+
+def prepare(trained: Trained, source: Path | NDArray[np.uint8], *, grey: bool = False) -> NDArray[np.uint8]:
+    """What the net sees of an image, uint8 (H, W, C); DataError where it cannot be decoded or does not fit."""
+    name = str(source) if isinstance(source, Path) else "array"
+    image = decode(source) if isinstance(source, Path) else source
+    return trained.preprocess.pixels(image, name=name, grey=grey)
+
+
+@torch.no_grad()
+def predict_pixels(
+    trained: Trained,
+    named: Iterable[tuple[str, NDArray[np.uint8]]],
+    *,
+    top: int | None = None,
+    batch_size: int = 64,
+) -> Iterator[ClassScores]:
+    """Class scores of prepared images with their names, a batch at a time."""
+    named = iter(named)
+    device = next(trained.system.net.parameters()).device
+    while chunk := list(islice(named, batch_size)):
+        names, pixels = zip(*chunk, strict=True)
+        images = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
+        with autocast(trained.run.machine):
+            probabilities = trained.system.predict(Images(images.to(device))).float().cpu().numpy()
+        for name, row in zip(names, probabilities, strict=True):
+            ranked = np.argsort(-row, kind="stable")[:top]
+            labels = tuple(trained.classes[k] for k in ranked)
+            yield ClassScores(source=name, labels=labels, scores=tuple(float(row[k]) for k in ranked))
+
+
+def _expand(picture: Picture) -> Sequence[Path | NDArray[np.uint8]]:
+    return [picture] if isinstance(picture, np.ndarray) else files_of(Path(picture))
+
+
+def _names(sources: Sequence[Path | NDArray[np.uint8]]) -> list[str]:
+    return [str(source) if isinstance(source, Path) else f"array {i}" for i, source in enumerate(sources)]

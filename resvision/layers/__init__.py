@@ -1,0 +1,1 @@
+"""Layers and initialisations that more than one paper uses."""

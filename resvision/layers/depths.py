@@ -1,0 +1,14 @@
+"""Depths of nets that repeat one block: weighted layers = per_step * n + 2."""
+
+from resvision.core.errors import SettingsError
+
+
+def repeats(depth: int, *, per_step: int, kind: str) -> int:
+    """The n >= 1 with depth == per_step * n + 2; SettingsError naming the nearest depths if there is none."""
+    n, rest = divmod(depth - 2, per_step)
+    if n >= 1 and rest == 0:
+        return n
+    nearest = [per_step * k + 2 for k in (n, n + 1) if k >= 1] or [per_step + 2]
+    raise SettingsError(
+        f"depth {depth}: {kind} has {per_step}n+2 weighted layers; nearest: {', '.join(map(str, nearest))}"
+    )

@@ -1,0 +1,21 @@
+"""Initial weights: He et al. 2015, Delving Deep into Rectifiers, https://arxiv.org/abs/1502.01852.
+
+As the released ResNets draw them: variance 2 / fan-out, for the layers that a normalization follows.
+"""
+
+from torch import Tensor, nn
+
+
+def he_initialize(net: nn.Module) -> None:
+    """Draw every convolution, and every linear layer without bias, from N(0, 2 / fan_out), in place.
+
+    A linear layer with bias is a classifier and stays as PyTorch draws it.
+    Normalizations start at scale 1, shift 0, as PyTorch has them.
+    """
+    for module in net.modules():
+        hidden = isinstance(module, nn.Linear) and module.bias is None
+        if not (hidden or isinstance(module, nn.Conv2d)):
+            continue
+        assert isinstance(module.weight, Tensor)
+        if not module.weight.is_meta:  # on meta there is nothing to draw, and trying is slow
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -1,0 +1,1 @@
+"""Instruments held against a net: counts and receptive fields."""

@@ -1,0 +1,227 @@
+"""Parameters, multiply-adds and receptive field of any net, without running it on numbers.
+
+The net is copied onto the meta device and run once; every tensor operation is seen, functional ones too.
+
+MACs     multiply-adds of convolutions, transposed convolutions and linear layers. Bias, normalization,
+         activation, pooling and element-wise addition are not counted, nor are products of two activations.
+         He et al. 2015 print this number and call it FLOPs ("multiply-adds").
+field    pixels of the input, along one side, that one position of a map sees
+depth    weighted layers on the longest path, which is how the papers count
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from resvision.core.errors import SettingsError
+from resvision.probes.receptive import Axis, Trace, axes_after, merge, size_along
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One call of one module, in the order of execution.
+
+    name               dotted, as in the net; empty for operations of the net itself
+    kind               class and, where it has one, window: "Conv2d 3x3 /2"
+    shape              of the output for one image, without N
+    params             of the module itself, at its first call; 0 afterwards
+    macs               for one image
+    receptive_field    in input pixels; None once positions see the whole image
+    stride             input pixels between neighbours; None once positions see the whole image
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    params: int
+    macs: int
+    receptive_field: int | None
+    stride: int | float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Count:
+    """What a net has and does for one image of shape `input` (C, H, W).
+
+    `receptive_field` is that of the last map before positions see the whole image; None without such a map.
+    """
+
+    input: tuple[int, int, int]
+    params: int
+    macs: int
+    depth: int
+    receptive_field: int | None
+    layers: tuple[Layer, ...]
+
+
+@dataclass
+class _Call:
+    """A module that is running, with what its own operations add."""
+
+    name: str
+    module: nn.Module
+    macs: int = 0
+
+
+def count(net: nn.Module, input: Sequence[int]) -> Count:
+    """Count `net` for one image of shape (C, H, W), in evaluation mode. The net stays as it is.
+
+    Raises SettingsError when such an image does not go through the net.
+    """
+    if len(input) != 3 or min(input) < 1:
+        raise SettingsError(f"input {'x'.join(map(str, input))}: expected CxHxW, such as 3x224x224")
+    channels, height, width = input
+    copy = _on_meta(net)
+    dtype = next((p.dtype for p in copy.parameters() if p.is_floating_point()), torch.float32)
+    image = torch.empty(1, channels, height, width, dtype=dtype, device="meta")
+    tape = _Tape(image)
+    tape.watch(copy)
+    try:
+        with torch.no_grad(), tape:
+            copy(image)
+    except RuntimeError as error:
+        first_line = str(error).splitlines()[0]
+        raise SettingsError(
+            f"an image of {channels}x{height}x{width} does not go through {type(net).__name__}: {first_line}"
+        ) from error
+    return Count(
+        input=(channels, height, width),
+        params=sum(p.numel() for p in net.parameters()),
+        macs=tape.macs,
+        depth=tape.depth,
+        receptive_field=tape.receptive_field,
+        layers=tuple(tape.layers),
+    )
+
+
+def _on_meta(net: nn.Module) -> nn.Module:
+    """A copy without weights and without hooks, in evaluation mode; takes no memory."""
+    memo: dict[int, Any] = {}
+    for parameter in net.parameters():
+        memo[id(parameter)] = nn.Parameter(torch.empty_like(parameter, device="meta"), requires_grad=False)
+    for buffer in net.buffers():
+        memo[id(buffer)] = torch.empty_like(buffer, device="meta")
+    copy = deepcopy(net, memo)
+    for module in copy.modules():
+        module._forward_hooks.clear()
+        module._forward_pre_hooks.clear()
+    return copy.eval()
+
+
+class _Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Sees every operation under it, and knows which module runs."""
+
+    def __init__(self, image: Tensor) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.macs = 0
+        self.depth = 0
+        self.receptive_field: int | None = None
+        self.layers: list[Layer] = []
+        self._running: list[_Call] = []
+        self._counted: set[int] = set()
+        # Tensors are kept, so that an id means one tensor as long as the tape runs.
+        self._traces: dict[int, tuple[Tensor, Trace]] = {id(image): (image, Trace(0, (Axis(), Axis())))}
+
+    def watch(self, net: nn.Module) -> None:
+        """Make every module of the net report to the tape."""
+
+        def enter(name: str) -> Callable[[nn.Module, Any], None]:
+            return lambda module, _: self._running.append(_Call(name, module))
+
+        for name, module in net.named_modules():
+            module.register_forward_pre_hook(enter(name))
+            module.register_forward_hook(lambda _module, _inputs, output: self._leave(output))
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        output = func(*args, **(kwargs or {}))
+        traces = [self._traces[id(t)][1] for t in _tensors((args, kwargs)) if id(t) in self._traces]
+        if not traces:
+            return output
+        operation = func._schema.name.removeprefix("aten::").removesuffix("_")
+        macs = _macs(operation, args, output)
+        merged = merge(traces)
+        for tensor in _tensors(output):
+            axes = merged.axes and axes_after(operation, args, tensor, merged.axes)
+            trace = Trace(merged.depth + (macs > 0), axes)
+            self._traces[id(tensor)] = (tensor, trace)
+            self._note(tensor, trace)
+        self.macs += macs
+        if self._running:
+            self._running[-1].macs += macs
+        return output
+
+    def _note(self, tensor: Tensor, trace: Trace) -> None:
+        self.depth = max(self.depth, trace.depth)
+        if trace.axes is not None and tensor.dim() == 4:
+            self.receptive_field = _pixels(trace.axes)
+
+    def _leave(self, output: Any) -> None:
+        """Write the row of the module that ends: if it is a leaf, or has weights or products of its own."""
+        call = self._running.pop()
+        own = [p for p in call.module.parameters(recurse=False) if id(p) not in self._counted]
+        self._counted.update(map(id, own))
+        is_leaf = not any(True for _ in call.module.children())
+        if not (is_leaf or own or call.macs):
+            return
+        tensor = next(_tensors(output), None)
+        trace = self._traces[id(tensor)][1] if tensor is not None and id(tensor) in self._traces else None
+        axes = trace.axes if trace else None
+        self.layers.append(
+            Layer(
+                name=call.name,
+                kind=_kind(call.module),
+                shape=tuple(tensor.shape[1:]) if tensor is not None else (),
+                params=sum(p.numel() for p in own),
+                macs=call.macs,
+                receptive_field=_pixels(axes) if axes else None,
+                stride=_whole(max(axis.j for axis in axes)) if axes else None,
+            )
+        )
+
+
+def _macs(operation: str, args: tuple[Any, ...], output: Any) -> int:
+    if operation == "convolution":
+        image, weight, transposed = args[0], args[1], args[6]
+        spatial: Tensor = image if transposed else output
+        return int(weight.numel() * spatial.shape[0] * spatial.shape[2:].numel())
+    if operation in {"mm", "addmm"}:
+        first = args[1] if operation == "addmm" else args[0]
+        return int(output.numel() * first.shape[1])
+    return 0
+
+
+def _tensors(tree: Any) -> Iterator[Tensor]:
+    """Every tensor in nested tuples, lists and dicts."""
+    if isinstance(tree, Tensor):
+        yield tree
+    elif isinstance(tree, Mapping | list | tuple):
+        for branch in tree.values() if isinstance(tree, Mapping) else tree:
+            yield from _tensors(branch)
+
+
+def _pixels(axes: tuple[Axis, Axis]) -> int:
+    return round(max(axis.r for axis in axes))
+
+
+def _whole(value: float) -> int | float:
+    return int(value) if value == int(value) else value
+
+
+def _kind(module: nn.Module) -> str:
+    """Class and window of a module."""
+    words = [type(module).__name__]
+    sizes = getattr(module, "kernel_size", None)
+    if isinstance(sizes, int | tuple):
+        words.append(f"{size_along(sizes, 0)}x{size_along(sizes, 1)}")
+    for mark, name in (("/", "stride"), ("dilation ", "dilation")):
+        value = getattr(module, name, 1)
+        if isinstance(value, int | tuple) and size_along(value, 0) != 1:
+            words.append(f"{mark}{size_along(value, 0)}")
+    return " ".join(words)

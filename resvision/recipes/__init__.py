@@ -1,0 +1,81 @@
+"""Named runs: a recipe is a function of a model's and a data set's name that gives a Run; its docstring is its receipt.
+
+RECIPES is the table: a name, where its function stands, and a line of help. Listing it loads no torch.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from resvision.catalog import find
+from resvision.core.errors import SettingsError, unknown_name
+from resvision.core.settings import checked, with_leaf
+
+if TYPE_CHECKING:
+    from resvision.run import Run
+
+
+class Recipe(NamedTuple):
+    """A row of the table."""
+
+    function: str
+    summary: str
+
+
+RECIPES = {
+    "small-images-short": Recipe(
+        "resvision.recipes.small_images:small_images_short",
+        "one-cycle SGD, 20 epochs, shifts, for images up to about 64 px; default of CIFAR nets and MLPs",
+    ),
+    "photos-short": Recipe(
+        "resvision.recipes.photos:photos_short",
+        "one-cycle SGD, 30 epochs, random resized crops, for folders of photos; default of ImageNet nets",
+    ),
+    "cifar-2015": Recipe(
+        "resvision.recipes.resnet_2015:cifar_2015",
+        "He et al. 2015, section 4.2: 64k steps of 128, drops at 32k and 48k; warm start from depth 110 on",
+    ),
+    "imagenet-2015": Recipe(
+        "resvision.recipes.resnet_2015:imagenet_2015",
+        "He et al. 2015, section 3.4: 600k steps of 256, scale jitter 256..480, 224 px crops",
+    ),
+}
+
+
+def recipe(name: str) -> Callable[[str, str], "Run"]:
+    """The recipe function by its name, or by `package.module:function`; UnknownNameError otherwise."""
+    if name not in RECIPES and ":" not in name:
+        raise unknown_name("recipe", name, RECIPES)
+    module, _, function = (RECIPES[name].function if name in RECIPES else name).partition(":")
+    try:
+        found: Callable[[str, str], Run] = getattr(import_module(module), function)
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise unknown_name("recipe", name, RECIPES, remedy=str(error)) from None
+    return found
+
+
+def compose(
+    model: str,
+    data: str,
+    *,
+    recipe_name: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+    settings: Sequence[str] = (),
+) -> "Run":
+    """The Run of a model on a data set: its recipe, then `changes` by path, then `settings` as `a.b=value`.
+
+    Without a recipe's name the model's row in the catalog chooses. Raises UnknownNameError or SettingsError.
+    """
+    if model in RECIPES:
+        raise SettingsError(f"{model} is a recipe; say: train MODEL --recipe {model}")
+    default = "small-images-short" if ":" in model else find(model).recipe
+    run = recipe(recipe_name or default)(model, data)
+    pairs = [(path, str(value)) for path, value in (changes or {}).items() if value is not None]
+    for text in settings:
+        path, equals, value = text.partition("=")
+        if not equals:
+            raise SettingsError(f"--set {text}: write it as key=value, such as --set optimizer.lr=0.05")
+        pairs.append((path.strip(), value.strip()))
+    for path, value in pairs:
+        run = with_leaf(run, path, value)
+    return checked(run)

@@ -1,0 +1,55 @@
+"""Templates to pages: `base.html.j2` is the frame (head, style, footer) that every page of ours extends.
+
+A page is one file. It names itself by a `generator` line, so that we replace only pages that we have written.
+"""
+
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from resvision import __version__
+from resvision.core import rundir
+from resvision.core.errors import RunError
+
+GENERATOR = '<meta name="generator" content="resvision">'
+
+
+def render(template: str, **values: object) -> str:
+    """The page of a template of this package. Every value is escaped but those that are `markupsafe.Markup`."""
+    return _templates().get_template(template).render(**values)
+
+
+def write_page(path: Path, html: str) -> Path:
+    """Write the page so that `path` holds the old one or all of the new one; the path.
+
+    Raises RunError where it cannot be written, or where a file stands that is not a page of ours.
+    """
+    assert GENERATOR in html, "pages extend base.html.j2"
+    if path.is_dir():
+        raise RunError(f"{path}: is a folder; name a file, such as --out {path / rundir.REPORT}")
+    if path.exists() and not _is_ours(path):
+        raise RunError(f"{path}: there already, and not written by resvision; name another file with --out")
+    rundir.write_text(path, html)
+    return path
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return GENERATOR.encode() in file.read(4096)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror}; name another file with --out") from None
+
+
+@cache
+def _templates() -> Environment:
+    templates = Environment(
+        loader=PackageLoader("resvision", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.globals.update(generator=GENERATOR, version=__version__)
+    return templates

@@ -1,0 +1,258 @@
+"""Plots as SVG text that stands inside an HTML page: text stays text, nothing is loaded, equal data give equal text.
+
+The curves follow Fig. 4 and 6 of He et al. 2015 (https://arxiv.org/abs/1512.03385): a colour a run, training error
+thin and dashed, test error bold, the axis cut where the interesting end is. `name` must be unique on its page; every id
+inside the plot begins with it.
+"""
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from html import escape
+from io import StringIO
+from typing import Any, Literal
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from resvision.core.images import printable
+from resvision.core.results import ClassificationScores
+from resvision.report.read import Floats, Ints, RunRecord
+
+FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', Arial, sans-serif"
+COLOURS = ("#0b62c4", "#d9480f", "#2b8a3e", "#9c36b5", "#b08800", "#0c8599", "#c2255c", "#5c5f66")
+NUMBERS_UP_TO = 20  # classes; a larger confusion matrix has no room for counts
+
+_WIDTH = 5.4  # inches; a point is a unit of the SVG, so text keeps its share of the width
+_POINTS = 300  # at most in a smoothed curve
+_LABEL = 38  # letters of a name in a legend
+_STYLE = {
+    "svg.fonttype": "none",
+    "font.size": 9.5,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#868e96",
+    "axes.labelcolor": "#343a40",
+    "xtick.color": "#495057",
+    "ytick.color": "#495057",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e9ecef",
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "lines.solid_capstyle": "round",
+}
+
+
+def colours(labels: Sequence[str]) -> dict[str, str]:
+    """A colour for every different label, in order of appearance; they repeat after eight."""
+    return {label: COLOURS[i % len(COLOURS)] for i, label in enumerate(dict.fromkeys(labels))}
+
+
+def curves_svg(
+    records: Sequence[RunRecord],
+    *,
+    quantity: Literal["error", "loss"],
+    name: str = "curves",
+    labels: Sequence[str] | None = None,
+) -> str:
+    """Curves of all runs against epochs, or against steps where the epochs have different lengths.
+
+    error   of training and of test, in %; the axis is cut above the ends of the curves, and says so
+    loss    of training, on a logarithmic axis
+    labels  one a run, its name by default; runs of one label share a colour and a line of the legend
+
+    Training curves are running means over an epoch, drawn at the middle of it.
+    """
+    labels = list(labels) if labels is not None else [record.name for record in records]
+    shades = colours(labels)
+    with _style(name):
+        figure = Figure(figsize=(_WIDTH, 3.5 + 0.19 * _legend_rows(list(shades))), layout="constrained")
+        axes = figure.subplots()
+        in_steps = len({record.steps_per_epoch for record in records}) > 1
+        axes.set_xlabel("steps" if in_steps else "epochs")
+        for record, label in zip(records, labels, strict=True):
+            scale = 1 if in_steps else record.steps_per_epoch
+            _draw_run(axes, record, quantity=quantity, colour=shades[label], scale=scale)
+        (_finish_error if quantity == "error" else _finish_loss)(axes)
+        axes.set_xlim(left=0)
+        _add_legend(figure, shades, quantity)
+        return _svg(figure, name=name, title=f"{quantity} of {', '.join(shades)}")
+
+
+def confusion_svg(scores: ClassificationScores, *, name: str) -> str:
+    """The confusion matrix as a heat map, true classes in rows, a cell coloured by the root of its share of the row.
+
+    Counts stand in the cells of up to 20 classes.
+    """
+    k = len(scores.classes)
+    totals = scores.confusion.sum(axis=1, keepdims=True)
+    shares = np.divide(scores.confusion, totals, out=np.zeros((k, k)), where=totals > 0)
+    side = float(np.clip(1.6 + 0.34 * k, 3.0, 6.6))
+    with _style(name):
+        figure = Figure(figsize=(side, side), layout="constrained")
+        axes = figure.subplots()
+        axes.grid(visible=False)
+        axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1, interpolation="none")
+        axes.set(xlabel="predicted", ylabel="true")
+        axes.spines[:].set_visible(True)
+        _name_classes(axes, scores.classes)
+        if k <= NUMBERS_UP_TO:
+            for row, column in np.argwhere(scores.confusion):
+                ink = "#ffffff" if shares[row, column] > 0.3 else "#212529"
+                count = f"{scores.confusion[row, column]}"
+                size = min(9.0, 26.0 / len(count))
+                axes.text(column, row, count, ha="center", va="center", color=ink, fontsize=size)
+        return _svg(figure, name=name, title=f"confusion matrix of {k} classes")
+
+
+def throughput_svg(record: RunRecord, *, name: str, colour: str = COLOURS[0]) -> str:
+    """Images/s over the minutes of training, in up to 200 windows of equally many steps."""
+    cuts = np.arange(0, len(record.steps.step), -(-len(record.steps.step) // 200) or 1)
+    seconds, images = np.add.reduceat(record.steps.seconds, cuts), np.add.reduceat(record.steps.images, cuts)
+    with _style(name):
+        figure = Figure(figsize=(_WIDTH, 2.0), layout="constrained")
+        axes = figure.subplots()
+        axes.set(xlabel="minutes of training steps", ylabel="images/s")
+        axes.plot((np.cumsum(seconds) - seconds / 2) / 60, images / seconds, color=colour, linewidth=1.4)
+        axes.set_xlim(left=0)
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        return _svg(figure, name=name, title=f"images per second of {record.name}")
+
+
+def running_mean(steps: Ints, values: Floats, *, window: int) -> tuple[Floats, Floats]:
+    """Means of `window` neighbouring values and the middles of their steps, at most 300 points, the last included."""
+    window = max(1, min(window, len(values)))
+    if not len(values):
+        return np.empty(0), np.empty(0)
+    sums = np.cumsum(np.concatenate([[0.0], values]))
+    means = (sums[window:] - sums[:-window]) / window
+    middles = steps[window - 1 :] - (window - 1) / 2 - 0.5
+    chosen = np.unique(np.linspace(0, len(means) - 1, min(_POINTS, len(means))).round().astype(np.int64))
+    return middles[chosen], means[chosen]
+
+
+def _draw_run(
+    axes: Axes, record: RunRecord, *, quantity: Literal["error", "loss"], colour: str, scale: int
+) -> None:
+    values = record.steps.error * 100 if quantity == "error" else record.steps.loss
+    at, means = running_mean(record.steps.step, values, window=record.steps_per_epoch)
+    thin = {"linewidth": 1.0, "linestyle": (0, (4, 2))} if quantity == "error" else {"linewidth": 1.5}
+    axes.plot(at / scale, means, color=colour, **thin)
+    if quantity == "error":
+        tests = record.evaluations
+        marker = "o" if len(tests.step) == 1 else ""
+        axes.plot(tests.step / scale, tests.top1_error * 100, color=colour, linewidth=2.0, marker=marker)
+
+
+def _finish_error(axes: Axes) -> None:
+    """Title and a linear axis from 0 to 2.5 times the highest end of a curve, if that cuts anything much."""
+    curves = [np.asarray(line.get_ydata()) for line in axes.get_lines()]
+    curves = [curve[np.isfinite(curve)] for curve in curves]
+    curves = [curve for curve in curves if len(curve)]
+    highest = max((curve.max() for curve in curves), default=100.0)
+    end = max((float(np.median(curve[-max(1, len(curve) // 10) :])) for curve in curves), default=100.0)
+    limit = _round_up(max(2.5 * end, 1.0))
+    cut = limit < 0.85 * highest
+    axes.set_ylim(0, limit if cut else min(100.0, 1.06 * max(highest, 1.0)))
+    axes.set_ylabel(f"error, % (axis cut at {limit:g} %)" if cut else "error, %")
+    axes.set_title("Training and test error")
+
+
+def _finish_loss(axes: Axes) -> None:
+    """Title and a logarithmic axis with plain numbers, more of them where it spans little."""
+    values = np.concatenate([np.asarray(line.get_ydata()) for line in axes.get_lines()] or [np.empty(0)])
+    values = values[values > 0]
+    axes.set_title("Training loss")
+    axes.set_ylabel("loss (logarithmic axis)")
+    if not len(values):
+        return
+    axes.set_yscale("log", nonpositive="mask")
+    wide = values.max() / values.min() > 300
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _round_up(value: float) -> float:
+    """The next number of 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8 times a power of ten, at most 100."""
+    power = 10.0 ** np.floor(np.log10(value))
+    steps = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+    return float(min(100.0, next(step * power for step in steps if step * power >= value * (1 - 1e-9))))
+
+
+def _legend_columns(labels: Sequence[str]) -> int:
+    longest = max((min(len(label), _LABEL) for label in labels), default=0)
+    return max(1, min(3, int(_WIDTH * 72 / (5.2 * longest + 46))))
+
+
+def _legend_rows(labels: Sequence[str]) -> int:
+    return -(-len(labels) // _legend_columns(labels)) + 1
+
+
+def _add_legend(figure: Figure, shades: dict[str, str], quantity: Literal["error", "loss"]) -> None:
+    """Runs by colour below the axes, and for errors what thin and bold mean."""
+    lines = [Line2D([], [], color=colour, linewidth=2.4) for colour in shades.values()]
+    names = [_literal(label) for label in shades]
+    figure.legend(lines, names, loc="outside lower center", ncols=_legend_columns(list(shades)))
+    if quantity == "error":
+        grey = "#495057"
+        thin = Line2D([], [], color=grey, linewidth=1.0, linestyle=(0, (4, 2)))
+        bold = Line2D([], [], color=grey, linewidth=2.0)
+        figure.axes[0].legend([thin, bold], ["training", "test"], loc="upper right")
+
+
+def _name_classes(axes: Axes, classes: Sequence[str]) -> None:
+    """Names at the ticks of up to 60 classes, at every n-th beyond; upright below where they are long."""
+    every = -(-len(classes) // 60)
+    ticks = range(0, len(classes), every)
+    names = [_literal(classes[i], 14) for i in ticks]
+    size = 9.0 if len(classes) <= NUMBERS_UP_TO else 5.5
+    axes.set_xticks(ticks, names, rotation=90 if max(map(len, names), default=0) > 2 else 0, fontsize=size)
+    axes.set_yticks(ticks, names, fontsize=size)
+
+
+def _literal(text: str, letters: int = _LABEL) -> str:
+    """The text on one line and not too long, with nothing in it that matplotlib reads as mathematics."""
+    text = printable(text)
+    text = text if len(text) <= letters else f"{text[: letters - 1]}…"
+    return text.replace("$", r"\$")
+
+
+@contextmanager
+def _style(name: str) -> Iterator[None]:
+    """Our look whatever the user's matplotlibrc says, and ids that are a function of `name` and the content."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update({**_STYLE, "svg.hashsalt": name})
+        yield
+
+
+def _svg(figure: Figure, *, name: str, title: str) -> str:
+    """The figure as one inline <svg>, without prolog, namespaces, metadata and style sheet, its ids under `name`."""
+    stream = StringIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # the browser's fonts draw it, not matplotlib's
+        nothing: dict[str, Any] = {"Date": None, "Creator": None, "Format": None, "Type": None}
+        figure.savefig(stream, format="svg", metadata=nothing)
+    text = stream.getvalue()
+    box = re.search(r'viewBox="([^"]+)"', text)
+    assert box is not None, "matplotlib writes a view box"
+    body = text[text.index(">", box.end()) + 1 : text.rindex("</svg>")]
+    body = re.sub(r"<style.*?</style>|<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub(r" ?font-family: [^;\"]*;?", "", body)
+    body = re.sub(r'( id="|href="#|url\(#)', rf"\1{name}-", body).replace("xlink:href", "href")
+    body = re.sub(r"\s*\n\s*", " ", body)
+    return (
+        f'<svg class="plot" role="img" aria-label="{escape(printable(title))}" viewBox="{box[1]}"'
+        f' style="font-family: {FONTS}; stroke-linejoin: round; stroke-linecap: butt">{body}</svg>'
+    )

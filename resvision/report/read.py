@@ -1,0 +1,245 @@
+"""A run directory, finished or not, as plain data for a page. Reaches no torch.
+
+Glossary
+    S steps that were made, E evaluations that were made
+    errors are shares 0..1; NaN where a line of the history does not hold the figure
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from resvision.core import history, rundir
+from resvision.core.errors import RunError
+from resvision.core.results import ClassificationScores
+from resvision.core.settings import leaves
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+_NEEDED = (
+    "recipe",
+    "model.name",
+    "data.name",
+    "data.train_images",
+    "data.test_images",
+    "training.batch_size",
+    "training.duration",
+    "machine.precision",
+    "machine.device",
+)
+
+
+class Steps(NamedTuple):
+    """The steps of a run as columns (S,): `step` from 1, `epoch` from 0, `images` of the batch, `seconds` it took."""
+
+    step: Ints
+    epoch: Ints
+    loss: Floats
+    error: Floats
+    lr: Floats
+    seconds: Floats
+    images: Ints
+
+
+class Evaluations(NamedTuple):
+    """The evaluations of a run as columns (E,): steps done before each, and what the test split gave."""
+
+    step: Ints
+    loss: Floats
+    top1_error: Floats
+    top5_error: Floats
+
+
+class Tested(NamedTuple):
+    """The latest figures on the test split, after so many steps."""
+
+    step: int
+    loss: float
+    top1_error: float
+    top5_error: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """What a run directory holds.
+
+    run          run.json as it stands
+    environment  environment.json, empty before training began
+    scores       of the final weights, None before the end
+    parameters   numbers that training moves, None before the first checkpoint
+    """
+
+    folder: Path
+    name: str
+    run: dict[str, Any]
+    environment: dict[str, Any]
+    steps: Steps
+    evaluations: Evaluations
+    scores: ClassificationScores | None
+    parameters: int | None
+
+    def setting(self, path: str) -> Any:
+        """The leaf of the Run at `a.b`, None where there is none."""
+        return dict(leaves(self.run)).get(path)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Full batches in the training split, at least 1."""
+        return max(1, int(self.setting("data.train_images")) // int(self.setting("training.batch_size")))
+
+    @property
+    def total_steps(self) -> int:
+        """Steps that the run is to make."""
+        length, _, unit = str(self.setting("training.duration")).partition(" ")
+        return int(length) * (self.steps_per_epoch if unit == "epochs" else 1)
+
+    @property
+    def steps_done(self) -> int:
+        """Steps that it has made."""
+        return int(self.steps.step[-1]) if len(self.steps.step) else 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end and was scored."""
+        return self.scores is not None and self.steps_done >= self.total_steps
+
+    @property
+    def tested(self) -> Tested | None:
+        """The scores of the final weights; before the end those of the latest evaluation, None before the first."""
+        if self.scores is not None:
+            return Tested(self.steps_done, self.scores.loss, self.scores.top1_error, self.scores.top5_error)
+        last = [column[-1].item() for column in self.evaluations if len(column)]
+        return Tested(*last) if last else None
+
+    @property
+    def last_epoch_loss(self) -> float:
+        """Mean training loss of the last epoch's worth of steps; NaN before the first step."""
+        return _mean(self.steps.loss[-self.steps_per_epoch :])
+
+    @property
+    def last_epoch_error(self) -> float:
+        """Mean training error of the last epoch's worth of steps; NaN before the first step."""
+        return _mean(self.steps.error[-self.steps_per_epoch :])
+
+    @property
+    def images_per_s(self) -> float:
+        """Median over the steps; NaN before the first."""
+        return float(np.median(self.steps.images / self.steps.seconds)) if self.steps_done else float("nan")
+
+    @property
+    def seconds(self) -> float:
+        """Time in training steps, without evaluations and checkpoints."""
+        return float(self.steps.seconds.sum())
+
+
+def read_records(folders: Sequence[Path]) -> list[RunRecord]:
+    """The runs in these directories, each once, under names that differ.
+
+    Raises RunError for a directory that is missing, damaged or not of a run, and where none is named.
+    """
+    places = list({folder.resolve(): folder for folder in folders}.values())
+    if not places:
+        raise RunError("no run is named; name at least one run directory")
+    return [read_record(folder, name=name) for folder, name in zip(places, _names(places), strict=True)]
+
+
+def read_record(folder: Path, *, name: str | None = None) -> RunRecord:
+    """The run in a directory, called by the directory's name unless another is given; RunError says what is wrong."""
+    run = rundir.read_json(rundir.require(folder) / rundir.RUN)
+    _check(run, folder / rundir.RUN)
+    environment, evaluation = folder / rundir.ENVIRONMENT, folder / rundir.EVALUATION
+    lines = folder / rundir.HISTORY
+    steps, evaluations = _columns(lines) if lines.exists() else _table([], [])
+    return RunRecord(
+        folder=folder,
+        name=name or folder.resolve().name,
+        run=run,
+        environment=rundir.read_json(environment) if environment.exists() else {},
+        steps=steps,
+        evaluations=evaluations,
+        scores=_read(evaluation, ClassificationScores.from_json) if evaluation.exists() else None,
+        parameters=_parameters(folder / rundir.CHECKPOINTS),
+    )
+
+
+def _check(run: Any, path: Path) -> None:
+    """RunError unless the Run is resolved: an object with all that the page speaks of."""
+    there = dict(leaves(run)) if isinstance(run, dict) else {}
+    missing = [key for key in _NEEDED if there.get(key) is None]
+    if missing:
+        raise RunError(f"{path}: not a run of this version of resvision, it lacks {', '.join(missing)}")
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """The shortest ends of the paths that tell them apart."""
+    parts = [folder.resolve().parts for folder in folders]
+    for depth in range(1, max(len(each) for each in parts)):
+        names = ["/".join(each[-depth:]) for each in parts]
+        if len(set(names)) == len(names):
+            break
+    return names
+
+
+def _columns(path: Path) -> tuple[Steps, Evaluations]:
+    lines = list(history.read(path))
+    try:
+        return _table(
+            [line for line in lines if "evaluation" not in line],
+            [{**line["evaluation"], "step": line["step"]} for line in lines if "evaluation" in line],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path}: damaged: {type(error).__name__}: {error}") from None
+
+
+def _table(steps: list[dict[str, Any]], evaluations: list[dict[str, Any]]) -> tuple[Steps, Evaluations]:
+    def whole(lines: list[dict[str, Any]], key: str) -> Ints:
+        return np.array([line[key] for line in lines], dtype=np.int64)
+
+    def figures(lines: list[dict[str, Any]], key: str) -> Floats:
+        return np.array([line.get(key, np.nan) for line in lines], dtype=np.float64)
+
+    return Steps(
+        step=whole(steps, "step"),
+        epoch=whole(steps, "epoch"),
+        loss=figures(steps, "loss"),
+        error=figures(steps, "error"),
+        lr=figures(steps, "lr"),
+        seconds=np.maximum(figures(steps, "seconds"), 1e-9),
+        images=whole(steps, "images"),
+    ), Evaluations(
+        step=whole(evaluations, "step"),
+        loss=figures(evaluations, "loss"),
+        top1_error=figures(evaluations, "top1_error"),
+        top5_error=figures(evaluations, "top5_error"),
+    )
+
+
+def _read(path: Path, make: Callable[[Any], ClassificationScores]) -> ClassificationScores:
+    try:
+        return make(rundir.read_json(path))
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path}: damaged: {type(error).__name__}: {error}") from None
+
+
+def _parameters(checkpoints: Path) -> int | None:
+    """Numbers in the newest checkpoint's weights; the running statistics of batch norm are not parameters."""
+    try:
+        place = checkpoints / (checkpoints / rundir.LAST).read_text(encoding="utf-8").strip()
+        with safe_open(os.fspath(place / rundir.WEIGHTS), framework="numpy") as file:
+            names = [name for name in file.keys() if not name.endswith(_STATISTICS)]  # noqa: SIM118 - not a mapping
+            return sum(prod(file.get_slice(name).get_shape()) for name in names)
+    except (OSError, SafetensorError):
+        return None
+
+
+def _mean(values: Floats) -> float:
+    return float(values.mean()) if len(values) else float("nan")

@@ -1,0 +1,266 @@
+"""A Run: everything that decides what a training gives, as one frozen tree that goes to JSON and back.
+
+A recipe makes a Run with open choices (None, `auto`); `resolve` looks at the data and the machine and closes them all;
+`assemble` builds what the loop trains. Nothing on a lower floor sees a Run.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import torch
+from msgspec import Meta
+from torch import nn
+
+from resvision import catalog
+from resvision.classification import scoring
+from resvision.contracts import System
+from resvision.core import rundir
+from resvision.core.errors import RunError, SettingsError
+from resvision.core.images import Preprocess
+from resvision.core.results import ClassificationScores
+from resvision.core.settings import Scalar, from_json
+from resvision.data.augment import Augment
+from resvision.data.loader import EvalBatches, TrainBatches, fits_memory
+from resvision.data.sets import Splits, open_splits
+from resvision.probes.count import count
+from resvision.training.checkpoints import load_weights
+from resvision.training.evaluation import Predictions
+from resvision.training.machine import Machine, decide, place, rank_and_world
+from resvision.training.optimizers import OptimizerSettings
+from resvision.training.schedules import Schedule
+
+FORMAT = 1
+
+Count = Annotated[int, Meta(ge=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings:
+    """Which net: a name of the catalog or `package.module:function`, with its options.
+
+    `init_from` names a safetensors file whose weights the net starts with.
+    """
+
+    name: str
+    num_classes: Count | None = None
+    options: dict[str, Scalar] = field(default_factory=dict)
+    init_from: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """Which data: a name or a folder, and where it lies; the rest is read off it by `resolve`."""
+
+    name: str
+    root: str | None = None
+    channels: Annotated[int, Meta(ge=1, le=3)] | None = None
+    image_size: Count | None = None
+    classes: tuple[str, ...] | None = None
+    train_images: int | None = None
+    test_images: int | None = None
+    split_rule: str | None = None
+    preprocess: Preprocess | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """How long and in what portions.
+
+    duration            `20 epochs` or `64000 steps`
+    batch_size          images of one optimizer step, over all processes
+    accumulate          parts that a batch is cut into to save memory
+    clip_norm           largest norm of the whole gradient
+    ema_decay           of the moving average of weights that is evaluated in their place
+    evaluate_every      epochs between evaluations
+    checkpoint_seconds  between checkpoints; the end always leaves one
+    """
+
+    duration: Annotated[str, Meta(pattern=r"^[1-9]\d* (epochs|steps)$")]
+    batch_size: Count = 128
+    accumulate: Count = 1
+    clip_norm: Annotated[float, Meta(gt=0)] | None = None
+    ema_decay: Annotated[float, Meta(gt=0, lt=1)] | None = None
+    seed: Annotated[int, Meta(ge=0)] = 0
+    evaluate_every: Count = 1
+    checkpoint_seconds: Annotated[float, Meta(gt=0)] = 60.0
+
+    def __post_init__(self) -> None:
+        if self.batch_size % self.accumulate:
+            raise ValueError(f"accumulate={self.accumulate} must divide batch_size={self.batch_size}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One training, whole. `loss` holds options of the system, such as `label_smoothing`."""
+
+    recipe: str
+    model: ModelSettings
+    data: DataSettings
+    training: TrainingSettings
+    augment: Augment = field(default_factory=Augment)
+    loss: dict[str, Scalar] = field(default_factory=dict)
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    schedule: Schedule = field(default_factory=Schedule)
+    machine: Machine = field(default_factory=Machine)
+    format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        if self.format != FORMAT:
+            raise ValueError(f"run format {self.format}, this version reads {FORMAT}")
+
+
+class Assembly(NamedTuple):
+    """What a resolved Run stands for.
+
+    score  makes scores of predictions over the test split
+    """
+
+    system: System
+    splits: Splits
+    train: TrainBatches
+    test: EvalBatches
+    steps: int
+    score: Callable[[Predictions], ClassificationScores]
+
+
+def read_run(folder: Path, *, allow_code: bool = False) -> Run:
+    """The Run that `folder` was started with.
+
+    Raises RunError or SettingsError where it is missing or damaged, or where it names code of a user's own as
+    `package.module:function`, which would be imported, and `allow_code` is not given.
+    """
+    path = rundir.require(folder) / rundir.RUN
+    data = rundir.read_json(path)
+    if isinstance(data, dict) and data.get("format", FORMAT) != FORMAT:
+        raise RunError(f"{path}: format {data['format']}, this version of resvision reads {FORMAT}")
+    try:
+        run = from_json(Run, data)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from None
+    code = [name for name in (run.model.name, run.data.name) if catalog.is_code(name)]
+    if code and not allow_code:
+        raise RunError(f"{path}: would import {' and '.join(code)}; if you trust it, say --allow-code")
+    return run
+
+
+def resolve(run: Run) -> Run:
+    """The same run with every open choice made: classes and pixels from the data, speed from the machine.
+
+    Reads names and headers of the data, no more. Raises DataError or SettingsError.
+    """
+    splits = _open(run.data, channels=run.data.channels or _whole(run.model.options.get("in_channels")))
+    reader, rule = splits.train, splits.train.preprocess
+    known = catalog.options(run.model.name)
+    found = {"in_channels": rule.channels, "input_size": rule.crop_px}
+    options = {**{name: value for name, value in found.items() if name in known}, **run.model.options}
+    if run.model.num_classes not in {None, len(reader.classes)}:
+        raise SettingsError(
+            f"model.num_classes: {run.model.num_classes}, but {run.data.name} has {len(reader.classes)} classes"
+        )
+    model = replace(run.model, num_classes=len(reader.classes), options=options)
+    data = replace(
+        run.data,
+        channels=rule.channels,
+        image_size=rule.crop_px,
+        classes=reader.classes,
+        train_images=len(splits.train),
+        test_images=len(splits.test),
+        split_rule=splits.split_rule,
+        preprocess=rule,
+    )
+    closed = replace(run, model=model, data=data)
+    with torch.device("meta"):
+        net = build_system(closed).net  # tells wrong options of model and loss before anything is written
+    macs = count(net, (rule.channels, rule.crop_px, rule.crop_px)).macs
+    images = total_steps(closed) * run.training.batch_size
+    decodes = run.augment.crop != "none" or not fits_memory(reader, rule)
+    return replace(closed, machine=decide(run.machine, training_macs=3.0 * macs * images, decodes_files=decodes))
+
+
+def assemble(run: Run, *, device: torch.device) -> Assembly:
+    """Build what a resolved run trains: seeded net in its system on `device`, and the batches of this process."""
+    rank, world = rank_and_world()
+    if run.training.batch_size % (world * run.training.accumulate):
+        raise SettingsError(
+            f"training.batch_size: {run.training.batch_size} cannot be shared by {world} processes"
+            f" times accumulate={run.training.accumulate}; choose a multiple of {world * run.training.accumulate}"
+        )
+    splits = _open(run.data, channels=run.data.channels)
+    _same_data(run.data, splits)
+    train = TrainBatches(
+        splits.train,
+        batch_size=run.training.batch_size,
+        seed=run.training.seed,
+        augment=run.augment,
+        rank=rank,
+        world=world,
+    )
+    torch.manual_seed(run.training.seed)
+    system = build_system(run)
+    place(system, run.machine, device)
+    if run.model.init_from is not None:
+        load_weights(system.net, Path(run.model.init_from))
+
+    def score(predictions: Predictions) -> ClassificationScores:
+        return scoring.score(*predictions, classes=splits.test.classes, source=splits.test.source)
+
+    test = EvalBatches(splits.test, batch_size=2 * run.training.batch_size, rank=rank, world=world)
+    return Assembly(system, splits, train, test, total_steps(run), score)
+
+
+def build_net(run: Run) -> nn.Module:
+    """The net of a resolved run, with fresh weights."""
+    assert run.model.num_classes is not None, "resolve() comes first"
+    return catalog.build(run.model.name, num_classes=run.model.num_classes, **run.model.options)
+
+
+def build_system(run: Run) -> System:
+    """The system of a resolved run around a fresh net, on the CPU in fp32."""
+    assert run.data.preprocess is not None, "resolve() comes first"
+    system = catalog.system(run.model.name)
+    fixed = {"net": build_net(run), "mean": run.data.preprocess.mean, "std": run.data.preprocess.std}
+    options = catalog.known_options(system, run.loss, kind="loss option", fixed=fixed)
+    try:
+        built: System = system(**fixed, **options)
+    except ValueError as error:
+        raise SettingsError(f"loss: {error}") from None
+    return built
+
+
+def steps_per_epoch(run: Run) -> int:
+    """Full batches in the training split of a resolved run, at least 1."""
+    assert run.data.train_images is not None, "resolve() comes first"
+    if run.data.train_images < run.training.batch_size:
+        raise SettingsError(
+            f"training.batch_size: {run.training.batch_size} is more than the {run.data.train_images} training"
+            f" images of {run.data.name}; choose a smaller --batch-size"
+        )
+    return run.data.train_images // run.training.batch_size
+
+
+def total_steps(run: Run) -> int:
+    """Optimizer steps of a resolved run."""
+    length, _, unit = run.training.duration.partition(" ")
+    return int(length) * (steps_per_epoch(run) if unit == "epochs" else 1)
+
+
+def _open(data: DataSettings, *, channels: int | None) -> Splits:
+    root = Path(data.root) if data.root else None
+    return open_splits(data.name, root=root, channels=channels, image_size=data.image_size)
+
+
+def _whole(value: Scalar) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _same_data(data: DataSettings, splits: Splits) -> None:
+    """RunError when the data is not what the run was resolved with."""
+    there = (splits.train.classes, len(splits.train), len(splits.test))
+    if there != (data.classes, data.train_images, data.test_images):
+        raise RunError(
+            f"{data.name}: has changed since the run began: it had {data.train_images} training and"
+            f" {data.test_images} test images in {len(data.classes or ())} classes, now"
+            f" {there[1]}, {there[2]} and {len(there[0])}; start a new run"
+        )

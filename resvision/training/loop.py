@@ -1,0 +1,153 @@
+"""The training loop: one step after the other, for any system, on any number of processes.
+
+Nothing here knows the task. All randomness of step s follows from (seed, s, rank), the learning rate from s / steps,
+the batch from s: so a run goes on from a checkpoint as if it had never stopped.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from resvision.contracts import Batch, Losses, System, split, to_device
+from resvision.core.draws import key
+from resvision.core.errors import NonFiniteLossError
+from resvision.training.ema import MovingAverage
+from resvision.training.machine import Machine, autocast, rank_and_world
+from resvision.training.schedules import Schedule
+from resvision.training.stopping import StopSignals
+
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How long, and what happens on the way; everything in optimizer steps.
+
+    accumulate        parts that a batch is cut into, their gradients averaged
+    clip_norm         largest norm of the whole gradient, None to leave it
+    evaluate_every    steps between evaluations; the last step is always followed by one
+    checkpoint_every  seconds between checkpoints; the last step always leaves one
+    """
+
+    lr: float
+    steps: int
+    steps_per_epoch: int
+    first_step: int
+    seed: int
+    accumulate: int
+    clip_norm: float | None
+    evaluate_every: int
+    checkpoint_every: float
+
+
+class LossModule(nn.Module):
+    """A system whose forward is its losses: the module that is compiled and distributed."""
+
+    def __init__(self, system: System) -> None:
+        super().__init__()
+        self.system = system
+
+    def forward(self, batch: Batch) -> Losses:
+        """Losses of one batch."""
+        return self.system.losses(batch)
+
+
+def fit(
+    system: System,
+    batches: Iterable[Batch],
+    *,
+    optimizer: torch.optim.Optimizer,
+    schedule: Schedule,
+    average: MovingAverage | None,
+    machine: Machine,
+    plan: Plan,
+    observe: Callable[[Line], None],
+    evaluate: Callable[[], Line],
+    keep: Callable[[int], Any],
+) -> None:
+    """Train `system` in place from plan.first_step to plan.steps.
+
+    batches   this process's share of step first_step, first_step + 1, ...
+    observe   is given a line for each step and each evaluation
+    evaluate  scores of the weights as they are, or of their average
+    keep      writes the checkpoint after so many steps and returns its place
+
+    Raises NonFiniteLossError, or Stopped after a stop signal once a checkpoint is written.
+    """
+    rank, world = rank_and_world()
+    device = next(system.net.parameters()).device
+    module = wrap(system, machine)
+    kept, kept_at, clock = None, time.monotonic(), time.monotonic()
+    steps = range(plan.first_step, plan.steps)
+    with StopSignals() as stop:
+        for step, batch in zip(steps, batches, strict=True):
+            torch.manual_seed(key(plan.seed, step, rank))  # dropout and samplers inside the net
+            lr = set_lr(optimizer, plan.lr * schedule.factor(step / plan.steps))
+            values = backward(module, to_device(batch, device), machine=machine, accumulate=plan.accumulate)
+            if not all(math.isfinite(value) for value in values.values()):
+                raise non_finite(step + 1, values, kept)
+            if plan.clip_norm is not None:
+                nn.utils.clip_grad_norm_(system.net.parameters(), plan.clip_norm)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            if average is not None:
+                average.update(step)
+
+            done, epoch = step + 1, step // plan.steps_per_epoch
+            images, seconds = world * len(batch.ids), time.monotonic() - clock
+            observe({"step": done, "epoch": epoch, "lr": lr, **values, "images": images, "seconds": seconds})
+            last = done == plan.steps
+            if done % plan.evaluate_every == 0 or last:
+                observe({"step": done, "epoch": epoch, "evaluation": evaluate()})
+            if last or stop.signal or time.monotonic() - kept_at > plan.checkpoint_every:
+                kept, kept_at = keep(done), time.monotonic()
+            stop.leave_if_asked()
+            clock = time.monotonic()  # seconds of a step include loading, not evaluation or checkpoints
+
+
+def wrap(system: System, machine: Machine) -> nn.Module:
+    """The system in training mode as a module that gives losses, compiled and distributed as the machine says."""
+    module: nn.Module = LossModule(system.train())
+    if dist.is_initialized():
+        module = DistributedDataParallel(module)
+    if machine.compile:
+        module.compile(dynamic=False)
+    return module
+
+
+def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> float:
+    """Set the learning rate of every parameter group, and give it back."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    return lr
+
+
+def backward(module: nn.Module, batch: Batch, *, machine: Machine, accumulate: int) -> dict[str, float]:
+    """Add up the gradients of one batch; `loss`, its terms and the metrics, means over all processes."""
+    sums: dict[str, Tensor] = {}
+    for part in split(batch, accumulate):
+        with autocast(machine):
+            terms, metrics = module(part)
+        loss = sum(terms.values()) / accumulate
+        loss.backward()
+        for name, value in {"loss": loss * accumulate, **terms, **metrics}.items():
+            sums[name] = sums.get(name, 0) + value.detach().float() / accumulate
+    values = torch.stack([*sums.values()])
+    if dist.is_initialized():
+        dist.all_reduce(values)
+        values /= dist.get_world_size()
+    return dict(zip(sums, values.tolist(), strict=True))
+
+
+def non_finite(step: int, values: dict[str, float], kept: Any) -> NonFiniteLossError:
+    """The error of a loss that is not a number: step, terms, and what is still good."""
+    terms = ", ".join(f"{name} = {value}" for name, value in values.items())
+    good = f"the last good checkpoint is {kept}" if kept else "no checkpoint was written since the start"
+    return NonFiniteLossError(f"the loss is not finite at step {step}: {terms}; {good}; try a lower --lr")

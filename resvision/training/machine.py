@@ -1,0 +1,147 @@
+"""What a run runs on: automatic choices are made once, here, written into the run, and used again on resume."""
+
+import os
+import platform
+import shutil
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Annotated, Any, Literal
+
+import torch
+import torch.distributed as dist
+from msgspec import Meta
+from torch import nn
+
+from resvision.core.errors import SettingsError
+
+COMPILE_PAYS_FROM = 3e14  # multiply-adds of a run; below it compiling takes longer than it saves
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """Device, precision and speed choices; `auto` and None are decided by `decide`.
+
+    precision      fp32, or bf16 by autocast (weights and optimizer stay fp32)
+    channels_last  NHWC memory format
+    compile        torch.compile of the training step, with fixed shapes
+    threads        of the CPU, in each process
+    workers        processes that decode images; 0 decodes in the training process
+    deterministic  ask CUDA for deterministic kernels
+    """
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    channels_last: bool | None = None
+    compile: bool | None = None
+    threads: Annotated[int, Meta(ge=1)] | None = None
+    workers: Annotated[int, Meta(ge=0)] | None = None
+    deterministic: bool = False
+
+
+def decide(machine: Machine, *, training_macs: float, decodes_files: bool) -> Machine:
+    """The same machine with every automatic choice made.
+
+    training_macs is an estimate of the run's multiply-adds, decodes_files whether images are decoded while training.
+    Raises SettingsError where CUDA is asked for and absent.
+    """
+    if machine.device == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("machine.device: cuda is not available here; choose cpu")
+    device = machine.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    fast_bf16 = torch.cuda.is_bf16_supported() if device == "cuda" else _cpu_has_bf16()
+    pays = training_macs >= COMPILE_PAYS_FROM and compiler_found(device)
+    return replace(
+        machine,
+        device=device,
+        precision=("bf16" if fast_bf16 else "fp32") if machine.precision == "auto" else machine.precision,
+        channels_last=True if machine.channels_last is None else machine.channels_last,
+        compile=pays if machine.compile is None else machine.compile,
+        threads=machine.threads or torch.get_num_threads(),
+        workers=(min(2, os.cpu_count() or 1) if decodes_files else 0) if machine.workers is None else machine.workers,
+    )
+
+
+def adopt(asked: Machine, decided: Machine) -> Machine:
+    """The asked machine with `decided`'s choices wherever it leaves one open."""
+    open_choices = {name for name, value in vars(asked).items() if value is None or value == "auto"}
+    return replace(asked, **{name: getattr(decided, name) for name in open_choices})
+
+
+def compiler_found(device: str) -> bool:
+    """Whether torch.compile has what it needs: a C++ compiler for the CPU."""
+    return device != "cpu" or any(shutil.which(os.environ.get("CXX", name)) for name in ("c++", "g++", "clang++"))
+
+
+def described(machine: Machine) -> str:
+    """A decided machine in a line, with the reason where it does not compile."""
+    reason = "the run is too short to pay for compiling" if compiler_found(machine.device) else "no C++ compiler found"
+    choices = [
+        machine.device,
+        machine.precision,
+        "channels_last" if machine.channels_last else "contiguous",
+        "compiled" if machine.compile else f"eager ({reason}; machine.compile=true forces it)",
+        f"{machine.threads} threads",
+        f"{machine.workers} workers",
+    ]
+    return ", ".join(choices)
+
+
+def prepare(machine: Machine) -> torch.device:
+    """Set the process up for a decided machine; the device to use."""
+    assert machine.threads is not None, "decide() comes first"
+    torch.set_num_threads(machine.threads)
+    torch.use_deterministic_algorithms(machine.deterministic)
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = machine.precision != "fp32"
+    if machine.device == "cuda":
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device(machine.device)
+
+
+def place(net: nn.Module, machine: Machine, device: torch.device) -> nn.Module:
+    """The net on its device, in its memory format."""
+    if machine.channels_last:
+        return net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return net.to(device)
+
+
+def autocast(machine: Machine) -> torch.autocast:
+    """A fresh autocast context of the run's precision."""
+    return torch.autocast(machine.device, dtype=torch.bfloat16, enabled=machine.precision == "bf16")
+
+
+def join_processes(machine: Machine) -> None:
+    """Join the process group that torchrun started; nothing to do in a single process."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
+        dist.init_process_group("nccl" if machine.device == "cuda" else "gloo")
+
+
+def rank_and_world() -> tuple[int, int]:
+    """This process's rank and the number of processes; (0, 1) outside torchrun."""
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def environment() -> dict[str, Any]:
+    """Versions and hardware, for the run directory."""
+    capabilities = torch.cpu.get_capabilities()
+    return {
+        "resvision": version("resvision"),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": version("torchvision"),
+        "numpy": version("numpy"),
+        "pillow": version("pillow"),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": capabilities.get("cpu_name") or platform.processor() or "unknown",
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "bf16_matrix_units": _cpu_has_bf16(),
+        "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "processes": rank_and_world()[1],
+    }
+
+
+def _cpu_has_bf16() -> bool:
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))

@@ -1,0 +1,78 @@
+"""The run as a person watches it: a bar on a terminal, a line an epoch elsewhere."""
+
+from collections import deque
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+WINDOW = 50  # steps that the running training error and images/s look back on
+
+
+class ProgressBar:
+    """Shows epoch, ETA, images/s and the running training error; fed with the lines of the history."""
+
+    def __init__(self, console: Console, *, steps: int, first_step: int, steps_per_epoch: int) -> None:
+        self._console = console
+        self._epochs = -(-steps // steps_per_epoch)
+        self._recent: deque[dict[str, Any]] = deque(maxlen=WINDOW)
+        self._epoch_lines: list[dict[str, Any]] = []
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[figures]}"),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task("training", total=steps, completed=first_step, figures="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def show(self, line: dict[str, Any]) -> None:
+        """Take in one line of the history."""
+        if "evaluation" in line:
+            self._tell_epoch(line)
+            return
+        self._recent.append(line)
+        self._epoch_lines.append(line)
+        figures = f"loss {_mean(line['loss'] for line in self._recent):.4f}"
+        if "error" in line:
+            figures += f"  train error {_mean(line['error'] for line in self._recent):.2%}"
+        figures += f"  {self._images_per_s():,.0f} images/s"
+        epoch = f"epoch {line['epoch'] + 1}/{self._epochs}"
+        self._bar.update(self._task, completed=line["step"], description=epoch, figures=figures)
+
+    def _images_per_s(self) -> float:
+        images: int = sum(line["images"] for line in self._recent)
+        seconds: float = sum(line["seconds"] for line in self._recent)
+        return images / max(seconds, 1e-9)
+
+    def _tell_epoch(self, line: dict[str, Any]) -> None:
+        lines, self._epoch_lines = self._epoch_lines, []
+        text = f"epoch {line['epoch'] + 1}/{self._epochs}  step {line['step']}"
+        if lines:
+            text += f"  train loss {_mean(each['loss'] for each in lines):.4f}"
+            if "error" in lines[0]:
+                text += f"  train error {_mean(each['error'] for each in lines):.2%}"
+        for name, value in line["evaluation"].items():
+            shown = f"{value:.2%}" if name.endswith("error") else f"{value:.4f}"
+            text += f"  test {name.replace('_', ' ')} {shown}"
+        self._console.print(f"{text}  {self._images_per_s():,.0f} images/s", highlight=False, soft_wrap=True)
+
+
+def _mean(values: Iterable[float]) -> float:
+    numbers = list(values)
+    return sum(numbers) / len(numbers)

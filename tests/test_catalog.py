@@ -1,0 +1,165 @@
+import inspect
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from resvision import catalog
+from resvision.catalog import ROWS
+from resvision.classification.classifier import Classifier
+from resvision.core.errors import SettingsError, UnknownNameError
+from resvision.probes.count import count
+
+COUNTED_ELSEWHERE = 1000  # nets this deep take seconds; their own test files count them
+
+
+def tiny(num_classes: int, width: int = 3) -> nn.Module:
+    """A builder as a user would write one."""
+    return nn.Sequential(nn.Conv2d(3, width, 1), nn.Flatten(), nn.LazyLinear(num_classes))
+
+
+def needy(num_classes: int, *, size: int) -> nn.Module:
+    """A user's builder with an option that must be given."""
+    return nn.Linear(size, num_classes)
+
+
+def open_ended(num_classes: int, **options: int) -> nn.Module:
+    """A user's builder that takes anything."""
+    return nn.Linear(options["size"], num_classes)
+
+
+NAMES = {
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "resnet50_v1",
+    "resnet101_v1",
+    "resnet152_v1",
+    "resnet18_a",
+    "resnet34_a",
+    "resnet34_b",
+    "resnet34_c",
+    "plain18",
+    "plain34",
+    "resnet20",
+    "resnet32",
+    "resnet44",
+    "resnet56",
+    "resnet110",
+    "resnet1202",
+    "plain20",
+    "plain32",
+    "plain44",
+    "plain56",
+    "plain110",
+    "resnet20_b",
+    "resnet32_b",
+    "resnet44_b",
+    "resnet56_b",
+    "resnet110_b",
+    "resnet1202_b",
+    "preresnet110",
+    "preresnet164",
+    "preresnet1001",
+    "resmlp",
+    "plainmlp",
+}
+
+
+def test_every_name_stands_in_the_table_once() -> None:
+    names = [row.name for row in ROWS]
+    assert len(names) == len(set(names))
+    assert {*names} >= NAMES
+
+
+def test_importing_the_catalog_and_naming_everything_loads_no_torch() -> None:
+    code = (
+        "import sys; from resvision import catalog;"
+        "[catalog.find(row.name) for row in catalog.ROWS]; sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_every_row_builds_on_meta_with_its_defaults_and_its_depth_is_its_name(row: catalog.Row) -> None:
+    with torch.device("meta"):
+        net = catalog.build(row.name, num_classes=row.num_classes)
+    assert all(parameter.is_meta for parameter in net.parameters())
+    assert "arXiv" in row.paper
+    assert catalog.system(row.name) is Classifier
+    depth = row.options.get("depth", 20)
+    if depth <= COUNTED_ELSEWHERE:
+        counted = count(net, row.input)
+        assert counted.depth == depth
+        assert counted.layers[-1].shape == (row.num_classes,)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_every_fixed_option_is_a_parameter_and_every_other_parameter_an_option(row: catalog.Row) -> None:
+    module, _, function = row.builder.partition(":")
+    parameters = {*inspect.signature(getattr(sys.modules[module], function)).parameters}
+    assert {*row.options} <= parameters
+    assert {*catalog.options(row.name)} == parameters - {*row.options} - {"num_classes"}
+
+
+def test_options_reach_the_builder() -> None:
+    net = catalog.build("resnet20", num_classes=7, in_channels=1, width=4, shortcut="B")
+    assert net.conv1.weight.shape == (4, 1, 3, 3)
+    assert net.fc.out_features == 7
+    assert net.shortcut == "B"
+
+
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match=r"'resnet5o'; nearest: .*resnet50"):
+        catalog.build("resnet5o", num_classes=10)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"widht": 8}, r"option of resnet20 'widht'; nearest: width; choices: .*in_channels"),
+        ({"shortcut": "D"}, "shortcut 'D': choices are none, A, B, C"),
+        ({"width": "wide"}, "width 'wide'.*int"),
+        ({"width": 8.5}, r"width 8\.5.*int"),
+        ({"zero_init": "yes"}, "zero_init 'yes'.*bool"),
+        ({"width": 0}, "at least 1"),
+        ({"depth": 32}, "depth is 20 by the name"),
+    ],
+)
+def test_a_wrong_option_is_one_clear_error(options: dict, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        catalog.build("resnet20", num_classes=10, **options)
+
+
+def test_zero_classes_are_refused() -> None:
+    with pytest.raises(SettingsError, match="num_classes is 0"):
+        catalog.build("resnet20", num_classes=0)
+
+
+def test_a_builder_of_the_users_own_is_named_by_its_place() -> None:
+    here = f"{__name__}:tiny"
+    assert catalog.find(here).builder == here
+    assert catalog.options(here) == {"width": 3}
+    assert catalog.build(here, num_classes=4, width=5)[0].out_channels == 5
+    with pytest.raises(SettingsError, match="nearest: width"):
+        catalog.build(here, num_classes=4, wdth=5)
+    with pytest.raises(SettingsError, match=r"missing option .*size"):
+        catalog.build(f"{__name__}:needy", num_classes=4)
+    assert catalog.build(f"{__name__}:open_ended", num_classes=4, size=6).in_features == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("no_such_package.nets:net", "no module named 'no_such_package'"),
+        ("resvision.classification.resnet:resnit", "nearest: resvision.classification.resnet:resnet"),
+        ("resvision.classification.resnet:SIZES", "unknown model"),
+    ],
+)
+def test_a_place_without_a_builder_is_refused(name: str, message: str) -> None:
+    with pytest.raises(UnknownNameError, match=message):
+        catalog.build(name, num_classes=4)

@@ -1,0 +1,109 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from resvision.core import rundir
+from resvision.core.errors import RunError
+from resvision.training.checkpoints import Checkpoints, load_weights, result_weights
+from resvision.training.ema import MovingAverage
+from resvision.training.optimizers import OptimizerSettings, build_optimizer
+
+
+class Made:
+    """A small net in channels_last with an optimizer that has state."""
+
+    def __init__(self, name: str = "sgd", *, seed: int = 0) -> None:
+        torch.manual_seed(seed)
+        self.net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8)).to(memory_format=torch.channels_last)
+        self.optimizer = build_optimizer(self.net, OptimizerSettings(name=name))
+        self.average = MovingAverage(self.net, 0.9)
+
+    def step(self, steps: int) -> None:
+        for step in range(steps):
+            torch.manual_seed(step)
+            self.optimizer.zero_grad()
+            self.net(torch.randn(2, 3, 5, 5)).square().sum().backward()
+            self.optimizer.step()
+            self.average.update(step)
+
+    def save(self, checkpoints: Checkpoints, step: int) -> Path:
+        return checkpoints.save(step, net=self.net, optimizer=self.optimizer, average=self.average)
+
+    def restore(self, checkpoints: Checkpoints) -> int:
+        return checkpoints.restore(net=self.net, optimizer=self.optimizer, average=self.average)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_a_restored_state_goes_on_bit_for_bit(name: str, tmp_path: Path) -> None:
+    straight, resumed = Made(name), Made(name, seed=1)
+    straight.step(4)
+    straight.save(Checkpoints(tmp_path), 4)
+    assert resumed.restore(Checkpoints(tmp_path)) == 4
+    straight.step(3)
+    resumed.step(3)
+    for key, tensor in straight.net.state_dict().items():
+        assert torch.equal(tensor, resumed.net.state_dict()[key]), key
+        assert torch.equal(straight.average.state[key], resumed.average.state[key]), key
+
+
+def test_without_a_checkpoint_a_run_starts_at_step_zero(tmp_path: Path) -> None:
+    assert Made().restore(Checkpoints(tmp_path)) == 0
+
+
+def test_the_newest_two_checkpoints_are_kept(tmp_path: Path) -> None:
+    made, checkpoints = Made(), Checkpoints(tmp_path)
+    made.step(1)
+    for step in (1, 5, 20, 100):
+        made.save(checkpoints, step)
+    folders = sorted(path.name for path in (tmp_path / rundir.CHECKPOINTS).iterdir())
+    assert folders == [rundir.LAST, "step-100", "step-20"]
+
+
+def test_a_failed_write_leaves_the_last_checkpoint_in_force(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, checkpoints = Made(), Checkpoints(tmp_path)
+    made.step(1)
+    made.save(checkpoints, 1)
+
+    def full_disk(path: Path, data: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(rundir, "write_json", full_disk)
+    with pytest.raises(RunError, match=r"No space left.*still good"):
+        made.save(checkpoints, 2)
+    assert Made(seed=1).restore(checkpoints) == 1
+
+
+def test_the_averaged_weights_are_the_result(tmp_path: Path) -> None:
+    made = Made()
+    made.step(3)
+    made.save(Checkpoints(tmp_path), 3)
+    fresh = Made(seed=1)
+    load_weights(fresh.net, result_weights(tmp_path))
+    assert torch.equal(fresh.net[0].weight, made.average.state["0.weight"])
+
+
+def test_weights_of_another_net_are_refused_by_key(tmp_path: Path) -> None:
+    made = Made()
+    made.step(1)
+    made.save(Checkpoints(tmp_path), 1)
+    other = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(2, 2))
+    with pytest.raises(RunError, match=r"0\.weight is \(8, 3, 3, 3\), not \(4, 3, 3, 3\)"):
+        load_weights(other, result_weights(tmp_path))
+
+
+def test_a_cut_file_is_refused(tmp_path: Path) -> None:
+    made = Made()
+    made.step(1)
+    weights = made.save(Checkpoints(tmp_path), 1) / rundir.WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(RunError, match="safetensors"):
+        Made().restore(Checkpoints(tmp_path))
+
+
+def test_a_pointer_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
+    (tmp_path / rundir.CHECKPOINTS).mkdir()
+    (tmp_path / rundir.CHECKPOINTS / rundir.LAST).write_text("step-7\n")
+    with pytest.raises(RunError, match="step-7"):
+        Checkpoints(tmp_path).last()

@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from resvision.core import rundir
+from resvision.core.errors import RunError
+from resvision.core.history import read
+from resvision.training.history import History
+
+
+def write(folder: Path, first: int, last: int, *, at: int) -> None:
+    history = History(folder, step=at)
+    for step in range(first, last + 1):
+        history.add({"step": step, "epoch": 0, "loss": 1.0 / step})
+        if step % 5 == 0:
+            history.add({"step": step, "epoch": 0, "evaluation": {"top1_error": 0.5}})
+    history.close()
+
+
+def drawn_steps(folder: Path, tag: str) -> list[int]:
+    events = EventAccumulator(str(folder / rundir.EVENTS))
+    events.Reload()
+    return [event.step for event in events.Scalars(tag)]
+
+
+def test_a_resumed_history_has_no_gap_and_no_double_step(tmp_path: Path) -> None:
+    write(tmp_path, 1, 17, at=0)
+    write(tmp_path, 11, 20, at=10)
+    lines = list(read(tmp_path / rundir.HISTORY))
+    assert [line["step"] for line in lines if "evaluation" not in line] == list(range(1, 21))
+    assert [line["step"] for line in lines if "evaluation" in line] == [5, 10, 15, 20]
+    assert drawn_steps(tmp_path, "train/loss") == list(range(1, 21))
+    assert drawn_steps(tmp_path, "test/top1_error") == [5, 10, 15, 20]
+
+
+def test_a_last_line_cut_short_is_left_out(tmp_path: Path) -> None:
+    write(tmp_path, 1, 3, at=0)
+    path = tmp_path / rundir.HISTORY
+    path.write_text(path.read_text() + '{"step": 4, "lo')
+    assert [line["step"] for line in read(path)] == [1, 2, 3]
+
+
+def test_a_broken_line_in_the_middle_is_named(tmp_path: Path) -> None:
+    write(tmp_path, 1, 3, at=0)
+    path = tmp_path / rundir.HISTORY
+    lines = path.read_text().split("\n")
+    lines[1] = "{"
+    path.write_text("\n".join(lines))
+    with pytest.raises(RunError, match=r"history\.jsonl:2"):
+        list(read(path))

@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+from sklearn.metrics import confusion_matrix, log_loss, precision_score, recall_score, top_k_accuracy_score
+
+from resvision.classification.scoring import score
+from resvision.core.results import ClassificationScores
+
+CLASSES = tuple("abcdefgh")
+
+
+@pytest.fixture
+def predictions() -> tuple[np.ndarray, np.ndarray]:
+    draw = np.random.default_rng(0)
+    logits = draw.normal(size=(500, 8)).astype(np.float32)
+    targets = draw.integers(0, 8, size=500)
+    logits[np.arange(500), targets] += 1
+    exponentials = np.exp(logits)
+    return exponentials / exponentials.sum(axis=1, keepdims=True), targets
+
+
+def scored(probabilities: np.ndarray, targets: np.ndarray) -> ClassificationScores:
+    return score(probabilities, targets, classes=CLASSES, source=lambda i: f"image {i}")
+
+
+def test_scores_agree_with_scikit_learn(predictions: tuple[np.ndarray, np.ndarray]) -> None:
+    probabilities, targets = predictions
+    ours = scored(probabilities, targets)
+    predicted = probabilities.argmax(axis=1)
+    assert ours.top1_error == pytest.approx(1 - top_k_accuracy_score(targets, probabilities, k=1))
+    assert ours.top5_error == pytest.approx(1 - top_k_accuracy_score(targets, probabilities, k=5))
+    assert ours.loss == pytest.approx(log_loss(targets, probabilities), rel=1e-5)
+    np.testing.assert_array_equal(ours.confusion, confusion_matrix(targets, predicted))
+    np.testing.assert_allclose(ours.recall, recall_score(targets, predicted, average=None))
+    np.testing.assert_allclose(ours.precision, precision_score(targets, predicted, average=None))
+
+
+def test_the_surest_mistake_comes_first(predictions: tuple[np.ndarray, np.ndarray]) -> None:
+    probabilities, targets = predictions
+    mistakes = scored(probabilities, targets).mistakes
+    assert [each.score for each in mistakes] == sorted((each.score for each in mistakes), reverse=True)
+    first = mistakes[0]
+    assert first.true == CLASSES[targets[first.index]] != first.predicted
+    assert first.source == f"image {first.index}"
+
+
+def test_equal_probabilities_are_no_hit_for_a_later_class() -> None:
+    even = np.full((2, 8), 1 / 8, dtype=np.float32)
+    ours = scored(even, np.array([0, 7]))
+    assert ours.top1_error == 0.5
+    assert ours.top5_error == 0.5
+
+
+def test_a_class_without_images_has_no_recall() -> None:
+    sure = np.eye(8, dtype=np.float32)[[0, 1]]
+    ours = scored(sure, np.array([0, 1]))
+    assert np.isnan(ours.recall[2])
+    assert ours.to_json()["per_class"][2]["recall"] is None
+
+
+def test_scores_survive_json(predictions: tuple[np.ndarray, np.ndarray]) -> None:
+    ours = scored(*predictions)
+    again = ClassificationScores.from_json(ours.to_json())
+    assert again.to_json() == ours.to_json()
