@@ -7,12 +7,12 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
-from resvision.core.errors import MissingExtraError, SettingsError, UnknownNameError, nearest, unknown_name
+from resvision.core import references
+from resvision.core.errors import SettingsError, nearest, unknown_name
 
 if TYPE_CHECKING:
     from torch import nn
@@ -124,7 +124,7 @@ def find(name: str) -> Row:
     """
     if name in _BY_NAME:
         return _BY_NAME[name]
-    if ":" in name:
+    if references.is_reference(name):
         return Row(name, task="classification", paper="your own", year=0, builder=name)
     raise unknown_name("model", name, _BY_NAME, remedy="`resvision list` shows all")
 
@@ -137,10 +137,8 @@ def build(name: str, *, num_classes: int, **options: Any) -> "nn.Module":
     row = find(name)
     given = {"num_classes": num_classes, **options}
     for key in row.options.keys() & given.keys():
-        raise SettingsError(
-            f"{name}: {key} is {row.options[key]!r} by the name; choose another model instead"
-        )
-    builder = _load(row.builder, kind="model")
+        raise SettingsError(f"{name}: {key} is {row.options[key]!r} by the name; choose another model instead")
+    builder = references.load(row.builder, kind="model")
     given = known_options(builder, given, kind=f"option of {name}", fixed=row.options)
     for key in POSITIVE:
         if isinstance(given.get(key), int) and given[key] < 1:
@@ -149,18 +147,13 @@ def build(name: str, *, num_classes: int, **options: Any) -> "nn.Module":
     return net
 
 
-def is_code(name: str) -> bool:
-    """Whether a name is `package.module:function`, which is imported when it is used."""
-    return ":" in name
-
-
 def options(name: str) -> dict[str, Any]:
     """The options that `build` takes for a name, besides num_classes, with their defaults.
 
     An option that must be given has the default `inspect.Parameter.empty`.
     """
     row = find(name)
-    parameters = inspect.signature(_load(row.builder, kind="model")).parameters
+    parameters = inspect.signature(references.load(row.builder, kind="model")).parameters
     return {
         key: parameter.default
         for key, parameter in parameters.items()
@@ -170,7 +163,8 @@ def options(name: str) -> dict[str, Any]:
 
 def system(name: str) -> Callable[..., Any]:
     """The class of the system that trains the net of a name."""
-    return _load(find(name).system, kind="system")
+    loaded: Callable[..., Any] = references.load(find(name).system, kind="system")
+    return loaded
 
 
 def known_options(
@@ -188,9 +182,7 @@ def known_options(
     parameters = inspect.signature(function).parameters
     if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
         return dict(given)
-    choices = [
-        key for key, parameter in parameters.items() if parameter.kind in _NAMED and key not in (fixed or {})
-    ]
+    choices = [key for key, parameter in parameters.items() if parameter.kind in _NAMED and key not in (fixed or {})]
     for key, value in given.items():
         if key not in choices:
             close = nearest(key, choices)
@@ -216,19 +208,3 @@ def _check_value(key: str, value: Any, annotation: Any) -> None:
         raise SettingsError(f"{key} {value!r}: {hint}") from None
     except TypeError:  # an annotation that is not plain data
         return
-
-
-def _load(text: str, *, kind: str) -> Callable[..., Any]:
-    """The function or class at "module:name"; UnknownNameError, or MissingExtraError without torch."""
-    module_name, _, name = text.partition(":")
-    try:
-        module = import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name in {"torch", "torchvision"}:
-            raise MissingExtraError(f"{text} needs {error.name}: pip install 'resvision[train]'") from None
-        raise UnknownNameError(f"unknown {kind} {text!r}: no module named {error.name!r}") from None
-    found: Callable[..., Any] | None = getattr(module, name, None)
-    if found is None or not callable(found):
-        functions = [key for key, value in vars(module).items() if inspect.isroutine(value)]
-        raise unknown_name(kind, text, [f"{module_name}:{key}" for key in functions])
-    return found

@@ -16,7 +16,7 @@ from torch import nn
 from resvision import catalog
 from resvision.classification import scoring
 from resvision.contracts import System
-from resvision.core import rundir
+from resvision.core import references, rundir
 from resvision.core.errors import RunError, SettingsError
 from resvision.core.images import Preprocess
 from resvision.core.results import ClassificationScores
@@ -139,7 +139,7 @@ def read_run(folder: Path, *, allow_code: bool = False) -> Run:
         run = from_json(Run, data)
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from None
-    code = [name for name in (run.model.name, run.data.name) if catalog.is_code(name)]
+    code = [name for name in (run.model.name, run.data.name) if references.is_reference(name)]
     if code and not allow_code:
         raise RunError(f"{path}: would import {' and '.join(code)}; if you trust it, say --allow-code")
     return run

@@ -1,14 +1,29 @@
 """What every test may lean on: a run that was trained once, small enough to be trained in seconds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from hypothesis import settings
 
 from resvision.cli.main import run as run_cli
 from resvision.launch import Finished, train
 
 TINY = {"model.options.width": 4, "data.image_size": 16, "machine.precision": "fp32", "machine.threads": 1}
+
+
+settings.register_profile("resvision", deadline=None)  # a busy machine is no failure
+settings.load_profile("resvision")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Nets this small are faster on one core, many times so when the cores are busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

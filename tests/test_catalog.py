@@ -156,8 +156,8 @@ def test_a_builder_of_the_users_own_is_named_by_its_place() -> None:
     ("name", "message"),
     [
         ("no_such_package.nets:net", "no module named 'no_such_package'"),
-        ("resvision.classification.resnet:resnit", "nearest: resvision.classification.resnet:resnet"),
-        ("resvision.classification.resnet:SIZES", "unknown model"),
+        ("resvision.classification.resnet:resnit", "nearest: resnet"),
+        ("resvision.classification.resnet:SIZES", "not a function"),
     ],
 )
 def test_a_place_without_a_builder_is_refused(name: str, message: str) -> None:

@@ -50,9 +50,7 @@ def test_functional_operations_count_and_stand_in_the_row_of_their_module() -> N
     counted = count(Functional(), (4, 9, 9))
     macs = 4 * 6 * 9 * 4 * 4 + 6 * 5
     assert figures(counted) == (4 * 6 * 9 + 30, macs, 3)
-    assert [(row.name, row.params, row.macs, row.shape) for row in counted.layers] == [
-        ("", 4 * 6 * 9 + 30, macs, (5,))
-    ]
+    assert [(row.name, row.params, row.macs, row.shape) for row in counted.layers] == [("", 4 * 6 * 9 + 30, macs, (5,))]
 
 
 class Branches(nn.Module):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from resvision.contracts import Reader
+from resvision.core import references
 from resvision.core.errors import DataError, SettingsError, UnknownNameError
 from resvision.data import cifar10, digits, fashion_mnist, sets
 from resvision.data.arrays import ArrayReader
@@ -65,7 +66,7 @@ def test_the_table_loads_no_torch() -> None:
 def test_every_row_names_functions_that_exist() -> None:
     for row in sets.SETS:
         for place in filter(None, (row.opener, row.finder, row.fetcher)):
-            assert callable(sets.function(place))
+            assert callable(references.load(place, kind="data set"))
         assert row.fetchable == bool(row.fetcher)
 
 
@@ -132,7 +133,7 @@ def test_a_function_of_the_users_own_is_a_data_set(tmp_path: Path) -> None:
         (f"{__name__}:nothing", DataError, "gave NoneType"),
         (f"{__name__}:statistics", DataError, "TypeError"),
         (f"{__name__}:absent", UnknownNameError, "has no 'absent'"),
-        ("no_such_package.module:f", UnknownNameError, "no module 'no_such_package'"),
+        ("no_such_package.module:f", UnknownNameError, "no module named 'no_such_package'"),
     ],
 )
 def test_a_function_that_gives_no_splits_is_named(name: str, kind: type[Exception], reason: str) -> None:

@@ -90,9 +90,7 @@ def test_the_input_sets_the_nets_channels_and_size() -> None:
 
 
 def test_options_and_classes_reach_the_net() -> None:
-    (net,) = document(
-        "inspect", "resnet20", "--option", "width=4", "--option", "shortcut=B", "--num-classes", "7"
-    )
+    (net,) = document("inspect", "resnet20", "--option", "width=4", "--option", "shortcut=B", "--num-classes", "7")
     assert (net["shortcut"], net["num_classes"], net["layers"][-1]["shape"]) == ("B", 7, [7])
     assert net["layers"][0]["shape"] == [4, 32, 32]
 
@@ -110,8 +108,6 @@ def test_options_and_classes_reach_the_net() -> None:
         (["resnet20", "resnett34"], UnknownNameError, "nearest: resnet34"),
     ],
 )
-def test_a_mistake_is_one_clear_error(
-    arguments: list[str], error: type[ResVisionError], message: str
-) -> None:
+def test_a_mistake_is_one_clear_error(arguments: list[str], error: type[ResVisionError], message: str) -> None:
     with pytest.raises(error, match=message):
         run("inspect", *arguments)

@@ -128,9 +128,7 @@ def test_shortcut_options_project_where_the_paper_says() -> None:
 
 @pytest.mark.parametrize("depth", [18, 50])
 @pytest.mark.parametrize("training", [True, False])
-def test_with_zero_init_a_block_of_equal_shape_returns_a_non_negative_input_exactly(
-    depth: int, training: bool
-) -> None:
+def test_with_zero_init_a_block_of_equal_shape_returns_a_non_negative_input_exactly(depth: int, training: bool) -> None:
     net = resnet(depth, num_classes=7, width=8, zero_init=True).train(training)
     block = net.layer1[1]
     x = torch.rand(2, net.widths[0], 9, 9)

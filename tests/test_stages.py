@@ -53,9 +53,7 @@ def assert_equal_when_subsampled(net: nn.Module, size: int, strides: list[int]) 
 
 
 @pytest.mark.parametrize(("depth", "stride_in", "shortcut"), IMAGENET)
-def test_smaller_output_strides_subsampled_equal_the_uncut_maps(
-    depth: int, stride_in: str, shortcut: str
-) -> None:
+def test_smaller_output_strides_subsampled_equal_the_uncut_maps(depth: int, stride_in: str, shortcut: str) -> None:
     assert_equal_when_subsampled(imagenet_net(depth, stride_in, shortcut), 97, [32, 16, 8])
 
 
@@ -164,9 +162,7 @@ def test_a_net_may_be_cut_inside_a_sequential_and_its_poolings_dilated() -> None
         (lively(resnet_cifar(8, num_classes=5, width=4)), 0, "4, 2, 1"),
     ],
 )
-def test_another_output_stride_is_answered_with_the_choices(
-    net: nn.Module, output_stride: int, choices: str
-) -> None:
+def test_another_output_stride_is_answered_with_the_choices(net: nn.Module, output_stride: int, choices: str) -> None:
     with pytest.raises(SettingsError, match=choices):
         stages(net, output_stride)
 

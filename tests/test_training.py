@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import TINY
 from rich.console import Console
 from safetensors.torch import load_file
 from torch import nn
@@ -22,7 +23,6 @@ from resvision.launch import Finished, launch, resume, train
 from resvision.recipes import compose
 from resvision.training.checkpoints import Checkpoints
 from resvision.training.stopping import StopSignals
-from conftest import TINY
 
 QUIET = Console(quiet=True)
 SLOWER = {**TINY, "training.checkpoint_seconds": 0.3, "training.ema_decay": 0.9, "training.accumulate": 2}
@@ -43,7 +43,9 @@ def start(said: Path, *words: str | Path) -> subprocess.Popen:
 
 
 def test_training_learns_digits(finished: Finished) -> None:
-    errors = [line["evaluation"]["top1_error"] for line in read(finished.folder / rundir.HISTORY) if "evaluation" in line]
+    errors = [
+        line["evaluation"]["top1_error"] for line in read(finished.folder / rundir.HISTORY) if "evaluation" in line
+    ]
     assert len(errors) == 3
     assert errors[-1] == finished.scores.top1_error < 0.5 < errors[0]
 
@@ -115,9 +117,10 @@ def wait_for(condition, process: subprocess.Popen, said: Path) -> None:
 
 
 def test_a_signal_is_heard_after_the_step() -> None:
-    with pytest.raises(Stopped) as caught, StopSignals() as stop:
+    with StopSignals() as stop:
         os.kill(os.getpid(), signal.SIGINT)
-        stop.leave_if_asked()
+        with pytest.raises(Stopped) as caught:
+            stop.leave_if_asked()
     assert caught.value.exit_code == 130
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -126,7 +129,7 @@ def test_two_processes_train_and_count_every_image_once(tmp_path: Path) -> None:
     out = tmp_path / "run"
     settings = [f"--set={path}={value}" for path, value in TINY.items()]
     words = ["train", "resnet20", "--data", "digits", "--epochs", "2", "--out", str(out), *settings]
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     done = subprocess.run([*launcher, "-m", "resvision", *words], capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     scores = json.loads((out / rundir.EVALUATION).read_text())
@@ -136,6 +139,7 @@ def test_two_processes_train_and_count_every_image_once(tmp_path: Path) -> None:
     assert alone.top1_error == scores["top1_error"]
     np.testing.assert_array_equal(alone.confusion, scores["confusion"])
     assert done.stderr.count("run directory") == 1
+    assert done.stdout.count("top-1 error") == 1
 
 
 def test_resuming_another_run_lists_the_differences(finished: Finished) -> None:
@@ -173,7 +177,9 @@ def test_clipping_bounds_the_gradient(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_accumulated_gradients_are_those_of_the_whole_batch(tmp_path: Path) -> None:
-    whole = train("plainmlp", "digits", epochs=1, settings={"machine.precision": "fp32"}, out=tmp_path / "a", quiet=True)
+    whole = train(
+        "plainmlp", "digits", epochs=1, settings={"machine.precision": "fp32"}, out=tmp_path / "a", quiet=True
+    )
     cut = train(
         "plainmlp",
         "digits",

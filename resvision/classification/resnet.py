@@ -234,9 +234,7 @@ def resnet(
     Raises SettingsError for another depth, shortcut or stride_in.
     """
     if depth not in SIZES:
-        raise SettingsError(
-            f"depth {depth}: choices are {', '.join(map(str, SIZES))}; other depths: resnet_cifar"
-        )
+        raise SettingsError(f"depth {depth}: choices are {', '.join(map(str, SIZES))}; other depths: resnet_cifar")
     if stride_in not in get_args(StrideIn):
         raise SettingsError(f"stride_in {stride_in!r}: choices are {', '.join(get_args(StrideIn))}")
     block, counts = SIZES[depth]

@@ -54,9 +54,7 @@ class Stages(nn.Module):
     channels, stride   by the name of the map
     """
 
-    def __init__(
-        self, children: dict[str, nn.Module], *, steps: dict[str, str], maps: dict[str, Map]
-    ) -> None:
+    def __init__(self, children: dict[str, nn.Module], *, steps: dict[str, str], maps: dict[str, Map]) -> None:
         super().__init__()
         for name, child in children.items():
             self.add_module(name, child)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resvision.cli.tables import new_table, print_tables
+from resvision.core import references
 from resvision.core.errors import DataError, SettingsError
 from resvision.data import sets
 
@@ -91,7 +92,7 @@ def fetch_set(
         fetchable = ", ".join(each.name for each in sets.SETS if each.fetchable)
         raise SettingsError(f"{name} cannot be downloaded; those that can: {fetchable}")
     try:
-        folder = sets.function(row.fetcher)(root)
+        folder = references.load(row.fetcher, kind="data set")(root)
     except (OSError, RuntimeError) as error:  # no network, a full disk, a sum that differs
         raise DataError(f"{name}: the download failed ({error}); source: {row.source}") from None
     typer.echo(f"{name} is in {folder}")

@@ -5,11 +5,11 @@ A verb's file names what it needs only inside its function, so help and listings
 
 import signal
 import sys
-from importlib import import_module
 
 import typer
 
 from resvision.core.errors import MissingExtraError, ResVisionError, unknown_name
+from resvision.core.references import load, missing_extra
 
 VERBS = {
     "list": "resvision.cli.list:command",
@@ -20,15 +20,6 @@ VERBS = {
     "predict": "resvision.cli.predict:command",
     "report": "resvision.cli.report:command",
     "study": "resvision.cli.study:command",
-}
-
-EXTRAS = {
-    "torch": "train",
-    "torchvision": "train",
-    "sklearn": "train",
-    "matplotlib": "train",
-    "jinja2": "train",
-    "tensorboard": "train",
 }
 
 # The class of every mistake in the command's words, from whichever click typer brings along.
@@ -50,7 +41,10 @@ def run(arguments: list[str]) -> int:
     except ResVisionError as error:
         return _fail(str(error), error.exit_code)
     except ModuleNotFoundError as error:
-        return _fail(str(_missing_extra(error)), MissingExtraError.exit_code)
+        missing = missing_extra(error)
+        if missing is error:
+            raise
+        return _fail(str(missing), MissingExtraError.exit_code)
     except UsageError as error:
         verb = f" {arguments[0]}" if arguments and arguments[0] in VERBS else ""
         return _fail(f"{error.format_message()} (see resvision{verb} --help)", 2)  # type: ignore[attr-defined]
@@ -70,8 +64,7 @@ def application() -> typer.Typer:
     )
     app.callback()(_options)
     for name, place in VERBS.items():
-        module, _, attribute = place.partition(":")
-        verb = getattr(import_module(module), attribute)
+        verb = load(place, kind="verb")
         if isinstance(verb, typer.Typer):
             app.add_typer(verb, name=name)
         else:
@@ -87,14 +80,6 @@ def _options(
 
         print(f"resvision {__version__}")
         raise typer.Exit
-
-
-def _missing_extra(error: ModuleNotFoundError) -> ResVisionError:
-    module = (error.name or "").partition(".")[0]
-    if module not in EXTRAS:
-        raise error
-    extra = EXTRAS[module]
-    return MissingExtraError(f"this needs {module}, which is not installed; pip install 'resvision[{extra}]'")
 
 
 def _fail(message: str, code: int) -> int:

@@ -17,9 +17,7 @@ def new_table(*columns: str, numbers: tuple[str, ...] = (), title: str | None = 
 def print_tables(*tables: Table) -> None:
     """Print tables to stdout in full; colours only on a terminal."""
     console = Console(highlight=False, markup=False)
-    widths = [
-        Measurement.get(console, console.options.update(max_width=10_000), table).maximum for table in tables
-    ]
+    widths = [Measurement.get(console, console.options.update(max_width=10_000), table).maximum for table in tables]
     console = Console(highlight=False, markup=False, width=max(console.width, *widths))
     for table in tables:
         console.print(table)

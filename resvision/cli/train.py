@@ -52,6 +52,7 @@ def command(
     from resvision.launch import launch
     from resvision.launch import resume as go_on
     from resvision.recipes import compose
+    from resvision.training.machine import rank_and_world
 
     console = Console(stderr=True)
     asked = None
@@ -62,6 +63,8 @@ def command(
     else:
         assert asked is not None, "a model without --resume was composed above"
         finished = launch(asked, out=out, console=console)
+    if rank_and_world()[0] > 0:
+        return
     scores = finished.scores
     print(
         f"{finished.folder}: top-1 error {scores.top1_error:.2%}, top-5 error {scores.top5_error:.2%},"

@@ -1,8 +1,8 @@
 """Reading `history.jsonl`: what happened in a run, a line at a time.
 
-A line is a JSON object. Lines of steps have `step` (optimizer steps done, from 1), `epoch` (from 0), `lr`, `loss`, the loss
-terms, the system's metrics (`error`, as a share), `images` in the batch over all processes and `seconds` with loading, without
-evaluation or checkpoints. Lines of evaluations have `step`, `epoch` and `evaluation`, a flat object of figures.
+A line is a JSON object. Lines of steps have `step` (optimizer steps done, from 1), `epoch` (from 0), `lr`, `loss`,
+the loss terms, the system's metrics (`error`, as a share), `images` in the batch over all processes and `seconds`
+with loading, without evaluation or checkpoints. Lines of evaluations have `step`, `epoch` and `evaluation`, a flat object of figures.
 """
 
 import json

@@ -5,20 +5,13 @@ set of your own is named the same way. To add one is one file and one row.
 """
 
 import os
-import sys
 from copy import copy
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from resvision.core.errors import (
-    DataError,
-    ResVisionError,
-    SettingsError,
-    UnknownNameError,
-    unknown_name,
-)
+from resvision.core import references
+from resvision.core.errors import DataError, ResVisionError, SettingsError, unknown_name
 from resvision.core.images import printable
 
 if TYPE_CHECKING:
@@ -68,7 +61,7 @@ class DataSet:
         """Where the set lies on this machine, None if it was not found."""
         if not self.finder:
             return "embedded"
-        found = function(self.finder)(root)
+        found = references.load(self.finder, kind="data set")(root)
         return None if found is None else str(found)
 
 
@@ -162,46 +155,26 @@ def cache_root() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "resvision"
 
 
-def is_function(name: str) -> bool:
-    """Whether the name has the form `package.module:function`."""
-    module, colon, attribute = name.partition(":")
-    return bool(colon) and attribute.isidentifier() and all(part.isidentifier() for part in module.split("."))
-
-
-def function(name: str) -> Any:
-    """The function that `package.module:function` names."""
-    module, _, attribute = name.partition(":")
-    try:
-        return getattr(import_module(module), attribute)
-    except ModuleNotFoundError as error:
-        if error.name and f"{module}.".startswith(f"{error.name}."):
-            raise UnknownNameError(f"{name}: no module {error.name!r}") from None
-        raise
-    except AttributeError:
-        raise UnknownNameError(f"{name}: module {module} has no {attribute!r}") from None
-
-
 def _open(name_or_folder: str, root: Path | None) -> Splits:
     if name_or_folder in names():
-        splits: Splits = function(row(name_or_folder).opener)(root)
+        splits: Splits = references.load(row(name_or_folder).opener, kind="data set")(root)
         return splits
     folder = Path(name_or_folder)
     if folder.is_dir():
-        splits = function("resvision.data.folder:open_splits")(folder)
+        splits = references.load("resvision.data.folder:open_splits", kind="data set")(folder)
         return splits
     if folder.exists():
         raise DataError(f"{printable(folder)}: a file; name a folder of images or a data set")
-    if is_function(name_or_folder):
+    if references.is_reference(name_or_folder):
         return _own(name_or_folder, root)
     raise unknown_name("data set", name_or_folder, names(), remedy="and no such folder exists")
 
 
 def _own(name: str, root: Path | None) -> Splits:
-    """What a function of the user's gives; the working directory is searched for it, last."""
-    if not {"", str(Path.cwd())} & set(sys.path):
-        sys.path.append(str(Path.cwd()))
+    """What a function of the user's gives."""
+    opener = references.load(name, kind="data set")
     try:
-        splits = function(name)(root)
+        splits = opener(root)
     except ResVisionError:
         raise
     except Exception as error:

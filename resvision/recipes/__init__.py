@@ -4,10 +4,10 @@ RECIPES is the table: a name, where its function stands, and a line of help. Lis
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from resvision.catalog import find
+from resvision.core import references
 from resvision.core.errors import SettingsError, unknown_name
 from resvision.core.settings import checked, with_leaf
 
@@ -44,13 +44,11 @@ RECIPES = {
 
 def recipe(name: str) -> Callable[[str, str], "Run"]:
     """The recipe function by its name, or by `package.module:function`; UnknownNameError otherwise."""
-    if name not in RECIPES and ":" not in name:
+    if name not in RECIPES and not references.is_reference(name):
         raise unknown_name("recipe", name, RECIPES)
-    module, _, function = (RECIPES[name].function if name in RECIPES else name).partition(":")
-    try:
-        found: Callable[[str, str], Run] = getattr(import_module(module), function)
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise unknown_name("recipe", name, RECIPES, remedy=str(error)) from None
+    found: Callable[[str, str], Run] = references.load(
+        RECIPES[name].function if name in RECIPES else name, kind="recipe"
+    )
     return found
 
 
@@ -68,8 +66,7 @@ def compose(
     """
     if model in RECIPES:
         raise SettingsError(f"{model} is a recipe; say: train MODEL --recipe {model}")
-    default = "small-images-short" if ":" in model else find(model).recipe
-    run = recipe(recipe_name or default)(model, data)
+    run = recipe(recipe_name or find(model).recipe)(model, data)
     pairs = [(path, str(value)) for path, value in (changes or {}).items() if value is not None]
     for text in settings:
         path, equals, value = text.partition("=")

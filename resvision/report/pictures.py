@@ -1,7 +1,6 @@
 """The worst mistakes as pictures that stand inside a page: PNG as data URIs, from the data that the run was tested on."""
 
 from base64 import b64encode
-from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -11,9 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from resvision.contracts import Reader
+from resvision.core import references
 from resvision.core.errors import DataError, ResVisionError
 from resvision.core.results import Mistake
-from resvision.data.sets import is_function, open_splits
+from resvision.data.sets import open_splits
 from resvision.report.read import RunRecord
 
 LARGEST_PX = 192  # of a picture's longer side, twice what the page shows; larger images are shrunk
@@ -61,7 +61,7 @@ def png_uri(image: NDArray[np.uint8]) -> tuple[str, int, int]:
 def _test_split(record: RunRecord) -> Reader:
     """The test split of the run; DataError where it is not what the run was scored on."""
     name, root = str(record.setting("data.name")), record.setting("data.root")
-    if is_function(name) and not Path(name).is_dir():
+    if references.is_reference(name) and not Path(name).is_dir():
         raise DataError(f"{name} is code of your own, which a report does not run")
     test = open_splits(
         name,
@@ -80,5 +80,3 @@ def _picture(test: Reader, mistake: Mistake) -> Picture:
     if test.classes[target] != mistake.true:
         raise DataError(f"{mistake.source}: was {mistake.true!r} when the run was scored, is {test.classes[target]!r}")
     return Picture(*png_uri(image), mistake)
-
-

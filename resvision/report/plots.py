@@ -141,9 +141,7 @@ def running_mean(steps: Ints, values: Floats, *, window: int) -> tuple[Floats, F
     return middles[chosen], means[chosen]
 
 
-def _draw_run(
-    axes: Axes, record: RunRecord, *, quantity: Literal["error", "loss"], colour: str, scale: int
-) -> None:
+def _draw_run(axes: Axes, record: RunRecord, *, quantity: Literal["error", "loss"], colour: str, scale: int) -> None:
     values = record.steps.error * 100 if quantity == "error" else record.steps.loss
     at, means = running_mean(record.steps.step, values, window=record.steps_per_epoch)
     thin = {"linewidth": 1.0, "linestyle": (0, (4, 2))} if quantity == "error" else {"linewidth": 1.5}

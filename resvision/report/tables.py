@@ -102,7 +102,9 @@ RESULTS = (
     Column("test loss", _tested("loss"), figure, min),
     Column("images/s", lambda record: record.images_per_s, whole, max),
     Column("time", lambda record: record.seconds, duration, min),
-    Column("precision", lambda record: f"{record.setting('machine.precision')} {record.setting('machine.device')}", str),
+    Column(
+        "precision", lambda record: f"{record.setting('machine.precision')} {record.setting('machine.device')}", str
+    ),
 )
 _OF_THE_TEST = {"test top-1 error", "test top-5 error", "test loss"}
 _TEXT = {"model", "data", "precision"}

@@ -27,6 +27,9 @@ def predict_all(system: System, batches: Iterable[Batch], *, machine: Machine) -
     """
     was_training = system.training
     system.eval()
+    if dist.is_initialized():  # each process has its own running statistics; those of process 0 go into the checkpoint
+        for buffer in system.net.buffers():
+            dist.broadcast(buffer, src=0)
     device = next(system.net.parameters()).device
     parts: list[tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]] = []
     for batch in batches:
