@@ -8,6 +8,7 @@ import sys
 
 import typer
 
+from resvision import __version__
 from resvision.core.errors import MissingExtraError, ResVisionError, unknown_name
 from resvision.core.references import load, missing_extra
 
@@ -72,14 +73,18 @@ def application() -> typer.Typer:
     return app
 
 
-def _options(
-    version: bool = typer.Option(False, "--version", help="Print the version and leave.", is_eager=True),
-) -> None:
-    if version:
-        from resvision import __version__
-
+def _print_version(asked: bool) -> None:
+    if asked:
         print(f"resvision {__version__}")
         raise typer.Exit
+
+
+def _options(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version and leave.", is_eager=True, callback=_print_version
+    ),
+) -> None:
+    """Options before the verb."""
 
 
 def _fail(message: str, code: int) -> int:

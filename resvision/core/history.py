@@ -2,7 +2,8 @@
 
 A line is a JSON object. Lines of steps have `step` (optimizer steps done, from 1), `epoch` (from 0), `lr`, `loss`,
 the loss terms, the system's metrics (`error`, as a share), `images` in the batch over all processes and `seconds`
-with loading, without evaluation or checkpoints. Lines of evaluations have `step`, `epoch` and `evaluation`, a flat object of figures.
+with loading, without evaluation or checkpoints. Lines of evaluations have `step`, `epoch` and `evaluation`, a flat
+object of figures.
 """
 
 import json

@@ -17,8 +17,8 @@ from resvision.report.read import RunRecord, read_records
 def write_report(folders: Sequence[Path], out: Path, *, note: str = "") -> Path:
     """Write one self-contained page about the runs in these directories to `out`; the path.
 
-    `note` is a sentence or two of plain text that stand above all else. A run need not be finished. Raises RunError for a
-    directory that is missing or damaged, and where `out` cannot be written or is not a page of ours.
+    `note` is a sentence or two of plain text that stand above all else. A run need not be finished. Raises RunError
+    for a directory that is missing or damaged, and where `out` cannot be written or is not a page of ours.
     """
     records = read_records(folders)
     return write_page(out, report_html(records, note=note))
@@ -47,6 +47,7 @@ def report_html(records: Sequence[RunRecord], *, note: str = "") -> str:
 def _run_values(record: RunRecord, anchor: str, colour: str) -> dict[str, Any]:
     """What the template says of one run."""
     scores, begun = record.scores, record.steps_done > 0
+    classes = tables.class_rows(scores) if scores else []
     return {
         "anchor": anchor,
         "name": record.name,
@@ -54,7 +55,8 @@ def _run_values(record: RunRecord, anchor: str, colour: str) -> dict[str, Any]:
         "status": tables.status(record),
         "line": _line(record),
         "scores": scores,
-        "classes": tables.class_rows(scores) if scores else [],
+        "classes": classes,
+        "hardest": tables.hardest(classes),
         "confusion": Markup(confusion_svg(scores, name=f"{anchor}-confusion")) if scores else "",
         "counted": scores is not None and len(scores.classes) <= NUMBERS_UP_TO,
         "gallery": mistake_pictures(record),

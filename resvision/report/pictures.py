@@ -1,4 +1,4 @@
-"""The worst mistakes as pictures that stand inside a page: PNG as data URIs, from the data that the run was tested on."""
+"""The worst mistakes as pictures inside a page: PNG as data URIs, from the data that the run was tested on."""
 
 from base64 import b64encode
 from io import BytesIO

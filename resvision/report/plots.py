@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from resvision.core.images import printable
 from resvision.core.results import ClassificationScores
@@ -28,10 +28,12 @@ FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto S
 COLOURS = ("#0b62c4", "#d9480f", "#2b8a3e", "#9c36b5", "#b08800", "#0c8599", "#c2255c", "#5c5f66")
 NUMBERS_UP_TO = 20  # classes; a larger confusion matrix has no room for counts
 
+_CELLS = 200  # classes that have a cell each; more would be thinner than a pixel
 _WIDTH = 5.4  # inches; a point is a unit of the SVG, so text keeps its share of the width
 _POINTS = 300  # at most in a smoothed curve
 _LABEL = 38  # letters of a name in a legend
-_STYLE = {
+_STYLE: dict[str, Any] = {
+    "text.parse_math": False,  # a class may be called a$b$
     "svg.fonttype": "none",
     "font.size": 9.5,
     "axes.titlesize": 10.5,
@@ -82,8 +84,12 @@ def curves_svg(
         for record, label in zip(records, labels, strict=True):
             scale = 1 if in_steps else record.steps_per_epoch
             _draw_run(axes, record, quantity=quantity, colour=shades[label], scale=scale)
-        (_finish_error if quantity == "error" else _finish_loss)(axes)
+        if quantity == "error":
+            _finish_error(axes, records)
+        else:
+            _finish_loss(axes)
         axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         _add_legend(figure, shades, quantity)
         return _svg(figure, name=name, title=f"{quantity} of {', '.join(shades)}")
 
@@ -91,26 +97,26 @@ def curves_svg(
 def confusion_svg(scores: ClassificationScores, *, name: str) -> str:
     """The confusion matrix as a heat map, true classes in rows, a cell coloured by the root of its share of the row.
 
-    Counts stand in the cells of up to 20 classes.
+    Counts stand in the cells of up to 20 classes; beyond 200, neighbouring classes share a cell, as the axes say.
     """
     k = len(scores.classes)
-    totals = scores.confusion.sum(axis=1, keepdims=True)
-    shares = np.divide(scores.confusion, totals, out=np.zeros((k, k)), where=totals > 0)
-    side = float(np.clip(1.6 + 0.34 * k, 3.0, 6.6))
+    block = 1 if k <= _CELLS else -(-k // 100)
+    starts = np.arange(0, k, block)
+    counts = np.add.reduceat(np.add.reduceat(scores.confusion, starts, axis=0), starts, axis=1)
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+    side = float(np.clip(1.6 + 0.34 * k, 3.0, 5.8))
+    note = f" ({block} neighbouring classes a cell)" if block > 1 else ""
     with _style(name):
         figure = Figure(figsize=(side, side), layout="constrained")
         axes = figure.subplots()
         axes.grid(visible=False)
         axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1, interpolation="none")
-        axes.set(xlabel="predicted", ylabel="true")
+        axes.set(xlabel=f"predicted{note}", ylabel=f"true{note}")
         axes.spines[:].set_visible(True)
-        _name_classes(axes, scores.classes)
+        _name_classes(axes, [scores.classes[start] for start in starts])
         if k <= NUMBERS_UP_TO:
-            for row, column in np.argwhere(scores.confusion):
-                ink = "#ffffff" if shares[row, column] > 0.3 else "#212529"
-                count = f"{scores.confusion[row, column]}"
-                size = min(9.0, 26.0 / len(count))
-                axes.text(column, row, count, ha="center", va="center", color=ink, fontsize=size)
+            _write_counts(axes, counts, shares)
         return _svg(figure, name=name, title=f"confusion matrix of {k} classes")
 
 
@@ -134,9 +140,9 @@ def running_mean(steps: Ints, values: Floats, *, window: int) -> tuple[Floats, F
     window = max(1, min(window, len(values)))
     if not len(values):
         return np.empty(0), np.empty(0)
-    sums = np.cumsum(np.concatenate([[0.0], values]))
-    means = (sums[window:] - sums[:-window]) / window
-    middles = steps[window - 1 :] - (window - 1) / 2 - 0.5
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    means: Floats = np.asarray((sums[window:] - sums[:-window]) / window, dtype=np.float64)
+    middles: Floats = steps[window - 1 :] - window / 2
     chosen = np.unique(np.linspace(0, len(means) - 1, min(_POINTS, len(means))).round().astype(np.int64))
     return middles[chosen], means[chosen]
 
@@ -152,18 +158,31 @@ def _draw_run(axes: Axes, record: RunRecord, *, quantity: Literal["error", "loss
         axes.plot(tests.step / scale, tests.top1_error * 100, color=colour, linewidth=2.0, marker=marker)
 
 
-def _finish_error(axes: Axes) -> None:
-    """Title and a linear axis from 0 to 2.5 times the highest end of a curve, if that cuts anything much."""
-    curves = [np.asarray(line.get_ydata()) for line in axes.get_lines()]
-    curves = [curve[np.isfinite(curve)] for curve in curves]
-    curves = [curve for curve in curves if len(curve)]
-    highest = max((curve.max() for curve in curves), default=100.0)
-    end = max((float(np.median(curve[-max(1, len(curve) // 10) :])) for curve in curves), default=100.0)
-    limit = _round_up(max(2.5 * end, 1.0))
+def _finish_error(axes: Axes, records: Sequence[RunRecord]) -> None:
+    """Title and a linear axis from 0 to 2.5 times the highest end of a finished run, if that cuts anything much."""
+    highest = 100 * max((_highest(column) for each in records for column in _errors(each)), default=1.0)
+    judged = [each for each in records if each.finished] or records
+    limit = _round_up(max(250 * max((_end(column) for each in judged for column in _errors(each)), default=1.0), 1.0))
     cut = limit < 0.85 * highest
     axes.set_ylim(0, limit if cut else min(100.0, 1.06 * max(highest, 1.0)))
     axes.set_ylabel(f"error, % (axis cut at {limit:g} %)" if cut else "error, %")
     axes.set_title("Training and test error")
+
+
+def _errors(record: RunRecord) -> tuple[Floats, Floats]:
+    """Training error as it is drawn, and test error, without what is not known."""
+    smooth = running_mean(record.steps.step, record.steps.error, window=record.steps_per_epoch)[1]
+    tests = record.evaluations.top1_error
+    return smooth[np.isfinite(smooth)], tests[np.isfinite(tests)]
+
+
+def _highest(column: Floats) -> float:
+    return float(column.max()) if len(column) else 0.0
+
+
+def _end(column: Floats) -> float:
+    """Where a curve ends: the median of its last tenth, so that one jump does not stretch the axis."""
+    return float(np.median(column[-max(1, len(column) // 10) :])) if len(column) else 0.0
 
 
 def _finish_loss(axes: Axes) -> None:
@@ -194,13 +213,13 @@ def _legend_columns(labels: Sequence[str]) -> int:
 
 
 def _legend_rows(labels: Sequence[str]) -> int:
-    return -(-len(labels) // _legend_columns(labels)) + 1
+    return -(-len(labels) // _legend_columns(labels))
 
 
 def _add_legend(figure: Figure, shades: dict[str, str], quantity: Literal["error", "loss"]) -> None:
     """Runs by colour below the axes, and for errors what thin and bold mean."""
     lines = [Line2D([], [], color=colour, linewidth=2.4) for colour in shades.values()]
-    names = [_literal(label) for label in shades]
+    names = [_short(label) for label in shades]
     figure.legend(lines, names, loc="outside lower center", ncols=_legend_columns(list(shades)))
     if quantity == "error":
         grey = "#495057"
@@ -209,21 +228,30 @@ def _add_legend(figure: Figure, shades: dict[str, str], quantity: Literal["error
         figure.axes[0].legend([thin, bold], ["training", "test"], loc="upper right")
 
 
+def _write_counts(axes: Axes, counts: Ints, shares: Floats) -> None:
+    """The number in every cell that holds an image, white on dark."""
+    largest = 11.0 if len(counts) <= 5 else 9.0
+    for row, column in np.argwhere(counts):
+        count, ink = f"{counts[row, column]}", "#ffffff" if shares[row, column] > 0.3 else "#212529"
+        size = min(largest, 300.0 / len(counts) / len(count))
+        axes.text(column, row, count, ha="center", va="center", color=ink, fontsize=size)
+
+
 def _name_classes(axes: Axes, classes: Sequence[str]) -> None:
-    """Names at the ticks of up to 60 classes, at every n-th beyond; upright below where they are long."""
-    every = -(-len(classes) // 60)
+    """Names at the ticks, of every n-th class where there are more than 40; upright below where they are long."""
+    every = -(-len(classes) // 40)
     ticks = range(0, len(classes), every)
-    names = [_literal(classes[i], 14) for i in ticks]
-    size = 9.0 if len(classes) <= NUMBERS_UP_TO else 5.5
-    axes.set_xticks(ticks, names, rotation=90 if max(map(len, names), default=0) > 2 else 0, fontsize=size)
+    names = [_short(classes[i], 14) for i in ticks]
+    size = 9.0 if len(classes) <= NUMBERS_UP_TO else 6.5
+    upright = max(map(len, names), default=0) > 2 or len(names) > NUMBERS_UP_TO
+    axes.set_xticks(ticks, names, rotation=90 if upright else 0, fontsize=size)
     axes.set_yticks(ticks, names, fontsize=size)
 
 
-def _literal(text: str, letters: int = _LABEL) -> str:
-    """The text on one line and not too long, with nothing in it that matplotlib reads as mathematics."""
+def _short(text: str, letters: int = _LABEL) -> str:
+    """The text on one line and not too long."""
     text = printable(text)
-    text = text if len(text) <= letters else f"{text[: letters - 1]}…"
-    return text.replace("$", r"\$")
+    return text if len(text) <= letters else f"{text[: letters - 1]}…"
 
 
 @contextmanager
@@ -231,7 +259,8 @@ def _style(name: str) -> Iterator[None]:
     """Our look whatever the user's matplotlibrc says, and ids that are a function of `name` and the content."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update({**_STYLE, "svg.hashsalt": name})
+        settings: dict[Any, Any] = {**_STYLE, "svg.hashsalt": name}
+        matplotlib.rcParams.update(settings)
         yield
 
 

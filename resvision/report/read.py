@@ -236,7 +236,7 @@ def _parameters(checkpoints: Path) -> int | None:
         place = checkpoints / (checkpoints / rundir.LAST).read_text(encoding="utf-8").strip()
         with safe_open(os.fspath(place / rundir.WEIGHTS), framework="numpy") as file:
             names = [name for name in file.keys() if not name.endswith(_STATISTICS)]  # noqa: SIM118 - not a mapping
-            return sum(prod(file.get_slice(name).get_shape()) for name in names)
+            return sum(int(prod(file.get_slice(name).get_shape())) for name in names)
     except (OSError, SafetensorError):
         return None
 

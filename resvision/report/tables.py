@@ -11,7 +11,7 @@ from resvision.core.results import ClassificationScores
 from resvision.core.settings import leaves
 from resvision.report.read import RunRecord
 
-MISSING = "–"
+MISSING = "—"
 _LONGEST = 120  # letters of a setting's value in a table; run.json has it whole
 _DERIVED = ("data.classes", "data.preprocess", "format")
 
@@ -86,8 +86,9 @@ def _top5(record: RunRecord) -> float | None:
 
 def epochs_done(record: RunRecord) -> str:
     """`20`, or `7 of 20` before the end."""
-    done, total = (f"{steps / record.steps_per_epoch:.4g}" for steps in (record.steps_done, record.total_steps))
-    return total if done == total else f"{done} of {total}"
+    done, total = (f"{steps / record.steps_per_epoch:.1f}" for steps in (record.steps_done, record.total_steps))
+    words = total if record.steps_done >= record.total_steps else f"{done} of {total}"
+    return words.replace(".0", "")
 
 
 RESULTS = (
@@ -97,16 +98,14 @@ RESULTS = (
     Column("epochs", epochs_done, str),
     Column("train loss", lambda record: record.last_epoch_loss, figure, min),
     Column("train error", lambda record: record.last_epoch_error, percent, min),
-    Column("test top-1 error", _tested("top1_error"), percent, min),
-    Column("test top-5 error", _top5, percent, min),
+    Column("top-1 error", _tested("top1_error"), percent, min),
+    Column("top-5 error", _top5, percent, min),
     Column("test loss", _tested("loss"), figure, min),
     Column("images/s", lambda record: record.images_per_s, whole, max),
     Column("time", lambda record: record.seconds, duration, min),
-    Column(
-        "precision", lambda record: f"{record.setting('machine.precision')} {record.setting('machine.device')}", str
-    ),
+    Column("precision", lambda record: record.setting("machine.precision"), str),
 )
-_OF_THE_TEST = {"test top-1 error", "test top-5 error", "test loss"}
+_OF_THE_TEST = {"top-1 error", "top-5 error", "test loss"}
 _TEXT = {"model", "data", "precision"}
 
 
@@ -135,7 +134,7 @@ def _cell(column: Column, record: RunRecord, records: Sequence[RunRecord]) -> Ce
     tested = record.tested
     note = ""
     if record.scores is None and tested is not None and column.heading in _OF_THE_TEST:
-        note = f"after epoch {tested.step / record.steps_per_epoch:.4g}"
+        note = f"epoch {tested.step / record.steps_per_epoch:.3g}"
     best = column.better is not None and record.finished and _is_best(column, value, _peers(record, records))
     return Cell(column.write(value), best, note)
 
@@ -217,8 +216,14 @@ def class_rows(scores: ClassificationScores) -> list[ClassRow]:
     ]
 
 
+def hardest(rows: Sequence[ClassRow], *, many: int = 30, few: int = 15) -> list[ClassRow]:
+    """The `few` classes with images that have the lowest recall, worst first, where there are more than `many`."""
+    seen = [row for row in rows if row.images]
+    return sorted(seen, key=lambda row: row.recall_bar)[:few] if len(rows) > many else []
+
+
 def _bar(share: float) -> float:
-    return round(100 * share, 1) if isfinite(share) else 0.0
+    return round(100 * share, 2) if isfinite(share) else 0.0
 
 
 def throughput(record: RunRecord) -> list[tuple[str, str]]:
