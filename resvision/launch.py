@@ -11,13 +11,13 @@ import torch.distributed as dist
 from rich.console import Console
 
 from resvision.core import rundir
-from resvision.core.errors import ResVisionError, RunError
+from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.core.images import Preprocess, printable
 from resvision.core.results import ClassificationScores
-from resvision.core.settings import differences, to_json
+from resvision.core.settings import checked, differences, to_json
 from resvision.data.loader import batches
 from resvision.probes.count import count
-from resvision.recipes import compose
+from resvision.recipes import compose, usual_changes
 from resvision.run import Assembly, Run, assemble, build_net, read_run, resolve, steps_per_epoch
 from resvision.training import machine as machines
 from resvision.training.checkpoints import Checkpoints
@@ -40,7 +40,7 @@ class Finished:
 
 def train(
     model: str | Run,
-    data: str = "digits",
+    data: str | None = None,
     *,
     recipe: str | None = None,
     epochs: int | None = None,
@@ -53,7 +53,7 @@ def train(
     out: str | Path | None = None,
     quiet: bool = False,
 ) -> Finished:
-    """Train a model of the catalog, or a Run, on a named data set or a folder of images.
+    """Train a model of the catalog on a named data set or a folder of images, or a Run, which says all of it.
 
     settings  further leaves of the Run by path, such as {"optimizer.weight_decay": 1e-4}
     out       run directory, new or empty; runs/<model>-<data>-<date>-<n> when left out
@@ -61,16 +61,19 @@ def train(
 
     Raises a ResVisionError that says what is wrong with the input.
     """
-    changes = {
-        "training.duration": epochs and f"{epochs} epochs",
-        "training.batch_size": batch_size,
-        "optimizer.lr": lr,
-        "training.seed": seed,
-        "machine.device": device,
-        "machine.precision": precision,
-        **(settings or {}),
-    }
-    run = model if isinstance(model, Run) else compose(model, data, recipe_name=recipe, changes=changes)
+    if isinstance(model, Run):
+        given: dict[str, Any] = {"data": data, "recipe": recipe, "epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed}
+        given |= {"device": device, "precision": precision, "settings": settings}
+        if extra := [name for name, value in given.items() if value is not None]:
+            raise SettingsError(f"a Run holds all its settings: leave out {', '.join(extra)}, or change the Run")
+        run = checked(model)
+    elif data is None:
+        raise SettingsError("which data? name a data set of `resvision data list` or a folder of images")
+    else:
+        usual = usual_changes(
+            epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, device=device, precision=precision
+        )
+        run = compose(model, data, recipe_name=recipe, changes={**usual, **(settings or {})})
     return launch(run, out=Path(out) if out is not None else None, console=Console(stderr=True, quiet=quiet))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import resvision
 from resvision import catalog
-from resvision.core.errors import DataError, UnknownNameError
+from resvision.core.errors import DataError, SettingsError, UnknownNameError
 from resvision.data import sets
 from resvision.launch import Finished
 from resvision.recipes import RECIPES, compose
@@ -41,6 +41,15 @@ def test_prediction_agrees_with_evaluation(finished: Finished) -> None:
     results = resvision.predict(finished.folder, [reader[i].image for i in range(len(reader))])
     wrong = [result.label != reader.classes[reader.target(i)] for i, result in enumerate(results)]
     assert np.mean(wrong) == finished.scores.top1_error
+
+
+def test_a_run_is_trained_as_it_is_or_not_at_all(finished: Finished, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="leave out epochs"):
+        resvision.train(finished.run, epochs=3, out=tmp_path / "run")
+    with pytest.raises(SettingsError, match="which data"):
+        resvision.train("resnet20")
+    again = resvision.train(finished.run, out=tmp_path / "run", quiet=True)
+    assert again.scores.to_json() == finished.scores.to_json()
 
 
 def test_a_missing_image_is_named(finished: Finished) -> None:

@@ -18,12 +18,13 @@ def command(
     root: Annotated[Path | None, typer.Option(help="Where that data set lies.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")] = False,
+    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import own code that the run names.")] = False,
 ) -> None:
     """Evaluate a run on the test images: top-1 and top-5 error, loss, per-class table, confusion matrix."""
     from resvision.inference.evaluate import evaluate
     from resvision.inference.load import load
 
-    trained = load(run)
+    trained = load(run, allow_code=allow_code)
     scores = evaluate(trained, data, root=root, batch_size=batch_size)
     about = {
         "run": str(run),

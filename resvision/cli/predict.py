@@ -23,6 +23,7 @@ def command(
     top: Annotated[int, typer.Option(min=1, help="How many classes to give.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="A CSV row for each image and class.")] = False,
+    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import own code that the run names.")] = False,
     grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that was trained on grey.")] = False,
 ) -> None:
     """Predict the classes of images. A file that cannot be used is named, the rest goes on, and the exit code is 1."""
@@ -31,7 +32,7 @@ def command(
 
     if as_json and as_csv:
         raise SettingsError("--json and --csv exclude each other")
-    trained = load(run)
+    trained = load(run, allow_code=allow_code)
     files = [file for path in images for file in files_of(path)]
     failed: list[str] = []
     results = predict_pixels(trained, _readable(trained, files, grey, failed), top=top)

@@ -22,6 +22,7 @@ def command(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, may be repeated."),
     ] = None,
+    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import own code that the run names.")] = False,
 ) -> None:
     """Train a model on a data set or a folder of images; leaves a run directory.
 
@@ -30,20 +31,16 @@ def command(
     from rich.console import Console
 
     from resvision.core.errors import SettingsError
+    from resvision.recipes import compose, usual_changes
 
-    changes = {
-        "training.duration": epochs and f"{epochs} epochs",
-        "training.batch_size": batch_size,
-        "optimizer.lr": lr,
-        "training.seed": seed,
-        "machine.device": device,
-        "machine.precision": precision,
-    }
+    changes = usual_changes(epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, device=device, precision=precision)
     if resume is not None and out is not None:
         raise SettingsError("--out and --resume exclude each other: a resumed run stays where it is")
     if resume is None and model is None:
         raise SettingsError("which model? name one of `resvision list`, or go on with a run by --resume DIR")
-    asked_something = data is not None or recipe is not None or settings or any(changes.values())
+    asked_something = (
+        data is not None or recipe is not None or settings or any(value is not None for value in changes.values())
+    )
     if model is None and asked_something:
         raise SettingsError("settings beside --resume are compared with the run's; name its MODEL and --data as well")
     if model is not None and data is None:
@@ -51,7 +48,6 @@ def command(
 
     from resvision.launch import launch
     from resvision.launch import resume as go_on
-    from resvision.recipes import compose
     from resvision.training.machine import rank_and_world
 
     console = Console(stderr=True)
@@ -59,7 +55,7 @@ def command(
     if model is not None and data is not None:
         asked = compose(model, data, recipe_name=recipe, changes=changes, settings=settings or ())
     if resume is not None:
-        finished = go_on(resume, asked=asked, console=console)
+        finished = go_on(resume, asked=asked, allow_code=allow_code, console=console)
     else:
         assert asked is not None, "a model without --resume was composed above"
         finished = launch(asked, out=out, console=console)

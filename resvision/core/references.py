@@ -43,7 +43,7 @@ def load(reference: str, *, kind: str) -> Callable[..., Any]:
         close = nearest(name, [key for key in vars(module) if not key.startswith("_")])
         hint = f"; nearest: {', '.join(close)}" if close else ""
         raise UnknownNameError(f"unknown {kind} {reference!r}: module {module_name} has no {name!r}{hint}")
-    found = getattr(module, name)
+    found: Callable[..., Any] = getattr(module, name)
     if not callable(found):
         raise UnknownNameError(f"unknown {kind} {reference!r}: {name} is a {type(found).__name__}, not a function")
     return found

@@ -15,8 +15,6 @@ from resvision.core.results import ClassScores
 from resvision.inference.load import Trained, load
 from resvision.training.machine import autocast
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"})
-
 Picture = str | Path | NDArray[np.uint8]
 
 
@@ -29,7 +27,7 @@ def predict(
 ) -> list[ClassScores]:
     """Class scores of images, in their order.
 
-    images  files, folders (their image files in order of name), or uint8 arrays (H, W) or (H, W, 3)
+    images  files, folders (all their files, in order of name), or uint8 arrays (H, W) or (H, W, 3)
     top     how many classes to give, all when left out
     grey    turn colour into grey for a net that was trained on grey images
 
@@ -43,14 +41,17 @@ def predict(
 
 
 def files_of(path: Path) -> list[Path]:
-    """The image files a path stands for: itself, or those in the folder and below; DataError where there are none."""
+    """The files that a path stands for: itself, or all in the folder and below, hidden ones left out.
+
+    Whether a file is an image shows when it is decoded, by its content. Raises DataError where there is no file.
+    """
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
-    if path.is_file():
+    if not path.is_dir():
         return [path]
-    files = sorted(each for each in path.rglob("*") if each.suffix.lower() in IMAGE_SUFFIXES and each.is_file())
+    files = sorted(each for each in path.rglob("*") if not each.is_dir() and not _is_hidden(each.relative_to(path)))
     if not files:
-        raise DataError(f"{path}: no image files in this folder; known are {', '.join(sorted(IMAGE_SUFFIXES))}")
+        raise DataError(f"{path}: no files in this folder")
     return files
 
 
@@ -85,6 +86,10 @@ def predict_pixels(
 
 def _expand(picture: Picture) -> Sequence[Path | NDArray[np.uint8]]:
     return [picture] if isinstance(picture, np.ndarray) else files_of(Path(picture))
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _names(sources: Sequence[Path | NDArray[np.uint8]]) -> list[str]:

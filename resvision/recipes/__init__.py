@@ -52,6 +52,26 @@ def recipe(name: str) -> Callable[[str, str], "Run"]:
     return found
 
 
+def usual_changes(
+    *,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    lr: float | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    precision: str | None = None,
+) -> dict[str, Any]:
+    """What people change most, by its path in the Run; None leaves it to the recipe."""
+    return {
+        "training.duration": None if epochs is None else f"{epochs} epochs",
+        "training.batch_size": batch_size,
+        "optimizer.lr": lr,
+        "training.seed": seed,
+        "machine.device": device,
+        "machine.precision": precision,
+    }
+
+
 def compose(
     model: str,
     data: str,

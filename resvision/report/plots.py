@@ -141,8 +141,8 @@ def running_mean(steps: Ints, values: Floats, *, window: int) -> tuple[Floats, F
     if not len(values):
         return np.empty(0), np.empty(0)
     sums = np.concatenate([[0.0], np.cumsum(values)])
-    means: Floats = np.asarray((sums[window:] - sums[:-window]) / window, dtype=np.float64)
-    middles: Floats = steps[window - 1 :] - window / 2
+    means = (sums[window:] - sums[:-window]) / window
+    middles = steps[window - 1 :].astype(np.float64) - window / 2  # a step ends at its number and began one before
     chosen = np.unique(np.linspace(0, len(means) - 1, min(_POINTS, len(means))).round().astype(np.int64))
     return middles[chosen], means[chosen]
 

@@ -21,7 +21,7 @@ class ProgressBar:
         self._epoch_lines: list[dict[str, Any]] = []
         self._bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=12),
             TaskProgressColumn(),
             TextColumn("ETA"),
             TimeRemainingColumn(),
@@ -48,12 +48,14 @@ class ProgressBar:
             return
         self._recent.append(line)
         self._epoch_lines.append(line)
-        figures = f"loss {_mean(line['loss'] for line in self._recent):.4f}"
+        figures = [f"{self._images_per_s():,.0f} images/s", f"loss {self._recent_mean('loss'):.4f}"]
         if "error" in line:
-            figures += f"  train error {_mean(line['error'] for line in self._recent):.2%}"
-        figures += f"  {self._images_per_s():,.0f} images/s"
+            figures.insert(0, f"train error {self._recent_mean('error'):.2%}")
         epoch = f"epoch {line['epoch'] + 1}/{self._epochs}"
-        self._bar.update(self._task, completed=line["step"], description=epoch, figures=figures)
+        self._bar.update(self._task, completed=line["step"], description=epoch, figures="  ".join(figures))
+
+    def _recent_mean(self, name: str) -> float:
+        return _mean(line[name] for line in self._recent)
 
     def _images_per_s(self) -> float:
         images: int = sum(line["images"] for line in self._recent)
