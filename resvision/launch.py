@@ -62,7 +62,14 @@ def train(
     Raises a ResVisionError that says what is wrong with the input.
     """
     if isinstance(model, Run):
-        given: dict[str, Any] = {"data": data, "recipe": recipe, "epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed}
+        given: dict[str, Any] = {
+            "data": data,
+            "recipe": recipe,
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "lr": lr,
+            "seed": seed,
+        }
         given |= {"device": device, "precision": precision, "settings": settings}
         if extra := [name for name, value in given.items() if value is not None]:
             raise SettingsError(f"a Run holds all its settings: leave out {', '.join(extra)}, or change the Run")

@@ -2,12 +2,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 
+from resvision import catalog
 from resvision.core import rundir
 from resvision.core.errors import RunError
 from resvision.core.history import read
-from resvision.studies.degradation import Degradation, plan, study_degradation, what_to_see
+from resvision.studies.degradation import Degradation, pair, plan, study_degradation, what_to_see
 from resvision.studies.page import write_study
 
 QUIET = Console(quiet=True)
@@ -27,6 +29,13 @@ def test_both_kinds_at_every_depth_under_every_seed() -> None:
         f"{kind}{depth}-seed{seed}" for seed in (0, 1) for depth in (20, 56) for kind in ("plain", "resnet")
     ]
     assert len({(trial.run.recipe, trial.run.optimizer, trial.run.augment) for trial in trials}) == 1
+
+
+def test_both_nets_of_a_depth_have_equal_parameters() -> None:
+    for depth in (18, 20, 34, 56):
+        with torch.device("meta"):
+            nets = [catalog.build(model, num_classes=10) for model in pair(depth)]
+        assert len({sum(parameter.numel() for parameter in net.parameters()) for net in nets}) == 1
 
 
 def test_one_seed_leaves_every_claim_undecided(study: tuple[Path, Degradation]) -> None:

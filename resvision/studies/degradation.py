@@ -21,8 +21,6 @@ from resvision.recipes import compose
 from resvision.studies.trials import Outcome, Trial, carry_out
 from resvision.studies.verdicts import Verdict, judge
 
-KINDS = ("plain", "resnet")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
@@ -54,27 +52,32 @@ def plan(
         raise SettingsError(f"--depths {','.join(map(str, depths))}: name each depth once, such as 20,56")
     return [
         Trial(
-            model=f"{kind}{depth}",
+            model=model,
             seed=seed,
-            run=compose(f"{kind}{depth}", data, recipe_name=recipe, changes={"training.seed": seed}, settings=settings),
+            run=compose(model, data, recipe_name=recipe, changes={"training.seed": seed}, settings=settings),
         )
         for seed in range(seeds)
         for depth in sorted(depths)
-        for kind in KINDS
+        for model in pair(depth)
     ]
 
 
+def pair(depth: int) -> tuple[str, str]:
+    """The plain and the residual net of a depth, with equal parameters: option A, by name where B is the default."""
+    return f"plain{depth}", "resnet18_a" if depth == 18 else "resnet34_a" if depth == 34 else f"resnet{depth}"
+
+
 def study_degradation(folder: Path, trials: Sequence[Trial], console: Console) -> Degradation:
-    """Carry the trials out in `folder`, going on with what is there, and hold the claims against them."""
+    """Carry the trials of a plan out in `folder`, going on with what is there, and hold the claims against them."""
     outcomes = carry_out(folder, trials, console)
     models = list(dict.fromkeys(trial.model for trial in trials))
     rows = {model: _row(model, [each for each in outcomes if each.trial.model == model]) for model in models}
-    depths = sorted({int(model.removeprefix(kind)) for model in models for kind in KINDS if model.startswith(kind)})
+    depths = [int(model.removeprefix("plain")) for model in models if model.startswith("plain")]
     return Degradation(
         data=trials[0].run.data.name,
         depths=depths,
         rows=list(rows.values()),
-        verdicts=_judge(rows, depths),
+        verdicts=_judge([(rows[plain], rows[residual]) for plain, residual in map(pair, depths)]),
         outcomes=outcomes,
     )
 
@@ -89,53 +92,42 @@ def _row(model: str, outcomes: Sequence[Outcome]) -> Row:
     )
 
 
-def _judge(rows: dict[str, Row], depths: Sequence[int]) -> list[Verdict]:
+def _judge(pairs: Sequence[tuple[Row, Row]]) -> list[Verdict]:
+    """The verdicts on (plain, residual) rows from the shallowest to the deepest."""
     verdicts = []
-    for shallow, deep in pairwise(depths):
-        plain, deeper_plain = rows[f"plain{shallow}"], rows[f"plain{deep}"]
-        residual, deeper_residual = rows[f"resnet{shallow}"], rows[f"resnet{deep}"]
+    for (plain, residual), (deeper_plain, deeper_residual) in pairwise(pairs):
         verdicts.append(
             judge(
-                f"plain{deep} has a higher training loss than plain{shallow}",
+                f"{deeper_plain.model} has a higher training loss than {plain.model}",
                 smaller=plain.train_loss,
                 larger=deeper_plain.train_loss,
             )
         )
         verdicts.append(
             judge(
-                f"resnet{deep} has a lower training loss than resnet{shallow}",
+                f"{deeper_residual.model} has a lower training loss than {residual.model}",
                 smaller=deeper_residual.train_loss,
                 larger=residual.train_loss,
             )
         )
-    for depth in depths:
-        plain, residual = rows[f"plain{depth}"], rows[f"resnet{depth}"]
-        for figure, name in (("train_loss", "training loss"), ("test_error", "test error")):
-            verdicts.append(
-                judge(
-                    f"resnet{depth} has a lower {name} than plain{depth}",
-                    smaller=getattr(residual, figure),
-                    larger=getattr(plain, figure),
-                )
-            )
+    for plain, residual in pairs:
+        claim = f"{residual.model} has a lower {{}} than {plain.model}"
+        verdicts += [
+            judge(claim.format("training loss"), smaller=residual.train_loss, larger=plain.train_loss),
+            judge(claim.format("test error"), smaller=residual.test_error, larger=plain.test_error),
+        ]
     return verdicts
 
 
 def what_to_see(study: Degradation) -> str:
     """Two sentences on what the deepest pair shows, from its measured figures."""
-    depth = max(study.depths)
-    plain, residual = (next(row for row in study.rows if row.model == f"{kind}{depth}") for kind in KINDS)
-    losses, errors = (
-        (np.mean(plain.train_loss), np.mean(residual.train_loss)),
-        (
-            np.mean(plain.test_error),
-            np.mean(residual.test_error),
-        ),
-    )
-    seen = "lower" if losses[1] < losses[0] else "no lower"
+    plain, residual = study.rows[-2:]
+    plain_loss, loss = np.mean(plain.train_loss), np.mean(residual.train_loss)
     return (
-        f"Both nets have {depth} layers, the same parameters and the same recipe; the shortcuts are all that differs,"
-        f" and with them the training loss in the last epoch is {seen}: {losses[1]:.4f} against {losses[0]:.4f}."
-        f" Look at the training curves, not only at the test error ({errors[1]:.2%} against {errors[0]:.2%}):"
-        " a net that fits its own training images worse is hard to optimise, which is another thing than overfitting."
+        f"{plain.model} and {residual.model} have the same layers, parameters and recipe; the shortcuts are all that"
+        f" differs, and with them the training loss in the last epoch is {'lower' if loss < plain_loss else 'no lower'}"
+        f": {loss:.4f} against {plain_loss:.4f}."
+        f" Look at the training curves, not only at the test error ({np.mean(residual.test_error):.2%} against"
+        f" {np.mean(plain.test_error):.2%}): a net that fits its own training images worse is hard to optimise, which"
+        " is another thing than overfitting."
     )

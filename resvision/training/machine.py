@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Annotated, Any, Literal
@@ -123,7 +124,6 @@ def rank_and_world() -> tuple[int, int]:
 
 def environment() -> dict[str, Any]:
     """Versions and hardware, for the run directory."""
-    capabilities = torch.cpu.get_capabilities()
     return {
         "resvision": version("resvision"),
         "python": platform.python_version(),
@@ -132,7 +132,7 @@ def environment() -> dict[str, Any]:
         "numpy": version("numpy"),
         "pillow": version("pillow"),
         "system": f"{platform.system()} {platform.machine()}",
-        "cpu": capabilities.get("cpu_name") or platform.processor() or "unknown",
+        "cpu": _cpu_capabilities().get("cpu_name") or platform.processor() or "unknown",
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
@@ -143,5 +143,10 @@ def environment() -> dict[str, Any]:
 
 
 def _cpu_has_bf16() -> bool:
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+    return any(_cpu_capabilities().get(name) for name in ("amx_bf16", "avx512_bf16", "sve_bf16"))
+
+
+def _cpu_capabilities() -> Mapping[str, Any]:
+    """What the CPU has by torch's names; empty in releases of torch that do not say, which then train in fp32."""
+    found: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return found
