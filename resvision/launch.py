@@ -86,12 +86,14 @@ def train(
 
 def launch(run: Run, *, out: Path | None, console: Console) -> Finished:
     """Start a run in a new directory and train it to its end. Under torchrun, process 0 writes and speaks."""
+    if out is not None:
+        rundir.require_free(out)
     machines.join_processes(run.machine)
     run = resolve(run)
     console = _only_first(console)
     _introduce(run, console)
     folder = _shared(lambda: _new_folder(run, out))
-    console.print(f"run directory: {folder}", highlight=False, soft_wrap=True)
+    console.print(f"run directory: {folder}", highlight=False, soft_wrap=True, markup=False)
     return _go_on(folder, run, console)
 
 
@@ -102,14 +104,20 @@ def resume(folder: Path, *, asked: Run | None = None, allow_code: bool = False, 
     """
     run = read_run(folder, allow_code=allow_code)
     if asked is not None:
-        asked = resolve(replace(asked, machine=machines.adopt(asked.machine, run.machine)))
-        if differing := differences(run, asked):
-            listed = "; ".join(f"{path} is {there!r}, asked {here!r}" for path, there, here in differing)
-            raise RunError(f"{folder}: is another run: {listed}; resume it without these, or start a new one")
+        require_same(folder, asked)
     machines.join_processes(run.machine)
     console = _only_first(console)
     _introduce(run, console)
     return _go_on(folder, run, console)
+
+
+def require_same(folder: Path, asked: Run) -> None:
+    """RunError, with the differences, where the run in `folder` is not the one asked for."""
+    run = read_run(folder, allow_code=True)  # what is asked for was named by the caller
+    asked = resolve(replace(asked, machine=machines.adopt(asked.machine, run.machine)))
+    if differing := differences(run, asked):
+        listed = "; ".join(f"{path} is {there!r}, asked {here!r}" for path, there, here in differing)
+        raise RunError(f"{folder}: is another run: {listed}; resume it without these, or start a new one")
 
 
 def _new_folder(run: Run, out: Path | None) -> Path:
@@ -139,6 +147,7 @@ def _go_on(folder: Path, run: Run, console: Console) -> Finished:
         steps=built.steps,
         steps_per_epoch=epoch,
         first_step=first_step,
+        last_kept=checkpoints.last(),
         seed=run.training.seed,
         accumulate=run.training.accumulate,
         clip_norm=run.training.clip_norm,
@@ -149,7 +158,8 @@ def _go_on(folder: Path, run: Run, console: Console) -> Finished:
     with ExitStack() as stack:
         observers = []
         if first:
-            rundir.write_json(folder / rundir.ENVIRONMENT, machines.environment())
+            if first_step < built.steps:
+                rundir.write_json(folder / rundir.ENVIRONMENT, machines.environment())
             history = History(folder, step=first_step)
             stack.callback(history.close)
             bar = ProgressBar(console, steps=built.steps, first_step=first_step, steps_per_epoch=epoch)

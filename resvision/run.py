@@ -18,7 +18,7 @@ from resvision.classification import scoring
 from resvision.contracts import System
 from resvision.core import references, rundir
 from resvision.core.errors import RunError, SettingsError
-from resvision.core.images import Preprocess
+from resvision.core.images import Preprocess, printable
 from resvision.core.results import ClassificationScores
 from resvision.core.settings import Scalar, from_json
 from resvision.data.augment import Augment
@@ -51,7 +51,10 @@ class ModelSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings:
-    """Which data: a name or a folder, and where it lies; the rest is read off it by `resolve`."""
+    """Which data: a name or a folder, and where it lies; the rest is read off it by `resolve`.
+
+    `fingerprint` is that of file names and classes, so that a run goes on with the same data or not at all.
+    """
 
     name: str
     root: str | None = None
@@ -61,6 +64,7 @@ class DataSettings:
     train_images: int | None = None
     test_images: int | None = None
     split_rule: str | None = None
+    fingerprint: str | None = None
     preprocess: Preprocess | None = None
 
 
@@ -82,7 +86,7 @@ class TrainingSettings:
     accumulate: Count = 1
     clip_norm: Annotated[float, Meta(gt=0)] | None = None
     ema_decay: Annotated[float, Meta(gt=0, lt=1)] | None = None
-    seed: Annotated[int, Meta(ge=0)] = 0
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     evaluate_every: Count = 1
     checkpoint_seconds: Annotated[float, Meta(gt=0)] = 60.0
 
@@ -139,10 +143,20 @@ def read_run(folder: Path, *, allow_code: bool = False) -> Run:
         run = from_json(Run, data)
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from None
+    if not is_resolved(run):
+        raise RunError(f"{path}: not a run as training writes it: what the data and the machine decide is missing")
     code = [name for name in (run.model.name, run.data.name) if references.is_reference(name)]
     if code and not allow_code:
         raise RunError(f"{path}: would import {' and '.join(code)}; if you trust it, say --allow-code")
     return run
+
+
+def is_resolved(run: Run) -> bool:
+    """Whether every choice is made, and classes and counts fit each other."""
+    decided = vars(run.data) | vars(run.machine)
+    missing = [name for name, value in decided.items() if value in (None, "auto") and name != "root"]
+    classes = run.data.classes or ()
+    return not missing and len(set(classes)) == len(classes) == run.model.num_classes
 
 
 def resolve(run: Run) -> Run:
@@ -150,6 +164,8 @@ def resolve(run: Run) -> Run:
 
     Reads names and headers of the data, no more. Raises DataError or SettingsError.
     """
+    if Path(run.data.name).is_dir():  # found again from another working directory
+        run = replace(run, data=replace(run.data, name=str(Path(run.data.name).resolve())))
     splits = _open(run.data, channels=run.data.channels or _whole(run.model.options.get("in_channels")))
     reader, rule = splits.train, splits.train.preprocess
     known = catalog.options(run.model.name)
@@ -168,11 +184,13 @@ def resolve(run: Run) -> Run:
         train_images=len(splits.train),
         test_images=len(splits.test),
         split_rule=splits.split_rule,
+        fingerprint=splits.fingerprint(),
         preprocess=rule,
     )
     closed = replace(run, model=model, data=data)
     with torch.device("meta"):
         net = build_system(closed).net  # tells wrong options of model and loss before anything is written
+    _require_batches_for_norms(net, run.training)
     macs = count(net, (rule.channels, rule.crop_px, rule.crop_px)).macs
     images = total_steps(closed) * run.training.batch_size
     decodes = run.augment.crop != "none" or not fits_memory(reader, rule)
@@ -204,7 +222,10 @@ def assemble(run: Run, *, device: torch.device) -> Assembly:
         load_weights(system.net, Path(run.model.init_from))
 
     def score(predictions: Predictions) -> ClassificationScores:
-        return scoring.score(*predictions, classes=splits.test.classes, source=splits.test.source)
+        def source(index: int) -> str:
+            return printable(splits.test.source(index))
+
+        return scoring.score(*predictions, classes=splits.test.classes, source=source)
 
     test = EvalBatches(splits.test, batch_size=2 * run.training.batch_size, rank=rank, world=world)
     return Assembly(system, splits, train, test, total_steps(run), score)
@@ -246,6 +267,16 @@ def total_steps(run: Run) -> int:
     return int(length) * (steps_per_epoch(run) if unit == "epochs" else 1)
 
 
+def _require_batches_for_norms(net: nn.Module, training: TrainingSettings) -> None:
+    """SettingsError where batch normalization would see a single image."""
+    normalizes = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in net.modules())
+    if normalizes and training.batch_size // training.accumulate < 2:
+        raise SettingsError(
+            f"training.batch_size: {training.batch_size} in {training.accumulate} parts gives batch normalization one"
+            " image at a time; it needs 2 or more"
+        )
+
+
 def _open(data: DataSettings, *, channels: int | None) -> Splits:
     root = Path(data.root) if data.root else None
     return open_splits(data.name, root=root, channels=channels, image_size=data.image_size)
@@ -256,11 +287,10 @@ def _whole(value: Scalar) -> int | None:
 
 
 def _same_data(data: DataSettings, splits: Splits) -> None:
-    """RunError when the data is not what the run was resolved with."""
-    there = (splits.train.classes, len(splits.train), len(splits.test))
-    if there != (data.classes, data.train_images, data.test_images):
+    """RunError when names, classes, split or preprocessing are not what the run was resolved with."""
+    if (splits.fingerprint(), splits.train.preprocess) != (data.fingerprint, data.preprocess):
         raise RunError(
             f"{data.name}: has changed since the run began: it had {data.train_images} training and"
-            f" {data.test_images} test images in {len(data.classes or ())} classes, now"
-            f" {there[1]}, {there[2]} and {len(there[0])}; start a new run"
+            f" {data.test_images} test images in {len(data.classes or ())} classes, now it has {len(splits.train)},"
+            f" {len(splits.test)} and {len(splits.train.classes)}, or other names or sizes; start a new run"
         )

@@ -61,6 +61,19 @@ def test_the_newest_two_checkpoints_are_kept(tmp_path: Path) -> None:
     assert folders == [rundir.LAST, "step-100", "step-20"]
 
 
+def test_a_checkpoint_that_no_pointer_names_is_written_anew(tmp_path: Path) -> None:
+    made, checkpoints = Made(), Checkpoints(tmp_path)
+    made.step(1)
+    made.save(checkpoints, 1)
+    made.save(checkpoints, 2)
+    (tmp_path / rundir.CHECKPOINTS / rundir.LAST).write_text("step-1\n")  # as if killed before the pointer moved
+    made.step(2)
+    made.save(checkpoints, 2)
+    fresh = Made(seed=1)
+    assert fresh.restore(checkpoints) == 2
+    assert torch.equal(fresh.net[0].weight, made.net[0].weight)
+
+
 def test_a_failed_write_leaves_the_last_checkpoint_in_force(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made, checkpoints = Made(), Checkpoints(tmp_path)
     made.step(1)

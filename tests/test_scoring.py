@@ -3,6 +3,7 @@ import pytest
 from sklearn.metrics import confusion_matrix, log_loss, precision_score, recall_score, top_k_accuracy_score
 
 from resvision.classification.scoring import score
+from resvision.core.errors import NonFiniteLossError
 from resvision.core.results import ClassificationScores
 
 CLASSES = tuple("abcdefgh")
@@ -55,6 +56,11 @@ def test_a_class_without_images_has_no_recall() -> None:
     ours = scored(sure, np.array([0, 1]))
     assert np.isnan(ours.recall[2])
     assert ours.to_json()["per_class"][2]["recall"] is None
+
+
+def test_predictions_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(NonFiniteLossError, match="not finite"):
+        scored(np.full((2, 8), np.nan, dtype=np.float32), np.array([0, 1]))
 
 
 def test_scores_survive_json(predictions: tuple[np.ndarray, np.ndarray]) -> None:

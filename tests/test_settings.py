@@ -92,7 +92,7 @@ def test_a_missing_key_is_refused_by_its_path() -> None:
     ],
 )
 def test_a_leaf_is_read_from_text_by_its_type(path: str, text: str, value: object) -> None:
-    tree: object = with_leaf(Outer(), path, text)
+    tree: object = with_leaf(Outer(), path, text, text=True)
     for key in path.split("."):
         tree = tree[key] if isinstance(tree, dict) else getattr(tree, key)
     assert tree == value
@@ -107,6 +107,8 @@ def test_a_leaf_is_read_from_text_by_its_type(path: str, text: str, value: objec
         ("epochs", "13", "bad luck"),
         ("inner.lr", "0", r"inner\.lr"),
         ("inner.lr", "nan", r"inner\.lr"),
+        ("inner.lr", "inf", r"inner\.lr: must be finite"),
+        ("inner.milestones", "0.5,nan", r"inner\.milestones: must be finite"),
         ("inner.lr", "fast", r"inner\.lr"),
         ("inner.kind", "cosinus", r"inner\.kind.*nearest: cosine"),
         ("inner.milestones", "a,b", r"inner\.milestones"),
@@ -118,7 +120,16 @@ def test_a_leaf_is_read_from_text_by_its_type(path: str, text: str, value: objec
 )
 def test_a_wrong_leaf_is_refused_with_its_path(path: str, text: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
-        with_leaf(Outer(), path, text)
+        with_leaf(Outer(), path, text, text=True)
+
+
+def test_a_value_that_is_no_text_keeps_its_type() -> None:
+    tree = with_leaf(with_leaf(Outer(epochs=3), "options.zero_init", False), "epochs", None)
+    assert tree.options == {"zero_init": False}
+    assert tree.epochs is None
+    assert with_leaf(tree, "inner.milestones", (0.1, 0.2)).inner.milestones == (0.1, 0.2)
+    with pytest.raises(SettingsError, match=r"inner\.lr"):
+        with_leaf(tree, "inner.lr", "0.1")
 
 
 def test_checking_finds_a_value_that_the_constructor_let_through() -> None:
@@ -131,6 +142,5 @@ def test_differences_name_the_leaves_that_differ() -> None:
     assert differences(first, first) == []
     assert differences(first, second) == [
         ("inner.lr", 0.1, 0.2),
-        ("options", {}, None),
         ("options.depth", None, 20),
     ]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import TINY
+from PIL import Image
 from rich.console import Console
 from safetensors.torch import load_file
 from torch import nn
@@ -40,10 +41,11 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     }
 
 
-def start(said: Path, *words: str | Path) -> subprocess.Popen:
+def start(said: Path, *words: str | Path, start_new_session: bool = False) -> subprocess.Popen:
     """The command line in a process of its own, its standard error in a file."""
     with said.open("w") as file:
-        return subprocess.Popen([sys.executable, "-m", "resvision", *map(str, words)], stderr=file)
+        command = [sys.executable, "-m", "resvision", *map(str, words)]
+        return subprocess.Popen(command, stderr=file, start_new_session=start_new_session)
 
 
 def test_training_learns_digits(finished: Finished) -> None:
@@ -111,6 +113,39 @@ def test_sigterm_leaves_a_checkpoint_and_exit_code_143(tmp_path: Path) -> None:
     assert file.read_text().rstrip().endswith("a checkpoint was written")
 
 
+@pytest.fixture
+def shades(tmp_path: Path) -> Path:
+    """A folder of 40 images in two classes."""
+    for index in range(40):
+        place = tmp_path / "shades" / ("even", "odd")[index % 2] / f"{index}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((20, 24, 3), 6 * index, np.uint8)).save(place)
+    return tmp_path / "shades"
+
+
+def test_sigterm_to_the_whole_group_leaves_a_checkpoint_with_workers_too(tmp_path: Path, shades: Path) -> None:
+    out, file = tmp_path / "run", tmp_path / "said.txt"
+    settings = ["--set=model.options.width=4", "--set=data.image_size=16", "--set=machine.threads=1", "--batch-size=8"]
+    words = ["train", "resnet18", "--data", shades, "--epochs", "2000", "--out", out, *settings]
+    process = start(file, *words, "--set=machine.workers=2", start_new_session=True)
+    history = out / rundir.HISTORY
+    wait_for(lambda: history.exists() and len(history.read_text()) > 200, process, file)
+    os.killpg(process.pid, signal.SIGTERM)
+    assert process.wait(60) == 143, file.read_text()
+    assert Checkpoints(out).last() is not None
+
+
+def test_a_run_on_a_folder_goes_on_with_the_same_images_or_not_at_all(tmp_path: Path, shades: Path) -> None:
+    small = {"model.options.width": 4, "data.image_size": 16, "machine.workers": 0}
+    folder = train("resnet18", str(shades), epochs=1, batch_size=8, settings=small, out=tmp_path / "run").folder
+    resume(folder, console=QUIET)
+    even, odd = shades / "even", shades / "odd"
+    (even / "0.png").rename(odd / "0.png")
+    (odd / "1.png").rename(even / "1.png")
+    with pytest.raises(RunError, match="has changed since the run began"):
+        resume(folder, console=QUIET)
+
+
 def wait_for(condition, process: subprocess.Popen, said: Path) -> None:
     for _ in range(600):
         if condition():
@@ -161,7 +196,9 @@ def test_resuming_a_finished_run_changes_nothing(finished: Finished) -> None:
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
     wild = {**TINY, "optimizer.lr": 1e30, "schedule.kind": "constant", "schedule.warmup": 0}
-    with pytest.raises(NonFiniteLossError, match=r"step \d+: loss = (nan|inf), cross_entropy = .*no checkpoint"):
+    with pytest.raises(
+        NonFiniteLossError, match=r"step \d+: loss = (nan|inf), cross_entropy = .*no checkpoint was written yet"
+    ):
         train("plain20", "digits", epochs=1, settings=wild, out=tmp_path / "run", quiet=True)
 
 
@@ -213,6 +250,10 @@ def test_the_learning_rate_of_every_step_follows_from_its_progress(finished: Fin
         ({"training.accumulate": 3}, "accumulate=3 must divide"),
         ({"training.duration": "soon"}, r"training\.duration"),
         ({"machine.device": "cuda"}, "cuda"),
+        ({"training.seed": 2**64}, r"training\.seed"),
+        ({"optimizer.lr": float("inf")}, "must be finite"),
+        ({"training.batch_size": 1}, "batch normalization"),
+        ({"data.classes": ("a", "b")}, "decided by the data"),
     ],
 )
 def test_settings_that_cannot_work_leave_no_run_directory(settings: dict, said: str, tmp_path: Path) -> None:

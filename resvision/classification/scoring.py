@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from resvision.core.errors import NonFiniteLossError
 from resvision.core.results import ClassificationScores, Mistake
 
 WORST = 25  # mistakes that are kept by name
@@ -20,8 +21,13 @@ def score(
     """Scores of probabilities (N, K) against class indices (N,); `source(i)` names image i.
 
     A class tied with the true one does not push it out: the true class is among the top k when fewer than
-    k classes are more probable, ties broken towards the lower index as argmax does.
+    k classes are more probable, ties broken towards the lower index as argmax does. Raises NonFiniteLossError for
+    probabilities that are not numbers.
     """
+    if not np.isfinite(probabilities).all():
+        raise NonFiniteLossError(
+            "the net's predictions are not finite: its weights are damaged or its training diverged"
+        )
     images = len(targets)
     true = probabilities[np.arange(images), targets]
     ahead = probabilities > true[:, None]

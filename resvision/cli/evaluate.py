@@ -1,6 +1,7 @@
 """`resvision evaluate`: scores of a run, per class and with confusion."""
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,18 +40,23 @@ def command(
         _show(scores)
 
 
+def _percent(share: float) -> str:
+    return "-" if math.isnan(share) else f"{share:.2%}"
+
+
 def _show(scores: "ClassificationScores") -> None:
     from resvision.cli.tables import new_table, print_tables
 
     print(f"top-1 error  {scores.top1_error:.2%}")
-    print(f"top-5 error  {scores.top5_error:.2%}")
+    if len(scores.classes) > 5:
+        print(f"top-5 error  {scores.top5_error:.2%}")
     print(f"loss         {scores.loss:.4f}")
     print(f"images       {scores.images:,}\n")
     numbers = ("images", "recall", "precision")
     per_class = new_table("class", *numbers, numbers=numbers)
     counts = scores.confusion.sum(axis=1)
     for name, images, recall, precision in zip(scores.classes, counts, scores.recall, scores.precision, strict=True):
-        per_class.add_row(name, f"{images:,}", f"{recall:.2%}", f"{precision:.2%}")
+        per_class.add_row(name, f"{images:,}", _percent(recall), _percent(precision))
     tables = [per_class]
     if len(scores.classes) <= CONFUSION_UP_TO:
         columns = tuple(str(k) for k in range(len(scores.classes)))

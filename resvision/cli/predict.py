@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resvision.core.errors import DataError, SettingsError
+from resvision.core.images import printable
 
 if TYPE_CHECKING:
     from resvision.core.images import Pixels
@@ -60,7 +61,7 @@ def _readable(trained: "Trained", files: list[Path], grey: bool, failed: list[st
             failed.append(str(file))
             print(f"resvision: {error}", file=sys.stderr)
         else:
-            yield str(file), pixels
+            yield printable(file), pixels
 
 
 def _write_csv(results: "Iterable[ClassScores]") -> None:

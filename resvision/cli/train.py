@@ -38,9 +38,7 @@ def command(
         raise SettingsError("--out and --resume exclude each other: a resumed run stays where it is")
     if resume is None and model is None:
         raise SettingsError("which model? name one of `resvision list`, or go on with a run by --resume DIR")
-    asked_something = (
-        data is not None or recipe is not None or settings or any(value is not None for value in changes.values())
-    )
+    asked_something = data is not None or recipe is not None or settings or changes
     if model is None and asked_something:
         raise SettingsError("settings beside --resume are compared with the run's; name its MODEL and --data as well")
     if model is not None and data is None:
@@ -62,7 +60,8 @@ def command(
     if rank_and_world()[0] > 0:
         return
     scores = finished.scores
+    top5 = f", top-5 error {scores.top5_error:.2%}" if len(scores.classes) > 5 else ""
     print(
-        f"{finished.folder}: top-1 error {scores.top1_error:.2%}, top-5 error {scores.top5_error:.2%},"
-        f" loss {scores.loss:.4f} on {scores.images:,} test images"
+        f"{finished.folder}: top-1 error {scores.top1_error:.2%}{top5}, loss {scores.loss:.4f}"
+        f" on {scores.images:,} test images"
     )

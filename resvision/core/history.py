@@ -28,6 +28,6 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
             value = json.loads(line)
         except json.JSONDecodeError as error:
             raise RunError(f"{path}:{number}: not a line of history: {error}") from None
-        if not isinstance(value, dict):
-            raise RunError(f"{path}:{number}: not a line of history: expected a JSON object")
+        if not isinstance(value, dict) or not isinstance(value.get("step"), int):
+            raise RunError(f"{path}:{number}: not a line of history: expected a JSON object with a step")
         yield value

@@ -51,16 +51,24 @@ def create(name: str, *, root: Path = Path("runs")) -> Path:
 
 def claim(folder: Path) -> Path:
     """The named directory, made if it is missing; RunError where it already holds something."""
+    require_free(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        taken = any(folder.iterdir())
     except OSError as error:
         raise _unwritable(folder, error) from None
+    return folder
+
+
+def require_free(folder: Path) -> None:
+    """RunError where `folder` holds something already, or is no folder; what a killed write left does not count."""
     if (folder / RUN).exists():
         raise RunError(f"{folder}: holds a run already; go on with --resume {folder}, or name another --out")
+    try:
+        taken = folder.exists() and any(not _is_neighbour(each.name) for each in folder.iterdir())
+    except OSError as error:
+        raise _unwritable(folder, error) from None
     if taken:
         raise RunError(f"{folder}: not empty; name another --out")
-    return folder
 
 
 def require(folder: Path) -> Path:
@@ -79,7 +87,7 @@ def write_json(path: Path, data: Any) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text to a neighbour file, flush it to disk, and rename it over `path`."""
-    neighbour = path.with_name(f".{path.name}.new")
+    neighbour = path.with_name(_neighbour(path.name))
     try:
         with neighbour.open("w", encoding="utf-8") as file:
             file.write(text)
@@ -108,6 +116,14 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _neighbour(name: str) -> str:
+    return f".{name}.new"
+
+
+def _is_neighbour(name: str) -> bool:
+    return name.startswith(".") and name.endswith(".new")
 
 
 def _unwritable(path: Path, error: OSError) -> RunError:

@@ -7,6 +7,7 @@ path (`optimizer.lr`) and, where there are some, the choices.
 
 import dataclasses
 import json
+import math
 import types
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -45,32 +46,38 @@ def checked(tree: Tree) -> Tree:
     return from_json(type(tree), to_json(tree))
 
 
-def with_leaf(tree: Tree, path: str, text: str, *, at: str = "") -> Tree:
-    """The tree with the leaf at `a.b` read from text by the type of its field; SettingsError otherwise."""
+def with_leaf(tree: Tree, path: str, value: Any, *, text: bool = False, at: str = "") -> Tree:
+    """The tree with another value at `a.b`, checked; with `text` it is read by the type of the field.
+
+    Raises SettingsError for a key or a value that does not fit.
+    """
     key, _, rest = path.partition(".")
     hints = get_type_hints(type(tree), include_extras=True)
     here = _join(at, key)
     if key not in hints:
         raise _unknown_key(here, hints)
-    value = getattr(tree, key)
-    if rest and isinstance(value, dict):
-        value = {**value, rest: _scalar(text)}
-    elif rest and dataclasses.is_dataclass(value):
-        value = with_leaf(value, rest, text, at=here)
+    old: Any = getattr(tree, key)
+    if rest and isinstance(old, dict):
+        new: Any = {**old, rest: _scalar(value) if text else value}
+        new = _read(hints[key], new, at=here)
+    elif rest and dataclasses.is_dataclass(old):
+        new = with_leaf(old, rest, value, text=text, at=here)
     elif rest:
         raise SettingsError(f"{_join(here, rest)}: {here} is a single value and has no keys below it")
-    elif dataclasses.is_dataclass(value) or isinstance(value, dict):
-        below = [field.name for field in dataclasses.fields(value)] if not isinstance(value, dict) else [*value]
+    elif dataclasses.is_dataclass(old) or isinstance(old, dict):
+        below = [*(old if isinstance(old, dict) else _fields(old))]
         raise SettingsError(f"{here}: a group of settings; set one of its keys: {', '.join(below) or 'any'}")
+    elif text:
+        new = _read(hints[key], _from_text(hints[key], value), at=here, strict=False)
     else:
-        value = _read(hints[key], _from_text(hints[key], text), at=here, strict=False)
-    return _construct(type(tree), {**_fields(tree), key: value}, at=at)
+        new = _read(hints[key], list(value) if isinstance(value, tuple) else value, at=here)
+    return _construct(type(tree), {**_fields(tree), key: new}, at=at)
 
 
 def leaves(tree: Any, *, at: str = "") -> Iterator[tuple[str, Any]]:
     """Every leaf of the tree with its path, in order."""
     for key, value in (tree if isinstance(tree, dict) else _fields(tree)).items():
-        if dataclasses.is_dataclass(value) or (isinstance(value, dict) and value):
+        if dataclasses.is_dataclass(value) or isinstance(value, dict):
             yield from leaves(value, at=_join(at, key))
         else:
             yield _join(at, key), value
@@ -91,9 +98,13 @@ def _read(hint: Any, value: Any, *, at: str, strict: bool = True) -> Any:
         error = unknown_name("value", str(value), [str(choice) for choice in choices])
         raise SettingsError(f"{at}: {error}")
     try:
-        return msgspec.convert(value, hint, strict=strict)
+        found = msgspec.convert(value, hint, strict=strict)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{at}: {str(error).lower()}, got {json.dumps(value, default=str)}") from None
+    numbers = found if isinstance(found, tuple) else (found,)
+    if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
+        raise SettingsError(f"{at}: must be finite, got {value}")
+    return found
 
 
 def _construct(kind: type[Tree], values: dict[str, Any], *, at: str) -> Tree:

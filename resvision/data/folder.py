@@ -114,6 +114,27 @@ def open_splits(folder: Path, *, name: str | None = None) -> Splits:
     return splits
 
 
+def open_labelled(folder: Path) -> FolderReader | None:
+    """All images of a folder of class folders as one split; None where the folder has splits of its own.
+
+    Raises one DataError for all faults, as `open_splits` does.
+    """
+    if any((folder / split).is_dir() for split in ("train", "val", "test")):
+        return None
+    faults: list[Fault] = []
+    files = _class_folders(folder, faults)
+    whole = _splits(folder, {"all": folder, "none": folder}, files, {}, "", None)
+    looks, unreadable = _looks(whole)
+    if not files or not any(files.values()):
+        faults.append(_fault(folder, "no class folders with images"))
+    if faults or unreadable:
+        raise DataError(summary(folder, faults + unreadable))
+    reader = whole.train
+    assert isinstance(reader, FolderReader)
+    reader.preprocess = looks.preprocess()
+    return reader
+
+
 def summary(folder: Path, faults: list[Fault]) -> str:
     """One line: how many faults, the first three, and how to see the rest."""
     first = "; ".join(map(str, faults[:3]))

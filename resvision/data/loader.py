@@ -5,6 +5,7 @@ evaluation visits all in their own order. A process of several takes its slice o
 small lives in memory as it is shown; the rest is read from its files, in workers.
 """
 
+import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -145,12 +146,19 @@ def batches(dataset: TrainBatches | EvalBatches, start: int, stop: int, *, worke
         batch_size=None,
         sampler=numbers,
         num_workers=workers,
+        worker_init_fn=_leave_signals_to_the_loop,
         generator=torch.Generator(),  # else a loader draws from the global generator of the net's dropout
     )
     for batch in made:
         if isinstance(batch, ResVisionError):
             raise batch
         yield batch
+
+
+def _leave_signals_to_the_loop(worker: int) -> None:
+    """A signal to the whole group is the loop's to obey, which writes a checkpoint and ends its workers itself."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def in_memory(reader: Reader, preprocess: Preprocess, *, grey: bool = False) -> Pixels | None:

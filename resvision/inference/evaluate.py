@@ -5,8 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from resvision.classification.scoring import score
+from resvision.contracts import Reader
 from resvision.core.errors import DataError
+from resvision.core.images import printable
 from resvision.core.results import ClassificationScores
+from resvision.data.folder import open_labelled
 from resvision.data.loader import EvalBatches, batches
 from resvision.data.sets import open_splits
 from resvision.inference.load import Trained, load
@@ -22,17 +25,19 @@ def evaluate(
 ) -> ClassificationScores:
     """Scores of a run over the test split of `data`, by default of the data it was trained on.
 
+    A folder of class folders alone is scored whole, unless the run was trained on a part of it.
     Images go through the run's own preprocessing. Classes are matched by name: `data` may lack some of the run's
     classes or have them in another order, but a class that the run does not know is a DataError.
     """
     trained = run if isinstance(run, Trained) else load(run)
     settings = trained.run.data
-    name = str(data) if data is not None else settings.name
+    name = settings.name if data is None else str(data)
+    if Path(name).is_dir():
+        name = str(Path(name).resolve())
     place = root if root is not None else (settings.root if data is None else None)
-    splits = open_splits(
-        name, root=Path(place) if place else None, channels=settings.channels, image_size=settings.image_size
-    )
-    reader = splits.test
+    reader = _labelled(name) if data is not None and name != settings.name else None
+    if reader is None:
+        reader = open_splits(name, root=Path(place) if place else None).test
     foreign = [each for each in reader.classes if each not in trained.classes]
     if foreign:
         raise DataError(
@@ -42,4 +47,13 @@ def evaluate(
     share = EvalBatches(reader, batch_size=batch_size, preprocess=trained.preprocess)
     found = predict_all(trained.system, batches(share, 0, len(share), workers=0), machine=trained.run.machine)
     index = np.array([trained.classes.index(each) for each in reader.classes])
-    return score(found.outputs, index[found.targets], classes=trained.classes, source=reader.source)
+    return score(
+        found.outputs,
+        index[found.targets],
+        classes=trained.classes,
+        source=lambda index: printable(reader.source(index)),
+    )
+
+
+def _labelled(name: str) -> Reader | None:
+    return open_labelled(Path(name)) if Path(name).is_dir() else None

@@ -8,7 +8,7 @@ import torch
 
 from resvision.contracts import System
 from resvision.core import rundir
-from resvision.core.errors import RunError
+from resvision.core.errors import RunError, SettingsError
 from resvision.core.images import Preprocess
 from resvision.run import Run, build_system, read_run
 from resvision.training import machine as machines
@@ -39,11 +39,13 @@ def load(folder: str | Path, *, device: str | None = None, allow_code: bool = Fa
     classes, preprocess = run.data.classes, run.data.preprocess
     if classes is None or preprocess is None:
         raise RunError(f"{folder / rundir.RUN}: was never started, its classes are not known")
+    if device not in {None, "cpu", "cuda"}:
+        raise SettingsError(f"device {device!r}: choices are cpu and cuda")
     machine = replace(run.machine, device=_device(device or run.machine.device))
     run = replace(run, machine=machine)
     system = build_system(run)
     load_weights(system.net, result_weights(folder))
-    machines.place(system, machine, machines.prepare(machine))
+    machines.place(system, machine, torch.device(machine.device))
     return Trained(folder, run, system.eval(), classes, preprocess)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from resvision.contracts import Images
 from resvision.core.errors import DataError
-from resvision.core.images import decode
+from resvision.core.images import decode, printable
 from resvision.core.results import ClassScores
 from resvision.inference.load import Trained, load
 from resvision.training.machine import autocast
@@ -57,8 +57,10 @@ def files_of(path: Path) -> list[Path]:
 
 def prepare(trained: Trained, source: Path | NDArray[np.uint8], *, grey: bool = False) -> NDArray[np.uint8]:
     """What the net sees of an image, uint8 (H, W, C); DataError where it cannot be decoded or does not fit."""
-    name = str(source) if isinstance(source, Path) else "array"
+    name = printable(source) if isinstance(source, Path) else "the array"
     image = decode(source) if isinstance(source, Path) else source
+    if image.dtype != np.uint8 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
+        raise DataError(f"{name}: an image is uint8 of shape (H, W) or (H, W, 3), not {image.dtype} of {image.shape}")
     return trained.preprocess.pixels(image, name=name, grey=grey)
 
 
@@ -93,4 +95,4 @@ def _is_hidden(path: Path) -> bool:
 
 
 def _names(sources: Sequence[Path | NDArray[np.uint8]]) -> list[str]:
-    return [str(source) if isinstance(source, Path) else f"array {i}" for i, source in enumerate(sources)]
+    return [printable(source) if isinstance(source, Path) else f"array {i}" for i, source in enumerate(sources)]

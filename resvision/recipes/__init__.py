@@ -42,6 +42,22 @@ RECIPES = {
 }
 
 
+DECIDED = {
+    "format": "this version of resvision",
+    "recipe": "--recipe",
+    "model.name": "the MODEL that is named",
+    "model.num_classes": "the data",
+    "data.name": "--data",
+    "data.classes": "the data",
+    "data.train_images": "the data",
+    "data.test_images": "the data",
+    "data.split_rule": "the data",
+    "data.fingerprint": "the data",
+    "data.preprocess": "the data, data.channels and data.image_size",
+}
+"""Leaves of a Run that follow from something else."""
+
+
 def recipe(name: str) -> Callable[[str, str], "Run"]:
     """The recipe function by its name, or by `package.module:function`; UnknownNameError otherwise."""
     if name not in RECIPES and not references.is_reference(name):
@@ -61,8 +77,8 @@ def usual_changes(
     device: str | None = None,
     precision: str | None = None,
 ) -> dict[str, Any]:
-    """What people change most, by its path in the Run; None leaves it to the recipe."""
-    return {
+    """What people change most, by its path in the Run; what is None is left to the recipe."""
+    changes = {
         "training.duration": None if epochs is None else f"{epochs} epochs",
         "training.batch_size": batch_size,
         "optimizer.lr": lr,
@@ -70,6 +86,7 @@ def usual_changes(
         "machine.device": device,
         "machine.precision": precision,
     }
+    return {path: value for path, value in changes.items() if value is not None}
 
 
 def compose(
@@ -87,12 +104,19 @@ def compose(
     if model in RECIPES:
         raise SettingsError(f"{model} is a recipe; say: train MODEL --recipe {model}")
     run = recipe(recipe_name or find(model).recipe)(model, data)
-    pairs = [(path, str(value)) for path, value in (changes or {}).items() if value is not None]
+    for path, value in (changes or {}).items():
+        run = with_leaf(run, _open_to_change(path), value)
     for text in settings:
-        path, equals, value = text.partition("=")
+        path, equals, written = text.partition("=")
         if not equals:
             raise SettingsError(f"--set {text}: write it as key=value, such as --set optimizer.lr=0.05")
-        pairs.append((path.strip(), value.strip()))
-    for path, value in pairs:
-        run = with_leaf(run, path, value)
+        run = with_leaf(run, _open_to_change(path.strip()), written.strip(), text=True)
     return checked(run)
+
+
+def _open_to_change(path: str) -> str:
+    """The path, unless the value there follows from something else."""
+    for decided, reason in DECIDED.items():
+        if path == decided or path.startswith(f"{decided}."):
+            raise SettingsError(f"{path}: cannot be set, it is decided by {reason}")
+    return path

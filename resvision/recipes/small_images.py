@@ -7,7 +7,7 @@ from resvision.training.schedules import Schedule
 
 
 def small_images_short(model: str, data: str) -> Run:
-    """One-cycle Nesterov SGD over 20 epochs with shifts of the image, an epoch's length chosen by the data."""
+    """One-cycle Nesterov SGD over 20 epochs with shifts of the image and a moving average of the weights."""
     flips = data not in {"digits", "mnist"}  # a mirrored digit is another sign, or none
     return Run(
         recipe="small-images-short",

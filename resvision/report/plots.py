@@ -151,7 +151,8 @@ def _draw_run(axes: Axes, record: RunRecord, *, quantity: Literal["error", "loss
     values = record.steps.error * 100 if quantity == "error" else record.steps.loss
     at, means = running_mean(record.steps.step, values, window=record.steps_per_epoch)
     thin = {"linewidth": 1.0, "linestyle": (0, (4, 2))} if quantity == "error" else {"linewidth": 1.5}
-    axes.plot(at / scale, means, color=colour, **thin)
+    single = "o" if len(at) == 1 else ""
+    axes.plot(at / scale, means, color=colour, marker=single, markersize=4, **thin)
     if quantity == "error":
         tests = record.evaluations
         marker = "o" if len(tests.step) == 1 else ""

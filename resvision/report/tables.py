@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from math import isfinite
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,7 +94,7 @@ def epochs_done(record: RunRecord) -> str:
 
 RESULTS = (
     Column("model", lambda record: record.setting("model.name"), str),
-    Column("data", lambda record: record.setting("data.name"), str),
+    Column("data", lambda record: data_of(record)[0], str),
     Column("parameters", lambda record: record.parameters, whole),
     Column("epochs", epochs_done, str),
     Column("train loss", lambda record: record.last_epoch_loss, figure, min),
@@ -152,7 +153,7 @@ def _is_best(column: Column, value: float | None, peers: Sequence[RunRecord]) ->
 
 def data_of(record: RunRecord) -> tuple[str, int]:
     """Name and number of test images: runs with the same can be compared."""
-    return str(record.setting("data.name")), int(record.setting("data.test_images"))
+    return Path(str(record.setting("data.name"))).name, int(record.setting("data.test_images"))
 
 
 def summary(records: Sequence[RunRecord]) -> list[str]:

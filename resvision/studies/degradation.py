@@ -74,7 +74,7 @@ def study_degradation(folder: Path, trials: Sequence[Trial], console: Console) -
     rows = {model: _row(model, [each for each in outcomes if each.trial.model == model]) for model in models}
     depths = [int(model.removeprefix("plain")) for model in models if model.startswith("plain")]
     return Degradation(
-        data=trials[0].run.data.name,
+        data=Path(trials[0].run.data.name).name,
         depths=depths,
         rows=list(rows.values()),
         verdicts=_judge([(rows[plain], rows[residual]) for plain, residual in map(pair, depths)]),

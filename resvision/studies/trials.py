@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from resvision.core import rundir
-from resvision.launch import launch, resume
+from resvision.launch import launch, require_same, resume
 from resvision.report.read import RunRecord, read_record
 from resvision.run import Run
 
@@ -67,6 +67,8 @@ def _carry_out(folder: Path, trial: Trial, console: Console) -> Outcome:
     console.rule(trial.name)
     if not (folder / rundir.RUN).is_file():
         launch(trial.run, out=folder, console=console)
+    elif read_record(folder).finished:
+        require_same(folder, trial.run)
     else:
         resume(folder, asked=trial.run, console=console)
     return Outcome(trial, read_record(folder, name=trial.name))

@@ -37,8 +37,6 @@ class Checkpoints:
     ) -> Path:
         """Write the state after `step` steps; RunError, with the old checkpoint still good, where that fails."""
         place = self._root / f"step-{step}"
-        if place.exists():
-            return place
         beside = self._root / f".step-{step}.new"
         try:
             if beside.exists():
@@ -51,6 +49,8 @@ class Checkpoints:
             _write(beside / rundir.OPTIMIZER, tensors)
             rundir.write_json(beside / rundir.STATE, {"format": FORMAT, "step": step, "optimizer": numbers})
             rundir.sync_folder(beside)
+            if place.exists():  # written by a run that was killed before `last` named it
+                shutil.rmtree(place)
             beside.rename(place)
             rundir.sync_folder(self._root)
         except (OSError, SafetensorError) as error:
@@ -75,6 +75,8 @@ class Checkpoints:
         if place is None:
             return 0
         state = rundir.read_json(place / rundir.STATE)
+        if not isinstance(state, dict) or not {"format", "step", "optimizer"} <= state.keys():
+            raise RunError(f"{place / rundir.STATE}: damaged, it lacks format, step or optimizer")
         if state["format"] != FORMAT:
             raise RunError(f"{place}: checkpoint format {state['format']}, this version reads {FORMAT}")
         load_weights(net, place / rundir.WEIGHTS)
@@ -89,7 +91,8 @@ class Checkpoints:
         return self.folder / rundir.CHECKPOINTS
 
     def _drop_older_than(self, step: int) -> None:
-        steps = sorted(int(place.name.removeprefix("step-")) for place in self._root.glob("step-*"))
+        names = [place.name.removeprefix("step-") for place in self._root.glob("step-*")]
+        steps = sorted(int(name) for name in names if name.isdecimal())
         for old in [other for other in steps if other <= step][:-KEPT]:
             shutil.rmtree(self._root / f"step-{old}")
 

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -30,6 +31,7 @@ Line = dict[str, Any]
 class Plan:
     """How long, and what happens on the way; everything in optimizer steps.
 
+    last_kept         checkpoint that training starts from, None at the start
     accumulate        parts that a batch is cut into, their gradients averaged
     clip_norm         largest norm of the whole gradient, None to leave it
     evaluate_every    steps between evaluations; the last step is always followed by one
@@ -40,6 +42,7 @@ class Plan:
     steps: int
     steps_per_epoch: int
     first_step: int
+    last_kept: Path | None
     seed: int
     accumulate: int
     clip_norm: float | None
@@ -84,7 +87,7 @@ def fit(
     rank, world = rank_and_world()
     device = next(system.net.parameters()).device
     module = wrap(system, machine)
-    kept, kept_at, clock = None, time.monotonic(), time.monotonic()
+    kept, kept_at, clock = plan.last_kept, time.monotonic(), time.monotonic()
     steps = range(plan.first_step, plan.steps)
     with StopSignals() as stop:
         for step, batch in zip(steps, batches, strict=True):
@@ -105,8 +108,11 @@ def fit(
             observe({"step": done, "epoch": epoch, "lr": lr, **values, "images": images, "seconds": seconds})
             last = done == plan.steps
             if done % plan.evaluate_every == 0 or last:
+                require_finite(system.net, done, kept)
                 observe({"step": done, "epoch": epoch, "evaluation": evaluate()})
-            if last or stop.signal or time.monotonic() - kept_at > plan.checkpoint_every:
+            asked = stop.heard_by_any()
+            if last or asked or time.monotonic() - kept_at > plan.checkpoint_every:
+                require_finite(system.net, done, kept)
                 kept, kept_at = keep(done), time.monotonic()
             stop.leave_if_asked()
             clock = time.monotonic()  # seconds of a step include loading, not evaluation or checkpoints
@@ -146,8 +152,20 @@ def backward(module: nn.Module, batch: Batch, *, machine: Machine, accumulate: i
     return dict(zip(sums, values.tolist(), strict=True))
 
 
-def non_finite(step: int, values: dict[str, float], kept: Any) -> NonFiniteLossError:
+def require_finite(net: nn.Module, step: int, kept: Path | None) -> None:
+    """NonFiniteLossError when a weight or a running statistic is not a number."""
+    for name, tensor in net.state_dict().items():
+        if not torch.isfinite(tensor).all():
+            raise NonFiniteLossError(f"{name} is not finite after step {step}; {_what_is_good(kept)}; try a lower --lr")
+
+
+def non_finite(step: int, values: dict[str, float], kept: Path | None) -> NonFiniteLossError:
     """The error of a loss that is not a number: step, terms, and what is still good."""
     terms = ", ".join(f"{name} = {value}" for name, value in values.items())
-    good = f"the last good checkpoint is {kept}" if kept else "no checkpoint was written since the start"
-    return NonFiniteLossError(f"the loss is not finite at step {step}: {terms}; {good}; try a lower --lr")
+    return NonFiniteLossError(
+        f"the loss is not finite at step {step}: {terms}; {_what_is_good(kept)}; try a lower --lr"
+    )
+
+
+def _what_is_good(kept: Path | None) -> str:
+    return f"the last good checkpoint is {kept}" if kept else "no checkpoint was written yet"

@@ -4,6 +4,9 @@ import signal
 from types import FrameType, TracebackType
 from typing import Self
 
+import torch
+import torch.distributed as dist
+
 from resvision.core.errors import Stopped
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -28,6 +31,14 @@ class StopSignals:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def heard_by_any(self) -> bool:
+        """Whether a signal has come to any process of the group; all of them hear it at the same step."""
+        if dist.is_initialized():
+            heard = torch.tensor(self.signal)
+            dist.all_reduce(heard, op=dist.ReduceOp.MAX)
+            self.signal = int(heard)
+        return self.signal > 0
 
     def leave_if_asked(self) -> None:
         """Raise Stopped when a signal has come."""
