@@ -125,7 +125,7 @@ def shades(tmp_path: Path) -> Path:
 
 def test_sigterm_to_the_whole_group_leaves_a_checkpoint_with_workers_too(tmp_path: Path, shades: Path) -> None:
     out, file = tmp_path / "run", tmp_path / "said.txt"
-    settings = ["--set=model.options.width=4", "--set=data.image_size=16", "--set=machine.threads=1", "--batch-size=8"]
+    settings = [*(f"--set={path}={value}" for path, value in TINY.items()), "--batch-size=8"]
     words = ["train", "resnet18", "--data", shades, "--epochs", "2000", "--out", out, *settings]
     process = start(file, *words, "--set=machine.workers=2", start_new_session=True)
     history = out / rundir.HISTORY
@@ -136,7 +136,7 @@ def test_sigterm_to_the_whole_group_leaves_a_checkpoint_with_workers_too(tmp_pat
 
 
 def test_a_run_on_a_folder_goes_on_with_the_same_images_or_not_at_all(tmp_path: Path, shades: Path) -> None:
-    small = {"model.options.width": 4, "data.image_size": 16, "machine.workers": 0}
+    small = {**TINY, "machine.workers": 0}
     folder = train("resnet18", str(shades), epochs=1, batch_size=8, settings=small, out=tmp_path / "run").folder
     resume(folder, console=QUIET)
     even, odd = shades / "even", shades / "odd"
