@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -155,6 +156,15 @@ def wait_for(condition, process: subprocess.Popen, said: Path) -> None:
     raise AssertionError(f"waited a minute in vain: {said.read_text()}")
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT as in the foreground of a terminal, whatever started the tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_signal_is_heard_after_the_step() -> None:
     with StopSignals() as stop:
         os.kill(os.getpid(), signal.SIGINT)
@@ -162,6 +172,15 @@ def test_a_signal_is_heard_after_the_step() -> None:
             stop.leave_if_asked()
     assert caught.value.exit_code == 130
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_signal_that_was_ignored_stays_ignored() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with StopSignals() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        stop.leave_if_asked()
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 def test_two_processes_train_and_count_every_image_once(tmp_path: Path) -> None:

@@ -13,15 +13,19 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopSignals:
-    """Catches SIGTERM and Ctrl-C inside its context; a second Ctrl-C interrupts at once."""
+    """Catches SIGTERM and Ctrl-C inside its context; a second Ctrl-C interrupts at once.
+
+    A signal that the process was started to ignore, as background jobs ignore Ctrl-C, stays ignored.
+    """
 
     def __init__(self) -> None:
         self.signal = 0
         self._before: dict[signal.Signals, signal._HANDLER] = {}
 
     def __enter__(self) -> Self:
+        heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
         try:
-            self._before = {number: signal.signal(number, self._ask) for number in SIGNALS}
+            self._before = {number: signal.signal(number, self._ask) for number in heard}
         except ValueError:  # handlers can be set in the main thread only; elsewhere the caller keeps its own
             self._before = {}
         return self
