@@ -214,6 +214,7 @@ def assemble(run: Run, *, device: torch.device) -> Assembly:
         augment=run.augment,
         rank=rank,
         world=world,
+        grey=True,  # one channel was asked for, or the images are grey
     )
     torch.manual_seed(run.training.seed)
     system = build_system(run)
@@ -227,7 +228,7 @@ def assemble(run: Run, *, device: torch.device) -> Assembly:
 
         return scoring.score(*predictions, classes=splits.test.classes, source=source)
 
-    test = EvalBatches(splits.test, batch_size=2 * run.training.batch_size, rank=rank, world=world)
+    test = EvalBatches(splits.test, batch_size=2 * run.training.batch_size, rank=rank, world=world, grey=True)
     return Assembly(system, splits, train, test, total_steps(run), score)
 
 

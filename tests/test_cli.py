@@ -93,6 +93,26 @@ def test_a_folder_of_photos_is_trained_evaluated_and_predicted(folder: Path, tmp
     assert (code, Path(said.strip().split()[-1]).is_file()) == (0, True)
 
 
+def test_a_grey_net_is_trained_on_colour_when_that_is_asked_for(folder: Path, tmp_path: Path, cli: Cli) -> None:
+    out = tmp_path / "run"
+    words = ["train", "resnet20", "--data", folder, "--epochs", "1", "--batch-size", "4", "--out", out, *TINY_WORDS]
+    code, _, err = cli(*words, "--set", "data.channels=1")
+    assert code == 0, err
+    assert "1x16x16" in err
+    assert cli("evaluate", out)[0] == 0
+    code, _, err = cli("evaluate", out, "--data", folder)
+    assert (code, "--grey" in err) == (2, True)
+    assert cli("evaluate", out, "--data", folder, "--grey")[0] == 0
+
+
+def test_a_labelled_folder_is_scored_whole(folder: Path, finished: Finished, tmp_path: Path, cli: Cli) -> None:
+    out = tmp_path / "run"
+    words = ["train", "resnet20", "--data", folder, "--epochs", "1", "--batch-size", "4", "--out", out, *TINY_WORDS]
+    assert cli(*words)[0] == 0
+    code, said, _ = cli("evaluate", out, "--data", folder / "train", "--json")
+    assert (code, json.loads(said)["images"]) == (0, 12)
+
+
 def test_predict_goes_on_past_a_bad_file_and_exits_with_1(finished: Finished, tmp_path: Path, cli: Cli) -> None:
     Image.fromarray(np.full((8, 8), 200, np.uint8)).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_text("no image at all")

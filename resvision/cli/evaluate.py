@@ -18,6 +18,7 @@ def command(
     data: Annotated[str | None, typer.Option(help="Another data set or folder with the same classes.")] = None,
     root: Annotated[Path | None, typer.Option(help="Where that data set lies.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
+    grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that takes grey.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")] = False,
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import own code that the run names.")] = False,
 ) -> None:
@@ -26,7 +27,7 @@ def command(
     from resvision.inference.load import load
 
     trained = load(run, allow_code=allow_code)
-    scores = evaluate(trained, data, root=root, batch_size=batch_size)
+    scores = evaluate(trained, data, root=root, batch_size=batch_size, grey=grey)
     about = {
         "run": str(run),
         "model": trained.run.model.name,

@@ -9,6 +9,7 @@ import typer
 def command(
     model: Annotated[str | None, typer.Argument(help="A name from `resvision list`; left out with --resume.")] = None,
     data: Annotated[str | None, typer.Option(help="A name from `resvision data list`, or a folder of images.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Where a named data set lies.")] = None,
     recipe: Annotated[str | None, typer.Option(help="A recipe; the model's own when left out.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training images.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images of one step.")] = None,
@@ -34,6 +35,8 @@ def command(
     from resvision.recipes import compose, usual_changes
 
     changes = usual_changes(epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, device=device, precision=precision)
+    if root is not None:
+        changes["data.root"] = str(root.resolve())
     if resume is not None and out is not None:
         raise SettingsError("--out and --resume exclude each other: a resumed run stays where it is")
     if resume is None and model is None:

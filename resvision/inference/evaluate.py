@@ -22,10 +22,15 @@ def evaluate(
     *,
     root: str | Path | None = None,
     batch_size: int = 64,
+    grey: bool = False,
 ) -> ClassificationScores:
     """Scores of a run over the test split of `data`, by default of the data it was trained on.
 
     A folder of class folders alone is scored whole, unless the run was trained on a part of it.
+
+    root  where a named data set lies
+    grey  turn colour into grey for a net that takes grey; its own data is turned as in training
+
     Images go through the run's own preprocessing. Classes are matched by name: `data` may lack some of the run's
     classes or have them in another order, but a class that the run does not know is a DataError.
     """
@@ -44,7 +49,7 @@ def evaluate(
             f"{name}: has classes that the run was not trained on: {', '.join(foreign[:5])};"
             f" the run knows {', '.join(trained.classes[:10])}"
         )
-    share = EvalBatches(reader, batch_size=batch_size, preprocess=trained.preprocess)
+    share = EvalBatches(reader, batch_size=batch_size, preprocess=trained.preprocess, grey=grey or data is None)
     found = predict_all(trained.system, batches(share, 0, len(share), workers=0), machine=trained.run.machine)
     index = np.array([trained.classes.index(each) for each in reader.classes])
     return score(

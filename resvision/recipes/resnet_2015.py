@@ -19,6 +19,9 @@ def cifar_2015(model: str, data: str) -> Run:
 
     From depth 110 on the first 400 steps run at lr 0.01; the paper waits until the training error is below 80 %,
     which it says takes about 400 steps.
+
+    Receipt: none yet. The paper reports test errors of 8.75 % (resnet20), 6.97 % (resnet56), 6.43 % (resnet110, best
+    of five) on CIFAR-10.
     """
     deep = int(find(model).options.get("depth", 0)) >= WARM_START_FROM_DEPTH
     return Run(
@@ -44,6 +47,8 @@ def imagenet_2015(model: str, data: str) -> Run:
     """Section 3.4: batch 256, lr 0.1 divided by 10 on plateaus, up to 60e4 steps; shorter side 256..480, 224 px crop.
 
     The plateaus are set at half and three quarters of the run. The colour augmentation of AlexNet is left out.
+
+    Receipt: none yet. The paper reports 10-crop validation errors of 22.85 % top-1 and 6.71 % top-5 (resnet50_v1).
     """
     return Run(
         recipe="imagenet-2015",
