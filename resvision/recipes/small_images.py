@@ -10,7 +10,12 @@ FACING_ONE_WAY = {"digits", "fashion-mnist"}
 
 
 def small_images_short(model: str, data: str) -> Run:
-    """One-cycle Nesterov SGD over 20 epochs, shifts, mirroring where it makes sense, averaged weights."""
+    """One-cycle Nesterov SGD over 20 epochs, shifts, mirroring where it makes sense, averaged weights.
+
+    Receipt, 2026-11-22, two cores of a Xeon with AMX, bf16, one seed: `resvision train resnet20 --data fashion-mnist`
+    gave 94.37 % on the 10,000 test images in 48 minutes of training steps. 8,597 of its 18,740 steps ran on one thread
+    beside another training, at 380 images/s, the others on two threads, at 625 images/s.
+    """
     return Run(
         recipe="small-images-short",
         model=ModelSettings(name=model),
