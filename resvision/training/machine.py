@@ -16,8 +16,8 @@ from torch import nn
 from resvision.core.errors import SettingsError
 
 COMPILE_PAYS_FROM = 3e14
-"""Multiply-adds of a run from which compiling surely pays: on two cores ResNet-20 on 28 px was 1.24 times as fast, after
-52 s of compiling; a net of 56 layers compiles for minutes."""
+"""Multiply-adds of a run from which compiling surely pays: on two cores ResNet-20 at 28 px was 1.24 times as fast after
+52 s of compiling, and deeper nets compile longer."""
 
 
 @dataclass(frozen=True, kw_only=True)
