@@ -1,7 +1,7 @@
 """From a Run to a finished run directory: start one, or go on with one."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -175,9 +175,11 @@ def _go_on(folder: Path, run: Run, console: Console) -> Finished:
             history.sync()
             return checkpoints.save(step, net=net, optimizer=optimizer, average=average)
 
+        made = batches(built.train, first_step, built.steps, workers=run.machine.workers or 0)
+        share = stack.enter_context(closing(made))  # ends the workers, whatever ends the loop
         fit(
             built.system,
-            batches(built.train, first_step, built.steps, workers=run.machine.workers or 0),
+            share,
             optimizer=optimizer,
             schedule=run.schedule,
             average=average,

@@ -5,8 +5,8 @@ evaluation visits all in their own order. A process of several takes its slice o
 small lives in memory as it is shown; the rest is read from its files, in workers.
 """
 
-import signal
-from collections.abc import Iterator
+import os
+from collections.abc import Generator
 
 import numpy as np
 import torch
@@ -132,7 +132,9 @@ class EvalBatches(Dataset[Batch]):
         return _batch(images, self._reader, ids)
 
 
-def batches(dataset: TrainBatches | EvalBatches, start: int, stop: int, *, workers: int) -> Iterator[Batch]:
+def batches(
+    dataset: TrainBatches | EvalBatches, start: int, stop: int, *, workers: int
+) -> Generator[Batch, None, None]:
     """Batches number start, start + 1, ... stop - 1, made here or by that many worker processes.
 
     The batches do not depend on `workers`, and an error of ours in a worker is raised here as it is.
@@ -156,9 +158,9 @@ def batches(dataset: TrainBatches | EvalBatches, start: int, stop: int, *, worke
 
 
 def _leave_signals_to_the_loop(worker: int) -> None:
-    """A signal to the whole group is the loop's to obey, which writes a checkpoint and ends its workers itself."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
+    """Leave the process group: a signal to it is the loop's to obey, which writes a checkpoint and ends its workers."""
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)
 
 
 def in_memory(reader: Reader, preprocess: Preprocess, *, grey: bool = False) -> Pixels | None:
