@@ -1,5 +1,7 @@
 """Batches: pure functions of the step, the same for any number of workers, shared by ranks without overlap."""
 
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -209,3 +211,19 @@ def test_colour_for_a_grey_net_is_converted_only_when_asked() -> None:
         16,
         16,
     )
+
+
+@pytest.mark.skipif(not hasattr(os, "setpgid"), reason="process groups are a thing of Unix")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_the_group_does_not_end_a_worker_that_has_just_started(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave = loader._leave_signals_to_the_loop
+
+    def hit_before_leaving(worker: int) -> None:
+        os.kill(os.getpid(), number)
+        leave(worker)
+
+    monkeypatch.setattr(loader, "_leave_signals_to_the_loop", hit_before_leaving)
+    made = train_batches()
+    assert all(equal(a, b) for a, b in zip(batches(made, 0, 5, workers=2), batches(made, 0, 5, workers=0), strict=True))

@@ -6,7 +6,9 @@ small lives in memory as it is shown; the rest is read from its files, in worker
 """
 
 import os
-from collections.abc import Generator
+import signal
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -21,6 +23,8 @@ from resvision.data.augment import CROP_SLOTS, Augment, flip, shift
 
 MEMORY_BYTES = 256 * 2**20
 """A split that takes at most this, as it is shown, is kept in memory."""
+
+STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 SHIFT_SLOTS, FLIP_SLOT, SLOTS = slice(CROP_SLOTS, CROP_SLOTS + 2), CROP_SLOTS + 2, CROP_SLOTS + 3
 
@@ -151,16 +155,38 @@ def batches(
         worker_init_fn=_leave_signals_to_the_loop,
         generator=torch.Generator(),  # else a loader draws from the global generator of the net's dropout
     )
-    for batch in made:
+    with _held(STOP_SIGNALS):  # a worker must not meet one before it has left the process group
+        started = iter(made)
+    for batch in started:
         if isinstance(batch, ResVisionError):
             raise batch
         yield batch
 
 
+@contextmanager
+def _held(signals: set[signal.Signals]) -> Iterator[None]:
+    """Deliver `signals` to this thread only after the block; processes started in it begin with them held."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _leave_signals_to_the_loop(worker: int) -> None:
-    """Leave the process group: a signal to it is the loop's to obey, which writes a checkpoint and ends its workers."""
-    if hasattr(os, "setpgid"):
-        os.setpgid(0, 0)
+    """Leave the process group: a signal to it is the loop's to obey, which writes a checkpoint and ends its workers.
+
+    What was sent to the group before that is dropped.
+    """
+    if not hasattr(os, "setpgid"):
+        return
+    os.setpgid(0, 0)
+    while pending := signal.sigpending() & STOP_SIGNALS:
+        signal.sigwait(pending)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
 def in_memory(reader: Reader, preprocess: Preprocess, *, grey: bool = False) -> Pixels | None:
