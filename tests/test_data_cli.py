@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from resvision.cli.data import command
 from resvision.core.errors import DataError, SettingsError, UnknownNameError
-from resvision.data import fashion_mnist, sets
+from resvision.data import fashion_mnist, idx, sets
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +78,7 @@ def test_digits_are_fine() -> None:
 
 
 def test_a_damaged_file_of_a_named_set_is_a_fault(tmp_path: Path) -> None:
-    for images, labels, _ in fashion_mnist.FILES.values():
+    for images, labels, _ in idx.FILES.values():
         for name in (images, labels):
             (tmp_path / name).write_bytes(b"text")
     result = run("check", "fashion-mnist", "--root", str(tmp_path))

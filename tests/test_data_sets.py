@@ -4,6 +4,7 @@ import gzip
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,13 @@ import pytest
 from resvision.contracts import Reader
 from resvision.core import references
 from resvision.core.errors import DataError, SettingsError, UnknownNameError
-from resvision.data import cifar10, digits, fashion_mnist, sets
+from resvision.data import cifar10, cifar100, digits, fashion_mnist, idx, sets
 from resvision.data.arrays import ArrayReader
+from resvision.data.cifar import read_batch
+from resvision.data.idx import read_idx
 from resvision.data.sets import Splits, open_splits
+
+DEBIAN = fashion_mnist.FASHION_MNIST.debian
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +114,7 @@ def test_channels_and_image_size_are_what_was_asked_for() -> None:
 
 
 def test_an_unknown_name_gets_the_nearest_and_that_no_such_folder_exists() -> None:
-    with pytest.raises(UnknownNameError, match="'fashon-mnist'; nearest: fashion-mnist; and no such folder exists"):
+    with pytest.raises(UnknownNameError, match="'fashon-mnist'; nearest: fashion-mnist, mnist; and no such folder exists"):
         open_splits("fashon-mnist")
     with pytest.raises(UnknownNameError, match="nearest: digits"):
         sets.row("digit")
@@ -117,7 +122,7 @@ def test_an_unknown_name_gets_the_nearest_and_that_no_such_folder_exists() -> No
 
 def test_a_file_is_not_a_data_set(tmp_path: Path) -> None:
     (tmp_path / "x.png").touch()
-    with pytest.raises(DataError, match=r"x.png: a file; name a folder"):
+    with pytest.raises(DataError, match=r"x.png: neither a folder of images nor a whole tar file"):
         open_splits(str(tmp_path / "x.png"))
 
 
@@ -150,7 +155,7 @@ def test_labels_that_do_not_fit_the_images_are_errors() -> None:
         ArrayReader(**settings, images=images, targets=np.array([0, 1, 2]))
 
 
-def idx(array: np.ndarray) -> bytes:
+def as_idx(array: np.ndarray) -> bytes:
     sides = b"".join(side.to_bytes(4, "big") for side in array.shape)
     return bytes((0, 0, 8, array.ndim)) + sides + array.tobytes()
 
@@ -159,8 +164,8 @@ def idx(array: np.ndarray) -> bytes:
 def test_idx_files_are_read_plain_and_zipped(suffix: str, tmp_path: Path) -> None:
     array = np.random.default_rng(0).integers(0, 256, (5, 4, 3), dtype=np.uint8)
     path = tmp_path / f"images{suffix}"
-    path.write_bytes(gzip.compress(idx(array)) if suffix else idx(array))
-    assert np.array_equal(fashion_mnist.read_idx(path, shape=(5, 4, 3)), array)
+    path.write_bytes(gzip.compress(as_idx(array)) if suffix else as_idx(array))
+    assert np.array_equal(read_idx(path, shape=(5, 4, 3)), array)
 
 
 @pytest.mark.parametrize(
@@ -177,13 +182,13 @@ def test_idx_files_are_read_plain_and_zipped(suffix: str, tmp_path: Path) -> Non
 )
 def test_damaged_idx_files_say_what_is_wrong(change, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "images"
-    path.write_bytes(change(idx(np.zeros((5, 4, 3), dtype=np.uint8))))
+    path.write_bytes(change(as_idx(np.zeros((5, 4, 3), dtype=np.uint8))))
     with pytest.raises(DataError, match=f"images: .*{reason}"):
-        fashion_mnist.read_idx(path, shape=(5, 4, 3))
+        read_idx(path, shape=(5, 4, 3))
 
 
 def test_a_damaged_gzip_is_a_data_error(tmp_path: Path) -> None:
-    whole = gzip.compress(idx(np.random.default_rng(0).integers(0, 256, (50, 4, 3), dtype=np.uint8)))
+    whole = gzip.compress(as_idx(np.random.default_rng(0).integers(0, 256, (50, 4, 3), dtype=np.uint8)))
     for name, data in {
         "cut.gz": whole[:-20],
         "text.gz": b"text",
@@ -191,31 +196,40 @@ def test_a_damaged_gzip_is_a_data_error(tmp_path: Path) -> None:
     }.items():
         (tmp_path / name).write_bytes(data)
         with pytest.raises(DataError, match=name):
-            fashion_mnist.read_idx(tmp_path / name, shape=(50, 4, 3))
+            read_idx(tmp_path / name, shape=(50, 4, 3))
+
+
+def test_mnist_is_read_from_the_same_files_in_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idx, "FILES", {split: (*names, 12) for split, (*names, _) in idx.FILES.items()})
+    raw = tmp_path / "data" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for images, labels, count in idx.FILES.values():
+        (raw / images).write_bytes(as_idx(np.full((count, 28, 28), 7, np.uint8)))
+        (raw / labels).write_bytes(as_idx((np.arange(count) % 10).astype(np.uint8)))
+    splits = open_splits("mnist")
+    assert splits.train.classes == tuple("0123456789")
+    assert splits.test[11].target == 1
 
 
 def test_fashion_mnist_is_found_in_torchvisions_layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fashion_mnist, "DEBIAN", tmp_path / "none")
-    monkeypatch.setattr(
-        fashion_mnist,
-        "FILES",
-        {split: (images, labels, 12) for split, (images, labels, _) in fashion_mnist.FILES.items()},
-    )
+    elsewhere = replace(fashion_mnist.FASHION_MNIST, debian=tmp_path / "none")
+    monkeypatch.setattr(fashion_mnist, "open_splits", elsewhere.open_splits)
+    monkeypatch.setattr(idx, "FILES", {split: (*names, 12) for split, (*names, _) in idx.FILES.items()})
     with pytest.raises(DataError, match=r"no idx files in .*`resvision data fetch fashion-mnist`.*--root.*Debian"):
         open_splits("fashion-mnist")
     raw = tmp_path / "data" / "FashionMNIST" / "raw"
     raw.mkdir(parents=True)
     pixels = np.random.default_rng(0).integers(0, 256, (12, 28, 28), dtype=np.uint8)
-    for images, labels, count in fashion_mnist.FILES.values():
-        (raw / images).write_bytes(idx(pixels))
-        (raw / f"{labels}.gz").write_bytes(gzip.compress(idx((np.arange(count) % 10).astype(np.uint8))))
+    for images, labels, count in idx.FILES.values():
+        (raw / images).write_bytes(as_idx(pixels))
+        (raw / f"{labels}.gz").write_bytes(gzip.compress(as_idx((np.arange(count) % 10).astype(np.uint8))))
     for root in (None, tmp_path / "data", raw):
         splits = open_splits("fashion-mnist", root=root)
         assert np.array_equal(splits.train.images, pixels)
         assert splits.test[11].target == 1
 
 
-@pytest.mark.skipif(not fashion_mnist.DEBIAN.is_dir(), reason="Debian's package dataset-fashion-mnist is not installed")
+@pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's package dataset-fashion-mnist is not installed")
 def test_the_real_fashion_mnist_has_the_stated_counts_and_normalization() -> None:
     splits = open_splits("fashion-mnist")
     assert (len(splits.train), len(splits.test)) == (60_000, 10_000)
@@ -225,35 +239,46 @@ def test_the_real_fashion_mnist_has_the_stated_counts_and_normalization() -> Non
     assert pixels.std() == pytest.approx(splits.train.preprocess.std[0], abs=1e-4)
 
 
-@pytest.fixture
-def small_batches(monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(cifar10, "IMAGES_PER_FILE", 6)
-    return 6
-
-
-def cifar_batch(count: int, seed: int) -> dict[bytes, object]:
+def cifar_batch(count: int, seed: int, *, labels: bytes = b"labels") -> dict[bytes, object]:
     draws = np.random.default_rng(seed)
     return {
         b"batch_label": b"a batch",
-        b"labels": draws.integers(0, 10, count).tolist(),
+        labels: draws.integers(0, 10, count).tolist(),
         b"data": draws.integers(0, 256, (count, 3072), dtype=np.uint8),
         b"filenames": [b"x.png"] * count,
     }
 
 
 @pytest.mark.parametrize("protocol", [2, 4])
-def test_cifar_batches_become_rgb_images(protocol: int, small_batches: int, tmp_path: Path) -> None:
-    folder = tmp_path / "data" / cifar10.FOLDER
+@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+def test_cifar_batches_become_rgb_images(
+    name: str, protocol: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, whole = (cifar10, cifar10.CIFAR10) if name == "cifar10" else (cifar100, cifar100.CIFAR100)
+    small = replace(whole, files={split: (files, 6) for split, (files, _) in whole.files.items()})
+    monkeypatch.setattr(module, "open_splits", small.open_splits)
+    folder = tmp_path / "data" / whole.folder
     folder.mkdir(parents=True)
-    written = [cifar_batch(small_batches, seed) for seed in range(6)]
-    for name, batch in zip([*cifar10.FILES["train"], *cifar10.FILES["test"]], written, strict=True):
-        (folder / name).write_bytes(pickle.dumps(batch, protocol=protocol))
-    splits = open_splits("cifar10")
-    assert (len(splits.train), len(splits.test)) == (30, 6)
-    sample = splits.train[7]
-    assert sample.target == written[1][b"labels"][1]
-    red, green, blue = written[1][b"data"][1].reshape(3, 32, 32)
-    assert np.array_equal(sample.image, np.stack([red, green, blue], axis=2))
+    files = [file for files, _ in whole.files.values() for file in files]
+    written = [cifar_batch(6, seed, labels=whole.labels) for seed in range(len(files))]
+    for file, batch in zip(files, written, strict=True):
+        (folder / file).write_bytes(pickle.dumps(batch, protocol=protocol))
+    splits = open_splits(name)
+    assert (len(splits.train), len(splits.test)) == (6 * len(files) - 6, 6)
+    last = splits.train[len(splits.train) - 5]  # the second of the last training batch
+    assert last.target == written[-2][whole.labels][1]
+    red, green, blue = written[-2][b"data"][1].reshape(3, 32, 32)
+    assert np.array_equal(last.image, np.stack([red, green, blue], axis=2))
+
+
+def test_the_hundred_classes_are_in_the_order_of_their_labels() -> None:
+    names = cifar100.CLASSES
+    assert len(names) == 100
+    assert list(names) == sorted(set(names))
+
+
+def read_small(path: Path) -> object:
+    return read_batch(path, labels=b"labels", images=6, classes=10)
 
 
 class Malicious:
@@ -268,7 +293,7 @@ class Malicious:
     [
         (Malicious(), "asks for pathlib.*refused"),
         ({b"data": Malicious(), b"labels": []}, "asks for pathlib.*refused"),
-        ([1, 2], "not a CIFAR-10 batch"),
+        ([1, 2], "not a batch of CIFAR"),
         ({b"data": b"text", b"labels": [0] * 6}, "not an array of bytes"),
         ({b"data": np.zeros((6, 3072)), b"labels": [0] * 6}, "not an array of bytes"),
         ({b"data": np.zeros((5, 3072), dtype=np.uint8), b"labels": [0] * 6}, r"shape \(5, 3072\)"),
@@ -277,19 +302,19 @@ class Malicious:
     ],
 )
 def test_a_batch_that_is_anything_else_is_refused(
-    content: object, reason: str, small_batches: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    content: object, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data_batch_1").write_bytes(pickle.dumps(content))
     with pytest.raises(DataError, match=f"data_batch_1: .*{reason}"):
-        cifar10.read_batch(tmp_path / "data_batch_1")
+        read_small(tmp_path / "data_batch_1")
     assert not (tmp_path / "harmed").exists()
 
 
-def test_a_cut_batch_is_a_data_error(small_batches: int, tmp_path: Path) -> None:
+def test_a_cut_batch_is_a_data_error(tmp_path: Path) -> None:
     (tmp_path / "data_batch_1").write_bytes(pickle.dumps(cifar_batch(6, 0))[:-500])
     with pytest.raises(DataError, match="data_batch_1: a damaged batch"):
-        cifar10.read_batch(tmp_path / "data_batch_1")
+        read_small(tmp_path / "data_batch_1")
 
 
 def test_the_root_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from resvision.contracts import Reader
 from resvision.core.errors import DataError
 from resvision.data import check as checks
 from resvision.data.check import check
-from resvision.data.folder import PackedNames
 from resvision.data.sets import open_splits
+from resvision.data.tars import PackedNames
 
 PIXELS = np.random.default_rng(0)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from resvision.contracts import Reader
 from resvision.core.errors import DataError
 from resvision.data import folder, kept
-from resvision.data.folder import Fault, Scan
+from resvision.data.folder import Fault, FolderReader, Scan
 from resvision.data.sets import Splits, names, open_splits, row
 
 
@@ -69,7 +69,8 @@ def check(
     if scan.splits is None:
         return Findings(name=name_or_folder, images=0, fine=0, faults=scan.faults, duplicates=[])
     images = len(scan.splits.train) + len(scan.splits.test)
-    mark = kept.fingerprint(scan.splits) if _is_of_files(scan.splits) else None
+    readers = [reader for reader in scan.splits[:2] if isinstance(reader, FolderReader)]
+    mark = kept.fingerprint(*readers) if len(readers) == 2 else None
     found = None if again or mark is None else kept.read("check", mark)
     if found is None:
         found = _decode_all(scan.splits, watch)
@@ -96,8 +97,8 @@ def _opened(name: str, root: Path | None) -> Scan | _Opened:
     place = row(name).where(root) if name in names() else None
     if name == "imagenet" and place is not None:
         return folder.scan(Path(place))
-    if name not in names() and Path(name).is_dir():
-        return folder.scan(Path(name))
+    if name not in names() and Path(name).exists():
+        return folder.scan(folder.at(Path(name)))
     try:
         return _Opened(open_splits(name, root=root), [])
     except DataError as error:
@@ -105,10 +106,6 @@ def _opened(name: str, root: Path | None) -> Scan | _Opened:
             raise
         where, _, what = str(error).partition(": ")
         return _Opened(None, [Fault(where, what)])
-
-
-def _is_of_files(splits: Splits) -> bool:
-    return all(len(reader) == 0 or Path(reader.source(0)).is_file() for reader in (splits.train, splits.test))
 
 
 def _decode_all(splits: Splits, watch: Callable[[int, int], None]) -> tuple[list[Fault], list[Duplicate]]:

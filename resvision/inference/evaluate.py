@@ -9,7 +9,7 @@ from resvision.contracts import Reader
 from resvision.core.errors import DataError
 from resvision.core.images import printable
 from resvision.core.results import ClassificationScores
-from resvision.data.folder import open_labelled
+from resvision.data.folder import at, open_labelled
 from resvision.data.loader import EvalBatches, batches
 from resvision.data.sets import open_splits
 from resvision.inference.load import Trained, load
@@ -37,7 +37,7 @@ def evaluate(
     trained = run if isinstance(run, Trained) else load(run)
     settings = trained.run.data
     name = settings.name if data is None else str(data)
-    if Path(name).is_dir():
+    if Path(name).exists():
         name = str(Path(name).resolve())
     place = root if root is not None else (settings.root if data is None else None)
     reader = _labelled(name) if data is not None and name != settings.name else None
@@ -61,4 +61,4 @@ def evaluate(
 
 
 def _labelled(name: str) -> Reader | None:
-    return open_labelled(Path(name)) if Path(name).is_dir() else None
+    return open_labelled(at(Path(name))) if Path(name).exists() else None

@@ -1,0 +1,133 @@
+"""The batches of CIFAR-10 and CIFAR-100, 32x32 RGB (Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html).
+
+The Python version of the sets is made of pickles, which can run code. Here they are read by an unpickler that
+knows how to rebuild a numpy array and nothing else.
+"""
+
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resvision.core.errors import DataError
+from resvision.core.images import Preprocess, printable
+from resvision.data.sets import Splits, default_root
+
+
+@dataclass(frozen=True, kw_only=True)
+class CifarSet:
+    """One of the two sets in torchvision's layout.
+
+    folder  with the batches
+    files   batches of each split, and how many images one holds
+    labels  the key of the class indices in a batch
+    """
+
+    name: str
+    torchvision: str
+    folder: str
+    files: Mapping[str, tuple[Sequence[str], int]]
+    labels: bytes
+    classes: tuple[str, ...]
+    preprocess: Preprocess
+
+    def open_splits(self, root: Path | None = None) -> Splits:
+        """The official split. Raises DataError where files are missing or damaged."""
+        from resvision.data.arrays import ArrayReader
+
+        folder = self.find(root)
+        if folder is None:
+            places = ", ".join(map(str, self._places(root)))
+            raise DataError(
+                f"{self.name}: no batches in {places}; `resvision data fetch {self.name}` downloads them, "
+                f"`--root FOLDER` names the folder that holds {self.folder}"
+            )
+        readers = []
+        for split, (files, count) in self.files.items():
+            parts = [
+                read_batch(folder / file, labels=self.labels, images=count, classes=len(self.classes)) for file in files
+            ]
+            readers.append(
+                ArrayReader(
+                    name=self.name,
+                    split=split,
+                    classes=self.classes,
+                    preprocess=self.preprocess,
+                    images=np.concatenate([images for images, _ in parts]),
+                    targets=np.concatenate([targets for _, targets in parts]),
+                )
+            )
+        train, test = readers
+        return Splits(train, test, f"{len(train):,} train / {len(test):,} test images, the official split")
+
+    def find(self, root: Path | None) -> Path | None:
+        """The folder with all batches, under `root` or the data root."""
+        needed = [file for files, _ in self.files.values() for file in files]
+        for place in self._places(root):
+            if all((place / file).is_file() for file in needed):
+                return place
+        return None
+
+    def fetch(self, root: Path | None) -> Path:
+        """Download into `root` or the data root through torchvision, which checks the sums; the folder."""
+        from torchvision import datasets
+
+        base = root or default_root()
+        getattr(datasets, self.torchvision)(str(base), download=True)
+        return base / self.folder
+
+    def _places(self, root: Path | None) -> list[Path]:
+        return [default_root() / self.folder] if root is None else [root, root / self.folder]
+
+
+def read_batch(path: Path, *, labels: bytes, images: int, classes: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Images (M, 32, 32, 3) and class indices (M,) of a batch file; DataError if it holds anything else.
+
+    labels   the key of the class indices
+    images   M
+    classes  K; the indices are 0..K-1
+    """
+    try:
+        with path.open("rb") as file:
+            batch = _ArraysOnly(file, encoding="bytes").load()
+    except DataError as error:
+        raise DataError(f"{printable(path)}: {error}") from None
+    except Exception as error:  # noqa: BLE001 - damaged pickles raise nearly anything
+        raise DataError(f"{printable(path)}: a damaged batch ({printable(str(error))})") from None
+    if not isinstance(batch, dict) or not {b"data", labels} <= batch.keys():
+        raise DataError(f"{printable(path)}: not a batch of CIFAR, data or {labels.decode()} are missing")
+    planes, targets = batch[b"data"], batch[labels]
+    if not isinstance(planes, np.ndarray) or planes.dtype != np.uint8:
+        raise DataError(f"{printable(path)}: data is not an array of bytes")
+    if planes.shape != (images, 3072):
+        raise DataError(f"{printable(path)}: data has shape {planes.shape}, expected ({images}, 3072)")
+    if not isinstance(targets, list) or len(targets) != images:
+        raise DataError(f"{printable(path)}: {labels.decode()} are not a list of {images:,}")
+    if not all(isinstance(target, int) and 0 <= target < classes for target in targets):
+        raise DataError(f"{printable(path)}: {labels.decode()} are not all whole numbers of 0..{classes - 1}")
+    pixels = planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(pixels), np.array(targets, dtype=np.int64)
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Rebuilds numpy arrays and plain values; anything else is a DataError, and is not imported."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What a pickle may call: the three names that an array of numbers needs."""
+        from numpy._core.multiarray import _reconstruct
+
+        known = {"_reconstruct": _reconstruct, "ndarray": np.ndarray, "dtype": np.dtype}
+        homes = {"numpy", "numpy.core.multiarray", "numpy._core.multiarray"}
+        if module in homes and name in known:
+            return known[name]
+        if (module, name) == ("_codecs", "encode"):  # how newer pickles of protocol 2 write bytes
+            return _latin_bytes
+        raise DataError(f"a pickle that asks for {printable(f'{module}.{name}')}, refused")
+
+
+def _latin_bytes(text: str, encoding: str = "latin1") -> bytes:
+    return text.encode("latin1")

@@ -1,0 +1,113 @@
+"""Sets in the idx format of MNIST (http://yann.lecun.com/exdb/mnist): a magic number that says type and dimensions,
+the sides as big-endian 32-bit numbers, then bytes.
+"""
+
+import gzip
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resvision.core.errors import DataError
+from resvision.core.images import Preprocess, printable
+from resvision.data.sets import Splits, default_root
+
+FILES = {
+    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", 60_000),
+    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", 10_000),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdxSet:
+    """A set of 60,000 + 10,000 grey images of 28x28 pixels in four idx files, plain or gzipped.
+
+    folder   under which torchvision keeps the files; also the name of torchvision's class
+    debian   where Debian's package puts them, if there is one
+    package  its name
+    """
+
+    name: str
+    folder: str
+    classes: tuple[str, ...]
+    preprocess: Preprocess
+    debian: Path | None = None
+    package: str = ""
+
+    def open_splits(self, root: Path | None = None) -> Splits:
+        """The official split. Raises DataError where files are missing, with the places looked at, or damaged."""
+        from resvision.data.arrays import ArrayReader
+
+        folder = self.find(root)
+        if folder is None:
+            places = ", ".join(map(str, self._places(root)))
+            raise DataError(
+                f"{self.name}: no idx files in {places}; `resvision data fetch {self.name}` downloads them, "
+                "`--root FOLDER` names another place"
+                + (f", and Debian has the package {self.package}" if self.package else "")
+            )
+        train, test = (
+            ArrayReader(
+                name=self.name,
+                split=split,
+                classes=self.classes,
+                preprocess=self.preprocess,
+                images=read_idx(_file(folder, images), shape=(count, 28, 28)),
+                targets=read_idx(_file(folder, labels), shape=(count,)).astype(np.int64),
+            )
+            for split, (images, labels, count) in FILES.items()
+        )
+        return Splits(train, test, "60,000 train / 10,000 test images, the official split")
+
+    def find(self, root: Path | None) -> Path | None:
+        """The folder with all four files: under `root`, or else under the data root or Debian's folder."""
+        needed = [name for images, labels, _ in FILES.values() for name in (images, labels)]
+        for place in self._places(root):
+            if all(_file(place, name).is_file() for name in needed):
+                return place
+        return None
+
+    def fetch(self, root: Path | None) -> Path:
+        """Download into `root` or the data root through torchvision, which checks the sums; the folder."""
+        from torchvision import datasets
+
+        base = root or default_root()
+        for train in (True, False):
+            getattr(datasets, self.folder)(str(base), train=train, download=True)
+        return base / self.folder / "raw"
+
+    def _places(self, root: Path | None) -> list[Path]:
+        if root is not None:
+            return [root, root / "raw", root / self.folder / "raw"]
+        return [default_root() / self.folder / "raw", *([self.debian] if self.debian else [])]
+
+
+def read_idx(path: Path, *, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """The array in an idx file of bytes, plain or gzipped; DataError if it is not one whole of that shape."""
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{printable(path)}: cannot be read ({error})") from None
+    start = 4 + 4 * len(shape)
+    if len(data) < start or data[:4] != bytes((0, 0, 8, len(shape))):  # type 8 is unsigned bytes
+        raise DataError(f"{printable(path)}: not an idx file of bytes in {len(shape)} dimensions")
+    sides = tuple(np.frombuffer(data[4:start], dtype=">u4").tolist())
+    if sides != shape:
+        raise DataError(f"{printable(path)}: holds {_by(sides)} values, expected {_by(shape)}")
+    if len(data) - start != np.prod(shape):
+        raise DataError(
+            f"{printable(path)}: {len(data) - start:,} bytes of values, expected {np.prod(shape):,}; "
+            "the file is cut off or damaged"
+        )
+    return np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape)
+
+
+def _file(folder: Path, name: str) -> Path:
+    plain = folder / name
+    return plain if plain.is_file() else folder / f"{name}.gz"
+
+
+def _by(sides: tuple[int, ...]) -> str:
+    return " x ".join(f"{side:,}" for side in sides)
