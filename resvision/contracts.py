@@ -5,8 +5,8 @@ Glossary
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,11 +22,23 @@ class Images(NamedTuple):
     images: Tensor
 
 
+class MixedTargets(NamedTuple):
+    """Targets of classification for images made of two: `share` of the first class, the rest of the second.
+
+    first, second  class indices, (N,) int64
+    share          0..1, (N,) float32
+    """
+
+    first: Tensor
+    second: Tensor
+    share: Tensor
+
+
 class Batch(NamedTuple):
     """What one step is fed. The loop passes it on unread.
 
     inputs   a NamedTuple of the task, tensors with N first
-    targets  what the system's losses want; class indices (N,) int64 for classification
+    targets  what the system's losses want; class indices (N,) int64 or MixedTargets for classification
     ids      positions in the data set, (N,) int64
     """
 
@@ -50,9 +62,20 @@ class System(nn.Module):
     """A net with its loss and its decoding: what the loop trains.
 
     Abstract. `net` holds every parameter; `losses` and `predict` never look at `self.training` to choose a type.
+    `takes_mixed_targets` says whether `losses` knows MixedTargets. `frozen` modules of the net are never in training
+    mode.
     """
 
     net: nn.Module
+    frozen: Sequence[nn.Module] = ()
+    takes_mixed_targets: ClassVar[bool] = False
+
+    def train(self, mode: bool = True) -> Self:
+        """Training or evaluation mode for all but what is frozen."""
+        super().train(mode)
+        for module in self.frozen:
+            module.eval()
+        return self
 
     @abstractmethod
     def losses(self, batch: Batch) -> Losses:
@@ -116,6 +139,11 @@ def split(batch: Batch, parts: int) -> list[Batch]:
         return part
 
     return [cut(start) for start in range(0, parts * length, length)]
+
+
+def filled(value: Any, length: int) -> Any:
+    """The same tree of tensors with its last entry repeated until all have `length`."""
+    return _map(value, lambda tensor: tensor[torch.arange(length).clamp(max=len(tensor) - 1)])
 
 
 def _map(value: Any, change: Callable[[Tensor], Tensor]) -> Any:

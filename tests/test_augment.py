@@ -9,7 +9,9 @@ from resvision.core.draws import uniform
 from resvision.core.images import resized_sides
 from resvision.data.augment import (
     CROP_SLOTS,
+    ERASE_SLOTS,
     Augment,
+    erase,
     flip,
     jittered_crop_box,
     random_resized_crop_box,
@@ -55,6 +57,50 @@ def test_flipping_twice_is_nothing_and_leaves_the_input_alone() -> None:
     before = IMAGES.copy()
     assert np.array_equal(flip(flip(IMAGES, DRAWS[:, 0]), DRAWS[:, 0]), IMAGES)
     assert np.array_equal(IMAGES, before)
+
+
+def erased_box(image: np.ndarray) -> tuple[int, int, int, int]:
+    """Top, bottom, left and right of the white rectangle in a black image; it must be one."""
+    rows, columns = np.flatnonzero(image.any(axis=(1, 2))), np.flatnonzero(image.any(axis=(0, 2)))
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    assert (image[top:bottom, left:right] == 255).all()
+    assert np.count_nonzero(image[..., 0]) == (bottom - top) * (right - left)
+    return top, bottom, left, right
+
+
+@settings(deadline=None)  # other work on the machine is no fault of the code
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 10**6))
+def test_what_is_erased_is_one_rectangle_inside(height: int, width: int, index: int) -> None:
+    draws = uniform(0, 0, np.array([index]), ERASE_SLOTS)
+    black = np.zeros((1, height, width, 3), np.uint8)
+    erased_box(erase(black, 1.0, draws, (255, 255, 255))[0])
+    assert not black.any()
+
+
+def test_so_many_images_are_erased_in_a_colour_and_the_others_left() -> None:
+    draws = uniform(0, 0, np.arange(2000), ERASE_SLOTS)
+    images = np.random.default_rng(0).integers(0, 100, (2000, 12, 10, 3), dtype=np.uint8)
+    erased = erase(images, 0.25, draws, (200, 150, 255))
+    changed = (erased != images).any(axis=3)
+    assert np.array_equal(changed.any(axis=(1, 2)), draws[:, 0] < 0.25)
+    assert (erased[changed] == (200, 150, 255)).all()
+    assert np.array_equal(erase(images, 0.0, draws, (0, 0, 0)), images)
+
+
+def test_erased_areas_and_shapes_are_those_of_torchvision() -> None:
+    draws = uniform(0, 0, np.arange(4000), ERASE_SLOTS)
+    black = np.zeros((4000, 64, 64, 1), np.uint8)
+    boxes = np.array([erased_box(image) for image in erase(black, 1.0, draws, (255,))])
+    heights, widths = boxes[:, 1] - boxes[:, 0], boxes[:, 3] - boxes[:, 2]
+    shares = heights * widths / 64**2
+    assert 0.015 < shares.min() < 0.025
+    assert 0.31 < shares.max() < 0.345
+    assert abs(shares.mean() - 0.175) < 0.005
+    shapes = np.log(heights / widths)
+    assert abs(shapes.mean()) < 0.05
+    assert abs(shapes.std() / (np.log(11) / np.sqrt(12)) - 1) < 0.05
+    centres = (boxes[:, 0] + boxes[:, 1]) / 2, (boxes[:, 2] + boxes[:, 3]) / 2
+    assert all(abs(places.mean() - 32) < 1 for places in centres)
 
 
 sides = st.integers(1, 600)
@@ -114,6 +160,12 @@ def test_the_jittered_shorter_side_spans_256_to_480(draw: float, shorter_px: int
         {"shift_px": -1},
         {"crop_scale": (0.5, 0.1)},
         {"crop_ratio": (0.0, 1.0)},
+        {"policy": "auto-augment"},
+        {"policy_magnitude": 31},
+        {"policy_ops": 0},
+        {"erase": 1.5},
+        {"mixup_alpha": -0.1},
+        {"cutmix_alpha": float("inf")},
     ],
 )
 def test_an_augmentation_that_cannot_work_says_which_setting(wrong: dict[str, object]) -> None:

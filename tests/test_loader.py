@@ -9,18 +9,29 @@ import pytest
 import torch
 from PIL import Image
 
-from resvision.contracts import Batch
-from resvision.core.draws import order
+from resvision.contracts import Batch, MixedTargets
+from resvision.core.draws import order, uniform
 from resvision.core.errors import DataError, SettingsError
 from resvision.core.images import Preprocess
 from resvision.data import loader
 from resvision.data.arrays import ArrayReader
-from resvision.data.augment import Augment
-from resvision.data.loader import EvalBatches, TrainBatches, batches, in_memory
+from resvision.data.augment import Augment, flip, shift
+from resvision.data.loader import EvalBatches, TrainBatches, batches, kept_in_memory
 from resvision.data.sets import open_splits
 
 RULE = Preprocess(channels=3, resize="stretch", resize_px=16, crop_px=16, mean=(0.5, 0.25, 1.0), std=(0.25, 0.25, 0.25))
 MOVING = Augment(shift_px=2, flip=True)
+MIXING = Augment(mixup_alpha=0.4, cutmix_alpha=1.0)
+EVERYTHING = Augment(
+    crop="random-resized",
+    shift_px=2,
+    flip=True,
+    policy="rand-augment",
+    erase=0.5,
+    mixup_alpha=0.4,
+    cutmix_alpha=1.0,
+    fill="mean",
+)
 
 
 def reader(length: int = 50) -> ArrayReader:
@@ -40,9 +51,12 @@ def train_batches(source: ArrayReader | None = None, **changes: object) -> Train
 
 
 def equal(a: Batch, b: Batch) -> bool:
+    mixed = isinstance(a.targets, MixedTargets)
+    targets = zip(a.targets, b.targets, strict=True) if mixed else [(a.targets, b.targets)]
     return (
-        torch.equal(a.inputs.images, b.inputs.images)
-        and torch.equal(a.targets, b.targets)
+        type(a.targets) is type(b.targets)
+        and torch.equal(a.inputs.images, b.inputs.images)
+        and all(torch.equal(x, y) for x, y in targets)
         and torch.equal(a.ids, b.ids)
     )
 
@@ -181,7 +195,7 @@ def test_memory_and_files_give_the_same_pixels(tmp_path: Path, monkeypatch: pyte
 
     from_memory = read()
     monkeypatch.setattr(loader, "MEMORY_BYTES", 0)
-    assert in_memory(splits.train, splits.train.preprocess) is None
+    assert kept_in_memory(splits.train, splits.train.preprocess) is None
     assert all(equal(a, b) for a, b in zip(from_memory, read(), strict=True))
 
 
@@ -227,3 +241,78 @@ def test_a_signal_to_the_group_does_not_end_a_worker_that_has_just_started(
     monkeypatch.setattr(loader, "_leave_signals_to_the_loop", hit_before_leaving)
     made = train_batches()
     assert all(equal(a, b) for a, b in zip(batches(made, 0, 5, workers=2), batches(made, 0, 5, workers=0), strict=True))
+
+
+def test_what_is_off_changes_no_draw_of_what_is_on() -> None:
+    source = reader()
+    batch = train_batches(source, seed=9)[8]
+    draws = uniform(9, 1, batch.ids.numpy(), 25)
+    expected = flip(shift(source.images[batch.ids], 2, draws[:, 22:24], (0, 0, 0)), draws[:, 24])
+    assert np.array_equal(batch.inputs.images.permute(0, 2, 3, 1).numpy(), expected)
+
+
+def test_everything_at_once_does_not_depend_on_workers_or_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    splits = open_splits(str(write_images(tmp_path / "images")), image_size=24)
+    made = TrainBatches(splits.train, batch_size=6, seed=3, augment=EVERYTHING)
+    torch.manual_seed(0)
+    state = torch.get_rng_state()
+    here = list(batches(made, 2, 7, workers=0))
+    for workers in (1, 2):
+        there = list(batches(made, 2, 7, workers=workers))
+        assert all(equal(a, b) for a, b in zip(here, there, strict=True))
+        assert all(isinstance(batch.targets, MixedTargets) for batch in there)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.set_num_threads(2)
+    again = TrainBatches(splits.train, batch_size=6, seed=3, augment=EVERYTHING)
+    assert all(equal(here[step - 2], again[step]) for step in reversed(range(2, 7)))
+
+
+def test_every_augmentation_changes_the_batch() -> None:
+    plain = train_batches(augment=Augment())[3]
+    for changed in ({"policy": "trivial-augment"}, {"erase": 1.0}, {"mixup_alpha": 5.0}, {"cutmix_alpha": 5.0}):
+        batch = train_batches(augment=Augment(**changed))[3]
+        assert torch.equal(batch.ids, plain.ids)
+        assert not torch.equal(batch.inputs.images, plain.inputs.images)
+
+
+def test_what_is_erased_takes_the_mean_colour() -> None:
+    source = reader()
+    source.images[:] = 200
+    images = train_batches(source, augment=Augment(erase=1.0))[0].inputs.images
+    assert {tuple(colour) for colour in images.permute(0, 2, 3, 1).reshape(-1, 3).tolist()} == {
+        (200, 200, 200),
+        (128, 64, 255),
+    }
+
+
+@pytest.mark.parametrize("world", [1, 2, 4])
+def test_each_rank_mixes_inside_its_own_share_by_the_same_draw(world: int) -> None:
+    source = reader()
+    source.classes, source.targets = tuple(map(str, range(50))), np.arange(50)
+    shares = [train_batches(source, augment=MIXING, rank=rank, world=world)[5] for rank in range(world)]
+    assert torch.equal(torch.cat([share.ids for share in shares]), train_batches(source)[5].ids)
+    for batch in shares:
+        assert torch.equal(batch.targets.first, batch.ids)
+        assert sorted(batch.targets.second.tolist()) == sorted(batch.ids.tolist())
+    assert len({float(each) for batch in shares for each in batch.targets.share}) == 1
+
+
+def test_a_share_of_one_image_cannot_be_mixed() -> None:
+    with pytest.raises(SettingsError, match="batch_size: 4 over 4 processes leaves mixup and cutmix no second image"):
+        train_batches(batch_size=4, world=4, augment=MIXING)
+
+
+@pytest.mark.parametrize("changes", [{"policy": "trivial-augment"}, {"erase": 1.0}])
+def test_every_sample_draws_anew_in_every_epoch(changes: dict[str, object]) -> None:
+    source = reader()
+    source.images[:] = np.arange(16, dtype=np.uint8)[:, None, None] * 10
+    made = train_batches(source, batch_size=50, augment=Augment(**changes))
+    first, second = (
+        {int(i): image.numpy().tobytes() for i, image in zip(batch.ids, batch.inputs.images, strict=True)}
+        for batch in (made[0], made[1])
+    )
+    assert len(set(first.values())) > 10
+    assert sum(first[i] != second[i] for i in range(50)) > 25

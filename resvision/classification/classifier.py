@@ -7,13 +7,15 @@ Glossary
     logits  (N, K)
 """
 
+import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resvision.contracts import Batch, Images, Losses, System
+from resvision.contracts import Batch, Images, Losses, MixedTargets, System
 
 
 class Classifier(System):
@@ -21,19 +23,32 @@ class Classifier(System):
 
     mean, std        per channel, in units of 0..1
     label_smoothing  share of the target spread evenly over all classes (Szegedy et al. 2016), 0 <= s < 1
+    class_weights    K numbers above 0 as text, `1,2.5,1`: how much an image of each class counts. The loss is divided
+                     by the weights of the images it is taken over, which are those of one part of one process
     """
+
+    takes_mixed_targets: ClassVar[bool] = True
 
     mean: Tensor
     std: Tensor
+    class_weights: Tensor | None
 
     def __init__(
-        self, net: nn.Module, *, mean: Sequence[float], std: Sequence[float], label_smoothing: float = 0.0
+        self,
+        net: nn.Module,
+        *,
+        mean: Sequence[float],
+        std: Sequence[float],
+        label_smoothing: float = 0.0,
+        class_weights: str | None = None,
     ) -> None:
         super().__init__()
         if not 0.0 <= label_smoothing < 1.0:
             raise ValueError(f"label_smoothing must be at least 0 and below 1, got {label_smoothing}")
         self.net = net
         self.label_smoothing = label_smoothing
+        weights = None if class_weights is None else torch.tensor(_numbers(class_weights))
+        self.register_buffer("class_weights", weights, persistent=False)
         self.register_buffer("mean", 255 * torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", 255 * torch.tensor(std).view(1, -1, 1, 1), persistent=False)
 
@@ -44,12 +59,46 @@ class Classifier(System):
         return logits.float()
 
     def losses(self, batch: Batch) -> Losses:
-        """Cross-entropy, and the share of images whose most probable class is wrong."""
-        logits = self.logits(batch.inputs)
-        cross_entropy = F.cross_entropy(logits, batch.targets, label_smoothing=self.label_smoothing)
-        error = (logits.detach().argmax(dim=1) != batch.targets).float().mean()
-        return Losses(terms={"cross_entropy": cross_entropy}, metrics={"error": error})
+        """Cross-entropy, and the share of images whose most probable class is wrong.
+
+        An image of mixed targets counts as two, the first with its share and the second with the rest.
+        """
+        logits, targets = self.logits(batch.inputs), batch.targets
+        pred = logits.detach().argmax(dim=1)
+        if isinstance(targets, MixedTargets):
+            cross_entropy = self._mixed_cross_entropy(logits, targets)
+            wrong = torch.lerp((pred != targets.second).float(), (pred != targets.first).float(), targets.share)
+        else:
+            cross_entropy = F.cross_entropy(logits, targets, self.class_weights, label_smoothing=self.label_smoothing)
+            wrong = (pred != targets).float()
+        return Losses(terms={"cross_entropy": cross_entropy}, metrics={"error": wrong.mean()})
 
     def predict(self, inputs: Images) -> Tensor:
         """Class probabilities, (N, K)."""
         return self.logits(inputs).softmax(dim=1)
+
+    def _mixed_cross_entropy(self, logits: Tensor, targets: MixedTargets) -> Tensor:
+        """Sum of weight x share x loss over both classes of every image, divided by the sum of weight x share."""
+        total, weight = logits.new_zeros(()), logits.new_zeros(())
+        for classes, share in ((targets.first, targets.share), (targets.second, 1 - targets.share)):
+            each = F.cross_entropy(
+                logits, classes, self.class_weights, label_smoothing=self.label_smoothing, reduction="none"
+            )
+            total = total + (share * each).sum()
+            weight = weight + (share if self.class_weights is None else share * self.class_weights[classes]).sum()
+        return total / weight
+
+
+def balanced_weights(counts: Sequence[int]) -> str:
+    """`class_weights` under which all K classes count the same: n / (K n_k) for class k with n_k of n images."""
+    return ",".join(repr(sum(counts) / (len(counts) * count)) for count in counts)
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(0 < number < math.inf for number in numbers):
+        raise ValueError(f"class_weights must be `balanced` or a number above 0 for each class, got {text!r}")
+    return numbers

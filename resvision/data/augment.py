@@ -25,20 +25,36 @@ from resvision.core.images import Box, Pixels, resized_sides
 CROP_SLOTS = 22
 """Draws that a crop of one image may use: ten tries of area and ratio, and a place."""
 
+ERASE_SLOTS = 5
+"""Draws that erasing in one image uses: whether, area, ratio, top, left."""
+
+ERASE_AREA, ERASE_RATIO = (0.02, 0.33), (0.3, 3.3)
+"""Share of the image that is erased, and height / width of it; torchvision's, where the paper erases up to 0.4."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Augment:
-    """What happens to a training image, in this order: crop, shift, flip.
+    """What happens to a training image, in this order: crop, shift, flip, policy, erase, mix.
 
-    crop        none: the centre, as in evaluation
-                random-resized: area and shape drawn (Szegedy et al. 2014)
-                scale-jitter: shorter side drawn from 256..480 for 224 pixels, then a crop of that size drawn
-                (the recipe of VGG and of ResNet on ImageNet)
-    crop_scale  smallest and largest share of the image's area, for random-resized
-    crop_ratio  smallest and largest width / height, for random-resized
-    shift_px    the image moves by -shift_px..shift_px in both axes (4 in the CIFAR recipe of ResNet)
-    fill        what moves in: black, or the mean colour (which is zero once normalized)
-    flip        left and right are swapped in half of the images
+    crop              none: the centre, as in evaluation
+                      random-resized: area and shape drawn (Szegedy et al. 2014)
+                      scale-jitter: shorter side drawn from 256..480 for 224 pixels, then a crop of that size drawn
+                      (the recipe of VGG and of ResNet on ImageNet)
+    crop_scale        smallest and largest share of the image's area, for random-resized
+    crop_ratio        smallest and largest width / height, for random-resized
+    shift_px          the image moves by -shift_px..shift_px in both axes (4 in the CIFAR recipe of ResNet)
+    fill              what a shift or a policy moves in: black, or the mean colour (which is zero once normalized)
+    flip              left and right are swapped in half of the images
+    policy            rand-augment: so many changes of one strength, drawn (Cubuk et al. 2019, arXiv:1909.13719)
+                      trivial-augment: one change of any strength (Müller, Hutter 2021, arXiv:2103.10158), which moves
+                      by up to 32 pixels: most of a small image
+    policy_magnitude  strength of rand-augment, 0..30
+    policy_ops        changes of rand-augment
+    erase             in this share of the images a rectangle takes the mean colour (Zhong et al. 2017,
+                      arXiv:1708.04896)
+    mixup_alpha       above 0, two images are added, with shares from Beta(alpha, alpha)
+    cutmix_alpha      above 0, a part of one image covers another, with shares from Beta(alpha, alpha); where both are
+                      given, a batch draws one of the two with probability one half
     """
 
     crop: Literal["none", "random-resized", "scale-jitter"] = "none"
@@ -47,6 +63,12 @@ class Augment:
     shift_px: Annotated[int, Meta(ge=0)] = 0
     fill: Literal["black", "mean"] = "black"
     flip: bool = False
+    policy: Literal["none", "rand-augment", "trivial-augment"] = "none"
+    policy_magnitude: Annotated[int, Meta(ge=0, le=30)] = 9
+    policy_ops: Annotated[int, Meta(ge=1)] = 2
+    erase: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    mixup_alpha: Annotated[float, Meta(ge=0)] = 0.0
+    cutmix_alpha: Annotated[float, Meta(ge=0)] = 0.0
 
     def __post_init__(self) -> None:
         if self.crop not in {"none", "random-resized", "scale-jitter"}:
@@ -59,6 +81,22 @@ class Augment:
             raise ValueError(f"crop_scale must be two rising shares of 0..1, got {self.crop_scale}")
         if not 0 < self.crop_ratio[0] <= self.crop_ratio[1]:
             raise ValueError(f"crop_ratio must be two rising numbers above 0, got {self.crop_ratio}")
+        if self.policy not in {"none", "rand-augment", "trivial-augment"}:
+            raise ValueError(f"policy must be none, rand-augment or trivial-augment, got {self.policy!r}")
+        if not 0 <= self.policy_magnitude <= 30:
+            raise ValueError(f"policy_magnitude must be 0..30, got {self.policy_magnitude}")
+        if self.policy_ops < 1:
+            raise ValueError(f"policy_ops must be at least 1, got {self.policy_ops}")
+        if not 0 <= self.erase <= 1:
+            raise ValueError(f"erase must be a share of 0..1, got {self.erase}")
+        for name, alpha in {"mixup_alpha": self.mixup_alpha, "cutmix_alpha": self.cutmix_alpha}.items():
+            if not 0 <= alpha < math.inf:
+                raise ValueError(f"{name} must be a number of at least 0, got {alpha}")
+
+    @property
+    def mixes(self) -> bool:
+        """Whether images are made of two, with targets to match."""
+        return self.mixup_alpha > 0 or self.cutmix_alpha > 0
 
     def crop_box(self, height: int, width: int, crop_px: int, draws: NDArray[np.float64]) -> Box:
         """The part of an image that is trained on, from CROP_SLOTS draws; not for crop `none`."""
@@ -88,6 +126,27 @@ def flip(images: Pixels, draws: NDArray[np.float64]) -> Pixels:
     flipped = images.copy()
     flipped[swapped] = np.take(images[swapped], np.arange(images.shape[2])[::-1], axis=2)
     return flipped
+
+
+def erase(images: Pixels, share: float, draws: NDArray[np.float64], colour: Sequence[int]) -> Pixels:
+    """The images, in `share` of them a rectangle of one colour (C,), from draws (N, ERASE_SLOTS).
+
+    Area is uniform in ERASE_AREA, log(height / width) in log ERASE_RATIO, the place uniform. A rectangle longer than
+    the image, one in some 270 of square images, is cut to it, where the paper and torchvision draw again.
+    """
+    height, width = images.shape[1:3]
+    chosen, area, ratio, down, right = draws.T
+    pixels = height * width * (ERASE_AREA[0] + (ERASE_AREA[1] - ERASE_AREA[0]) * area)
+    shape = ERASE_RATIO[0] * (ERASE_RATIO[1] / ERASE_RATIO[0]) ** ratio
+    h = np.clip(np.rint(np.sqrt(pixels * shape)), 1, height)
+    w = np.clip(np.rint(np.sqrt(pixels / shape)), 1, width)
+    top, left = np.floor(down * (height - h + 1)), np.floor(right * (width - w + 1))
+    erased = images.copy()
+    boxes = np.stack([top, top + h, left, left + w], axis=1).astype(int).tolist()
+    for i in np.flatnonzero(chosen < share):
+        y, bottom, x, end = boxes[i]
+        erased[i, y:bottom, x:end] = colour
+    return erased
 
 
 def random_resized_crop_box(

@@ -15,18 +15,23 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from resvision.contracts import Batch, Images, Reader
+from resvision.contracts import Batch, Images, MixedTargets, Reader
 from resvision.core.draws import order, uniform
-from resvision.core.errors import ResVisionError, SettingsError
+from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.core.images import Pixels, Preprocess, as_channels, crop_resize
-from resvision.data.augment import CROP_SLOTS, Augment, flip, shift
+from resvision.data.augment import CROP_SLOTS, ERASE_SLOTS, Augment, erase, flip, shift
+from resvision.data.mixing import mix
+from resvision.data.policies import apply_policy
 
 MEMORY_BYTES = 256 * 2**20
 """A split that takes at most this, as it is shown, is kept in memory."""
 
-STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
+STOP_SIGNALS = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
 
-SHIFT_SLOTS, FLIP_SLOT, SLOTS = slice(CROP_SLOTS, CROP_SLOTS + 2), CROP_SLOTS + 2, CROP_SLOTS + 3
+SHIFT, FLIP, POLICY = slice(CROP_SLOTS, CROP_SLOTS + 2), CROP_SLOTS + 2, CROP_SLOTS + 3
+ERASE = slice(CROP_SLOTS + 4, CROP_SLOTS + 4 + ERASE_SLOTS)
+SLOTS = ERASE.stop
+"""Which of a sample's draws are whose; a new one goes to the end, so that the others stay what they are."""
 
 
 class TrainBatches(Dataset[Batch]):
@@ -59,15 +64,20 @@ class TrainBatches(Dataset[Batch]):
             )
         if batch_size % world:
             raise SettingsError(f"batch_size: {batch_size} cannot be shared by {world} processes; choose a multiple")
+        if augment.mixes and batch_size // world < 2:
+            raise SettingsError(
+                f"batch_size: {batch_size} over {world} processes leaves mixup and cutmix no second image;"
+                f" choose {2 * world} or more"
+            )
         self.batch_size, self.seed, self.augment = batch_size, seed, augment
         self.steps_per_epoch = len(reader) // batch_size
         self._reader, self._grey = reader, grey
         self._preprocess = preprocess or reader.preprocess
         self._share = slice(rank * batch_size // world, (rank + 1) * batch_size // world)
-        self._memory = in_memory(reader, self._preprocess, grey=grey) if augment.crop == "none" else None
+        self._memory = kept_in_memory(reader, self._preprocess, grey=grey) if augment.crop == "none" else None
         self._order: tuple[int, NDArray[np.int64]] | None = None
-        mean = np.array(self._preprocess.mean)
-        self._fill = [0] * len(mean) if augment.fill == "black" else np.rint(255 * mean).astype(int).tolist()
+        self._mean: list[int] = np.rint(255 * np.array(self._preprocess.mean)).astype(int).tolist()
+        self._fill = [0] * len(self._mean) if augment.fill == "black" else self._mean
 
     def __getitem__(self, step: int) -> Batch:
         epoch, position = divmod(step, self.steps_per_epoch)
@@ -76,13 +86,21 @@ class TrainBatches(Dataset[Batch]):
         draws = uniform(self.seed, epoch, indices, SLOTS)
         images = self._images(indices, draws)
         if self.augment.shift_px:
-            images = shift(images, self.augment.shift_px, draws[:, SHIFT_SLOTS], self._fill)
+            images = shift(images, self.augment.shift_px, draws[:, SHIFT], self._fill)
         if self.augment.flip:
-            images = flip(images, draws[:, FLIP_SLOT])
-        return _batch(images, self._reader, indices)
+            images = flip(images, draws[:, FLIP])
+        if self.augment.policy != "none":
+            images = apply_policy(images, self.augment, draws[:, POLICY], self._fill)
+        if self.augment.erase:
+            images = erase(images, self.augment.erase, draws[:, ERASE], self._mean)
+        targets = _targets(self._reader, indices)
+        if self.augment.mixes:
+            images, mixed = mix(images, targets, self.augment, seed=self.seed, step=step)
+            return _batch(images, mixed, indices)
+        return _batch(images, targets, indices)
 
     def _images(self, indices: NDArray[np.int64], draws: NDArray[np.float64]) -> Pixels:
-        """The images, cropped as the augmentation says, before shift and flip, (N, H, W, C)."""
+        """The images, cropped as the augmentation says, before all else, (N, H, W, C)."""
         if self.augment.crop == "none":
             return _shown(self._reader, indices, self._preprocess, self._memory, grey=self._grey)
         return np.stack([self._crop(int(i), row) for i, row in zip(indices, draws, strict=True)])
@@ -104,9 +122,13 @@ class TrainBatches(Dataset[Batch]):
 class EvalBatches(Dataset[Batch]):
     """The evaluation batches of one process: every sample exactly once over all, the last batch short.
 
+    Processes take whole batches in turn: a batch then holds the same samples whatever their number, and gives the same
+    bits. There may be none for a process.
+
     batch_size  of this process
     preprocess  in place of the reader's own
     grey        convert colour for a net that takes grey
+    in_memory   keep a small set for the next time; False where each image is asked for once
     """
 
     def __init__(
@@ -118,22 +140,24 @@ class EvalBatches(Dataset[Batch]):
         world: int = 1,
         preprocess: Preprocess | None = None,
         grey: bool = False,
+        in_memory: bool = True,
     ) -> None:
         if batch_size < 1:
             raise SettingsError(f"batch_size: {batch_size}; it must be at least 1")
         self.batch_size = batch_size
         self._reader, self._grey = reader, grey
         self._preprocess = preprocess or reader.preprocess
-        self._ids = np.arange(rank, len(reader), world, dtype=np.int64)
-        self._memory = in_memory(reader, self._preprocess, grey=grey)
+        self._starts = range(rank * batch_size, len(reader), world * batch_size)
+        self._memory = kept_in_memory(reader, self._preprocess, grey=grey) if in_memory else None
 
     def __len__(self) -> int:
-        return -(-len(self._ids) // self.batch_size)
+        return len(self._starts)
 
     def __getitem__(self, position: int) -> Batch:
-        ids = self._ids[position * self.batch_size : (position + 1) * self.batch_size]
+        start = self._starts[position]
+        ids = np.arange(start, min(start + self.batch_size, len(self._reader)), dtype=np.int64)
         images = _shown(self._reader, ids, self._preprocess, self._memory, grey=self._grey)
-        return _batch(images, self._reader, ids)
+        return _batch(images, _targets(self._reader, ids), ids)
 
 
 def batches(
@@ -164,6 +188,19 @@ def batches(
 
 
 @contextmanager
+def dead_workers_named() -> Iterator[None]:
+    """RunError, with the remedy, where the system ends a worker: torch says so anywhere in this thread."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise RunError(
+            f"{error}; systems do so when memory or shared memory (/dev/shm) runs out: free some, and --resume the run"
+        ) from None
+
+
+@contextmanager
 def _held(signals: set[signal.Signals]) -> Iterator[None]:
     """Deliver `signals` to this thread only after the block; processes started in it begin with them held."""
     if not hasattr(signal, "pthread_sigmask"):
@@ -189,7 +226,7 @@ def _leave_signals_to_the_loop(worker: int) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
-def in_memory(reader: Reader, preprocess: Preprocess, *, grey: bool = False) -> Pixels | None:
+def kept_in_memory(reader: Reader, preprocess: Preprocess, *, grey: bool = False) -> Pixels | None:
     """All images as they are shown, (M, H, W, C), or None where that takes more than MEMORY_BYTES."""
     if not fits_memory(reader, preprocess):
         return None
@@ -232,8 +269,11 @@ def _shown(
     return np.stack([rule.pixels(reader[i].image, name=reader.source(i), grey=grey) for i in indices.tolist()])
 
 
-def _batch(images: Pixels, reader: Reader, indices: NDArray[np.int64]) -> Batch:
+def _targets(reader: Reader, indices: NDArray[np.int64]) -> torch.Tensor:
+    return torch.tensor([reader.target(int(index)) for index in indices], dtype=torch.int64)
+
+
+def _batch(images: Pixels, targets: torch.Tensor | MixedTargets, indices: NDArray[np.int64]) -> Batch:
     """(N, C, H, W) is a view of (N, H, W, C), which is what torch calls channels_last."""
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
-    targets = torch.tensor([reader.target(int(index)) for index in indices], dtype=torch.int64)
     return Batch(inputs=Images(pixels), targets=targets, ids=torch.from_numpy(indices.copy()))
