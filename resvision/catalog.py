@@ -143,7 +143,10 @@ def build(name: str, *, num_classes: int, **options: Any) -> "nn.Module":
     for key in POSITIVE:
         if isinstance(given.get(key), int) and given[key] < 1:
             raise SettingsError(f"{name}: {key} is {given[key]}; it must be at least 1")
-    net: nn.Module = builder(**row.options, **given)
+    with references.own_code(name):
+        net: nn.Module = builder(**row.options, **given)
+    if not callable(getattr(net, "state_dict", None)):
+        raise SettingsError(f"{name}: gave {type(net).__name__}, not a torch.nn.Module")
     return net
 
 
@@ -205,6 +208,6 @@ def _check_value(key: str, value: Any, annotation: Any) -> None:
     except msgspec.ValidationError as error:
         texts = [choice for choice in choices if isinstance(choice, str)]
         hint = f"choices are {', '.join(texts)}" if texts else str(error).lower()
-        raise SettingsError(f"{key} {value!r}: {hint}") from None
+        raise SettingsError(f"{key} {value!r:.60}: {hint}") from None
     except TypeError:  # an annotation that is not plain data
         return

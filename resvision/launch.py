@@ -9,24 +9,41 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from rich.console import Console
+from torch import nn
 
+from resvision.classification.scoring import JUDGED_BY
 from resvision.core import rundir
 from resvision.core.errors import ResVisionError, RunError, SettingsError
+from resvision.core.history import read as read_history
 from resvision.core.images import Preprocess, printable
 from resvision.core.results import ClassificationScores
 from resvision.core.settings import checked, differences, to_json
-from resvision.data.loader import batches
+from resvision.data.loader import batches, dead_workers_named
 from resvision.probes.count import count
 from resvision.recipes import compose, usual_changes
-from resvision.run import Assembly, Run, assemble, build_net, read_run, resolve, steps_per_epoch
+from resvision.run import (
+    Assembly,
+    Exam,
+    Run,
+    assemble,
+    build_system,
+    frozen_modules,
+    read_run,
+    resolve,
+    steps_per_epoch,
+)
 from resvision.training import machine as machines
-from resvision.training.checkpoints import Checkpoints
+from resvision.training.best import BestSoFar
+from resvision.training.checkpoints import Checkpoints, load_weights, result_weights
 from resvision.training.ema import MovingAverage
 from resvision.training.evaluation import predict_all
+from resvision.training.freezing import trainable
 from resvision.training.history import History
+from resvision.training.initial import under
 from resvision.training.loop import Line, Plan, fit
 from resvision.training.optimizers import build_optimizer
 from resvision.training.progress import ProgressBar
+from resvision.training.stopping import StopSignals
 
 
 @dataclass(frozen=True)
@@ -47,6 +64,8 @@ def train(
     batch_size: int | None = None,
     lr: float | None = None,
     seed: int | None = None,
+    validation: float | None = None,
+    patience: int | None = None,
     device: str | None = None,
     precision: str | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -55,46 +74,49 @@ def train(
 ) -> Finished:
     """Train a model of the catalog on a named data set or a folder of images, or a Run, which says all of it.
 
-    settings  further leaves of the Run by path, such as {"optimizer.weight_decay": 1e-4}
-    out       run directory, new or empty; runs/<model>-<data>-<date>-<n> when left out
-    quiet     print nothing
+    validation  share of the training images held out to judge the run by; the best weights are the result
+    patience    evaluations without a better one that end the run early; needs `validation`
+    settings    further leaves of the Run by path, such as {"optimizer.weight_decay": 1e-4}
+    out         run directory, new or empty; runs/<model>-<data>-<date>-<n> when left out
+    quiet       print nothing
 
     Raises a ResVisionError that says what is wrong with the input.
     """
+    usual = usual_changes(
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=lr,
+        seed=seed,
+        validation=validation,
+        patience=patience,
+        device=device,
+        precision=precision,
+    )
+    changes = {**usual, **(settings or {})}
     if isinstance(model, Run):
-        given: dict[str, Any] = {
-            "data": data,
-            "recipe": recipe,
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "lr": lr,
-            "seed": seed,
-        }
-        given |= {"device": device, "precision": precision, "settings": settings}
+        given = {"data": data, "recipe": recipe, **changes}
         if extra := [name for name, value in given.items() if value is not None]:
             raise SettingsError(f"a Run holds all its settings: leave out {', '.join(extra)}, or change the Run")
         run = checked(model)
     elif data is None:
         raise SettingsError("which data? name a data set of `resvision data list` or a folder of images")
     else:
-        usual = usual_changes(
-            epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, device=device, precision=precision
-        )
-        run = compose(model, data, recipe_name=recipe, changes={**usual, **(settings or {})})
+        run = compose(model, data, recipe_name=recipe, changes=changes)
     return launch(run, out=Path(out) if out is not None else None, console=Console(stderr=True, quiet=quiet))
 
 
 def launch(run: Run, *, out: Path | None, console: Console) -> Finished:
     """Start a run in a new directory and train it to its end. Under torchrun, process 0 writes and speaks."""
-    if out is not None:
-        rundir.require_free(out)
-    machines.join_processes(run.machine)
-    run = resolve(run)
-    console = _only_first(console)
-    _introduce(run, console)
-    folder = _shared(lambda: _new_folder(run, out))
-    console.print(f"run directory: {folder}", highlight=False, soft_wrap=True, markup=False)
-    return _go_on(folder, run, console)
+    with dead_workers_named(), StopSignals() as stop, ExitStack() as stack:
+        if out is not None:
+            rundir.require_free(out)
+        machines.join_processes(run.machine)
+        run = resolve(run)
+        console = _only_first(console)
+        _introduce(run, console)
+        folder = _shared(lambda: _new_folder(run, out, stack, console))
+        console.print(f"run directory: {folder}", highlight=False, soft_wrap=True, markup=False)
+        return _go_on(folder, run, stop, console)
 
 
 def resume(folder: Path, *, asked: Run | None = None, allow_code: bool = False, console: Console) -> Finished:
@@ -102,13 +124,15 @@ def resume(folder: Path, *, asked: Run | None = None, allow_code: bool = False, 
 
     RunError lists the differences when `asked` is given and is not the same run.
     """
-    run = read_run(folder, allow_code=allow_code)
-    if asked is not None:
-        require_same(folder, asked)
-    machines.join_processes(run.machine)
-    console = _only_first(console)
-    _introduce(run, console)
-    return _go_on(folder, run, console)
+    with dead_workers_named(), StopSignals() as stop, ExitStack() as stack:
+        run = read_run(folder, allow_code=allow_code)
+        if asked is not None:
+            require_same(folder, asked)
+        machines.join_processes(run.machine)
+        console = _only_first(console)
+        _shared(lambda: _lock(folder, stack, console))
+        _introduce(run, console)
+        return _go_on(folder, run, stop, console)
 
 
 def require_same(folder: Path, asked: Run) -> None:
@@ -120,27 +144,38 @@ def require_same(folder: Path, asked: Run) -> None:
         raise RunError(f"{folder}: is another run: {listed}; resume it without these, or start a new one")
 
 
-def _new_folder(run: Run, out: Path | None) -> Path:
+def _new_folder(run: Run, out: Path | None, stack: ExitStack, console: Console) -> Path:
     if out is None:
         model, data = (Path(name.replace(":", ".")).name for name in (run.model.name, run.data.name))
         folder = rundir.create(f"{model}-{data}")
     else:
         folder = rundir.claim(out)
+    _lock(folder, stack, console)
+    rundir.require_free(folder)  # another process may have come first
     rundir.write_json(folder / rundir.RUN, to_json(run))
     return folder
 
 
-def _go_on(folder: Path, run: Run, console: Console) -> Finished:
+def _lock(folder: Path, stack: ExitStack, console: Console) -> Path:
+    """Keep other processes out of the run directory until the stack is left."""
+    if not stack.enter_context(rundir.locked(folder)):
+        console.print(f"{folder}: cannot be locked here, so see to it that one process at a time trains in it")
+    return folder
+
+
+def _go_on(folder: Path, run: Run, stop: StopSignals, console: Console) -> Finished:
     """Train from the last checkpoint in `folder`, or from the start where there is none, and score the result."""
-    device = machines.prepare(run.machine)
-    built = assemble(run, device=device)
+    device, checkpoints = machines.prepare(run.machine), Checkpoints(folder)
+    built = assemble(run, device=device, begun=checkpoints.last() is not None)
     net, epoch = built.system.net, steps_per_epoch(run)
     optimizer = build_optimizer(net, run.optimizer)
     average = MovingAverage(net, run.training.ema_decay) if run.training.ema_decay else None
-    checkpoints = Checkpoints(folder)
     first_step = checkpoints.restore(net=net, optimizer=optimizer, average=average)
     if first_step:
         console.print(f"going on after step {first_step} of {built.steps}", highlight=False)
+    lines = _lines_until(first_step, folder / rundir.HISTORY)
+    best = BestSoFar(JUDGED_BY, patience=run.training.patience, lines=lines if run.data.validation_images else ())
+    every = run.training.evaluate_every * epoch
     evaluator = Evaluator(run, built, average)
     plan = Plan(
         lr=run.optimizer.lr,
@@ -148,17 +183,19 @@ def _go_on(folder: Path, run: Run, console: Console) -> Finished:
         steps_per_epoch=epoch,
         first_step=first_step,
         last_kept=checkpoints.last(),
+        evaluation_due=_evaluation_due(first_step, every, built.steps, lines),
         seed=run.training.seed,
         accumulate=run.training.accumulate,
         clip_norm=run.training.clip_norm,
-        evaluate_every=run.training.evaluate_every * epoch,
+        evaluate_every=every,
         checkpoint_every=run.training.checkpoint_seconds,
     )
     first = machines.rank_and_world()[0] == 0
     with ExitStack() as stack:
         observers = []
         if first:
-            if first_step < built.steps:
+            checkpoints.name_best(best.step)
+            if first_step < built.steps and not best.waited_enough:
                 rundir.write_json(folder / rundir.ENVIRONMENT, machines.environment())
             history = History(folder, step=first_step)
             stack.callback(history.close)
@@ -169,54 +206,82 @@ def _go_on(folder: Path, run: Run, console: Console) -> Finished:
             for observer in observers:
                 observer(line)
 
-        def keep(step: int) -> Path | None:
-            if not first:
-                return None
-            history.sync()
-            return checkpoints.save(step, net=net, optimizer=optimizer, average=average)
+        def keep(step: int) -> Path:
+            if first:
+                history.sync()
+                checkpoints.save(step, net=net, optimizer=optimizer, average=average, best=best.step)
+            return checkpoints.place(step)
 
         made = batches(built.train, first_step, built.steps, workers=run.machine.workers or 0)
         share = stack.enter_context(closing(made))  # ends the workers, whatever ends the loop
-        fit(
-            built.system,
-            share,
-            optimizer=optimizer,
-            schedule=run.schedule,
-            average=average,
-            machine=run.machine,
-            plan=plan,
-            observe=observe,
-            evaluate=evaluator.summary,
-            keep=keep,
-        )
-    scores = evaluator.scores()
+        if not best.waited_enough:
+            fit(
+                built.system,
+                share,
+                optimizer=optimizer,
+                schedule=run.schedule,
+                average=average,
+                best=best,
+                machine=run.machine,
+                plan=plan,
+                stop=stop,
+                observe=observe,
+                evaluate=evaluator.summary,
+                keep=keep,
+            )
+    if best.step:
+        _tell_best(best, run, console)
+    scores = evaluator.final(_shared(lambda: result_weights(folder)), stop)
     if first:
         rundir.write_json(folder / rundir.EVALUATION, scores.to_json())
     return Finished(folder, run, scores)
 
 
+def _lines_until(step: int, path: Path) -> list[Line]:
+    """What the history says of the first `step` steps."""
+    return [line for line in read_history(path) if line["step"] <= step] if step and path.exists() else []
+
+
+def _evaluation_due(step: int, every: int, steps: int, lines: Sequence[Line]) -> bool:
+    """Whether the evaluation after `step` steps, by now the last, is missing: a signal can come before it is made."""
+    made = any("evaluation" in line and line["step"] == step for line in lines)
+    return step > 0 and (step % every == 0 or step == steps) and not made
+
+
+def _tell_best(best: BestSoFar, run: Run, console: Console) -> None:
+    """Say which weights are the result, and why the run ended where that was before its full length."""
+    said = f"best validation error at step {best.step}, whose weights are the result"
+    if best.waited_enough:
+        waited = f"no better validation error in {run.training.patience} evaluations"
+        said = f"stopped early after step {best.seen}: {waited}; best is step {best.step}, whose weights are the result"
+    console.print(said, highlight=False, soft_wrap=True)
+
+
 class Evaluator:
-    """Scores of a run's weights as they are now, averaged where the run keeps an average."""
+    """Scores of a run on its way, of its weights as they are or of their average, and at its end."""
 
     def __init__(self, run: Run, built: Assembly, average: MovingAverage | None) -> None:
         self._run, self._built, self._average = run, built, average
-        self._last: ClassificationScores | None = None
+        self._latest: ClassificationScores | None = None
 
-    def summary(self) -> dict[str, float]:
-        """Loss and errors over the test split, for the history."""
-        test, system = self._built.test, self._built.system
-        share = batches(test, 0, len(test), workers=self._run.machine.workers or 0)
+    def summary(self, stop: StopSignals) -> Line:
+        """What the history says of the weights as they are now: the split that was scored, its loss and errors."""
+        exam = self._built.on_the_way
         with self._average.in_place_of_weights() if self._average else nullcontext():
-            predictions = predict_all(system, share, machine=self._run.machine)
-        self._last = scores = self._built.score(predictions)
-        return {"loss": scores.loss, "top1_error": scores.top1_error, "top5_error": scores.top5_error}
+            self._latest = scores = self._scores(exam, stop)
+        figures = {"loss": scores.loss, "top1_error": scores.top1_error, "top5_error": scores.top5_error}
+        return {"split": exam.split, "evaluation": figures}
 
-    def scores(self) -> ClassificationScores:
-        """The whole scores of the last evaluation, made now if there was none."""
-        if self._last is None:
-            self.summary()
-        assert self._last is not None
-        return self._last
+    def final(self, weights: Path, stop: StopSignals) -> ClassificationScores:
+        """The scores of the run's result on the test images, which may be those of the latest evaluation."""
+        if self._latest is not None and self._built.on_the_way is self._built.at_the_end:
+            return self._latest
+        load_weights(self._built.system.net, weights)
+        return self._scores(self._built.at_the_end, stop)
+
+    def _scores(self, exam: Exam, stop: StopSignals) -> ClassificationScores:
+        with closing(batches(exam.batches, 0, len(exam.batches), workers=self._run.machine.workers or 0)) as share:
+            return exam.score(predict_all(self._built.system, share, machine=self._run.machine, stop=stop))
 
 
 def _introduce(run: Run, console: Console) -> None:
@@ -226,20 +291,47 @@ def _introduce(run: Run, console: Console) -> None:
     assert data.classes is not None, "resolve() comes first"
     shape = (rule.channels, rule.crop_px, rule.crop_px)
     with torch.device("meta"):
-        counted = count(build_net(run), shape)
+        net = build_system(run).net
+    counted = count(net, shape)
     size = "x".join(map(str, shape))
     lines = {
         "data": f"{data.name}: {data.split_rule}",
         f"{len(data.classes)} classes": f"in this order: {_some(data.classes, 20)}",
         "images": f"{size}, {_resizing(rule)}, mean {_numbers(rule.mean)}, std {_numbers(rule.std)}",
         "model": f"{run.model.name}, {counted.params:,} parameters, {counted.macs:,} MACs an image",
+        **_origin(run, net),
         "recipe": f"{run.recipe}, {run.training.duration}, batch {run.training.batch_size}, {optimizer.name}"
         f" lr {optimizer.lr:g}, {run.schedule.kind}, seed {run.training.seed}",
+        **_ending(run),
         "machine": machines.described(run.machine),
     }
     width = max(map(len, lines))
     for name, text in lines.items():
         console.print(f"{name:<{width}}  {text}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _origin(run: Run, net: nn.Module) -> dict[str, str]:
+    """Where the weights come from, and which of them are not trained, where that is not all of them from a seed."""
+    model, lines = run.model, {}
+    if model.init_from is not None:
+        fresh = [name for name in net.state_dict() if under(model.init_except, name)]
+        lines["weights"] = f"from {model.init_from}" + (f", but afresh: {_some(fresh, 6)}" if fresh else "")
+    if frozen := [*frozen_modules(net, model)]:
+        moves, whole = trainable(net)
+        lines["trained"] = f"{moves:,} of {whole:,} parameters; frozen: {', '.join(frozen)}"
+        if model.init_from is None:
+            lines["trained"] += ", with their random weights, since there is no model.init_from"
+    return lines
+
+
+def _ending(run: Run) -> dict[str, str]:
+    """What ends the run before its length is over, if anything may."""
+    if run.training.patience is None:
+        return {}
+    return {
+        "ends": f"early after {run.training.patience} evaluations without a better validation error; the schedule is"
+        f" that of {run.training.duration}"
+    }
 
 
 def _some(names: Sequence[str], most: int) -> str:

@@ -28,8 +28,8 @@ class Made:
             self.optimizer.step()
             self.average.update(step)
 
-    def save(self, checkpoints: Checkpoints, step: int) -> Path:
-        return checkpoints.save(step, net=self.net, optimizer=self.optimizer, average=self.average)
+    def save(self, checkpoints: Checkpoints, step: int, *, best: int = 0) -> Path:
+        return checkpoints.save(step, net=self.net, optimizer=self.optimizer, average=self.average, best=best)
 
     def restore(self, checkpoints: Checkpoints) -> int:
         return checkpoints.restore(net=self.net, optimizer=self.optimizer, average=self.average)
@@ -59,6 +59,18 @@ def test_the_newest_two_checkpoints_are_kept(tmp_path: Path) -> None:
         made.save(checkpoints, step)
     folders = sorted(path.name for path in (tmp_path / rundir.CHECKPOINTS).iterdir())
     assert folders == [rundir.LAST, "step-100", "step-20"]
+
+
+def test_the_best_checkpoint_outlives_newer_ones_until_another_is_best(tmp_path: Path) -> None:
+    made, checkpoints = Made(), Checkpoints(tmp_path)
+    made.step(1)
+    found = []
+    for step, best in ((1, 1), (5, 5), (20, 5), (100, 5), (400, 400)):
+        made.save(checkpoints, step, best=best)
+        assert checkpoints.best() == checkpoints.place(best)
+        found.append(sorted(int(path.name[5:]) for path in (tmp_path / rundir.CHECKPOINTS).glob("step-*")))
+    assert found == [[1], [1, 5], [5, 20], [5, 20, 100], [100, 400]]
+    assert result_weights(tmp_path).parent == checkpoints.place(400)
 
 
 def test_a_checkpoint_that_no_pointer_names_is_written_anew(tmp_path: Path) -> None:

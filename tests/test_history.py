@@ -14,7 +14,7 @@ def write(folder: Path, first: int, last: int, *, at: int) -> None:
     for step in range(first, last + 1):
         history.add({"step": step, "epoch": 0, "loss": 1.0 / step})
         if step % 5 == 0:
-            history.add({"step": step, "epoch": 0, "evaluation": {"top1_error": 0.5}})
+            history.add({"step": step, "epoch": 0, "split": "test", "evaluation": {"top1_error": 0.5}})
     history.close()
 
 

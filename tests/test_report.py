@@ -167,7 +167,7 @@ def test_the_best_run_is_named_and_its_figures_are_marked(two_runs: list[Path]) 
     records = read_records(two_runs)
     assert "residual is the best" in tables.summary(records)[0]
     plain, residual = tables.result_rows(records)
-    at = [column.heading for column in tables.RESULTS].index("top-1 error")
+    at = [column.heading for column in tables.columns(records)].index("top-1 error")
     assert (plain.cells[at].text, plain.cells[at].best) == ("20.00 %", False)
     assert (residual.cells[at].text, residual.cells[at].best) == ("10.00 %", True)
 

@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -7,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta
 
-from resvision.core.errors import SettingsError
-from resvision.core.settings import Scalar, checked, differences, from_json, to_json, with_leaf
+from resvision.core.errors import ResVisionError, SettingsError
+from resvision.core.settings import Scalar, checked, differences, from_json, leaves, to_json, with_leaf
+from resvision.recipes import compose
+from resvision.run import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +45,17 @@ trees = st.builds(
     flip=st.booleans(),
     epochs=st.none() | st.integers(14, 10**6),
     name=st.text(),
-    options=st.dictionaries(st.text(min_size=1), st.none() | st.booleans() | st.integers() | st.text(), max_size=3),
+    options=st.dictionaries(
+        st.text(min_size=1),
+        st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False),
+        max_size=3,
+    ),
 )
+letters = st.text(st.characters() | st.sampled_from("\udcff\0\n{}[],.-1eEnaif"), max_size=12)
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | letters
+plain = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(letters, inner, max_size=3))
+RUN = compose("resnet20", "digits", settings=["model.options.width=4", "loss.label_smoothing=0.1"])
+PATHS = [path for path, _ in leaves(RUN)]
 
 
 @given(trees)
@@ -61,6 +73,72 @@ def test_any_value_for_a_leaf_is_read_or_refused_by_name(value: object) -> None:
         assert "inner.lr" in str(error)
     else:
         assert lr == value > 0
+
+
+@given(plain)
+def test_any_plain_data_is_a_tree_or_refused(data: object) -> None:
+    try:
+        tree = from_json(Outer, data)
+    except SettingsError:
+        return
+    assert from_json(Outer, json.loads(json.dumps(to_json(tree)))) == tree
+
+
+@given(st.sampled_from(PATHS), plain)
+def test_any_value_in_any_place_of_a_run_is_read_or_refused(path: str, value: object) -> None:
+    data = to_json(RUN)
+    *groups, key = path.split(".")
+    place = data
+    for group in groups:
+        place = place[group]
+    place[key] = value
+    try:
+        run = from_json(Run, data)
+    except SettingsError as error:
+        assert groups[0] if groups else key in str(error)  # the path, or the group whose settings contradict
+        return
+    assert from_json(Run, json.loads(json.dumps(to_json(run)))) == run
+
+
+@given(st.sampled_from([*PATHS, "", "model", "model.options.x", "nothing", "optimizer.lr.x"]), letters)
+def test_any_text_for_any_leaf_gives_a_run_that_can_be_written_or_is_refused(path: str, text: str) -> None:
+    try:
+        run = compose("resnet20", "digits", settings=[f"{path}={text}"])
+    except ResVisionError as error:
+        assert len(str(error)) < 1000
+        return
+    assert from_json(Run, json.loads(json.dumps(to_json(run), allow_nan=False).encode())) == run
+
+
+@pytest.mark.parametrize("text", ["abc", "-1", "1e400", "nan", "", "[]", "{}", "9" * 5000, "[" * 100_000, "\udcff"])
+def test_a_text_that_is_no_such_number_is_refused_for_every_number(text: str) -> None:
+    numbers = [path for path, value in leaves(RUN) if isinstance(value, int | float) and "options" not in path]
+    for path in set(numbers) - {"loss.label_smoothing"}:
+        with pytest.raises(SettingsError, match=path.replace(".", r"\.")) as error:
+            compose("resnet20", "digits", settings=[f"{path}={text}"])
+        assert len(str(error.value)) < 300
+    assert len(numbers) > 20
+
+
+def test_texts_of_any_length_are_cut_in_what_is_said() -> None:
+    for text in ("9" * 5000, "[" * 100_000):
+        with pytest.raises(SettingsError) as error:
+            with_leaf(Outer(), "inner.lr", text, text=True)
+        assert len(str(error.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("options", {"a": math.nan}, r"options\.a: must be finite"),
+        ("epochs", 2**63, "epochs: a whole number of 64 bits"),
+        ("name", "\udcff", "name: holds bytes that are no text"),
+        ("options", {"a": "\udcff"}, r"options\.a: holds bytes that are no text"),
+    ],
+)
+def test_what_no_file_can_hold_is_refused(path: str, value: object, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        from_json(Outer, {**to_json(Outer()), path: value})
 
 
 def test_an_unknown_key_is_refused_with_the_nearest() -> None:

@@ -137,7 +137,7 @@ def test_a_tar_that_is_cut_off_is_a_data_error(mode: str, share: float, folder: 
 @pytest.mark.parametrize("content", [b"", b"some text" * 99])
 def test_a_file_that_is_no_tar_is_a_data_error(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_bytes(content)
-    with pytest.raises(DataError, match="notes.txt: neither a folder of images nor a whole tar file"):
+    with pytest.raises(DataError, match=r"notes.txt: neither a folder of images nor a whole tar file"):
         open_splits(str(tmp_path / "notes.txt"))
 
 

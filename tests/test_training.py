@@ -167,9 +167,11 @@ def interruptible() -> Iterator[None]:
 @pytest.mark.usefixtures("interruptible")
 def test_a_signal_is_heard_after_the_step() -> None:
     with StopSignals() as stop:
+        stop.defer()
         os.kill(os.getpid(), signal.SIGINT)
         with pytest.raises(Stopped) as caught:
-            stop.leave_if_asked()
+            stop.leave_if_any()
+        stop.signal = 0
     assert caught.value.exit_code == 130
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -179,18 +181,19 @@ def test_a_signal_that_was_ignored_stays_ignored() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with StopSignals() as stop:
         os.kill(os.getpid(), signal.SIGINT)
-        stop.leave_if_asked()
+        stop.leave_if_any()
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 def test_two_processes_train_and_count_every_image_once(tmp_path: Path) -> None:
     out = tmp_path / "run"
     settings = [f"--set={path}={value}" for path, value in TINY.items()]
-    words = ["train", "resnet20", "--data", "digits", "--epochs", "2", "--out", str(out), *settings]
+    words = ["train", "resnet20", "--data", "digits", "--epochs", "2", "--out", str(out), "--validation=0.1", *settings]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     done = subprocess.run([*launcher, "-m", "resvision", *words], capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     scores = json.loads((out / rundir.EVALUATION).read_text())
+    assert Checkpoints(out).best() is not None
     assert scores["images"] == 397
     assert np.sum(scores["confusion"]) == 397
     alone = resvision.evaluate(out)

@@ -9,6 +9,8 @@ from resvision.core.errors import NonFiniteLossError
 from resvision.core.results import ClassificationScores, Mistake
 
 WORST = 25  # mistakes that are kept by name
+JUDGED_BY = ("top1_error", "loss")
+"""Figures that say which weights are the best, the lower the better: equal errors are parted by the loss."""
 
 
 def score(

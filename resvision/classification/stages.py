@@ -79,13 +79,8 @@ def stages(net: nn.Module, output_stride: int = MAX_STRIDE) -> Stages:
     A net whose deepest stride d is below 32 takes d, d/2, .. 1; 32, the default, leaves it at d.
     Raises SettingsError for another output stride, and for a net that has no stages.
     """
-    if not isinstance(net, Staged):
-        raise SettingsError(
-            f"{type(net).__name__} has no stages; convolutional nets of the catalog do, such as resnet18,"
-            " resnet50, resnet20 or preresnet164; a net of your own names them in a method stage_ends()"
-        )
     net = deepcopy(net)
-    ends = net.stage_ends()
+    ends = _ends(net)
     paths = [*_steps_until_last(net, ends)]
     uncut = _restride_steps(net, paths, output_stride=None)
     grids = _restride_steps(net, paths, output_stride=_checked(output_stride, uncut[-1].stride))
@@ -96,6 +91,26 @@ def stages(net: nn.Module, output_stride: int = MAX_STRIDE) -> Stages:
             maps[steps[path]] = Map(channels=ends[path], stride=after.stride)
     assert len(maps) == len(ends), "every cut has its own stride"
     return Stages(_kept(net, paths), steps=steps, maps=maps)
+
+
+def first_stages(net: nn.Module, count: int) -> dict[str, nn.Module]:
+    """The net's own modules up to the end of its `count`-th map, 1 being the shallowest, by their dotted names.
+
+    Raises SettingsError for a net with fewer maps, or none.
+    """
+    ends = _ends(net)
+    if not 1 <= count <= len(ends):
+        raise SettingsError(f"{count} stages: {type(net).__name__} has {len(ends)}, which end at {', '.join(ends)}")
+    return {path: net.get_submodule(path) for path in _steps_until_last(net, dict([*ends.items()][:count]))}
+
+
+def _ends(net: nn.Module) -> dict[str, int]:
+    if not isinstance(net, Staged):
+        raise SettingsError(
+            f"{type(net).__name__} has no stages; convolutional nets of the catalog do, such as resnet18,"
+            " resnet50, resnet20 or preresnet164; a net of your own names them in a method stage_ends()"
+        )
+    return net.stage_ends()
 
 
 def _checked(output_stride: int, deepest: int) -> int:

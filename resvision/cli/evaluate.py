@@ -19,6 +19,9 @@ def command(
     root: Annotated[Path | None, typer.Option(help="Where that data set lies.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
     grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that takes grey.")] = False,
+    compiled: Annotated[
+        bool | None, typer.Option("--compile/--no-compile", help="Compile the net first; if left out, where it pays.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")] = False,
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import own code that the run names.")] = False,
 ) -> None:
@@ -27,17 +30,17 @@ def command(
     from resvision.inference.load import load
 
     trained = load(run, allow_code=allow_code)
-    scores = evaluate(trained, data, root=root, batch_size=batch_size, grey=grey)
+    scores = evaluate(trained, data, root=root, batch_size=batch_size, grey=grey, compiled=compiled)
     about = {
         "run": str(run),
         "model": trained.run.model.name,
         "data": data or trained.run.data.name,
-        "precision": trained.run.machine.precision,
+        "arithmetic": trained.run.machine.precision,
     }
     if as_json:
         print(json.dumps({**about, **scores.to_json()}, ensure_ascii=False))
     else:
-        print(f"{about['model']} on {about['data']}, {about['precision']}")
+        print(f"{about['model']} on {about['data']}, {about['arithmetic']}")
         _show(scores)
 
 

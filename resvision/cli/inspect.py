@@ -81,7 +81,7 @@ def _parse_option(text: str) -> tuple[str, Any]:
         raise SettingsError(f"--option {text}: write it as key=value, such as --option width=32")
     try:
         return key, json.loads(value)  # numbers, true, false, null
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # not JSON, or a number of thousands of digits, or all brackets
         return key, value
 
 

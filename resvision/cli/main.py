@@ -5,6 +5,7 @@ A verb's file names what it needs only inside its function, so help and listings
 
 import signal
 import sys
+from contextlib import suppress
 
 import typer
 
@@ -49,6 +50,11 @@ def run(arguments: list[str]) -> int:
     except UsageError as error:
         verb = f" {arguments[0]}" if arguments and arguments[0] in VERBS else ""
         return _fail(f"{error.format_message()} (see resvision{verb} --help)", 2)  # type: ignore[attr-defined]
+    except (MemoryError, RuntimeError) as error:
+        if not _asks_for_too_much(error):
+            raise
+        said = str(error).partition("\n")[0]
+        return _fail(f"too large for this machine: {said}; choose smaller batches, images or nets", 2)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 128 + signal.SIGINT)
     return int(code or 0)
@@ -73,6 +79,12 @@ def application() -> typer.Typer:
     return app
 
 
+def _asks_for_too_much(error: Exception) -> bool:
+    """Whether it is numpy or torch that cannot have so much memory, or cannot count that far."""
+    words = ("out of memory", "can't allocate memory", "size calculation overflowed")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+
+
 def _print_version(asked: bool) -> None:
     if asked:
         print(f"resvision {__version__}")
@@ -88,5 +100,6 @@ def _options(
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"resvision: {' '.join(message.split())}", file=sys.stderr)
+    with suppress(OSError):  # of a terminal that is gone: the exit code still tells
+        print(f"resvision: {' '.join(message.split())}", file=sys.stderr)
     return code

@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 
 def command(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
-    images: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.")],
+    images: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.", readable=False)],
     top: Annotated[int, typer.Option(min=1, help="How many classes to give.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="A CSV row for each image and class.")] = False,
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import own code that the run names.")] = False,
     grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that was trained on grey.")] = False,
 ) -> None:
-    """Predict the classes of images. A file that cannot be used is named, the rest goes on, and the exit code is 1."""
+    """Predict the classes of images.
+
+    A file that cannot be used is named, the rest goes on, and the exit code is 1; it is 2 where none can be used.
+    """
     from resvision.inference.load import load
     from resvision.inference.predict import files_of, predict_pixels
 
@@ -58,6 +61,8 @@ def _readable(trained: "Trained", files: list[Path], grey: bool, failed: list[st
         try:
             pixels = prepare(trained, file, grey=grey)
         except DataError as error:
+            if len(files) == 1:  # the error is all there is to say
+                raise
             failed.append(str(file))
             print(f"resvision: {error}", file=sys.stderr)
         else:

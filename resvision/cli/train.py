@@ -15,6 +15,12 @@ def command(
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images of one step.")] = None,
     lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights, order and augmentation.")] = None,
+    validation: Annotated[
+        float | None, typer.Option(help="Share of the training images that judges the run; keeps its best weights.")
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(min=1, help="Evaluations without a better one that end the run; with --validation.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory, new or empty.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Run directory to go on with.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
@@ -34,7 +40,16 @@ def command(
     from resvision.core.errors import SettingsError
     from resvision.recipes import compose, usual_changes
 
-    changes = usual_changes(epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, device=device, precision=precision)
+    changes = usual_changes(
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=lr,
+        seed=seed,
+        validation=validation,
+        patience=patience,
+        device=device,
+        precision=precision,
+    )
     if root is not None:
         changes["data.root"] = str(root.resolve())
     if resume is not None and out is not None:

@@ -47,10 +47,11 @@ class NonFiniteLossError(ResVisionError):
 
 
 class Stopped(ResVisionError):
-    """A run was stopped by a signal, and left a checkpoint."""
+    """A run was stopped by a signal; it left a checkpoint, unless it was not `kept`."""
 
-    def __init__(self, signal: int) -> None:
-        super().__init__(f"stopped by signal {signal}; a checkpoint was written")
+    def __init__(self, signal: int, *, kept: bool = True) -> None:
+        done = "a checkpoint was written" if kept else "nothing that was new is kept; --resume goes on where it can"
+        super().__init__(f"stopped by signal {signal}; {done}")
         self.exit_code = 128 + signal
 
 

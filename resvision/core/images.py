@@ -1,8 +1,8 @@
 """From the bytes of an image to the pixels that a net sees: the only place where that is done.
 
 Training's evaluation, prediction, bundle and server all come through `Preprocess.pixels`, so they see the
-same pixels. Pillow decodes; on top of it stand an allow-list of formats, a limit on the pixels, looked at
-before anything is decoded, and the rule that an image is decoded whole or refused.
+same pixels. Pillow decodes; on top of it stand an allow-list of formats, limits on the pixels and on the work that
+they ask for, looked at before anything is decoded, and the rule that an image is decoded whole or refused.
 
 Glossary
     image   (H, W) grey or (H, W, 3) RGB, uint8, as stored and oriented
@@ -10,9 +10,14 @@ Glossary
     box     (left, top, right, bottom) in pixels of an image, fractions allowed
 """
 
+import ctypes
+import logging
+import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from io import BytesIO
 from math import isfinite
 from pathlib import Path
@@ -29,6 +34,7 @@ from PIL import (
     PpmImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
+    _imaging,
 )
 
 from resvision.core.errors import DataError
@@ -38,7 +44,13 @@ Box = tuple[float, float, float, float]
 Interpolation = Literal["bilinear", "bicubic"]
 
 PIXEL_LIMIT = 100_000_000
-"""Images with more pixels are refused before they are decoded (one of this size takes 0.4 GB)."""
+"""Images with more pixels are refused before they are decoded; one of this size takes 1 to 2 GB meanwhile."""
+SLOW_PIXEL_LIMIT = 2_000_000
+"""The same for rare codings that Pillow reads pixel by pixel, at a few microseconds each."""
+SCANNED_PIXEL_LIMIT = 25 * PIXEL_LIMIT
+"""Pixels times scans of a JPEG: every scan goes over all pixels again."""
+SCAN_BYTES = 10
+"""What a scan takes of a file at least."""
 
 FORMATS: dict[str, type[ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
@@ -51,8 +63,12 @@ FORMATS: dict[str, type[ImageFile.ImageFile]] = {
 
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 _GREY_MODES = {"1", "L", "LA", "I", "I;16", "I;16L", "I;16B"}
+_GREY_CODINGS = {"LA;16B"}  # of images whose mode is RGBA all the same
 _COLOUR_MODES = {"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}
+_SLOW_CODINGS = {"ppm", "ppm_plain", "bmp_rle"}
+_JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither stuffing nor a restart
 _EXIF_ORIENTATION = 0x0112
+_TIFF_BITS, _TIFF_PHOTOMETRIC = 258, 262
 _UPRIGHT_FROM_ORIENTATION = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -76,21 +92,23 @@ class Header(NamedTuple):
 def header(source: Path | bytes, *, name: str | None = None) -> Header:
     """Format, sides and colour, read without decoding; DataError if `decode` would refuse it unread."""
     with _reading(source, name) as (kind, image):
-        return Header(kind, image.width, image.height, image.mode not in _GREY_MODES)
+        return Header(kind, image.width, image.height, not _is_grey(image))
 
 
 def decode(source: Path | bytes, *, name: str | None = None) -> Pixels:
     """The whole image, (H, W) grey or (H, W, 3) RGB, upright by its EXIF orientation.
 
-    16 bits are scaled to 8, palettes and CMYK become RGB, transparency is laid over white; colour profiles
-    are not applied. `name` stands in errors for bytes that have no path.
-    Raises DataError, with the name and the reason, for whatever is not one whole image of `FORMATS`.
+    16 bits are scaled to 8 (grey to the nearest level, colour by its high byte, at most one level off), palettes
+    and CMYK become RGB, transparency is laid over white; colour profiles are not applied. `name` stands in errors
+    for bytes that have no path. Raises DataError, with the name and the reason, for whatever is not one whole
+    image of `FORMATS`.
     """
     with _reading(source, name) as (_, image):
+        _check_work(image)
+        stored = _stored(image)
         image.load()
         upright = _UPRIGHT_FROM_ORIENTATION.get(_orientation(image))
-        turned = image if upright is None else image.transpose(upright)
-        return _eight_bits(turned)
+        return _eight_bits(image if upright is None else image.transpose(upright), stored)
 
 
 def printable(name: Path | str) -> str:
@@ -233,18 +251,26 @@ def _reading(source: Path | bytes, name: str | None) -> Iterator[tuple[str, Imag
     shown = printable(name or (source if isinstance(source, Path) else "the image"))
     kind = "file"
     try:
-        with BytesIO(source) if isinstance(source, bytes) else _opened(source) as stream:
+        with BytesIO(source) if isinstance(source, bytes) else _opened(source) as stream, _quiet():
             kind = _format(stream)
             image = FORMATS[kind](stream)
             _check(image)
             yield kind, image
     except _RefusedError as error:
         raise DataError(f"{shown}: {error}") from None
+    except Image.DecompressionBombError:  # a WEBP, which is not even opened
+        raise DataError(f"{shown}: above the limit of {PIXEL_LIMIT // 10**6} million pixels") from None
+    except MemoryError:
+        raise DataError(f"{shown}: not enough memory to decode this {kind}") from None
     except PermissionError:
         raise DataError(f"{shown}: no permission to read it") from None
     except Exception as error:  # noqa: BLE001 - damaged bytes make Pillow's plugins raise nearly anything
-        reason = printable(str(error) or type(error).__name__)
-        raise DataError(f"{shown}: a damaged {kind} ({reason})") from None
+        if isinstance(error, OSError) and error.strerror:  # of the file system; Pillow's own have a text only
+            raise DataError(f"{shown}: cannot be read ({error.strerror})") from None
+        reason = str(error) if " " in str(error) else f"{type(error).__name__} {error}".strip()
+        if reason == "unknown pixel mode":
+            raise DataError(f"{shown}: pixels of a rare kind; save it with 8 or 16 bits, as grey or RGB") from None
+        raise DataError(f"{shown}: a damaged {kind} ({printable(reason)})") from None
 
 
 def _opened(path: Path) -> IO[bytes]:
@@ -255,6 +281,25 @@ def _opened(path: Path) -> IO[bytes]:
     if path.is_dir():
         raise _RefusedError("a folder, not an image")
     raise _RefusedError("not a regular file" if path.exists() else "no such file")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what Pillow and libtiff say beside their errors off standard error: it would come once a file."""
+    _silence_libraries()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
+@cache
+def _silence_libraries() -> None:
+    """Take libtiff's printing away, where Pillow has it as a library of its own, and give Pillow's log a listener."""
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+    libraries = ctypes.CDLL(_imaging.__file__)
+    for setter in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+        if hasattr(libraries, setter):
+            getattr(libraries, setter)(None)
 
 
 def _format(stream: IO[bytes]) -> str:
@@ -269,7 +314,7 @@ def _format(stream: IO[bytes]) -> str:
         return "PNG"
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "WEBP"
-    if start.startswith((b"II*\0", b"MM\0*")):
+    if start.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         return "TIFF"
     if start.startswith(b"BM"):
         return "BMP"
@@ -281,15 +326,45 @@ def _format(stream: IO[bytes]) -> str:
 
 def _check(image: ImageFile.ImageFile) -> None:
     """Raises _RefusedError for what must not be decoded."""
-    if image.width * image.height > PIXEL_LIMIT:
-        raise _RefusedError(
-            f"{image.width:,} x {image.height:,} pixels, above the limit of {PIXEL_LIMIT // 10**6} million"
-        )
+    pixels, sides = image.width * image.height, f"{image.width:,} x {image.height:,} pixels"
+    if pixels > PIXEL_LIMIT:
+        raise _RefusedError(f"{sides}, above the limit of {PIXEL_LIMIT // 10**6} million")
+    if pixels > SLOW_PIXEL_LIMIT and image.tile and image.tile[0].codec_name in _SLOW_CODINGS:
+        limit = f"the limit of {SLOW_PIXEL_LIMIT // 10**6} million for this rare kind of {image.format}"
+        raise _RefusedError(f"{sides}, above {limit}; save it as PNG")
     if image.mode not in _GREY_MODES | _COLOUR_MODES or (image.mode == "I" and image.format == "TIFF"):
         raise _RefusedError(f"pixels of kind {image.mode}; save it with 8 or 16 bits, as grey or RGB")
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1:
-        raise _RefusedError(f"{frames} frames; a file must hold one image")
+    if getattr(image, "is_animated", False):
+        raise _RefusedError("more than one frame; a file must hold one image")
+
+
+def _check_work(image: ImageFile.ImageFile) -> None:
+    """Raises _RefusedError for a file made so that decoding it takes minutes."""
+    assert image.fp is not None, "not decoded yet"
+    place = image.fp.tell()
+    if image.format == "JPEG":
+        image.fp.seek(0)
+        data, pixels = image.fp.read(), image.width * image.height
+        most = len(data) // SCAN_BYTES
+        if most * pixels > SCANNED_PIXEL_LIMIT and (scans := _scans(data)) * pixels > SCANNED_PIXEL_LIMIT:
+            sides = f"{image.width:,} x {image.height:,}"
+            raise _RefusedError(f"{scans:,} scans of {sides} pixels take too long to decode; save it as a plain JPEG")
+    elif image.tile and image.tile[0].codec_name == "ppm_plain" and b"#" in image.fp.read():
+        raise _RefusedError("comments between the pixels take too long to decode; save it as PNG")
+    image.fp.seek(place)
+
+
+def _scans(jpeg: bytes) -> int:
+    """How often a JPEG goes over its pixels, counted up to its end; what follows that is not decoded."""
+    scans, end = 0, 2
+    while found := _JPEG_MARKER.search(jpeg, end):
+        kind, end = jpeg[found.end() - 1], found.end()
+        if kind == 0xD9:
+            break
+        scans += kind == 0xDA
+        if kind not in {0x01, 0xD8}:  # these two have no length
+            end += int.from_bytes(jpeg[end : end + 2], "big")
+    return scans
 
 
 def _orientation(image: Image.Image) -> int:
@@ -300,22 +375,62 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _eight_bits(image: Image.Image) -> Pixels:
+class _Stored(NamedTuple):
+    """What the mode of an image does not say of its pixels.
+
+    black, white  values of 16-bit grey
+    transparent   value, or index, or (r, g, b), that is transparent in the units of the mode; None if there is none
+    """
+
+    is_grey: bool
+    black: int
+    white: int
+    transparent: int | tuple[int, ...] | bytes | None
+
+
+def _stored(image: ImageFile.ImageFile) -> _Stored:
+    """How to understand the pixels of an image that is not decoded yet."""
+    black, white = 0, 65535
+    transparent = image.info.get("transparency")
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        white = 4095 if image.tag_v2.get(_TIFF_BITS) == (12,) else 65535
+        if image.tag_v2.get(_TIFF_PHOTOMETRIC) == 0:
+            black, white = white, black
+    coding = _coding(image)
+    if isinstance(transparent, int) and coding in {"L;2", "L;4"}:  # as stored, and Pillow scales the pixels
+        transparent *= {"L;2": 85, "L;4": 17}[coding]
+    if isinstance(transparent, tuple) and coding == "RGB;16B":
+        transparent = tuple(value >> 8 for value in transparent)
+    return _Stored(_is_grey(image), black, white, transparent)
+
+
+def _is_grey(image: ImageFile.ImageFile) -> bool:
+    return image.mode in _GREY_MODES or _coding(image) in _GREY_CODINGS
+
+
+def _coding(image: ImageFile.ImageFile) -> str | None:
+    """Pillow's name of how the pixels of a PNG are stored."""
+    return str(image.tile[0].args) if image.format == "PNG" and image.tile else None
+
+
+def _eight_bits(image: Image.Image, stored: _Stored) -> Pixels:
     """Grey or RGB uint8 of any mode that `_check` lets through."""
-    transparency = image.info.get("transparency")
-    if image.mode.startswith("I"):  # 16-bit grey; Pillow itself takes the high byte of 16-bit colour
-        values = np.asarray(image).astype(np.uint32)
-        scaled = ((values + 128) // 257).astype(np.uint8)
-        return scaled if transparency is None else np.where(values == transparency, np.uint8(255), scaled)
-    is_grey = image.mode in _GREY_MODES
-    if image.mode in {"LA", "PA", "RGBA"} or transparency is not None:
-        return _over_white(np.asarray(image.convert("LA" if is_grey else "RGBA")))
-    return np.array(image.convert("L" if is_grey else "RGB"))
+    if image.mode.startswith("I"):
+        values = np.asarray(image)
+        levels: Pixels = _levels(stored.black, stored.white)[values]
+        return levels if stored.transparent is None else np.where(values == stored.transparent, np.uint8(255), levels)
+    mode = "L" if stored.is_grey else "RGB"
+    if image.mode not in {"LA", "PA", "RGBA"} and stored.transparent is None:
+        return np.array(image if image.mode == mode else image.convert(mode))
+    image.info["transparency"] = stored.transparent
+    clear = image.convert("LA" if stored.is_grey else "RGBA")
+    seen = Image.new(mode, clear.size, "white")
+    seen.paste(clear.convert(mode), mask=clear.getchannel("A"))
+    return np.array(seen)
 
 
-def _over_white(image: Pixels) -> Pixels:
-    """(H, W, 2) or (H, W, 4) with alpha last, laid over white: (H, W) or (H, W, 3)."""
-    colour = image[:, :, :-1].astype(np.uint32)
-    alpha = image[:, :, -1:].astype(np.uint32)
-    mixed = ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
-    return mixed[:, :, 0] if mixed.shape[2] == 1 else mixed
+@cache
+def _levels(black: int, white: int) -> Pixels:
+    """The nearest of 256 grey levels for every 16-bit value, (65536,)."""
+    levels = (np.arange(65536) - black) * 255 / (white - black)
+    return np.asarray(np.rint(levels.clip(0, 255)), dtype=np.uint8)

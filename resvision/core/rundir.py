@@ -4,13 +4,19 @@ run.json             the Run, every value written
 environment.json     versions, hardware, threads
 history.jsonl        one JSON line a step, and one an evaluation
 events/              the same for TensorBoard
-checkpoints/step-N/  weights and state; `checkpoints/last` names the newest
-evaluation.json      the scores of the final weights, with confusion and worst mistakes
+checkpoints/step-N/  weights and state; `checkpoints/last` names the newest, `checkpoints/best` what validation chose
+evaluation.json      the scores of the best weights, otherwise the last, with confusion and worst mistakes
 report.html          the page
+.lock                while a process trains here
 """
 
+import errno
 import json
 import os
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import date
 from itertools import count
 from pathlib import Path
@@ -18,14 +24,23 @@ from typing import Any
 
 from resvision.core.errors import RunError
 
+if sys.platform != "win32":
+    import fcntl
+
 RUN = "run.json"
 ENVIRONMENT = "environment.json"
 HISTORY = "history.jsonl"
 EVENTS = "events"
 CHECKPOINTS = "checkpoints"
 LAST = "last"
+BEST = "best"
 EVALUATION = "evaluation.json"
 REPORT = "report.html"
+LOCK = ".lock"
+
+RUN_FORMAT = 1
+DURATION = r"[1-9][0-9]{0,8} (epochs|steps)"
+"""How a run's length is written; with nine digits the count of steps stays a number that machines count to."""
 
 WEIGHTS = "weights.safetensors"
 AVERAGED_WEIGHTS = "ema.safetensors"
@@ -44,7 +59,7 @@ def create(name: str, *, root: Path = Path("runs")) -> Path:
                 raise RunError(f"{root}: not a folder; name another place with --out") from None
             continue
         except OSError as error:
-            raise _unwritable(folder, error) from None
+            raise unwritable(folder, error) from None
         return folder
     raise AssertionError("counting does not end")
 
@@ -55,19 +70,22 @@ def claim(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _unwritable(folder, error) from None
+        raise unwritable(folder, error) from None
     return folder
 
 
 def require_free(folder: Path) -> None:
-    """RunError where `folder` holds something already, or is no folder; what a killed write left does not count."""
-    if (folder / RUN).exists():
-        raise RunError(f"{folder}: holds a run already; go on with --resume {folder}, or name another --out")
+    """RunError where `folder` holds something already, or is no folder; what a killed start left does not count."""
     try:
-        taken = folder.exists() and any(not _is_neighbour(each.name) for each in folder.iterdir())
+        held = {each.name for each in folder.iterdir()} if folder.exists() else set()
     except OSError as error:
-        raise _unwritable(folder, error) from None
-    if taken:
+        raise unwritable(folder, error) from None
+    if {RUN, LOCK} <= held:
+        with locked(folder):  # says so where it is being trained
+            pass
+    if RUN in held:
+        raise RunError(f"{folder}: holds a run already; go on with --resume {folder}, or name another --out")
+    if any(name != LOCK and not _is_neighbour(name) for name in held):
         raise RunError(f"{folder}: not empty; name another --out")
 
 
@@ -80,23 +98,55 @@ def require(folder: Path) -> Path:
     return folder
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[bool]:
+    """Keep other processes from training in `folder`; RunError where one does.
+
+    The lock is the kernel's: it ends with this process, however that dies, and processes forked on the way do not
+    share it. Verbs that only read do not ask for it. What comes is whether there is a lock: Windows, and file systems
+    that know none, leave it to the user not to train one run twice at a time.
+    """
+    path = folder / LOCK
+    try:
+        descriptor = _lock(path)
+    except BlockingIOError:
+        raise RunError(f"{folder}: is being trained by {_holder(path)}; wait for its end, or stop it first") from None
+    except OSError as error:
+        raise unwritable(path, error) from None
+    try:
+        yield descriptor is not None
+    finally:
+        if descriptor is not None:
+            with suppress(OSError):  # a file that stays does no harm
+                path.unlink()
+            os.close(descriptor)
+
+
 def write_json(path: Path, data: Any) -> None:
     """Write JSON so that `path` holds either its old content or all of the new one."""
     write_text(path, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text to a neighbour file, flush it to disk, and rename it over `path`."""
+    """The same for text, as UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write to a neighbour file, flush it to disk, and rename it over `path`; RunError where that fails."""
     neighbour = path.with_name(_neighbour(path.name))
     try:
-        with neighbour.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with neighbour.open("wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         neighbour.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        raise _unwritable(path, error) from None
+        raise unwritable(path, error) from None
+    finally:
+        with suppress(OSError):
+            neighbour.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> Any:
@@ -105,7 +155,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RunError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunError(f"{path}: not valid JSON: {error}") from None
 
 
@@ -118,13 +168,53 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def unwritable(path: Path, error: OSError) -> RunError:
+    """The error of a write that failed: what, why, and what to do."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        remedy = "make room and try again, with --resume where the run had begun"
+    else:
+        remedy = "get the right to write there, or name another place with --out"
+    return RunError(f"{path}: cannot be written: {error.strerror or error}; {remedy}")
+
+
+def _lock(path: Path) -> int | None:
+    """The descriptor that holds the lock on `path`, None where there are no locks; BlockingIOError if it is taken."""
+    if sys.platform == "win32":
+        return None
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_still(path, descriptor):
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode())
+                return descriptor
+        except OSError as error:
+            os.close(descriptor)
+            if error.errno in {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP}:
+                path.unlink(missing_ok=True)
+                return None
+            raise
+        os.close(descriptor)
+
+
+def _holder(path: Path) -> str:
+    """The process that wrote the lock, with its machine where that is not this one."""
+    written = path.read_text(encoding="utf-8", errors="replace").strip() if path.exists() else ""
+    return written.removesuffix(f" on {platform.node()}") or "another process"
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    """Whether the open file is the one of that name: its last holder may have removed it in between."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
 def _neighbour(name: str) -> str:
     return f".{name}.new"
 
 
 def _is_neighbour(name: str) -> bool:
     return name.startswith(".") and name.endswith(".new")
-
-
-def _unwritable(path: Path, error: OSError) -> RunError:
-    return RunError(f"{path}: cannot be written: {error.strerror}; name another place with --out")

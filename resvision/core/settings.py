@@ -8,6 +8,7 @@ path (`optimizer.lr`) and, where there are some, the choices.
 import dataclasses
 import json
 import math
+import reprlib
 import types
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -18,6 +19,9 @@ from resvision.core.errors import SettingsError, nearest, unknown_name
 
 Tree = TypeVar("Tree")
 Scalar = bool | int | float | str | None
+
+_SHORT = reprlib.Repr()  # a value of any size as a piece of one line
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 
 
 def to_json(tree: Any) -> dict[str, Any]:
@@ -95,16 +99,33 @@ def _read(hint: Any, value: Any, *, at: str, strict: bool = True) -> Any:
         return None if value is None and _is_optional(hint) else from_json(tree, value, at=at)
     choices = [choice for literal in _literals(hint) for choice in get_args(literal)]
     if choices and value not in choices and not (value is None and _is_optional(hint)):
-        error = unknown_name("value", str(value), [str(choice) for choice in choices])
+        error = unknown_name("value", str(value)[:60], [str(choice) for choice in choices])
         raise SettingsError(f"{at}: {error}")
     try:
         found = msgspec.convert(value, hint, strict=strict)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{at}: {str(error).lower()}, got {json.dumps(value, default=str)}") from None
-    numbers = found if isinstance(found, tuple) else (found,)
-    if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
-        raise SettingsError(f"{at}: must be finite, got {value}")
+        told = [meta.description for meta in get_args(hint) if isinstance(meta, msgspec.Meta) and meta.description]
+        expected = f"expected {told[0]}" if told else str(error).lower().partition(", got ")[0]
+        raise SettingsError(f"{at}: {expected}, got {_SHORT.repr(value)}") from None
+    except UnicodeError:
+        raise SettingsError(f"{at}: holds bytes that are no text, got {_SHORT.repr(value)}") from None
+    for key, scalar in found.items() if isinstance(found, dict) else [("", found)]:
+        for part in scalar if isinstance(scalar, tuple) else (scalar,):
+            _require_writable(part, at=_join(at, key) if key else at)
     return found
+
+
+def _require_writable(value: Any, *, at: str) -> None:
+    """SettingsError for what Python holds and a file of JSON, or whoever counts with it, does not."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SettingsError(f"{at}: must be finite, got {value}")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise SettingsError(f"{at}: a whole number of {value.bit_length()} bits; 64 with sign are the most")
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeError:
+            raise SettingsError(f"{at}: holds bytes that are no text, got {_SHORT.repr(value)}") from None
 
 
 def _construct(kind: type[Tree], values: dict[str, Any], *, at: str) -> Tree:
@@ -131,7 +152,7 @@ def _scalar(text: str) -> Scalar:
     """A value of an open mapping: JSON where it is JSON (`3`, `true`, `null`), text otherwise."""
     try:
         value = json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # not JSON, or a number of thousands of digits, or all brackets
         return text
     return value if isinstance(value, bool | int | float | str | None) else text
 
@@ -154,9 +175,11 @@ def _tree_type(hint: Any) -> Any:
 
 def _unknown_key(path: str, choices: Mapping[str, Any]) -> SettingsError:
     group, _, key = path.rpartition(".")
-    close = nearest(key, choices)
+    close = nearest(key[:60], choices)
     hint = f"nearest: {', '.join(close)}; " if close else ""
-    return SettingsError(f"unknown key {path!r}; {hint}keys{f' of {group}' if group else ''}: {', '.join(choices)}")
+    return SettingsError(
+        f"unknown key {_SHORT.repr(path)}; {hint}keys{f' of {group}' if group else ''}: {', '.join(choices)}"
+    )
 
 
 def _join(at: str, key: str) -> str:

@@ -5,7 +5,8 @@ What was found in the images of a folder is kept by a fingerprint of its files, 
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from resvision.core.errors import DataError
 from resvision.data import folder, kept
 from resvision.data.folder import Fault, FolderReader, Scan
 from resvision.data.sets import Splits, names, open_splits, row
+from resvision.data.tars import PackedNames
 
 
 class Duplicate(NamedTuple):
@@ -30,7 +32,7 @@ class Duplicate(NamedTuple):
 class Findings:
     """What is fine and what is not.
 
-    images      in both splits together
+    images      in both splits together, those of test classes that training does not have among them
     fine        those that could be decoded
     faults      of structure, names and images; training refuses a set that has any
     duplicates  images that are in both splits: no fault of a file, but they flatter the score
@@ -68,12 +70,13 @@ def check(
     scan = _opened(name_or_folder, root)
     if scan.splits is None:
         return Findings(name=name_or_folder, images=0, fine=0, faults=scan.faults, duplicates=[])
-    images = len(scan.splits.train) + len(scan.splits.test)
+    strays = _strays(scan) if isinstance(scan, Scan) else []
+    images = sum(map(len, (scan.splits.train, scan.splits.test, *strays)))
     readers = [reader for reader in scan.splits[:2] if isinstance(reader, FolderReader)]
-    mark = kept.fingerprint(*readers) if len(readers) == 2 else None
+    mark = kept.fingerprint(*readers, *strays) if len(readers) == 2 else None
     found = None if again or mark is None else kept.read("check", mark)
     if found is None:
-        found = _decode_all(scan.splits, watch)
+        found = _decode_all(scan.splits, strays, lambda done: watch(done, images))
         if mark is not None:
             kept.write("check", mark, found)
     faults, duplicates = found
@@ -108,25 +111,42 @@ def _opened(name: str, root: Path | None) -> Scan | _Opened:
         return _Opened(None, [Fault(where, what)])
 
 
-def _decode_all(splits: Splits, watch: Callable[[int, int], None]) -> tuple[list[Fault], list[Duplicate]]:
-    images = len(splits.train) + len(splits.test)
-    train, train_faults = _digests(splits.train, lambda done: watch(done, images))
-    test, test_faults = _digests(splits.test, lambda done: watch(len(splits.train) + done, images))
+def _strays(scan: Scan) -> list[FolderReader]:
+    """The test images of classes that training does not have, which are in neither split."""
+    if scan.test.folder == scan.train.folder:
+        return []
+    whole = folder.scan(scan.test.folder)
+    strays = []
+    for reader in (whole.train, whole.test):
+        where = [i for i in range(len(reader)) if reader.classes[reader.target(i)] not in scan.train.classes]
+        names = PackedNames(reader.names[i] for i in where)
+        strays.append(replace(reader, names=names, targets=reader.targets[where]))
+    return [reader for reader in strays if len(reader)]
+
+
+def _decode_all(
+    splits: Splits, strays: list[FolderReader], watch: Callable[[int], None]
+) -> tuple[list[Fault], list[Duplicate]]:
+    """The faults of all images, and the test images that are training images too."""
+    faults: list[Fault] = []
+    done = count(1)
+    train, test, *_ = [
+        _digests(reader, faults, lambda: watch(next(done))) for reader in (splits.train, splits.test, *strays)
+    ]
     first_with = {int(digest): index for index, digest in reversed([*enumerate(train)]) if digest}
     duplicates = [
         Duplicate(splits.train.source(first_with[int(digest)]), splits.test.source(index))
         for index, digest in enumerate(test)
         if int(digest) in first_with
     ]
-    return train_faults + test_faults, duplicates
+    return faults, duplicates
 
 
-def _digests(reader: Reader, watch: Callable[[int], None]) -> tuple[NDArray[np.uint64], list[Fault]]:
-    """A 64-bit hash of every image's pixels, (M,), 0 for one that cannot be decoded, and those."""
+def _digests(reader: Reader, faults: list[Fault], watch: Callable[[], None]) -> NDArray[np.uint64]:
+    """A 64-bit hash of every image's pixels, (M,), 0 for one that cannot be decoded, which goes to `faults`."""
     digests = np.zeros(len(reader), dtype=np.uint64)
-    faults: list[Fault] = []
     for index in range(len(reader)):
-        watch(index + 1)
+        watch()
         try:
             image = reader[index].image
         except DataError as error:
@@ -134,4 +154,4 @@ def _digests(reader: Reader, watch: Callable[[int], None]) -> tuple[NDArray[np.u
             continue
         hashed = hashlib.blake2b(image.tobytes(), digest_size=8, key=str(image.shape).encode())
         digests[index] = int.from_bytes(hashed.digest(), "little")
-    return digests, faults
+    return digests

@@ -89,7 +89,7 @@ class FolderReader:
         return self.folder / self.directories[self.target(index)] / self.names[index]
 
     def stamp(self, index: int) -> tuple[int, int]:
-        """Size of the file and its time of change in ns, of the tar for what is inside one; (-1, -1) if it is missing."""
+        """Size of the file, or of the tar it is in, and its time of change in ns; (-1, -1) if it is missing."""
         file = self.folder.archive.path if isinstance(self.folder, TarPlace) else self.source(index)
         try:
             status = os.stat(file)  # noqa: PTH116 - twice as fast as Path.stat, a million times

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from resvision.contracts import Reader
 from resvision.data.sets import cache_root
 
-FORMAT = 1  # raised when what is looked for in images changes: older results then no longer hold
+FORMAT = 2  # raised when what is looked for in images changes: older results then no longer hold
 
 
 class Stamped(Reader, Protocol):

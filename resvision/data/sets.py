@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from resvision.core import references
-from resvision.core.errors import DataError, ResVisionError, SettingsError, unknown_name
+from resvision.core.errors import DataError, SettingsError, unknown_name
 
 if TYPE_CHECKING:
     from resvision.contracts import Reader
@@ -220,17 +220,19 @@ def _open(name_or_folder: str, root: Path | None) -> Splits:
     raise unknown_name("data set", name_or_folder, names(), remedy="and no such folder exists")
 
 
+_OF_A_READER = ("name", "split", "classes", "preprocess", "__len__", "__getitem__", "target", "source")
+
+
 def _own(name: str, root: Path | None) -> Splits:
     """What a function of the user's gives."""
     opener = references.load(name, kind="data set")
-    try:
+    with references.own_code(name, error=DataError):
         splits = opener(root)
-    except ResVisionError:
-        raise
-    except Exception as error:
-        raise DataError(f"{name}: {type(error).__name__}: {error}") from error
     if not isinstance(splits, Splits):
         raise DataError(f"{name}: gave {type(splits).__name__}, not resvision.data.sets.Splits")
+    for reader in splits.readers:
+        if missing := [member for member in _OF_A_READER if not hasattr(reader, member)]:
+            raise DataError(f"{name}: {type(reader).__name__} is no Reader, it lacks {', '.join(missing)}")
     return splits
 
 

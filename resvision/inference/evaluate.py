@@ -9,11 +9,13 @@ from resvision.contracts import Reader
 from resvision.core.errors import DataError
 from resvision.core.images import printable
 from resvision.core.results import ClassificationScores
-from resvision.data.folder import at, open_labelled
+from resvision.data.folder import FolderReader, at, open_labelled
 from resvision.data.loader import EvalBatches, batches
 from resvision.data.sets import open_splits
 from resvision.inference.load import Trained, load
-from resvision.training.evaluation import predict_all
+from resvision.probes.count import count
+from resvision.training.evaluation import COMPILE_PAYS_FROM, predict_all
+from resvision.training.machine import compiler_found, decoding_workers, keep_freed_memory
 
 
 def evaluate(
@@ -23,13 +25,15 @@ def evaluate(
     root: str | Path | None = None,
     batch_size: int = 64,
     grey: bool = False,
+    compiled: bool | None = None,
 ) -> ClassificationScores:
     """Scores of a run over the test split of `data`, by default of the data it was trained on.
 
     A folder of class folders alone is scored whole, unless the run was trained on a part of it.
 
-    root  where a named data set lies
-    grey  turn colour into grey for a net that takes grey; its own data is turned as in training
+    root      where a named data set lies
+    grey      turn colour into grey for a net that takes grey; its own data is turned as in training
+    compiled  compile the net first; decided by the work there is to do when left out
 
     Images go through the run's own preprocessing. Classes are matched by name: `data` may lack some of the run's
     classes or have them in another order, but a class that the run does not know is a DataError.
@@ -49,8 +53,18 @@ def evaluate(
             f"{name}: has classes that the run was not trained on: {', '.join(foreign[:5])};"
             f" the run knows {', '.join(trained.classes[:10])}"
         )
-    share = EvalBatches(reader, batch_size=batch_size, preprocess=trained.preprocess, grey=grey or data is None)
-    found = predict_all(trained.system, batches(share, 0, len(share), workers=0), machine=trained.run.machine)
+    rule, machine = trained.preprocess, trained.run.machine
+    share = EvalBatches(reader, batch_size=batch_size, preprocess=rule, grey=grey or data is None, in_memory=False)
+    if compiled is None:
+        macs = count(trained.system.net, (rule.channels, rule.crop_px, rule.crop_px)).macs
+        compiled = macs * len(reader) > COMPILE_PAYS_FROM and compiler_found(machine.device)
+    keep_freed_memory()
+    found = predict_all(
+        trained.system,
+        batches(share, 0, len(share), workers=decoding_workers() if isinstance(reader, FolderReader) else 0),
+        machine=machine,
+        compiled_for=batch_size if compiled else None,
+    )
     index = np.array([trained.classes.index(each) for each in reader.classes])
     return score(
         found.outputs,

@@ -27,7 +27,9 @@ class Trained:
 
 
 def load(folder: str | Path, *, device: str | None = None, allow_code: bool = False) -> Trained:
-    """Load the run in `folder` with the weights of its last checkpoint, averaged ones where it kept an average.
+    """Load the run in `folder` with the weights of its result, averaged ones where it kept an average.
+
+    They are those that validation chose, or those of the last checkpoint where the run holds no images out.
 
     device      cpu or cuda; the run's own when it is there, the CPU otherwise
     allow_code  import a model or data set of a user's own that the run names

@@ -1,5 +1,6 @@
 """Predictions on image files."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -43,16 +44,20 @@ def predict(
 def files_of(path: Path) -> list[Path]:
     """The files that a path stands for: itself, or all in the folder and below, hidden ones left out.
 
-    Whether a file is an image shows when it is decoded, by its content. Raises DataError where there is no file.
+    Links to folders are not followed. Whether a file is an image shows when it is decoded, by its content. Raises
+    DataError where there is no file, and for a folder that cannot be listed.
     """
-    if not path.exists():
-        raise DataError(f"{path}: no such file or folder")
+    if not path.exists() and not path.is_symlink():
+        raise DataError(f"{printable(path)}: no such file or folder")
     if not path.is_dir():
         return [path]
-    files = sorted(each for each in path.rglob("*") if not each.is_dir() and not _is_hidden(each.relative_to(path)))
+    files: list[Path] = []
+    for folder, inner, names in os.walk(path, onerror=_unlistable):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        files += [Path(folder, name) for name in names if not name.startswith(".")]
     if not files:
-        raise DataError(f"{path}: no files in this folder")
-    return files
+        raise DataError(f"{printable(path)}: no files in this folder")
+    return sorted(files)
 
 
 def prepare(trained: Trained, source: Path | NDArray[np.uint8], *, grey: bool = False) -> NDArray[np.uint8]:
@@ -90,8 +95,8 @@ def _expand(picture: Picture) -> Sequence[Path | NDArray[np.uint8]]:
     return [picture] if isinstance(picture, np.ndarray) else files_of(Path(picture))
 
 
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def _unlistable(error: OSError) -> None:
+    raise DataError(f"{printable(str(error.filename))}: cannot be listed ({error.strerror})") from None
 
 
 def _names(sources: Sequence[Path | NDArray[np.uint8]]) -> list[str]:

@@ -50,6 +50,7 @@ DECIDED = {
     "data.name": "--data",
     "data.classes": "the data",
     "data.train_images": "the data",
+    "data.validation_images": "the data and --validation",
     "data.test_images": "the data",
     "data.split_rule": "the data",
     "data.fingerprint": "the data",
@@ -74,6 +75,8 @@ def usual_changes(
     batch_size: int | None = None,
     lr: float | None = None,
     seed: int | None = None,
+    validation: float | None = None,
+    patience: int | None = None,
     device: str | None = None,
     precision: str | None = None,
 ) -> dict[str, Any]:
@@ -83,6 +86,8 @@ def usual_changes(
         "training.batch_size": batch_size,
         "optimizer.lr": lr,
         "training.seed": seed,
+        "data.validation": validation,
+        "training.patience": patience,
         "machine.device": device,
         "machine.precision": precision,
     }
@@ -103,7 +108,11 @@ def compose(
     """
     if model in RECIPES:
         raise SettingsError(f"{model} is a recipe; say: train MODEL --recipe {model}")
-    run = recipe(recipe_name or find(model).recipe)(model, data)
+    name = recipe_name or find(model).recipe
+    with references.own_code(name):
+        run = recipe(name)(model, data)
+    if not hasattr(run, "recipe"):
+        raise SettingsError(f"{name}: gave {type(run).__name__}, not a resvision.Run")
     for path, value in (changes or {}).items():
         run = with_leaf(run, _open_to_change(path), value)
     for text in settings:

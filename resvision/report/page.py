@@ -10,7 +10,7 @@ from markupsafe import Markup
 from resvision.report import tables
 from resvision.report.html import render, write_page
 from resvision.report.pictures import mistake_pictures
-from resvision.report.plots import NUMBERS_UP_TO, colours, confusion_svg, curves_svg, throughput_svg
+from resvision.report.plots import NUMBERS_UP_TO, colours, confusion_svg, curves_svg, judged_splits, throughput_svg
 from resvision.report.read import RunRecord, read_records
 
 
@@ -33,12 +33,14 @@ def report_html(records: Sequence[RunRecord], *, note: str = "") -> str:
         title=_title(records),
         note=note,
         summary=tables.summary(records),
-        columns=[(column.heading, tables.is_number(column.heading)) for column in tables.RESULTS],
+        columns=[(column.heading, tables.is_number(column.heading)) for column in tables.columns(records)],
         rows=tables.result_rows(records),
         shades=shades,
         names=[record.name for record in records],
         settings=tables.differing_settings(records),
         curves=[Markup(curves_svg(begun, quantity=q, name=f"curve-{q}")) for q in ("error", "loss")] if begun else [],
+        judged=" or ".join(judged_splits(begun)),
+        marked=any(record.best_step for record in begun),
         in_steps=len({record.steps_per_epoch for record in begun}) > 1,
         runs=[_run_values(record, f"run{i}", shades[record.name]) for i, record in enumerate(records, start=1)],
     )
@@ -69,9 +71,11 @@ def _run_values(record: RunRecord, anchor: str, colour: str) -> dict[str, Any]:
 
 def _line(record: RunRecord) -> str:
     """Model, data and recipe of a run in a line."""
-    train, test = (int(record.setting(f"data.{split}_images")) for split in ("train", "test"))
+    counts = {"training": "train", "validation": "validation", "test": "test"}
+    images = [(word, int(record.setting(f"data.{split}_images") or 0)) for word, split in counts.items()]
+    shown = ", ".join(f"{count:,} {word}" for word, count in images if count)
     return (
-        f"{record.setting('model.name')} on {record.setting('data.name')} ({train:,} training, {test:,} test images),"
+        f"{record.setting('model.name')} on {record.setting('data.name')} ({shown} images),"
         f" recipe {record.setting('recipe')}, seed {record.setting('training.seed')}"
     )
 

@@ -1,8 +1,8 @@
 """Plots as SVG text that stands inside an HTML page: text stays text, nothing is loaded, equal data give equal text.
 
 The curves follow Fig. 4 and 6 of He et al. 2015 (https://arxiv.org/abs/1512.03385): a colour a run, training error
-thin and dashed, test error bold, the axis cut where the interesting end is. `name` must be unique on its page; every id
-inside the plot begins with it.
+thin and dashed, test error bold, validation error bold and dotted with a ring around the best, the axis cut where the
+interesting end is. `name` must be unique on its page; every id inside the plot begins with it.
 """
 
 import re
@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from resvision.core.history import TEST, VALIDATION
 from resvision.core.images import printable
 from resvision.core.results import ClassificationScores
 from resvision.report.read import Floats, Ints, RunRecord
@@ -30,6 +31,7 @@ NUMBERS_UP_TO = 20  # classes; a larger confusion matrix has no room for counts
 
 _CELLS = 200  # classes that have a cell each; more would be thinner than a pixel
 _WIDTH = 5.4  # inches; a point is a unit of the SVG, so text keeps its share of the width
+_BOLD: dict[str, Any] = {TEST: {"linestyle": "-"}, VALIDATION: {"linestyle": (0, (5, 1, 1, 1))}}
 _POINTS = 300  # at most in a smoothed curve
 _LABEL = 38  # letters of a name in a legend
 _STYLE: dict[str, Any] = {
@@ -68,7 +70,7 @@ def curves_svg(
 ) -> str:
     """Curves of all runs against epochs, or against steps where the epochs have different lengths.
 
-    error   of training and of test, in %; the axis is cut above the ends of the curves, and says so
+    error   of training and of test or validation, in %; the axis is cut above the ends of the curves, and says so
     loss    of training, on a logarithmic axis
     labels  one a run, its name by default; runs of one label share a colour and a line of the legend
 
@@ -90,7 +92,7 @@ def curves_svg(
             _finish_loss(axes)
         axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        _add_legend(figure, shades, quantity)
+        _add_legend(figure, shades, judged_splits(records) if quantity == "error" else [])
         return _svg(figure, name=name, title=f"{quantity} of {', '.join(shades)}")
 
 
@@ -156,7 +158,11 @@ def _draw_run(axes: Axes, record: RunRecord, *, quantity: Literal["error", "loss
     if quantity == "error":
         tests = record.evaluations
         marker = "o" if len(tests.step) == 1 else ""
-        axes.plot(tests.step / scale, tests.top1_error * 100, color=colour, linewidth=2.0, marker=marker)
+        bold = _BOLD[record.split]
+        axes.plot(tests.step / scale, tests.top1_error * 100, color=colour, linewidth=2.0, marker=marker, **bold)
+        if record.best_error is not None:
+            ring = record.best_step / scale, record.best_error * 100
+            axes.plot(*ring, "o", color=colour, markersize=7, markerfacecolor="#ffffff", markeredgewidth=1.6)
 
 
 def _finish_error(axes: Axes, records: Sequence[RunRecord]) -> None:
@@ -167,7 +173,8 @@ def _finish_error(axes: Axes, records: Sequence[RunRecord]) -> None:
     cut = limit < 0.85 * highest
     axes.set_ylim(0, limit if cut else min(100.0, 1.06 * max(highest, 1.0)))
     axes.set_ylabel(f"error, % (axis cut at {limit:g} %)" if cut else "error, %")
-    axes.set_title("Training and test error")
+    words = ["training", *judged_splits(records)]
+    axes.set_title(f"{', '.join(words[:-1])} and {words[-1]} error".capitalize())
 
 
 def _errors(record: RunRecord) -> tuple[Floats, Floats]:
@@ -217,16 +224,21 @@ def _legend_rows(labels: Sequence[str]) -> int:
     return -(-len(labels) // _legend_columns(labels))
 
 
-def _add_legend(figure: Figure, shades: dict[str, str], quantity: Literal["error", "loss"]) -> None:
-    """Runs by colour below the axes, and for errors what thin and bold mean."""
+def judged_splits(records: Sequence[RunRecord]) -> list[str]:
+    """The splits whose error is drawn, in order of appearance."""
+    return list(dict.fromkeys(record.split for record in records))
+
+
+def _add_legend(figure: Figure, shades: dict[str, str], splits: Sequence[str]) -> None:
+    """Runs by colour below the axes, and where errors of `splits` are drawn what thin and bold mean."""
     lines = [Line2D([], [], color=colour, linewidth=2.4) for colour in shades.values()]
     names = [_short(label) for label in shades]
     figure.legend(lines, names, loc="outside lower center", ncols=_legend_columns(list(shades)))
-    if quantity == "error":
+    if splits:
         grey = "#495057"
         thin = Line2D([], [], color=grey, linewidth=1.0, linestyle=(0, (4, 2)))
-        bold = Line2D([], [], color=grey, linewidth=2.0)
-        figure.axes[0].legend([thin, bold], ["training", "test"], loc="upper right")
+        bold = [Line2D([], [], color=grey, linewidth=2.0, **_BOLD[split]) for split in splits]
+        figure.axes[0].legend([thin, *bold], ["training", *splits], loc="upper right")
 
 
 def _write_counts(axes: Axes, counts: Ints, shares: Floats) -> None:

@@ -6,6 +6,7 @@ Glossary
 """
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -16,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
+from resvision.classification.scoring import JUDGED_BY
 from resvision.core import history, rundir
 from resvision.core.errors import RunError
 from resvision.core.results import ClassificationScores
 from resvision.core.settings import leaves
+from resvision.training.best import BestSoFar
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -38,6 +41,9 @@ _NEEDED = (
 )
 
 
+_COUNTS = ("data.train_images", "data.test_images", "training.batch_size")
+
+
 class Steps(NamedTuple):
     """The steps of a run as columns (S,): `step` from 1, `epoch` from 0, `images` of the batch, `seconds` it took."""
 
@@ -51,7 +57,7 @@ class Steps(NamedTuple):
 
 
 class Evaluations(NamedTuple):
-    """The evaluations of a run as columns (E,): steps done before each, and what the test split gave."""
+    """The evaluations of a run as columns (E,): steps done before each, and what the split gave that was scored."""
 
     step: Ints
     loss: Floats
@@ -60,8 +66,9 @@ class Evaluations(NamedTuple):
 
 
 class Tested(NamedTuple):
-    """The latest figures on the test split, after so many steps."""
+    """Figures of the weights after so many steps, on the split that is named."""
 
+    split: str
     step: int
     loss: float
     top1_error: float
@@ -72,10 +79,13 @@ class Tested(NamedTuple):
 class RunRecord:
     """What a run directory holds.
 
-    run          run.json as it stands
-    environment  environment.json, empty before training began
-    scores       of the final weights, None before the end
-    parameters   numbers that training moves, None before the first checkpoint
+    run            run.json as it stands
+    environment    environment.json, empty before training began
+    split          what the evaluations are of: validation where the run holds images out, test otherwise
+    best_step      steps done at the best validation, 0 where there is none
+    stopped_early  whether it waited for a better validation as long as it was to
+    scores         of the result on the test images, None before the end
+    parameters     numbers in the weights, None before the first checkpoint
     """
 
     folder: Path
@@ -84,6 +94,9 @@ class RunRecord:
     environment: dict[str, Any]
     steps: Steps
     evaluations: Evaluations
+    split: str
+    best_step: int
+    stopped_early: bool
     scores: ClassificationScores | None
     parameters: int | None
 
@@ -110,15 +123,22 @@ class RunRecord:
     @property
     def finished(self) -> bool:
         """Whether the run came to its end and was scored."""
-        return self.scores is not None and self.steps_done >= self.total_steps
+        return self.scores is not None and (self.stopped_early or self.steps_done >= self.total_steps)
 
     @property
     def tested(self) -> Tested | None:
-        """The scores of the final weights; before the end those of the latest evaluation, None before the first."""
+        """The scores of the result; before the end those of the latest evaluation, None before the first."""
         if self.scores is not None:
-            return Tested(self.steps_done, self.scores.loss, self.scores.top1_error, self.scores.top5_error)
+            step = self.best_step or self.steps_done
+            return Tested(history.TEST, step, self.scores.loss, self.scores.top1_error, self.scores.top5_error)
         last = [column[-1].item() for column in self.evaluations if len(column)]
-        return Tested(*last) if last else None
+        return Tested(self.split, *last) if last else None
+
+    @property
+    def best_error(self) -> float | None:
+        """Top-1 error of the best validation, None where there is none."""
+        at = np.flatnonzero(self.evaluations.step == self.best_step)
+        return float(self.evaluations.top1_error[at[0]]) if len(at) else None
 
     @property
     def last_epoch_loss(self) -> float:
@@ -158,17 +178,27 @@ def read_record(folder: Path, *, name: str | None = None) -> RunRecord:
     _check(run, folder / rundir.RUN)
     environment, evaluation = folder / rundir.ENVIRONMENT, folder / rundir.EVALUATION
     lines = folder / rundir.HISTORY
-    steps, evaluations = _columns(lines) if lines.exists() else _table([], [])
+    steps, evaluations, split, best = _columns(lines, patience=dict(leaves(run)).get("training.patience"))
     return RunRecord(
         folder=folder,
         name=name or folder.resolve().name,
         run=run,
-        environment=rundir.read_json(environment) if environment.exists() else {},
+        environment=_object(environment) if environment.exists() else {},
         steps=steps,
         evaluations=evaluations,
+        split=split,
+        best_step=best.step,
+        stopped_early=best.waited_enough,
         scores=_read(evaluation, ClassificationScores.from_json) if evaluation.exists() else None,
         parameters=_parameters(folder / rundir.CHECKPOINTS),
     )
+
+
+def _object(path: Path) -> dict[str, Any]:
+    found = rundir.read_json(path)
+    if not isinstance(found, dict):
+        raise RunError(f"{path}: damaged: expected a JSON object")
+    return found
 
 
 def _check(run: Any, path: Path) -> None:
@@ -177,6 +207,14 @@ def _check(run: Any, path: Path) -> None:
     missing = [key for key in _NEEDED if there.get(key) is None]
     if missing:
         raise RunError(f"{path}: not a run of this version of resvision, it lacks {', '.join(missing)}")
+    if there.get("format") != rundir.RUN_FORMAT:
+        found = f"{there.get('format')!r:.60}"
+        raise RunError(f"{path}: format {found}, this version of resvision reads {rundir.RUN_FORMAT}")
+    for key in _NEEDED:
+        value, is_count = there[key], key in _COUNTS
+        good = type(value) is int and value > 0 if is_count else isinstance(value, str)
+        if not good or (key == "training.duration" and not re.fullmatch(rundir.DURATION, value)):
+            raise RunError(f"{path}: {key} is {value!r:.60}, which no run of ours writes")
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
@@ -189,14 +227,18 @@ def _names(folders: Sequence[Path]) -> list[str]:
     return names
 
 
-def _columns(path: Path) -> tuple[Steps, Evaluations]:
-    lines = list(history.read(path))
+def _columns(path: Path, *, patience: int | None) -> tuple[Steps, Evaluations, str, BestSoFar]:
+    """Steps, evaluations, the split that these are of, and the best of them."""
+    lines = list(history.read(path)) if path.exists() else []
+    evaluations = [line for line in lines if "evaluation" in line]
     try:
-        return _table(
+        steps, columns = _table(
             [line for line in lines if "evaluation" not in line],
-            [{**line["evaluation"], "step": line["step"]} for line in lines if "evaluation" in line],
+            [{**line["evaluation"], "step": line["step"]} for line in evaluations],
         )
-    except (KeyError, TypeError, ValueError) as error:
+        split = evaluations[-1]["split"] if evaluations else history.TEST
+        return steps, columns, split, BestSoFar(JUDGED_BY, patience=patience, lines=evaluations)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise RunError(f"{path}: damaged: {type(error).__name__}: {error}") from None
 
 
@@ -226,7 +268,7 @@ def _table(steps: list[dict[str, Any]], evaluations: list[dict[str, Any]]) -> tu
 def _read(path: Path, make: Callable[[Any], ClassificationScores]) -> ClassificationScores:
     try:
         return make(rundir.read_json(path))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise RunError(f"{path}: damaged: {type(error).__name__}: {error}") from None
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from resvision.core.history import TEST
 from resvision.core.results import ClassificationScores
 from resvision.core.settings import leaves
 from resvision.report.read import RunRecord
@@ -26,7 +27,7 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """The results of one run, `cells` by the headings of RESULTS."""
+    """The results of one run, `cells` by the headings of the columns."""
 
     name: str
     status: str
@@ -51,6 +52,7 @@ class Column(NamedTuple):
     figure: Callable[[RunRecord], Any]
     write: Callable[[Any], str]
     better: Callable[[Sequence[float]], float] | None = None
+    note: Callable[[RunRecord], str] = lambda record: ""
 
 
 def percent(share: float | None) -> str:
@@ -92,22 +94,46 @@ def epochs_done(record: RunRecord) -> str:
     return words.replace(".0", "")
 
 
-RESULTS = (
+def _early(record: RunRecord) -> str:
+    return "stopped early" if record.stopped_early else ""
+
+
+def _of_best(record: RunRecord) -> str:
+    """The epoch of the best validation."""
+    return f"epoch {record.best_step / record.steps_per_epoch:.3g}" if record.best_step else ""
+
+
+def _of_the_test(record: RunRecord) -> str:
+    """What figures in a column of the test are of, before there are scores of the result."""
+    tested = record.tested
+    if record.scores is not None or tested is None:
+        return ""
+    epoch = f"epoch {tested.step / record.steps_per_epoch:.3g}"
+    return epoch if tested.split == TEST else f"{tested.split}, {epoch}"
+
+
+_RESULTS = (
     Column("model", lambda record: record.setting("model.name"), str),
     Column("data", lambda record: data_of(record)[0], str),
     Column("parameters", lambda record: record.parameters, whole),
-    Column("epochs", epochs_done, str),
+    Column("epochs", epochs_done, str, note=_early),
     Column("train loss", lambda record: record.last_epoch_loss, figure, min),
     Column("train error", lambda record: record.last_epoch_error, percent, min),
-    Column("top-1 error", _tested("top1_error"), percent, min),
-    Column("top-5 error", _top5, percent, min),
-    Column("test loss", _tested("loss"), figure, min),
+    Column("best validation error", lambda record: record.best_error, percent, min, note=_of_best),
+    Column("top-1 error", _tested("top1_error"), percent, min, note=_of_the_test),
+    Column("top-5 error", _top5, percent, min, note=_of_the_test),
+    Column("test loss", _tested("loss"), figure, min, note=_of_the_test),
     Column("images/s", lambda record: record.images_per_s, whole, max),
     Column("time", lambda record: record.seconds, duration, min),
     Column("precision", lambda record: record.setting("machine.precision"), str),
 )
-_OF_THE_TEST = {"top-1 error", "top-5 error", "test loss"}
 _TEXT = {"model", "data", "precision"}
+
+
+def columns(records: Sequence[RunRecord]) -> tuple[Column, ...]:
+    """The columns of the results; the one of validation only where a run has it."""
+    judged = any(record.best_step for record in records)
+    return tuple(column for column in _RESULTS if judged or column.heading != "best validation error")
 
 
 def is_number(heading: str) -> bool:
@@ -118,7 +144,7 @@ def is_number(heading: str) -> bool:
 def result_rows(records: Sequence[RunRecord]) -> list[Row]:
     """A row a run. A figure is best when no finished run on the same data is better and one is worse."""
     return [
-        Row(record.name, status(record), tuple(_cell(column, record, records) for column in RESULTS))
+        Row(record.name, status(record), tuple(_cell(column, record, records) for column in columns(records)))
         for record in records
     ]
 
@@ -132,12 +158,8 @@ def status(record: RunRecord) -> str:
 
 def _cell(column: Column, record: RunRecord, records: Sequence[RunRecord]) -> Cell:
     value = column.figure(record)
-    tested = record.tested
-    note = ""
-    if record.scores is None and tested is not None and column.heading in _OF_THE_TEST:
-        note = f"epoch {tested.step / record.steps_per_epoch:.3g}"
     best = column.better is not None and record.finished and _is_best(column, value, _peers(record, records))
-    return Cell(column.write(value), best, note)
+    return Cell(column.write(value), best, column.note(record))
 
 
 def _peers(record: RunRecord, records: Sequence[RunRecord]) -> list[RunRecord]:
@@ -176,7 +198,7 @@ def _sentences(data: tuple[str, int], group: Sequence[RunRecord]) -> str:
     text = (
         f"{among} gets {wrong:,} of {scores.images:,} test images of {data[0]} wrong"
         f" (top-1 error {percent(scores.top1_error)}) after {epochs_done(best)} epochs,"
-        f" {duration(best.seconds)} of training."
+        f" {duration(best.seconds)} of training{_chosen(best)}."
     )
     if len(group) > 1:
         text = text.replace(f" test images of {data[0]}", " test images")
@@ -185,6 +207,14 @@ def _sentences(data: tuple[str, int], group: Sequence[RunRecord]) -> str:
         more = f" and {len(scored) - 4} more" if len(scored) > 4 else ""
         text += f" Next: {', '.join(others)}{more}."
     return text + open_ends
+
+
+def _chosen(record: RunRecord) -> str:
+    """How the weights were chosen, where validation did."""
+    if not record.best_step:
+        return ""
+    ended = "; the run then stopped early" if record.stopped_early else ""
+    return f", with the weights of {_of_best(record)}, the best on the validation images{ended}"
 
 
 def differing_settings(records: Sequence[RunRecord]) -> list[tuple[str, list[str]]]:

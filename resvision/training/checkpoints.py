@@ -1,8 +1,8 @@
 """Checkpoints: weights and state in one directory, written whole or not at all.
 
-`step-N/` is written beside its place, flushed, and renamed; then the pointer `last` is replaced. A crash at any moment
-leaves the previous checkpoint in force. The learning rate and all randomness follow from the step number, so
-neither is stored.
+`step-N/` is written beside its place, flushed, and renamed; then the pointer `last` is replaced, then `best` where
+validation judges the run. A crash at any moment leaves the previous checkpoint in force. The learning rate and all
+randomness follow from the step number, so neither is stored.
 """
 
 import os
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from resvision.core import rundir
 from resvision.core.errors import RunError
+from resvision.core.images import printable
 from resvision.training.ema import MovingAverage
 
 FORMAT = 1
@@ -33,40 +34,63 @@ class Checkpoints:
     folder: Path
 
     def save(
-        self, step: int, *, net: nn.Module, optimizer: torch.optim.Optimizer, average: MovingAverage | None
+        self,
+        step: int,
+        *,
+        net: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        average: MovingAverage | None,
+        best: int = 0,
     ) -> Path:
-        """Write the state after `step` steps; RunError, with the old checkpoint still good, where that fails."""
-        place = self._root / f"step-{step}"
-        beside = self._root / f".step-{step}.new"
+        """Write the state after `step` steps, unless `last` names it; RunError, the old one still good, if that fails.
+
+        `best` is the step of the best weights so far, 0 where nothing judges them; its checkpoint is never dropped.
+        """
+        place, before = self.place(step), self.last()
+        still_good = f"the checkpoint {before} is still good" if before else "there is none yet"
         try:
-            if beside.exists():
-                shutil.rmtree(beside)
-            beside.mkdir(parents=True)
-            _write(beside / rundir.WEIGHTS, net.state_dict())
-            if average is not None:
-                _write(beside / rundir.AVERAGED_WEIGHTS, average.state)
-            tensors, numbers = _flat(optimizer.state_dict()["state"])
-            _write(beside / rundir.OPTIMIZER, tensors)
-            rundir.write_json(beside / rundir.STATE, {"format": FORMAT, "step": step, "optimizer": numbers})
-            rundir.sync_folder(beside)
-            if place.exists():  # written by a run that was killed before `last` named it
-                shutil.rmtree(place)
-            beside.rename(place)
-            rundir.sync_folder(self._root)
-        except (OSError, SafetensorError) as error:
-            raise RunError(f"{place}: the checkpoint cannot be written: {error}; the last one is still good") from None
-        rundir.write_text(self._root / rundir.LAST, place.name + "\n")
-        self._drop_older_than(step)
+            if place != before:
+                self._write_whole(step, net=net, optimizer=optimizer, average=average)
+                rundir.write_text(self._root / rundir.LAST, place.name + "\n")
+            self.name_best(best)
+            self._drop_older_than(step, but=best)
+        except RunError as error:
+            raise RunError(f"{error}; {still_good}") from None
+        except OSError as error:
+            raise RunError(f"{rundir.unwritable(place, error)}; {still_good}") from None
+        except SafetensorError as error:  # what the system said, as text
+            raise RunError(f"{place}: cannot be written: {error}; {still_good}") from None
         return place
+
+    def place(self, step: int) -> Path:
+        """Where the checkpoint after `step` steps lies."""
+        return self._root / f"step-{step}"
+
+    def name_best(self, step: int) -> None:
+        """Point `best` at the checkpoint after `step` steps; 0 where there is none, which changes nothing."""
+        if not step or self.best() == self._root / f"step-{step}":
+            return
+        rundir.write_text(self._root / rundir.BEST, f"step-{step}\n")
+        self.best()
 
     def last(self) -> Path | None:
         """Directory of the checkpoint in force, None before the first; RunError where the pointer leads nowhere."""
-        pointer = self._root / rundir.LAST
+        return self._named_in(rundir.LAST)
+
+    def best(self) -> Path | None:
+        """That of the weights which validation chose, None where none did; RunError as for `last`."""
+        return self._named_in(rundir.BEST)
+
+    def _named_in(self, name: str) -> Path | None:
+        pointer = self._root / name
         if not pointer.exists():
             return None
-        place = self._root / pointer.read_text(encoding="utf-8").strip()
-        if not (place / rundir.STATE).is_file():
-            raise RunError(f"{pointer}: names {place.name}, which is not a checkpoint")
+        try:
+            place = self._root / pointer.read_text(encoding="utf-8", errors="replace").strip()
+        except OSError as error:
+            raise RunError(f"{pointer}: cannot be read: {error.strerror}") from None
+        if place.parent != self._root or not (place / rundir.STATE).is_file():
+            raise RunError(f"{pointer}: names {printable(place.name)!r}, which is not a checkpoint of this run")
         return place
 
     def restore(self, *, net: nn.Module, optimizer: torch.optim.Optimizer, average: MovingAverage | None) -> int:
@@ -79,27 +103,59 @@ class Checkpoints:
             raise RunError(f"{place / rundir.STATE}: damaged, it lacks format, step or optimizer")
         if state["format"] != FORMAT:
             raise RunError(f"{place}: checkpoint format {state['format']}, this version reads {FORMAT}")
+        step, numbers = state["step"], state["optimizer"]
+        if type(step) is not int or place != self.place(step) or not isinstance(numbers, dict):
+            raise RunError(f"{place / rundir.STATE}: damaged, its step or its optimizer is not this checkpoint's")
         load_weights(net, place / rundir.WEIGHTS)
         if average is not None:
-            for name, tensor in read_weights(place / rundir.AVERAGED_WEIGHTS).items():
+            for name, tensor in _fitting(average.state, place / rundir.AVERAGED_WEIGHTS).items():
                 average.state[name].copy_(tensor)
-        _restore_optimizer(optimizer, read_weights(place / rundir.OPTIMIZER), state["optimizer"])
-        return int(state["step"])
+        tensors = read_weights(place / rundir.OPTIMIZER)
+        if not _restore_optimizer(optimizer, tensors, numbers):
+            raise RunError(f"{place / rundir.OPTIMIZER}: the optimizer's state does not fit the net")
+        return step
 
     @property
     def _root(self) -> Path:
         return self.folder / rundir.CHECKPOINTS
 
-    def _drop_older_than(self, step: int) -> None:
+    def _write_whole(
+        self, step: int, *, net: nn.Module, optimizer: torch.optim.Optimizer, average: MovingAverage | None
+    ) -> None:
+        place, beside = self.place(step), self._root / f".step-{step}.new"
+        for cut_short in self._root.glob(".step-*.new"):  # by a kill
+            shutil.rmtree(cut_short)
+        try:
+            beside.mkdir(parents=True)
+            _write(beside / rundir.WEIGHTS, net.state_dict())
+            if average is not None:
+                _write(beside / rundir.AVERAGED_WEIGHTS, average.state)
+            tensors, numbers = _flat(optimizer.state_dict()["state"])
+            _write(beside / rundir.OPTIMIZER, tensors)
+            rundir.write_json(beside / rundir.STATE, {"format": FORMAT, "step": step, "optimizer": numbers})
+            rundir.sync_folder(beside)
+            if place.exists():  # written by a run that was killed before `last` named it
+                shutil.rmtree(place)
+            beside.rename(place)
+        except BaseException:
+            shutil.rmtree(beside, ignore_errors=True)  # it may be what fills the disk
+            raise
+        rundir.sync_folder(self._root)
+
+    def _drop_older_than(self, step: int, *, but: int) -> None:
         names = [place.name.removeprefix("step-") for place in self._root.glob("step-*")]
         steps = sorted(int(name) for name in names if name.isdecimal())
         for old in [other for other in steps if other <= step][:-KEPT]:
-            shutil.rmtree(self._root / f"step-{old}")
+            if old != but:
+                shutil.rmtree(self._root / f"step-{old}")
 
 
 def result_weights(folder: Path) -> Path:
-    """The weights file that a run is judged by: averaged weights where it kept an average."""
-    place = Checkpoints(folder).last()
+    """The weights file that a run is judged by: averaged weights where it kept an average.
+
+    They are those of its best checkpoint where validation chose one, and of its last one otherwise.
+    """
+    place = Checkpoints(folder).best() or Checkpoints(folder).last()
     if place is None:
         raise RunError(f"{folder}: has no checkpoint yet; train it further with --resume {folder}")
     averaged = place / rundir.AVERAGED_WEIGHTS
@@ -117,18 +173,26 @@ def read_weights(path: Path) -> State:
 
 def load_weights(net: nn.Module, path: Path) -> None:
     """Load a safetensors file into `net`, strictly; RunError names keys that are missing, extra or of other shape."""
-    state, wanted = read_weights(path), net.state_dict()
-    faults = [f"missing {name}" for name in wanted.keys() - state.keys()]
-    faults += [f"unexpected {name}" for name in state.keys() - wanted.keys()]
-    faults += [
-        f"{name} is {tuple(state[name].shape)}, not {tuple(wanted[name].shape)}"
-        for name in wanted.keys() & state.keys()
-        if state[name].shape != wanted[name].shape
-    ]
-    if faults:
-        shown = "; ".join(sorted(faults)[:3])
+    net.load_state_dict(_fitting(net.state_dict(), path))
+
+
+def _fitting(wanted: State, path: Path) -> State:
+    """What the file holds, which must have the names and shapes of `wanted`."""
+    state = read_weights(path)
+    if faults := misfits(wanted, state):
+        shown = "; ".join(sorted(faults.values())[:3])
         raise RunError(f"{path}: the weights do not fit the net, {len(faults)} keys differ: {shown}")
-    net.load_state_dict(state)
+    return state
+
+
+def misfits(wanted: State, given: State) -> dict[str, str]:
+    """What is wrong with given weights, by key: missing, unexpected, or of another shape."""
+    faults = {name: f"missing {name}" for name in wanted.keys() - given.keys()}
+    faults |= {name: f"unexpected {name}" for name in given.keys() - wanted.keys()}
+    for name in wanted.keys() & given.keys():
+        if given[name].shape != wanted[name].shape:
+            faults[name] = f"{name} is {tuple(given[name].shape)}, not {tuple(wanted[name].shape)}"
+    return faults
 
 
 def _write(path: Path, tensors: State) -> None:
@@ -144,13 +208,22 @@ def _flat(state: dict[int, dict[str, Any]]) -> tuple[State, dict[str, Any]]:
     return tensors, {key: value for key, value in flat.items() if key not in tensors}
 
 
-def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: State, numbers: dict[str, Any]) -> None:
+def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: State, numbers: dict[str, Any]) -> bool:
+    """Put the state back; False, and nothing done, where it is not one entry a parameter, each of the same names."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    flat = {**tensors, **numbers}
+    names = {key.partition(".")[2] for key in flat}
+    if flat.keys() != {f"{index}.{name}" for index in range(len(parameters)) for name in names}:
+        return False
     state: dict[int, dict[str, Any]] = {}
-    for key, value in {**tensors, **numbers}.items():
+    for key, value in flat.items():
         index, _, name = key.partition(".")
-        if isinstance(value, Tensor) and value.shape == parameters[int(index)].shape:
+        parameter = parameters[int(index)]
+        if isinstance(value, Tensor) and value.ndim:  # else a count of steps
+            if value.shape != parameter.shape:
+                return False
             # the parameter's own memory format, in which the optimizer would have made it
-            value = torch.empty_like(parameters[int(index)]).copy_(value)
+            value = torch.empty_like(parameter).copy_(value)
         state.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return True

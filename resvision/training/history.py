@@ -5,11 +5,16 @@
 
 import json
 import os
-import shutil
+import platform
+import time
+from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from torch.utils.tensorboard import SummaryWriter
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 from resvision.core import rundir
 from resvision.core.history import read
@@ -19,41 +24,88 @@ class History:
     """The history of one run, opened for writing after the first `step` steps.
 
     Lines of later steps are cut away, and the TensorBoard events are written anew from what is left, so a run
-    that was stopped and resumed shows neither a gap nor a step twice.
+    that was stopped and resumed shows neither a gap nor a step twice. Everything here raises RunError where it
+    cannot be written.
     """
 
     def __init__(self, folder: Path, *, step: int) -> None:
         path = folder / rundir.HISTORY
         kept = [line for line in read(path) if line["step"] <= step] if path.exists() else []
         rundir.write_text(path, "".join(_json(line) for line in kept))
-        events = folder / rundir.EVENTS
-        if events.exists():
-            shutil.rmtree(events)
-        self._events = SummaryWriter(str(events))
-        self._file = path.open("a", encoding="utf-8")
-        for line in kept:
-            self._draw(line)
+        self._lines = _Growing(path)
+        self._events = _Growing(_new_events(folder / rundir.EVENTS, kept))
 
     def add(self, line: dict[str, Any]) -> None:
         """Append one line; it is on its way to disk when this returns."""
-        self._file.write(_json(line))
-        self._file.flush()
-        self._draw(line)
+        self._lines.write(_json(line).encode())
+        self._events.write(_drawn(line))
 
     def sync(self) -> None:
         """Force what was added to disk, before a checkpoint says that it happened."""
-        os.fsync(self._file.fileno())
+        self._lines.sync()
 
     def close(self) -> None:
-        """Flush and close both forms."""
-        self._file.close()
+        """Close both forms."""
+        self._lines.close()
         self._events.close()
 
-    def _draw(self, line: dict[str, Any]) -> None:
-        group, values = ("test", line["evaluation"]) if "evaluation" in line else ("train", line)
-        for name, value in values.items():
-            if isinstance(value, float):
-                self._events.add_scalar(f"{group}/{name}", value, line["step"])
+
+class _Growing:
+    """A file that only grows. Nothing waits in a buffer: what fails does so where it was written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._file = path.open("ab", buffering=0)
+        except OSError as error:
+            raise rundir.unwritable(path, error) from None
+
+    def write(self, data: bytes) -> None:
+        try:
+            while data:  # a disk that fills up takes the first part
+                data = data[self._file.write(data) :]
+        except OSError as error:
+            raise rundir.unwritable(self._path, error) from None
+
+    def sync(self) -> None:
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise rundir.unwritable(self._path, error) from None
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _new_events(folder: Path, lines: Iterable[dict[str, Any]]) -> Path:
+    """A TensorBoard file of these lines in place of those that are there."""
+    path = folder / f"events.out.tfevents.{time.time():010.0f}.{platform.node()}.{os.getpid()}"
+    try:
+        folder.mkdir(exist_ok=True)
+        outdated = [each for each in folder.iterdir() if each != path and each.is_file()]
+        rundir.write_bytes(path, b"".join([_record(file_version="brain.Event:2"), *map(_drawn, lines)]))
+        for each in outdated:
+            each.unlink()
+    except OSError as error:
+        raise rundir.unwritable(folder, error) from None
+    return path
+
+
+def _drawn(line: dict[str, Any]) -> bytes:
+    """The figures of a line as one TensorBoard event."""
+    group, figures = (line["split"], line["evaluation"]) if "evaluation" in line else ("train", line)
+    values = [
+        Summary.Value(tag=f"{group}/{name}", simple_value=value)
+        for name, value in figures.items()
+        if isinstance(value, float)
+    ]
+    return _record(step=line["step"], summary=Summary(value=values))
+
+
+def _record(**fields: Any) -> bytes:
+    file = BytesIO()
+    RecordWriter(file).write(Event(wall_time=time.time(), **fields).SerializeToString())
+    return file.getvalue()
 
 
 def _json(line: dict[str, Any]) -> str:

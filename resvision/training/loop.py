@@ -18,7 +18,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from resvision.contracts import Batch, Losses, System, split, to_device
 from resvision.core.draws import key
-from resvision.core.errors import NonFiniteLossError
+from resvision.core.errors import NonFiniteLossError, Stopped
+from resvision.training.best import BestSoFar
 from resvision.training.ema import MovingAverage
 from resvision.training.machine import Machine, autocast, rank_and_world
 from resvision.training.schedules import Schedule
@@ -32,6 +33,7 @@ class Plan:
     """How long, and what happens on the way; everything in optimizer steps.
 
     last_kept         checkpoint that training starts from, None at the start
+    evaluation_due    whether that one lacks its evaluation, since a signal came first
     accumulate        parts that a batch is cut into, their gradients averaged
     clip_norm         largest norm of the whole gradient, None to leave it
     evaluate_every    steps between evaluations; the last step is always followed by one
@@ -43,6 +45,7 @@ class Plan:
     steps_per_epoch: int
     first_step: int
     last_kept: Path | None
+    evaluation_due: bool
     seed: int
     accumulate: int
     clip_norm: float | None
@@ -69,53 +72,73 @@ def fit(
     optimizer: torch.optim.Optimizer,
     schedule: Schedule,
     average: MovingAverage | None,
+    best: BestSoFar,
     machine: Machine,
     plan: Plan,
+    stop: StopSignals,
     observe: Callable[[Line], None],
-    evaluate: Callable[[], Line],
+    evaluate: Callable[[StopSignals], Line],
     keep: Callable[[int], Any],
 ) -> None:
-    """Train `system` in place from plan.first_step to plan.steps.
+    """Train `system` in place from plan.first_step to plan.steps, or until `best` has waited enough.
 
     batches   this process's share of step first_step, first_step + 1, ...
+    stop      heard after each step, and by an evaluation after each batch, which is then made when the run goes on
     observe   is given a line for each step and each evaluation
-    evaluate  scores of the weights as they are, or of their average
+    evaluate  what the history says of the weights as they are, or of their average: the split, and its scores
     keep      writes the checkpoint after so many steps and returns its place
 
-    Raises NonFiniteLossError, or Stopped after a stop signal once a checkpoint is written.
+    The schedule is that of all plan.steps, wherever the run ends. Raises NonFiniteLossError, or Stopped after a stop
+    signal once a checkpoint is written.
     """
     rank, world = rank_and_world()
     device = next(system.net.parameters()).device
     module = wrap(system, machine)
     kept, kept_at, clock = plan.last_kept, time.monotonic(), time.monotonic()
-    steps = range(plan.first_step, plan.steps)
-    with StopSignals() as stop:
-        for step, batch in zip(steps, batches, strict=True):
-            torch.manual_seed(key(plan.seed, step, rank))  # dropout and samplers inside the net
-            lr = set_lr(optimizer, plan.lr * schedule.factor(step / plan.steps))
-            values = backward(module, to_device(batch, device), machine=machine, accumulate=plan.accumulate)
-            if not all(math.isfinite(value) for value in values.values()):
-                raise non_finite(step + 1, values, kept)
-            if plan.clip_norm is not None:
-                nn.utils.clip_grad_norm_(system.net.parameters(), plan.clip_norm)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            if average is not None:
-                average.update(step)
 
-            done, epoch = step + 1, step // plan.steps_per_epoch
-            images, seconds = world * len(batch.ids), time.monotonic() - clock
-            observe({"step": done, "epoch": epoch, "lr": lr, **values, "images": images, "seconds": seconds})
-            last = done == plan.steps
-            if done % plan.evaluate_every == 0 or last:
-                require_finite(system.net, done, kept)
-                observe({"step": done, "epoch": epoch, "evaluation": evaluate()})
-            asked = stop.heard_by_any()
-            if last or asked or time.monotonic() - kept_at > plan.checkpoint_every:
-                require_finite(system.net, done, kept)
-                kept, kept_at = keep(done), time.monotonic()
-            stop.leave_if_asked()
-            clock = time.monotonic()  # seconds of a step include loading, not evaluation or checkpoints
+    def judge(done: int) -> None:
+        require_finite(system, optimizer, done, kept)
+        judged = {"step": done, "epoch": (done - 1) // plan.steps_per_epoch, **evaluate(stop)}
+        best.see(judged)
+        observe(judged)
+
+    if plan.evaluation_due:
+        judge(plan.first_step)
+        keep(plan.first_step)
+        if best.waited_enough:
+            return
+    for step, batch in zip(range(plan.first_step, plan.steps), batches, strict=True):
+        torch.manual_seed(key(plan.seed, step, rank))  # dropout and samplers inside the net
+        lr = set_lr(optimizer, plan.lr * schedule.factor(step / plan.steps))
+        values = backward(module, to_device(batch, device), machine=machine, accumulate=plan.accumulate)
+        if not all(math.isfinite(value) for value in values.values()):
+            raise non_finite(step + 1, values, kept)
+        if plan.clip_norm is not None:
+            nn.utils.clip_grad_norm_(system.net.parameters(), plan.clip_norm)
+        stop.defer()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        if average is not None:
+            average.update(step)
+
+        done, epoch = step + 1, step // plan.steps_per_epoch
+        images, seconds = world * len(batch.ids), time.monotonic() - clock
+        observe({"step": done, "epoch": epoch, "lr": lr, **values, "images": images, "seconds": seconds})
+        try:
+            stop.leave_if_any()
+            if done % plan.evaluate_every == 0 or done == plan.steps:
+                judge(done)
+        except Stopped:
+            require_finite(system, optimizer, done, kept)
+            keep(done)
+            raise
+        over = done == plan.steps or best.waited_enough
+        if over or best.step == done or time.monotonic() - kept_at > plan.checkpoint_every:
+            require_finite(system, optimizer, done, kept)
+            kept, kept_at = keep(done), time.monotonic()
+        if over:
+            break
+        clock = time.monotonic()  # seconds of a step include loading, not evaluation or checkpoints
 
 
 def wrap(system: System, machine: Machine) -> nn.Module:
@@ -152,10 +175,14 @@ def backward(module: nn.Module, batch: Batch, *, machine: Machine, accumulate: i
     return dict(zip(sums, values.tolist(), strict=True))
 
 
-def require_finite(net: nn.Module, step: int, kept: Path | None) -> None:
-    """NonFiniteLossError when a weight or a running statistic is not a number."""
-    for name, tensor in net.state_dict().items():
-        if not torch.isfinite(tensor).all():
+def require_finite(system: System, optimizer: torch.optim.Optimizer, step: int, kept: Path | None) -> None:
+    """NonFiniteLossError when a weight, a running statistic or a moment of the optimizer is not a number."""
+    held = dict(system.net.state_dict())
+    for name, parameter in system.net.named_parameters():
+        moments = optimizer.state.get(parameter, {})
+        held |= {f"the optimizer's {moment} of {name}": value for moment, value in moments.items()}
+    for name, value in held.items():
+        if isinstance(value, Tensor) and not torch.isfinite(value).all():
             raise NonFiniteLossError(f"{name} is not finite after step {step}; {_what_is_good(kept)}; try a lower --lr")
 
 

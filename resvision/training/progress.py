@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,7 +13,10 @@ WINDOW = 50  # steps that the running training error and images/s look back on
 
 
 class ProgressBar:
-    """Shows epoch, ETA, images/s and the running training error; fed with the lines of the history."""
+    """Shows epoch, ETA, images/s and the running training error; fed with the lines of the history.
+
+    A terminal that is gone, or a full disk under its output, ends the display and not the run.
+    """
 
     def __init__(self, console: Console, *, steps: int, first_step: int, steps_per_epoch: int) -> None:
         self._console = console
@@ -33,18 +37,21 @@ class ProgressBar:
         self._task = self._bar.add_task("training", total=steps, completed=first_step, figures="")
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        with suppress(OSError):
+            self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        with suppress(OSError):
+            self._bar.stop()
 
     def show(self, line: dict[str, Any]) -> None:
         """Take in one line of the history."""
         if "evaluation" in line:
-            self._tell_epoch(line)
+            with suppress(OSError):
+                self._tell_epoch(line)
             return
         self._recent.append(line)
         self._epoch_lines.append(line)
@@ -71,7 +78,7 @@ class ProgressBar:
                 text += f"  train error {_mean(each['error'] for each in lines):.2%}"
         for name, value in line["evaluation"].items():
             shown = f"{value:.2%}" if name.endswith("error") else f"{value:.4f}"
-            text += f"  test {name.replace('_', ' ')} {shown}"
+            text += f"  {line['split']} {name.replace('_', ' ')} {shown}"
         self._console.print(f"{text}  {self._images_per_s():,.0f} images/s", highlight=False, soft_wrap=True)
 
 

@@ -1,31 +1,41 @@
 """Stopping a run from outside: a signal asks, the loop leaves after the step with a checkpoint."""
 
 import signal
+import time
 from types import FrameType, TracebackType
 from typing import Self
 
 import torch
 import torch.distributed as dist
 
-from resvision.core.errors import Stopped
+from resvision.core.errors import ResVisionError, Stopped
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
+"""What a batch system sends, Ctrl-C, and what a terminal sends when it is closed."""
+
+ECHO_S = 1.0
+"""A second Ctrl-C that comes sooner is the first: launchers send one to the process and one to its group."""
 
 
 class StopSignals:
-    """Catches SIGTERM and Ctrl-C inside its context; a second Ctrl-C interrupts at once.
+    """Catches stop signals inside its context, which is left by Stopped once one has come.
 
-    A signal that the process was started to ignore, as background jobs ignore Ctrl-C, stays ignored.
+    Until `defer` a signal interrupts at once, as there is nothing to keep. After it, it is only noted, and the loop
+    leaves when it next asks; a second Ctrl-C interrupts at once even then. Whatever else goes wrong after a signal (a
+    compiler, say, that it has ended too) counts as its doing. A signal that the process was started to ignore, as
+    background jobs ignore Ctrl-C, stays ignored.
     """
 
     def __init__(self) -> None:
         self.signal = 0
+        self._deferring = False
+        self._heard_at = 0.0
         self._before: dict[signal.Signals, signal._HANDLER] = {}
 
     def __enter__(self) -> Self:
         heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
         try:
-            self._before = {number: signal.signal(number, self._ask) for number in heard}
+            self._before = {number: signal.signal(number, self._note) for number in heard}
         except ValueError:  # handlers can be set in the main thread only; elsewhere the caller keeps its own
             self._before = {}
         return self
@@ -35,21 +45,26 @@ class StopSignals:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if self.signal and not isinstance(error, ResVisionError):
+            raise Stopped(self.signal, kept=error is None) from error
 
-    def heard_by_any(self) -> bool:
-        """Whether a signal has come to any process of the group; all of them hear it at the same step."""
+    def defer(self) -> None:
+        """From now on there is something to keep: a signal waits until `leave_if_any` is called."""
+        self._deferring = True
+
+    def leave_if_any(self) -> None:
+        """Raise Stopped when a signal has come to any process of the group; all of them leave at the same step."""
         if dist.is_initialized():
             heard = torch.tensor(self.signal)
             dist.all_reduce(heard, op=dist.ReduceOp.MAX)
             self.signal = int(heard)
-        return self.signal > 0
-
-    def leave_if_asked(self) -> None:
-        """Raise Stopped when a signal has come."""
         if self.signal:
             raise Stopped(self.signal)
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.signal:
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        first = self.signal == 0
+        impatient = number == signal.SIGINT and time.monotonic() - self._heard_at > ECHO_S
+        if first:
+            self.signal, self._heard_at = number, time.monotonic()
+        if not self._deferring or (impatient and not first):
             raise KeyboardInterrupt
-        self.signal = number

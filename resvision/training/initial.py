@@ -1,0 +1,49 @@
+"""What a net starts with when it does not start afresh: the weights of a file, but for parts that are named."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from torch import nn
+
+from resvision.core import rundir
+from resvision.core.errors import SettingsError
+from resvision.training.checkpoints import State, misfits, read_weights, result_weights
+
+
+def weights_file(place: Path) -> Path:
+    """The safetensors file, or that of a run folder's result; SettingsError where there is neither."""
+    if not place.exists():
+        raise SettingsError(f"model.init_from: {place}: no such file or run folder")
+    return (result_weights(rundir.require(place)) if place.is_dir() else place).resolve()
+
+
+def initial_state(net: nn.Module, path: Path, *, fresh: Sequence[str]) -> State:
+    """The file's weights for `net`, by name; under the names in `fresh`, such as `fc`, the net's own.
+
+    Raises SettingsError for a name in `fresh` that neither has, and, with the remedy, where the others do not fit.
+    """
+    own, given = net.state_dict(), read_weights(path)
+    for name in fresh:
+        if not any(under([name], key) for key in (*own, *given)):
+            children = ", ".join(child for child, _ in net.named_children())
+            raise SettingsError(f"model.init_except: neither the net nor {path} has a {name!r}; the net has {children}")
+    taken = {key: tensor for key, tensor in given.items() if not under(fresh, key)}
+    wanted = {key: tensor for key, tensor in own.items() if not under(fresh, key)}
+    if faults := misfits(wanted, taken):
+        shown = "; ".join(sorted(faults.values())[:3])
+        remedy = f"start those parts afresh by --set model.init_except={','.join([*fresh, *_parts(faults)])}"
+        if {key.partition(".")[0] for key in wanted} <= {key.partition(".")[0] for key in faults}:
+            remedy = "they are of another net"
+        raise SettingsError(f"model.init_from: {path}: {len(faults)} tensors do not fit the net: {shown}; {remedy}")
+    return {**own, **taken}
+
+
+def under(names: Iterable[str], key: str) -> bool:
+    """Whether a weight belongs to one of the parts: `fc.weight` is under `fc`."""
+    return any(key == name or key.startswith(f"{name}.") for name in names)
+
+
+def _parts(keys: Iterable[str]) -> list[str]:
+    """The modules that the weights belong to; the net's own children where those are many."""
+    modules = sorted({key.rpartition(".")[0] or key for key in keys})
+    return modules if len(modules) <= 3 else sorted({key.partition(".")[0] for key in keys})
