@@ -1,0 +1,751 @@
+"""Every bad input that people bring, through the real command line: the exit code and the line that each gets.
+
+    python benchmarks/bad_inputs.py [--only WORD] [--markdown]
+
+A case makes its input in a temporary folder beside a small finished run, runs `python -m resvision` on it, and demands:
+the exit code it names; one line that says what is wrong; no traceback; every file that was there as it was. The exit
+code of this program is 1 where a case does not hold. Cases marked `works` are unusual inputs that are to be handled.
+
+Expected: all hold; 9 minutes on one core, most of it the start of 170 processes.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+SECONDS = 180
+SETTINGS = {
+    "model.options.width": 4,
+    "data.image_size": 16,
+    "machine.precision": "fp32",
+    "machine.threads": 1,
+    "machine.workers": 0,
+    "machine.compile": "false",
+}
+TRAIN = ["train", "resnet20", "--epochs", "1", "--batch-size", "4", *(f"--set={k}={v}" for k, v in SETTINGS.items())]
+WITHOUT_ROOTS_RIGHTS = ["setpriv", "--inh-caps=-all", "--bounding-set=-dac_override,-dac_read_search", "--"]
+"""Root may read what nobody may; a process without these two capabilities meets permissions as others do."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A bad input.
+
+    make    puts it into the folder, where `good` is a finished run and `pets` the images it was trained on
+    words   of the command; `here` stands for the folder
+    code    the exit code that is right
+    says    what the line must hold
+    stdout  whether the line is one of standard output: faults that `data check` lists
+    as_all  whether it must meet permissions as those who are not root do
+    """
+
+    name: str
+    make: Callable[[Path], object]
+    words: tuple[str, ...]
+    code: int = 2
+    says: str = ""
+    stdout: bool = False
+    as_all: bool = False
+
+    def command(self, here: Path) -> list[str]:
+        return [word.replace("{here}", str(here)) for word in self.words]
+
+
+# ---------------------------------------------------------------------------------------------- images
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    stream = BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def picture(seed: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (20, 24, 3), dtype=np.uint8))
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def png(width: int, height: int, *chunks: bytes, bits: int = 8) -> bytes:
+    """A grey PNG of those sides with these chunks."""
+    start = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + start + b"".join(chunks) + chunk(b"IEND", b"")
+
+
+def zeros(count: int) -> bytes:
+    """That many zeros, deflated: a thousandth of their size."""
+    packer = zlib.compressobj(9)
+    pieces = [packer.compress(bytes(min(2**20, count - done))) for done in range(0, count, 2**20)]
+    return b"".join(pieces) + packer.flush()
+
+
+def tiff(width: int, height: int, data: bytes) -> bytes:
+    """A bilevel, deflated TIFF of those sides."""
+    tags = [(256, width), (257, height), (258, 1), (259, 8), (262, 1), (273, 134), (277, 1), (278, height)]
+    tags.append((279, len(data)))
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", 0) + bytes(12) + data
+
+
+def scans(sides: int, count: int) -> bytes:
+    """A progressive JPEG that goes over its pixels `count` times more than it needs to."""
+    data = encoded(Image.new("L", (64, 64), 128), "JPEG", progressive=True)
+    sizes = data.index(b"\xff\xc2") + 5
+    last = data.rindex(b"\xff\xda")
+    return data[:sizes] + struct.pack(">HH", sides, sides) + data[sizes + 4 : -2] + data[last:-2] * count + data[-2:]
+
+
+def frames(kind: str) -> bytes:
+    return encoded(picture(1), kind, save_all=True, append_images=[picture(2), picture(3)])
+
+
+JPEG = encoded(picture(0), "JPEG", quality=95)
+IMAGES: dict[str, tuple[str, Callable[[], bytes], str]] = {
+    "a truncated JPEG": ("cut.jpg", lambda: JPEG[: len(JPEG) // 2], "a damaged JPEG"),
+    "a text file named .png": ("text.png", lambda: b"not an image\n", "not an image; allowed are JPEG"),
+    "a 0-byte file": ("empty.png", lambda: b"", "an empty file (0 bytes)"),
+    "30,000 x 30,000, PNG header alone": (
+        "claims.png",
+        lambda: png(30_000, 30_000, chunk(b"IDAT", b"")),
+        "30,000 x 30,000 pixels, above the limit of 100 million",
+    ),
+    "30,000 x 30,000, a whole PNG of 0.1 MB": (
+        "giant.png",
+        lambda: png(30_000, 30_000, chunk(b"IDAT", zeros(30_000 * 3_751)), bits=1),
+        "30,000 x 30,000 pixels, above the limit of 100 million",
+    ),
+    "30,000 x 30,000, a whole TIFF of 0.1 MB": (
+        "giant.tif",
+        lambda: tiff(30_000, 30_000, zeros(30_000 * 3_750)),
+        "30,000 x 30,000 pixels, above the limit of 100 million",
+    ),
+    "16,384 x 16,384 in a WEBP header": (
+        "giant.webp",
+        lambda: b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\x3f\0\xff\x3f\0",
+        "above the limit of 100 million pixels",
+    ),
+    "2,147,483,647 pixels wide in a BMP header": (
+        "giant.bmp",
+        lambda: b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 2**31 - 1, 9, 1, 24, 0, 0, 0, 0, 0, 0),
+        "above the limit of 100 million",
+    ),
+    "a PNG text chunk that inflates to 256 MB": (
+        "text-bomb.png",
+        lambda: png(8, 8, chunk(b"zTXt", b"a\0\0" + zeros(2**28)), chunk(b"IDAT", zlib.compress(bytes(72)))),
+        "a damaged PNG",
+    ),
+    "a PNG colour profile that inflates to 256 MB": (
+        "profile-bomb.png",
+        lambda: png(8, 8, chunk(b"iCCP", b"a\0\0" + zeros(2**28)), chunk(b"IDAT", zlib.compress(bytes(72)))),
+        "a damaged PNG",
+    ),
+    "a JPEG that repeats its scan 10,000 times": ("scans.jpg", lambda: scans(9_000, 10_000), "take too long to decode"),
+    "a PGM with 500,000 comments": (
+        "comments.pgm",
+        lambda: b"P2 100 100 255\n" + b"#\n" * 500_000 + b"0 " * 10_000,
+        "comments between the pixels",
+    ),
+    "an animated GIF": ("moves.gif", lambda: frames("GIF"), "a GIF; allowed are JPEG"),
+    "an animated WEBP": ("moves.webp", lambda: frames("WEBP"), "more than one frame"),
+    "an animated PNG": ("moves.png", lambda: frames("PNG"), "more than one frame"),
+    "a TIFF of three pages": ("pages.tif", lambda: frames("TIFF"), "more than one frame"),
+    "a TIFF of 32-bit floats": (
+        "floats.tif",
+        lambda: encoded(Image.new("F", (8, 8)), "TIFF"),
+        "pixels of kind F; save it with 8 or 16 bits",
+    ),
+}
+
+
+def with_image(file: str, make: Callable[[], bytes]) -> Callable[[Path], object]:
+    return lambda here: (with_pets(here) / "train" / "cat" / file).write_bytes(make())
+
+
+def with_pets(here: Path) -> Path:
+    """A copy of the good images to be spoilt."""
+    return Path(shutil.copytree(here / "pets", here / "bad", dirs_exist_ok=True))
+
+
+def image_cases() -> Iterator[Case]:
+    for name, (file, make, says) in IMAGES.items():
+        made = with_image(file, make)
+        yield Case(name, made, ("predict", "{here}/good", f"{{here}}/bad/train/cat/{file}"), says=says)
+        yield Case(name, made, ("data", "check", "{here}/bad"), code=1, says=says, stdout=True)
+        yield Case(name, made, (*TRAIN, "--data", "{here}/bad", "--out", "{here}/new"), says=says)
+
+
+def file_cases() -> Iterator[Case]:
+    """What is no file at all, or not to be read."""
+
+    def linked(to: str) -> Callable[[Path], object]:
+        return lambda here: (with_pets(here) / "train" / "cat" / "it.png").symlink_to(to)
+
+    def piped(here: Path) -> None:
+        os.mkfifo(with_pets(here) / "train" / "cat" / "it.png")
+
+    def closed(here: Path) -> None:
+        file = with_pets(here) / "train" / "cat" / "it.png"
+        file.write_bytes(JPEG)
+        file.chmod(0)
+
+    def closed_folder(here: Path) -> None:
+        (with_pets(here) / "train" / "cat").chmod(0)
+
+    def nested(here: Path) -> None:
+        (with_pets(here) / "train" / "cat" / "more").mkdir()
+
+    makes: dict[str, tuple[Callable[[Path], object], str, bool]] = {
+        "a broken link": (linked("nowhere.png"), "a broken link", False),
+        "a link that leads to itself": (linked("it.png"), "a broken link", False),
+        "a FIFO": (piped, "not a regular file", False),
+        "a file without permission": (closed, "no permission to read it", True),
+        "a class folder without permission": (closed_folder, "cannot be listed (Permission denied)", True),
+        "a folder inside a class": (nested, "a folder inside a class", False),
+    }
+    for name, (make, says, as_all) in makes.items():
+        yield Case(name, make, ("data", "check", "{here}/bad"), code=1, says=says, stdout=True, as_all=as_all)
+        yield Case(name, make, (*TRAIN, "--data", "{here}/bad", "--out", "{here}/new"), says=says, as_all=as_all)
+    for name in ("a broken link", "a link that leads to itself", "a FIFO", "a file without permission"):
+        make, says, as_all = makes[name]
+        yield Case(name, make, ("predict", "{here}/good", "{here}/bad/train/cat/it.png"), says=says, as_all=as_all)
+
+
+def name_cases() -> Iterator[Case]:
+    """Names of classes, files and folders."""
+
+    def another_class(name: str | bytes) -> Callable[[Path], object]:
+        def make(here: Path) -> None:
+            bad = with_pets(here)
+            for split in ("train", "val"):
+                shutil.copytree(bad / split / "cat", bad / split / os.fsdecode(name))
+
+        return make
+
+    def another_file(name: bytes) -> Callable[[Path], object]:
+        return lambda here: shutil.copy(here / "pets/val/cat/0.png", with_pets(here) / "val/cat" / os.fsdecode(name))
+
+    def another_place(here: Path) -> None:
+        shutil.copytree(here / "pets", here / os.fsdecode(b"pets-\xff"))
+
+    check, train = ("data", "check", "{here}/bad"), (*TRAIN, "--data", "{here}/bad", "--out", "{here}/new")
+    for name, made, says in [
+        ("a class name with a newline", another_class("wo\nlf"), "a class name with a line break"),
+        ("a class name that differs only in case", another_class("Cat"), "differs from Cat only in case"),
+        ("a class name of undecodable bytes", another_class(b"\xff\xfe"), "a class name with a line break or the like"),
+    ]:
+        yield Case(name, made, check, code=1, says=says, stdout=True)
+        yield Case(name, made, train, says=says)
+    for name, made in [
+        ("works: a class name in Korean", another_class("고양이")),
+        ("works: a file name of undecodable bytes", another_file(b"\xff\xfe.png")),
+        ("works: a file name with a newline", another_file(b"a\nb.png")),
+    ]:
+        yield Case(name, made, check, code=0, says="0 faults", stdout=True)
+        yield Case(name, made, train, code=0, says="top-1 error", stdout=True)
+        yield Case(name, made, ("predict", "{here}/good", "{here}/bad/val"), code=0, says=".png: ", stdout=True)
+    words = (*TRAIN, "--data", os.fsdecode(b"{here}/pets-\xff"), "--out", "{here}/new")
+    yield Case("a data folder of undecodable bytes", another_place, words, says="bytes that are no text")
+
+
+# ---------------------------------------------------------------------------------------------- runs
+
+
+def with_run(spoil: Callable[[Path], object]) -> Callable[[Path], object]:
+    """A copy of the finished run, spoilt."""
+    return lambda here: spoil(Path(shutil.copytree(here / "good", here / "run")))
+
+
+def checkpoint(run: Path) -> Path:
+    return run / "checkpoints" / (run / "checkpoints" / "last").read_text().strip()
+
+
+def with_tensors(file: str, change: Callable[[dict[str, torch.Tensor]], object]) -> Callable[[Path], object]:
+    def spoil(run: Path) -> None:
+        tensors = load_file(checkpoint(run) / file)
+        change(tensors)
+        save_file(tensors, checkpoint(run) / file)
+
+    return with_run(spoil)
+
+
+def with_bytes(file: str, change: Callable[[bytes], bytes]) -> Callable[[Path], object]:
+    def spoil(run: Path) -> None:
+        place = run / file if (run / file).exists() else checkpoint(run) / file
+        place.write_bytes(change(place.read_bytes()))
+
+    return with_run(spoil)
+
+
+def pickled(data: bytes) -> bytes:
+    stream = BytesIO()
+    torch.save({"fc.weight": torch.zeros(3)}, stream)
+    return stream.getvalue()
+
+
+def checkpoint_cases() -> Iterator[Case]:
+    weights, moments = "ema.safetensors", "optimizer.safetensors"
+
+    def point_outside(run: Path) -> None:
+        (run / "checkpoints" / "last").write_text("../..\n")
+
+    resume = ("train", "--resume", "{here}/run")
+    evaluate = ("evaluate", "{here}/run")
+    spoilt: list[tuple[str, Callable[[Path], object], str, tuple[str, ...]]] = [
+        ("weights cut in half", with_bytes(weights, lambda data: data[: len(data) // 2]), "safetensors", evaluate),
+        ("weights of 0 bytes", with_bytes(weights, lambda data: b""), "safetensors", evaluate),
+        ("weights that are a pickle", with_bytes(weights, pickled), "safetensors", evaluate),
+        (
+            "weights of another architecture",
+            with_tensors(weights, lambda t: [t.pop(k) for k in [*t] if "layer" in k or "stage" in k]),
+            "do not fit the net",
+            evaluate,
+        ),
+        (
+            "weights with an extra key",
+            with_tensors(weights, lambda t: t.update(spare=torch.zeros(2))),
+            "unexpected spare",
+            evaluate,
+        ),
+        ("weights with a missing key", with_tensors(weights, lambda t: t.pop(next(iter(t)))), "missing", evaluate),
+        (
+            "weights of another shape",
+            with_tensors(weights, lambda t: t.update({next(iter(t)): torch.zeros(2, 2)})),
+            "is (2, 2), not",
+            evaluate,
+        ),
+        (
+            "weights that are not numbers",
+            with_tensors(weights, lambda t: [v.fill_(torch.nan) for v in t.values() if v.is_floating_point()]),
+            "not finite",
+            evaluate,
+        ),
+        (
+            "optimizer state cut in half",
+            with_bytes(moments, lambda data: data[: len(data) // 2]),
+            "safetensors",
+            resume,
+        ),
+        (
+            "optimizer state of other shapes",
+            with_tensors(moments, lambda t: t.update({k: torch.zeros(7) for k in t})),
+            "does not fit",
+            resume,
+        ),
+        (
+            "optimizer state under other names",
+            with_tensors(moments, lambda t: t.update({"nonsense": torch.zeros(7)})),
+            "does not fit",
+            resume,
+        ),
+        (
+            "optimizer state of a parameter that is not there",
+            with_tensors(moments, lambda t: t.update({"9999.momentum_buffer": torch.zeros(7)})),
+            "does not fit",
+            resume,
+        ),
+        ("no optimizer state", with_run(lambda run: (checkpoint(run) / moments).unlink()), "safetensors", resume),
+        ("`last` that points outside", with_run(point_outside), "last", evaluate),
+        ("`last` of 0 bytes", with_bytes("checkpoints/last", lambda data: b""), "last", evaluate),
+        ("`last` that is no text", with_bytes("checkpoints/last", lambda data: b"\xff\xfe"), "last", evaluate),
+        ("no checkpoints", with_run(lambda run: shutil.rmtree(run / "checkpoints")), "no checkpoint yet", evaluate),
+    ]
+    for text in ("not JSON", "[]", "{}", '{"format": 99, "step": 1, "optimizer": {}}'):
+        changed = with_bytes("state.json", lambda data, text=text: text.encode())
+        spoilt.append((f"state.json: {text}", changed, "state.json" if "99" not in text else "format 99", resume))
+    for step in ("-1", "1e400", '"x"', "true", "1000000", "null", "0.5", "[1]"):
+        text = f'{{"format": 1, "step": {step}, "optimizer": {{}}}}'
+        changed = with_bytes("state.json", lambda data, text=text: text.encode())
+        spoilt.append((f"state.json: step {step}", changed, "step", resume))
+    for optimizer in ("[]", "1", '{"0.x": 1}', '{"a": 1}', '{"999.step": 1}'):
+        text = f'{{"format": 1, "step": 4, "optimizer": {optimizer}}}'
+        changed = with_bytes("state.json", lambda data, text=text: text.encode())
+        spoilt.append((f"state.json: optimizer {optimizer}", changed, "optimizer", resume))
+    for name, make, says, words in spoilt:
+        yield Case(name, make, words, says=says, code=1 if "not numbers" in name else 2)
+
+
+def edited(path: str, value: Any) -> Callable[[Path], object]:
+    """run.json with another value at `a.b`; without it where the value is `edited`."""
+
+    def spoil(run: Path) -> None:
+        whole = json.loads((run / "run.json").read_text())
+        *groups, key = path.split(".")
+        inner = whole
+        for group in groups:
+            inner = inner[group]
+        if value is edited:
+            del inner[key]
+        else:
+            inner[key] = value
+        (run / "run.json").write_text(json.dumps(whole))
+
+    return with_run(spoil)
+
+
+RUN_TEXTS = ["not JSON", "", "[]", "null", '"text"', "{}", '{"format": 1}', "[" * 100_000, "1" * 10_000, "\xff"]
+RUN_EDITS: list[tuple[str, Any, str]] = [
+    ("nonsense", 1, "nonsense"),
+    ("optimizer.learning_rate", 1, "learning_rate"),
+    ("optimizer.lr", edited, "optimizer.lr: missing"),
+    ("optimizer", None, "optimizer"),
+    ("optimizer", [], "optimizer"),
+    ("optimizer.lr", "fast", "optimizer.lr"),
+    ("optimizer.lr", float("nan"), "optimizer.lr"),
+    ("optimizer.lr", float("inf"), "optimizer.lr"),
+    ("optimizer.lr", -1, "optimizer.lr"),
+    ("format", 99, "format 99"),
+    ("format", "1", "format"),
+    ("format", None, "format"),
+    ("model.name", "resnet21", "resnet21"),
+    ("model.name", "os:system", "os:system"),
+    ("model.name", 20, "model.name"),
+    ("model.num_classes", 3, "disagrees"),
+    ("model.num_classes", 10**30, "model.num_classes"),
+    ("model.options", {"width": "wide"}, "width"),
+    ("model.options", {"width": float("nan")}, "width"),
+    ("model.options", {"width": 10**9}, "too large for this machine"),
+    ("model.options", {"depht": 1}, "depht"),
+    ("data.name", "nowhere", "nowhere"),
+    ("data.classes", ["cat", "dog", "wolf"], "disagrees"),
+    ("data.classes", ["cat", "cat"], "disagrees"),
+    ("data.classes", "cat", "data.classes"),
+    ("data.classes", [], "disagrees"),
+    ("data.train_images", -5, "has changed since"),
+    ("data.train_images", 10**12, "has changed since"),
+    ("data.image_size", 10**9, "resize_px <= 8192"),
+    ("data.preprocess", None, "data"),
+    ("data.preprocess.crop_px", 10**9, "crop_px"),
+    ("data.preprocess.crop_px", 8, "has changed since"),
+    ("data.preprocess.std", [0, 0, 0], "std"),
+    ("data.preprocess.mean", [0.5], "mean"),
+    ("data.fingerprint", "abc", "has changed since"),
+    ("training.duration", "-3 epochs", "training.duration"),
+    ("training.duration", "1e9 epochs", "training.duration"),
+    ("training.duration", f"{10**30} epochs", "training.duration"),
+    ("training.batch_size", 10**30, "training.batch_size"),
+    ("training.batch_size", 0, "training.batch_size"),
+    ("training.batch_size", 2.5, "training.batch_size"),
+    ("training.batch_size", True, "training.batch_size"),
+    ("training.seed", -1, "training.seed"),
+    ("training.checkpoint_seconds", 0, "training.checkpoint_seconds"),
+    ("schedule.milestones", {"a": 1}, "schedule.milestones"),
+    ("schedule.kind", "cosinus", "nearest: cosine"),
+    ("augment.crop_scale", [1, 0], "crop_scale"),
+    ("machine.threads", 10**9, "machine.threads"),
+    ("machine.workers", 10**9, "machine.workers"),
+    ("machine.precision", "fp8", "machine.precision"),
+    ("loss", {"label_smoothing": 7}, "label_smoothing"),
+    ("loss", {"label_smoothing": "much"}, "label_smoothing"),
+]
+
+
+REPORT_EDITS: list[tuple[str, Any]] = [
+    ("format", 99),
+    ("recipe", 7),
+    ("model.name", edited),
+    ("data.train_images", "many"),
+    ("data.train_images", -5),
+    ("training.batch_size", 0),
+    ("training.batch_size", 2.5),
+    ("training.duration", "1e9 epochs"),
+    ("training.duration", f"{10**30} epochs"),
+]
+
+
+def run_cases() -> Iterator[Case]:
+    resume = ("train", "--resume", "{here}/run")
+    for text in RUN_TEXTS:
+        shown = text if len(text) < 20 else f"{text[:3]}... of {len(text):,} letters"
+        data = b"\xff\xfe" if text == "\xff" else text.encode()
+        made = with_bytes("run.json", lambda _, data=data: data)
+        yield Case(f"run.json: {shown!r}", made, ("evaluate", "{here}/run"), says="run.json")
+        yield Case(f"run.json: {shown!r}", made, ("report", "{here}/run"), says="run.json")
+    for path, value, says in RUN_EDITS:
+        shown = "missing" if value is edited else "10**12" if value == 10**12 else json.dumps(value)
+        yield Case(f"run.json: {path} {shown}", edited(path, value), resume, says=says)
+    for path, value in REPORT_EDITS:
+        shown = "missing" if value is edited else json.dumps(value)
+        yield Case(f"run.json: {path} {shown}", edited(path, value), ("report", "{here}/run"), says=path)
+
+    def in_the_middle(data: bytes) -> bytes:
+        lines = data.splitlines(keepends=True)
+        return b"".join([lines[0], b'{"step": 2, "lo\n', *lines[1:]])
+
+    def without_loss(data: bytes) -> bytes:
+        return b'{"step": 1, "epoch": 0}\n' + data
+
+    def cut(data: bytes) -> bytes:
+        return data[:-9]
+
+    middle, bare = with_bytes("history.jsonl", in_the_middle), with_bytes("history.jsonl", without_loss)
+    report = ("report", "{here}/run")
+    yield Case("history.jsonl damaged in the middle", middle, report, says="history.jsonl:2: not a line of history")
+    yield Case("history.jsonl damaged in the middle", middle, resume, says="history.jsonl:2: not a line of history")
+    yield Case("history.jsonl with a line that lacks figures", bare, report, says="history.jsonl")
+    yield Case("works: history.jsonl with its last line cut", with_bytes("history.jsonl", cut), report, code=0)
+    yield Case("works: history.jsonl with its last line cut", with_bytes("history.jsonl", cut), resume, code=0)
+    for text in ("not JSON", "[]", "{}", '{"per_class": 1}'):
+        made = with_bytes("evaluation.json", lambda _, text=text: text.encode())
+        yield Case(f"evaluation.json: {text}", made, report, says="evaluation.json")
+    for text in ("not JSON", "[]", '{"torch": {"a": [1]}}'):
+        made = with_bytes("environment.json", lambda _, text=text: text.encode())
+        code = 0 if "torch" in text else 2
+        yield Case(f"environment.json: {text}", made, report, code=code, says="" if code == 0 else "environment.json")
+
+
+# ---------------------------------------------------------------------------------------------- words
+
+
+def nothing(here: Path) -> None:
+    """The words alone are the bad input."""
+
+
+def word_cases() -> Iterator[Case]:
+    train = (*TRAIN, "--data", "{here}/pets", "--out", "{here}/new")
+    for option, value in [
+        ("--epochs", "0"),
+        ("--epochs", "-1"),
+        ("--epochs", "many"),
+        ("--epochs", "1" + "0" * 30),
+        ("--batch-size", "0"),
+        ("--batch-size", "1000000000"),
+        ("--batch-size", "1" + "0" * 30),
+        ("--lr", "nan"),
+        ("--lr", "inf"),
+        ("--lr", "-1"),
+        ("--lr", "0"),
+        ("--lr", "1e400"),
+        ("--seed", "-1"),
+        ("--seed", "1" + "0" * 30),
+        ("--device", "tpu"),
+        ("--precision", "fp64"),
+        ("--set", "optimizer.lr"),
+        ("--set", "=1"),
+        ("--set", "optimizer=1"),
+        ("--set", "optimizer.lr.x=1"),
+        ("--set", "model.options.width=NaN"),
+        ("--set", "model.options.width=" + "1" * 5000),
+        ("--set", "model.options.width=" + "[" * 100_000),
+        ("--set", "model.options.width=0"),
+        ("--set", "data.image_size=0"),
+        ("--set", "data.image_size=9000"),
+        ("--set", "data.channels=2"),
+        ("--set", "machine.threads=1000000000"),
+        ("--set", "machine.workers=1000000000"),
+        ("--set", "augment.shift_px=1000000"),
+        ("--set", "model.init_from={here}/pets/val/cat/0.png"),
+        ("--set", "model.init_from={here}/nowhere"),
+        ("--set", "data.root=\udcff"),
+    ]:
+        shown = value if len(value) < 60 else f"{value[:24]}... of {len(value):,} letters"
+        yield Case(f"{option} {shown}", nothing, (*train, option, value))
+    for sizes in ("0x0", "3x0x0", "1x1", "3x1x1", "3x9x9x9", "x", "3x100000x100000", "999999x32x32"):
+        code = 0 if sizes in {"3x1x1", "3x100000x100000", "999999x32x32"} else 2
+        words = ("inspect", "resnet50", "--input", sizes)
+        yield Case(f"{'works: ' if code == 0 else ''}--input {sizes}", nothing, words, code=code)
+    yield Case("--classes 0", nothing, ("inspect", "resnet50", "--classes", "0"))
+    for value in ("width=[", "width=" + "1" * 5000, "width=" + "[" * 100_000, "width=NaN", "width", "=1", "\udcff=1"):
+        shown = value if len(value) < 60 else f"{value[:9]}... of {len(value):,} letters"
+        yield Case(f"--option {shown}", nothing, ("inspect", "resnet50", "--option", value))
+    yield Case(
+        "a file as --data",
+        nothing,
+        (*TRAIN, "--data", "{here}/pets/val/cat/0.png"),
+        says="neither a folder of images nor",
+    )
+    yield Case("a missing folder as --data", nothing, (*TRAIN, "--data", "{here}/nowhere"), says="unknown data set")
+    yield Case("a file as --out", nothing, (*TRAIN, "--data", "{here}/pets", "--out", "{here}/pets/val/cat/0.png"))
+    yield Case("a folder in use as --out", nothing, (*TRAIN, "--data", "{here}/pets", "--out", "{here}/pets"))
+    yield Case("a file as a run", nothing, ("evaluate", "{here}/pets/val/cat/0.png"))
+    yield Case("a folder of images as a run", nothing, ("evaluate", "{here}/pets"))
+    yield Case("other classes than the run's", wolves, ("evaluate", "{here}/good", "--data", "{here}/bad"), says="wolf")
+    report = ("report", "{here}/good", "--out", "{here}/nowhere/page.html")
+    yield Case("a page in a folder that is not there", nothing, report, says="page.html")
+    yield Case("a page that is a folder", nothing, ("report", "{here}/good", "--out", "{here}/pets"), says="pets")
+    check = ("data", "check", "cifar10")
+    yield Case("RESVISION_DATA that names a file", data_root, check, says="cifar10")
+    yield Case("--root that names a file", nothing, (*check, "--root", "{here}/pets/val/cat/0.png"), says="cifar10")
+
+
+def wolves(here: Path) -> None:
+    (with_pets(here) / "val" / "dog").rename(here / "bad" / "val" / "wolf")
+    (here / "bad" / "train" / "dog").rename(here / "bad" / "train" / "wolf")
+
+
+def data_root(here: Path) -> None:
+    (here / "data").write_text("a file where the data folder is to be")
+
+
+def predict_cases() -> Iterator[Case]:
+    def mixed(here: Path) -> None:
+        (here / "mixed").mkdir()
+        shutil.copy(here / "pets/val/cat/0.png", here / "mixed/a.png")
+        (here / "mixed/b.png").write_text("text")
+        (here / "mixed/c.jpg").write_bytes(JPEG[:300])
+        shutil.copy(here / "pets/val/dog/0.png", here / "mixed/d.png")
+
+    def looped(here: Path) -> None:
+        (here / "loop").mkdir()
+        shutil.copy(here / "pets/val/cat/0.png", here / "loop/a.png")
+        (here / "loop/again").symlink_to(here / "loop")
+
+    def grey(here: Path) -> None:
+        Image.new("L", (9, 9), 7).save(here / "grey.png")
+
+    def long_and_thin(here: Path) -> None:
+        Image.new("L", (9_999_999, 2), 7).save(here / "thin.png")
+
+    predict = ("predict", "{here}/good")
+    yield Case("a missing file", nothing, (*predict, "{here}/nowhere.png"), says="no such file or folder")
+    yield Case("a folder with nothing in it", lambda here: (here / "none").mkdir(), (*predict, "{here}/none"))
+    yield Case("a folder with two bad files of four", mixed, (*predict, "{here}/mixed"), code=1, says="2 of 4 images")
+    yield Case(
+        "works: a folder with a link to itself", looped, (*predict, "{here}/loop"), code=0, says="a.png", stdout=True
+    )
+    yield Case(
+        "works: grey for a colour net", grey, (*predict, "{here}/grey.png"), code=0, says="grey.png", stdout=True
+    )
+    yield Case("9,999,999 x 2 pixels", long_and_thin, (*predict, "{here}/thin.png"), says="too long and thin")
+
+
+CASES = [
+    *image_cases(),
+    *file_cases(),
+    *name_cases(),
+    *checkpoint_cases(),
+    *run_cases(),
+    *word_cases(),
+    *predict_cases(),
+]
+
+
+# ---------------------------------------------------------------------------------------------- running
+
+
+def prepare(here: Path) -> None:
+    """The images `pets` and the run `good`, which cases copy and spoil."""
+    for split, count in (("train", 6), ("val", 3)):
+        for label, name in enumerate(("cat", "dog")):
+            folder = here / "pets" / split / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                picture(100 * label + 10 * len(split) + number).save(folder / f"{number}.png")
+    done = call([*TRAIN, "--data", str(here / "pets"), "--out", str(here / "good")], here)
+    assert done.returncode == 0, done.stderr
+
+
+def call(words: list[str], here: Path, *, before: list[str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line in its own process, with a home and caches of its own."""
+    places = {"HOME": str(here), "XDG_CACHE_HOME": str(here / "cache"), "RESVISION_DATA": str(here / "data")}
+    return subprocess.run(
+        [*(before or []), sys.executable, "-m", "resvision", *words],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        cwd=here,
+        env={**os.environ, **places, "OMP_NUM_THREADS": "1", "COLUMNS": "400"},
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+def contents(here: Path) -> dict[str, str]:
+    """A hash of every file, to see that none changed."""
+    files = [Path(folder) / name for folder, _, names in os.walk(here) for name in names]
+    return {str(f): hashlib.blake2b(f.read_bytes()).hexdigest() for f in files if f.is_file() and not f.is_symlink()}
+
+
+def said(case: Case, code: int, out: str, err: str) -> tuple[str, str]:
+    """The line that the input got, and what is not as it should be, empty where all is."""
+    lines = [line for line in err.splitlines() if line.startswith("resvision: ")]
+    wrong = []
+    if code != case.code:
+        wrong.append(f"exit code {code}, not {case.code}")
+    if "Traceback" in out + err or "Warning" in err:
+        wrong.append("a traceback or a warning: " + err.strip().splitlines()[-1])
+    pool = out.splitlines() if case.stdout else lines
+    line = next((line for line in pool if case.says in line), pool[-1] if pool else "")
+    if case.says not in line:
+        wrong.append(f"does not say {case.says!r}")
+    per_file = case.code == 1 and not case.stdout  # each bad file of a folder has its line
+    if len(lines) != (0 if case.stdout or case.code == 0 else 1) and not per_file:
+        wrong.append(f"{len(lines)} lines of errors")
+    if len(line) > 500:
+        wrong.append(f"a line of {len(line):,} letters")
+    return line.removeprefix("resvision: "), "; ".join(wrong)
+
+
+def try_case(case: Case, here: Path) -> tuple[int, str, str]:
+    """Exit code, the line, and what is wrong; the folder is as before afterwards."""
+    untouched = set(here.iterdir())
+    before = contents(here)
+    case.make(here)
+    spoilt = contents(here)
+    try:
+        done = call(
+            case.command(here), here, before=WITHOUT_ROOTS_RIGHTS if case.as_all and os.geteuid() == 0 else None
+        )
+        code, (line, wrong) = done.returncode, said(case, done.returncode, done.stdout, done.stderr)
+    except subprocess.TimeoutExpired:
+        code, line, wrong = -1, "", f"no end after {SECONDS} s"
+    after = contents(here)
+    kept = spoilt if case.code else before
+    changed = [file for file in kept if "/cache/" not in file and after.get(file) != kept[file]]
+    if changed:
+        wrong += f"; changed {changed[0]}"
+    for place in set(here.iterdir()) - untouched:
+        for folder, _, _ in os.walk(place):
+            Path(folder).chmod(0o755)
+        shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
+    return code, line.replace(str(here), "."), wrong.strip("; ")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="cases whose name holds this")
+    parser.add_argument("--markdown", action="store_true", help="a table for a page")
+    asked = parser.parse_args()
+    failed, began = 0, time.monotonic()
+    chosen = [case for case in CASES if asked.only in case.name]
+    skip = shutil.which(WITHOUT_ROOTS_RIGHTS[0]) is None and os.geteuid() == 0
+    if asked.markdown:
+        print("| input | verb | exit code | line |\n|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as place:
+        prepare(Path(place))
+        for case in chosen:
+            if case.as_all and skip:
+                print(f"{case.name}: skipped, root may read everything and there is no setpriv")
+                continue
+            code, line, wrong = try_case(case, Path(place))
+            failed += bool(wrong)
+            verb = " ".join(case.words[: 2 if case.words[0] == "data" else 1])
+            shape = "| {} | {} | {} | {} |" if asked.markdown else "{}\n    {}, exit code {}: {}"
+            print(shape.format(case.name, verb, code, line), flush=True)
+            if wrong:
+                print(f"    WRONG: {wrong}", flush=True)
+    print(f"\n{len(chosen)} cases, {failed} wrong, {time.monotonic() - began:.0f} s")
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
