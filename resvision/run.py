@@ -30,6 +30,7 @@ from resvision.data.loader import EvalBatches, TrainBatches, fits_memory
 from resvision.data.sets import Splits, names, open_splits
 from resvision.data.validation import hold_out
 from resvision.probes.count import count
+from resvision.probes.padding import taps_in_padding
 from resvision.training.evaluation import Predictions
 from resvision.training.freezing import freeze
 from resvision.training.initial import initial_state, weights_file
@@ -240,7 +241,13 @@ def resolve(run: Run) -> Run:
     macs = count(net, (rule.channels, rule.crop_px, rule.crop_px)).macs
     images = total_steps(closed) * run.training.batch_size
     decodes = run.augment.crop != "none" or run.augment.policy != "none" or not fits_memory(reader, rule)
-    return replace(closed, machine=decide(run.machine, training_macs=3.0 * macs * images, decodes_files=decodes))
+    machine = decide(
+        run.machine,
+        training_macs=3.0 * macs * images,
+        decodes_files=decodes,
+        too_small_for=taps_in_padding(net, (rule.channels, rule.crop_px, rule.crop_px)),
+    )
+    return replace(closed, machine=machine)
 
 
 def assemble(run: Run, *, device: torch.device, begun: bool = False) -> Assembly:

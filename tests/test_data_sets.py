@@ -114,7 +114,8 @@ def test_channels_and_image_size_are_what_was_asked_for() -> None:
 
 
 def test_an_unknown_name_gets_the_nearest_and_that_no_such_folder_exists() -> None:
-    with pytest.raises(UnknownNameError, match="'fashon-mnist'; nearest: fashion-mnist, mnist; and no such folder exists"):
+    nearest = "'fashon-mnist'; nearest: fashion-mnist, mnist; and no such folder exists"
+    with pytest.raises(UnknownNameError, match=nearest):
         open_splits("fashon-mnist")
     with pytest.raises(UnknownNameError, match="nearest: digits"):
         sets.row("digit")

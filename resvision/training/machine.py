@@ -43,18 +43,26 @@ class Machine:
     deterministic: bool = False
 
 
-def decide(machine: Machine, *, training_macs: float, decodes_files: bool) -> Machine:
+def decide(machine: Machine, *, training_macs: float, decodes_files: bool, too_small_for: str | None = None) -> Machine:
     """The same machine with every automatic choice made.
 
-    training_macs is an estimate of the run's multiply-adds, decodes_files whether images are decoded while training.
-    Raises SettingsError where CUDA is asked for and absent.
+    training_macs  an estimate of the run's multiply-adds
+    decodes_files  whether images are decoded while training
+    too_small_for  the convolution, if any, that the images are too small for, as `probes.padding` finds it
+
+    Raises SettingsError where CUDA is asked for and absent, and for bf16 on a CPU with images that are too small.
     """
     if machine.device == "cuda" and not torch.cuda.is_available():
         raise SettingsError("machine.device: cuda is not available here; choose cpu")
     device = machine.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    fast_bf16 = torch.cuda.is_bf16_supported() if device == "cuda" else _cpu_has_bf16()
+    if device == "cpu" and machine.precision == "bf16" and too_small_for:
+        raise SettingsError(
+            f"machine.precision: the images are so small that weights of {too_small_for} meet padding alone, and torch"
+            " gives wrong gradients for those in bf16; choose fp32, or a larger data.image_size"
+        )
+    fast_bf16 = torch.cuda.is_bf16_supported() if device == "cuda" else _cpu_has_bf16() and not too_small_for
     pays = training_macs >= COMPILE_PAYS_FROM and compiler_found(device)
     return replace(
         machine,
@@ -153,7 +161,7 @@ def environment() -> dict[str, Any]:
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep large blocks for the next step, not give them back: faulting new pages in costs up to 7 % of it."""
+    """Have glibc keep large blocks for the next step: given back, their pages are faulted in anew, up to 7 % of it."""
     if sys.platform != "linux":
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other libraries do without

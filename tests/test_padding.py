@@ -1,0 +1,42 @@
+"""Convolutions too large for their maps are found, and bf16 is left alone for them."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import resvision
+from resvision.core.errors import SettingsError
+from resvision.probes.padding import taps_in_padding
+from resvision.recipes import compose
+from resvision.run import resolve
+from resvision.training import machine
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 5, 7])
+@pytest.mark.parametrize("stride", [2, 3, 4])
+@pytest.mark.parametrize("side", [1, 2, 3, 4, 5, 8])
+def test_a_convolution_is_named_where_a_gradient_is_zero_on_a_map_smaller_than_its_stride(
+    kernel: int, stride: int, side: int
+) -> None:
+    conv = nn.Conv2d(1, 1, kernel, stride=stride, padding=kernel // 2, bias=False)
+    images = torch.ones(1, 1, side, side)
+    F.conv2d(images, conv.weight, stride=stride, padding=kernel // 2).sum().backward()
+    assert conv.weight.grad is not None
+    idle = side < stride and bool((conv.weight.grad == 0).any())
+    assert taps_in_padding(nn.Sequential(conv), (1, side, side)) == ("0" if idle else None)
+
+
+def test_the_nets_at_their_own_sizes_are_free_of_it() -> None:
+    with torch.device("meta"):
+        assert taps_in_padding(resvision.build("resnet50", num_classes=10), (3, 224, 224)) is None
+        assert taps_in_padding(resvision.build("resnet56", num_classes=10), (3, 32, 32)) is None
+        assert taps_in_padding(resvision.build("resnet18", num_classes=10), (3, 16, 16)) == "layer4.0.conv1"
+
+
+def test_such_runs_are_fp32_and_bf16_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_cpu_has_bf16", lambda: True)
+    changes = {"data.image_size": 16, "machine.device": "cpu"}
+    assert resolve(compose("resnet18", "digits", changes=changes)).machine.precision == "fp32"
+    with pytest.raises(SettingsError, match=r"machine.precision: .*layer4.0.conv1 meet padding alone.*choose fp32"):
+        resolve(compose("resnet18", "digits", changes={**changes, "machine.precision": "bf16"}))
