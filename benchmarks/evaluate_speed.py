@@ -34,7 +34,7 @@ from resvision.training.machine import autocast, decoding_workers, keep_freed_me
 
 BATCH = 32
 WARM_UP = 3  # batches
-ROUNDS = 3
+ROUNDS = 2
 
 
 def main() -> None:
