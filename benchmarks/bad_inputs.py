@@ -1,12 +1,12 @@
 """Every bad input that people bring, through the real command line: the exit code and the line that each gets.
 
-    python benchmarks/bad_inputs.py [--only WORD] [--markdown]
+    python benchmarks/bad_inputs.py [--only WORD]
 
 A case makes its input in a temporary folder beside a small finished run, runs `python -m resvision` on it, and demands:
 the exit code it names; one line that says what is wrong; no traceback; every file that was there as it was. The exit
 code of this program is 1 where a case does not hold. Cases marked `works` are unusual inputs that are to be handled.
 
-Expected: all hold; 9 minutes on one core, most of it the start of 170 processes.
+Expected: all hold; a quarter of an hour on one core, most of it the start of 370 processes.
 """
 
 import argparse
@@ -20,8 +20,9 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,10 @@ import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
+
+from resvision.core.errors import ResVisionError
+from resvision.core.settings import leaves
+from resvision.recipes import compose
 
 SECONDS = 180
 SETTINGS = {
@@ -41,7 +46,8 @@ SETTINGS = {
     "machine.compile": "false",
 }
 TRAIN = ["train", "resnet20", "--epochs", "1", "--batch-size", "4", *(f"--set={k}={v}" for k, v in SETTINGS.items())]
-WITHOUT_ROOTS_RIGHTS = ["setpriv", "--inh-caps=-all", "--bounding-set=-dac_override,-dac_read_search", "--"]
+AS_ALL = ("setpriv", "--inh-caps=-all", "--bounding-set=-dac_override,-dac_read_search", "--")
+AS_ALL = AS_ALL if os.geteuid() == 0 else ("env",)
 """Root may read what nobody may; a process without these two capabilities meets permissions as others do."""
 
 
@@ -53,8 +59,8 @@ class Case:
     words   of the command; `here` stands for the folder
     code    the exit code that is right
     says    what the line must hold
-    stdout  whether the line is one of standard output: faults that `data check` lists
-    as_all  whether it must meet permissions as those who are not root do
+    stdout  whether the line is one of standard output: a result, or a fault that `data check` lists
+    before  words before the command, which ask for a process of its own
     """
 
     name: str
@@ -63,7 +69,7 @@ class Case:
     code: int = 2
     says: str = ""
     stdout: bool = False
-    as_all: bool = False
+    before: tuple[str, ...] = ()
 
     def command(self, here: Path) -> list[str]:
         return [word.replace("{here}", str(here)) for word in self.words]
@@ -92,8 +98,9 @@ def png(width: int, height: int, *chunks: bytes, bits: int = 8) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + start + b"".join(chunks) + chunk(b"IEND", b"")
 
 
+@cache
 def zeros(count: int) -> bytes:
-    """That many zeros, deflated: a thousandth of their size."""
+    """That many zeros, deflated, which takes a thousandth of their size."""
     packer = zlib.compressobj(9)
     pieces = [packer.compress(bytes(min(2**20, count - done))) for done in range(0, count, 2**20)]
     return b"".join(pieces) + packer.flush()
@@ -149,14 +156,14 @@ IMAGES: dict[str, tuple[str, Callable[[], bytes], str]] = {
         lambda: b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 2**31 - 1, 9, 1, 24, 0, 0, 0, 0, 0, 0),
         "above the limit of 100 million",
     ),
-    "a PNG text chunk that inflates to 256 MB": (
+    "a PNG text chunk that inflates to 64 MB": (
         "text-bomb.png",
-        lambda: png(8, 8, chunk(b"zTXt", b"a\0\0" + zeros(2**28)), chunk(b"IDAT", zlib.compress(bytes(72)))),
+        lambda: png(8, 8, chunk(b"zTXt", b"a\0\0" + zeros(2**26)), chunk(b"IDAT", zlib.compress(bytes(72)))),
         "a damaged PNG",
     ),
-    "a PNG colour profile that inflates to 256 MB": (
+    "a PNG colour profile that inflates to 64 MB": (
         "profile-bomb.png",
-        lambda: png(8, 8, chunk(b"iCCP", b"a\0\0" + zeros(2**28)), chunk(b"IDAT", zlib.compress(bytes(72)))),
+        lambda: png(8, 8, chunk(b"iCCP", b"a\0\0" + zeros(2**26)), chunk(b"IDAT", zlib.compress(bytes(72)))),
         "a damaged PNG",
     ),
     "a JPEG that repeats its scan 10,000 times": ("scans.jpg", lambda: scans(9_000, 10_000), "take too long to decode"),
@@ -214,20 +221,23 @@ def file_cases() -> Iterator[Case]:
     def nested(here: Path) -> None:
         (with_pets(here) / "train" / "cat" / "more").mkdir()
 
-    makes: dict[str, tuple[Callable[[Path], object], str, bool]] = {
-        "a broken link": (linked("nowhere.png"), "a broken link", False),
-        "a link that leads to itself": (linked("it.png"), "a broken link", False),
-        "a FIFO": (piped, "not a regular file", False),
-        "a file without permission": (closed, "no permission to read it", True),
-        "a class folder without permission": (closed_folder, "cannot be listed (Permission denied)", True),
-        "a folder inside a class": (nested, "a folder inside a class", False),
+    makes: dict[str, tuple[Callable[[Path], object], str, tuple[str, ...]]] = {
+        "a broken link": (linked("nowhere.png"), "a broken link", ()),
+        "a link that leads to itself": (linked("it.png"), "a broken link", ()),
+        "a FIFO": (piped, "not a regular file", ()),
+        "a file without permission": (closed, "no permission to read it", AS_ALL),
+        "a class folder without permission": (closed_folder, "cannot be listed (Permission denied)", AS_ALL),
+        "a folder inside a class": (nested, "a folder inside a class", ()),
     }
-    for name, (make, says, as_all) in makes.items():
-        yield Case(name, make, ("data", "check", "{here}/bad"), code=1, says=says, stdout=True, as_all=as_all)
-        yield Case(name, make, (*TRAIN, "--data", "{here}/bad", "--out", "{here}/new"), says=says, as_all=as_all)
-    for name in ("a broken link", "a link that leads to itself", "a FIFO", "a file without permission"):
-        make, says, as_all = makes[name]
-        yield Case(name, make, ("predict", "{here}/good", "{here}/bad/train/cat/it.png"), says=says, as_all=as_all)
+    for name, (make, says, before) in makes.items():
+        yield Case(name, make, ("data", "check", "{here}/bad"), code=1, says=says, stdout=True, before=before)
+        yield Case(name, make, (*TRAIN, "--data", "{here}/bad", "--out", "{here}/new"), says=says, before=before)
+    for name in [*makes][:4]:
+        make, says, before = makes[name]
+        yield Case(name, make, ("predict", "{here}/good", "{here}/bad/train/cat/it.png"), says=says, before=before)
+    words = ("predict", "{here}/good", "{here}/bad/train")
+    make, says, before = makes["a class folder without permission"]
+    yield Case("a class folder without permission", make, words, says=says, before=before)
 
 
 def name_cases() -> Iterator[Case]:
@@ -263,6 +273,17 @@ def name_cases() -> Iterator[Case]:
         yield Case(name, made, check, code=0, says="0 faults", stdout=True)
         yield Case(name, made, train, code=0, says="top-1 error", stdout=True)
         yield Case(name, made, ("predict", "{here}/good", "{here}/bad/val"), code=0, says=".png: ", stdout=True)
+
+    for words, says in [
+        (("evaluate", "{here}/korean"), "고양이"),
+        (("predict", "{here}/korean", "{here}/pets/val"), "고양이"),
+        (("report", "{here}/korean"), "report.html"),
+    ]:
+        yield Case("works: a run with a class name in Korean", nothing, words, code=0, says=says, stdout=True)
+    words = ("predict", "{here}/korean", "{here}/pets/val")
+    ascii_only = ("env", "PYTHONIOENCODING=ascii")
+    name = "works: a class name in Korean on a terminal of ASCII"
+    yield Case(name, nothing, words, code=0, says=r"\uace0\uc591\uc774", stdout=True, before=ascii_only)
     words = (*TRAIN, "--data", os.fsdecode(b"{here}/pets-\xff"), "--out", "{here}/new")
     yield Case("a data folder of undecodable bytes", another_place, words, says="bytes that are no text")
 
@@ -563,7 +584,7 @@ def word_cases() -> Iterator[Case]:
         code = 0 if sizes in {"3x1x1", "3x100000x100000", "999999x32x32"} else 2
         words = ("inspect", "resnet50", "--input", sizes)
         yield Case(f"{'works: ' if code == 0 else ''}--input {sizes}", nothing, words, code=code)
-    yield Case("--classes 0", nothing, ("inspect", "resnet50", "--classes", "0"))
+    yield Case("--num-classes 0", nothing, ("inspect", "resnet50", "--num-classes", "0"))
     for value in ("width=[", "width=" + "1" * 5000, "width=" + "[" * 100_000, "width=NaN", "width", "=1", "\udcff=1"):
         shown = value if len(value) < 60 else f"{value[:9]}... of {len(value):,} letters"
         yield Case(f"--option {shown}", nothing, ("inspect", "resnet50", "--option", value))
@@ -585,6 +606,37 @@ def word_cases() -> Iterator[Case]:
     check = ("data", "check", "cifar10")
     yield Case("RESVISION_DATA that names a file", data_root, check, says="cifar10")
     yield Case("--root that names a file", nothing, (*check, "--root", "{here}/pets/val/cat/0.png"), says="cifar10")
+
+
+WRONG_TEXTS = ("abc", "-1", "1e400", "nan", "", "[]", "true", "{}")
+TAKES_ANY_TEXT = {"model.init_from", "model.init_except", "data.root"}
+
+
+def setting_cases() -> Iterator[Case]:
+    """A wrong type for every leaf of a run; `wrong_texts` tries the other texts without a process for each."""
+    for path, value in leaves(compose("resnet20", "digits")):
+        if path not in TAKES_ANY_TEXT:
+            words = (*TRAIN, "--data", "{here}/pets", "--out", "{here}/new", "--set", f"{path}=abc")
+            yield Case(f"--set {path}=abc", nothing, words, says=path)
+        if isinstance(value, bool):
+            words = (*TRAIN, "--data", "{here}/pets", "--out", "{here}/new", "--set", f"{path}=true")
+            yield Case(f"works: --set {path}=true", nothing, words, code=0, says="top-1", stdout=True)
+
+
+def wrong_texts() -> tuple[int, int]:
+    """How many of WRONG_TEXTS the leaves of a run take by their type, and how many they refuse by a short line."""
+    taken = refused = 0
+    for path, _ in leaves(compose("resnet20", "digits")):
+        for text in WRONG_TEXTS:
+            try:
+                compose("resnet20", "digits", settings=[f"{path}={text}"])
+            except ResVisionError as error:
+                assert path in str(error), error
+                assert len(str(error)) < 300, error
+                refused += 1
+            else:
+                taken += 1
+    return taken, refused
 
 
 def wolves(here: Path) -> None:
@@ -635,6 +687,7 @@ CASES = [
     *checkpoint_cases(),
     *run_cases(),
     *word_cases(),
+    *setting_cases(),
     *predict_cases(),
 ]
 
@@ -642,23 +695,11 @@ CASES = [
 # ---------------------------------------------------------------------------------------------- running
 
 
-def prepare(here: Path) -> None:
-    """The images `pets` and the run `good`, which cases copy and spoil."""
-    for split, count in (("train", 6), ("val", 3)):
-        for label, name in enumerate(("cat", "dog")):
-            folder = here / "pets" / split / name
-            folder.mkdir(parents=True)
-            for number in range(count):
-                picture(100 * label + 10 * len(split) + number).save(folder / f"{number}.png")
-    done = call([*TRAIN, "--data", str(here / "pets"), "--out", str(here / "good")], here)
-    assert done.returncode == 0, done.stderr
-
-
-def call(words: list[str], here: Path, *, before: list[str] | None = None) -> subprocess.CompletedProcess[str]:
+def call(words: Sequence[str], here: Path, *, before: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
     """Run the command line in its own process, with a home and caches of its own."""
     places = {"HOME": str(here), "XDG_CACHE_HOME": str(here / "cache"), "RESVISION_DATA": str(here / "data")}
     return subprocess.run(
-        [*(before or []), sys.executable, "-m", "resvision", *words],
+        [*before, sys.executable, "-m", "resvision", *words],
         capture_output=True,
         text=True,
         errors="replace",
@@ -667,6 +708,25 @@ def call(words: list[str], here: Path, *, before: list[str] | None = None) -> su
         timeout=SECONDS,
         check=False,
     )
+
+
+Runner = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def prepare(here: Path, run: Runner = call) -> None:
+    """The images `pets` and the run `good`, which cases copy and spoil, and the same with a class name in Korean."""
+    for split, count in (("train", 6), ("val", 3)):
+        for label, name in enumerate(("cat", "dog")):
+            folder = here / "pets" / split / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                picture(100 * label + 10 * len(split) + number).save(folder / f"{number}.png")
+    shutil.copytree(here / "pets", here / "pets-korean")
+    for split in ("train", "val"):
+        (here / "pets-korean" / split / "cat").rename(here / "pets-korean" / split / "고양이")
+    for data, out in (("pets", "good"), ("pets-korean", "korean")):
+        done = run([*TRAIN, "--data", str(here / data), "--out", str(here / out)], here)
+        assert done.returncode == 0, done.stderr
 
 
 def contents(here: Path) -> dict[str, str]:
@@ -695,16 +755,14 @@ def said(case: Case, code: int, out: str, err: str) -> tuple[str, str]:
     return line.removeprefix("resvision: "), "; ".join(wrong)
 
 
-def try_case(case: Case, here: Path) -> tuple[int, str, str]:
+def try_case(case: Case, here: Path, run: Runner = call) -> tuple[int, str, str]:
     """Exit code, the line, and what is wrong; the folder is as before afterwards."""
     untouched = set(here.iterdir())
     before = contents(here)
     case.make(here)
     spoilt = contents(here)
     try:
-        done = call(
-            case.command(here), here, before=WITHOUT_ROOTS_RIGHTS if case.as_all and os.geteuid() == 0 else None
-        )
+        done = run(case.command(here), here, before=case.before)
         code, (line, wrong) = done.returncode, said(case, done.returncode, done.stdout, done.stderr)
     except subprocess.TimeoutExpired:
         code, line, wrong = -1, "", f"no end after {SECONDS} s"
@@ -723,27 +781,25 @@ def try_case(case: Case, here: Path) -> tuple[int, str, str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="cases whose name holds this")
-    parser.add_argument("--markdown", action="store_true", help="a table for a page")
     asked = parser.parse_args()
     failed, began = 0, time.monotonic()
     chosen = [case for case in CASES if asked.only in case.name]
-    skip = shutil.which(WITHOUT_ROOTS_RIGHTS[0]) is None and os.geteuid() == 0
-    if asked.markdown:
-        print("| input | verb | exit code | line |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as place:
         prepare(Path(place))
         for case in chosen:
-            if case.as_all and skip:
-                print(f"{case.name}: skipped, root may read everything and there is no setpriv")
+            if case.before and shutil.which(case.before[0]) is None:
+                print(f"{case.name}: skipped, there is no {case.before[0]}")
                 continue
             code, line, wrong = try_case(case, Path(place))
             failed += bool(wrong)
             verb = " ".join(case.words[: 2 if case.words[0] == "data" else 1])
-            shape = "| {} | {} | {} | {} |" if asked.markdown else "{}\n    {}, exit code {}: {}"
-            print(shape.format(case.name, verb, code, line), flush=True)
+            print(f"{case.name}\n    {verb}, exit code {code}: {line}", flush=True)
             if wrong:
                 print(f"    WRONG: {wrong}", flush=True)
-    print(f"\n{len(chosen)} cases, {failed} wrong, {time.monotonic() - began:.0f} s")
+    taken, refused = wrong_texts()
+    texts = ", ".join(map(repr, WRONG_TEXTS))
+    print(f"\n--set of {texts} for every leaf of a run: {refused} refused by a line, {taken} of the leaf's type")
+    print(f"{len(chosen)} cases, {failed} wrong, {time.monotonic() - began:.0f} s")
     return bool(failed)
 
 

@@ -35,7 +35,7 @@ import numpy as np
 from PIL import Image
 
 HERE = Path(__file__).resolve().parent
-TIMEOUT_S = 600
+TIMEOUT_S = 3600
 PACE_S = 0.0005
 
 USUAL: dict[str, Any] = {

@@ -82,26 +82,25 @@ def train(
 
     Raises a ResVisionError that says what is wrong with the input.
     """
-    usual = usual_changes(
-        epochs=epochs,
-        batch_size=batch_size,
-        lr=lr,
-        seed=seed,
-        validation=validation,
-        patience=patience,
-        device=device,
-        precision=precision,
-    )
-    changes = {**usual, **(settings or {})}
+    usual: dict[str, Any] = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "seed": seed,
+        "validation": validation,
+        "patience": patience,
+        "device": device,
+        "precision": precision,
+    }
     if isinstance(model, Run):
-        given = {"data": data, "recipe": recipe, **changes}
+        given = {"data": data, "recipe": recipe, "settings": settings, **usual}
         if extra := [name for name, value in given.items() if value is not None]:
             raise SettingsError(f"a Run holds all its settings: leave out {', '.join(extra)}, or change the Run")
         run = checked(model)
     elif data is None:
         raise SettingsError("which data? name a data set of `resvision data list` or a folder of images")
     else:
-        run = compose(model, data, recipe_name=recipe, changes=changes)
+        run = compose(model, data, recipe_name=recipe, changes={**usual_changes(**usual), **(settings or {})})
     return launch(run, out=Path(out) if out is not None else None, console=Console(stderr=True, quiet=quiet))
 
 

@@ -132,3 +132,33 @@ def test_a_pointer_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
     (tmp_path / rundir.CHECKPOINTS / rundir.LAST).write_text("step-7\n")
     with pytest.raises(RunError, match="step-7"):
         Checkpoints(tmp_path).last()
+
+
+def test_a_checkpoint_in_force_is_not_written_again(tmp_path: Path) -> None:
+    made, checkpoints = Made(), Checkpoints(tmp_path)
+    made.step(1)
+    place = made.save(checkpoints, 1)
+    written = {path.name: path.stat().st_mtime_ns for path in place.iterdir()}
+    assert made.save(checkpoints, 1) == place
+    assert {path.name: path.stat().st_mtime_ns for path in place.iterdir()} == written
+
+
+def test_what_a_kill_cut_short_is_removed(tmp_path: Path) -> None:
+    made, checkpoints = Made(), Checkpoints(tmp_path)
+    made.step(1)
+    (tmp_path / rundir.CHECKPOINTS / ".step-7.new").mkdir(parents=True)
+    made.save(checkpoints, 9)
+    assert sorted(path.name for path in (tmp_path / rundir.CHECKPOINTS).iterdir()) == [rundir.LAST, "step-9"]
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_a_parameter_without_gradient_has_no_state_to_restore(name: str, tmp_path: Path) -> None:
+    made, fresh = Made(name), Made(name, seed=1)
+    made.net[1].bias.requires_grad_(False)
+    made.step(2)
+    made.save(Checkpoints(tmp_path), 2)
+    assert fresh.restore(Checkpoints(tmp_path)) == 2
+    assert fresh.net[1].bias not in fresh.optimizer.state
+    weight = made.net[0].weight
+    for key, value in made.optimizer.state[weight].items():
+        assert torch.equal(fresh.optimizer.state[fresh.net[0].weight][key], value), key

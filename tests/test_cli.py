@@ -136,6 +136,7 @@ def test_evaluate_prints_the_scores_of_training(finished: Finished, cli: Cli) ->
     assert f"top-1 error  {finished.scores.top1_error:.2%}" in out
     _, as_json, _ = cli("evaluate", finished.folder, "--json")
     assert json.loads(as_json)["confusion"] == finished.scores.confusion.tolist()
+    assert (json.loads(as_json)["arithmetic"], "precision" in json.loads(as_json)) == ("fp32", False)
 
 
 def test_classes_that_a_run_does_not_know_are_refused(finished: Finished, folder: Path, cli: Cli) -> None:

@@ -49,3 +49,32 @@ def test_a_broken_line_in_the_middle_is_named(tmp_path: Path) -> None:
     path.write_text("\n".join(lines))
     with pytest.raises(RunError, match=r"history\.jsonl:2"):
         list(read(path))
+
+
+def test_tensorboard_has_the_figures_of_the_history(tmp_path: Path) -> None:
+    write(tmp_path, 1, 6, at=0)
+    events = EventAccumulator(str(tmp_path / rundir.EVENTS))
+    events.Reload()
+    assert events.Tags()["scalars"] == ["train/loss", "test/top1_error"]
+    assert [event.value for event in events.Scalars("train/loss")] == pytest.approx([1 / step for step in range(1, 7)])
+
+
+def test_events_that_a_kill_left_behind_are_replaced(tmp_path: Path) -> None:
+    write(tmp_path, 1, 4, at=0)
+    for name in ("events.out.tfevents.1.other.1", ".events.out.tfevents.1.other.1.new"):
+        (tmp_path / rundir.EVENTS / name).write_bytes(b"cut short")
+    write(tmp_path, 5, 6, at=4)
+    assert len(list((tmp_path / rundir.EVENTS).iterdir())) == 1
+    assert drawn_steps(tmp_path, "train/loss") == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_full_disk_is_one_error_and_closing_none(tmp_path: Path) -> None:
+    history = History(tmp_path, step=0)
+    history.add({"step": 1, "epoch": 0, "loss": 1.0})
+    with history._lines._file as real:
+        history._lines._file = open("/dev/full", "ab", buffering=0)  # noqa: PTH123, SIM115
+        with pytest.raises(RunError, match=r"history\.jsonl: cannot be written: No space left on device; make room"):
+            history.add({"step": 2, "epoch": 0, "loss": 1.0})
+        history.close()
+    assert real.closed
+    assert [line["step"] for line in read(tmp_path / rundir.HISTORY)] == [1]

@@ -344,14 +344,6 @@ def test_paths_that_are_no_files_are_named(tmp_path: Path) -> None:
             decode(tmp_path / name)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_permission_is_named(tmp_path: Path) -> None:
-    (tmp_path / "x.png").write_bytes(encoded(RGB))
-    (tmp_path / "x.png").chmod(0)
-    with pytest.raises(DataError, match=r"x.png: no permission"):
-        decode(tmp_path / "x.png")
-
-
 @settings(deadline=None)  # other work on the machine is no fault of the code
 @given(st.sampled_from(sorted(FORMATS)), st.integers(0, 400), st.integers(0, 255))
 def test_one_changed_byte_gives_an_image_or_a_data_error(kind: str, place: int, value: int) -> None:

@@ -6,6 +6,7 @@ A verb's file names what it needs only inside its function, so help and listings
 import signal
 import sys
 from contextlib import suppress
+from io import TextIOWrapper
 
 import typer
 
@@ -31,6 +32,9 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `resvision list | head` ends quietly
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a class name that the terminal cannot show is no reason to end
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -55,6 +59,9 @@ def run(arguments: list[str]) -> int:
             raise
         said = str(error).partition("\n")[0]
         return _fail(f"too large for this machine: {said}; choose smaller batches, images or nets", 2)
+    except OSError as error:  # what no verb foresees: a process that cannot be started, output that cannot be written
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}", 2)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 128 + signal.SIGINT)
     return int(code or 0)

@@ -6,10 +6,15 @@ Glossary
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
+import msgspec
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
+
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +45,26 @@ class ClassScores:
 class Mistake:
     """One wrongly classified image; `score` is the probability given to the wrong class."""
 
-    index: int
+    index: Count
     source: str
     true: str
     predicted: str
-    score: float
+    score: Share
+
+
+_Row = TypedDict("_Row", {"class": str})
+
+
+class _Document(TypedDict):
+    """What `ClassificationScores.to_json` writes, as far as reading it needs."""
+
+    images: Count
+    loss: Annotated[float, Meta(ge=0, le=1e300)]
+    top1_error: Share
+    top5_error: Share
+    per_class: Annotated[list[_Row], Meta(min_length=1)]
+    confusion: list[list[Count]]
+    mistakes: list[Mistake]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,15 +117,25 @@ class ClassificationScores:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "ClassificationScores":
-        """The scores that `to_json` wrote; KeyError where something is missing."""
+        """The scores that `to_json` wrote; ValueError for anything else."""
+        try:
+            read = msgspec.convert(data, _Document)
+        except msgspec.ValidationError as error:
+            raise ValueError(str(error)) from None
+        classes = tuple(row["class"] for row in read["per_class"])
+        confusion = np.array(read["confusion"], dtype=np.int64)
+        if confusion.shape != (len(classes), len(classes)):
+            raise ValueError(f"confusion of shape {confusion.shape} for {len(classes)} classes")
+        if any(mistake.index >= read["images"] for mistake in read["mistakes"]):
+            raise ValueError("a mistake in an image that is not there")
         return cls(
-            classes=tuple(row["class"] for row in data["per_class"]),
-            images=data["images"],
-            loss=data["loss"],
-            top1_error=data["top1_error"],
-            top5_error=data["top5_error"],
-            confusion=np.array(data["confusion"], dtype=np.int64),
-            mistakes=tuple(Mistake(**mistake) for mistake in data["mistakes"]),
+            classes=classes,
+            images=read["images"],
+            loss=read["loss"],
+            top1_error=read["top1_error"],
+            top5_error=read["top5_error"],
+            confusion=confusion,
+            mistakes=tuple(read["mistakes"]),
         )
 
 

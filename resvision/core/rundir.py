@@ -91,9 +91,13 @@ def require_free(folder: Path) -> None:
 
 def require(folder: Path) -> Path:
     """The directory of an existing run; RunError where there is none."""
-    if not folder.is_dir():
+    try:
+        is_folder, is_run = folder.is_dir(), (folder / RUN).is_file()
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be read: {error.strerror}") from None
+    if not is_folder:
         raise RunError(f"{folder}: no such run directory")
-    if not (folder / RUN).is_file():
+    if not is_run:
         raise RunError(f"{folder}: not a run directory, it has no {RUN}")
     return folder
 
@@ -128,8 +132,8 @@ def write_json(path: Path, data: Any) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """The same for text, as UTF-8."""
-    write_bytes(path, text.encode())
+    """The same for text, as UTF-8; undecodable bytes of file names are written as escapes, as JSON knows them."""
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -74,7 +75,7 @@ def check(
     images = sum(map(len, (scan.splits.train, scan.splits.test, *strays)))
     readers = [reader for reader in scan.splits[:2] if isinstance(reader, FolderReader)]
     mark = kept.fingerprint(*readers, *strays) if len(readers) == 2 else None
-    found = None if again or mark is None else kept.read("check", mark)
+    found = None if again or mark is None else _kept(mark)
     if found is None:
         found = _decode_all(scan.splits, strays, lambda done: watch(done, images))
         if mark is not None:
@@ -84,9 +85,17 @@ def check(
         name=name_or_folder,
         images=images,
         fine=images - len(faults),
-        faults=scan.faults + [Fault(*fault) for fault in faults],
-        duplicates=[Duplicate(*pair) for pair in duplicates],
+        faults=scan.faults + faults,
+        duplicates=duplicates,
     )
+
+
+def _kept(mark: str) -> tuple[list[Fault], list[Duplicate]] | None:
+    """What an earlier check found in these files; None where nothing of that form is kept."""
+    try:
+        return msgspec.convert(kept.read("check", mark), tuple[list[Fault], list[Duplicate]])
+    except msgspec.ValidationError:
+        return None
 
 
 class _Opened(NamedTuple):

@@ -6,6 +6,7 @@ randomness follow from the step number, so neither is stored.
 """
 
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ class Checkpoints:
         `best` is the step of the best weights so far, 0 where nothing judges them; its checkpoint is never dropped.
         """
         place, before = self.place(step), self.last()
-        still_good = f"the checkpoint {before} is still good" if before else "there is none yet"
+        still_good = f"the checkpoint {before} is still good" if before else "no checkpoint was written yet"
         try:
             if place != before:
                 self._write_whole(step, net=net, optimizer=optimizer, average=average)
@@ -58,8 +59,8 @@ class Checkpoints:
             raise RunError(f"{error}; {still_good}") from None
         except OSError as error:
             raise RunError(f"{rundir.unwritable(place, error)}; {still_good}") from None
-        except SafetensorError as error:  # what the system said, as text
-            raise RunError(f"{place}: cannot be written: {error}; {still_good}") from None
+        except SafetensorError as error:
+            raise RunError(f"{rundir.unwritable(place, _of_the_system(error))}; {still_good}") from None
         return place
 
     def place(self, step: int) -> Path:
@@ -201,6 +202,12 @@ def _write(path: Path, tensors: State) -> None:
         os.fsync(file.fileno())
 
 
+def _of_the_system(error: SafetensorError) -> OSError:
+    """The system's error in what safetensors gives as text: `... (os error 28)`."""
+    found = re.search(r"os error (\d+)", str(error))
+    return OSError(int(found[1]), os.strerror(int(found[1]))) if found else OSError(str(error))
+
+
 def _flat(state: dict[int, dict[str, Any]]) -> tuple[State, dict[str, Any]]:
     """An optimizer's state as tensors and as plain values, both by `<parameter>.<name>`."""
     flat = {f"{index}.{name}": value for index, entry in state.items() for name, value in entry.items()}
@@ -209,15 +216,16 @@ def _flat(state: dict[int, dict[str, Any]]) -> tuple[State, dict[str, Any]]:
 
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: State, numbers: dict[str, Any]) -> bool:
-    """Put the state back; False, and nothing done, where it is not one entry a parameter, each of the same names."""
+    """Put the state back; False, and nothing done, where it is not that of these parameters.
+
+    Each has the same entries, or none if it never had a gradient.
+    """
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    flat = {**tensors, **numbers}
-    names = {key.partition(".")[2] for key in flat}
-    if flat.keys() != {f"{index}.{name}" for index in range(len(parameters)) for name in names}:
-        return False
     state: dict[int, dict[str, Any]] = {}
-    for key, value in flat.items():
+    for key, value in {**tensors, **numbers}.items():
         index, _, name = key.partition(".")
+        if not index.isdecimal() or int(index) >= len(parameters):
+            return False
         parameter = parameters[int(index)]
         if isinstance(value, Tensor) and value.ndim:  # else a count of steps
             if value.shape != parameter.shape:
@@ -225,5 +233,7 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: State, numbers
             # the parameter's own memory format, in which the optimizer would have made it
             value = torch.empty_like(parameter).copy_(value)
         state.setdefault(int(index), {})[name] = value
+    if len({frozenset(entry) for entry in state.values()}) > 1:
+        return False
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     return True
