@@ -68,7 +68,9 @@ FOLDER: dict[str, Any] = {
     "training.batch_size": 16,
     "training.evaluate_every": 4,
 }
-DIGITS_STEPS, FOLDER_STEPS = 1400 // 64, 96 // 16
+JUDGED: dict[str, Any] = DIGITS | {"data.validation": 0.15, "training.patience": 8, "machine.workers": 1}
+DIGITS_STEPS, FOLDER_STEPS, JUDGED_STEPS = 1400 // 64, 96 // 16, 1190 // 64
+SECOND_TABLE = "the same by workers and processes"
 FEW = (1, 2, 3, 5, 9, 17, 397)
 FEW_SETTINGS = USUAL | {"data.image_size": 16, "training.duration": "3 steps", "training.batch_size": 4}
 
@@ -303,13 +305,15 @@ def start_up_seconds(training: Training, folder: Path) -> float:
     return took
 
 
+def pointers(folder: Path) -> list[Path]:
+    return [path for name in ("last", "best") if (path := folder / "checkpoints" / name).exists()]
+
+
 def unreadable(folder: Path) -> Iterator[str]:
     """What is wrong with the checkpoints that pointers name."""
     from safetensors.torch import load_file
 
-    for pointer in (folder / "checkpoints/last", folder / "checkpoints/best"):
-        if not pointer.exists():
-            continue
+    for pointer in pointers(folder):
         place = pointer.parent / pointer.read_text().strip()
         try:
             state = json.loads((place / "state.json").read_text())
@@ -338,11 +342,11 @@ def differences(one: Path, other: Path) -> Iterator[str]:
 
 
 def lasting(folder: Path) -> Iterator[Path]:
-    """Files that do not depend on when a run was made: neither times nor the checkpoint before the last."""
-    last = (folder / "checkpoints/last").read_text().strip()
+    """Files that do not depend on when a run was made: neither times nor checkpoints that no pointer names."""
+    named = {pointer.read_text().strip() for pointer in pointers(folder)}
     for path in folder.rglob("*"):
         timed = path.name in {"run.json", "history.jsonl", "environment.json"} or "tfevents" in path.name
-        older = path.parent.name.startswith("step-") and path.parent.name != last
+        older = path.parent.name.startswith("step-") and path.parent.name not in named
         if path.is_file() and not timed and not older:
             yield path.relative_to(folder)
 
@@ -413,9 +417,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--kills", type=int, default=20, help="signals for each training and kind of signal")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    parser.add_argument(
-        "--only", default="", help="only trainings whose name holds this; `workers` for the second table"
-    )
+    parser.add_argument("--only", default="", help=f"trainings whose name holds this, or {SECOND_TABLE!r}")
     parser.add_argument("--scratch", type=Path, help="an empty folder to work in; a temporary one when left out")
     asked = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # else what a script starts in the background ignores it
@@ -428,6 +430,7 @@ def main() -> None:
         trainings = [
             eager,
             Training("eager, JPEG folder, 2 workers", images, FOLDER, FOLDER_STEPS),
+            Training("eager, digits, best of validation", "digits", JUDGED, JUDGED_STEPS),
             Training("compiled, digits, 2 workers", "digits", DIGITS | {"machine.compile": True}, DIGITS_STEPS),
             replace(eager, name="eager, digits, 0 workers", settings=DIGITS | {"machine.workers": 0}, signals=killed),
             replace(eager, name="eager, digits, 1 worker", settings=DIGITS | {"machine.workers": 1}, signals=killed),
@@ -440,8 +443,8 @@ def main() -> None:
         print(table_row(["training", "signal", "times", "moments", "against the straight run"]))
         print(table_row(["---"] * 5), flush=True)
         equal = [row[-1] == "equal" for row in kill_rows(chosen, scratch, asked.kills, asked.seed)]
-        if not asked.only or asked.only == "workers":
-            print("\n" + table_row(["workers and processes", "bit for bit"]))
+        if asked.only in SECOND_TABLE:
+            print("\n" + table_row([SECOND_TABLE, "bit for bit"]))
             print(table_row(["---"] * 2))
             for row in worker_rows(scratch):
                 print(table_row(row), flush=True)

@@ -222,7 +222,7 @@ def test_a_second_ctrl_c_interrupts_unless_it_is_an_echo(
         stop.leave_if_any()
 
     monkeypatch.setattr(stopping, "ECHO_S", echo_s)
-    with pytest.raises(Stopped, match="nothing that was new is kept" if interrupts else "a checkpoint"):
+    with pytest.raises(Stopped, match="nothing after the last checkpoint" if interrupts else "a checkpoint"):
         in_training(ask_twice)
 
 

@@ -50,7 +50,7 @@ class Stopped(ResVisionError):
     """A run was stopped by a signal; it left a checkpoint, unless it was not `kept`."""
 
     def __init__(self, signal: int, *, kept: bool = True) -> None:
-        done = "a checkpoint was written" if kept else "nothing that was new is kept; --resume goes on where it can"
+        done = "a checkpoint was written" if kept else "nothing after the last checkpoint is kept"
         super().__init__(f"stopped by signal {signal}; {done}")
         self.exit_code = 128 + signal
 

@@ -1,7 +1,7 @@
 """The batches of CIFAR-10 and CIFAR-100, 32x32 RGB (Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html).
 
-The Python version of the sets is made of pickles, which can run code. Here they are read by an unpickler that
-knows how to rebuild a numpy array and nothing else.
+The Python version of the sets is made of pickles, which can run code, or end the process. Here they are read by an
+unpickler that takes plain values and the bytes of numpy arrays out of them, and nothing else.
 """
 
 import pickle
@@ -100,8 +100,9 @@ def read_batch(path: Path, *, labels: bytes, images: int, classes: int) -> tuple
         raise DataError(f"{printable(path)}: a damaged batch ({printable(str(error))})") from None
     if not isinstance(batch, dict) or not {b"data", labels} <= batch.keys():
         raise DataError(f"{printable(path)}: not a batch of CIFAR, data or {labels.decode()} are missing")
-    planes, targets = batch[b"data"], batch[labels]
-    if not isinstance(planes, np.ndarray) or planes.dtype != np.uint8:
+    stored, targets = batch[b"data"], batch[labels]
+    planes = stored.pixels() if isinstance(stored, _StoredArray) else None
+    if planes is None:
         raise DataError(f"{printable(path)}: data is not an array of bytes")
     if planes.shape != (images, 3072):
         raise DataError(f"{printable(path)}: data has shape {planes.shape}, expected ({images}, 3072)")
@@ -113,20 +114,49 @@ def read_batch(path: Path, *, labels: bytes, images: int, classes: int) -> tuple
     return np.ascontiguousarray(pixels), np.array(targets, dtype=np.int64)
 
 
-class _ArraysOnly(pickle.Unpickler):
-    """Rebuilds numpy arrays and plain values; anything else is a DataError, and is not imported."""
+class _ArraysOnly(pickle._Unpickler):
+    """Rebuilds plain values, and arrays as what is stored of them; anything else is a DataError, and is not imported.
+
+    It is the unpickler in Python: the one in C makes room for whatever place in its memory a pickle names.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
-        """What a pickle may call: the three names that an array of numbers needs."""
-        from numpy._core.multiarray import _reconstruct
-
-        known = {"_reconstruct": _reconstruct, "ndarray": np.ndarray, "dtype": np.dtype}
+        """What a pickle may call: stand-ins for the three names that an array of numbers needs."""
+        known = {"_reconstruct": lambda *_: _StoredArray(), "ndarray": _StoredArray, "dtype": _StoredType}
         homes = {"numpy", "numpy.core.multiarray", "numpy._core.multiarray"}
         if module in homes and name in known:
             return known[name]
         if (module, name) == ("_codecs", "encode"):  # how newer pickles of protocol 2 write bytes
             return _latin_bytes
         raise DataError(f"a pickle that asks for {printable(f'{module}.{name}')}, refused")
+
+
+class _StoredArray:
+    """What a pickle holds of an array. numpy would believe it, and a damaged one can end the process."""
+
+    state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+    def pixels(self) -> NDArray[np.uint8] | None:
+        """The array, None where it is not a whole one of bytes."""
+        try:
+            _, shape, kind, by_columns, data = self.state
+            is_bytes = kind.code in {"u1", b"u1"}
+            return np.frombuffer(data, np.uint8).reshape(shape, order="F" if by_columns else "C") if is_bytes else None
+        except (TypeError, ValueError, AttributeError):
+            return None
+
+
+class _StoredType:
+    """The type of an array's numbers."""
+
+    def __init__(self, code: str | bytes, *_: Any) -> None:
+        self.code = code
+
+    def __setstate__(self, state: Any) -> None:
+        """Byte order and the like, which bytes do not have."""
 
 
 def _latin_bytes(text: str, encoding: str = "latin1") -> bytes:

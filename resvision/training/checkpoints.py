@@ -127,7 +127,8 @@ class Checkpoints:
         for cut_short in self._root.glob(".step-*.new"):  # by a kill
             shutil.rmtree(cut_short)
         try:
-            beside.mkdir(parents=True)
+            self._root.mkdir(exist_ok=True)
+            beside.mkdir()
             _write(beside / rundir.WEIGHTS, net.state_dict())
             if average is not None:
                 _write(beside / rundir.AVERAGED_WEIGHTS, average.state)
