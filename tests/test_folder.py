@@ -44,7 +44,7 @@ def test_train_and_val_folders_are_the_splits(tmp_path: Path) -> None:
     grow(tmp_path / "train", {"dog": 3, "cat": 2})
     grow(tmp_path / "val", {"cat": 1, "dog": 2})
     (tmp_path / "README.txt").touch()
-    train, test, rule = open_splits(str(tmp_path))
+    train, test, rule, _ = open_splits(str(tmp_path))
     assert isinstance(train, Reader)
     assert train.classes == test.classes == ("cat", "dog")
     assert (train.split, test.split) == ("train", "val")
@@ -66,7 +66,7 @@ def test_a_test_folder_stands_in_for_val_and_is_left_alone_beside_it(tmp_path: P
 
 def test_one_level_gives_a_fifth_of_each_class_to_val(tmp_path: Path) -> None:
     grow(tmp_path, {"a": 10, "b": 3, "c": 2})
-    train, test, rule = open_splits(str(tmp_path))
+    train, test, rule, _ = open_splits(str(tmp_path))
     assert rule == "11 train / 4 val images, a fifth of each class is val, after a shuffle with seed 0"
     assert np.bincount(test.targets).tolist() == [2, 1, 1]
     assert not set(sources(train)) & set(sources(test))
