@@ -241,7 +241,9 @@ class Torment:
     def _wrong(self, folder: Path, code: int) -> Iterator[str]:
         """What is not as it must be after the signal."""
         yield from unreadable(folder)
-        if self.number != signal.SIGKILL and kept_step(folder) != history_step(folder):
+        if self.number == signal.SIGKILL:
+            return
+        if kept_step(folder) != history_step(folder):
             yield f"the checkpoint is of step {kept_step(folder)}, the history ends at {history_step(folder)}"
         if self.training.processes == 1:
             said = said_in(folder).read_text()
