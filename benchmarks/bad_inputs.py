@@ -488,6 +488,8 @@ REPORT_EDITS: list[tuple[str, Any]] = [
     ("data.train_images", -5),
     ("training.batch_size", 0),
     ("training.batch_size", 2.5),
+    ("data.classes", 5),
+    ("data.image_size", "x"),
     ("training.duration", "1e9 epochs"),
     ("training.duration", f"{10**30} epochs"),
 ]

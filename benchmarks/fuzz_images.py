@@ -6,7 +6,7 @@ Each image is read as training and prediction read it (header, decode, preproces
 on its time and on its address space. Whatever ends otherwise than with pixels or a DataError is saved by its format
 and number, and the exit code is 1. Image `number` of a format depends on the seed alone.
 
-Expected: nothing crashed, hung or escaped; nothing on standard error; 100,000 images in about 20 minutes on one core.
+Expected: nothing crashed, hung or escaped; nothing on standard error; 100,000 images in a few minutes on one core.
 """
 
 import argparse

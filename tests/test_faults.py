@@ -38,7 +38,7 @@ from resvision.training.history import History
 from resvision.training.loop import require_finite
 from resvision.training.machine import Machine
 from resvision.training.optimizers import OptimizerSettings, build_optimizer
-from resvision.training.stopping import StopSignals
+from resvision.training.stopping import Interruption, StopSignals
 
 QUIET = Console(quiet=True)
 SHORT = {**TINY, "training.duration": "2 epochs", "training.batch_size": 350}
@@ -231,6 +231,12 @@ def in_training(act: Callable[[StopSignals], object]) -> None:
     with StopSignals() as stop:
         stop.defer()
         act(stop)
+
+
+def test_a_signal_while_starting_interrupts_at_once_but_not_as_ctrl_c_does() -> None:
+    with pytest.raises(Stopped) as caught, StopSignals():
+        terminate()
+    assert type(caught.value.__cause__) is Interruption  # a KeyboardInterrupt would decide the exit code
 
 
 def test_what_goes_wrong_after_a_signal_is_its_doing() -> None:

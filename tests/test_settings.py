@@ -122,9 +122,11 @@ def test_a_text_that_is_no_such_number_is_refused_for_every_number(text: str) ->
 
 def test_texts_of_any_length_are_cut_in_what_is_said() -> None:
     for text in ("9" * 5000, "[" * 100_000):
-        with pytest.raises(SettingsError) as error:
-            with_leaf(Outer(), "inner.lr", text, text=True)
-        assert len(str(error.value)) < 200
+        for path in ("inner.lr", "inner.kind", text):
+            with pytest.raises(SettingsError) as error:
+                with_leaf(Outer(), path, text, text=True)
+            assert len(str(error.value)) < 200
+        assert with_leaf(Outer(), "options.a", text, text=True).options == {"a": text}
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,13 @@ _NEEDED = (
 
 
 _COUNTS = ("data.train_images", "data.test_images", "training.batch_size")
+_OPTIONAL = {
+    "data.root": str,
+    "data.channels": int,
+    "data.image_size": int,
+    "data.classes": list,
+    "training.patience": int,
+}
 
 
 class Steps(NamedTuple):
@@ -215,6 +222,9 @@ def _check(run: Any, path: Path) -> None:
         good = type(value) is int and value > 0 if is_count else isinstance(value, str)
         if not good or (key == "training.duration" and not re.fullmatch(rundir.DURATION, value)):
             raise RunError(f"{path}: {key} is {value!r:.60}, which no run of ours writes")
+    for key, kind in _OPTIONAL.items():
+        if there.get(key) is not None and type(there[key]) is not kind:
+            raise RunError(f"{path}: {key} is {there[key]!r:.60}, which no run of ours writes")
 
 
 def _names(folders: Sequence[Path]) -> list[str]:

@@ -17,6 +17,14 @@ ECHO_S = 1.0
 """A second Ctrl-C that comes sooner is the first: launchers send one to the process and one to its group."""
 
 
+class Interruption(KeyboardInterrupt):
+    """A signal that interrupts at once.
+
+    Not KeyboardInterrupt itself: once one has passed an `exec` of text, as there are many in compiling, Python ends the
+    process by SIGINT in place of the exit code.
+    """
+
+
 class StopSignals:
     """Catches stop signals inside its context, which is left by Stopped once one has come.
 
@@ -43,6 +51,7 @@ class StopSignals:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.defer()
         for number, handler in self._before.items():
             signal.signal(number, handler)
         if self.signal and not isinstance(error, ResVisionError):
@@ -67,4 +76,4 @@ class StopSignals:
         if first:
             self.signal, self._heard_at = number, time.monotonic()
         if not self._deferring or (impatient and not first):
-            raise KeyboardInterrupt
+            raise Interruption
