@@ -1,0 +1,111 @@
+"""Convolutions that compute otherwise give what torch's own give: outputs and all gradients."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import resvision
+from resvision.training import convolutions
+from resvision.training.machine import Machine, place
+
+WINDOWS = [((3, 3), (1, 1), (1, 1), (1, 1)), ((1, 1), (2, 2), (0, 0), (1, 1)), ((3, 5), (2, 1), (2, 3), (2, 1))]
+
+
+def gradients(layer: nn.Conv2d, x: Tensor) -> list[Tensor]:
+    x = x.clone().requires_grad_()
+    y = layer(x)
+    y.backward(torch.linspace(-1, 1, y.numel(), dtype=y.dtype).view_as(y))
+    of_parameters = [parameter.grad for parameter in layer.parameters()]
+    layer.zero_grad()
+    return [y.detach(), *(grad for grad in (x.grad, *of_parameters) if grad is not None)]
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(("kernel", "stride", "padding", "dilation"), WINDOWS)
+def test_large_weights_over_small_maps(
+    monkeypatch: pytest.MonkeyPatch,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    dilation: tuple[int, int],
+    bias: bool,
+) -> None:
+    monkeypatch.setattr(convolutions, "LARGE", 1)
+    monkeypatch.setattr(convolutions, "FEW_POSITIONS", 1000)
+    layer = nn.Conv2d(5, 7, kernel, stride=stride, padding=padding, dilation=dilation, bias=bias).double()
+    x = torch.randn(2, 5, 9, 8, dtype=torch.double)
+    expected = gradients(layer, x)
+    found = gradients(chosen(layer), x)
+    assert len(found) == 3 + bias
+    for own, torchs in zip(found, expected, strict=True):
+        torch.testing.assert_close(own, torchs)
+
+
+@pytest.mark.parametrize("size", [(12, 12), (13, 10), (9, 15)])
+@pytest.mark.parametrize(("kernel", "padding"), [(7, 3), (3, 1), (4, 0), (11, 2)])
+def test_a_first_layer_that_strides(size: tuple[int, int], kernel: int, padding: int) -> None:
+    layer = nn.Conv2d(3, 6, kernel, stride=2, padding=padding).double()
+    x = torch.randn(2, 3, *size, dtype=torch.double)
+    expected = gradients(layer, x)
+    found = gradients(chosen(layer), x)
+    for own, torchs in zip(found, expected, strict=True):
+        torch.testing.assert_close(own, torchs)
+
+
+def chosen(layer: nn.Conv2d) -> nn.Conv2d:
+    convolutions.use(layer)
+    assert type(layer) is convolutions.Conv2d
+    return layer
+
+
+def test_without_gradients_it_is_torchs_own_to_the_bit() -> None:
+    net = resvision.build("resnet18", num_classes=3, width=8).eval()
+    images = torch.randn(2, 3, 40, 40)
+    with torch.no_grad():
+        expected = net(images)
+        assert torch.equal(convolutions.use(net)(images), expected)
+
+
+def test_only_bf16_on_a_cpu_chooses_and_the_state_stays() -> None:
+    def placed(precision: str) -> nn.Module:
+        net = resvision.build("resnet18", num_classes=3, width=8)
+        machine = Machine(device="cpu", precision=precision, channels_last=True)  # type: ignore[arg-type]
+        return place(net, machine, torch.device("cpu"))
+
+    assert type(placed("fp32").conv1) is nn.Conv2d
+    assert type(placed("bf16").conv1) is convolutions.Conv2d
+    assert placed("bf16").state_dict().keys() == placed("fp32").state_dict().keys()
+
+
+def test_a_convolution_of_another_kind_is_left_alone() -> None:
+    class Own(nn.Conv2d):
+        pass
+
+    net = nn.Sequential(Own(3, 4, 3), nn.Conv2d(3, 4, 3, padding="same"), nn.Conv2d(3, 4, 3, padding_mode="reflect"))
+    assert not any(isinstance(module, convolutions.Conv2d) for module in convolutions.use(net))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_gradients_in_bf16_are_as_near_as_torchs(monkeypatch: pytest.MonkeyPatch, compiled: bool) -> None:
+    monkeypatch.setattr(convolutions, "LARGE", 2**12)
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 64, 7, stride=2, padding=3), nn.ReLU(), nn.Conv2d(64, 32, 3, padding=1))
+    x = torch.randn(2, 3, 16, 16)
+    exact = losses_gradients(net, x, precision=torch.float32)
+    usual = losses_gradients(net, x, precision=torch.bfloat16)
+    convolutions.use(net)
+    if compiled:
+        net.compile(backend="aot_eager")
+    found = losses_gradients(net, x, precision=torch.bfloat16)
+    for own, torchs, true in zip(found, usual, exact, strict=True):
+        assert (own - true).norm() < 1.5 * (torchs - true).norm() + 1e-6
+
+
+def losses_gradients(net: nn.Module, x: Tensor, *, precision: torch.dtype) -> list[Tensor]:
+    with torch.autocast("cpu", dtype=precision, enabled=precision is not torch.float32):
+        loss = F.silu(net(x).float()).square().mean()
+    loss.backward()
+    grads = [parameter.grad for parameter in net.parameters() if parameter.grad is not None]
+    net.zero_grad()
+    return grads
