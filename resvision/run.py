@@ -244,6 +244,7 @@ def resolve(run: Run) -> Run:
     machine = decide(
         run.machine,
         training_macs=3.0 * macs * images,
+        image_px=rule.crop_px,
         decodes_files=decodes,
         too_small_for=taps_in_padding(net, (rule.channels, rule.crop_px, rule.crop_px)),
     )
