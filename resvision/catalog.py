@@ -69,6 +69,34 @@ _cifar_2016 = partial(
     year=2016,
     builder="resvision.classification.preresnet:preresnet",
 )
+_googlenet = partial(
+    Row,
+    paper="Szegedy et al. 2014, Going Deeper with Convolutions, arXiv:1409.4842",
+    year=2014,
+    builder="resvision.classification.googlenet:googlenet",
+    system="resvision.classification.auxiliary:AuxiliaryClassifier",
+    recipe="photos-short",
+    input=(3, 224, 224),
+    num_classes=1000,
+)
+_bn_inception = partial(
+    Row,
+    paper="Ioffe, Szegedy 2015, Batch Normalization, arXiv:1502.03167",
+    year=2015,
+    builder="resvision.classification.bn_inception:bn_inception",
+    recipe="photos-short",
+    input=(3, 224, 224),
+    num_classes=1000,
+)
+_prelunet = partial(
+    Row,
+    paper="He et al. 2015, Delving Deep into Rectifiers, arXiv:1502.01852",
+    year=2015,
+    builder="resvision.classification.prelunet:prelunet",
+    recipe="photos-short",
+    input=(3, 224, 224),
+    num_classes=1000,
+)
 _perceptron = partial(
     Row,
     paper="ours, after He et al. 2015, arXiv:1512.03385",
@@ -111,6 +139,12 @@ ROWS = (
     _cifar_2016("preresnet110", {"depth": 110, "block": "basic"}),
     _cifar_2016("preresnet164", {"depth": 164, "block": "bottleneck"}),
     _cifar_2016("preresnet1001", {"depth": 1001, "block": "bottleneck"}),
+    _googlenet("googlenet", {"variant": "torchvision"}),
+    _googlenet("googlenet_2014", {"variant": "2014"}),
+    _bn_inception("bn_inception"),
+    _prelunet("prelunet_a", {"model": "A"}),
+    _prelunet("prelunet_b", {"model": "B"}),
+    _prelunet("prelunet_c", {"model": "C"}),
     _perceptron("resmlp", {"shortcut": "identity"}),
     _perceptron("plainmlp", {"shortcut": "none"}),
 )

@@ -52,26 +52,36 @@ class Classifier(System):
         self.register_buffer("mean", 255 * torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", 255 * torch.tensor(std).view(1, -1, 1, 1), persistent=False)
 
+    def normalized(self, inputs: Images) -> Tensor:
+        """Images for the net, float32 (N, C, H, W), of uint8 pixels."""
+        return (inputs.images.float() - self.mean) / self.std
+
     def logits(self, inputs: Images) -> Tensor:
         """Class logits of uint8 pixels, float32 (N, K)."""
-        images = (inputs.images.float() - self.mean) / self.std
-        logits: Tensor = self.net(images)
+        logits: Tensor = self.net(self.normalized(inputs))
         return logits.float()
 
     def losses(self, batch: Batch) -> Losses:
-        """Cross-entropy, and the share of images whose most probable class is wrong.
+        """Cross-entropy, and the share of images whose most probable class is wrong."""
+        return self.losses_of(self.logits(batch.inputs), batch.targets)
+
+    def losses_of(self, logits: Tensor, targets: Tensor | MixedTargets) -> Losses:
+        """`losses` of logits that were computed.
 
         An image of mixed targets counts as two, the first with its share and the second with the rest.
         """
-        logits, targets = self.logits(batch.inputs), batch.targets
         pred = logits.detach().argmax(dim=1)
         if isinstance(targets, MixedTargets):
-            cross_entropy = self._mixed_cross_entropy(logits, targets)
             wrong = torch.lerp((pred != targets.second).float(), (pred != targets.first).float(), targets.share)
         else:
-            cross_entropy = F.cross_entropy(logits, targets, self.class_weights, label_smoothing=self.label_smoothing)
             wrong = (pred != targets).float()
-        return Losses(terms={"cross_entropy": cross_entropy}, metrics={"error": wrong.mean()})
+        return Losses(terms={"cross_entropy": self.cross_entropy(logits, targets)}, metrics={"error": wrong.mean()})
+
+    def cross_entropy(self, logits: Tensor, targets: Tensor | MixedTargets) -> Tensor:
+        """The loss of logits, with label smoothing and class weights."""
+        if isinstance(targets, MixedTargets):
+            return self._mixed_cross_entropy(logits, targets)
+        return F.cross_entropy(logits, targets, self.class_weights, label_smoothing=self.label_smoothing)
 
     def predict(self, inputs: Images) -> Tensor:
         """Class probabilities, (N, K)."""

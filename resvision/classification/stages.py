@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from torch import Tensor, nn
 
 from resvision.core.errors import SettingsError
+from resvision.layers.pooling import CeilMaxPool2d, SameAvgPool2d
 from resvision.layers.shortcuts import PaddedShortcut
 
 MAX_STRIDE = 32
@@ -26,7 +27,8 @@ MAX_STRIDE = 32
 class Staged(Protocol):
     """A net that tells where it can be cut. Its children, in order, are its forward up to the last cut.
 
-    A block whose children are not one chain names those that start at its input in `parallel_children`.
+    A block whose children are not one chain names those that start at its input in `parallel_children`; a block of
+    branches alone names all but one, which then is the chain.
     """
 
     def stage_ends(self) -> dict[str, int]:
@@ -162,6 +164,14 @@ def _restride(module: nn.Module, grid: Grid, output_stride: int | None) -> Grid:
     if isinstance(module, PaddedShortcut):
         module.stride, after = _step(grid, module.stride, output_stride)
         return after
+    if isinstance(module, CeilMaxPool2d):
+        kept, after = _step(grid, module.stride, output_stride)
+        if kept < module.stride:
+            module.take_stride(grid.stretch)
+        return after
+    if isinstance(module, SameAvgPool2d):
+        module.dilation *= grid.stretch
+        return grid
     if isinstance(module, nn.AvgPool2d):
         _, after = _step(grid, _one(module.stride), output_stride)
         if after.stretch > 1:

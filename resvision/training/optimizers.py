@@ -1,4 +1,7 @@
-"""Optimizers: SGD with momentum as in the ResNet papers, AdamW; weight decay apart for norms and biases."""
+"""Optimizers: SGD with momentum as in the ResNet papers, AdamW; weight decay apart for norms and biases.
+
+Slopes of PReLU never decay: that would pull them to ReLU (He et al. 2015, https://arxiv.org/abs/1502.01852, section 2.1).
+"""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -37,11 +40,14 @@ class OptimizerSettings:
 
 
 def build_optimizer(net: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    """The optimizer over `net`'s trainable parameters, in two groups: weights, then norms and biases."""
-    parameters = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    """The optimizer over `net`'s trainable parameters, in groups: weights, norms and biases, slopes of PReLU."""
+    slopes = [module.weight for module in net.modules() if isinstance(module, nn.PReLU) and module.weight.requires_grad]
+    apart = {*map(id, slopes)}
+    parameters = [parameter for parameter in net.parameters() if parameter.requires_grad and id(parameter) not in apart]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": settings.norm_bias_decay},
+        {"params": slopes, "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
     if settings.name == "adamw":

@@ -1,0 +1,89 @@
+"""Poolings that nets of two papers share; `stages` can take away their strides and dilate their windows.
+
+Glossary
+    h, w     sides of the result
+    stretch  how far the pixels of a window lie apart once strides before it were taken away
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class CeilMaxPool2d(nn.Module):
+    """Max pooling without padding, of which the last window may hang over the far edge, as in Caffe.
+
+    taken  the stride that was taken away: the result then has every position of the grid that the strided pooling
+           chose from, and none beyond, so that what follows meets the same far edge
+    """
+
+    def __init__(self, size: int, *, stride: int) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.dilation, self.taken = size, stride, 1, 1
+
+    def take_stride(self, stretch: int) -> None:
+        """From now on give the grid that the stride chose from, of a map whose pixels lie `stretch` apart."""
+        self.taken, self.stride, self.dilation = self.stride, 1, stretch
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, h, w), h = ceil((H - size) / stride) + 1; h is about H once the stride is taken."""
+        if self.taken == 1:
+            return F.max_pool2d(x, self.kernel_size, stride=self.stride, ceil_mode=True)
+        bottom, right = (self._overhang(side) for side in x.shape[2:])
+        padded = F.pad(x, (0, right, 0, bottom), value=float("-inf"))
+        return F.max_pool2d(padded, self.kernel_size, stride=1, dilation=self.dilation)
+
+    def _overhang(self, side: int) -> int:
+        """Pixels beyond the far edge that the windows of a map of `side` pixels reach."""
+        of_one_grid = -(-side // self.dilation)
+        uncut = -(-(of_one_grid - self.kernel_size) // self.taken) + 1
+        positions = min(uncut * self.taken * self.dilation, side)
+        return positions + self.dilation * (self.kernel_size - 1) - side
+
+    def extra_repr(self) -> str:
+        """What `print` adds to the class name."""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, dilation={self.dilation}, taken={self.taken}"
+
+
+class SameAvgPool2d(nn.Module):
+    """The average around every pixel, over size x size pixels; the zeros beyond the edge count."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.kernel_size, self.dilation = size, 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same shape."""
+        if self.dilation == 1:
+            return F.avg_pool2d(x, self.kernel_size, stride=1, padding=self.kernel_size // 2)
+        span = (self.kernel_size - 1) * self.dilation + 1
+        padded = F.pad(x, (span // 2,) * 4)
+        windows = padded.unfold(2, span, 1).unfold(3, span, 1)  # views (N, C, H, W, span, span)
+        return windows[..., :: self.dilation, :: self.dilation].mean(dim=(-2, -1))
+
+    def extra_repr(self) -> str:
+        """What `print` adds to the class name."""
+        return f"kernel_size={self.kernel_size}, dilation={self.dilation}"
+
+
+class EvenAvgPool2d(nn.Module):
+    """side x side averages over windows of equal size at equal strides that reach both edges.
+
+    The stride is that of a map cut into `side` parts, rounded down: 14 pixels make 4 of 5 pixels at stride 3, where
+    adaptive pooling has uneven windows. A map of fewer than `side` pixels is pooled adaptively.
+    """
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, side, side)."""
+        strides = [length // self.side for length in x.shape[2:]]
+        if min(strides) == 0:
+            return F.adaptive_avg_pool2d(x, self.side)
+        windows = [length - (self.side - 1) * stride for length, stride in zip(x.shape[2:], strides, strict=True)]
+        return F.avg_pool2d(x, windows, strides)
+
+    def extra_repr(self) -> str:
+        """What `print` adds to the class name."""
+        return f"side={self.side}"
