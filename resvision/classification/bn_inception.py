@@ -63,7 +63,9 @@ def inception(in_channels: int, name: str, *, width: int) -> Inception:
     kept = (three, double, in_channels) if row.kind == "pass" else (one, three, double, pool)
     return Inception(
         None if row.kind == "pass" else unit(in_channels, channels=one),
-        nn.Sequential(unit(in_channels, channels=reduce_three), unit(reduce_three, channels=three, size=3, stride=stride)),
+        nn.Sequential(
+            unit(in_channels, channels=reduce_three), unit(reduce_three, channels=three, size=3, stride=stride)
+        ),
         nn.Sequential(
             unit(in_channels, channels=reduce_double),
             unit(reduce_double, channels=double, size=3),

@@ -91,7 +91,9 @@ class PReLUNet(nn.Module):
     def stage_ends(self) -> dict[str, int]:
         """The children after which `stages` takes a map, with its channels."""
         blocks = {"block1": self.block1, "block2": self.block2, "block3": self.block3}
-        return {"prelu1": self.prelu1.num_parameters} | {name: block[-1].num_parameters for name, block in blocks.items()}
+        return {"prelu1": self.prelu1.num_parameters} | {
+            name: block[-1].num_parameters for name, block in blocks.items()
+        }
 
 
 def rectifier_initialize(net: nn.Module) -> None:

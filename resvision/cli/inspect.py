@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 
 class Inspected(NamedTuple):
-    """A model with its counts; `shortcut` is "-" for a net that does not say."""
+    """A model with its counts; `shortcut` is "-" for a net that does not say, `side_params` those of side heads."""
 
     row: catalog.Row
     num_classes: int
     options: dict[str, Any]
     shortcut: str
+    side_params: int
     total: "Count"
 
 
@@ -47,6 +48,10 @@ def command(
         print_tables(_layer_table(inspected[0]), _comparison(inspected))
     else:
         print_tables(_comparison(inspected), _stage_table(inspected))
+    for model in [] if as_json else inspected:
+        if model.side_params:
+            without = model.total.params - model.side_params
+            typer.echo(f"{model.row.name}: {without:,} without the side heads, which only training runs")
 
 
 def _inspect(
@@ -56,6 +61,7 @@ def _inspect(
     taken = catalog.options(name)  # says which extra is missing before torch is asked for
     import torch
 
+    from resvision.classification.auxiliary import side_parameters
     from resvision.probes.count import count
 
     shape = shape or row.input
@@ -64,7 +70,8 @@ def _inspect(
     options = {key: value for key, value in of_the_input.items() if key in taken} | given
     with torch.device("meta"):
         net = catalog.build(name, num_classes=num_classes, **options)
-    return Inspected(row, num_classes, options, str(getattr(net, "shortcut", "-")), count(net, shape))
+    shortcut = str(getattr(net, "shortcut", "-"))
+    return Inspected(row, num_classes, options, shortcut, side_parameters(net), count(net, shape))
 
 
 def _parse_shape(text: str) -> tuple[int, int, int]:
@@ -93,6 +100,7 @@ def _document(model: Inspected) -> dict[str, Any]:
         "num_classes": model.num_classes,
         "options": {**model.row.options, **model.options},
         "shortcut": model.shortcut,
+        "side_params": model.side_params,
         **asdict(model.total),
     }
 

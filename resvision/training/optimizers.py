@@ -1,6 +1,6 @@
 """Optimizers: SGD with momentum as in the ResNet papers, AdamW; weight decay apart for norms and biases.
 
-Slopes of PReLU never decay: that would pull them to ReLU (He et al. 2015, https://arxiv.org/abs/1502.01852, section 2.1).
+Slopes of PReLU never decay, which would pull them to ReLU: He et al. 2015, https://arxiv.org/abs/1502.01852.
 """
 
 from dataclasses import dataclass
