@@ -75,7 +75,7 @@ _googlenet = partial(
     year=2014,
     builder="resvision.classification.googlenet:googlenet",
     system="resvision.classification.auxiliary:AuxiliaryClassifier",
-    recipe="photos-short",
+    recipe="inception-short",
     input=(3, 224, 224),
     num_classes=1000,
 )
@@ -84,7 +84,7 @@ _bn_inception = partial(
     paper="Ioffe, Szegedy 2015, Batch Normalization, arXiv:1502.03167",
     year=2015,
     builder="resvision.classification.bn_inception:bn_inception",
-    recipe="photos-short",
+    recipe="inception-short",
     input=(3, 224, 224),
     num_classes=1000,
 )
@@ -93,7 +93,7 @@ _prelunet = partial(
     paper="He et al. 2015, Delving Deep into Rectifiers, arXiv:1502.01852",
     year=2015,
     builder="resvision.classification.prelunet:prelunet",
-    recipe="photos-short",
+    recipe="prelunet-short",
     input=(3, 224, 224),
     num_classes=1000,
 )

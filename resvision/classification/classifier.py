@@ -52,13 +52,9 @@ class Classifier(System):
         self.register_buffer("mean", 255 * torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", 255 * torch.tensor(std).view(1, -1, 1, 1), persistent=False)
 
-    def normalized(self, inputs: Images) -> Tensor:
-        """Images for the net, float32 (N, C, H, W), of uint8 pixels."""
-        return (inputs.images.float() - self.mean) / self.std
-
     def logits(self, inputs: Images) -> Tensor:
         """Class logits of uint8 pixels, float32 (N, K)."""
-        logits: Tensor = self.net(self.normalized(inputs))
+        logits: Tensor = self.net(self._normalized(inputs))
         return logits.float()
 
     def losses(self, batch: Batch) -> Losses:
@@ -86,6 +82,9 @@ class Classifier(System):
     def predict(self, inputs: Images) -> Tensor:
         """Class probabilities, (N, K)."""
         return self.logits(inputs).softmax(dim=1)
+
+    def _normalized(self, inputs: Images) -> Tensor:
+        return (inputs.images.float() - self.mean) / self.std
 
     def _mixed_cross_entropy(self, logits: Tensor, targets: MixedTargets) -> Tensor:
         """Sum of weight x share x loss over both classes of every image, divided by the sum of weight x share."""

@@ -59,6 +59,7 @@ class PReLUNet(nn.Module):
             Block(block.count, scaled(block.channels, width=width, full=FULL_WIDTH)) for block in SIZES[model]
         )
         hidden = scaled(4096, width=width, full=FULL_WIDTH)
+        self.widths = (width, block1.channels, block2.channels, block3.channels)
         self.conv1 = nn.Conv2d(in_channels, width, 7, stride=2, padding=3)
         self.prelu1 = prelu(width)
         self.maxpool1 = nn.MaxPool2d(2)
@@ -90,10 +91,7 @@ class PReLUNet(nn.Module):
 
     def stage_ends(self) -> dict[str, int]:
         """The children after which `stages` takes a map, with its channels."""
-        blocks = {"block1": self.block1, "block2": self.block2, "block3": self.block3}
-        return {"prelu1": self.prelu1.num_parameters} | {
-            name: block[-1].num_parameters for name, block in blocks.items()
-        }
+        return dict(zip(("prelu1", "block1", "block2", "block3"), self.widths, strict=True))
 
 
 def rectifier_initialize(net: nn.Module) -> None:

@@ -39,16 +39,24 @@ RECIPES = {
         "resvision.recipes.resnet_2015:imagenet_2015",
         "He et al. 2015, section 3.4: 600k steps of 256, scale jitter 256..480, 224 px crops",
     ),
+    "inception-short": Recipe(
+        "resvision.recipes.inception:inception_short",
+        "one-cycle SGD, 30 epochs, small images enlarged to 64 px; default of GoogLeNet and BN-Inception",
+    ),
+    "prelunet-short": Recipe(
+        "resvision.recipes.prelunet:prelunet_short",
+        "one-cycle SGD, 30 epochs, small images enlarged to 64 px; default of the PReLU-nets",
+    ),
     "googlenet-2014": Recipe(
-        "resvision.recipes.googlenet_2014:googlenet_2014",
+        "resvision.recipes.inception:googlenet_2014",
         "Szegedy et al. 2014, section 6: 10M steps of 32, lr falls by 4 % every 8 epochs, crops of 8 to 100 % area",
     ),
     "bn-inception-2015": Recipe(
-        "resvision.recipes.bn_inception_2015:bn_inception_2015",
-        "Ioffe, Szegedy 2015, section 4.2.2, BN-x30: 6M steps of 32 at lr 0.045, which falls six times as fast",
+        "resvision.recipes.inception:bn_inception_2015",
+        "Ioffe, Szegedy 2015, section 4.2, BN-x30: 6M steps of 32 at lr 0.045, which falls six times as often",
     ),
     "prelunet-2015": Recipe(
-        "resvision.recipes.prelunet_2015:prelunet_2015",
+        "resvision.recipes.prelunet:prelunet_2015",
         "He et al. 2015, Delving Deep, section 3: 80 epochs of 128, scale jitter 256..480",
     ),
 }

@@ -8,6 +8,9 @@ from resvision.training.schedules import Schedule
 FACING_ONE_WAY = {"digits", "fashion-mnist"}
 """Sets whose images are never seen mirrored: a mirrored digit is no digit, and every shoe points to the left."""
 
+UP_TO_32_PX = {"digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "cifar10-jpeg"}
+"""Sets of small images, which nets for large ones see enlarged."""
+
 
 def small_images_short(model: str, data: str) -> Run:
     """One-cycle Nesterov SGD over 20 epochs, shifts, mirroring where it makes sense, averaged weights.

@@ -1,0 +1,50 @@
+"""The recipe of PReLU-net, and a short one: He et al. 2015, Delving Deep, https://arxiv.org/abs/1502.01852.
+
+Slopes do not decay, nor do biases.
+"""
+
+from resvision.data.augment import Augment
+from resvision.recipes.small_images import FACING_ONE_WAY, UP_TO_32_PX
+from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
+from resvision.training.machine import Machine
+from resvision.training.optimizers import OptimizerSettings
+from resvision.training.schedules import Schedule
+
+
+def prelunet_short(model: str, data: str) -> Run:
+    """One-cycle Nesterov SGD over 30 epochs; sets of small images are enlarged to 64 px, photos keep their size.
+
+    Receipt: none yet.
+    """
+    small = data in UP_TO_32_PX
+    augment = Augment(crop="random-resized", crop_scale=(0.25, 1.0), flip=True)
+    return Run(
+        recipe="prelunet-short",
+        model=ModelSettings(name=model),
+        data=DataSettings(name=data, image_size=64 if small else None),
+        training=TrainingSettings(duration="30 epochs", batch_size=32),
+        augment=Augment(shift_px=6, flip=data not in FACING_ONE_WAY) if small else augment,
+        optimizer=OptimizerSettings(lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4),
+        schedule=Schedule(kind="one-cycle", warmup=0.2),
+    )
+
+
+def prelunet_2015(model: str, data: str) -> Run:
+    """Section 3: batch 128, lr 0.01 divided by 10 on two plateaus, weight decay 5e-4, about 80 epochs.
+
+    The plateaus are set at half and three quarters of the run. The shorter side is drawn from 256..480, in the paper
+    from 256..512; its changes of colour are left out.
+
+    Receipt: not run in full. The paper reports 10-crop validation errors of 25.59 % top-1 and 8.23 % top-5 for A,
+    24.27 % and 7.38 % for C.
+    """
+    return Run(
+        recipe="prelunet-2015",
+        model=ModelSettings(name=model),
+        data=DataSettings(name=data),
+        training=TrainingSettings(duration="80 epochs", batch_size=128),
+        augment=Augment(crop="scale-jitter", flip=True),
+        optimizer=OptimizerSettings(lr=0.01, momentum=0.9, weight_decay=5e-4),
+        schedule=Schedule(kind="step", milestones=(0.5, 0.75), gamma=0.1),
+        machine=Machine(precision="fp32"),
+    )
