@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -6,7 +8,7 @@ from torch import nn
 from resvision import catalog
 from resvision.classification.bn_inception import BNInception, bn_inception
 from resvision.classification.stages import stages
-from resvision.layers.pooling import SameAvgPool2d
+from resvision.layers.pooling import SameAvgPool2d, SameMaxPool2d
 from resvision.probes.count import count
 
 # Module of figure 5: channels of its result, side at 224 px.
@@ -22,7 +24,7 @@ MODULES = {
     "5a": (1024, 7),
     "5b": (1024, 7),
 }
-POOLINGS = {"3c": nn.MaxPool2d, "4e": nn.MaxPool2d, "5b": nn.MaxPool2d}  # an average in all others
+POOLINGS = dict.fromkeys(("3c", "4e", "5b"), SameMaxPool2d)  # an average in all others
 
 
 def on_meta() -> BNInception:
@@ -112,13 +114,13 @@ def test_stages_end_at_every_stride() -> None:
 
 
 @pytest.mark.parametrize("dilation", [1, 2, 3])
-def test_a_dilated_average_is_that_of_every_subsampled_grid(dilation: int) -> None:
+@pytest.mark.parametrize(("pooling", "judge"), [(SameAvgPool2d(3), F.avg_pool2d), (SameMaxPool2d(3), F.max_pool2d)])
+def test_a_dilated_pooling_is_that_of_every_subsampled_grid(dilation: int, pooling: nn.Module, judge: Callable) -> None:
     x = torch.randn(2, 3, 12, 18)
-    pooling = SameAvgPool2d(3)
     pooling.dilation = dilation
     for i in range(dilation):
         grid = x[:, :, i::dilation, i::dilation]
-        expected = F.avg_pool2d(grid, 3, stride=1, padding=1)
+        expected = judge(grid, 3, stride=1, padding=1)
         torch.testing.assert_close(pooling(x)[:, :, i::dilation, i::dilation], expected)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from resvision.layers.inception import ConvUnit, Inception, window_logits
 from resvision.layers.init import he_initialize
-from resvision.layers.pooling import SameAvgPool2d
+from resvision.layers.pooling import SameAvgPool2d, SameMaxPool2d
 from resvision.layers.sizes import scaled
 
 FULL_WIDTH = 64
@@ -59,7 +59,7 @@ def inception(in_channels: int, name: str, *, width: int) -> Inception:
         for channels in (row.one, row.reduce_three, row.three, row.reduce_double, row.double, row.pool)
     )
     stride = 2 if row.kind == "pass" else 1
-    pooling = SameAvgPool2d(3) if row.kind == "avg" else nn.MaxPool2d(3, stride=stride, padding=1)
+    pooling = SameAvgPool2d(3) if row.kind == "avg" else SameMaxPool2d(3, stride=stride)
     kept = (three, double, in_channels) if row.kind == "pass" else (one, three, double, pool)
     return Inception(
         None if row.kind == "pass" else unit(in_channels, channels=one),
@@ -86,10 +86,10 @@ class BNInception(nn.Module):
         super().__init__()
         module = partial(inception, width=width)
         self.conv1 = unit(in_channels, channels=width, size=7, stride=2)
-        self.maxpool1 = nn.MaxPool2d(3, stride=2, padding=1)
+        self.maxpool1 = SameMaxPool2d(3, stride=2)
         self.conv2 = unit(width, channels=width)
         self.conv3 = unit(width, channels=3 * width, size=3)
-        self.maxpool2 = nn.MaxPool2d(3, stride=2, padding=1)
+        self.maxpool2 = SameMaxPool2d(3, stride=2)
         self.inception3a = module(3 * width, "3a")
         self.inception3b = module(self.inception3a.out_channels, "3b")
         self.inception3c = module(self.inception3b.out_channels, "3c")

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from resvision.core.errors import SettingsError
 from resvision.layers.inception import ConvUnit, Inception, window_logits
 from resvision.layers.init import he_initialize
-from resvision.layers.pooling import CeilMaxPool2d, EvenAvgPool2d
+from resvision.layers.pooling import CeilMaxPool2d, EvenAvgPool2d, SameMaxPool2d
 from resvision.layers.sizes import require_side, scaled
 
 FULL_WIDTH = 64
@@ -83,7 +83,7 @@ def inception(in_channels: int, name: str, *, width: int, variant: Variant) -> I
         nn.Sequential(
             unit(in_channels, channels=c.reduce_five), unit(c.reduce_five, channels=c.five, size=variant.largest)
         ),
-        nn.Sequential(nn.MaxPool2d(3, stride=1, padding=1), unit(in_channels, channels=c.pool)),
+        nn.Sequential(SameMaxPool2d(3), unit(in_channels, channels=c.pool)),
         out_channels=c.one + c.three + c.five + c.pool,
     )
 

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from torch import Tensor, nn
 
 from resvision.core.errors import SettingsError
-from resvision.layers.pooling import CeilMaxPool2d, SameAvgPool2d
+from resvision.layers.pooling import CeilMaxPool2d, SameAvgPool2d, SameMaxPool2d
 from resvision.layers.shortcuts import PaddedShortcut
 
 MAX_STRIDE = 32
@@ -169,9 +169,10 @@ def _restride(module: nn.Module, grid: Grid, output_stride: int | None) -> Grid:
         if kept < module.stride:
             module.take_stride(grid.stretch)
         return after
-    if isinstance(module, SameAvgPool2d):
+    if isinstance(module, SameMaxPool2d | SameAvgPool2d):
+        module.stride, after = _step(grid, module.stride, output_stride)
         module.dilation *= grid.stretch
-        return grid
+        return after
     if isinstance(module, nn.AvgPool2d):
         _, after = _step(grid, _one(module.stride), output_stride)
         if after.stretch > 1:

@@ -44,20 +44,39 @@ class CeilMaxPool2d(nn.Module):
         return f"kernel_size={self.kernel_size}, stride={self.stride}, dilation={self.dilation}, taken={self.taken}"
 
 
+class SameMaxPool2d(nn.Module):
+    """The maximum around every pixel, or every stride-th, over size x size pixels; `dilation` moves them apart."""
+
+    def __init__(self, size: int, *, stride: int = 1) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.dilation = size, stride, 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, ceil(H / stride), ceil(W / stride))."""
+        padding = self.dilation * (self.kernel_size // 2)
+        if self.dilation > 1:  # torch's own padding is half a window at most
+            x, padding = F.pad(x, (padding,) * 4, value=float("-inf")), 0
+        return F.max_pool2d(x, self.kernel_size, stride=self.stride, padding=padding, dilation=self.dilation)
+
+    def extra_repr(self) -> str:
+        """What `print` adds to the class name."""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, dilation={self.dilation}"
+
+
 class SameAvgPool2d(nn.Module):
-    """The average around every pixel, over size x size pixels; the zeros beyond the edge count."""
+    """The average around every pixel over size x size pixels, of which those beyond the edge count as zeros."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        self.kernel_size, self.dilation = size, 1
+        self.kernel_size, self.stride, self.dilation = size, 1, 1
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
+        padding = self.dilation * (self.kernel_size // 2)
         if self.dilation == 1:
-            return F.avg_pool2d(x, self.kernel_size, stride=1, padding=self.kernel_size // 2)
-        span = (self.kernel_size - 1) * self.dilation + 1
-        padded = F.pad(x, (span // 2,) * 4)
-        windows = padded.unfold(2, span, 1).unfold(3, span, 1)  # views (N, C, H, W, span, span)
+            return F.avg_pool2d(x, self.kernel_size, stride=1, padding=padding)
+        span = 2 * padding + 1
+        windows = F.pad(x, (padding,) * 4).unfold(2, span, 1).unfold(3, span, 1)  # views (N, C, H, W, span, span)
         return windows[..., :: self.dilation, :: self.dilation].mean(dim=(-2, -1))
 
     def extra_repr(self) -> str:
