@@ -14,7 +14,13 @@ from resvision.training.schedules import Schedule
 def prelunet_short(model: str, data: str) -> Run:
     """One-cycle Nesterov SGD over 30 epochs; sets of small images are enlarged to 64 px, photos keep their size.
 
-    Receipt: none yet.
+    Receipt, 2026-11-22, one thread of a two-core Xeon with AMX beside other trainings, bf16, one seed, scaled down to
+    64 px, a sixth of the width and 4 epochs: `resvision train MODEL --data digits --set model.options.width=16
+    --epochs 4` gave these errors on the 397 test images.
+
+        prelunet_a   1.26 %   43 s in all
+        prelunet_b   4.53 %   49 s
+        prelunet_c   6.80 %   71 s
     """
     small = data in UP_TO_32_PX
     augment = Augment(crop="random-resized", crop_scale=(0.25, 1.0), flip=True)
