@@ -2,6 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
+from conftest import TINY
 from torch import Tensor, nn
 
 from resvision import catalog
@@ -10,9 +11,15 @@ from resvision.classification.classifier import Classifier
 from resvision.classification.googlenet import VARIANTS, GoogLeNet, googlenet
 from resvision.classification.stages import first_stages, stages
 from resvision.contracts import Batch, Images, MixedTargets
+from resvision.core import rundir
 from resvision.core.errors import SettingsError
+from resvision.core.history import read
+from resvision.inference.load import load
+from resvision.launch import train
 from resvision.layers.pooling import CeilMaxPool2d, EvenAvgPool2d
 from resvision.probes.count import Count, count
+from resvision.recipes import compose
+from resvision.run import resolve
 from resvision.training.loop import LossModule
 
 # The paper's net at 224 px: module, output, parameters, MACs.
@@ -206,6 +213,11 @@ def test_the_smallest_image_goes_through_and_a_smaller_one_is_refused(variant: s
         net(torch.randn(2, 3, least - 1, least))
 
 
+def test_a_run_with_images_that_are_too_small_is_refused_before_it_begins() -> None:
+    with pytest.raises(SettingsError, match="images are 16x16: GoogLeNet takes sides from 31 pixels on"):
+        resolve(compose("googlenet_2014", "digits", settings=["data.image_size=16"]))
+
+
 def test_an_unknown_variant_is_answered_with_the_choices() -> None:
     with pytest.raises(SettingsError, match="variant '2015': choices are 2014, torchvision"):
         googlenet("2015", num_classes=5)
@@ -306,11 +318,10 @@ def test_the_terms_of_the_heads_are_the_loss_of_a_classifier_with_their_logits(
             assert metrics["error"] == alone.metrics["error"]
 
 
-@pytest.mark.parametrize(("variant", "targets"), [("torchvision", TARGETS), ("2014", MIXED)])
-def test_the_loss_compiles_as_one_graph(variant: str, targets: Tensor | MixedTargets) -> None:
-    made = system(variant, **EVERYTHING)
+def test_the_loss_compiles_as_one_graph() -> None:
+    made = system("2014", **EVERYTHING)
     compiled = torch.compile(LossModule(made), fullgraph=True, dynamic=False, backend="eager")
-    found, eager = compiled(batch(targets)).terms, made.losses(batch(targets)).terms
+    found, eager = compiled(batch(MIXED)).terms, made.losses(batch(MIXED)).terms
     torch.testing.assert_close(found, eager)
 
 
@@ -345,8 +356,8 @@ def test_a_net_without_side_heads_is_refused() -> None:
         AuxiliaryClassifier(nn.Linear(1, 1), mean=[0.5], std=[0.5])
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_a_few_images_are_learned_by_heart(variant: str) -> None:
+@pytest.mark.parametrize(("variant", "steps"), [("2014", 80), ("torchvision", 40)])
+def test_a_few_images_are_learned_by_heart(variant: str, steps: int) -> None:
     torch.manual_seed(0)
     net = googlenet(variant, num_classes=4, in_channels=1, width=8).train()
     for module in net.modules():
@@ -354,12 +365,33 @@ def test_a_few_images_are_learned_by_heart(variant: str) -> None:
             module.p = 0.0
     images, targets = torch.randn(8, 1, 32, 32), torch.arange(8) % 4
     optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
-    for _ in range(80):
+    for _ in range(steps):
         loss = sum(F.cross_entropy(logits, targets) for logits in net.all_logits(images))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.1
+
+
+def test_a_run_writes_the_terms_of_its_heads_and_reads_back(tmp_path) -> None:
+    settings = {
+        **TINY,
+        "data.image_size": 32,
+        "training.duration": "2 steps",
+        "augment.mixup_alpha": 0.2,
+        "loss.class_weights": "balanced",
+        "loss.auxiliary_weight": 0.5,
+        "machine.workers": 0,
+    }
+    done = train("googlenet", "digits", settings=settings, out=tmp_path / "r", quiet=True)
+    steps = [line for line in read(done.folder / rundir.HISTORY) if "cross_entropy" in line]
+    assert len(steps) == 2
+    for line in steps:
+        terms = [line["cross_entropy"], line["auxiliary_1"], line["auxiliary_2"]]
+        assert line["loss"] == pytest.approx(sum(terms), rel=1e-5)
+    trained = load(done.folder)
+    assert trained.system.auxiliary_weight == 0.5
+    assert trained.system.net.auxiliary == ("aux1", "aux2")
 
 
 def test_inspect_prints_parameters_with_and_without_the_heads(cli) -> None:
