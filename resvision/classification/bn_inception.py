@@ -117,8 +117,8 @@ class BNInception(nn.Module):
         x = self.inception4d(x)
         x = self.inception4e(x)
         x = self.inception5a(x)
-        x = self.inception5b(x)
-        return x
+        last: Tensor = self.inception5b(x)
+        return last
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, K) of images (N, C, H, W), at any size from 1 pixel on."""
