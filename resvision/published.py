@@ -36,7 +36,7 @@ class Published:
 
 @dataclass(frozen=True)
 class PublishedEnsemble:
-    """One published result of several nets with averaged probabilities, ImageNet, in percent; see `Published`.
+    """One published result of several nets with averaged probabilities; fields that it shares are as in `Published`.
 
     nets   how many
     split  val, or test by the challenge's server
@@ -47,6 +47,7 @@ class PublishedEnsemble:
     top1: float | None
     top5: float
     _: KW_ONLY
+    data: str = "imagenet"
     split: str
     protocol: str = ""
     source: str
@@ -194,3 +195,8 @@ def published(net: str, *, data: str, protocol: str, scales: Sequence[int] = ())
     """
     asked = (net, data, protocol, tuple(scales))
     return [row for row in RESULTS if (row.net, row.data, row.protocol, row.scales) == asked]
+
+
+def published_ensembles(*, data: str, protocol: str) -> list[PublishedEnsemble]:
+    """What is published for ensembles on this data, tested the same way."""
+    return [row for row in ENSEMBLES if (row.data, row.protocol) == (data, protocol)]

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from resvision.classification.dense import FullyConvolutional
 from resvision.contracts import Batch, Images, Losses, MixedTargets, System
 
 
@@ -56,6 +57,11 @@ class Classifier(System):
         """Class logits of uint8 pixels, float32 (N, K)."""
         logits: Tensor = self.net(self._normalized(inputs))
         return logits.float()
+
+    def class_map(self, inputs: Images) -> Tensor:
+        """Class logits of uint8 pixels at each position of a fully convolutional net, float32 (N, K, h, w)."""
+        assert isinstance(self.net, FullyConvolutional), "whoever asks for a map knows the net"
+        return self.net.class_map(self._normalized(inputs)).float()
 
     def losses(self, batch: Batch) -> Losses:
         """Cross-entropy, and the share of images whose most probable class is wrong."""

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal, NamedTuple, get_args
 
 from torch import Tensor, nn
 
+from resvision.classification.dense import convolved
 from resvision.classification.resnet import conv1x1, conv3x3
 from resvision.core.errors import SettingsError
 from resvision.layers.depths import repeats
@@ -178,18 +179,26 @@ class PreResNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, K) of images (N, C, H, W), at any size from 1 pixel on."""
-        x = self.stem(self.conv1(images))
-        x = self.layer1(x)
-        x = self.layer2(x)
-        x = self.layer3(x)
-        x = self.head(x)
+        x = self._last_map(images)
         x = self.avgpool(x).flatten(1)
         logits: Tensor = self.fc(x)
         return logits
 
+    def class_map(self, images: Tensor) -> Tensor:
+        """Logits at each position of the last map, (N, K, h, w); their mean over the positions is `forward`."""
+        return convolved(self.fc, self._last_map(images))
+
     def stage_ends(self) -> dict[str, int]:
         """The children after which `stages` takes a map, with its channels; the last map is activated."""
         return {"layer1": self.widths[0], "layer2": self.widths[1], "head": self.widths[2]}
+
+    def _last_map(self, images: Tensor) -> Tensor:
+        x = self.stem(self.conv1(images))
+        x = self.layer1(x)
+        x = self.layer2(x)
+        x = self.layer3(x)
+        last: Tensor = self.head(x)
+        return last
 
 
 def preresnet(

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal, get_args
 
 from torch import Tensor, nn
 
+from resvision.classification.dense import convolved
 from resvision.core.errors import SettingsError
 from resvision.layers.init import he_initialize
 from resvision.layers.shortcuts import ShortcutOption, make_shortcut
@@ -195,19 +196,27 @@ class ResNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, K) of images (N, C, H, W), at any size from 1 pixel on."""
+        x = self._last_map(images)
+        x = self.avgpool(x).flatten(1)
+        logits: Tensor = self.fc(x)
+        return logits
+
+    def class_map(self, images: Tensor) -> Tensor:
+        """Logits at each position of the last map, (N, K, h, w); their mean over the positions is `forward`."""
+        return convolved(self.fc, self._last_map(images))
+
+    def stage_ends(self) -> dict[str, int]:
+        """The children after which `stages` takes a map, with its channels."""
+        return {"relu": self.conv1.out_channels} | {f"layer{i + 1}": w for i, w in enumerate(self.widths)}
+
+    def _last_map(self, images: Tensor) -> Tensor:
         x = self.relu(self.bn1(self.conv1(images)))
         x = self.maxpool(x)
         x = self.layer1(x)
         x = self.layer2(x)
         x = self.layer3(x)
-        x = self.layer4(x)
-        x = self.avgpool(x).flatten(1)
-        logits: Tensor = self.fc(x)
-        return logits
-
-    def stage_ends(self) -> dict[str, int]:
-        """The children after which `stages` takes a map, with its channels."""
-        return {"relu": self.conv1.out_channels} | {f"layer{i + 1}": w for i, w in enumerate(self.widths)}
+        last: Tensor = self.layer4(x)
+        return last
 
 
 SIZES: dict[int, tuple[Block, tuple[int, int, int, int]]] = {

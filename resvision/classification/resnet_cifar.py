@@ -8,6 +8,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from resvision.classification.dense import convolved
 from resvision.classification.resnet import BasicBlock, conv3x3, stack_blocks, zero_branches
 from resvision.layers.depths import repeats
 from resvision.layers.init import he_initialize
@@ -45,17 +46,25 @@ class CifarResNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, K) of images (N, C, H, W), at any size from 1 pixel on."""
-        x = self.relu(self.bn1(self.conv1(images)))
-        x = self.layer1(x)
-        x = self.layer2(x)
-        x = self.layer3(x)
+        x = self._last_map(images)
         x = self.avgpool(x).flatten(1)
         logits: Tensor = self.fc(x)
         return logits
 
+    def class_map(self, images: Tensor) -> Tensor:
+        """Logits at each position of the last map, (N, K, h, w); their mean over the positions is `forward`."""
+        return convolved(self.fc, self._last_map(images))
+
     def stage_ends(self) -> dict[str, int]:
         """The children after which `stages` takes a map, with its channels."""
         return {f"layer{i + 1}": channels for i, channels in enumerate(self.widths)}
+
+    def _last_map(self, images: Tensor) -> Tensor:
+        x = self.relu(self.bn1(self.conv1(images)))
+        x = self.layer1(x)
+        x = self.layer2(x)
+        last: Tensor = self.layer3(x)
+        return last
 
 
 def resnet_cifar(

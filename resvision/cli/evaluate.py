@@ -1,58 +1,192 @@
-"""`resvision evaluate`: scores of a run, per class and with confusion."""
+"""`resvision evaluate`: scores of a run, per class and with confusion; of several runs, a table in the papers' form."""
 
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from resvision.core.errors import SettingsError
+
 if TYPE_CHECKING:
     from resvision.core.results import ClassificationScores
+    from resvision.inference.ensemble import Ensemble, Member
+    from resvision.published import Published
 
 CONFUSION_UP_TO = 20  # classes; a larger matrix is for --json and the report
 
 
+def _print_protocols(asked: bool) -> None:
+    if asked:
+        from resvision.cli.tables import new_table, print_tables
+        from resvision.inference.presets import PRESETS
+
+        table = new_table("protocol", "what is averaged", "paper")
+        for preset in PRESETS:
+            table.add_row(preset.name, preset.summary, preset.source)
+        print_tables(table)
+        raise typer.Exit
+
+
 def command(
-    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run directories; several make a table.")],
     data: Annotated[str | None, typer.Option(help="Another data set or folder with the same classes.")] = None,
     root: Annotated[Path | None, typer.Option(help="Where that data set lies.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images, or views of them, at a time.")] = 64,
     grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that takes grey.")] = False,
     compiled: Annotated[
         bool | None, typer.Option("--compile/--no-compile", help="Compile the net first; if left out, where it pays.")
     ] = None,
+    protocol: Annotated[str | None, typer.Option(help="How to test: center-crop if left out.")] = None,
+    sides: Annotated[
+        str | None, typer.Option(help="Sides of the resized images, as 224,256, for the protocol.")
+    ] = None,
+    protocols: Annotated[
+        bool,
+        typer.Option("--protocols", help="List the protocols and leave.", is_eager=True, callback=_print_protocols),
+    ] = False,
+    table: Annotated[bool, typer.Option("--table", help="A table beside published errors, for one run too.")] = False,
+    ensemble: Annotated[bool, typer.Option("--ensemble", help="A row for the averaged softmax of all runs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")] = False,
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import own code that the run names.")] = False,
 ) -> None:
-    """Evaluate a run on the test images: top-1 and top-5 error, loss, per-class table, confusion matrix."""
+    """Evaluate runs on the test images: top-1 and top-5 error, loss, per-class table, confusion matrix."""
+    from resvision.inference.ensemble import evaluate_ensemble
     from resvision.inference.evaluate import evaluate
     from resvision.inference.load import load
+    from resvision.inference.presets import CENTER_CROP
+    from resvision.inference.protocols import apply
 
-    trained = load(run, allow_code=allow_code)
-    scores = evaluate(trained, data, root=root, batch_size=batch_size, grey=grey, compiled=compiled)
-    about = {
-        "run": str(run),
+    pixels = None if sides is None else _pixels(sides)
+    loaded = [load(run, allow_code=allow_code) for run in runs]
+    name = protocol or CENTER_CROP
+    if len(runs) > 1 or table or ensemble:
+        if compiled:
+            raise SettingsError("--compile is for a single run without --table and --ensemble; leave it out")
+        found = evaluate_ensemble(
+            loaded, data, root=root, batch_size=batch_size, grey=grey, protocol=name, sides=pixels
+        )
+        _show_table(found, with_ensemble=ensemble, as_json=as_json)
+        return
+    trained = loaded[0]
+    scores = evaluate(
+        trained,
+        data,
+        root=root,
+        batch_size=batch_size,
+        grey=grey,
+        compiled=compiled,
+        protocol=name,
+        sides=pixels,
+    )
+    about: dict[str, Any] = {
+        "run": str(runs[0]),
         "model": trained.run.model.name,
         "data": data or trained.run.data.name,
         "arithmetic": trained.run.machine.precision,
     }
+    applied = apply(name, trained, sides=pixels) if protocol else None
     if as_json:
-        print(json.dumps({**about, **scores.to_json()}, ensure_ascii=False))
+        told = {} if applied is None else {"protocol": applied.to_json()}
+        print(json.dumps({**about, **told, **scores.to_json()}, ensure_ascii=False))
     else:
         print(f"{about['model']} on {about['data']}, {about['arithmetic']}")
-        _show(scores)
+        if applied is not None:
+            print(applied)
+        _show(scores, top5=applied is not None or len(scores.classes) > 5)
+
+
+def _pixels(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and 0 < len(part) < 6 for part in parts):
+        raise SettingsError(f"--sides {text!r}: give whole numbers of pixels, as 224,256")
+    return [int(part) for part in parts]
 
 
 def _percent(share: float) -> str:
     return "-" if math.isnan(share) else f"{share:.2%}"
 
 
-def _show(scores: "ClassificationScores") -> None:
+def _printed(percent: float | None) -> str:
+    return "-" if percent is None else f"{percent:.2f}%"
+
+
+def _show_table(found: "Ensemble", *, with_ensemble: bool, as_json: bool) -> None:
+    """One row a run, then the ensemble, with published errors beside the measured ones."""
+    from resvision.cli.tables import new_table, print_tables
+
+    first, nets = found.members[0], len(found.members)
+    images = first.scores.images
+    ensembles = found.published if with_ensemble else []
+    if as_json:
+        document: dict[str, Any] = {
+            "data": found.data,
+            "images": images,
+            "rows": [_row(each) for each in found.members],
+        }
+        if with_ensemble:
+            document["ensemble"] = {"runs": nets, "measured": _errors(found.together)}
+            document["ensemble"]["published"] = [vars(each) for each in ensembles]
+        print(json.dumps(document, ensure_ascii=False))
+        return
+    print(f"{found.data}, {images:,} images, errors")
+    for told in dict.fromkeys(str(each.protocol) for each in found.members):
+        print(told)
+    print()
+    measured, published = ("measured top-1", "top-5"), ("published top-1", "top-5 ", "published by")
+    known = ensembles or any(each.published for each in found.members)
+    rows = new_table(
+        "run", "model", "arithmetic", *measured, *(published if known else ()), numbers=(*measured, *published[:2])
+    )
+    for member in found.members:
+        trained, scores = member.trained, member.scores
+        about = (str(trained.folder), trained.run.model.name, trained.run.machine.precision)
+        errors = (_percent(scores.top1_error), _percent(scores.top5_error))
+        beside = [_beside(each) for each in member.published] or [("-", "-", "")]
+        rows.add_row(*about, *errors, *(beside[0] if known else ()))
+        for more in beside[1:]:
+            rows.add_row("", "", "", "", "", *more)
+    if with_ensemble:
+        scores = found.together
+        name = f"ensemble of {nets}, averaged softmax"
+        rows.add_row(
+            name, "", "", _percent(scores.top1_error), _percent(scores.top5_error), *(("",) * 3 if known else ())
+        )
+    for each in ensembles:
+        split = "" if each.split == "val" else f", {each.split}"
+        source = f"{each.source}{split}"
+        rows.add_row(f"{each.nets} x {each.name}", "", "", "", "", _printed(each.top1), _printed(each.top5), source)
+    print_tables(rows)
+    if not known:
+        print(f"published: no figures for these nets on {found.data} by this protocol")
+
+
+def _beside(published: "Published") -> tuple[str, str, str]:
+    note = f"; {published.note}" if published.note else ""
+    return _printed(published.top1), _printed(published.top5), f"{published.source}{note}"
+
+
+def _row(member: "Member") -> dict[str, Any]:
+    return {
+        "run": str(member.trained.folder),
+        "model": member.trained.run.model.name,
+        "arithmetic": member.trained.run.machine.precision,
+        "protocol": member.protocol.to_json(),
+        "measured": _errors(member.scores),
+        "published": [vars(each) for each in member.published],
+    }
+
+
+def _errors(scores: "ClassificationScores") -> dict[str, float]:
+    return {"top1_error": scores.top1_error, "top5_error": scores.top5_error, "loss": scores.loss}
+
+
+def _show(scores: "ClassificationScores", *, top5: bool) -> None:
     from resvision.cli.tables import new_table, print_tables
 
     print(f"top-1 error  {scores.top1_error:.2%}")
-    if len(scores.classes) > 5:
+    if top5:
         print(f"top-5 error  {scores.top5_error:.2%}")
     print(f"loss         {scores.loss:.4f}")
     print(f"images       {scores.images:,}\n")

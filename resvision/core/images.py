@@ -199,12 +199,13 @@ class Preprocess:
         Raises DataError for colour where the net takes grey, unless `grey` converts it, and for an image so
         long and thin that it would pass PIXEL_LIMIT once resized.
         """
+        return centre_crop(self.resized(image, name=name, grey=grey), self.crop_px)
+
+    def resized(self, image: Pixels, *, name: str, grey: bool = False) -> Pixels:
+        """The whole image as it is before its centre is kept, (H, W, channels) uint8. Raises as `pixels` does."""
         image = as_channels(image, self.channels, name=name, grey=grey)
         height, width = self._sides(*image.shape[:2], name=name)
-        resized = _resized(image, height, width, self.interpolation)
-        top = round((height - self.crop_px) / 2)  # half pixels go to the even side, as in torchvision
-        left = round((width - self.crop_px) / 2)
-        return resized[top : top + self.crop_px, left : left + self.crop_px]
+        return _resized(image, height, width, self.interpolation)
 
     def sized(self, size_px: int) -> "Preprocess":
         """The same rule for nets that see `size_px` pixels; a shorter side keeps the margin of 256 to 224."""
@@ -233,6 +234,14 @@ class Preprocess:
                 f"of {self.resize_px}"
             )
         return sides
+
+
+def centre_crop(image: Pixels, size_px: int) -> Pixels:
+    """The middle (size_px, size_px, C) of an (H, W, C) image that is no smaller."""
+    height, width = image.shape[:2]
+    top = round((height - size_px) / 2)  # half pixels go to the even side, as in torchvision
+    left = round((width - size_px) / 2)
+    return image[top : top + size_px, left : left + size_px]
 
 
 def resized_sides(height: int, width: int, shorter_px: int) -> tuple[int, int]:

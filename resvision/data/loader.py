@@ -160,9 +160,7 @@ class EvalBatches(Dataset[Batch]):
         return _batch(images, _targets(self._reader, ids), ids)
 
 
-def batches(
-    dataset: TrainBatches | EvalBatches, start: int, stop: int, *, workers: int
-) -> Generator[Batch, None, None]:
+def batches(dataset: Dataset[Batch], start: int, stop: int, *, workers: int) -> Generator[Batch, None, None]:
     """Batches number start, start + 1, ... stop - 1, made here or by that many worker processes.
 
     The batches do not depend on `workers`, and an error of ours in a worker is raised here as it is.
@@ -245,7 +243,7 @@ def fits_memory(reader: Reader, preprocess: Preprocess) -> bool:
 class _Guarded(Dataset[Batch | ResVisionError]):
     """A data set whose errors of ours are given back, since a worker would raise them as a long traceback."""
 
-    def __init__(self, dataset: TrainBatches | EvalBatches) -> None:
+    def __init__(self, dataset: Dataset[Batch]) -> None:
         self._dataset = dataset
 
     def __getitem__(self, number: int) -> Batch | ResVisionError:

@@ -1,0 +1,159 @@
+"""The test protocols of the papers, as presets by name. Importing it loads no torch.
+
+A protocol resizes an image, cuts views from it, and averages what the net says of them. Sides are written as the papers
+print them, for a crop of 224 pixels; a net with another crop gets them in proportion.
+
+Glossary
+    side   of a resized image, the shorter one, in pixels
+    view   (h, w, C) uint8, a part of a resized image that a net sees
+"""
+
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
+
+from resvision.core.errors import unknown_name
+from resvision.core.images import Pixels, Preprocess, centre_crop, crop_resize
+
+CENTER_CROP = "center-crop"
+PAPER_CROPS = (224, 227)
+"""Crops for which the papers' sides are meant: AlexNet's are printed as 224 and are 227."""
+
+
+def centre(image: Pixels, rule: Preprocess) -> list[Pixels]:
+    """The crop in the middle."""
+    return [centre_crop(image, rule.crop_px)]
+
+
+def corners_and_centre(image: Pixels, rule: Preprocess) -> list[Pixels]:
+    """The crops in the four corners and in the middle."""
+    height, width, px = *image.shape[:2], rule.crop_px
+    corners = [(0, 0), (0, width - px), (height - px, 0), (height - px, width - px)]
+    return [image[top : top + px, left : left + px] for top, left in corners] + centre(image, rule)
+
+
+def squares(image: Pixels, rule: Preprocess) -> list[Pixels]:
+    """Of the squares at both ends and in the middle: corners and centre, and the square resized to a crop.
+
+    In a square image they are one and the same, and are given once: the mean does not change.
+    """
+    height, width = image.shape[:2]
+    side = min(height, width)
+    views: list[Pixels] = []
+    for place in sorted({0, round((max(height, width) - side) / 2), max(height, width) - side}):
+        square = image[place : place + side] if height > width else image[:, place : place + side]
+        views += corners_and_centre(square, rule)
+        views.append(crop_resize(square, (0, 0, side, side), rule.crop_px, rule.interpolation))
+    return views
+
+
+def whole(image: Pixels, rule: Preprocess) -> list[Pixels]:
+    """The image as it is."""
+    return [image]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A test protocol by name.
+
+    summary    in a line
+    source     the paper and the section that describe it
+    cut        what is taken of an image, once it is resized
+    views      how many that are, of an image that is not square
+    sides      of the resized images, for a crop of 224; empty for the run's own
+    mirrored   whether each view is also seen mirrored
+    dense      whether views are tested fully convolutionally
+    published  its name in the table of published results
+    """
+
+    name: str
+    _: KW_ONLY
+    summary: str
+    source: str
+    cut: Callable[[Pixels, Preprocess], list[Pixels]]
+    views: int = 1
+    sides: tuple[int, ...] = ()
+    mirrored: bool = True
+    dense: bool = False
+    published: str = ""
+
+
+_VGG = "Simonyan and Zisserman 2014 (VGG)"
+
+PRESETS = (
+    Preset(
+        CENTER_CROP,
+        summary="one view, by the run's own preprocessing",
+        source="He et al. 2015 (ResNet), section 4.2",
+        cut=centre,
+        mirrored=False,
+    ),
+    Preset(
+        "mirror",
+        summary="the same view and its mirror image",
+        source=f"{_VGG}, section 3.2",
+        cut=centre,
+    ),
+    Preset(
+        "ten-crop",
+        summary="four corners and centre, and their mirror images",
+        source="Krizhevsky et al. 2012 (AlexNet), section 4.1; He et al. 2015 (ResNet), section 3.4",
+        cut=corners_and_centre,
+        views=5,
+        sides=(256,),
+    ),
+    Preset(
+        "dense",
+        summary="whole images at five scales and their mirror images, fully convolutional",
+        source="He et al. 2015 (ResNet), section 3.4",
+        cut=whole,
+        sides=(224, 256, 384, 480, 640),
+        dense=True,
+    ),
+    Preset(
+        "vgg-dense",
+        summary="whole images at one scale, Q = 256, and their mirror images, fully convolutional",
+        source=f"{_VGG}, sections 3.2 and 4.1",
+        cut=whole,
+        sides=(256,),
+        dense=True,
+    ),
+    Preset(
+        "vgg-dense-fixed",
+        summary="the same at Q = S - 32, S, S + 32 for nets trained at S = 256",
+        source=f"{_VGG}, sections 3.2 and 4.2",
+        cut=whole,
+        sides=(224, 256, 288),
+        dense=True,
+        published="vgg-dense",
+    ),
+    Preset(
+        "vgg-dense-jitter",
+        summary="the same at Q = 256, 384, 512 for nets trained at S from 256 to 512",
+        source=f"{_VGG}, sections 3.2 and 4.2",
+        cut=whole,
+        sides=(256, 384, 512),
+        dense=True,
+        published="vgg-dense",
+    ),
+    Preset(
+        "googlenet-144",
+        summary="four scales, three squares of each, corners, centre and whole of each, and their mirror images",
+        source="Szegedy et al. 2014 (GoogLeNet), section 7",
+        cut=squares,
+        views=18,
+        sides=(256, 288, 320, 352),
+    ),
+)
+_BY_NAME = {preset.name: preset for preset in PRESETS}
+
+
+def find(name: str) -> Preset:
+    """The preset of a name; UnknownNameError with the nearest names."""
+    if name not in _BY_NAME:
+        raise unknown_name("protocol", name, _BY_NAME, remedy="`resvision evaluate --protocols` shows all")
+    return _BY_NAME[name]
+
+
+def proportional(side_px: int, crop_px: int) -> int:
+    """A side that is meant for crops of 224 px, for a net with another crop."""
+    return side_px if crop_px in PAPER_CROPS else round(side_px * crop_px / 224)

@@ -1,0 +1,209 @@
+"""A test protocol applied to a trained run: its views of an image, and what the net says of them on average.
+
+Pooling is one of two rules:
+
+    crops  softmax of each view; the mean over all views of an image
+    dense  logits at each position of the whole image (`classification.dense`); their mean over the positions, then
+           softmax; the mean over the sides and mirror images. For a net that ends in a global average this is to pool
+           over the larger map, where a paper may slide its average over it
+
+Glossary
+    N images, K classes
+    views  (V, h, w, C) uint8 of one image at one side, mirror images in the second half
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from resvision import catalog
+from resvision.classification.classifier import Classifier
+from resvision.classification.dense import FullyConvolutional
+from resvision.contracts import Batch, Images, Losses, Reader, System
+from resvision.core.errors import SettingsError
+from resvision.core.images import Pixels, Preprocess
+from resvision.inference.load import Trained
+from resvision.inference.presets import PAPER_CROPS, PRESETS, Preset, find, proportional
+from resvision.published import Published, published
+
+LARGEST_SIDE = 8192
+
+POOLING = {
+    False: "softmax averaged over the views",
+    True: "logits averaged over all positions, then softmax averaged over the views",
+}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A preset as it is applied to one run.
+
+    rule   the run's preprocessing
+    sides  of the resized images in pixels
+    """
+
+    preset: Preset
+    rule: Preprocess
+    sides: tuple[int, ...]
+
+    @property
+    def views(self) -> int:
+        """How many views there are of an image that is not square."""
+        return self.preset.views * len(self.sides) * (2 if self.preset.mirrored else 1)
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether the sides are the preset's."""
+        return self.sides == _sides(self.preset, self.rule)
+
+    def of(self, image: Pixels, *, name: str, grey: bool = False) -> list[Pixels]:
+        """The views of an image (H, W) or (H, W, 3), by side. Raises DataError as `Preprocess.pixels` does."""
+        return [self._at(side, image, name, grey) for side in self.sides]
+
+    def _at(self, side: int, image: Pixels, name: str, grey: bool) -> Pixels:
+        resized = replace(self.rule, resize_px=side).resized(image, name=name, grey=grey)
+        views = np.stack(self.preset.cut(resized, self.rule))
+        return np.concatenate([views, views[:, :, ::-1]]) if self.preset.mirrored else views
+
+    def __str__(self) -> str:
+        sides = ", ".join(map(str, self.sides))
+        crop = "" if self.preset.dense else f", crop {self.rule.crop_px} px"
+        count = "1 view" if self.views == 1 else f"{self.views} views"
+        return (
+            f"{self.preset.name}: {self.preset.summary} ({self.preset.source})\n"
+            f"{count} an image, resized to {sides} px{crop}; {POOLING[self.preset.dense]}"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: name, source, pixels, views and pooling."""
+        return {
+            "name": self.preset.name,
+            "summary": self.preset.summary,
+            "source": self.preset.source,
+            "sides_px": list(self.sides),
+            "crop_px": None if self.preset.dense else self.rule.crop_px,
+            "views": self.views,
+            "pooling": POOLING[self.preset.dense],
+        }
+
+
+def apply(name: str, trained: Trained, *, sides: Sequence[int] | None = None) -> Protocol:
+    """The protocol of a name for a run; `sides` in pixels replace its own.
+
+    Raises UnknownNameError for a name that is not there, and SettingsError for sides that it does not take or that are
+    smaller than the run's crop, and for a net that cannot be applied fully convolutionally.
+    """
+    preset, rule = find(name), trained.preprocess
+    system = trained.system
+    if preset.dense and not (isinstance(system, Classifier) and isinstance(system.net, FullyConvolutional)):
+        crops = ", ".join(each.name for each in PRESETS if not each.dense)
+        raise SettingsError(
+            f"{name}: {trained.run.model.name} cannot be applied fully convolutionally (it has no `class_map`);"
+            f" choose one of {crops}"
+        )
+    if sides is not None and not preset.sides:
+        raise SettingsError(f"{name}: has no sides to choose, images are resized as the run says; leave out --sides")
+    if sides is not None and not sides:
+        raise SettingsError(f"{name}: no sides given; name one or more in pixels")
+    chosen = tuple(sides or _sides(preset, rule))
+    for side in chosen:
+        if side < rule.crop_px:
+            raise SettingsError(
+                f"{name}: images of {side} px are smaller than the crop of {rule.crop_px} px that"
+                f" {trained.folder} was trained on; choose sides from {rule.crop_px} on"
+            )
+        if side > LARGEST_SIDE:
+            raise SettingsError(f"{name}: images of {side} px; sides go up to {LARGEST_SIDE}")
+    return Protocol(preset, rule, chosen)
+
+
+def comparable(trained: Trained, data: str, protocol: Protocol) -> list[Published]:
+    """What is published for the run's net on this data and by this protocol.
+
+    Nothing for a net with options of the user's own, for images of another size than the paper's, and for other sides.
+    """
+    model, preset, row = trained.run.model, protocol.preset, catalog.find(trained.run.model.name)
+    usual = catalog.options(model.name) | {"in_channels": row.input[0], "input_size": row.input[1]}
+    if any(value != usual.get(key) for key, value in model.options.items()):
+        return []
+    own_crops = PAPER_CROPS if row.input[1] in PAPER_CROPS else row.input[1:2]
+    if protocol.rule.crop_px not in own_crops or not (preset.dense or protocol.is_usual):
+        return []
+    scales = protocol.sides if preset.dense else ()
+    return published(model.name, data=data, protocol=preset.published or preset.name, scales=scales)
+
+
+class Views(NamedTuple):
+    """Inputs of a protocol: for each side the views of all images, (N, V, C, h, w) uint8."""
+
+    by_side: list[Tensor]
+
+
+class ViewBatches(Dataset[Batch]):
+    """The views of all images of a reader, in batches of about `batch_size` views; never less than one image.
+
+    Where images keep their proportions, and so may differ in size, a batch is one image.
+    """
+
+    def __init__(self, reader: Reader, protocol: Protocol, *, batch_size: int, grey: bool = False) -> None:
+        if batch_size < 1:
+            raise SettingsError(f"batch_size: {batch_size}; it must be at least 1")
+        self._reader, self._protocol, self._grey = reader, protocol, grey
+        alike = protocol.rule.resize == "stretch"
+        self._starts = range(0, len(reader), max(1, batch_size // protocol.views) if alike else 1)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __getitem__(self, position: int) -> Batch:
+        start = self._starts[position]
+        ids = range(start, min(start + self._starts.step, len(self._reader)))
+        images = [self._protocol.of(self._reader[i].image, name=self._reader.source(i), grey=self._grey) for i in ids]
+        by_side = [torch.from_numpy(np.stack(views)).permute(0, 1, 4, 2, 3) for views in zip(*images, strict=True)]
+        targets = torch.tensor([self._reader.target(i) for i in ids], dtype=torch.int64)
+        return Batch(inputs=Views(by_side), targets=targets, ids=torch.tensor(ids, dtype=torch.int64))
+
+
+class MeanOverViews(System):
+    """A classifier that predicts by a protocol: class probabilities are the mean over an image's views.
+
+    batch_size  views of the crop's size that go through the net at once; of larger ones fewer, at least one
+    """
+
+    def __init__(self, classifier: System, protocol: Protocol, *, batch_size: int) -> None:
+        super().__init__()
+        self.net = classifier.net
+        self.classifier = classifier
+        self._dense = protocol.preset.dense
+        self._pixels = batch_size * protocol.rule.crop_px**2
+        self.train(classifier.training)
+
+    def losses(self, batch: Batch) -> Losses:
+        """Those of the classifier, for batches of single images."""
+        return self.classifier.losses(batch)
+
+    def predict(self, inputs: Views) -> Tensor:
+        """Class probabilities of images by their views, (N, K)."""
+        return torch.stack([self._mean(views) for views in inputs.by_side]).mean(dim=0)
+
+    def _mean(self, views: Tensor) -> Tensor:
+        """The mean over views (N, V, C, h, w) of their class probabilities, (N, K)."""
+        height, width = views.shape[-2:]
+        parts = views.flatten(0, 1).split(max(1, self._pixels // (height * width)))
+        probabilities = torch.cat([self._probabilities(Images(part)) for part in parts])
+        return probabilities.unflatten(0, views.shape[:2]).mean(dim=1)
+
+    def _probabilities(self, inputs: Images) -> Tensor:
+        if not self._dense:
+            return self.classifier.predict(inputs).float()
+        assert isinstance(self.classifier, Classifier), "as `apply` has seen"
+        return self.classifier.class_map(inputs).mean(dim=(2, 3)).softmax(dim=1)
+
+
+def _sides(preset: Preset, rule: Preprocess) -> tuple[int, ...]:
+    return tuple(proportional(side, rule.crop_px) for side in preset.sides) or (rule.resize_px,)
