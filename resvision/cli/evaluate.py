@@ -39,8 +39,8 @@ def command(
         bool | None, typer.Option("--compile/--no-compile", help="Compile the net first; if left out, where it pays.")
     ] = None,
     protocol: Annotated[str | None, typer.Option(help="How to test: center-crop if left out.")] = None,
-    sides: Annotated[
-        str | None, typer.Option(help="Sides of the resized images, as 224,256, for the protocol.")
+    scales: Annotated[
+        str | None, typer.Option(help="Shorter sides of the resized images, as 224,256, for the protocol.")
     ] = None,
     protocols: Annotated[
         bool,
@@ -58,14 +58,14 @@ def command(
     from resvision.inference.presets import CENTER_CROP
     from resvision.inference.protocols import apply
 
-    pixels = None if sides is None else _pixels(sides)
+    pixels = None if scales is None else _pixels(scales)
     loaded = [load(run, allow_code=allow_code) for run in runs]
     name = protocol or CENTER_CROP
     if len(runs) > 1 or table or ensemble:
         if compiled:
             raise SettingsError("--compile is for a single run without --table and --ensemble; leave it out")
         found = evaluate_ensemble(
-            loaded, data, root=root, batch_size=batch_size, grey=grey, protocol=name, sides=pixels
+            loaded, data, root=root, batch_size=batch_size, grey=grey, protocol=name, scales=pixels
         )
         _show_table(found, with_ensemble=ensemble, as_json=as_json)
         return
@@ -78,7 +78,7 @@ def command(
         grey=grey,
         compiled=compiled,
         protocol=name,
-        sides=pixels,
+        scales=pixels,
     )
     about: dict[str, Any] = {
         "run": str(runs[0]),
@@ -86,21 +86,21 @@ def command(
         "data": data or trained.run.data.name,
         "arithmetic": trained.run.machine.precision,
     }
-    applied = apply(name, trained, sides=pixels) if protocol else None
+    applied = apply(name, trained, scales=pixels) if protocol else None
     if as_json:
         told = {} if applied is None else {"protocol": applied.to_json()}
         print(json.dumps({**about, **told, **scores.to_json()}, ensure_ascii=False))
     else:
         print(f"{about['model']} on {about['data']}, {about['arithmetic']}")
         if applied is not None:
-            print(applied)
+            print(f"{applied.title}\n{applied.details}")
         _show(scores, top5=applied is not None or len(scores.classes) > 5)
 
 
 def _pixels(text: str) -> list[int]:
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() and 0 < len(part) < 6 for part in parts):
-        raise SettingsError(f"--sides {text!r}: give whole numbers of pixels, as 224,256")
+        raise SettingsError(f"--scales {text!r}: give whole numbers of pixels, as 224,256")
     return [int(part) for part in parts]
 
 
@@ -131,8 +131,11 @@ def _show_table(found: "Ensemble", *, with_ensemble: bool, as_json: bool) -> Non
         print(json.dumps(document, ensure_ascii=False))
         return
     print(f"{found.data}, {images:,} images, errors")
-    for told in dict.fromkeys(str(each.protocol) for each in found.members):
-        print(told)
+    print(first.protocol.title)
+    details = [each.protocol.details for each in found.members]
+    alike = len({*details}) == 1
+    for member, told in [*zip(found.members, details, strict=True)][: 1 if alike else None]:
+        print(told if alike else f"{member.trained.folder}: {told}")
     print()
     measured, published = ("measured top-1", "top-5"), ("published top-1", "top-5 ", "published by")
     known = ensembles or any(each.published for each in found.members)

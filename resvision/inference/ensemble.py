@@ -49,7 +49,7 @@ def evaluate_ensemble(
     batch_size: int = 64,
     grey: bool = False,
     protocol: str = CENTER_CROP,
-    sides: Sequence[int] | None = None,
+    scales: Sequence[int] | None = None,
 ) -> Ensemble:
     """Scores of several runs and of their ensemble over the same images; arguments as of `evaluate`.
 
@@ -58,7 +58,7 @@ def evaluate_ensemble(
     """
     members = [run if isinstance(run, Trained) else load(run) for run in runs]
     _require_common_ground(members, data)
-    protocols = [apply(protocol, member, sides=sides) for member in members]
+    protocols = [apply(protocol, member, scales=scales) for member in members]
     reader = open_reader(members[0], data, root=root)
     classes = members[0].classes
     targets = class_index(members[0], reader)[[reader.target(i) for i in range(len(reader))]]

@@ -31,7 +31,7 @@ def evaluate(
     grey: bool = False,
     compiled: bool | None = None,
     protocol: str = CENTER_CROP,
-    sides: Sequence[int] | None = None,
+    scales: Sequence[int] | None = None,
 ) -> ClassificationScores:
     """Scores of a run over the test split of `data`, by default of the data it was trained on.
 
@@ -41,13 +41,13 @@ def evaluate(
     grey      turn colour into grey for a net that takes grey; its own data is turned as in training
     compiled  compile the net first; decided by the work there is to do when left out
     protocol  a preset of `inference.protocols`: which views of an image the net sees
-    sides     of the resized images in pixels, in place of the preset's
+    scales    shorter sides of the resized images in pixels, in place of the preset's
 
     Images go through the run's own preprocessing. Classes are matched by name: `data` may lack some of the run's
     classes or have them in another order, but a class that the run does not know is a DataError.
     """
     trained = run if isinstance(run, Trained) else load(run)
-    rule = apply(protocol, trained, sides=sides)
+    rule = apply(protocol, trained, scales=scales)
     reader = open_reader(trained, data, root=root)
     index = class_index(trained, reader)
     grey = grey or data is None

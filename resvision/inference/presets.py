@@ -1,10 +1,10 @@
 """The test protocols of the papers, as presets by name. Importing it loads no torch.
 
-A protocol resizes an image, cuts views from it, and averages what the net says of them. Sides are written as the papers
-print them, for a crop of 224 pixels; a net with another crop gets them in proportion.
+A protocol resizes an image, cuts views from it, and averages what the net says of them. Scales are written as the
+papers print them, for a crop of 224 pixels; a net with another crop gets them in proportion.
 
 Glossary
-    side   of a resized image, the shorter one, in pixels
+    scale  the shorter side of a resized image, in pixels
     view   (h, w, C) uint8, a part of a resized image that a net sees
 """
 
@@ -16,7 +16,7 @@ from resvision.core.images import Pixels, Preprocess, centre_crop, crop_resize
 
 CENTER_CROP = "center-crop"
 PAPER_CROPS = (224, 227)
-"""Crops for which the papers' sides are meant: AlexNet's are printed as 224 and are 227."""
+"""Crops for which the papers' scales are meant: AlexNet's are printed as 224 and are 227."""
 
 
 def centre(image: Pixels, rule: Preprocess) -> list[Pixels]:
@@ -59,7 +59,7 @@ class Preset:
     source     the paper and the section that describe it
     cut        what is taken of an image, once it is resized
     views      how many that are, of an image that is not square
-    sides      of the resized images, for a crop of 224; empty for the run's own
+    scales     of the resized images, for a crop of 224; empty for the run's own
     mirrored   whether each view is also seen mirrored
     dense      whether views are tested fully convolutionally
     published  its name in the table of published results
@@ -71,7 +71,7 @@ class Preset:
     source: str
     cut: Callable[[Pixels, Preprocess], list[Pixels]]
     views: int = 1
-    sides: tuple[int, ...] = ()
+    scales: tuple[int, ...] = ()
     mirrored: bool = True
     dense: bool = False
     published: str = ""
@@ -99,14 +99,14 @@ PRESETS = (
         source="Krizhevsky et al. 2012 (AlexNet), section 4.1; He et al. 2015 (ResNet), section 3.4",
         cut=corners_and_centre,
         views=5,
-        sides=(256,),
+        scales=(256,),
     ),
     Preset(
         "dense",
         summary="whole images at five scales and their mirror images, fully convolutional",
         source="He et al. 2015 (ResNet), section 3.4",
         cut=whole,
-        sides=(224, 256, 384, 480, 640),
+        scales=(224, 256, 384, 480, 640),
         dense=True,
     ),
     Preset(
@@ -114,7 +114,7 @@ PRESETS = (
         summary="whole images at one scale, Q = 256, and their mirror images, fully convolutional",
         source=f"{_VGG}, sections 3.2 and 4.1",
         cut=whole,
-        sides=(256,),
+        scales=(256,),
         dense=True,
     ),
     Preset(
@@ -122,7 +122,7 @@ PRESETS = (
         summary="the same at Q = S - 32, S, S + 32 for nets trained at S = 256",
         source=f"{_VGG}, sections 3.2 and 4.2",
         cut=whole,
-        sides=(224, 256, 288),
+        scales=(224, 256, 288),
         dense=True,
         published="vgg-dense",
     ),
@@ -131,7 +131,7 @@ PRESETS = (
         summary="the same at Q = 256, 384, 512 for nets trained at S from 256 to 512",
         source=f"{_VGG}, sections 3.2 and 4.2",
         cut=whole,
-        sides=(256, 384, 512),
+        scales=(256, 384, 512),
         dense=True,
         published="vgg-dense",
     ),
@@ -141,7 +141,7 @@ PRESETS = (
         source="Szegedy et al. 2014 (GoogLeNet), section 7",
         cut=squares,
         views=18,
-        sides=(256, 288, 320, 352),
+        scales=(256, 288, 320, 352),
     ),
 )
 _BY_NAME = {preset.name: preset for preset in PRESETS}
@@ -154,6 +154,6 @@ def find(name: str) -> Preset:
     return _BY_NAME[name]
 
 
-def proportional(side_px: int, crop_px: int) -> int:
-    """A side that is meant for crops of 224 px, for a net with another crop."""
-    return side_px if crop_px in PAPER_CROPS else round(side_px * crop_px / 224)
+def proportional(scale_px: int, crop_px: int) -> int:
+    """A scale that is meant for crops of 224 px, for a net with another crop."""
+    return scale_px if crop_px in PAPER_CROPS else round(scale_px * crop_px / 224)

@@ -4,12 +4,12 @@ Pooling is one of two rules:
 
     crops  softmax of each view; the mean over all views of an image
     dense  logits at each position of the whole image (`classification.dense`); their mean over the positions, then
-           softmax; the mean over the sides and mirror images. For a net that ends in a global average this is to pool
+           softmax; the mean over the scales and mirror images. For a net that ends in a global average this is to pool
            over the larger map, where a paper may slide its average over it
 
 Glossary
     N images, K classes
-    views  (V, h, w, C) uint8 of one image at one side, mirror images in the second half
+    views  (V, h, w, C) uint8 of one image at one scale, mirror images in the second half
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ from resvision.inference.load import Trained
 from resvision.inference.presets import PAPER_CROPS, PRESETS, Preset, find, proportional
 from resvision.published import Published, published
 
-LARGEST_SIDE = 8192
+LARGEST_SCALE = 8192
 
 POOLING = {
     False: "softmax averaged over the views",
@@ -44,40 +44,45 @@ class Protocol:
     """A preset as it is applied to one run.
 
     rule   the run's preprocessing
-    sides  of the resized images in pixels
+    scales  of the resized images in pixels
     """
 
     preset: Preset
     rule: Preprocess
-    sides: tuple[int, ...]
+    scales: tuple[int, ...]
 
     @property
     def views(self) -> int:
         """How many views there are of an image that is not square."""
-        return self.preset.views * len(self.sides) * (2 if self.preset.mirrored else 1)
+        return self.preset.views * len(self.scales) * (2 if self.preset.mirrored else 1)
 
     @property
     def is_usual(self) -> bool:
-        """Whether the sides are the preset's."""
-        return self.sides == _sides(self.preset, self.rule)
+        """Whether the scales are the preset's."""
+        return self.scales == _scales(self.preset, self.rule)
 
     def of(self, image: Pixels, *, name: str, grey: bool = False) -> list[Pixels]:
-        """The views of an image (H, W) or (H, W, 3), by side. Raises DataError as `Preprocess.pixels` does."""
-        return [self._at(side, image, name, grey) for side in self.sides]
+        """The views of an image (H, W) or (H, W, 3), by scale. Raises DataError as `Preprocess.pixels` does."""
+        return [self._at(scale, image, name, grey) for scale in self.scales]
 
-    def _at(self, side: int, image: Pixels, name: str, grey: bool) -> Pixels:
-        resized = replace(self.rule, resize_px=side).resized(image, name=name, grey=grey)
+    def _at(self, scale: int, image: Pixels, name: str, grey: bool) -> Pixels:
+        resized = replace(self.rule, resize_px=scale).resized(image, name=name, grey=grey)
         views = np.stack(self.preset.cut(resized, self.rule))
         return np.concatenate([views, views[:, :, ::-1]]) if self.preset.mirrored else views
 
-    def __str__(self) -> str:
-        sides = ", ".join(map(str, self.sides))
+    @property
+    def title(self) -> str:
+        """Name, summary and source in a line."""
+        return f"{self.preset.name}: {self.preset.summary} ({self.preset.source})"
+
+    @property
+    def details(self) -> str:
+        """Views, pixels and pooling in a line."""
+        scales = ", ".join(map(str, self.scales))
         crop = "" if self.preset.dense else f", crop {self.rule.crop_px} px"
-        count = "1 view" if self.views == 1 else f"{self.views} views"
-        return (
-            f"{self.preset.name}: {self.preset.summary} ({self.preset.source})\n"
-            f"{count} an image, resized to {sides} px{crop}; {POOLING[self.preset.dense]}"
-        )
+        if self.views == 1:
+            return f"1 view an image, resized to {scales} px{crop}"
+        return f"{self.views} views an image, resized to {scales} px{crop}; {POOLING[self.preset.dense]}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: name, source, pixels, views and pooling."""
@@ -85,17 +90,17 @@ class Protocol:
             "name": self.preset.name,
             "summary": self.preset.summary,
             "source": self.preset.source,
-            "sides_px": list(self.sides),
+            "scales_px": list(self.scales),
             "crop_px": None if self.preset.dense else self.rule.crop_px,
             "views": self.views,
             "pooling": POOLING[self.preset.dense],
         }
 
 
-def apply(name: str, trained: Trained, *, sides: Sequence[int] | None = None) -> Protocol:
-    """The protocol of a name for a run; `sides` in pixels replace its own.
+def apply(name: str, trained: Trained, *, scales: Sequence[int] | None = None) -> Protocol:
+    """The protocol of a name for a run; `scales` in pixels replace its own.
 
-    Raises UnknownNameError for a name that is not there, and SettingsError for sides that it does not take or that are
+    Raises UnknownNameError for a name that is not there, and SettingsError for scales that it does not take or that are
     smaller than the run's crop, and for a net that cannot be applied fully convolutionally.
     """
     preset, rule = find(name), trained.preprocess
@@ -106,26 +111,26 @@ def apply(name: str, trained: Trained, *, sides: Sequence[int] | None = None) ->
             f"{name}: {trained.run.model.name} cannot be applied fully convolutionally (it has no `class_map`);"
             f" choose one of {crops}"
         )
-    if sides is not None and not preset.sides:
-        raise SettingsError(f"{name}: has no sides to choose, images are resized as the run says; leave out --sides")
-    if sides is not None and not sides:
-        raise SettingsError(f"{name}: no sides given; name one or more in pixels")
-    chosen = tuple(sides or _sides(preset, rule))
-    for side in chosen:
-        if side < rule.crop_px:
+    if scales is not None and not preset.scales:
+        raise SettingsError(f"{name}: has no scales to choose, images are resized as the run says; leave out --scales")
+    if scales is not None and not scales:
+        raise SettingsError(f"{name}: no scales given; name one or more in pixels")
+    chosen = tuple(scales or _scales(preset, rule))
+    for scale in chosen:
+        if scale < rule.crop_px:
             raise SettingsError(
-                f"{name}: images of {side} px are smaller than the crop of {rule.crop_px} px that"
-                f" {trained.folder} was trained on; choose sides from {rule.crop_px} on"
+                f"{name}: images of {scale} px are smaller than the crop of {rule.crop_px} px that"
+                f" {trained.folder} was trained on; choose scales from {rule.crop_px} on"
             )
-        if side > LARGEST_SIDE:
-            raise SettingsError(f"{name}: images of {side} px; sides go up to {LARGEST_SIDE}")
+        if scale > LARGEST_SCALE:
+            raise SettingsError(f"{name}: images of {scale} px; scales go up to {LARGEST_SCALE}")
     return Protocol(preset, rule, chosen)
 
 
 def comparable(trained: Trained, data: str, protocol: Protocol) -> list[Published]:
     """What is published for the run's net on this data and by this protocol.
 
-    Nothing for a net with options of the user's own, for images of another size than the paper's, and for other sides.
+    Nothing for a net with options of the user's own, for images of another size than the paper's, and for other scales.
     """
     model, preset, row = trained.run.model, protocol.preset, catalog.find(trained.run.model.name)
     usual = catalog.options(model.name) | {"in_channels": row.input[0], "input_size": row.input[1]}
@@ -134,14 +139,14 @@ def comparable(trained: Trained, data: str, protocol: Protocol) -> list[Publishe
     own_crops = PAPER_CROPS if row.input[1] in PAPER_CROPS else row.input[1:2]
     if protocol.rule.crop_px not in own_crops or not (preset.dense or protocol.is_usual):
         return []
-    scales = protocol.sides if preset.dense else ()
+    scales = protocol.scales if preset.dense else ()
     return published(model.name, data=data, protocol=preset.published or preset.name, scales=scales)
 
 
 class Views(NamedTuple):
-    """Inputs of a protocol: for each side the views of all images, (N, V, C, h, w) uint8."""
+    """Inputs of a protocol: for each scale the views of all images, (N, V, C, h, w) uint8."""
 
-    by_side: list[Tensor]
+    by_scale: list[Tensor]
 
 
 class ViewBatches(Dataset[Batch]):
@@ -164,9 +169,9 @@ class ViewBatches(Dataset[Batch]):
         start = self._starts[position]
         ids = range(start, min(start + self._starts.step, len(self._reader)))
         images = [self._protocol.of(self._reader[i].image, name=self._reader.source(i), grey=self._grey) for i in ids]
-        by_side = [torch.from_numpy(np.stack(views)).permute(0, 1, 4, 2, 3) for views in zip(*images, strict=True)]
+        by_scale = [torch.from_numpy(np.stack(views)).permute(0, 1, 4, 2, 3) for views in zip(*images, strict=True)]
         targets = torch.tensor([self._reader.target(i) for i in ids], dtype=torch.int64)
-        return Batch(inputs=Views(by_side), targets=targets, ids=torch.tensor(ids, dtype=torch.int64))
+        return Batch(inputs=Views(by_scale), targets=targets, ids=torch.tensor(ids, dtype=torch.int64))
 
 
 class MeanOverViews(System):
@@ -189,7 +194,7 @@ class MeanOverViews(System):
 
     def predict(self, inputs: Views) -> Tensor:
         """Class probabilities of images by their views, (N, K)."""
-        return torch.stack([self._mean(views) for views in inputs.by_side]).mean(dim=0)
+        return torch.stack([self._mean(views) for views in inputs.by_scale]).mean(dim=0)
 
     def _mean(self, views: Tensor) -> Tensor:
         """The mean over views (N, V, C, h, w) of their class probabilities, (N, K)."""
@@ -205,5 +210,5 @@ class MeanOverViews(System):
         return self.classifier.class_map(inputs).mean(dim=(2, 3)).softmax(dim=1)
 
 
-def _sides(preset: Preset, rule: Preprocess) -> tuple[int, ...]:
-    return tuple(proportional(side, rule.crop_px) for side in preset.sides) or (rule.resize_px,)
+def _scales(preset: Preset, rule: Preprocess) -> tuple[int, ...]:
+    return tuple(proportional(scale, rule.crop_px) for scale in preset.scales) or (rule.resize_px,)
