@@ -76,7 +76,9 @@ def said_of(trained: Trained, views: Sequence[NDArray[np.uint8]]) -> NDArray[np.
         return np.concatenate([net(each).softmax(dim=1).numpy() for each in inputs])
 
 
-def tested(trained: Trained, name: str, images: Sequence[NDArray[np.uint8]], **options: object) -> NDArray[np.float32]:
+def predicted(
+    trained: Trained, name: str, images: Sequence[NDArray[np.uint8]], **options: object
+) -> NDArray[np.float32]:
     scales = options.pop("scales", None)
     return probabilities(trained, reader_of(images), apply(name, trained, scales=scales), **options).outputs
 
@@ -138,15 +140,15 @@ def test_ten_crops_are_the_mean_over_ten_made_by_hand(trained: Trained) -> None:
     crops = [image[t : t + 32, left : left + 32] for t, left in [(0, 0), (0, 18), (5, 0), (5, 18), (2, 9)]]
     by_hand = said_of(trained, crops + [crop[:, ::-1] for crop in crops])
     assert len(by_hand) == 10
-    np.testing.assert_allclose(tested(trained, "ten-crop", [image])[0], by_hand.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(predicted(trained, "ten-crop", [image])[0], by_hand.mean(axis=0), atol=1e-6)
 
 
 def test_mirror_is_the_mean_of_an_image_and_its_mirror_image(trained: Trained) -> None:
     image = picture(50, 70)
     seen = PHOTO.pixels(image, name="made")
     by_hand = said_of(trained, [seen, seen[:, ::-1]]).mean(axis=0)
-    np.testing.assert_allclose(tested(trained, "mirror", [image])[0], by_hand, atol=1e-6)
-    both = tested(trained, "mirror", [image, image[:, ::-1].copy()])
+    np.testing.assert_allclose(predicted(trained, "mirror", [image])[0], by_hand, atol=1e-6)
+    both = predicted(trained, "mirror", [image, image[:, ::-1].copy()])
     np.testing.assert_allclose(both[0], both[1], atol=1e-6)
 
 
@@ -175,22 +177,22 @@ def test_a_square_image_has_one_square() -> None:
 def test_dense_at_one_scale_is_global_pooling_over_the_larger_map(trained: Trained) -> None:
     image = picture(48, 70)
     by_hand = said_of(trained, [image, image[:, ::-1]]).mean(axis=0)
-    np.testing.assert_allclose(tested(trained, "dense", [image], scales=[48])[0], by_hand, atol=1e-6)
+    np.testing.assert_allclose(predicted(trained, "dense", [image], scales=[48])[0], by_hand, atol=1e-6)
 
 
 def test_dense_averages_over_scales(trained: Trained) -> None:
     image = picture(60, 45)
-    alone = [tested(trained, "dense", [image], scales=[scale]) for scale in (32, 37, 55)]
+    alone = [predicted(trained, "dense", [image], scales=[scale]) for scale in (32, 37, 55)]
     np.testing.assert_allclose(
-        tested(trained, "dense", [image], scales=[32, 37, 55]), np.mean(alone, axis=0), atol=1e-6
+        predicted(trained, "dense", [image], scales=[32, 37, 55]), np.mean(alone, axis=0), atol=1e-6
     )
 
 
 @pytest.mark.parametrize("name", [preset.name for preset in PRESETS])
 def test_images_of_different_sizes_do_not_depend_on_the_batch_they_are_in(name: str, trained: Trained) -> None:
     images = [picture(40, 52, 1), picture(60, 33, 2), picture(35, 35, 3)]
-    together = tested(trained, name, images, batch_size=64)
-    alone = [tested(trained, name, [image], batch_size=1)[0] for image in images]
+    together = predicted(trained, name, images, batch_size=64)
+    alone = [predicted(trained, name, [image], batch_size=1)[0] for image in images]
     np.testing.assert_allclose(together, alone, atol=1e-6)
     np.testing.assert_allclose(together.sum(axis=1), 1, atol=1e-5)
 
@@ -223,7 +225,7 @@ def test_the_net_sees_no_more_pixels_at_once_than_a_batch_of_crops(trained: Trai
 
 def test_testing_leaves_the_net_as_it_was(trained: Trained) -> None:
     before = {name: value.clone() for name, value in trained.system.state_dict().items()}
-    tested(trained, "ten-crop", [picture(40, 40)])
+    predicted(trained, "ten-crop", [picture(40, 40)])
     assert not any(module.training for module in trained.system.modules())
     after = trained.system.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
