@@ -11,7 +11,7 @@ from resvision.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from resvision.core.results import ClassificationScores
-    from resvision.inference.ensemble import Ensemble, Member
+    from resvision.inference.ensemble import Ensemble
     from resvision.published import Published
 
 CONFUSION_UP_TO = 20  # classes; a larger matrix is for --json and the report
@@ -67,7 +67,10 @@ def command(
         found = evaluate_ensemble(
             loaded, data, root=root, batch_size=batch_size, grey=grey, protocol=name, scales=pixels
         )
-        _show_table(found, with_ensemble=ensemble, as_json=as_json)
+        if as_json:
+            print(json.dumps(_document(found, with_ensemble=ensemble), ensure_ascii=False))
+        else:
+            _show_table(found, with_ensemble=ensemble)
         return
     trained = loaded[0]
     scores = evaluate(
@@ -112,73 +115,72 @@ def _printed(percent: float | None) -> str:
     return "-" if percent is None else f"{percent:.2f}%"
 
 
-def _show_table(found: "Ensemble", *, with_ensemble: bool, as_json: bool) -> None:
+def _show_table(found: "Ensemble", *, with_ensemble: bool) -> None:
     """One row a run, then the ensemble, with published errors beside the measured ones."""
     from resvision.cli.tables import new_table, print_tables
 
-    first, nets = found.members[0], len(found.members)
-    images = first.scores.images
-    ensembles = found.published if with_ensemble else []
-    if as_json:
-        document: dict[str, Any] = {
-            "data": found.data,
-            "images": images,
-            "rows": [_row(each) for each in found.members],
-        }
-        if with_ensemble:
-            document["ensemble"] = {"runs": nets, "measured": _errors(found.together)}
-            document["ensemble"]["published"] = [vars(each) for each in ensembles]
-        print(json.dumps(document, ensure_ascii=False))
-        return
-    print(f"{found.data}, {images:,} images, errors")
-    print(first.protocol.title)
+    print(f"{found.data}, {found.together.images:,} images, errors")
+    print(found.members[0].protocol.title)
     details = [each.protocol.details for each in found.members]
     alike = len({*details}) == 1
     for member, told in [*zip(found.members, details, strict=True)][: 1 if alike else None]:
         print(told if alike else f"{member.trained.folder}: {told}")
     print()
-    measured, published = ("measured top-1", "top-5"), ("published top-1", "top-5 ", "published by")
-    known = ensembles or any(each.published for each in found.members)
-    rows = new_table(
-        "run", "model", "arithmetic", *measured, *(published if known else ()), numbers=(*measured, *published[:2])
-    )
+    ensembles = found.published if with_ensemble else []
+    known = bool(ensembles) or any(each.published for each in found.members)
+    measured = ("measured top-1", "measured top-5")
+    published = ("published top-1", "published top-5") if known else ()
+    numbers = (*measured, *published)
+    table = new_table("run", "model", "arithmetic", *numbers, *(["published by"] if known else []), numbers=numbers)
+    nothing = ("-", "-", "") if known else ()
     for member in found.members:
-        trained, scores = member.trained, member.scores
+        trained = member.trained
         about = (str(trained.folder), trained.run.model.name, trained.run.machine.precision)
-        errors = (_percent(scores.top1_error), _percent(scores.top5_error))
-        beside = [_beside(each) for each in member.published] or [("-", "-", "")]
-        rows.add_row(*about, *errors, *(beside[0] if known else ()))
-        for more in beside[1:]:
-            rows.add_row("", "", "", "", "", *more)
+        first, *more = [_beside(each) for each in member.published] or [nothing]
+        table.add_row(*about, *_measured(member.scores), *first)
+        for each in more:
+            table.add_row("", "", "", "", "", *each)
     if with_ensemble:
-        scores = found.together
-        name = f"ensemble of {nets}, averaged softmax"
-        rows.add_row(
-            name, "", "", _percent(scores.top1_error), _percent(scores.top5_error), *(("",) * 3 if known else ())
-        )
+        name = f"ensemble of {len(found.members)}, averaged softmax"
+        table.add_row(name, "", "", *_measured(found.together), *nothing)
     for each in ensembles:
-        split = "" if each.split == "val" else f", {each.split}"
-        source = f"{each.source}{split}"
-        rows.add_row(f"{each.nets} x {each.name}", "", "", "", "", _printed(each.top1), _printed(each.top5), source)
-    print_tables(rows)
+        source = f"{each.source}, {each.split} images"
+        table.add_row(f"{each.nets} x {each.name}", "", "", "", "", _printed(each.top1), _printed(each.top5), source)
+    print_tables(table)
     if not known:
         print(f"published: no figures for these nets on {found.data} by this protocol")
+
+
+def _document(found: "Ensemble", *, with_ensemble: bool) -> dict[str, Any]:
+    """The table as plain data: errors measured as shares 0..1, published ones in percent."""
+    rows = [
+        {
+            "run": str(member.trained.folder),
+            "model": member.trained.run.model.name,
+            "arithmetic": member.trained.run.machine.precision,
+            "protocol": member.protocol.to_json(),
+            "measured": _errors(member.scores),
+            "published": [vars(each) for each in member.published],
+        }
+        for member in found.members
+    ]
+    document = {"data": found.data, "images": found.together.images, "rows": rows}
+    if with_ensemble:
+        document["ensemble"] = {
+            "runs": len(rows),
+            "measured": _errors(found.together),
+            "published": [vars(each) for each in found.published],
+        }
+    return document
+
+
+def _measured(scores: "ClassificationScores") -> tuple[str, str]:
+    return _percent(scores.top1_error), _percent(scores.top5_error)
 
 
 def _beside(published: "Published") -> tuple[str, str, str]:
     note = f"; {published.note}" if published.note else ""
     return _printed(published.top1), _printed(published.top5), f"{published.source}{note}"
-
-
-def _row(member: "Member") -> dict[str, Any]:
-    return {
-        "run": str(member.trained.folder),
-        "model": member.trained.run.model.name,
-        "arithmetic": member.trained.run.machine.precision,
-        "protocol": member.protocol.to_json(),
-        "measured": _errors(member.scores),
-        "published": [vars(each) for each in member.published],
-    }
 
 
 def _errors(scores: "ClassificationScores") -> dict[str, float]:
