@@ -447,7 +447,7 @@ def test_published_errors_are_printed_beside_the_measured_ones(
         (["--protocol", "dense", "--scales", "a"], "--scales 'a'"),
         (["--protocol", "dense", "--compile"], "--compile"),
         (["--scales", "64"], "center-crop: has no scales"),
-        (["--table", "--compile"], "--compile"),
+        (["--table", "--protocol", "mirror", "--compile"], "--compile is for center-crop"),
     ],
 )
 def test_a_wrong_protocol_gets_one_line(words: list[str], said: str, finished: Finished, cli: Cli) -> None:

@@ -62,10 +62,15 @@ def command(
     loaded = [load(run, allow_code=allow_code) for run in runs]
     name = protocol or CENTER_CROP
     if len(runs) > 1 or table or ensemble:
-        if compiled:
-            raise SettingsError("--compile is for a single run without --table and --ensemble; leave it out")
         found = evaluate_ensemble(
-            loaded, data, root=root, batch_size=batch_size, grey=grey, protocol=name, scales=pixels
+            loaded,
+            data,
+            root=root,
+            batch_size=batch_size,
+            grey=grey,
+            compiled=compiled,
+            protocol=name,
+            scales=pixels,
         )
         if as_json:
             print(json.dumps(_document(found, with_ensemble=ensemble), ensure_ascii=False))

@@ -48,6 +48,7 @@ def evaluate_ensemble(
     root: str | Path | None = None,
     batch_size: int = 64,
     grey: bool = False,
+    compiled: bool | None = None,
     protocol: str = CENTER_CROP,
     scales: Sequence[int] | None = None,
 ) -> Ensemble:
@@ -65,7 +66,7 @@ def evaluate_ensemble(
     grey = grey or data is None
     outputs: list[NDArray[np.float32]] = []
     for member, rule in zip(members, protocols, strict=True):
-        found = probabilities(member, reader, rule, batch_size=batch_size, grey=grey)
+        found = probabilities(member, reader, rule, batch_size=batch_size, grey=grey, compiled=compiled)
         outputs.append(found.outputs[:, [member.classes.index(each) for each in classes]])
     return Ensemble(
         reader.name,
