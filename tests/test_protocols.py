@@ -426,17 +426,22 @@ def test_several_runs_make_a_table(finished: Finished, tmp_path: Path, cli: Cli)
 def test_published_errors_are_printed_beside_the_measured_ones(
     finished: Finished, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        ensembles, "comparable", lambda *_: list(published("resnet20", data="cifar10", protocol="center-crop"))
-    )
-    code, out, _ = cli("evaluate", finished.folder, "--table")
+    beside = published("resnet20", data="cifar10", protocol="center-crop")
+    monkeypatch.setattr(ensembles, "comparable", lambda *_: beside)
+    monkeypatch.setattr(ensembles, "PAPER_CROPS", (16,))
+    monkeypatch.setattr(ensembles, "published_ensembles", lambda **_: ENSEMBLES[:1])
+    code, out, _ = cli("evaluate", finished.folder, "--table", "--ensemble")
     assert code == 0
-    row = next(line for line in out.splitlines() if line.strip().startswith(str(finished.folder)))
-    assert f"{finished.scores.top1_error:.2%}" in row
-    assert "8.75%" in row
-    assert "He et al. 2015" in row
-    heading = next(line for line in out.splitlines() if "measured" in line)
-    assert "published" in heading
+    lines = [line.split() for line in out.splitlines() if line.strip()]
+    heading = next(i for i, line in enumerate(lines) if line[0] == "run")
+    assert " ".join(lines[heading][3:]) == (
+        "measured top-1 measured top-5 published top-1 published top-5 published by"
+    )
+    run, together, theirs = lines[heading + 2 :]
+    top1, top5 = f"{finished.scores.top1_error:.2%}", f"{finished.scores.top5_error:.2%}"
+    assert run[:8] == [str(finished.folder), "resnet20", "fp32", top1, top5, "8.75%", "-", "He"]
+    assert [word for word in together if "%" in word] == [top1, top5]
+    assert theirs[:5] == ["5", "x", "AlexNet", "38.10%", "16.40%"]
 
 
 @pytest.mark.parametrize(

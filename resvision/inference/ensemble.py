@@ -14,7 +14,7 @@ from resvision.core.errors import SettingsError
 from resvision.core.results import ClassificationScores
 from resvision.inference.evaluate import class_index, open_reader, probabilities, scored
 from resvision.inference.load import Trained, load
-from resvision.inference.presets import CENTER_CROP
+from resvision.inference.presets import CENTER_CROP, PAPER_CROPS
 from resvision.inference.protocols import Protocol, apply, comparable
 from resvision.published import Published, PublishedEnsemble, published_ensembles
 
@@ -68,6 +68,7 @@ def evaluate_ensemble(
     for member, rule in zip(members, protocols, strict=True):
         found = probabilities(member, reader, rule, batch_size=batch_size, grey=grey, compiled=compiled)
         outputs.append(found.outputs[:, [member.classes.index(each) for each in classes]])
+    as_in_papers = all(rule.is_usual and rule.rule.crop_px in PAPER_CROPS for rule in protocols)
     return Ensemble(
         reader.name,
         [
@@ -75,7 +76,7 @@ def evaluate_ensemble(
             for member, rule, each in zip(members, protocols, outputs, strict=True)
         ],
         scored(averaged(outputs), targets, reader, classes=classes),
-        published_ensembles(data=reader.name, protocol=protocol) if all(rule.is_usual for rule in protocols) else [],
+        published_ensembles(data=reader.name, protocol=protocol) if as_in_papers else [],
     )
 
 
