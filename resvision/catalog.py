@@ -48,6 +48,21 @@ class Row:
     num_classes: int = 10
 
 
+_lenet_1998 = partial(
+    Row,
+    paper="LeCun et al. 1998, Gradient-Based Learning, doi:10.1109/5.726791",
+    year=1998,
+    input=(1, 32, 32),
+)
+_vgg_2014 = partial(
+    Row,
+    paper="Simonyan, Zisserman 2014, Very Deep Convolutional Networks, arXiv:1409.1556",
+    year=2014,
+    builder="resvision.classification.vgg:vgg",
+    recipe="vgg-short",
+    input=(3, 224, 224),
+    num_classes=1000,
+)
 _imagenet_2015 = partial(
     Row,
     paper="He et al. 2015, Deep Residual Learning, arXiv:1512.03385",
@@ -105,6 +120,41 @@ _perceptron = partial(
 )
 
 ROWS = (
+    _lenet_1998(
+        "lenet5",
+        builder="resvision.classification.lenet:lenet5",
+        system="resvision.classification.lenet:LeNetClassifier",
+        recipe="lenet-short",
+    ),
+    _lenet_1998("lenet5_modern", builder="resvision.classification.lenet:lenet5_modern"),
+    Row(
+        "alexnet_2012",
+        paper="Krizhevsky et al. 2012, ImageNet Classification, doi:10.1145/3065386",
+        year=2012,
+        builder="resvision.classification.alexnet:alexnet_2012",
+        recipe="alexnet-short",
+        input=(3, 227, 227),
+        num_classes=1000,
+    ),
+    Row(
+        "alexnet",
+        paper="Krizhevsky 2014, One Weird Trick, arXiv:1404.5997",
+        year=2014,
+        builder="resvision.classification.alexnet:alexnet",
+        recipe="alexnet-short",
+        input=(3, 224, 224),
+        num_classes=1000,
+    ),
+    _vgg_2014("vgg11", {"config": "A", "batch_norm": False}),
+    _vgg_2014("vgg13", {"config": "B", "batch_norm": False}),
+    _vgg_2014("vgg16", {"config": "D", "batch_norm": False}),
+    _vgg_2014("vgg19", {"config": "E", "batch_norm": False}),
+    _vgg_2014("vgg11_bn", {"config": "A", "batch_norm": True}),
+    _vgg_2014("vgg13_bn", {"config": "B", "batch_norm": True}),
+    _vgg_2014("vgg16_bn", {"config": "D", "batch_norm": True}),
+    _vgg_2014("vgg19_bn", {"config": "E", "batch_norm": True}),
+    _vgg_2014("vgg11_lrn", {"config": "A-LRN", "batch_norm": False}),
+    _vgg_2014("vgg16_c", {"config": "C", "batch_norm": False}),
     _imagenet_2015("resnet18", {"depth": 18}),
     _imagenet_2015("resnet34", {"depth": 34}),
     _imagenet_2015("resnet50", {"depth": 50}),

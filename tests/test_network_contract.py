@@ -10,7 +10,8 @@ from torch import nn
 from resvision import catalog
 from resvision.catalog import ROWS
 
-CLASSES = 5
+CLASSES = {"lenet5": 10}  # 5 for the others
+SIZES = {"lenet5": (32, 32), "lenet5_modern": (32, 28), "alexnet_2012": (80, 67)}
 VERY_DEEP = 1000
 
 
@@ -20,8 +21,12 @@ def narrow(name: str, size: int) -> nn.Module:
     torch.manual_seed(0)
     given = {"in_channels": 2, "width": 2 if depth(name) > VERY_DEEP else 4, "input_size": size}
     return catalog.build(
-        name, num_classes=CLASSES, **{key: given[key] for key in given if key in catalog.options(name)}
+        name, num_classes=classes(name), **{key: given[key] for key in given if key in catalog.options(name)}
     )
+
+
+def classes(name: str) -> int:
+    return CLASSES.get(name, 5)
 
 
 def depth(name: str) -> int:
@@ -29,7 +34,12 @@ def depth(name: str) -> int:
 
 
 def sizes(name: str) -> tuple[int, int]:
-    """Two image sizes that the net does not reduce to a single pixel, which a batch could not normalize."""
+    """Two image sizes that the net does not reduce to a single pixel, which a batch could not normalize.
+
+    SIZES holds the nets that take one size only, or whose poolings need more.
+    """
+    if name in SIZES:
+        return SIZES[name]
     return (72, 64) if catalog.find(name).input[1] > 32 else (12, 8)
 
 
@@ -48,9 +58,9 @@ def test_logits_have_one_row_an_image_at_two_sizes_in_both_modes(name: str) -> N
             if "input_size" in catalog.options(name) or size == small:
                 net = narrow(name, size)
             logits = net.eval()(images(size))
-            assert logits.shape == (4, CLASSES)
+            assert logits.shape == (4, classes(name))
             assert logits.dtype is torch.float32
-        assert net.train()(images(size)).shape == (4, CLASSES)
+        assert net.train()(images(size)).shape == (4, classes(name))
 
 
 @every_row

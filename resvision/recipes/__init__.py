@@ -31,6 +31,30 @@ RECIPES = {
         "resvision.recipes.photos:photos_short",
         "one-cycle SGD, 30 epochs, random resized crops, for folders of photos; default of ImageNet nets",
     ),
+    "lenet-short": Recipe(
+        "resvision.recipes.lenet_1998:lenet_short",
+        "one-cycle SGD, 20 epochs, 32 px, grey, for the distances of LeNet-5; its default",
+    ),
+    "alexnet-short": Recipe(
+        "resvision.recipes.alexnet_vgg:alexnet_short",
+        "one-cycle SGD, 30 epochs, small images enlarged to 67 px; default of both AlexNets",
+    ),
+    "vgg-short": Recipe(
+        "resvision.recipes.alexnet_vgg:vgg_short",
+        "one-cycle SGD, 30 epochs, small images enlarged to 32 px; default of the VGG nets",
+    ),
+    "lenet-paper": Recipe(
+        "resvision.recipes.lenet_1998:lenet_paper",
+        "LeCun et al. 1998, section III: 20 passes over single images, not scaled down",
+    ),
+    "alexnet-paper": Recipe(
+        "resvision.recipes.alexnet_vgg:alexnet_paper",
+        "Krizhevsky et al. 2012, section 5: 90 epochs in batches of 128, three drops, not scaled down",
+    ),
+    "vgg-paper": Recipe(
+        "resvision.recipes.alexnet_vgg:vgg_paper",
+        "Simonyan, Zisserman 2014, section 3.1: 74 epochs in batches of 256, three drops, not scaled down",
+    ),
     "cifar-2015": Recipe(
         "resvision.recipes.resnet_2015:cifar_2015",
         "He et al. 2015, section 4.2: 64k steps of 128, drops at 32k and 48k; warm start from depth 110 on",

@@ -1,0 +1,157 @@
+"""VGG: Simonyan and Zisserman 2014, https://arxiv.org/abs/1409.1556, Table 1.
+
+Not in the paper: batch normalization after each convolution, as torchvision offers it. Parameter names are
+torchvision's. Weights are drawn by Glorot's rule, with which, the paper says, the deeper nets need not be seeded with
+the weights of net A.
+"""
+
+from typing import Literal, get_args
+
+from torch import Tensor, nn
+
+from resvision.core.errors import SettingsError
+from resvision.layers.dense import classify_everywhere
+from resvision.layers.lrn import local_response_norm
+
+Config = Literal["A", "A-LRN", "B", "C", "D", "E"]
+Init = Literal["glorot", "normal"]
+
+CONFIGS: dict[Config, tuple[tuple[int, ...], ...]] = {
+    "A": ((3,), (3,), (3, 3), (3, 3), (3, 3)),
+    "A-LRN": ((3,), (3,), (3, 3), (3, 3), (3, 3)),
+    "B": ((3, 3), (3, 3), (3, 3), (3, 3), (3, 3)),
+    "C": ((3, 3), (3, 3), (3, 3, 1), (3, 3, 1), (3, 3, 1)),
+    "D": ((3, 3), (3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3)),
+    "E": ((3, 3), (3, 3), (3, 3, 3, 3), (3, 3, 3, 3), (3, 3, 3, 3)),
+}
+"""Window of each convolution, block by block; a pooling ends each block."""
+
+WINDOW = 7
+SMALLEST = 32
+"""Images of which the five poolings leave one position."""
+
+
+class VGG(nn.Module):
+    """Five blocks of convolutions, each halved by a pooling, an average to 7x7, three fully connected layers.
+
+    The average is torchvision's: it changes nothing at 224 px, and lets the net take other sizes.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        num_classes: int,
+        in_channels: int = 3,
+        width: int = 64,
+        batch_norm: bool = False,
+        init: Init = "glorot",
+    ) -> None:
+        super().__init__()
+        self.widths = [width, 2 * width, 4 * width, 8 * width, 8 * width]
+        hidden = 64 * width
+        layers: list[nn.Module] = []
+        self.pools: list[int] = []
+        channels = in_channels
+        for windows, entered in zip(CONFIGS[config], self.widths, strict=True):
+            for window in windows:
+                layers.append(nn.Conv2d(channels, entered, window, padding=window // 2))
+                layers.extend([nn.BatchNorm2d(entered)] if batch_norm else [])
+                layers.append(nn.ReLU(inplace=True))
+                channels = entered
+            if config == "A-LRN" and not self.pools:
+                layers.append(local_response_norm())
+            self.pools.append(len(layers))
+            layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers)
+        self.avgpool = nn.AdaptiveAvgPool2d(WINDOW)
+        self.classifier = nn.Sequential(
+            nn.Linear(channels * WINDOW**2, hidden),
+            nn.ReLU(inplace=True),
+            nn.Dropout(0.5),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(inplace=True),
+            nn.Dropout(0.5),
+            nn.Linear(hidden, num_classes),
+        )
+        initialize(self, init)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, K) of images (N, C, H, W), at any size from 32 px on; SettingsError below."""
+        x = self.features(_large_enough(images))
+        x = self.avgpool(x).flatten(1)
+        logits: Tensor = self.classifier(x)
+        return logits
+
+    def class_map(self, images: Tensor) -> Tensor:
+        """Logits (N, K, h, w) at each position of the net applied fully convolutionally: section 3.2, dense testing.
+
+        fc6 is a 7x7 convolution, fc7 and fc8 are 1x1, with the same weights: 1x1 and equal to `forward` at 224 px, 2x2
+        at 256, 6x6 at 384. Raises SettingsError for images whose last map is below 7x7.
+        """
+        x = self.features(_large_enough(images))
+        return classify_everywhere(self.classifier, x, window=WINDOW)
+
+    def stage_ends(self) -> dict[str, int]:
+        """The children after which `stages` takes C1 to C5, with their channels.
+
+        C1 to C4 end the convolutions of blocks 2 to 5, as VGG's descendants use them; C5 is the last pooling.
+        """
+        ends = {f"features.{pool - 1}": width for pool, width in zip(self.pools, self.widths, strict=True)}
+        ends.pop(f"features.{self.pools[0] - 1}")
+        return ends | {f"features.{self.pools[-1]}": self.widths[-1]}
+
+
+def initialize(net: VGG, init: Init) -> None:
+    """Draw convolutions and linear layers in place, biases 0; normalizations stay at scale 1, shift 0.
+
+    glorot  N(0, 2 / (fan_in + fan_out)), Glorot and Bengio 2010
+    normal  N(0, 0.01^2), as the paper draws net A; at a small width the signal dies out on the way
+
+    Raises SettingsError for another name.
+    """
+    if init not in get_args(Init):
+        raise SettingsError(f"init {init!r}: choices are {', '.join(get_args(Init))}")
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear) and not module.weight.is_meta:
+            if init == "glorot":
+                nn.init.xavier_normal_(module.weight)
+            else:
+                nn.init.normal_(module.weight, std=0.01)
+            assert module.bias is not None
+            nn.init.zeros_(module.bias)
+
+
+def vgg(
+    config: Config,
+    *,
+    num_classes: int,
+    in_channels: int = 3,
+    width: int = 64,
+    batch_norm: bool = False,
+    init: Init = "glorot",
+) -> VGG:
+    """The net of a column of Table 1, with `width` maps in its first block.
+
+    Raises SettingsError for another column or init.
+    """
+    if config not in CONFIGS:
+        raise SettingsError(f"config {config!r}: choices are {', '.join(CONFIGS)}")
+    return VGG(
+        config,
+        num_classes=num_classes,
+        in_channels=in_channels,
+        width=width,
+        batch_norm=batch_norm,
+        init=init,
+    )
+
+
+def _large_enough(images: Tensor) -> Tensor:
+    height, width = images.shape[2:]
+    if min(height, width) < SMALLEST:
+        raise SettingsError(
+            f"images are {height}x{width}, VGG's poolings need {SMALLEST} px or more; train it with"
+            f" --set data.image_size={SMALLEST}"
+        )
+    return images

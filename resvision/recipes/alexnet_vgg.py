@@ -1,0 +1,83 @@
+"""The recipes of AlexNet and VGG, and short ones for nets without normalization that end in large linear layers.
+
+Krizhevsky et al. 2012, https://doi.org/10.1145/3065386, and Simonyan and Zisserman 2014,
+https://arxiv.org/abs/1409.1556, train alike. Both divide the rate three times, when the validation error stands still;
+here the drops are set at quarters of the run. Both draw crops of 224 or 227 px from images whose shorter side is 256
+(AlexNet) or 256..512 (VGG); here it is 256..480. Their changes of colour are left out. The decay acts on weights, not
+on biases.
+"""
+
+from resvision.catalog import find
+from resvision.data.augment import Augment
+from resvision.recipes.small_images import FACING_ONE_WAY
+from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
+from resvision.training.machine import Machine
+from resvision.training.optimizers import OptimizerSettings
+from resvision.training.schedules import Schedule
+
+SMALL = {"digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "cifar10-jpeg"}
+"""Sets whose images are at most 32 px."""
+
+
+def alexnet_short(model: str, data: str) -> Run:
+    """One-cycle Nesterov SGD over 30 epochs; sets of small images are enlarged to 67 px, photos keep their size.
+
+    67 px is the least that leaves the net of 2012 a map, of 1x1.
+
+    Receipt: none yet.
+    """
+    return _short("alexnet-short", model, data, small_px=67)
+
+
+def vgg_short(model: str, data: str) -> Run:
+    """One-cycle Nesterov SGD over 30 epochs; sets of small images are shown at 32 px, photos keep their size.
+
+    32 px is the least that leaves a map, of 1x1, which the average before fc6 repeats 7x7 times.
+
+    Receipt: none yet.
+    """
+    return _short("vgg-short", model, data, small_px=32)
+
+
+def alexnet_paper(model: str, data: str) -> Run:
+    """Krizhevsky et al. 2012, section 5, not scaled down: 90 epochs in batches of 128, lr 0.01, decay 5e-4.
+
+    Receipt: none yet. The paper reports validation errors of 40.7 % top-1 and 18.2 % top-5 over ten crops.
+    """
+    return _paper("alexnet-paper", model, data, epochs=90, batch_size=128)
+
+
+def vgg_paper(model: str, data: str) -> Run:
+    """Simonyan and Zisserman 2014, section 3.1, not scaled down: 74 epochs in batches of 256, lr 0.01, decay 5e-4.
+
+    Receipt: none yet. The paper reports validation errors of 25.6 % top-1 and 8.1 % top-5 for net D at one scale.
+    """
+    return _paper("vgg-paper", model, data, epochs=74, batch_size=256)
+
+
+def _short(name: str, model: str, data: str, *, small_px: int) -> Run:
+    augment = Augment(crop="random-resized", crop_scale=(0.25, 1.0), flip=True)
+    if data in SMALL:
+        augment = Augment(shift_px=small_px // (10 if data == "digits" else 16), flip=data not in FACING_ONE_WAY)
+    return Run(
+        recipe=name,
+        model=ModelSettings(name=model),
+        data=DataSettings(name=data, image_size=small_px if data in SMALL else None),
+        training=TrainingSettings(duration="30 epochs", batch_size=64),
+        augment=augment,
+        optimizer=OptimizerSettings(lr=0.02, momentum=0.9, nesterov=True, weight_decay=5e-4),
+        schedule=Schedule(kind="one-cycle", warmup=0.2),
+    )
+
+
+def _paper(name: str, model: str, data: str, *, epochs: int, batch_size: int) -> Run:
+    return Run(
+        recipe=name,
+        model=ModelSettings(name=model),
+        data=DataSettings(name=data, image_size=find(model).input[1]),
+        training=TrainingSettings(duration=f"{epochs} epochs", batch_size=batch_size),
+        augment=Augment(crop="scale-jitter", flip=True),
+        optimizer=OptimizerSettings(lr=0.01, momentum=0.9, weight_decay=5e-4),
+        schedule=Schedule(kind="step", milestones=(0.25, 0.5, 0.75), gamma=0.1),
+        machine=Machine(precision="fp32"),
+    )
