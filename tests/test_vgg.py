@@ -86,7 +86,7 @@ def test_three_stacked_3x3_see_what_one_7x7_sees_with_27_instead_of_49_weights_a
 @pytest.mark.parametrize("name", TORCHVISION)
 def test_names_and_shapes_are_torchvisions(name: str) -> None:
     with torch.device("meta"):
-        ours, theirs = catalog.build(name, num_classes=1000), getattr(torchvision.models, name)()
+        ours, theirs = catalog.build(name, num_classes=1000), getattr(torchvision.models, name)(init_weights=False)
     mine, yours = ours.state_dict(), theirs.state_dict()
     assert [(key, value.shape) for key, value in mine.items()] == [(key, value.shape) for key, value in yours.items()]
 
@@ -111,7 +111,10 @@ def test_convolutions_give_the_same_maps_as_torchvisions_with_weights_going_both
 def test_torchvision_gives_the_same_logits_and_weights_go_both_ways(name: str) -> None:
     torch.manual_seed(0)
     with torch.device("meta"):
-        ours, theirs = catalog.build(name, num_classes=1000).eval(), getattr(torchvision.models, name)().eval()
+        ours, theirs = (
+            catalog.build(name, num_classes=1000).eval(),
+            getattr(torchvision.models, name)(init_weights=False).eval(),
+        )
         back = catalog.build(name, num_classes=1000).eval()
     state = {
         key: torch.rand(value.shape).sub_(0.45).mul_(0.05) if value.is_floating_point() else torch.tensor(0)

@@ -143,7 +143,7 @@ class LeNet5(nn.Module):
         return -distances
 
     def class_map(self, images: Tensor) -> Tensor:
-        """Logits (N, 10, h, w) at each position of larger images, 4 px apart: section VII.A; 1x1 at 32 px.
+        """Logits (N, 10, h, w) at each position of larger images, 4 px apart: section VII; 1x1 at 32 px.
 
         Raises SettingsError for images below 32 px.
         """
