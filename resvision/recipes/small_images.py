@@ -18,6 +18,9 @@ def small_images_short(model: str, data: str) -> Run:
     Receipt, 2026-11-22, two cores of a Xeon with AMX, bf16, one seed: `resvision train resnet20 --data fashion-mnist`
     gave 94.37 % on the 10,000 test images in 48 minutes of training steps. 8,597 of its 18,740 steps ran on one thread
     beside another training, at 380 images/s, the others on two threads, at 625 images/s.
+
+    On the same machine, one thread beside other work: `resvision train lenet5_modern --data digits` gave 98.24 % on the
+    397 test images in 12 s of training steps.
     """
     return Run(
         recipe="small-images-short",
