@@ -17,7 +17,7 @@ from torchvision.transforms import functional as vision
 import resvision
 from resvision import catalog
 from resvision.classification.classifier import Classifier
-from resvision.classification.dense import FullyConvolutional, convolved
+from resvision.classification.dense import FullyConvolutional
 from resvision.contracts import Images
 from resvision.core.errors import SettingsError, UnknownNameError
 from resvision.core.images import Preprocess
@@ -30,6 +30,7 @@ from resvision.inference.load import Trained
 from resvision.inference.presets import PRESETS, corners_and_centre, find, proportional, squares
 from resvision.inference.protocols import MeanOverViews, Protocol, ViewBatches, apply, comparable
 from resvision.launch import Finished
+from resvision.layers.dense import convolved
 from resvision.published import ENSEMBLES, RESULTS, Published, published
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -256,7 +257,7 @@ def test_the_mean_of_a_class_map_is_the_forward(name: str, options: dict[str, in
 def test_a_moved_linear_layer_is_the_layer_at_every_position() -> None:
     torch.manual_seed(0)
     linear, maps = nn.Linear(3 * 2 * 2, 5), torch.randn(2, 3, 4, 5)
-    moved = convolved(linear, maps, kernel=2)
+    moved = convolved(linear, maps, window=2)
     assert moved.shape == (2, 5, 3, 4)
     at = linear(maps[:, :, 1:3, 2:4].flatten(1))
     torch.testing.assert_close(moved[:, :, 1, 2], at)

@@ -11,9 +11,9 @@ from typing import ClassVar, Literal, NamedTuple, get_args
 
 from torch import Tensor, nn
 
-from resvision.classification.dense import convolved
 from resvision.classification.resnet import conv1x1, conv3x3
 from resvision.core.errors import SettingsError
+from resvision.layers.dense import convolved
 from resvision.layers.depths import repeats
 from resvision.layers.init import he_initialize
 from resvision.layers.shortcuts import ShortcutOption, make_shortcut

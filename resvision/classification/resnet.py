@@ -11,8 +11,8 @@ from typing import ClassVar, Literal, get_args
 
 from torch import Tensor, nn
 
-from resvision.classification.dense import convolved
 from resvision.core.errors import SettingsError
+from resvision.layers.dense import convolved
 from resvision.layers.init import he_initialize
 from resvision.layers.shortcuts import ShortcutOption, make_shortcut
 

@@ -10,6 +10,14 @@ from torch import Tensor, nn
 from resvision.core.errors import SettingsError
 
 
+def convolved(linear: nn.Linear, maps: Tensor, *, window: int = 1) -> Tensor:
+    """A linear layer moved over maps (N, C, H, W) as a window x window convolution, stride 1.
+
+    The layer takes what `flatten` makes of (C, window, window).
+    """
+    return F.conv2d(maps, linear.weight.view(linear.out_features, maps.shape[1], window, window), linear.bias)
+
+
 def classify_everywhere(classifier: nn.Sequential, maps: Tensor, *, window: int) -> Tensor:
     """Logits at every position, (N, K, H - window + 1, W - window + 1), of maps (N, C, H, W), stride 1.
 
@@ -24,8 +32,7 @@ def classify_everywhere(classifier: nn.Sequential, maps: Tensor, *, window: int)
         )
     for layer in classifier:
         if isinstance(layer, nn.Linear):
-            kernel = layer.weight.view(layer.out_features, maps.shape[1], window, window)
-            maps, window = F.conv2d(maps, kernel, layer.bias), 1
+            maps, window = convolved(layer, maps, window=window), 1
         else:
             maps = layer(maps)
     return maps

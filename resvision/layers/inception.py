@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from resvision.layers.dense import convolved
+
 
 class ConvUnit(nn.Module):
     """Convolution, ReLU; with `normalize` a BN between them in place of the bias.
@@ -56,4 +58,4 @@ def window_logits(x: Tensor, classifier: nn.Linear, *, side: int = 7) -> Tensor:
     """
     height, width = x.shape[2:]
     averages = F.avg_pool2d(x, (min(side, height), min(side, width)), stride=1)
-    return F.conv2d(averages, classifier.weight[:, :, None, None], classifier.bias)
+    return convolved(classifier, averages)

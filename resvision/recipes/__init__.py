@@ -43,16 +43,16 @@ RECIPES = {
         "resvision.recipes.alexnet_vgg:vgg_short",
         "one-cycle SGD, 30 epochs, small images enlarged to 32 px; default of the VGG nets",
     ),
-    "lenet-paper": Recipe(
-        "resvision.recipes.lenet_1998:lenet_paper",
+    "lenet-1998": Recipe(
+        "resvision.recipes.lenet_1998:lenet_1998",
         "LeCun et al. 1998, section III: 20 passes over single images, not scaled down",
     ),
-    "alexnet-paper": Recipe(
-        "resvision.recipes.alexnet_vgg:alexnet_paper",
+    "alexnet-2012": Recipe(
+        "resvision.recipes.alexnet_vgg:alexnet_2012",
         "Krizhevsky et al. 2012, section 5: 90 epochs in batches of 128, three drops, not scaled down",
     ),
-    "vgg-paper": Recipe(
-        "resvision.recipes.alexnet_vgg:vgg_paper",
+    "vgg-2014": Recipe(
+        "resvision.recipes.alexnet_vgg:vgg_2014",
         "Simonyan, Zisserman 2014, section 3.1: 74 epochs in batches of 256, three drops, not scaled down",
     ),
     "cifar-2015": Recipe(

@@ -9,14 +9,11 @@ on biases.
 
 from resvision.catalog import find
 from resvision.data.augment import Augment
-from resvision.recipes.small_images import FACING_ONE_WAY
+from resvision.recipes.enlarged import enlarged_short
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.machine import Machine
 from resvision.training.optimizers import OptimizerSettings
 from resvision.training.schedules import Schedule
-
-SMALL = {"digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "cifar10-jpeg"}
-"""Sets whose images are at most 32 px."""
 
 
 def alexnet_short(model: str, data: str) -> Run:
@@ -26,7 +23,7 @@ def alexnet_short(model: str, data: str) -> Run:
 
     Receipt: none yet.
     """
-    return _short("alexnet-short", model, data, small_px=67)
+    return enlarged_short("alexnet-short", model, data, small_px=67, batch_size=64, lr=0.02, weight_decay=5e-4)
 
 
 def vgg_short(model: str, data: str) -> Run:
@@ -36,38 +33,23 @@ def vgg_short(model: str, data: str) -> Run:
 
     Receipt: none yet.
     """
-    return _short("vgg-short", model, data, small_px=32)
+    return enlarged_short("vgg-short", model, data, small_px=32, batch_size=64, lr=0.02, weight_decay=5e-4)
 
 
-def alexnet_paper(model: str, data: str) -> Run:
+def alexnet_2012(model: str, data: str) -> Run:
     """Krizhevsky et al. 2012, section 5, not scaled down: 90 epochs in batches of 128, lr 0.01, decay 5e-4.
 
     Receipt: none yet. The paper reports validation errors of 40.7 % top-1 and 18.2 % top-5 over ten crops.
     """
-    return _paper("alexnet-paper", model, data, epochs=90, batch_size=128)
+    return _paper("alexnet-2012", model, data, epochs=90, batch_size=128)
 
 
-def vgg_paper(model: str, data: str) -> Run:
+def vgg_2014(model: str, data: str) -> Run:
     """Simonyan and Zisserman 2014, section 3.1, not scaled down: 74 epochs in batches of 256, lr 0.01, decay 5e-4.
 
     Receipt: none yet. The paper reports validation errors of 25.6 % top-1 and 8.1 % top-5 for net D at one scale.
     """
-    return _paper("vgg-paper", model, data, epochs=74, batch_size=256)
-
-
-def _short(name: str, model: str, data: str, *, small_px: int) -> Run:
-    augment = Augment(crop="random-resized", crop_scale=(0.25, 1.0), flip=True)
-    if data in SMALL:
-        augment = Augment(shift_px=small_px // (10 if data == "digits" else 16), flip=data not in FACING_ONE_WAY)
-    return Run(
-        recipe=name,
-        model=ModelSettings(name=model),
-        data=DataSettings(name=data, image_size=small_px if data in SMALL else None),
-        training=TrainingSettings(duration="30 epochs", batch_size=64),
-        augment=augment,
-        optimizer=OptimizerSettings(lr=0.02, momentum=0.9, nesterov=True, weight_decay=5e-4),
-        schedule=Schedule(kind="one-cycle", warmup=0.2),
-    )
+    return _paper("vgg-2014", model, data, epochs=74, batch_size=256)
 
 
 def _paper(name: str, model: str, data: str, *, epochs: int, batch_size: int) -> Run:

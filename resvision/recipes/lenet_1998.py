@@ -27,7 +27,7 @@ def lenet_short(model: str, data: str) -> Run:
     )
 
 
-def lenet_paper(model: str, data: str) -> Run:
+def lenet_1998(model: str, data: str) -> Run:
     """Section III.B, not scaled down: 20 passes over single images, the global rate falling from 5e-4 to 1e-5.
 
     Plain SGD stands in for the paper's stochastic diagonal Levenberg-Marquardt, which divides the rate of each weight
@@ -37,7 +37,7 @@ def lenet_paper(model: str, data: str) -> Run:
     Receipt: none yet. The paper reports a test error of 0.95 % on MNIST.
     """
     return Run(
-        recipe="lenet-paper",
+        recipe="lenet-1998",
         model=ModelSettings(name=model),
         data=DataSettings(name=data, channels=1, image_size=32),
         training=TrainingSettings(duration="20 epochs", batch_size=1),

@@ -4,7 +4,7 @@ Slopes do not decay, nor do biases.
 """
 
 from resvision.data.augment import Augment
-from resvision.recipes.small_images import FACING_ONE_WAY, UP_TO_32_PX
+from resvision.recipes.enlarged import enlarged_short
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.machine import Machine
 from resvision.training.optimizers import OptimizerSettings
@@ -22,17 +22,7 @@ def prelunet_short(model: str, data: str) -> Run:
         prelunet_b   4.53 %   49 s
         prelunet_c   6.80 %   71 s
     """
-    small = data in UP_TO_32_PX
-    augment = Augment(crop="random-resized", crop_scale=(0.25, 1.0), flip=True)
-    return Run(
-        recipe="prelunet-short",
-        model=ModelSettings(name=model),
-        data=DataSettings(name=data, image_size=64 if small else None),
-        training=TrainingSettings(duration="30 epochs", batch_size=32),
-        augment=Augment(shift_px=6, flip=data not in FACING_ONE_WAY) if small else augment,
-        optimizer=OptimizerSettings(lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4),
-        schedule=Schedule(kind="one-cycle", warmup=0.2),
-    )
+    return enlarged_short("prelunet-short", model, data, small_px=64, batch_size=32, lr=0.01, weight_decay=5e-4)
 
 
 def prelunet_2015(model: str, data: str) -> Run:

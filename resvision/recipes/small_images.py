@@ -5,11 +5,8 @@ from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.optimizers import OptimizerSettings
 from resvision.training.schedules import Schedule
 
-FACING_ONE_WAY = {"digits", "fashion-mnist"}
+FACING_ONE_WAY = {"digits", "mnist", "fashion-mnist"}
 """Sets whose images are never seen mirrored: a mirrored digit is no digit, and every shoe points to the left."""
-
-UP_TO_32_PX = {"digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "cifar10-jpeg"}
-"""Sets of small images, which nets for large ones see enlarged."""
 
 
 def small_images_short(model: str, data: str) -> Run:
