@@ -13,6 +13,7 @@ from resvision.core.errors import SettingsError
 from resvision.launch import train
 from resvision.layers.lrn import local_response_norm
 from resvision.probes.count import count
+from resvision.recipes import compose
 
 # layer, output, parameters, MACs of one image of 227 px
 PAPER_TABLE = [
@@ -129,6 +130,16 @@ def test_initial_weights_are_the_papers(init: str, bias: float, hidden_std: floa
     assert layers["conv3"].weight.std().item() == pytest.approx(0.01, rel=0.05)
 
 
+def test_the_short_recipe_draws_by_glorots_rule_where_the_net_offers_it() -> None:
+    assert compose("alexnet_2012", "digits").model.options == {"init": "glorot"}
+    assert compose("alexnet", "digits").model.options == {}
+    net = narrow(init="glorot")
+    conv3 = net.features.conv3
+    fans = 9 * (conv3.in_channels + conv3.out_channels)
+    assert conv3.weight.std().item() == pytest.approx((2 / fans) ** 0.5, rel=0.05)
+    assert not any(parameter.any() for name, parameter in net.named_parameters() if name.endswith("bias"))
+
+
 def test_training_and_evaluation_differ_by_dropout_alone() -> None:
     net, images = lively(narrow()), torch.randn(2, 3, 99, 99)
     with torch.no_grad():
@@ -228,7 +239,9 @@ def test_images_that_are_too_small_are_refused_with_the_remedy() -> None:
         narrow().class_map(torch.zeros(1, 3, 64, 64))
 
 
-@pytest.mark.parametrize(("options", "message"), [({"width": 3}, "even width"), ({"init": "glorot"}, "paper, caffe")])
+@pytest.mark.parametrize(
+    ("options", "message"), [({"width": 3}, "even width"), ({"init": "glorot"}, "paper, caffe, glorot")]
+)
 def test_a_wrong_option_is_answered_with_the_choices(options: dict, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         alexnet_2012(num_classes=5, **options)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from resvision.core.errors import SettingsError
 from resvision.layers.dense import classify_everywhere
+from resvision.layers.init import glorot_initialize
 from resvision.layers.lrn import local_response_norm
 
 Config = Literal["A", "A-LRN", "B", "C", "D", "E"]
@@ -112,12 +113,12 @@ def initialize(net: VGG, init: Init) -> None:
     """
     if init not in get_args(Init):
         raise SettingsError(f"init {init!r}: choices are {', '.join(get_args(Init))}")
+    if init == "glorot":
+        glorot_initialize(net)
+        return
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.Linear) and not module.weight.is_meta:
-            if init == "glorot":
-                nn.init.xavier_normal_(module.weight)
-            else:
-                nn.init.normal_(module.weight, std=0.01)
+            nn.init.normal_(module.weight, std=0.01)
             assert module.bias is not None
             nn.init.zeros_(module.bias)
 

@@ -1,6 +1,8 @@
-"""Initial weights: He et al. 2015, Delving Deep into Rectifiers, https://arxiv.org/abs/1502.01852.
+"""Initial weights.
 
-As the released ResNets draw them: variance 2 / fan-out, for the layers that a normalization follows.
+he      He et al. 2015, Delving Deep into Rectifiers, https://arxiv.org/abs/1502.01852, as the released ResNets draw
+        them: variance 2 / fan-out, for the layers that a normalization follows
+glorot  Glorot and Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html
 """
 
 from torch import Tensor, nn
@@ -19,3 +21,12 @@ def he_initialize(net: nn.Module) -> None:
         assert isinstance(module.weight, Tensor)
         if not module.weight.is_meta:  # on meta there is nothing to draw, and trying is slow
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def glorot_initialize(net: nn.Module) -> None:
+    """Draw every convolution and linear layer from N(0, 2 / (fan_in + fan_out)), in place; their biases become 0."""
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear) and not module.weight.is_meta:
+            nn.init.xavier_normal_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
