@@ -21,7 +21,7 @@ from resvision.training.schedules import Schedule
 def alexnet_short(model: str, data: str) -> Run:
     """One-cycle Nesterov SGD over 30 epochs; sets of small images are enlarged to 67 px, photos keep their size.
 
-    The net of 2012 is drawn by Glorot's rule, since weights of deviation 0.01 shrink the signal more, the narrower it is.
+    The net of 2012 is drawn by Glorot's rule: a deviation of 0.01 shrinks the signal in narrow layers.
     67 px is the least that leaves the net of 2012 a map, of 1x1.
 
     Receipt: none yet.
