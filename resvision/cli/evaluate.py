@@ -12,7 +12,7 @@ from resvision.core.errors import SettingsError
 if TYPE_CHECKING:
     from resvision.core.results import ClassificationScores
     from resvision.inference.ensemble import Ensemble
-    from resvision.published import Published
+    from resvision.published import Published, PublishedEnsemble
 
 CONFUSION_UP_TO = 20  # classes; a larger matrix is for --json and the report
 
@@ -22,9 +22,10 @@ def _print_protocols(asked: bool) -> None:
         from resvision.cli.tables import new_table, print_tables
         from resvision.inference.presets import PRESETS
 
-        table = new_table("protocol", "what is averaged", "paper")
+        table = new_table("protocol", "what is averaged", "scales for a crop of 224 px", "paper")
         for preset in PRESETS:
-            table.add_row(preset.name, preset.summary, preset.source)
+            scales = ", ".join(map(str, preset.scales)) or "the run's"
+            table.add_row(preset.name, preset.summary, scales, preset.source)
         print_tables(table)
         raise typer.Exit
 
@@ -157,7 +158,7 @@ def _show_table(found: "Ensemble", *, with_ensemble: bool) -> None:
 
 
 def _document(found: "Ensemble", *, with_ensemble: bool) -> dict[str, Any]:
-    """The table as plain data: errors measured as shares 0..1, published ones in percent."""
+    """The table as plain data: errors that were measured as shares 0..1, published ones in percent."""
     rows = [
         {
             "run": str(member.trained.folder),
@@ -165,7 +166,7 @@ def _document(found: "Ensemble", *, with_ensemble: bool) -> dict[str, Any]:
             "arithmetic": member.trained.run.machine.precision,
             "protocol": member.protocol.to_json(),
             "measured": _errors(member.scores),
-            "published": [vars(each) for each in member.published],
+            "published": [_reported(each) for each in member.published],
         }
         for member in found.members
     ]
@@ -174,7 +175,7 @@ def _document(found: "Ensemble", *, with_ensemble: bool) -> dict[str, Any]:
         document["ensemble"] = {
             "runs": len(rows),
             "measured": _errors(found.together),
-            "published": [vars(each) for each in found.published],
+            "published": [_reported(each) for each in found.published],
         }
     return document
 
@@ -186,6 +187,11 @@ def _measured(scores: "ClassificationScores") -> tuple[str, str]:
 def _beside(published: "Published") -> tuple[str, str, str]:
     note = f"; {published.note}" if published.note else ""
     return _printed(published.top1), _printed(published.top5), f"{published.source}{note}"
+
+
+def _reported(published: "Published | PublishedEnsemble") -> dict[str, Any]:
+    rest = {key: value for key, value in vars(published).items() if key not in {"top1", "top5"}}
+    return {"top1_percent": published.top1, "top5_percent": published.top5, **rest}
 
 
 def _errors(scores: "ClassificationScores") -> dict[str, float]:

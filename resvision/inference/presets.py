@@ -103,7 +103,7 @@ PRESETS = (
     ),
     Preset(
         "dense",
-        summary="whole images at five scales and their mirror images, fully convolutional",
+        summary="whole images and mirror images, fully convolutional",
         source="He et al. 2015 (ResNet), section 3.4",
         cut=whole,
         scales=(224, 256, 384, 480, 640),
@@ -111,7 +111,7 @@ PRESETS = (
     ),
     Preset(
         "vgg-dense",
-        summary="whole images at one scale, Q = 256, and their mirror images, fully convolutional",
+        summary="whole images and mirror images, fully convolutional, at one scale Q",
         source=f"{_VGG}, sections 3.2 and 4.1",
         cut=whole,
         scales=(256,),
@@ -119,7 +119,7 @@ PRESETS = (
     ),
     Preset(
         "vgg-dense-fixed",
-        summary="the same at Q = S - 32, S, S + 32 for nets trained at S = 256",
+        summary="whole images and mirror images, fully convolutional, at Q = S - 32, S, S + 32",
         source=f"{_VGG}, sections 3.2 and 4.2",
         cut=whole,
         scales=(224, 256, 288),
@@ -128,7 +128,7 @@ PRESETS = (
     ),
     Preset(
         "vgg-dense-jitter",
-        summary="the same at Q = 256, 384, 512 for nets trained at S from 256 to 512",
+        summary="whole images and mirror images, fully convolutional, at the least, middle and largest S of training",
         source=f"{_VGG}, sections 3.2 and 4.2",
         cut=whole,
         scales=(256, 384, 512),
@@ -137,7 +137,7 @@ PRESETS = (
     ),
     Preset(
         "googlenet-144",
-        summary="four scales, three squares of each, corners, centre and whole of each, and their mirror images",
+        summary="three squares of an image, of each the corners, the centre and the whole, and their mirror images",
         source="Szegedy et al. 2014 (GoogLeNet), section 7",
         cut=squares,
         views=18,
