@@ -138,14 +138,14 @@ def _show_table(found: "Ensemble", *, with_ensemble: bool) -> None:
     published = ("published top-1", "published top-5") if known else ()
     numbers = (*measured, *published)
     table = new_table("run", "model", "arithmetic", *numbers, *(["published by"] if known else []), numbers=numbers)
-    nothing = ("-", "-", "") if known else ()
+    nothing: tuple[str, ...] = ("-", "-", "") if known else ()
     for member in found.members:
         trained = member.trained
         about = (str(trained.folder), trained.run.model.name, trained.run.machine.precision)
-        first, *more = [_beside(each) for each in member.published] or [nothing]
-        table.add_row(*about, *_measured(member.scores), *first)
-        for each in more:
-            table.add_row("", "", "", "", "", *each)
+        beside = [_beside(each) for each in member.published]
+        table.add_row(*about, *_measured(member.scores), *(beside[0] if beside else nothing))
+        for row in beside[1:]:
+            table.add_row("", "", "", "", "", *row)
     if with_ensemble:
         name = f"ensemble of {len(found.members)}, averaged softmax"
         table.add_row(name, "", "", *_measured(found.together), *nothing)

@@ -84,7 +84,8 @@ def averaged(members: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """The mean of the class probabilities (N, K) of several nets, to the bit the same in any order of them."""
     stacked = np.stack(members)
     stacked.sort(axis=0)  # a sum of floats depends on its order
-    return stacked.mean(axis=0, dtype=np.float64).astype(np.float32)
+    mean: NDArray[np.float32] = stacked.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return mean
 
 
 def _require_common_ground(members: list[Trained], data: str | Path | None) -> None:

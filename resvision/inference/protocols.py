@@ -199,9 +199,9 @@ class MeanOverViews(System):
     def _mean(self, views: Tensor) -> Tensor:
         """The mean over views (N, V, C, h, w) of their class probabilities, (N, K)."""
         height, width = views.shape[-2:]
-        parts = views.flatten(0, 1).split(max(1, self._pixels // (height * width)))
+        parts = torch.split(views.flatten(0, 1), max(1, self._pixels // (height * width)))
         probabilities = torch.cat([self._probabilities(Images(part)) for part in parts])
-        return probabilities.unflatten(0, views.shape[:2]).mean(dim=1)
+        return probabilities.view(*views.shape[:2], -1).mean(dim=1)
 
     def _probabilities(self, inputs: Images) -> Tensor:
         if not self._dense:
