@@ -646,6 +646,54 @@ def wrong_texts() -> tuple[int, int]:
     return taken, refused
 
 
+def weights_cases() -> Iterator[Case]:
+    """Files of weights from elsewhere, and what is no file."""
+
+    def piped(here: Path) -> None:
+        os.mkfifo(here / "pipe")
+
+    def saved(change: Callable[[dict[str, Any]], object], cut: int = 0) -> Callable[[Path], object]:
+        def make(here: Path) -> None:
+            state: dict[str, Any] = load_file(checkpoint(here / "good") / "weights.safetensors")
+            change(state)
+            stream = BytesIO()
+            torch.save(state, stream)
+            data = stream.getvalue()
+            (here / "it.pth").write_bytes(data[: len(data) - cut])
+
+        return make
+
+    convert = ("convert", "{here}/it.pth", "resnet20", "--out", "{here}/it.safetensors")
+    yield Case("works: weights of PyTorch", saved(lambda s: None), convert, code=0, says="it.safetensors", stdout=True)
+    code = saved(lambda state: state.update(spare=os.getcwd))
+    yield Case("weights that hold code", code, convert, says="names posix.getcwd")
+    yield Case("weights of PyTorch, cut off", saved(lambda state: None, cut=99), convert, says="cut off")
+    extra = saved(lambda state: state.update(spare=torch.zeros(2)))
+    yield Case("weights of PyTorch with an extra key", extra, convert, says="unexpected spare (2,)")
+    other = (convert[0], convert[1], "resnet18", *convert[3:])
+    yield Case("weights of PyTorch of another net", saved(lambda state: None), other, says="do not fit")
+    yield Case("a FIFO as weights", piped, ("convert", "{here}/pipe", "resnet20"), says="not a regular file")
+    yield Case("a device as weights", nothing, ("convert", "/dev/zero", "resnet20", "-o", "{here}/it"), says="regular")
+    train = (*TRAIN, "--data", "{here}/pets", "--out", "{here}/new", "--set")
+    yield Case("a FIFO as weights", piped, (*train, "model.init_from={here}/pipe"), says="neither a regular file nor")
+    yield Case("a device as weights", nothing, (*train, "model.init_from=/dev/zero"), says="neither a regular file nor")
+    for name, make, place in (("a FIFO as data", piped, "{here}/pipe"), ("a device as data", nothing, "/dev/zero")):
+        yield Case(name, make, (*TRAIN, "--data", place, "--out", "{here}/new"), says="neither a folder of images nor")
+        yield Case(name, make, ("data", "check", place), says="neither a folder of images nor")
+    for words in (
+        ("predict", "resnet20", "{here}/pets"),
+        ("evaluate", "resnet20"),
+        (*TRAIN, "--data", "{here}/pets", "--out", "{here}/new"),
+    ):
+        words = (*words, "--weights", "torchvision")
+        yield Case("weights that nobody publishes", nothing, words, says="torchvision publishes no weights")
+    words = ("predict", "resnet18", "--weights", "torchvision:V9", "{here}/pets")
+    yield Case("weights of an unknown name", nothing, words, says="choices: IMAGENET1K_V1")
+    yield Case(
+        "--weights that is a file", nothing, (*words[:3], "{here}/it.pth", "{here}/pets"), says="write torchvision"
+    )
+
+
 def wolves(here: Path) -> None:
     (with_pets(here) / "val" / "dog").rename(here / "bad" / "val" / "wolf")
     (here / "bad" / "train" / "dog").rename(here / "bad" / "train" / "wolf")
@@ -696,6 +744,7 @@ CASES = [
     *word_cases(),
     *setting_cases(),
     *predict_cases(),
+    *weights_cases(),
 ]
 
 

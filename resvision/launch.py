@@ -28,6 +28,8 @@ from resvision.run import (
     assemble,
     build_system,
     frozen_modules,
+    initial_file,
+    optimizer_for,
     read_run,
     resolve,
     steps_per_epoch,
@@ -41,7 +43,6 @@ from resvision.training.freezing import trainable
 from resvision.training.history import History
 from resvision.training.initial import under
 from resvision.training.loop import Line, Plan, fit
-from resvision.training.optimizers import build_optimizer
 from resvision.training.progress import ProgressBar
 from resvision.training.stopping import StopSignals
 
@@ -110,8 +111,8 @@ def launch(run: Run, *, out: Path | None, console: Console) -> Finished:
         if out is not None:
             rundir.require_free(out)
         machines.join_processes(run.machine)
-        run = resolve(run)
         console = _only_first(console)
+        run = resolve(run, initial=lambda closed: _shared(lambda: initial_file(closed, console)))
         _introduce(run, console)
         folder = _shared(lambda: _new_folder(run, out, stack, console))
         console.print(f"run directory: {folder}", highlight=False, soft_wrap=True, markup=False)
@@ -167,7 +168,7 @@ def _go_on(folder: Path, run: Run, stop: StopSignals, console: Console) -> Finis
     device, checkpoints = machines.prepare(run.machine), Checkpoints(folder)
     built = assemble(run, device=device, begun=checkpoints.last() is not None)
     net, epoch = built.system.net, steps_per_epoch(run)
-    optimizer = build_optimizer(net, run.optimizer)
+    optimizer = optimizer_for(net, run.optimizer)
     average = MovingAverage(net, run.training.ema_decay) if run.training.ema_decay else None
     first_step = checkpoints.restore(net=net, optimizer=optimizer, average=average)
     if first_step:

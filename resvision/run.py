@@ -5,19 +5,21 @@ A recipe makes a Run with open choices (None, `auto`); `resolve` looks at the da
 """
 
 from collections import Counter
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from msgspec import Meta
+from rich.console import Console
 from torch import nn
 
 from resvision import catalog
 from resvision.classification import scoring
 from resvision.classification.classifier import balanced_weights
-from resvision.classification.stages import first_stages
+from resvision.classification.stages import distances_to_head, first_stages
 from resvision.contracts import Reader, System
 from resvision.core import references, rundir
 from resvision.core.errors import RunError, SettingsError
@@ -27,7 +29,7 @@ from resvision.core.results import ClassificationScores
 from resvision.core.settings import Scalar, from_json
 from resvision.data.augment import Augment
 from resvision.data.loader import EvalBatches, TrainBatches, fits_memory
-from resvision.data.sets import Splits, names, open_splits
+from resvision.data.sets import IMAGENET, Splits, names, open_splits
 from resvision.data.validation import hold_out
 from resvision.probes.count import count
 from resvision.probes.padding import taps_in_padding
@@ -35,8 +37,11 @@ from resvision.training.evaluation import Predictions
 from resvision.training.freezing import freeze
 from resvision.training.initial import initial_state, weights_file
 from resvision.training.machine import Machine, decide, place, rank_and_world
-from resvision.training.optimizers import OptimizerSettings
+from resvision.training.optimizers import OptimizerSettings, build_optimizer
 from resvision.training.schedules import Schedule
+from resvision.weights.convert import modules_that_differ, shapes
+from resvision.weights.fetch import obtain
+from resvision.weights.published import Published, find, is_published
 
 FORMAT = rundir.RUN_FORMAT
 
@@ -47,8 +52,10 @@ Count = Annotated[int, Meta(ge=1)]
 class ModelSettings:
     """Which net: a name of the catalog or `package.module:function`, with its options.
 
-    init_from      weights to start with: a safetensors file, or a run folder, whose result is meant
-    init_except    parts that start afresh all the same, such as `fc` for other classes
+    init_from      weights to start with: a safetensors file, a run folder, whose result is meant, or published ones,
+                   `torchvision` or `torchvision:NAME`, whose preprocessing the run then takes over
+    init_except    parts that start afresh all the same, such as `fc` for other classes; with published weights the head
+                   is among them where the classes are others
     frozen_stages  stages from the input on that are not trained: of a ResNet for ImageNet, 2 are C1 and C2
     """
 
@@ -174,7 +181,7 @@ def read_run(folder: Path, *, allow_code: bool = False) -> Run:
     if isinstance(data, dict) and data.get("format", FORMAT) != FORMAT:
         raise RunError(f"{path}: format {data['format']!r:.60}, this version of resvision reads {FORMAT}")
     try:
-        run = from_json(Run, data)
+        run = from_json(Run, _with_what_came_later(data))
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from None
     if not is_resolved(run):
@@ -184,6 +191,9 @@ def read_run(folder: Path, *, allow_code: bool = False) -> Run:
         raise RunError(f"{path}: would import {' and '.join(code)}; if you trust it, say --allow-code")
     return run
 
+
+_CAME_LATER = {"optimizer.depth_decay": 1.0}
+"""Leaves that older runs do not have, and what they did."""
 
 _MAY_BE_NONE = {"root", "validation"}
 
@@ -196,14 +206,17 @@ def is_resolved(run: Run) -> bool:
     return not missing and len(set(classes)) == len(classes) == run.model.num_classes
 
 
-def resolve(run: Run) -> Run:
+def resolve(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Run:
     """The same run with every open choice made: classes and pixels from the data, speed from the machine.
 
-    Reads names and headers of the data, no more. Raises DataError or SettingsError.
+    Reads names and headers of the data, and the weights that the run starts with, no more. `initial` gives the file of
+    these, `initial_file` if left out. Raises DataError, SettingsError or WeightsError.
     """
     if run.data.name not in names() and Path(run.data.name).exists():  # found again from another working directory
         run = replace(run, data=replace(run.data, name=str(Path(run.data.name).resolve())))
-    splits = _open(run.data, channels=run.data.channels or _whole(run.model.options.get("in_channels")))
+    published = published_weights(run)
+    channels = run.data.channels or _whole(run.model.options.get("in_channels"))
+    splits = _open(run.data, channels=channels, rule=published.preprocess if published else None)
     reader, rule = splits.train, splits.train.preprocess
     known = catalog.options(run.model.name)
     found = {"in_channels": rule.channels, "input_size": rule.crop_px}
@@ -216,8 +229,11 @@ def resolve(run: Run) -> Run:
         raise SettingsError(f"augment.shift_px: {run.augment.shift_px} moves images of {rule.crop_px} px out of sight")
     if run.training.patience is not None and splits.validation is None:
         raise SettingsError("training.patience: needs validation images; hold some out, such as --validation 0.1")
-    init = run.model.init_from and str(weights_file(Path(run.model.init_from)))
-    model = replace(run.model, num_classes=len(reader.classes), options=options, init_from=init)
+    model = replace(run.model, num_classes=len(reader.classes), options=options)
+    if published:
+        model = replace(model, init_from=published.source, init_except=_afresh(model, published, run.data, reader))
+    elif model.init_from is not None:
+        model = replace(model, init_from=str(weights_file(Path(model.init_from))))
     data = replace(
         run.data,
         channels=rule.channels,
@@ -233,8 +249,9 @@ def resolve(run: Run) -> Run:
     closed = replace(run, model=model, data=data, loss=_weighted(run.loss, reader))
     with torch.device("meta"):
         net = build_system(closed).net  # tells wrong options of model and loss before anything is written
-    if init:
-        initial_state(net, Path(init), fresh=model.init_except)
+    _distances(net, closed.optimizer)
+    if model.init_from is not None:
+        initial_state(net, (initial or initial_file)(closed), fresh=model.init_except)
     if references.is_reference(run.model.name):
         _require_logits(net, closed)
     _require_batches_for_norms(net, run.training)
@@ -262,7 +279,8 @@ def assemble(run: Run, *, device: torch.device, begun: bool = False) -> Assembly
             f"training.batch_size: {run.training.batch_size} cannot be shared by {world} processes"
             f" times accumulate={run.training.accumulate}; choose a multiple of {world * run.training.accumulate}"
         )
-    splits = _open(run.data, channels=run.data.channels)
+    rule = run.data.preprocess if is_published(run.model.init_from) else None
+    splits = _open(run.data, channels=run.data.channels, rule=rule)
     _same_data(run.data, splits)
     train = TrainBatches(
         splits.train,
@@ -277,7 +295,7 @@ def assemble(run: Run, *, device: torch.device, begun: bool = False) -> Assembly
     system = build_system(run)
     place(system, run.machine, device)
     if run.model.init_from is not None and not begun:
-        system.net.load_state_dict(initial_state(system.net, Path(run.model.init_from), fresh=run.model.init_except))
+        system.net.load_state_dict(initial_state(system.net, initial_file(run), fresh=run.model.init_except))
 
     def exam(split: str, images: Reader) -> Exam:
         batches = EvalBatches(images, batch_size=2 * run.training.batch_size, rank=rank, world=world, grey=True)
@@ -313,6 +331,31 @@ def build_system(run: Run) -> System:
         )
     freeze(built, [*frozen_modules(built.net, run.model).values()])
     return built
+
+
+def published_weights(run: Run) -> Published | None:
+    """The published weights that a run starts with, None where it starts with others; WeightsError for unknown ones."""
+    source = run.model.init_from
+    return find(run.model.name, source) if source is not None and is_published(source) else None
+
+
+def initial_file(run: Run, console: Console | None = None) -> Path:
+    """The safetensors file that a run starts with; published weights are fetched unless they are in the cache."""
+    assert run.model.init_from is not None, "a run that starts with weights"
+    published = published_weights(run)
+    return obtain(published, console or Console(quiet=True)) if published else Path(run.model.init_from)
+
+
+def optimizer_for(net: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
+    """The optimizer of a run over its net; SettingsError for a decay by depth over a net without stages."""
+    return build_optimizer(net, settings, _distances(net, settings))
+
+
+def head(model: ModelSettings) -> tuple[str, ...]:
+    """The modules of a net that depend on the number of classes, such as `fc`."""
+    with torch.device("meta"):
+        two, three = (catalog.build(model.name, num_classes=count, **model.options).state_dict() for count in (2, 3))
+    return modules_that_differ(shapes(two), shapes(three))
 
 
 def frozen_modules(net: nn.Module, model: ModelSettings) -> dict[str, nn.Module]:
@@ -380,9 +423,35 @@ def _weighted(loss: dict[str, Scalar], reader: Reader) -> dict[str, Scalar]:
     return {**loss, "class_weights": balanced_weights(counts)}
 
 
-def _open(data: DataSettings, *, channels: int | None) -> Splits:
+def _distances(net: nn.Module, settings: OptimizerSettings) -> dict[str, int] | None:
+    """Stages from each parameter to the head, where the learning rate decays by them."""
+    if settings.depth_decay == 1:
+        return None
+    try:
+        return distances_to_head(net)
+    except SettingsError as error:
+        raise SettingsError(f"optimizer.depth_decay: {error}") from None
+
+
+def _afresh(model: ModelSettings, published: Published, data: DataSettings, reader: Reader) -> tuple[str, ...]:
+    """`init_except`, and the head where the classes are not those of the published weights."""
+    theirs = published.classes
+    same = reader.classes == theirs or (data.name == IMAGENET and len(reader.classes) == len(theirs))
+    return tuple(dict.fromkeys([*model.init_except, *(() if same else head(model))]))
+
+
+def _with_what_came_later(data: Any) -> Any:
+    """The JSON of an older run with the leaves that this version knows beside its own."""
+    for path, value in _CAME_LATER.items():
+        group, _, key = path.partition(".")
+        if isinstance(data, dict) and isinstance(data.get(group), dict) and key not in data[group]:
+            data = {**data, group: {**data[group], key: value}}
+    return data
+
+
+def _open(data: DataSettings, *, channels: int | None, rule: Preprocess | None = None) -> Splits:
     root = Path(data.root) if data.root else None
-    splits = open_splits(data.name, root=root, channels=channels, image_size=data.image_size)
+    splits = open_splits(data.name, root=root).seen_as(channels=channels, image_size=data.image_size, rule=rule)
     return splits if data.validation is None else hold_out(splits, data.validation)
 
 

@@ -311,7 +311,7 @@ def no_space(*_: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def cut_short(tensors: dict[str, torch.Tensor], path: Path) -> None:
+def cut_short(tensors: dict[str, torch.Tensor], path: Path, about: dict[str, str] | None) -> None:
     path.write_bytes(b"half of it")
     raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,6 +66,13 @@ def test_a_place_without_weights_is_named(tmp_path: Path) -> None:
         weights_file(tmp_path / "nowhere")
     with pytest.raises(RunError, match=r"no run\.json"):
         weights_file(tmp_path)
+
+
+def test_what_never_ends_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(SettingsError, match=f"model.init_from: {place}: neither a regular file nor a run folder"):
+            weights_file(place)
 
 
 def test_a_run_folder_stands_for_its_result(finished: Finished) -> None:

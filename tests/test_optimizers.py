@@ -2,7 +2,11 @@ import pytest
 import torch
 from torch import nn
 
+from resvision import catalog
+from resvision.classification.stages import distances_to_head
+from resvision.core.errors import SettingsError
 from resvision.training.ema import MovingAverage
+from resvision.training.loop import set_lr
 from resvision.training.optimizers import OptimizerSettings, build_optimizer
 
 
@@ -31,6 +35,69 @@ def test_frozen_parameters_are_left_out() -> None:
     net[0].requires_grad_(False)
     groups = build_optimizer(net, OptimizerSettings()).param_groups
     assert sum(len(group["params"]) for group in groups) == 4
+
+
+def narrow_resnet() -> nn.Module:
+    return catalog.build("resnet20", num_classes=3, width=4)
+
+
+def rates(optimizer: torch.optim.Optimizer, net: nn.Module) -> dict[str, float]:
+    """The learning rate of every parameter by its name."""
+    names = {id(parameter): name for name, parameter in net.named_parameters()}
+    return {names[id(p)]: group["lr"] for group in optimizer.param_groups for p in group["params"]}
+
+
+def test_stages_are_counted_from_the_head() -> None:
+    net = narrow_resnet()
+    distances = distances_to_head(net)
+    assert distances.keys() == {name for name, _ in net.named_parameters()}
+    parts = {name.partition(".")[0]: distance for name, distance in distances.items()}
+    assert parts == {"conv1": 3, "bn1": 3, "layer1": 3, "layer2": 2, "layer3": 1, "fc": 0}
+    with torch.device("meta"):
+        large = catalog.build("resnet18", num_classes=3)
+    parts = {name.partition(".")[0]: distance for name, distance in distances_to_head(large).items()}
+    assert parts == {"conv1": 5, "bn1": 5, "layer1": 4, "layer2": 3, "layer3": 2, "layer4": 1, "fc": 0}
+    with pytest.raises(SettingsError, match="has no stages"):
+        distances_to_head(small_net())
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_the_rate_falls_with_the_distance_from_the_head_at_every_step_of_the_schedule(name: str) -> None:
+    net = narrow_resnet()
+    settings = OptimizerSettings(name=name, lr=0.8, depth_decay=0.5, weight_decay=0.3, norm_bias_decay=0.01)
+    optimizer = build_optimizer(net, settings, distances_to_head(net))
+    for peak in (0.8, 0.2, 0.0):
+        assert set_lr(optimizer, peak) == peak
+        found = rates(optimizer, net)
+        assert len(found) == len([*net.parameters()])
+        for part, share in {"fc": 1, "layer3": 0.5, "layer2": 0.25, "layer1": 0.125, "conv1": 0.125}.items():
+            assert {rate for key, rate in found.items() if key.startswith(part)} == {peak * share}
+    decays = {group["weight_decay"] for group in optimizer.param_groups for p in group["params"] if p.ndim > 1}
+    assert decays == {0.3}
+
+
+def test_one_rate_everywhere_makes_the_two_groups_that_it_always_made() -> None:
+    net = narrow_resnet()
+    for optimizer in (
+        build_optimizer(net, OptimizerSettings()),
+        build_optimizer(net, OptimizerSettings(), distances_to_head(net)),
+    ):
+        wanted = [[p for p in net.parameters() if p.ndim > 1], [p for p in net.parameters() if p.ndim <= 1]]
+        for group, members in zip(optimizer.param_groups, wanted, strict=True):
+            assert [id(p) for p in group["params"]] == [id(p) for p in members]
+
+
+def test_a_step_with_a_decay_by_depth_is_the_textbook_step_of_each_part() -> None:
+    net = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False))
+    nn.init.constant_(net[0].weight, 2.0)
+    nn.init.constant_(net[1].weight, 3.0)
+    settings = OptimizerSettings(lr=0.1, momentum=0.0, weight_decay=0.0, depth_decay=0.5)
+    optimizer = build_optimizer(net, settings, {"0.weight": 2, "1.weight": 0})
+    net(torch.tensor([[1.0]])).sum().backward()
+    set_lr(optimizer, 0.1)
+    optimizer.step()
+    assert net[0].weight.item() == pytest.approx(2 - 0.1 * 0.25 * 3)
+    assert net[1].weight.item() == pytest.approx(3 - 0.1 * 2)
 
 
 def test_a_step_of_sgd_is_the_textbook_step() -> None:

@@ -106,6 +106,19 @@ def first_stages(net: nn.Module, count: int) -> dict[str, nn.Module]:
     return {path: net.get_submodule(path) for path in _steps_until_last(net, dict([*ends.items()][:count]))}
 
 
+def distances_to_head(net: nn.Module) -> dict[str, int]:
+    """For every parameter, by name, the stages between it and what follows the last map, which is at distance 0.
+
+    Stages are those of `first_stages`: the last is at distance 1. Raises SettingsError for a net that has none.
+    """
+    count = len(_ends(net))
+    distances = {name: 0 for name, _ in net.named_parameters()}
+    for stage in range(count, 0, -1):  # a stage holds those before it, so that the first has the last word
+        for path, module in first_stages(net, stage).items():
+            distances |= {f"{path}.{name}": count + 1 - stage for name, _ in module.named_parameters()}
+    return distances
+
+
 def _ends(net: nn.Module) -> dict[str, int]:
     if not isinstance(net, Staged):
         raise SettingsError(

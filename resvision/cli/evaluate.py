@@ -31,7 +31,13 @@ def _print_protocols(asked: bool) -> None:
 
 
 def command(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run directories; several make a table.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Run directories, several make a table; with --weights models."),
+    ],
+    weights: Annotated[
+        str | None, typer.Option(help="Published weights: torchvision, or torchvision:NAME. Fetched once.")
+    ] = None,
     data: Annotated[str | None, typer.Option(help="Another data set or folder with the same classes.")] = None,
     root: Annotated[Path | None, typer.Option(help="Where that data set lies.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images, or views of them, at a time.")] = 64,
@@ -60,7 +66,7 @@ def command(
     from resvision.inference.protocols import apply
 
     pixels = None if scales is None else _pixels(scales)
-    loaded = [load(run, allow_code=allow_code) for run in runs]
+    loaded = [load(run, weights=weights, allow_code=allow_code) for run in runs]
     name = protocol or CENTER_CROP
     if len(runs) > 1 or table or ensemble:
         found = evaluate_ensemble(

@@ -39,7 +39,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Show output shapes, parameters, MACs and receptive fields; several models side by side."""
-    options = dict(_parse_option(text) for text in option or [])
+    options = dict(parse_option(text) for text in option or [])
     shape = _parse_shape(input_) if input_ else None
     inspected = [_inspect(name, shape, num_classes, options) for name in models]
     if as_json:
@@ -82,7 +82,8 @@ def _parse_shape(text: str) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def _parse_option(text: str) -> tuple[str, Any]:
+def parse_option(text: str) -> tuple[str, Any]:
+    """Key and value of `key=value`; SettingsError for another form."""
     key, equals, value = text.partition("=")
     if not (key and equals and value):
         raise SettingsError(f"--option {text}: write it as key=value, such as --option width=32")

@@ -22,6 +22,7 @@ VERBS = {
     "evaluate": "resvision.cli.evaluate:command",
     "predict": "resvision.cli.predict:command",
     "report": "resvision.cli.report:command",
+    "convert": "resvision.cli.convert:command",
     "study": "resvision.cli.study:command",
 }
 

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    run: Annotated[Path, typer.Argument(help="A run directory; with --weights a model.")],
     images: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.", readable=False)],
+    weights: Annotated[
+        str | None, typer.Option(help="Published weights: torchvision, or torchvision:NAME. Fetched once.")
+    ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to give.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="A CSV row for each image and class.")] = False,
@@ -36,7 +39,7 @@ def command(
 
     if as_json and as_csv:
         raise SettingsError("--json and --csv exclude each other")
-    trained = load(run, allow_code=allow_code)
+    trained = load(run, weights=weights, allow_code=allow_code)
     files = [file for path in images for file in files_of(path)]
     failed: list[str] = []
     results = predict_pixels(trained, _readable(trained, files, grey, failed), top=top)

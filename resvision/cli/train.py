@@ -21,6 +21,10 @@ def command(
     patience: Annotated[
         int | None, typer.Option(min=1, help="Evaluations without a better one that end the run; with --validation.")
     ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Published weights to start with: torchvision, or torchvision:NAME. Fetched once."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory, new or empty.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Run directory to go on with.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
@@ -39,6 +43,7 @@ def command(
 
     from resvision.core.errors import SettingsError
     from resvision.recipes import compose, usual_changes
+    from resvision.weights.published import require_published
 
     changes = usual_changes(
         epochs=epochs,
@@ -52,6 +57,8 @@ def command(
     )
     if root is not None:
         changes["data.root"] = str(root.resolve())
+    if weights is not None:
+        changes["model.init_from"] = require_published(weights)
     if resume is not None and out is not None:
         raise SettingsError("--out and --resume exclude each other: a resumed run stays where it is")
     if resume is None and model is None:

@@ -5,6 +5,7 @@ ResVisionError              the command line prints it as one line
 ├── UnknownNameError        a model, data set, recipe, verb that is not     exit code 2
 ├── DataError               a file or folder of images                      exit code 2
 ├── RunError                a run directory: missing, another run, damaged  exit code 2
+├── WeightsError            weights from elsewhere: a file, an address      exit code 2
 ├── MissingExtraError       a part of the package that is not installed     exit code 2
 ├── NonFiniteLossError      training went astray                            exit code 1
 └── Stopped                 a signal stopped the run                        exit code 128 + its number
@@ -34,6 +35,10 @@ class DataError(ResVisionError):
 
 class RunError(ResVisionError):
     """A run directory that is missing, damaged, or belongs to another run."""
+
+
+class WeightsError(ResVisionError):
+    """Weights from elsewhere that cannot be had, read, or used; the message names the file or the address."""
 
 
 class MissingExtraError(ResVisionError):

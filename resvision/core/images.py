@@ -208,7 +208,9 @@ class Preprocess:
         return _resized(image, height, width, self.interpolation)
 
     def sized(self, size_px: int) -> "Preprocess":
-        """The same rule for nets that see `size_px` pixels; a shorter side keeps the margin of 256 to 224."""
+        """The same rule for nets that see `size_px` pixels; another shorter side gets the margin of 256 to 224."""
+        if size_px == self.crop_px:
+            return self
         resize_px = size_px if self.resize == "stretch" else round(size_px * 256 / 224)
         return replace(self, resize_px=resize_px, crop_px=size_px)
 

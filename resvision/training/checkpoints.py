@@ -60,7 +60,7 @@ class Checkpoints:
         except OSError as error:
             raise RunError(f"{rundir.unwritable(place, error)}; {still_good}") from None
         except SafetensorError as error:
-            raise RunError(f"{rundir.unwritable(place, _of_the_system(error))}; {still_good}") from None
+            raise RunError(f"{rundir.unwritable(place, os_error(error))}; {still_good}") from None
         return place
 
     def place(self, step: int) -> Path:
@@ -129,11 +129,11 @@ class Checkpoints:
         try:
             self._root.mkdir(exist_ok=True)
             beside.mkdir()
-            _write(beside / rundir.WEIGHTS, net.state_dict())
+            write_tensors(beside / rundir.WEIGHTS, net.state_dict())
             if average is not None:
-                _write(beside / rundir.AVERAGED_WEIGHTS, average.state)
+                write_tensors(beside / rundir.AVERAGED_WEIGHTS, average.state)
             tensors, numbers = _flat(optimizer.state_dict()["state"])
-            _write(beside / rundir.OPTIMIZER, tensors)
+            write_tensors(beside / rundir.OPTIMIZER, tensors)
             rundir.write_json(beside / rundir.STATE, {"format": FORMAT, "step": step, "optimizer": numbers})
             rundir.sync_folder(beside)
             if place.exists():  # written by a run that was killed before `last` named it
@@ -197,13 +197,14 @@ def misfits(wanted: State, given: State) -> dict[str, str]:
     return faults
 
 
-def _write(path: Path, tensors: State) -> None:
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
+def write_tensors(path: Path, tensors: State, about: dict[str, str] | None = None) -> None:
+    """Write a safetensors file, with texts `about` it in its header, and flush it to disk."""
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path, about)
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
 
-def _of_the_system(error: SafetensorError) -> OSError:
+def os_error(error: SafetensorError) -> OSError:
     """The system's error in what safetensors gives as text: `... (os error 28)`."""
     found = re.search(r"os error (\d+)", str(error))
     return OSError(int(found[1]), os.strerror(int(found[1]))) if found else OSError(str(error))

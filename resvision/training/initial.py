@@ -12,9 +12,12 @@ from resvision.training.checkpoints import State, misfits, read_weights, result_
 
 def weights_file(place: Path) -> Path:
     """The safetensors file, or that of a run folder's result; SettingsError where there is neither."""
-    if not place.exists():
-        raise SettingsError(f"model.init_from: {place}: no such file or run folder")
-    return (result_weights(rundir.require(place)) if place.is_dir() else place).resolve()
+    if place.is_dir():
+        return result_weights(rundir.require(place)).resolve()
+    if not place.is_file():
+        found = "neither a regular file nor a run folder" if place.exists() else "no such file or run folder"
+        raise SettingsError(f"model.init_from: {place}: {found}")
+    return place.resolve()
 
 
 def initial_state(net: nn.Module, path: Path, *, fresh: Sequence[str]) -> State:

@@ -22,6 +22,7 @@ from resvision.core.errors import NonFiniteLossError, Stopped
 from resvision.training.best import BestSoFar
 from resvision.training.ema import MovingAverage
 from resvision.training.machine import Machine, autocast, rank_and_world
+from resvision.training.optimizers import LR_FACTOR
 from resvision.training.schedules import Schedule
 from resvision.training.stopping import StopSignals
 
@@ -152,9 +153,9 @@ def wrap(system: System, machine: Machine) -> nn.Module:
 
 
 def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> float:
-    """Set the learning rate of every parameter group, and give it back."""
+    """Set the learning rate of every parameter group, its own share of `lr`, and give `lr` back."""
     for group in optimizer.param_groups:
-        group["lr"] = lr
+        group["lr"] = lr * group[LR_FACTOR]
     return lr
 
 

@@ -3,8 +3,9 @@
 Slopes of PReLU never decay, which would pull them to ReLU: He et al. 2015, https://arxiv.org/abs/1502.01852.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from msgspec import Meta
@@ -13,6 +14,10 @@ from torch import nn
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, lt=1)]
+Decay = Annotated[float, Meta(gt=0, le=1)]
+
+LR_FACTOR = "lr_factor"
+"""What a group of parameters has beside its learning rate: the share of the run's that it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +29,8 @@ class OptimizerSettings:
     norm_bias_decay  of normalization parameters and biases
     momentum         for SGD; `nesterov` needs it positive
     betas            for AdamW
+    depth_decay      factor of the learning rate from each stage to the one before it, the head having `lr` itself: for
+                     fine-tuning, such as 0.5; 1 for one rate everywhere
     """
 
     name: Literal["sgd", "adamw"] = "sgd"
@@ -33,22 +40,34 @@ class OptimizerSettings:
     momentum: Share = 0.9
     nesterov: bool = False
     betas: tuple[Share, Share] = (0.9, 0.999)
+    depth_decay: Decay = 1.0
 
     def __post_init__(self) -> None:
         if self.nesterov and self.name == "sgd" and self.momentum == 0:
             raise ValueError("nesterov needs a momentum above 0")
 
 
-def build_optimizer(net: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    """The optimizer over `net`'s trainable parameters, in groups: weights, norms and biases, slopes of PReLU."""
-    slopes = [module.weight for module in net.modules() if isinstance(module, nn.PReLU) and module.weight.requires_grad]
-    apart = {*map(id, slopes)}
-    parameters = [parameter for parameter in net.parameters() if parameter.requires_grad and id(parameter) not in apart]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": settings.norm_bias_decay},
-        {"params": slopes, "weight_decay": 0.0},
-    ]
+def build_optimizer(
+    net: nn.Module, settings: OptimizerSettings, distances: Mapping[str, int] | None = None
+) -> torch.optim.Optimizer:
+    """The optimizer over `net`'s trainable parameters, in groups: weights, norms and biases, slopes of PReLU.
+
+    distances  stages from each parameter to the head, by name; with a depth_decay below 1 each distance has its own
+               groups, the head's first, whose LR_FACTOR is depth_decay ** distance
+    """
+    parameters = [(name, parameter) for name, parameter in net.named_parameters() if parameter.requires_grad]
+    assert settings.depth_decay == 1 or distances is not None, "a decay by depth needs depths"
+    away = {name: 0 if distances is None or settings.depth_decay == 1 else distances[name] for name, _ in parameters}
+    of_prelu = {id(module.weight) for module in net.modules() if isinstance(module, nn.PReLU)}
+    groups: list[dict[str, Any]] = []
+    for distance in sorted({away[name] for name, _ in parameters}):
+        factor = settings.depth_decay**distance
+        members = [parameter for name, parameter in parameters if away[name] == distance]
+        weights = [p for p in members if p.ndim > 1]
+        others = [p for p in members if p.ndim <= 1 and id(p) not in of_prelu]
+        slopes = [p for p in members if id(p) in of_prelu]
+        for chosen, decay in ((weights, settings.weight_decay), (others, settings.norm_bias_decay), (slopes, 0.0)):
+            groups.append({"params": chosen, "weight_decay": decay, "lr": settings.lr * factor, LR_FACTOR: factor})
     groups = [group for group in groups if group["params"]]
     if settings.name == "adamw":
         return torch.optim.AdamW(groups, lr=settings.lr, betas=settings.betas, fused=True)

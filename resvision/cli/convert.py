@@ -1,0 +1,121 @@
+"""`resvision convert`: a state dict from elsewhere as safetensors by our names."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from resvision import catalog
+from resvision.cli.inspect import parse_option
+from resvision.core.errors import SettingsError, WeightsError
+from resvision.core.images import printable
+
+if TYPE_CHECKING:
+    from resvision.training.checkpoints import State
+    from resvision.weights.convert import Fit
+    from resvision.weights.foreign import Foreign
+
+FROM_SHAPES = ("width", "in_channels", "num_classes")
+"""Options that the shapes of a file's tensors tell."""
+
+
+def command(
+    file: Annotated[Path, typer.Argument(help="A state dict: of PyTorch (.pth, .pt, .bin) or safetensors.")],
+    model: Annotated[str, typer.Argument(help="A name of the catalog, or package.module:function.")],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="What to write [default: FILE as .safetensors].")
+    ] = None,
+    num_classes: Annotated[int | None, typer.Option(min=1, help="[default: what the shapes tell]")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", help="An option of the net, such as width=32. Repeatable.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+) -> None:
+    """Convert weights with torchvision's, timm's or DataParallel's names; every name that changes or fails is listed.
+
+    Nothing is written unless all of the net's weights are there, in their shapes, and no others. The result starts a
+    training by --set model.init_from=OUT.
+    """
+    target = out or file.with_suffix(".safetensors")
+    _require_free(target, force)
+    given = dict(parse_option(text) for text in option or [])
+    if num_classes is not None:
+        given["num_classes"] = num_classes
+    catalog.options(model)  # an unknown name, or an extra that is missing, is told before the file is read
+    from resvision.weights.convert import fit
+    from resvision.weights.fetch import write_safetensors
+    from resvision.weights.foreign import read_foreign
+
+    found = read_foreign(file)
+    options = _options(model, found.state, given)
+    fitted = fit(_state(model, options), found.state)
+    for line in _report(found, fitted):
+        print(line)
+    if faults := fitted.faults:
+        raise WeightsError(_told(printable(file), model, options, fitted, len(faults)))
+    about = {"model": model, "options": json.dumps(options), "made from": printable(file.name)}
+    write_safetensors(target, fitted.state, about)
+    described = ", ".join(f"{key} {value}" for key, value in options.items())
+    print(f"{printable(target)}: {len(fitted.state):,} tensors of {model}, {described}")
+
+
+def _require_free(target: Path, force: bool) -> None:
+    """SettingsError where the file may not be written; a pipe or a device never is."""
+    if target.exists() and not target.is_file():
+        raise SettingsError(f"{printable(target)}: not a regular file; name another place with --out")
+    if target.exists() and not force:
+        raise SettingsError(f"{printable(target)}: is there already; name another place with --out, or say --force")
+
+
+def _state(model: str, options: dict[str, Any]) -> "State":
+    """The net's own state dict, on the meta device."""
+    import torch
+
+    with torch.device("meta"):
+        state: State = catalog.build(model, **options).state_dict()
+    return state
+
+
+def _options(model: str, state: "State", given: dict[str, Any]) -> dict[str, Any]:
+    """What to build the net with: the options that are given, those that the shapes tell, and the paper's classes."""
+    known = (*catalog.options(model), "num_classes")
+    options = {"num_classes": catalog.find(model).num_classes, **given}
+    for name in FROM_SHAPES:
+        if name in known and name not in given:
+            options |= _from_shapes(model, state, options, name)
+    return options
+
+
+def _from_shapes(model: str, state: "State", options: dict[str, Any], name: str) -> dict[str, int]:
+    """The option of that name as the shapes tell it, empty where they do not."""
+    from resvision.weights.convert import shapes, value_from_shapes
+
+    def shapes_at(value: int) -> dict[str, tuple[int, ...]]:
+        return shapes(_state(model, {**options, name: value}))
+
+    with suppress(SettingsError):  # a net that has one value only, as LeNet-5 has ten classes
+        value = value_from_shapes(shapes_at, state, at=8)
+        return {} if value is None else {name: value}
+    return {}
+
+
+def _report(found: "Foreign", fitted: "Fit") -> list[str]:
+    """A line for everything that is not as it was in the file, and for everything that does not fit."""
+    lines = [f"taken out of {each!r}" for each in found.wrapped]
+    lines += [f"renamed     {old} to {new}" for new, old in found.renamed.items()]
+    lines += [f"filled in   {name}, 0" for name in found.filled]
+    lines += [f"reshaped    {name}: {change}" for name, change in fitted.reshaped.items()]
+    lines += [f"as          {name}: {change}" for name, change in fitted.cast.items()]
+    lines += [f"missing     {name}" for name in sorted(fitted.missing)]
+    lines += [f"unexpected  {printable(name)}" for name in sorted(fitted.unexpected)]
+    lines += [f"misshapen   {fault}" for _, fault in sorted(fitted.misshapen.items())]
+    return lines
+
+
+def _told(shown: str, model: str, options: dict[str, Any], fitted: "Fit", count: int) -> str:
+    """The error of a file that does not fit, in one line."""
+    some = "; ".join(printable(fault)[:100] for _, fault in sorted(fitted.faults.items())[:3])
+    remedy = "; are they of another net?" if len(fitted.missing) > len(fitted.state) else ""
+    return f"{shown}: {count} of its tensors or of those of {model} do not fit: {some}{remedy}"

@@ -1,0 +1,1 @@
+"""Weights that others publish: which there are, fetching them, reading them safely, and our names for their tensors."""

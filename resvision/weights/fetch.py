@@ -1,0 +1,208 @@
+"""Published weights as a file of ours: fetched when they are asked for, verified, and kept under our names.
+
+What is kept is one safetensors file in the cache folder, written whole or not at all; it holds the SHA-256 of the file
+that it was made from. A file that torchvision has fetched before is used where it lies.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPException, HTTPMessage
+from pathlib import Path
+from typing import IO
+from urllib.error import URLError
+from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from safetensors import SafetensorError, safe_open
+
+from resvision.core import rundir
+from resvision.core.errors import WeightsError
+from resvision.core.images import printable
+from resvision.data.sets import cache_root
+from resvision.training.checkpoints import State, os_error, write_tensors
+from resvision.weights.foreign import read_foreign
+from resvision.weights.published import Published
+
+SILENCE_S = 30.0
+"""A server that says nothing for so long is given up."""
+PIECE = 2**16
+MEGABYTE = 2**20
+
+
+def obtain(published: Published, console: Console) -> Path:
+    """The safetensors file of published weights, by our names, fetched if need be.
+
+    Raises WeightsError where they cannot be had, are not the file that was published, or hold something else than a
+    state dict; RunError where they cannot be written.
+    """
+    kept = place(published).with_suffix(".safetensors")
+    if _made_from(kept, published):
+        return kept
+    with _whole_file(published, console) as (file, digest):
+        found = read_foreign(file, name=published.url)
+    about = {"source": published.source, "url": published.url, "sha256": digest}
+    write_safetensors(kept, found.state, about)
+    filled = f", {len(found.filled)} counts of batches filled in" if found.filled else ""
+    console.print(f"weights kept in {kept}: {len(found.state)} tensors{filled}", highlight=False, soft_wrap=True)
+    return kept
+
+
+def place(published: Published) -> Path:
+    """Where a person without a network puts the file as it was published."""
+    return cache_root() / "weights" / published.file_name
+
+
+def write_safetensors(path: Path, state: State, about: dict[str, str]) -> None:
+    """Write tensors beside `path` and rename them over it; RunError, and nothing changed, where that fails."""
+    draft = _draft(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_tensors(draft, state, about)
+        draft.replace(path)
+    except OSError as error:
+        raise rundir.unwritable(path, error) from None
+    except SafetensorError as error:
+        raise rundir.unwritable(path, os_error(error)) from None
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def _whole_file(published: Published, console: Console) -> Iterator[tuple[Path, str]]:
+    """The published file, whole, and its SHA-256: put there by hand, fetched by torchvision, or fetched now."""
+    by_hand, of_torch = place(published), Path(torch.hub.get_dir(), "checkpoints", published.file_name)
+    if by_hand.exists():
+        digest = _sha256(by_hand)
+        _require(digest, published, f"{by_hand}: remove it, or put the file from {published.url} in its place")
+        yield by_hand, digest
+        return
+    if of_torch.is_file() and (digest := _sha256(of_torch)).startswith(published.sha256):
+        yield of_torch, digest
+        return
+    draft = _draft(by_hand)
+    try:
+        yield draft, _download(published, draft, console)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _download(published: Published, draft: Path, console: Console) -> str:
+    """Fetch the file into `draft`; its SHA-256."""
+    console.print(f"fetching {published.url} ({published.megabytes:,.1f} MB)", highlight=False, soft_wrap=True)
+    request = Request(published.url, headers={"User-Agent": "resvision"})
+    try:
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        file = draft.open("wb")
+    except OSError as error:
+        raise rundir.unwritable(draft.parent, error) from None
+    remedy = f"try again, or put that file at {place(published)}"
+    with file:
+        try:
+            with _opener().open(request, timeout=SILENCE_S) as answer:
+                received, claimed, digest = _copy(answer, file, published, console)
+        except rundir.RunError:
+            raise
+        except (OSError, HTTPException, ValueError) as error:
+            raise WeightsError(f"{published}: {published.url} cannot be fetched: {_reason(error)}; {remedy}") from None
+    if claimed is not None and received != claimed:
+        raise WeightsError(
+            f"{published}: {published.url} was cut off after {received:,} of {claimed:,} bytes; {remedy}"
+        )
+    _require(digest, published, f"what {published.url} gave, {received:,} bytes; {remedy}")
+    return digest
+
+
+def _copy(answer: IO[bytes], file: IO[bytes], published: Published, console: Console) -> tuple[int, int | None, str]:
+    """Write what comes: bytes received, bytes that the server said would come, if it did, and the SHA-256.
+
+    No more is taken than the file is to have.
+    """
+    said = getattr(answer, "headers", {}).get("Content-Length", "")
+    claimed = int(said) if said.isdecimal() else None
+    received, digest = 0, hashlib.sha256()
+    most = int((published.megabytes + 1) * MEGABYTE)
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(published.file_name, total=claimed)
+        while piece := answer.read(PIECE):
+            received += len(piece)
+            if received > most:
+                raise ValueError(f"it sends more than the {published.megabytes:,.1f} MB of the file")
+            digest.update(piece)
+            _write(file, piece, published)
+            progress.update(task, completed=received)
+    _write(file, b"", published, flush=True)
+    return received, claimed, digest.hexdigest()
+
+
+def _write(file: IO[bytes], piece: bytes, published: Published, *, flush: bool = False) -> None:
+    """Write, and tell a full disk from a bad connection."""
+    try:
+        file.write(piece)
+        if flush:
+            file.flush()
+    except OSError as error:
+        raise rundir.unwritable(place(published).parent, error) from None
+
+
+class _NoLessSafe(HTTPRedirectHandler):
+    """Follows redirects, but from https to https only."""
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        """The request to the new address; URLError where that is less safe than the old one."""
+        if req.full_url.startswith("https:") and not newurl.startswith("https:"):
+            raise URLError(f"it leads on to {newurl}, which is not https")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _opener() -> OpenerDirector:
+    return build_opener(_NoLessSafe)
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong with an address, on one line."""
+    inner = error.reason if isinstance(error, URLError) else error
+    if isinstance(inner, TimeoutError):
+        return f"the server said nothing for {SILENCE_S:g} s"
+    told = inner.strerror if isinstance(inner, OSError) and inner.strerror else str(error)
+    return printable(told or type(error).__name__)[:200]
+
+
+def _require(digest: str, published: Published, what: str) -> None:
+    """WeightsError where the file is not the one whose name carries the sum."""
+    if not digest.startswith(published.sha256):
+        begins = digest[: len(published.sha256)]
+        raise WeightsError(f"{published}: wrong checksum, SHA-256 {begins}... and not {published.sha256}..., of {what}")
+
+
+def _sha256(path: Path) -> str:
+    if not path.is_file():
+        raise WeightsError(f"{path}: not a regular file")
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _made_from(kept: Path, published: Published) -> bool:
+    """Whether the kept file is whole and was made from the published one."""
+    if not kept.is_file():
+        return False
+    with suppress(OSError, SafetensorError), safe_open(kept, "pt") as file:
+        about = file.metadata() or {}
+        return bool(re.fullmatch(r"[0-9a-f]{64}", about.get("sha256", ""))) and about["sha256"].startswith(
+            published.sha256
+        )
+    return False
+
+
+def _draft(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.new")

@@ -1,0 +1,145 @@
+"""State dicts from elsewhere: read without running code, taken out of their wrappers, under our names.
+
+Our names are torchvision's wherever it has the net, so most files need no more than reading.
+"""
+
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from resvision.core.errors import WeightsError
+from resvision.core.images import printable
+from resvision.training.checkpoints import State
+
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
+"""Under which training scripts save the weights beside other things, the likeliest first."""
+PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
+"""Before all names: of DataParallel, torch.compile, and modules that hold the net."""
+RENAMED = {"pre_logits.fc1.": "classifier.0.", "pre_logits.fc2.": "classifier.3.", "head.fc.": "classifier.6."}
+"""timm's names in VGG, whose first two layers of the classifier it keeps as convolutions; its ResNets have ours."""
+
+_COUNT = "num_batches_tracked"
+
+
+class Foreign(NamedTuple):
+    """What a file gives.
+
+    state    tensors on the CPU, by our names
+    wrapped  what was taken off: keys of dictionaries and prefixes of names, from the outside in
+    renamed  our names of those tensors that the file calls otherwise, with its names, prefixes left out
+    filled   counts of batches that files from before PyTorch 0.4.1 do not have, here 0
+    """
+
+    state: State
+    wrapped: tuple[str, ...]
+    renamed: dict[str, str]
+    filled: tuple[str, ...]
+
+
+def read_foreign(path: Path, *, name: str | None = None) -> Foreign:
+    """The weights in a file of PyTorch or safetensors; `name` stands for it in errors.
+
+    Pickles are read with `weights_only=True`. Raises WeightsError for a file that is missing, cut off, holds code or
+    objects beside tensors, or no weights at all.
+    """
+    shown = printable(name or path)
+    require_regular(path, shown)
+    loaded = _load_safetensors(path, shown) if _is_safetensors(path, shown) else _load_pickle(path, shown)
+    wrapped: list[str] = []
+    while isinstance(loaded, Mapping):
+        inner = next((key for key in WRAPPERS if isinstance(loaded.get(key), Mapping)), None)
+        if inner is None:
+            break
+        wrapped.append(inner)
+        loaded = loaded[inner]
+    state = _checked(loaded, shown)
+    while prefix := next((each for each in PREFIXES if all(key.startswith(each) for key in state)), None):
+        wrapped.append(prefix)
+        state = {key.removeprefix(prefix): tensor for key, tensor in state.items()}
+    names = {key: _our_name(key) for key in state}
+    ours = {names[key]: tensor for key, tensor in state.items()}
+    if len(ours) < len(state):
+        raise WeightsError(f"{shown}: holds some weights twice, by two names")
+    norms = [key.rpartition(".")[0] for key in ours if key.endswith(".running_mean")]
+    filled = tuple(f"{norm}.{_COUNT}" for norm in norms if f"{norm}.{_COUNT}" not in ours)
+    ours |= {key: torch.tensor(0) for key in filled}
+    renamed = {new: old for old, new in names.items() if new != old}
+    return Foreign(ours, tuple(wrapped), renamed, filled)
+
+
+def require_regular(path: Path, shown: str) -> None:
+    """WeightsError for what is no file, and for pipes and devices, whose reading would not end."""
+    if path.is_file():
+        return
+    fault = "a folder, not a file" if path.is_dir() else "not a regular file" if path.exists() else "no such file"
+    raise WeightsError(f"{shown}: {fault}")
+
+
+def _our_name(key: str) -> str:
+    for theirs, ours in RENAMED.items():
+        if key.startswith(theirs):
+            return ours + key.removeprefix(theirs)
+    return key
+
+
+def _is_safetensors(path: Path, shown: str) -> bool:
+    """By the first bytes: the length of a header, then the header, which is JSON."""
+    try:
+        with path.open("rb") as file:
+            return file.read(9)[8:] == b"{"
+    except OSError as error:
+        raise WeightsError(f"{shown}: cannot be read: {error.strerror}") from None
+
+
+def _load_safetensors(path: Path, shown: str) -> State:
+    try:
+        state: State = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{shown}: cut off or damaged, not whole safetensors ({error})") from None
+    return state
+
+
+def _load_pickle(path: Path, shown: str) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what else there is to say is said by the error
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - damaged bytes make the reader raise nearly anything
+        raise WeightsError(f"{shown}: {_reason(str(error))}") from None
+
+
+def _reason(said: str) -> str:
+    """Why torch.load refused a file, without its advice to read it unsafely."""
+    if found := re.search(r"GLOBAL (\S+)", said):
+        return (
+            f"names {printable(found[1])[:80]}, which is not part of a state dict: reading it could run code, so it is"
+            " refused; save the state dict alone"
+        )
+    if "TorchScript" in said or "legacy .tar" in said:
+        return "a program of TorchScript or a file from before PyTorch 0.4, not a state dict; save its state_dict()"
+    return "not a whole file of weights: it is cut off, damaged, or something else"
+
+
+def _checked(loaded: Any, shown: str) -> State:
+    """A state dict of plain tensors; WeightsError for anything else."""
+    if not isinstance(loaded, Mapping) or not loaded:
+        what = "an empty dictionary" if isinstance(loaded, Mapping) else f"a {type(loaded).__name__}"
+        raise WeightsError(f"{shown}: holds {what}, not a state dict of tensors by name")
+    for key, value in loaded.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            named = printable(str(key))[:60]
+            raise WeightsError(f"{shown}: {named} is a {type(value).__name__}, not a tensor with a name")
+        if value.layout is not torch.strided or value.is_quantized or value.device.type != "cpu":
+            raise WeightsError(f"{shown}: {printable(key)[:60]} is not a plain dense tensor")
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise WeightsError(f"{shown}: {printable(key)[:60]} claims more numbers than the file holds")
+    return {key: value.detach() for key, value in loaded.items()}

@@ -1,0 +1,365 @@
+"""State dicts from elsewhere: what is read, what is mapped, and what is refused."""
+
+import io
+import os
+from argparse import Namespace
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torchvision import models
+
+from resvision import catalog
+from resvision.core.errors import SettingsError, WeightsError
+from resvision.training.initial import initial_state
+from resvision.weights.convert import fit, modules_that_differ, shapes, value_from_shapes
+from resvision.weights.foreign import read_foreign
+
+Cli = Callable[..., tuple[int, str, str]]
+State = dict[str, Tensor]
+
+
+def small(classes: int = 7, **options: object) -> State:
+    """The state of a narrow ResNet-20 with random numbers, statistics too."""
+    torch.manual_seed(0)
+    net = catalog.build("resnet20", num_classes=classes, **{"width": 4, **options})
+    return {name: torch.rand_like(t) if t.is_floating_point() else t + 3 for name, t in net.state_dict().items()}
+
+
+def equal(one: State, other: State) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize(
+    ("wrap", "wrapped"),
+    [
+        (lambda state: state, ()),
+        (OrderedDict, ()),
+        (lambda state: {f"module.{name}": tensor for name, tensor in state.items()}, ("module.",)),
+        (
+            lambda state: {
+                "epoch": 3,
+                "state_dict": {f"module.{name}": tensor for name, tensor in state.items()},
+                "optimizer": {"state": {}, "param_groups": [{"lr": 0.1}]},
+            },
+            ("state_dict", "module."),
+        ),
+        (lambda state: {"model": {f"_orig_mod.{name}": t for name, t in state.items()}}, ("model", "_orig_mod.")),
+        (lambda state: {f"model.module.{name}": t for name, t in state.items()}, ("model.", "module.")),
+        (lambda state: {name: nn.Parameter(t, t.is_floating_point()) for name, t in state.items()}, ()),
+    ],
+    ids=["bare", "ordered", "DataParallel", "a checkpoint", "compiled", "twice", "parameters"],
+)
+def test_wrappers_are_taken_off(wrap: Callable[[State], object], wrapped: tuple[str, ...], tmp_path: Path) -> None:
+    state = small()
+    torch.save(wrap(state), tmp_path / "it.pth")
+    found = read_foreign(tmp_path / "it.pth")
+    assert found.wrapped == wrapped
+    assert equal(found.state, state)
+    assert (found.renamed, found.filled) == ({}, ())
+
+
+def test_a_net_whose_own_parts_have_such_names_keeps_them(tmp_path: Path) -> None:
+    state = {"model.weight": torch.rand(2), "net.weight": torch.rand(3), "head.weight": torch.rand(4)}
+    torch.save(state, tmp_path / "it.pth")
+    assert equal(read_foreign(tmp_path / "it.pth").state, state)
+
+
+def test_the_old_format_of_torch_and_safetensors_are_read_whatever_they_are_called(tmp_path: Path) -> None:
+    state = small()
+    torch.save(state, tmp_path / "old.safetensors", _use_new_zipfile_serialization=False)
+    save_file(state, tmp_path / "new.pth")
+    assert equal(read_foreign(tmp_path / "old.safetensors").state, state)
+    assert equal(read_foreign(tmp_path / "new.pth").state, state)
+
+
+class TimmVgg(nn.Module):
+    """The parts and names that timm gives VGG, for maps of 2x2 pixels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())
+        self.pre_logits = nn.ModuleDict({"fc1": nn.Conv2d(4, 6, 2), "fc2": nn.Conv2d(6, 6, 1)})
+        self.head = nn.ModuleDict({"fc": nn.Linear(6, 5)})
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.pre_logits["fc1"](self.features(images)).relu()
+        x = self.pre_logits["fc2"](x).relu()
+        return self.head["fc"](x.flatten(1))
+
+
+class OurVgg(nn.Module):
+    """The same net by torchvision's names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())
+        layers = [nn.Linear(16, 6), nn.ReLU(), nn.Dropout(), nn.Linear(6, 6), nn.ReLU(), nn.Dropout(), nn.Linear(6, 5)]
+        self.classifier = nn.Sequential(*layers)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.classifier(self.features(images).flatten(1))
+
+
+def test_timms_vgg_gives_the_same_logits_by_our_names(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    theirs, ours = TimmVgg().eval(), OurVgg().eval()
+    torch.save(theirs.state_dict(), tmp_path / "timm.pth")
+    found = read_foreign(tmp_path / "timm.pth")
+    assert found.renamed["classifier.0.weight"] == "pre_logits.fc1.weight"
+    fitted = fit(ours.state_dict(), found.state)
+    assert fitted.faults == {}
+    assert fitted.reshaped["classifier.0.weight"] == "(6, 4, 2, 2) to (6, 16)"
+    ours.load_state_dict(fitted.state)
+    images = torch.randn(3, 3, 2, 2)
+    torch.testing.assert_close(ours(images), theirs(images))
+    back = fit(
+        theirs.state_dict(), {**theirs.state_dict(), "pre_logits.fc1.weight": fitted.state["classifier.0.weight"]}
+    )
+    assert torch.equal(back.state["pre_logits.fc1.weight"], theirs.pre_logits["fc1"].weight)
+
+
+def test_what_does_not_fit_is_told_by_kind() -> None:
+    own = {
+        "a": torch.zeros(2, 3),
+        "b": torch.zeros(4),
+        "c": torch.zeros(2, 6),
+        "n": torch.tensor(0),
+        "d": torch.zeros(1),
+    }
+    given = {"a": torch.zeros(3, 2), "c": torch.zeros(3, 2, 1, 2), "n": torch.tensor(0.0), "d": torch.zeros(1).half()}
+    found = fit(own, {**given, "e": torch.zeros(9)})
+    assert found.missing == {"b": "missing b (4,)"}
+    assert found.unexpected == {"e": "unexpected e (9,)"}
+    assert found.misshapen == {
+        "a": "a is (3, 2), not (2, 3)",
+        "c": "c is (3, 2, 1, 2), not (2, 6)",
+        "n": "n is float32, not int64",
+    }
+    assert (found.cast, found.state["d"].dtype) == ({"d": "float16 to float32"}, torch.float32)
+
+
+@pytest.mark.parametrize(("classes", "width", "channels"), [(10, 16, 3), (3, 4, 1), (1, 5, 2), (1000, 1, 4)])
+def test_shapes_tell_the_options(classes: int, width: int, channels: int) -> None:
+    def state(**options: int) -> State:
+        with torch.device("meta"):
+            return catalog.build("resnet20_b", **{"num_classes": 9, **options}).state_dict()
+
+    given = state(num_classes=classes, width=width, in_channels=channels)
+    for name, value in {"width": width, "in_channels": channels, "num_classes": classes}.items():
+        known = {} if name == "width" else {"width": width}
+        found = value_from_shapes(lambda at, name=name, known=known: shapes(state(**known, **{name: at})), given, at=8)
+        assert found == value, name
+    assert value_from_shapes(lambda at: shapes(state(num_classes=at)), {}, at=8) is None
+
+
+def test_the_head_is_what_depends_on_the_number_of_classes() -> None:
+    first, second = (
+        {"features.0.weight": (4, 3), "classifier.6.weight": (k, 4), "classifier.6.bias": (k,), "aux1.fc2.bias": (k,)}
+        for k in (2, 3)
+    )
+    assert modules_that_differ(first, second) == ("classifier.6", "aux1.fc2")
+    assert modules_that_differ(first, first) == ()
+
+
+# ------------------------------------------------------------------------------------------- the verb
+
+
+def test_torchvisions_weights_become_ours_and_start_a_net(tmp_path: Path, cli: Cli) -> None:
+    torch.manual_seed(0)
+    state = models.resnet18(num_classes=12).state_dict()
+    torch.save({f"module.{name}": tensor for name, tensor in state.items()}, tmp_path / "it.pth")
+    code, out, err = cli("convert", tmp_path / "it.pth", "resnet18")
+    assert (code, err) == (0, ""), err
+    assert out.splitlines() == [
+        "taken out of 'module.'",
+        f"{tmp_path / 'it.safetensors'}: 122 tensors of resnet18, num_classes 12, width 64, in_channels 3",
+    ]
+    assert equal(load_file(tmp_path / "it.safetensors"), state)
+    with torch.device("meta"):
+        net = catalog.build("resnet18", num_classes=12)
+    assert equal(initial_state(net, tmp_path / "it.safetensors", fresh=()), state)
+
+
+def test_half_precision_and_missing_counts_are_told_and_mended(tmp_path: Path, cli: Cli) -> None:
+    state = small()
+    given = {name: tensor.bfloat16() for name, tensor in state.items() if tensor.is_floating_point()}
+    save_file(given, tmp_path / "half.safetensors")
+    target = tmp_path / "whole.safetensors"
+    code, out, err = cli("convert", tmp_path / "half.safetensors", "resnet20", "-o", target)
+    assert code == 0, err
+    lines = out.splitlines()
+    assert "filled in   layer1.0.bn1.num_batches_tracked, 0" in lines
+    assert "as          fc.weight: bfloat16 to float32" in lines
+    assert lines[-1].endswith(f"{len(state)} tensors of resnet20, num_classes 7, width 4, in_channels 3")
+    held = load_file(target)
+    assert held.keys() == state.keys()
+    assert torch.equal(held["fc.weight"], state["fc.weight"].bfloat16().float())
+    with safe_open(target, "pt") as file:
+        assert file.metadata()["model"] == "resnet20"
+
+
+def test_options_may_be_given(tmp_path: Path, cli: Cli) -> None:
+    torch.save(small(in_channels=1, shortcut="B"), tmp_path / "it.pth")
+    words = ["convert", tmp_path / "it.pth", "resnet20", "--option", "shortcut=B", "--num-classes", "7"]
+    code, out, err = cli(*words)
+    assert (code, "shortcut B" in out, "in_channels 1" in out) == (0, True, True), err
+    code, out, err = cli(*words[:-1], "8", "--force")
+    assert (code, "fc.weight is (7, 16), not (8, 16)" in err) == (2, True), err
+    assert cli(*words[:3], "--option", "shortcut=", "--force")[0] == 2
+
+
+def test_nothing_is_written_over_without_force(tmp_path: Path, cli: Cli) -> None:
+    torch.save(small(), tmp_path / "it.pth")
+    (tmp_path / "it.safetensors").write_text("mine")
+    code, _, err = cli("convert", tmp_path / "it.pth", "resnet20")
+    assert (code, err.count("\n"), "is there already; name another place with --out, or say --force" in err) == (
+        2,
+        1,
+        True,
+    )
+    assert (tmp_path / "it.safetensors").read_text() == "mine"
+    assert cli("convert", tmp_path / "it.pth", "resnet20", "--force")[0] == 0
+    assert equal(load_file(tmp_path / "it.safetensors"), small())
+    os.mkfifo(tmp_path / "pipe")
+    code, _, err = cli("convert", tmp_path / "it.pth", "resnet20", "--force", "-o", tmp_path / "pipe")
+    assert (code, "pipe: not a regular file" in err) == (2, True)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, cli: Cli) -> None:
+    torch.save(small(), tmp_path / "it.pth")
+    (tmp_path / "a file").write_text("")
+    code, _, err = cli("convert", tmp_path / "it.pth", "resnet20", "-o", tmp_path / "a file" / "it.safetensors")
+    assert (code, err.count("\n"), "cannot be written: Not a directory" in err) == (2, 1, True), err
+    assert {path.name for path in tmp_path.iterdir()} == {"it.pth", "a file"}
+
+
+class Code:
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch {self.trace}",)
+
+
+def torch_saved(value: object, **options: bool) -> bytes:
+    stream = io.BytesIO()
+    torch.save(value, stream, **options)
+    return stream.getvalue()
+
+
+def without(name: str) -> State:
+    return {key: tensor for key, tensor in small().items() if key != name}
+
+
+BAD: dict[str, tuple[Callable[[Path], object], str]] = {
+    "code": (lambda place: torch_saved({"fc.weight": Code(place / "ran")}), "names posix.system, which is not part of"),
+    "code, old format": (
+        lambda place: torch_saved({"fc.weight": Code(place / "ran")}, _use_new_zipfile_serialization=False),
+        "names posix.system, which is not part of a state dict: reading it could run code, so it is refused",
+    ),
+    "a namespace": (lambda _: torch_saved({"model": small(), "args": Namespace()}), "names argparse.Namespace"),
+    "a module": (lambda _: torch_saved(nn.Linear(2, 2)), "names torch.nn.modules.linear.Linear"),
+    "cut": (lambda _: torch_saved(small())[:-500], "not a whole file of weights: it is cut off"),
+    "cut, old format": (
+        lambda _: torch_saved(small(), _use_new_zipfile_serialization=False)[:-500],
+        "not a whole file of weights: it is cut off",
+    ),
+    "empty": (lambda _: b"", "not a whole file of weights"),
+    "a page": (lambda _: b"<html>log in first</html>", "not a whole file of weights"),
+    "safetensors, cut": (lambda _: b"\x40\0\0\0\0\0\0\0{" + b" " * 9, "cut off or damaged, not whole safetensors"),
+    "nothing in it": (lambda _: torch_saved({}), "holds an empty dictionary, not a state dict"),
+    "a tensor": (lambda _: torch_saved(torch.zeros(2)), "holds a Tensor, not a state dict"),
+    "a number": (lambda _: torch_saved({**small(), "epoch": 3}), "epoch is a int, not a tensor with a name"),
+    "a sparse tensor": (lambda _: torch_saved({"a": torch.eye(3).to_sparse()}), "a is not a plain dense tensor"),
+    "a tensor of nothing": (lambda _: torch_saved({"a": torch.zeros(3, device="meta")}), "a is not a plain dense"),
+    "one number as a million million": (
+        lambda _: torch_saved({"fc.weight": torch.zeros(1).expand(10**6, 10**6)}),
+        "fc.weight claims more numbers than the file holds",
+    ),
+    "an extra key": (
+        lambda _: torch_saved({**small(), "spare\n": torch.zeros(2)}),
+        r"1 of its tensors or of those of resnet20 do not fit: unexpected spare\n (2,)",
+    ),
+    "a missing key": (lambda _: torch_saved(without("fc.bias")), "do not fit: missing fc.bias (7,)"),
+    "another net": (
+        lambda _: torch_saved({"features.0.weight": torch.zeros(64, 3, 3, 3)}),
+        "; are they of another net?",
+    ),
+    "another shape": (
+        lambda _: torch_saved({**small(), "layer1.0.conv1.weight": torch.zeros(4, 4, 5, 5)}),
+        "layer1.0.conv1.weight is (4, 4, 5, 5), not (4, 4, 3, 3)",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # torch's own, of sparse tensors
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_gets_one_line_and_nothing_is_written(name: str, tmp_path: Path, cli: Cli) -> None:
+    make, said = BAD[name]
+    (tmp_path / "it.pth").write_bytes(make(tmp_path))
+    code, _, err = cli("convert", tmp_path / "it.pth", "resnet20")
+    assert (code, err.count("\n")) == (2, 1), err
+    assert said in err
+    assert "it.pth: " in err
+    assert [path.name for path in tmp_path.iterdir()] == ["it.pth"]
+
+
+def test_every_name_that_does_not_fit_is_listed(tmp_path: Path, cli: Cli) -> None:
+    state = {**without("fc.bias"), "spare": torch.zeros(2), "conv1.weight": torch.zeros(4, 3, 1, 1)}
+    torch.save({name: tensor for name, tensor in state.items() if "layer3" not in name}, tmp_path / "it.pth")
+    code, out, err = cli("convert", tmp_path / "it.pth", "resnet20")
+    assert code == 2
+    lines = out.splitlines()
+    assert "misshapen   conv1.weight is (4, 3, 1, 1), not (4, 3, 3, 3)" in lines
+    assert [line for line in lines if line.startswith("unexpected")] == ["unexpected  spare"]
+    missing = [line.split()[1] for line in lines if line.startswith("missing")]
+    assert missing == sorted(["fc.bias", *(name for name in small() if "layer3" in name)])
+    assert f"{len(missing) + 2} of its tensors" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["{}/nowhere.pth", "resnet20"], "nowhere.pth: no such file"),
+        (["{}", "resnet20"], "a folder, not a file"),
+        (["{}/pipe", "resnet20"], "pipe: not a regular file"),
+        (["/dev/zero", "resnet20", "-o", "{}/out"], "/dev/zero: not a regular file"),
+        (["{}/nowhere.pth", "resnet21"], "unknown model 'resnet21'; nearest"),
+        (["{}/it.pth", "resnet20", "--option", "depht=1"], "unknown option of resnet20 'depht'"),
+        (["{}/it.pth", "resnet20", "--num-classes", "0"], "num-classes"),
+    ],
+)
+def test_bad_words_get_one_line(words: list[str], said: str, tmp_path: Path, cli: Cli) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    torch.save(small(), tmp_path / "it.pth")
+    code, out, err = cli("convert", *(word.format(tmp_path) for word in words))
+    assert (code, out, err.count("\n")) == (2, "", 1), err
+    assert said in err
+    assert {path.name for path in tmp_path.iterdir()} == {"pipe", "it.pth"}
+
+
+def test_two_names_for_one_weight_are_refused(tmp_path: Path) -> None:
+    torch.save({"head.fc.bias": torch.zeros(2), "classifier.6.bias": torch.ones(2)}, tmp_path / "it.pth")
+    with pytest.raises(WeightsError, match="holds some weights twice"):
+        read_foreign(tmp_path / "it.pth")
+
+
+def test_a_net_with_one_value_for_an_option_keeps_it(tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = catalog.build
+
+    def ten_only(name: str, *, num_classes: int, **options: object) -> nn.Module:
+        if num_classes != 10:
+            raise SettingsError("ten classes only")
+        return build(name, num_classes=num_classes, **options)
+
+    monkeypatch.setattr(catalog, "build", ten_only)
+    torch.save(small(10), tmp_path / "it.pth")
+    code, out, err = cli("convert", tmp_path / "it.pth", "resnet20")
+    assert (code, "num_classes 10, width 4" in out) == (0, True), err
