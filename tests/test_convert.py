@@ -236,7 +236,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, cli: Cli) -> N
     torch.save(small(), tmp_path / "it.pth")
     (tmp_path / "a file").write_text("")
     code, _, err = cli("convert", tmp_path / "it.pth", "resnet20", "-o", tmp_path / "a file" / "it.safetensors")
-    assert (code, err.count("\n"), "cannot be written: Not a directory" in err) == (2, 1, True), err
+    assert (code, err.count("\n"), "cannot be written: " in err) == (2, 1, True), err
     assert {path.name for path in tmp_path.iterdir()} == {"it.pth", "a file"}
 
 

@@ -33,7 +33,7 @@ def _print_protocols(asked: bool) -> None:
 def command(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN...", help="Run directories, several make a table; with --weights models."),
+        typer.Argument(metavar="RUN...", help="Run directories, or models with --weights."),
     ],
     weights: Annotated[
         str | None, typer.Option(help="Published weights: torchvision, or torchvision:NAME. Fetched once.")

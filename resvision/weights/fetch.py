@@ -69,7 +69,7 @@ def write_safetensors(path: Path, state: State, about: dict[str, str]) -> None:
     except SafetensorError as error:
         raise rundir.unwritable(path, os_error(error)) from None
     finally:
-        draft.unlink(missing_ok=True)
+        _remove(draft)
 
 
 @contextmanager
@@ -88,7 +88,7 @@ def _whole_file(published: Published, console: Console) -> Iterator[tuple[Path, 
     try:
         yield draft, _download(published, draft, console)
     finally:
-        draft.unlink(missing_ok=True)
+        _remove(draft)
 
 
 def _download(published: Published, draft: Path, console: Console) -> str:
@@ -206,3 +206,8 @@ def _made_from(kept: Path, published: Published) -> bool:
 
 def _draft(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.new")
+
+
+def _remove(draft: Path) -> None:
+    with suppress(OSError):  # it may not be there, nor the folder
+        draft.unlink()
