@@ -14,10 +14,12 @@ from resvision.training.optimizers import OptimizerSettings, build_optimizer
 class Made:
     """A small net in channels_last with an optimizer that has state."""
 
-    def __init__(self, name: str = "sgd", *, seed: int = 0) -> None:
+    def __init__(self, name: str = "sgd", *, seed: int = 0, depth_decay: float = 1.0) -> None:
         torch.manual_seed(seed)
         self.net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8)).to(memory_format=torch.channels_last)
-        self.optimizer = build_optimizer(self.net, OptimizerSettings(name=name))
+        distances = {"0.weight": 1, "0.bias": 1, "1.weight": 0, "1.bias": 0}
+        settings = OptimizerSettings(name=name, depth_decay=depth_decay)
+        self.optimizer = build_optimizer(self.net, settings, distances)
         self.average = MovingAverage(self.net, 0.9)
 
     def step(self, steps: int) -> None:
@@ -35,9 +37,10 @@ class Made:
         return checkpoints.restore(net=self.net, optimizer=self.optimizer, average=self.average)
 
 
+@pytest.mark.parametrize("depth_decay", [1.0, 0.1])
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
-def test_a_restored_state_goes_on_bit_for_bit(name: str, tmp_path: Path) -> None:
-    straight, resumed = Made(name), Made(name, seed=1)
+def test_a_restored_state_goes_on_bit_for_bit(name: str, depth_decay: float, tmp_path: Path) -> None:
+    straight, resumed = Made(name, depth_decay=depth_decay), Made(name, seed=1, depth_decay=depth_decay)
     straight.step(4)
     straight.save(Checkpoints(tmp_path), 4)
     assert resumed.restore(Checkpoints(tmp_path)) == 4

@@ -5,12 +5,16 @@ import os
 from argparse import Namespace
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
+from functools import reduce
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save, save_file
 from torch import Tensor, nn
 from torchvision import models
 
@@ -343,6 +347,27 @@ def test_bad_words_get_one_line(words: list[str], said: str, tmp_path: Path, cli
     assert (code, out, err.count("\n")) == (2, "", 1), err
     assert said in err
     assert {path.name for path in tmp_path.iterdir()} == {"pipe", "it.pth"}
+
+
+def mutated(whole: bytes) -> st.SearchStrategy[bytes]:
+    """The bytes with a few of them replaced, or cut, or others altogether."""
+    places = st.lists(st.tuples(st.integers(0, len(whole) - 1), st.binary(min_size=1, max_size=4)), max_size=3)
+    changed = places.map(lambda changes: reduce(lambda data, c: data[: c[0]] + c[1] + data[c[0] + 1 :], changes, whole))
+    return changed | st.integers(0, len(whole)).map(lambda end: whole[:end]) | st.binary(max_size=99)
+
+
+SMALL = {"conv.weight": torch.ones(2, 3), "bn.running_mean": torch.zeros(2)}
+FILES = [torch_saved(SMALL), torch_saved(SMALL, _use_new_zipfile_serialization=False), save(SMALL)]
+
+
+@settings(max_examples=150)
+@given(st.sampled_from(FILES).flatmap(mutated))
+def test_any_bytes_are_a_state_dict_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "mutated.pth"
+    path.write_bytes(data)
+    with suppress(WeightsError):
+        state = read_foreign(path).state
+        assert all(tensor.contiguous().numel() < 10**6 for tensor in state.values())
 
 
 def test_two_names_for_one_weight_are_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO
 from urllib.error import URLError
-from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import torch
 from rich.console import Console
@@ -48,7 +48,7 @@ def obtain(published: Published, console: Console) -> Path:
     about = {"source": published.source, "url": published.url, "sha256": digest}
     write_safetensors(kept, found.state, about)
     filled = f", {len(found.filled)} counts of batches filled in" if found.filled else ""
-    console.print(f"weights kept in {kept}: {len(found.state)} tensors{filled}", highlight=False, soft_wrap=True)
+    _tell(console, f"weights kept in {kept}: {len(found.state)} tensors{filled}")
     return kept
 
 
@@ -93,28 +93,32 @@ def _whole_file(published: Published, console: Console) -> Iterator[tuple[Path, 
 
 def _download(published: Published, draft: Path, console: Console) -> str:
     """Fetch the file into `draft`; its SHA-256."""
-    console.print(f"fetching {published.url} ({published.megabytes:,.1f} MB)", highlight=False, soft_wrap=True)
+    _tell(console, f"fetching {published.url} ({published.megabytes:,.1f} MB)")
+    remedy = f"try again, or put that file at {place(published)}"
     request = Request(published.url, headers={"User-Agent": "resvision"})
     try:
         draft.parent.mkdir(parents=True, exist_ok=True)
-        file = draft.open("wb")
+        with draft.open("wb") as file:
+            received, claimed, digest = _receive(request, file, published, console, remedy)
     except OSError as error:
         raise rundir.unwritable(draft.parent, error) from None
-    remedy = f"try again, or put that file at {place(published)}"
-    with file:
-        try:
-            with _opener().open(request, timeout=SILENCE_S) as answer:
-                received, claimed, digest = _copy(answer, file, published, console)
-        except rundir.RunError:
-            raise
-        except (OSError, HTTPException, ValueError) as error:
-            raise WeightsError(f"{published}: {published.url} cannot be fetched: {_reason(error)}; {remedy}") from None
     if claimed is not None and received != claimed:
         raise WeightsError(
             f"{published}: {published.url} was cut off after {received:,} of {claimed:,} bytes; {remedy}"
         )
     _require(digest, published, f"what {published.url} gave, {received:,} bytes; {remedy}")
     return digest
+
+
+def _receive(
+    request: Request, file: IO[bytes], published: Published, console: Console, remedy: str
+) -> tuple[int, int | None, str]:
+    """What `_copy` gives; WeightsError where the address or the connection fails."""
+    try:
+        with build_opener(_NoLessSafe).open(request, timeout=SILENCE_S) as answer:
+            return _copy(answer, file, published, console)
+    except (OSError, HTTPException, ValueError) as error:
+        raise WeightsError(f"{published}: {published.url} cannot be fetched: {_reason(error)}; {remedy}") from None
 
 
 def _copy(answer: IO[bytes], file: IO[bytes], published: Published, console: Console) -> tuple[int, int | None, str]:
@@ -162,10 +166,6 @@ class _NoLessSafe(HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _opener() -> OpenerDirector:
-    return build_opener(_NoLessSafe)
-
-
 def _reason(error: Exception) -> str:
     """What went wrong with an address, on one line."""
     inner = error.reason if isinstance(error, URLError) else error
@@ -202,6 +202,10 @@ def _made_from(kept: Path, published: Published) -> bool:
             published.sha256
         )
     return False
+
+
+def _tell(console: Console, line: str) -> None:
+    console.print(line, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def _draft(path: Path) -> Path:
