@@ -333,6 +333,8 @@ def test_every_name_that_does_not_fit_is_listed(tmp_path: Path, cli: Cli) -> Non
     [
         (["{}/nowhere.pth", "resnet20"], "nowhere.pth: no such file"),
         (["{}", "resnet20"], "a folder, not a file"),
+        ([".", "resnet20"], ".: a folder, not a file"),
+        (["/", "resnet20"], "/: a folder, not a file"),
         (["{}/pipe", "resnet20"], "pipe: not a regular file"),
         (["/dev/zero", "resnet20", "-o", "{}/out"], "/dev/zero: not a regular file"),
         (["{}/nowhere.pth", "resnet21"], "unknown model 'resnet21'; nearest"),

@@ -38,7 +38,7 @@ def command(
     Nothing is written unless all of the net's weights are there, in their shapes, and no others. The result starts a
     training by --set model.init_from=OUT.
     """
-    target = out or file.with_suffix(".safetensors")
+    target = out or Path(f"{file.parent / file.stem}.safetensors")
     _require_free(target, force)
     given = dict(parse_option(text) for text in option or [])
     if num_classes is not None:
