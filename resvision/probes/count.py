@@ -9,17 +9,15 @@ field    pixels of the input, along one side, that one position of a map sees
 depth    weighted layers on the longest path, which is how the papers count
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from resvision.core.errors import SettingsError
 from resvision.probes.receptive import Axis, Trace, axes_after, merge, size_along
+from resvision.probes.shapes import Shapes, image_for, on_meta, run, tensors, watched
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +31,7 @@ class Layer:
     macs               for one image
     receptive_field    in input pixels; None once positions see the whole image
     stride             input pixels between neighbours; None once positions see the whole image
+    depth              weighted layers on the longest path up to its output
     """
 
     name: str
@@ -42,6 +41,7 @@ class Layer:
     macs: int
     receptive_field: int | None
     stride: int | float | None
+    depth: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +49,7 @@ class Count:
     """What a net has and does for one image of shape `input` (C, H, W).
 
     `receptive_field` is that of the last map before positions see the whole image; None without such a map.
+    `outputs` has the shape that every module gives, containers too, by dotted name; "" is the net.
     """
 
     input: tuple[int, int, int]
@@ -57,6 +58,7 @@ class Count:
     depth: int
     receptive_field: int | None
     layers: tuple[Layer, ...]
+    outputs: Mapping[str, tuple[int, ...]] = field(repr=False)
 
 
 @dataclass
@@ -65,6 +67,7 @@ class _Call:
 
     name: str
     module: nn.Module
+    input: Tensor | None
     macs: int = 0
 
 
@@ -73,22 +76,11 @@ def count(net: nn.Module, input: Sequence[int]) -> Count:
 
     Raises SettingsError when such an image does not go through the net.
     """
-    if len(input) != 3 or min(input) < 1:
-        raise SettingsError(f"input {'x'.join(map(str, input))}: expected CxHxW, such as 3x224x224")
-    channels, height, width = input
-    copy = _on_meta(net)
-    dtype = next((p.dtype for p in copy.parameters() if p.is_floating_point()), torch.float32)
-    image = torch.empty(1, channels, height, width, dtype=dtype, device="meta")
+    image = image_for(net, input)
     tape = _Tape(image)
-    tape.watch(copy)
-    try:
-        with torch.no_grad(), tape:
-            copy(image)
-    except RuntimeError as error:
-        first_line = str(error).splitlines()[0]
-        raise SettingsError(
-            f"an image of {channels}x{height}x{width} does not go through {type(net).__name__}: {first_line}"
-        ) from error
+    with on_meta(net) as bare, torch.no_grad(), watched(bare, tape.enter, tape.leave), tape:
+        run(bare, image)
+    channels, height, width = input
     return Count(
         input=(channels, height, width),
         params=sum(p.numel() for p in net.parameters()),
@@ -96,58 +88,40 @@ def count(net: nn.Module, input: Sequence[int]) -> Count:
         depth=tape.depth,
         receptive_field=tape.receptive_field,
         layers=tuple(tape.layers),
+        outputs=tape.outputs,
     )
 
 
-def _on_meta(net: nn.Module) -> nn.Module:
-    """A copy without weights and without hooks, in evaluation mode; takes no memory."""
-    memo: dict[int, Any] = {}
-    for parameter in net.parameters():
-        memo[id(parameter)] = nn.Parameter(torch.empty_like(parameter, device="meta"), requires_grad=False)
-    for buffer in net.buffers():
-        memo[id(buffer)] = torch.empty_like(buffer, device="meta")
-    copy = deepcopy(net, memo)
-    for module in copy.modules():
-        module._forward_hooks.clear()
-        module._forward_pre_hooks.clear()
-    return copy.eval()
-
-
-class _Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Tape(Shapes):
     """Sees every operation under it, and knows which module runs."""
 
     def __init__(self, image: Tensor) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.macs = 0
         self.depth = 0
         self.receptive_field: int | None = None
         self.layers: list[Layer] = []
+        self.outputs: dict[str, tuple[int, ...]] = {}
         self._running: list[_Call] = []
         self._counted: set[int] = set()
         # Tensors are kept, so that an id means one tensor as long as the tape runs.
         self._traces: dict[int, tuple[Tensor, Trace]] = {id(image): (image, Trace(0, (Axis(), Axis())))}
 
-    def watch(self, net: nn.Module) -> None:
-        """Make every module of the net report to the tape."""
-
-        def enter(name: str) -> Callable[[nn.Module, Any], None]:
-            return lambda module, _: self._running.append(_Call(name, module))
-
-        for name, module in net.named_modules():
-            module.register_forward_pre_hook(enter(name))
-            module.register_forward_hook(lambda _module, _inputs, output: self._leave(output))
+    def enter(self, name: str, module: nn.Module, inputs: Any) -> None:
+        """A module of the net starts."""
+        self._running.append(_Call(name, module, next(tensors(inputs), None)))
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        output = func(*args, **(kwargs or {}))
-        traces = [self._traces[id(t)][1] for t in _tensors((args, kwargs)) if id(t) in self._traces]
+        output = super().__torch_dispatch__(func, types, args, kwargs)
+        traces = [self._traces[id(t)][1] for t in tensors((args, kwargs)) if id(t) in self._traces]
         if not traces:
             return output
         operation = func._schema.name.removeprefix("aten::").removesuffix("_")
         macs = _macs(operation, args, output)
         merged = merge(traces)
-        for tensor in _tensors(output):
+        for tensor in tensors(output):
             axes = merged.axes and axes_after(operation, args, tensor, merged.axes)
             trace = Trace(merged.depth + (macs > 0), axes)
             self._traces[id(tensor)] = (tensor, trace)
@@ -162,28 +136,41 @@ class _Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if trace.axes is not None and tensor.dim() == 4:
             self.receptive_field = _pixels(trace.axes)
 
-    def _leave(self, output: Any) -> None:
+    def leave(self, name: str, module: nn.Module, output: Any) -> None:
         """Write the row of the module that ends: if it is a leaf, or has weights or products of its own."""
         call = self._running.pop()
+        tensor = next(tensors(output), None)
+        self.outputs[name] = tuple(tensor.shape[1:]) if tensor is not None else ()
+        if isinstance(module, nn.LocalResponseNorm):
+            self._sees_its_position(call, tensor)
         own = [p for p in call.module.parameters(recurse=False) if id(p) not in self._counted]
         self._counted.update(map(id, own))
         is_leaf = not any(True for _ in call.module.children())
         if not (is_leaf or own or call.macs):
             return
-        tensor = next(_tensors(output), None)
-        trace = self._traces[id(tensor)][1] if tensor is not None and id(tensor) in self._traces else None
+        trace = self._trace(tensor)
         axes = trace.axes if trace else None
         self.layers.append(
             Layer(
                 name=call.name,
                 kind=_kind(call.module),
-                shape=tuple(tensor.shape[1:]) if tensor is not None else (),
+                shape=self.outputs[name],
                 params=sum(p.numel() for p in own),
                 macs=call.macs,
                 receptive_field=_pixels(axes) if axes else None,
                 stride=_whole(max(axis.j for axis in axes)) if axes else None,
+                depth=trace.depth if trace else 0,
             )
         )
+
+    def _trace(self, tensor: Tensor | None) -> Trace | None:
+        return self._traces[id(tensor)][1] if tensor is not None and id(tensor) in self._traces else None
+
+    def _sees_its_position(self, call: _Call, output: Tensor | None) -> None:
+        """Its output has the trace of its input: it works along the channels, by ways that hide it."""
+        trace = self._trace(call.input)
+        if trace is not None and output is not None:
+            self._traces[id(output)] = (output, trace)
 
 
 def _macs(operation: str, args: tuple[Any, ...], output: Any) -> int:
@@ -195,15 +182,6 @@ def _macs(operation: str, args: tuple[Any, ...], output: Any) -> int:
         first = args[1] if operation == "addmm" else args[0]
         return int(output.numel() * first.shape[1])
     return 0
-
-
-def _tensors(tree: Any) -> Iterator[Tensor]:
-    """Every tensor in nested tuples, lists and dicts."""
-    if isinstance(tree, Tensor):
-        yield tree
-    elif isinstance(tree, Mapping | list | tuple):
-        for branch in tree.values() if isinstance(tree, Mapping) else tree:
-            yield from _tensors(branch)
 
 
 def _pixels(axes: tuple[Axis, Axis]) -> int:
