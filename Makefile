@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check clean
+.PHONY: demo test check counts clean
 
 # The main job on real images: a plain and a residual net of 56 layers on handwritten digits, and a page about them.
 demo: .venv/train
@@ -15,6 +15,10 @@ check: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# What `resvision list --table` shows, counted anew: after a net has come or changed.
+counts: .venv/train
+	$(BIN)/python benchmarks/count_models.py
 
 clean:
 	rm -rf .venv build dist

@@ -185,3 +185,20 @@ def test_counting_needs_no_weights() -> None:
 def test_an_input_that_does_not_fit_is_refused(shape: tuple[int, ...], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         count(resnet_cifar(8, num_classes=5), shape)
+
+
+def test_a_normalization_along_the_channels_sees_no_further() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.LocalResponseNorm(5), nn.Conv2d(8, 8, 3))
+    counted = count(net, (3, 10, 10))
+    assert [row.receptive_field for row in counted.layers] == [3, 3, 5]
+    assert figures(counted)[2] == 5
+
+
+def test_rows_know_how_many_weighted_layers_lie_behind_them() -> None:
+    rows = {row.name: row.depth for row in count(Branches(), (1, 8, 8)).layers}
+    assert rows == {"long.0": 1, "long.1": 2, "short": 1}
+
+
+def test_containers_have_outputs_too() -> None:
+    outputs = count(resnet(18, num_classes=5, width=8), (3, 64, 64)).outputs
+    assert (outputs["layer2"], outputs["layer2.0"], outputs[""]) == ((16, 8, 8), (16, 8, 8), (5,))

@@ -1,6 +1,8 @@
+import csv
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,16 +44,18 @@ def test_the_list_as_json_is_the_table() -> None:
 
 
 def test_the_list_loads_no_torch() -> None:
-    code = "import sys, resvision.cli.list as verb; verb.command(); sys.exit('torch' in sys.modules)"
-    finished = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
-    assert finished.returncode == 0
+    for table in (False, True):
+        code = f"import sys, resvision.cli.list as verb; verb.command(table={table}); sys.exit('torch' in sys.modules)"
+        finished = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+        assert finished.returncode == 0
 
 
 def test_one_model_has_a_row_a_layer_and_its_totals_last() -> None:
     lines = run("inspect", "resnet20").strip().splitlines()
     rows = {line.split()[0]: line for line in lines if line.strip()}
-    assert rows["layer2.0.conv1"].split()[3:] == ["/2", "32x16x16", "4,608", "1,179,648", "17", "2"]
-    assert lines[-1].split()[1:7] == ["3x32x32", "269,722", "40,551,040", "81", "20", "A"]
+    assert rows["layer2.0.conv1"].split()[3:] == ["/2", "32x16x16", "4,608", "1.7%", "1,179,648", "2.9%", "17", "2"]
+    assert lines[-2].split()[1:9] == ["3x32x32", "269,722", "40,551,040", "81", "20", "1.4", "MiB", "A"]
+    assert "what autograd keeps of one image" in lines[-1]
     assert "avgpool" in rows
     assert "layer1.0.relu" not in rows
 
@@ -64,14 +68,14 @@ def test_several_models_stand_side_by_side_and_no_number_is_cut() -> None:
         assert number in text
     (fc,) = [line.split() for line in text.splitlines() if line.startswith(" fc ")]
     assert fc == ["fc", *["1000", "2,049,000", "2,048,000"] * 2, *["1000", "513,000", "512,000"] * 2]
-    total = text.strip().splitlines()[-1].split()
+    total = text.strip().splitlines()[-2].split()
     assert total[0] == "total"
     assert total[1::2] == ["25,557,032", "25,557,032", "21,623,848", "21,623,848"]
 
 
 def test_stages_that_nets_do_not_share_keep_the_order_of_each() -> None:
     stages = [line.split()[0] for line in run("inspect", "resnet20", "resmlp").splitlines() if line.strip()]
-    expected = ["fc1", "conv1", "bn1", "blocks", "layer1", "layer2", "layer3", "fc", "total"]
+    expected = ["fc1", "conv1", "bn1", "blocks", "layer1", "layer2", "layer3", "fc", "total", "activations:"]
     assert stages[-len(expected) :] == expected
 
 
@@ -80,6 +84,100 @@ def test_json_holds_every_layer_and_the_same_totals() -> None:
     assert (v1_5["macs"], v1["macs"]) == (4_089_184_256, 3_857_973_248)
     assert (v1["receptive_field"], v1["depth"], v1["shortcut"], v1["input"]) == (483, 50, "B", [3, 224, 224])
     assert sum(layer["params"] for layer in v1["layers"]) == v1["params"] == 25_557_032
+
+
+def test_shares_are_parts_of_one() -> None:
+    (net,) = document("inspect", "resnet20")
+    conv = next(layer for layer in net["layers"] if layer["name"] == "layer1.0.conv1")
+    assert conv["macs_share"] == 2_359_296 / 40_551_040
+    for share in ("params_share", "macs_share"):
+        assert sum(layer[share] for layer in net["layers"]) == pytest.approx(1.0)
+
+
+def test_shares_are_of_what_runs_where_side_heads_do_not() -> None:
+    (net,) = document("inspect", "googlenet_2014", "--option", "width=8", "--num-classes", "7")
+    assert sum(layer["params"] for layer in net["layers"]) == net["params"] - net["side_params"]
+    assert sum(layer["params_share"] for layer in net["layers"]) == pytest.approx(1.0)
+
+
+def test_csv_is_a_row_a_layer_and_one_of_totals_for_every_model() -> None:
+    rows = [*csv.DictReader(run("inspect", "resnet20", "plain20", "--csv").splitlines())]
+    layers = {(row["model"], row["layer"]): row for row in rows}
+    assert len(layers) == len(rows)
+    strided = layers["resnet20", "layer2.0.conv1"]
+    assert strided == {
+        "model": "resnet20",
+        "layer": "layer2.0.conv1",
+        "kind": "Conv2d 3x3 /2",
+        "output": "32x16x16",
+        "params": "4608",
+        "params_share": "0.017084",
+        "macs": "1179648",
+        "macs_share": "0.029090",
+        "receptive_field": "17",
+        "stride": "2",
+        "activation_bytes": "",
+    }
+    total = layers["resnet20", "total"]
+    assert (total["params"], total["macs"], total["output"]) == ("269722", "40551040", "10")
+    assert int(total["activation_bytes"]) == document("inspect", "resnet20")[0]["activation_bytes"]
+    assert layers["plain20", "fc"]["receptive_field"] == ""
+    assert sum(int(row["macs"]) for row in rows if row["model"] == "plain20") == 2 * 40_551_040
+
+
+def test_the_papers_table_stands_beside_ours() -> None:
+    text = run("inspect", "resnet50", "--paper")
+    assert "resnet50 beside Table 1 of He et al. 2015" in text
+    assert "[1x1, 128; 3x3, 128; 1x1, 512] x4" in text
+    assert "= [1x1, 128; 3x3, 128; 1x1, 512] x4" in text
+    assert "!= 4,089,184,256" in text
+    assert "differs: FLOPs, FLOPs: 3.8x10^9 printed, 4,089,184,256 ours" in text
+    assert "12 of 13 printed values agree" in text
+    assert "…" not in text
+
+
+def test_the_papers_table_for_programs() -> None:
+    rows = [*csv.DictReader(run("inspect", "resnet20", "resnet32", "--paper", "--csv").splitlines())]
+    assert {row["model"] for row in rows} == {"resnet20", "resnet32"}
+    assert {row["agrees"] for row in rows} == {"True"}
+    (net,) = document("inspect", "resnet20", "--paper")
+    assert net["cells"][0] == {
+        "row": "layer1",
+        "column": "output map size",
+        "printed": "32x32",
+        "ours": "32x32",
+        "agrees": True,
+    }
+
+
+def test_the_picture_goes_into_a_file_that_is_not_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "net.svg"
+    assert run("inspect", "resnet20", "--svg", str(file)).strip() == str(file)
+    text = file.read_text()
+    assert "269,722 parameters, 40,551,040 multiply-adds" in text
+    with pytest.raises(SettingsError, match="--force"):
+        run("inspect", "resnet32", "--svg", str(file))
+    assert file.read_text() == text
+    run("inspect", "resnet32", "--svg", str(file), "--force", "--no-fold")
+    assert "464,154 parameters" in file.read_text()
+
+
+def test_the_table_of_all_nets_has_figures_and_published_errors() -> None:
+    lines = run("list", "--table").splitlines()
+    rows = {line.split()[0]: line.split() for line in lines if line.strip()}
+    assert {row.name for row in ROWS} <= set(rows)
+    assert rows["resnet50_v1"][1:6] == ["2015", "25,557,032", "3,857,973,248", "22.85", "6.71"]
+    assert rows["resnet20"][1:6] == ["2015", "269,722", "40,551,040", "8.75", "-"]
+    assert rows["plain20"][4:6] == ["-", "-"]
+    assert "…" not in "".join(lines)
+    assert sum("Table 4" in line and "fully convolutional" in line for line in lines) >= 4
+
+
+def test_the_table_of_all_nets_as_json_has_every_published_error() -> None:
+    nets = {net["name"]: net for net in json.loads(run("list", "--table", "--json"))["models"]}
+    assert nets["resnet152_v1"]["macs"] == 11_282_415_616
+    assert [result["top1"] for result in nets["resnet152_v1"]["published"]] == ["21.43", "19.38"]
+    assert nets["resmlp"]["published"] == []
 
 
 def test_the_input_sets_the_nets_channels_and_size() -> None:
@@ -106,6 +204,15 @@ def test_options_and_classes_reach_the_net() -> None:
         (["resnet20", "--option", "width=wide"], SettingsError, "width 'wide'"),
         (["resnet20", "--option", "in_channels=1"], SettingsError, "does not go through"),
         (["resnet20", "resnett34"], UnknownNameError, "nearest: resnet34"),
+        (["resnet20", "--json", "--csv"], SettingsError, "exclude each other"),
+        (["resmlp", "--paper"], SettingsError, "no printed table"),
+        (["resnett34", "--paper"], UnknownNameError, "nearest: resnet34"),
+        (["resnet20", "--paper", "--input", "3x64x64"], SettingsError, "as published"),
+        (["resnet20", "resnet32", "--svg", "net.svg"], SettingsError, "draws one model"),
+        (["resnet20", "--json", "--svg", "net.svg"], SettingsError, "draws one model"),
+        (["resnet20", "--force"], SettingsError, "name its file with --svg"),
+        (["resnet20", "--no-fold"], SettingsError, "name its file with --svg"),
+        (["resnet20", "--svg", "no/such/net.svg"], SettingsError, "no folder no/such"),
     ],
 )
 def test_a_mistake_is_one_clear_error(arguments: list[str], error: type[ResVisionError], message: str) -> None:

@@ -1,30 +1,65 @@
-"""`resvision inspect MODEL...`: layers, parameters, multiply-adds, receptive fields; nets side by side."""
+"""`resvision inspect MODEL...`: layers, parameters, multiply-adds, receptive fields; nets side by side; pictures."""
 
+import csv
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.table import Table
 
 from resvision import catalog
+from resvision.cli import beside
 from resvision.cli.tables import new_table, print_tables
 from resvision.core.errors import SettingsError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from resvision.probes.count import Count, Layer
+
+KEPT = "activations: what autograd keeps of one image for the backward pass, in the type of the weights"
+CSV_HEADER = (
+    "model",
+    "layer",
+    "kind",
+    "output",
+    "params",
+    "params_share",
+    "macs",
+    "macs_share",
+    "receptive_field",
+    "stride",
+    "activation_bytes",
+)
 
 
 class Inspected(NamedTuple):
-    """A model with its counts; `shortcut` is "-" for a net that does not say, `side_params` those of side heads."""
+    """A model with its counts; `shortcut` is "-" for a net that does not say, `side_params` those of side heads.
+
+    `activation_bytes` is what `probes.memory.kept_bytes` says.
+    """
 
     row: catalog.Row
     num_classes: int
     options: dict[str, Any]
     shortcut: str
     side_params: int
+    activation_bytes: int
     total: "Count"
+
+
+class Built(NamedTuple):
+    """A net without weights, and what it was built for."""
+
+    row: catalog.Row
+    num_classes: int
+    options: dict[str, Any]
+    input: tuple[int, int, int]
+    net: "nn.Module"
 
 
 def command(
@@ -37,41 +72,98 @@ def command(
         list[str] | None, typer.Option("--option", help="An option of the net, such as width=32. Repeatable.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV on stdout, a row a layer and one of totals.")] = False,
+    paper: Annotated[bool, typer.Option("--paper", help="The paper's own table beside ours.")] = False,
+    svg: Annotated[Path | None, typer.Option("--svg", help="Draw the one model into this file instead.")] = None,
+    fold: Annotated[
+        bool | None, typer.Option("--fold/--no-fold", help="Draw repeated parts once [default: in long nets].")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Let --svg replace a file.")] = False,
 ) -> None:
     """Show output shapes, parameters, MACs and receptive fields; several models side by side."""
+    if as_json and as_csv:
+        raise SettingsError("--json and --csv exclude each other")
+    if svg is None and (force or fold is not None):
+        raise SettingsError("--fold and --force are about a picture; name its file with --svg")
+    if paper and (input_ or num_classes or option):
+        raise SettingsError("--paper compares nets as published; leave out --input, --num-classes and --option")
     options = dict(parse_option(text) for text in option or [])
     shape = _parse_shape(input_) if input_ else None
-    inspected = [_inspect(name, shape, num_classes, options) for name in models]
+    if svg is not None:
+        if as_json or as_csv or paper or len(models) != 1:
+            raise SettingsError("--svg draws one model, without --json, --csv and --paper")
+        _draw(_build(models[0], shape, num_classes, options), svg, fold=fold, force=force)
+    elif paper:
+        beside.show([(name, beside.table_of(name)) for name in models], _count_of, as_json=as_json, as_csv=as_csv)
+    else:
+        inspected = [_inspect(_build(name, shape, num_classes, options)) for name in models]
+        _show(inspected, as_json=as_json, as_csv=as_csv)
+
+
+def _show(inspected: list[Inspected], *, as_json: bool, as_csv: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"models": [_document(model) for model in inspected]}, indent=2))
-    elif len(inspected) == 1:
+        return
+    if as_csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(CSV_HEADER)
+        writer.writerows(row for model in inspected for row in _csv_rows(model))
+        return
+    if len(inspected) == 1:
         print_tables(_layer_table(inspected[0]), _comparison(inspected))
     else:
         print_tables(_comparison(inspected), _stage_table(inspected))
-    for model in [] if as_json else inspected:
+    typer.echo(KEPT)
+    for model in inspected:
         if model.side_params:
             without = model.total.params - model.side_params
             typer.echo(f"{model.row.name}: {without:,} without the side heads, which only training runs")
 
 
-def _inspect(
-    name: str, shape: tuple[int, int, int] | None, num_classes: int | None, given: dict[str, Any]
-) -> Inspected:
+def _build(name: str, shape: tuple[int, int, int] | None, num_classes: int | None, given: dict[str, Any]) -> Built:
     row = catalog.find(name)
     taken = catalog.options(name)  # says which extra is missing before torch is asked for
     import torch
 
-    from resvision.classification.auxiliary import side_parameters
-    from resvision.probes.count import count
+    from resvision.probes.shapes import WithoutDrawing
 
     shape = shape or row.input
     num_classes = row.num_classes if num_classes is None else num_classes
     of_the_input = {"in_channels": shape[0], "input_size": shape[1]}
     options = {key: value for key, value in of_the_input.items() if key in taken} | given
-    with torch.device("meta"):
+    with torch.device("meta"), WithoutDrawing():
         net = catalog.build(name, num_classes=num_classes, **options)
-    shortcut = str(getattr(net, "shortcut", "-"))
-    return Inspected(row, num_classes, options, shortcut, side_parameters(net), count(net, shape))
+    return Built(row, num_classes, options, shape, net)
+
+
+def _inspect(built: Built) -> Inspected:
+    from resvision.classification.auxiliary import side_parameters
+    from resvision.probes.count import count
+    from resvision.probes.memory import kept_bytes
+
+    shortcut = str(getattr(built.net, "shortcut", "-"))
+    counted, kept = count(built.net, built.input), kept_bytes(built.net, built.input)
+    return Inspected(built.row, built.num_classes, built.options, shortcut, side_parameters(built.net), kept, counted)
+
+
+def _count_of(name: str) -> "Count":
+    from resvision.probes.count import count
+
+    built = _build(name, None, None, {})
+    return count(built.net, built.input)
+
+
+def _draw(built: Built, path: Path, *, fold: bool | None, force: bool) -> None:
+    from resvision.probes.count import count
+    from resvision.probes.graph import graph
+    from resvision.report import architecture
+
+    architecture.require_free(path, force=force)
+    counted = count(built.net, built.input)
+    name, shape = built.row.name, _shape(built.input)
+    told = f"{shape} image, {counted.params:,} parameters, {counted.macs:,} multiply-adds. {built.row.paper}"
+    architecture.write(path, architecture.draw(graph(built.net, built.input), title=name, description=told, fold=fold))
+    typer.echo(str(path))
 
 
 def _parse_shape(text: str) -> tuple[int, int, int]:
@@ -102,41 +194,79 @@ def _document(model: Inspected) -> dict[str, Any]:
         "options": {**model.row.options, **model.options},
         "shortcut": model.shortcut,
         "side_params": model.side_params,
-        **asdict(model.total),
+        "activation_bytes": model.activation_bytes,
+        "input": model.total.input,
+        "params": model.total.params,
+        "macs": model.total.macs,
+        "depth": model.total.depth,
+        "receptive_field": model.total.receptive_field,
+        "layers": [{**asdict(layer), **shares} for layer, shares in _with_shares(model.total)],
     }
+
+
+def _with_shares(total: "Count") -> Iterator[tuple["Layer", dict[str, float]]]:
+    """Every layer with its shares, from 0 to 1, of the parameters and MACs of all layers that run."""
+    params = sum(layer.params for layer in total.layers) or 1
+    macs = total.macs or 1
+    for layer in total.layers:
+        yield layer, {"params_share": layer.params / params, "macs_share": layer.macs / macs}
+
+
+def _csv_rows(model: Inspected) -> Iterator[list[Any]]:
+    """A row a layer, then the totals in a row of the layer `total`; empty where positions see the whole image."""
+    for layer, shares in _with_shares(model.total):
+        yield [
+            model.row.name,
+            layer.name,
+            layer.kind,
+            _shape(layer.shape),
+            layer.params,
+            f"{shares['params_share']:.6f}",
+            layer.macs,
+            f"{shares['macs_share']:.6f}",
+            layer.receptive_field,
+            layer.stride,
+            None,
+        ]
+    total = model.total
+    field, kept = total.receptive_field, model.activation_bytes
+    yield [model.row.name, "total", None, _shape(total.outputs[""]), total.params, 1, total.macs, 1, field, None, kept]
 
 
 def _layer_table(model: Inspected) -> Table:
     """Every call that has weights, multiplies, or changes the shape."""
     title = f"{model.row.name} on {_shape(model.total.input)}"
-    numbers = ("output", "params", "MACs", "field", "stride")
+    numbers = ("output", "params", "share", "MACs", "share ", "field", "stride")
     table = new_table("layer", "kind", *numbers, numbers=numbers, title=title)
     shape: tuple[int, ...] = model.total.input
-    for layer in model.total.layers:
+    for layer, shares in _with_shares(model.total):
         if layer.params or layer.macs or layer.shape != shape:
-            table.add_row(layer.name or "(net)", layer.kind, *_cells(layer))
+            table.add_row(layer.name or "(net)", layer.kind, *_cells(layer, shares))
         shape = layer.shape
     return table
 
 
-def _cells(layer: "Layer") -> list[str]:
+def _cells(layer: "Layer", shares: dict[str, float]) -> list[str]:
     field, stride = layer.receptive_field, layer.stride
     return [
         _shape(layer.shape),
         f"{layer.params:,}",
+        f"{shares['params_share']:.1%}",
         f"{layer.macs:,}",
+        f"{shares['macs_share']:.1%}",
         "global" if field is None else str(field),
         "-" if stride is None else f"{stride:g}",
     ]
 
 
 def _comparison(models: list[Inspected]) -> Table:
-    numbers = ("params", "MACs", "field", "depth")
+    numbers = ("params", "MACs", "field", "depth", "activations")
     table = new_table("model", "input", *numbers, "shortcut", "paper", numbers=numbers, title="Totals")
     for model in models:
         total = model.total
         field = "global" if total.receptive_field is None else str(total.receptive_field)
-        figures = (f"{total.params:,}", f"{total.macs:,}", field, str(total.depth))
+        kept = f"{model.activation_bytes / 2**20:,.1f} MiB"
+        figures = (f"{total.params:,}", f"{total.macs:,}", field, str(total.depth), kept)
         table.add_row(model.row.name, _shape(total.input), *figures, model.shortcut, model.row.paper)
     return table
 

@@ -1,11 +1,13 @@
-"""`resvision list`: the catalog, grouped by paper."""
+"""`resvision list`: the catalog, grouped by paper; with `--table` parameters, MACs and published errors."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import groupby
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
 from resvision.catalog import ROWS, Row
 from resvision.cli.tables import new_table, print_tables
@@ -13,20 +15,63 @@ from resvision.cli.tables import new_table, print_tables
 
 def command(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    table: Annotated[
+        bool, typer.Option("--table", help="Years, parameters, MACs and published errors instead.")
+    ] = False,
 ) -> None:
     """List every model that can be named, by paper."""
     if as_json:
-        typer.echo(json.dumps({"models": [asdict(row) for row in ROWS]}, indent=2))
-        return
-    tables = []
+        rows = [_document(row) if table else asdict(row) for row in ROWS]
+        typer.echo(json.dumps({"models": rows}, indent=2))
+    elif table:
+        print_tables(_figures())
+        typer.echo("parameters and MACs: ours, at the input and classes of `resvision list`; side heads are counted in")
+        typer.echo("errors: % of single nets, as published; nothing here was measured by resvision")
+    else:
+        print_tables(*_by_paper())
+
+
+def _by_paper() -> Iterator[Table]:
     for paper, rows in groupby(ROWS, key=lambda row: row.paper):
         table = new_table("model", "task", "stands for", "input", "classes", "recipe", title=paper)
         for row in rows:
             shape = "x".join(map(str, row.input))
             table.add_row(row.name, row.task, _meaning(row), shape, str(row.num_classes), row.recipe)
-        tables.append(table)
-    print_tables(*tables)
+        yield table
 
 
 def _meaning(row: Row) -> str:
     return ", ".join(f"{key} {value}" for key, value in row.options.items())
+
+
+def _figures() -> Table:
+    """A row for every published error of every model, the model's own figures in its first."""
+    from resvision.papers.counts import counts
+    from resvision.papers.results import RESULTS, Published
+
+    numbers = ("year", "params", "MACs", "top-1", "top-5")
+    table = new_table("model", *numbers, "of", "protocol", "published by", numbers=numbers)
+    for row in ROWS:
+        counted = counts().get(row.name)
+        figures = (f"{counted.params:,}", f"{counted.macs:,}") if counted else ("-", "-")
+        first, *others = RESULTS.get(row.name, (Published("-", "-", "-", "-", "-"),))
+        table.add_row(row.name, str(row.year), *figures, *first)
+        for other in others:
+            table.add_row("", "", "", "", *other)
+    return table
+
+
+def _document(row: Row) -> dict[str, Any]:
+    from resvision.papers.counts import counts
+    from resvision.papers.results import RESULTS
+
+    counted = counts().get(row.name)
+    return {
+        "name": row.name,
+        "paper": row.paper,
+        "year": row.year,
+        "input": row.input,
+        "params": counted.params if counted else None,
+        "macs": counted.macs if counted else None,
+        "published": [result._asdict() for result in RESULTS.get(row.name, ())],
+    }

@@ -131,13 +131,16 @@ def write_json(path: Path, data: Any) -> None:
     write_text(path, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, option: str = "--out") -> None:
     """The same for text, as UTF-8; undecodable bytes of file names are written as escapes, as JSON knows them."""
-    write_bytes(path, text.encode(errors="backslashreplace"))
+    write_bytes(path, text.encode(errors="backslashreplace"), option=option)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write to a neighbour file, flush it to disk, and rename it over `path`; RunError where that fails."""
+def write_bytes(path: Path, data: bytes, *, option: str = "--out") -> None:
+    """Write to a neighbour file, flush it to disk, and rename it over `path`.
+
+    RunError where that fails; it names the `option` of the command that takes another place.
+    """
     neighbour = path.with_name(_neighbour(path.name))
     try:
         with neighbour.open("wb") as file:
@@ -147,7 +150,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         neighbour.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        raise unwritable(path, error) from None
+        raise unwritable(path, error, option=option) from None
     finally:
         with suppress(OSError):
             neighbour.unlink(missing_ok=True)
@@ -172,12 +175,12 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def unwritable(path: Path, error: OSError) -> RunError:
+def unwritable(path: Path, error: OSError, *, option: str = "--out") -> RunError:
     """The error of a write that failed: what, why, and what to do."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         remedy = "make room and try again, with --resume where the run had begun"
     else:
-        remedy = "get the right to write there, or name another place with --out"
+        remedy = f"get the right to write there, or name another place with {option}"
     return RunError(f"{path}: cannot be written: {error.strerror or error}; {remedy}")
 
 

@@ -117,7 +117,7 @@ def _layer(module: nn.Module, entered: Tensor, left: Tensor) -> tuple[Kind, str]
         return "normalization", "LRN"
     if "Pool" in name and entered.dim() >= 3:
         kind = "max pool" if "Max" in name else "avg pool"
-        if "Adaptive" not in name:
+        if hasattr(module, "kernel_size"):
             return "pooling", _window_label(module, kind)
         if entered.shape == left.shape:
             return None

@@ -46,7 +46,9 @@ class Shapes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if key in self._known:
             return _fresh(self._known[key])
         output = func(*args, **kwargs)
-        if all(part is None or isinstance(part, Tensor) for part in (output if isinstance(output, tuple) else [output])):
+        if all(
+            part is None or isinstance(part, Tensor) for part in (output if isinstance(output, tuple) else [output])
+        ):
             self._known[key] = _form(output)
         return output
 

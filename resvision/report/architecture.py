@@ -4,7 +4,7 @@ A box a layer, coloured by the size of its map; shortcuts as arcs, solid for the
 changes; other branches side by side. Repeated parts of long nets are folded, `N x`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -82,13 +82,19 @@ def draw(nodes: Sequence["Node"], *, title: str, description: str, fold: bool | 
     return picture.finish(items, nodes[0].shape, title=title, description=description, layers=layers)
 
 
-def write(path: Path, svg: str, *, force: bool) -> None:
-    """Write the picture, all or nothing; SettingsError where something stands already, unless `force`."""
+def require_free(path: Path, *, force: bool) -> None:
+    """SettingsError where the picture cannot come to stand: in no folder, on a folder, on a file unless `force`."""
     if path.is_dir():
         raise SettingsError(f"{path}: is a folder; name a file, such as {path / 'net.svg'}")
+    if not path.parent.is_dir():
+        raise SettingsError(f"{path}: there is no folder {path.parent}; make it first, or name another file")
     if path.exists() and not force:
         raise SettingsError(f"{path}: there already; name another file, or replace it with --force")
-    rundir.write_text(path, svg)
+
+
+def write(path: Path, svg: str) -> None:
+    """Write the picture, all of it or nothing; RunError where that fails."""
+    rundir.write_text(path, svg, option="--svg")
 
 
 def _fork_of(nodes: Sequence["Node"]) -> list[int]:

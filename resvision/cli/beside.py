@@ -1,0 +1,103 @@
+"""`resvision inspect --paper`: a paper's table beside ours, what differs marked."""
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import typer
+from rich.table import Table
+
+from resvision import catalog
+from resvision.cli.tables import new_table, print_tables
+from resvision.core.errors import SettingsError
+from resvision.papers.printed import NOTHING, Compared, PrintedTable, compare
+from resvision.papers.tables import TABLES
+
+if TYPE_CHECKING:
+    from resvision.probes.count import Count
+
+CSV_HEADER = ("model", "table", "row", "column", "printed", "ours", "agrees")
+
+
+class Beside(NamedTuple):
+    """A printed table with the values of a net of ours: of every line, by column."""
+
+    name: str
+    table: PrintedTable
+    values: list[dict[str, Compared]]
+
+
+def table_of(name: str) -> PrintedTable:
+    """The printed table of a model; SettingsError where none is kept."""
+    catalog.find(name)
+    if name not in TABLES:
+        raise SettingsError(f"{name}: no printed table to compare with; there is one of {', '.join(TABLES)}")
+    return TABLES[name]
+
+
+def show(
+    tables: list[tuple[str, PrintedTable]], count: Callable[[str], "Count"], *, as_json: bool, as_csv: bool
+) -> None:
+    """Print every model's table in the form that is asked for."""
+    compared = [_beside(name, table, count(name)) for name, table in tables]
+    if as_json:
+        typer.echo(json.dumps({"models": [_document(each) for each in compared]}, indent=2))
+    elif as_csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(CSV_HEADER)
+        for each in compared:
+            writer.writerows([each.name, each.table.title, *cells] for cells in _cells(each))
+    else:
+        for each in compared:
+            print_tables(_table(each))
+            for line in _told(each):
+                typer.echo(line)
+
+
+def _beside(name: str, table: PrintedTable, counted: "Count") -> Beside:
+    values = [{column: compare(cell, counted) for column, cell in line.cells.items()} for line in table.lines]
+    return Beside(name, table, values)
+
+
+def _cells(each: Beside) -> Iterator[tuple[str, str, str, str, bool | None]]:
+    for line, values in zip(each.table.lines, each.values, strict=True):
+        for column, value in values.items():
+            yield line.label, column, value.printed, value.ours, value.agrees
+
+
+def _document(each: Beside) -> dict[str, Any]:
+    cells = [dict(zip(CSV_HEADER[2:], cell, strict=True)) for cell in _cells(each)]
+    return {"name": each.name, "paper": each.table.paper, "table": each.table.title, "cells": cells}
+
+
+def _table(each: Beside) -> Table:
+    """Two rows for every printed one: the paper's, and ours with a mark before every value."""
+    title = f"{each.name} beside {each.table.title} of {each.table.paper}"
+    table = new_table("", " ", *each.table.columns, title=title)
+    for line, values in zip(each.table.lines, each.values, strict=True):
+        table.add_row(line.label, "printed", *(_printed(values.get(column)) for column in each.table.columns))
+        table.add_row("", "ours", *(_ours(values.get(column)) for column in each.table.columns), end_section=True)
+    return table
+
+
+def _printed(value: Compared | None) -> str:
+    return value.printed if value else ""
+
+
+def _ours(value: Compared | None) -> str:
+    if value is None:
+        return ""
+    return {True: "= ", False: "!= ", None: ""}[value.agrees] + value.ours
+
+
+def _told(each: Beside) -> Iterator[str]:
+    """How much agrees, what differs, and the notes."""
+    cells = [cell for cell in _cells(each) if cell[2] != NOTHING]
+    differing = [cell for cell in cells if not cell[4]]
+    yield f"{len(cells) - len(differing)} of {len(cells)} printed values agree"
+    for label, column, printed, ours, _ in differing:
+        yield f"differs: {label or 'last row'}, {column}: {printed} printed, {ours} ours"
+    yield from each.table.notes
+    yield ""
