@@ -40,6 +40,11 @@ def texts(svg: ElementTree.Element) -> list[str]:
     return [text.text for text in svg.iter(f"{SVG}text")]
 
 
+def repeats(svg: ElementTree.Element) -> list[int]:
+    """How often the parts in frames follow each other."""
+    return [int(text.split()[0]) for text in texts(svg) if text.endswith("\N{MULTIPLICATION SIGN}")]
+
+
 def test_the_graph_has_every_layer_once_and_the_additions() -> None:
     kinds = Counter(node.label if node.kind in {"pooling", "meeting"} else node.kind for node in nodes_of("resnet18"))
     assert kinds == {
@@ -131,7 +136,7 @@ def test_identities_are_solid_arcs_and_changes_of_shape_dotted() -> None:
 def test_a_long_net_is_folded_and_can_be_drawn_in_full() -> None:
     nodes = nodes_of("resnet110")
     folded, full = drawn(nodes), drawn(nodes, fold=False)
-    assert [text for text in texts(folded) if text.endswith("\N{MULTIPLICATION SIGN}")] == ["18 ×", "17 ×", "17 ×"]
+    assert repeats(folded) == [18, 17, 17]
     assert arcs(folded) == {None: 3, "2 3": 2}
     assert len(boxes(full)) == 111
     assert len(boxes(folded)) == 1 + 3 * 2 + 2 * 2 + 2
@@ -140,7 +145,7 @@ def test_a_long_net_is_folded_and_can_be_drawn_in_full() -> None:
 def test_a_fold_holds_what_it_stands_for() -> None:
     """Boxes inside a frame, times its number, give the net's layers."""
     svg = drawn(nodes_of("plain110"))
-    counts = [int(text.split()[0]) for text in texts(svg) if text.endswith("\N{MULTIPLICATION SIGN}")]
+    counts = repeats(svg)
     assert len(boxes(svg)) - len(counts) + sum(counts) == 111
 
 
@@ -171,7 +176,7 @@ def test_no_file_is_replaced_unless_it_is_said(tmp_path: Path) -> None:
     path = tmp_path / "net.svg"
     require_free(path, force=False)
     write(path, "new")
-    with pytest.raises(SettingsError, match="there already.*--force"):
+    with pytest.raises(SettingsError, match=r"there already.*--force"):
         require_free(path, force=False)
     require_free(path, force=True)
     with pytest.raises(SettingsError, match="is a folder"):
