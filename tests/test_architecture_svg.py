@@ -23,7 +23,7 @@ def nodes_of(name: str, **options: object) -> tuple[Node, ...]:
 
 
 def drawn(nodes: tuple[Node, ...], *, fold: bool | None = None) -> ElementTree.Element:
-    return ElementTree.fromstring(draw(nodes, title="a <net>", description='"1 & 2"', fold=fold))
+    return ElementTree.fromstring(draw(nodes, title="a <net>", told=('"1 & 2"',), fold=fold))
 
 
 def boxes(svg: ElementTree.Element) -> list[tuple[float, float]]:
@@ -122,7 +122,7 @@ def test_the_picture_is_described_and_every_word_is_escaped() -> None:
     svg = drawn(nodes_of("resnet20"))
     assert (svg.get("role"), svg.get("aria-labelledby")) == ("img", "title desc")
     assert svg.find(f"{SVG}title").text == "a <net>"
-    assert svg.find(f"{SVG}desc").text == 'a <net>: "1 & 2". 22 layers from top to bottom.'
+    assert svg.find(f"{SVG}desc").text == 'a <net>: 22 layers, from top to bottom. "1 & 2"'
     assert not [element for element in svg.iter() if element.tag in {f"{SVG}script", f"{SVG}image", f"{SVG}a"}]
 
 
@@ -167,8 +167,8 @@ def test_branches_of_a_module_stand_side_by_side() -> None:
 
 
 def test_equal_nets_give_equal_text_of_plain_numbers() -> None:
-    text = draw(nodes_of("resnet20"), title="a", description="b")
-    assert text == draw(nodes_of("resnet20"), title="a", description="b")
+    text = draw(nodes_of("resnet20"), title="a")
+    assert text == draw(nodes_of("resnet20"), title="a")
     assert not re.search(r"nan|inf\b|e[+-]\d", text)
 
 

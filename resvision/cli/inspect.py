@@ -161,8 +161,9 @@ def _draw(built: Built, path: Path, *, fold: bool | None, force: bool) -> None:
     architecture.require_free(path, force=force)
     counted = count(built.net, built.input)
     name, shape = built.row.name, _shape(built.input)
-    told = f"{shape} image, {counted.params:,} parameters, {counted.macs:,} multiply-adds. {built.row.paper}"
-    architecture.write(path, architecture.draw(graph(built.net, built.input), title=name, description=told, fold=fold))
+    figures = f"{counted.params:,} parameters, {counted.macs:,} multiply-adds for an image of {shape}"
+    picture = architecture.draw(graph(built.net, built.input), title=name, told=(figures, built.row.paper), fold=fold)
+    architecture.write(path, picture)
     typer.echo(str(path))
 
 

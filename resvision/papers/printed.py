@@ -96,11 +96,11 @@ def compare(cell: Cell, count: "Count") -> Compared:
 
 
 def is_printed_as(value: int, printed: str, *, unit: int = 1000) -> bool:
-    """Whether `printed` ("3.6x10^9", "159K", "0.27M", "64") is the value, rounded or cut after its last digit.
+    """Whether `printed` ("3.6x10^9", "159K", "0.27M", "1,516") is the value, rounded or cut after its last digit.
 
     A K is `unit`; an M is a million.
     """
-    digits, _, power = printed.partition("x10^")
+    digits, _, power = printed.replace(",", "").partition("x10^")
     scale = 10 ** int(power) if power else {"K": unit, "M": 10**6}.get(digits[-1], 1)
     digits = digits.rstrip("KM")
     decimals = len(digits.partition(".")[2])

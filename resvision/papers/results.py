@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
-from resvision.papers.tables import GOOGLENET, PRERESNET, RESNET, VGG
+from resvision.papers.tables import GOOGLENET, LENET, PRERESNET, RESNET, VGG
 
 ALEXNET = "Krizhevsky et al. 2012, ImageNet Classification, doi:10.1145/3065386"
 BN_INCEPTION = "Ioffe, Szegedy 2015, Batch Normalization, arXiv:1502.03167"
-LENET = "LeCun et al. 1998, Gradient-Based Learning, doi:10.1109/5.726791"
 TORCHVISION = "torchvision, IMAGENET1K_V1"
 
 

@@ -1,9 +1,10 @@
-"""The tables of architectures, by the names of our nets: He et al. 2015 and 2016, VGG, GoogLeNet."""
+"""The tables of architectures, by the names of our nets: LeNet-5, VGG, GoogLeNet, He et al. 2015 and 2016."""
 
 from collections.abc import Mapping
 
 from resvision.papers.printed import NOTHING, Cell, Line, PrintedTable
 
+LENET = "LeCun et al. 1998, Gradient-Based Learning, doi:10.1109/5.726791"
 RESNET = "He et al. 2015, Deep Residual Learning, arXiv:1512.03385"
 PRERESNET = "He et al. 2016, Identity Mappings, arXiv:1603.05027"
 VGG = "Simonyan, Zisserman 2014, Very Deep Convolutional Networks, arXiv:1409.1556"
@@ -195,6 +196,28 @@ def _googlenet() -> PrintedTable:
     )
 
 
+def _lenet() -> PrintedTable:
+    """The layers as section II.B describes them."""
+
+    def row(label: str, where: str, params: str, size: str = "") -> Line:
+        cells = {"maps": Cell(size, "map", (where,))} if size else {}
+        return Line(label, cells | {"trainable parameters": Cell(params, "params", (where,))})
+
+    return PrintedTable(
+        "Section II.B",
+        LENET,
+        (
+            row("C1", "c1", "156", "28x28x6"),
+            row("S2", "s2", "12", "14x14x6"),
+            row("C3", "c3", "1,516", "10x10x16"),
+            row("S4", "s4", "32", "5x5x16"),
+            row("C5", "c5", "48,120", "1x1x120"),
+            row("F6", "f6", "10,164"),
+            Line("total", {"trainable parameters": Cell("60,000", "params")}),
+        ),
+    )
+
+
 _RESNETS = {
     "resnet18": _resnet((2, 2, 2, 2), "1.8x10^9", bottleneck=False),
     "resnet34": _resnet((3, 4, 6, 3), "3.6x10^9", bottleneck=False),
@@ -219,6 +242,7 @@ TABLES: Mapping[str, PrintedTable] = {
     **{f"plain{depth}": _cifar(depth) for depth in (20, 32, 44, 56, 110)},
     "preresnet164": _preresnet("1.7M"),
     "preresnet1001": _preresnet("10.2M"),
+    "lenet5": _lenet(),
     "vgg11": _vgg("A", 11, _A, "133M"),
     "vgg11_lrn": _vgg("A-LRN", 11, (f"{_A[0]} LRN", *_A[1:]), "133M"),
     "vgg13": _vgg("B", 13, _B, "133M"),

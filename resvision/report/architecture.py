@@ -69,8 +69,8 @@ class Extent(NamedTuple):
     height: float
 
 
-def draw(nodes: Sequence["Node"], *, title: str, description: str, fold: bool | None = None) -> str:
-    """The picture of a graph (`probes.graph.graph`) as the text of an SVG file.
+def draw(nodes: Sequence["Node"], *, title: str, told: Sequence[str] = (), fold: bool | None = None) -> str:
+    """The picture of a graph (`probes.graph.graph`) as the text of an SVG file, the lines `told` below its title.
 
     `fold` says whether repeated parts are drawn once; None leaves it to the number of layers.
     """
@@ -79,7 +79,7 @@ def draw(nodes: Sequence["Node"], *, title: str, description: str, fold: bool | 
     if layers > FOLD_ABOVE if fold is None else fold:
         items = _folded(items)
     picture = _Picture(_colours(nodes))
-    return picture.finish(items, nodes[0].shape, title=title, description=description, layers=layers)
+    return picture.finish(items, nodes[0].shape, title=title, told=told, layers=layers)
 
 
 def require_free(path: Path, *, force: bool) -> None:
@@ -191,21 +191,27 @@ def _shortcut(split: Split) -> tuple[Item, ...]:
 
 @dataclass
 class _Picture:
-    """Text of the SVG as it grows; what is needed for the legend."""
+    """Text of the SVG as it grows.
+
+    sizes   of maps, with the height that they are told at
+    styles  of the shortcuts that occur, for the legend
+    tint    colour of all convolutions of a residual block: that of the map which it gives
+    """
 
     colours: dict[tuple[int, ...], str]
     parts: list[str] = field(default_factory=list)
     sizes: list[tuple[str, float]] = field(default_factory=list)
     styles: set[str] = field(default_factory=set)
+    tint: str = ""
 
     def finish(
-        self, items: tuple[Item, ...], image: tuple[int, ...], *, title: str, description: str, layers: int
+        self, items: tuple[Item, ...], image: tuple[int, ...], *, title: str, told: Sequence[str], layers: int
     ) -> str:
         """The whole file."""
         extent = _extent_of(items)
         left = extent.left + 84
-        width = max(left + extent.right + 24, LETTER * len(description) + 40, 420)
-        top = 92.0
+        width = max(left + extent.right + 24, *(LETTER * len(line) + 28 for line in told), 12 * len(title) + 28)
+        top = 62.0 + 16 * len(told)
         self.text(left, top - 8, f"image {'x'.join(map(str, image))}", anchor="middle", colour=FAINT)
         bottom = self.series(items, left, top + GAP)
         seen = ""
@@ -214,7 +220,7 @@ class _Picture:
                 self.text(14, y, text, colour=FAINT)
             seen = text
         height = self.legend(bottom + 34) + 12
-        told = f"{title}: {description}. {layers} layers from top to bottom."
+        words = f"{title}: {layers} layers, from top to bottom. {' '.join(told)}"
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}"'
             f' viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="title desc"'
@@ -223,12 +229,12 @@ class _Picture:
         lines = [
             head,
             f'<title id="title">{escape(title)}</title>',
-            f'<desc id="desc">{escape(told)}</desc>',
+            f'<desc id="desc">{escape(words)}</desc>',
             '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="6" markerHeight="6"'
             f' orient="auto"><path d="M0 0.5 L8 4 L0 7.5 z" fill="{INK}"/></marker></defs>',
             f'<rect width="{width:g}" height="{height:g}" fill="#ffffff"/>',
             f'<text x="14" y="30" font-size="18" font-weight="bold" fill="{INK}">{escape(title)}</text>',
-            f'<text x="14" y="50" fill="{FAINT}">{escape(description)}</text>',
+            *(f'<text x="14" y="{50 + 16 * i}" fill="{FAINT}">{escape(line)}</text>' for i, line in enumerate(told)),
             *self.parts,
             "</svg>",
         ]
@@ -254,7 +260,7 @@ class _Picture:
 
     def box(self, box: Box, x: float, y: float) -> float:
         """A rectangle with the layer's label."""
-        fill = self.colours[box.shape[1:]] if box.kind == "convolution" else PLAIN
+        fill = self.tint or self.colours[box.shape[1:]] if box.kind == "convolution" else PLAIN
         dash = "" if box.kind in {"convolution", "linear"} else ' stroke-opacity="0.45"'
         self.parts.append(
             f'<rect x="{x - BOX / 2:g}" y="{y:g}" width="{BOX:g}" height="{HEIGHT:g}" rx="3" fill="{fill}"'
@@ -290,7 +296,9 @@ class _Picture:
         around = _shortcut(split)
         style = "identity" if not around else "changes" if split.entering != split.shape else "projection"
         self.styles.add(style)
+        before, self.tint = self.tint, self.colours.get(split.shape[1:], "")
         bottom = self.series(trunk, x, y + GAP)
+        self.tint = before
         plus = bottom + GAP + PLUS
         self.line(x, bottom, x, plus - PLUS, arrow=True)
         right = x + _extent_of(trunk).right + ARC
