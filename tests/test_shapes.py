@@ -4,6 +4,7 @@ from torch import nn
 
 from resvision.classification.resnet_cifar import resnet_cifar
 from resvision.core.errors import SettingsError
+from resvision.probes.count import count
 from resvision.probes.memory import kept_bytes
 from resvision.probes.shapes import WithoutDrawing, on_meta
 
@@ -40,6 +41,19 @@ def test_a_net_with_weights_or_hooks_is_copied() -> None:
             assert copy is not net
             assert not copy._forward_hooks
         assert net.training
+
+
+class Counting(nn.Module):
+    """Sizes worked out with real tensors, as own code may."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        sides = [int((torch.tensor(side) // 2).item()) for side in images.shape[2:]]
+        kept = images[:, :, : sides[0], : sides[1]]
+        return kept + torch.tensor(1.0) + torch.zeros(1, device=images.device)
+
+
+def test_real_numbers_are_worked_out_each_time() -> None:
+    assert count(Counting(), (3, 8, 6)).outputs[""] == (3, 4, 3)
 
 
 class Small(nn.Module):

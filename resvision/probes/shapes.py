@@ -40,7 +40,9 @@ class Shapes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """The operation's result on meta."""
         kwargs = kwargs or {}
-        if any(result.alias_info for result in func._schema.returns):  # in place, or a view
+        taken = [tensor.is_meta for tensor in tensors((args, kwargs))]
+        in_place_or_view = any(result.alias_info for result in func._schema.returns)
+        if in_place_or_view or not taken or not all(taken):
             return func(*args, **kwargs)
         key = (func, _signature(args), _signature(kwargs))
         if key in self._known:
