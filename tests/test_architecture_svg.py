@@ -69,7 +69,7 @@ def test_an_identity_shortcut_is_an_edge_and_a_padded_one_a_node() -> None:
     additions = [node for node in nodes if node.label == "add"]
     shortcuts = [nodes[min(node.inputs)].label for node in additions]
     assert len(additions) == 9
-    assert sum(label == "zeros" for node in nodes for label in [node.label]) == 2
+    assert sum(label == "zero padding" for node in nodes for label in [node.label]) == 2
     assert all(node.shape == nodes[node.inputs[0]].shape for node in additions)
     assert shortcuts[0] == "3x3 conv, 16"
 
@@ -122,7 +122,8 @@ def test_the_picture_is_described_and_every_word_is_escaped() -> None:
     svg = drawn(nodes_of("resnet20"))
     assert (svg.get("role"), svg.get("aria-labelledby")) == ("img", "title desc")
     assert svg.find(f"{SVG}title").text == "a <net>"
-    assert svg.find(f"{SVG}desc").text == 'a <net>: 22 layers, from top to bottom. "1 & 2"'
+    described = 'a <net> from top to bottom: 19 convolution, 9 add, 2 other, 1 pooling, 1 linear. "1 & 2"'
+    assert svg.find(f"{SVG}desc").text == described
     assert not [element for element in svg.iter() if element.tag in {f"{SVG}script", f"{SVG}image", f"{SVG}a"}]
 
 

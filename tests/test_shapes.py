@@ -81,7 +81,7 @@ def test_half_the_bytes_in_half_precision_but_for_the_indices() -> None:
 
 
 def test_as_much_is_kept_as_with_real_tensors() -> None:
-    net = resnet_cifar(8, num_classes=5, width=4).eval()
+    net = resnet_cifar(8, num_classes=5, width=4).train()
     weights = {tensor.data_ptr() for tensor in (*net.parameters(), *net.buffers())}
     kept: dict[int, torch.Tensor] = {}
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.setdefault(t.data_ptr(), t), lambda t: t):

@@ -124,7 +124,7 @@ def _layer(module: nn.Module, entered: Tensor, left: Tensor) -> tuple[Kind, str]
         sides = "x".join(map(str, left.shape[2:]))
         return "pooling", f"global {kind}" if left[0, 0].numel() == 1 else f"{kind} to {sides}"
     if isinstance(module, PaddedShortcut):
-        return "other", "zeros"
+        return "other", "zero padding"
     weighted = any(parameter.dim() > 1 for parameter in module.parameters())
     return ("other", name) if weighted or entered.numel() != left.numel() else None
 

@@ -11,8 +11,8 @@ from resvision.probes.shapes import Shapes, image_for, on_meta, run
 def kept_bytes(net: nn.Module, input: Sequence[int]) -> int:
     """Bytes that the backward pass of one image (C, H, W) needs from its forward, in the type of the net's weights.
 
-    Every tensor that autograd saves, once, the image among them; not the weights. The net is in evaluation mode, so
-    that masks of dropout and what only `losses` runs are not in it. Raises SettingsError when such an image does not go
+    Every tensor that autograd saves, once, the image and a batch's statistics among them; not the weights. Masks of
+    dropout and what only `losses` runs are not in it. Raises SettingsError when such an image does not go
     through the net.
     """
     image = image_for(net, input)

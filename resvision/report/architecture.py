@@ -4,6 +4,7 @@ A box a layer, coloured by the size of its map; shortcuts as arcs, solid for the
 changes; other branches side by side. Repeated parts of long nets are folded, `N x`.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -79,7 +80,7 @@ def draw(nodes: Sequence["Node"], *, title: str, told: Sequence[str] = (), fold:
     if layers > FOLD_ABOVE if fold is None else fold:
         items = _folded(items)
     picture = _Picture(_colours(nodes))
-    return picture.finish(items, nodes[0].shape, title=title, told=told, layers=layers)
+    return picture.finish(items, nodes[0].shape, title=title, told=told, contents=_contents(nodes))
 
 
 def require_free(path: Path, *, force: bool) -> None:
@@ -166,6 +167,12 @@ def _repeats(items: Sequence[Item], place: int, period: int) -> int:
     return count
 
 
+def _contents(nodes: Sequence["Node"]) -> str:
+    """ "20 convolution, 2 pooling, 1 linear, 8 add", for those who hear the picture."""
+    counted = Counter(node.label if node.kind == "meeting" else node.kind for node in nodes[1:])
+    return ", ".join(f"{count} {kind}" for kind, count in counted.items())
+
+
 def _colours(nodes: Sequence["Node"]) -> dict[tuple[int, ...], str]:
     """A colour for every size of map that a convolution gives, in order of appearance."""
     sizes = dict.fromkeys(node.shape[1:] for node in nodes if node.kind == "convolution")
@@ -205,13 +212,13 @@ class _Picture:
     tint: str = ""
 
     def finish(
-        self, items: tuple[Item, ...], image: tuple[int, ...], *, title: str, told: Sequence[str], layers: int
+        self, items: tuple[Item, ...], image: tuple[int, ...], *, title: str, told: Sequence[str], contents: str
     ) -> str:
         """The whole file."""
         extent = _extent_of(items)
         left = extent.left + 84
         width = max(left + extent.right + 24, *(LETTER * len(line) + 28 for line in told), 12 * len(title) + 28)
-        top = 62.0 + 16 * len(told)
+        top = 70.0 + 16 * len(told)
         self.text(left, top - 8, f"image {'x'.join(map(str, image))}", anchor="middle", colour=FAINT)
         bottom = self.series(items, left, top + GAP)
         seen = ""
@@ -220,7 +227,7 @@ class _Picture:
                 self.text(14, y, text, colour=FAINT)
             seen = text
         height = self.legend(bottom + 34) + 12
-        words = f"{title}: {layers} layers, from top to bottom. {' '.join(told)}"
+        words = f"{title} from top to bottom: {contents}. {' '.join(told)}"
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}"'
             f' viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="title desc"'
