@@ -167,6 +167,25 @@ def test_branches_of_a_module_stand_side_by_side() -> None:
     assert sum(count == 4 for count in rows.values()) == 9
 
 
+def test_sizes_of_maps_are_told_where_they_change() -> None:
+    def told(name: str) -> list[str]:
+        return [text for text in texts(drawn(nodes_of(name))) if re.fullmatch(r"\d+x\d+", text)]
+
+    assert told("resnet50") == ["112x112", "56x56", "28x28", "14x14", "7x7", "1x1"]
+    assert told("bn_inception") == ["112x112", "56x56", "28x28", "14x14", "7x7", "1x1"]
+
+
+def test_a_pooling_of_all_maps_to_one_vector_has_its_own_name() -> None:
+    assert "SpatialPyramidPooling" in [node.label for node in nodes_of("prelunet_a", width=6)]
+
+
+def test_a_long_label_is_narrowed_to_its_box() -> None:
+    net = nn.Sequential(nn.Conv2d(64, 64, 3, stride=2, dilation=2, groups=32, padding=2), nn.Conv2d(64, 4, 1))
+    labels = {text.text: text.get("textLength") for text in drawn(graph(net, (64, 8, 8))).iter(f"{SVG}text")}
+    assert labels["3x3 conv, 64, /2, dilation 2, 32 groups"] == "156"
+    assert labels["1x1 conv, 4"] is None
+
+
 def test_equal_nets_give_equal_text_of_plain_numbers() -> None:
     text = draw(nodes_of("resnet20"), title="a")
     assert text == draw(nodes_of("resnet20"), title="a")

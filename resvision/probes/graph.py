@@ -121,6 +121,8 @@ def _layer(module: nn.Module, entered: Tensor, left: Tensor) -> tuple[Kind, str]
             return "pooling", _window_label(module, kind)
         if entered.shape == left.shape:
             return None
+        if left.shape[1] != entered.shape[1]:  # not map by map
+            return "pooling", name
         sides = "x".join(map(str, left.shape[2:]))
         return "pooling", f"global {kind}" if left[0, 0].numel() == 1 else f"{kind} to {sides}"
     if isinstance(module, PaddedShortcut):

@@ -203,6 +203,7 @@ class _Picture:
     sizes   of maps, with the height that they are told at
     styles  of the shortcuts that occur, for the legend
     tint    colour of all convolutions of a residual block: that of the map which it gives
+    aside   branches around what is drawn; where they stand side by side, no size is told
     """
 
     colours: dict[tuple[int, ...], str]
@@ -210,6 +211,7 @@ class _Picture:
     sizes: list[tuple[str, float]] = field(default_factory=list)
     styles: set[str] = field(default_factory=set)
     tint: str = ""
+    aside: int = 0
 
     def finish(
         self, items: tuple[Item, ...], image: tuple[int, ...], *, title: str, told: Sequence[str], contents: str
@@ -273,8 +275,8 @@ class _Picture:
             f'<rect x="{x - BOX / 2:g}" y="{y:g}" width="{BOX:g}" height="{HEIGHT:g}" rx="3" fill="{fill}"'
             f' stroke="{INK}"{dash}/>'
         )
-        self.text(x, y + HEIGHT / 2 + 4, box.label, anchor="middle")
-        if len(box.shape) == 3:
+        self.text(x, y + HEIGHT / 2 + 4, box.label, anchor="middle", room=BOX - 8)
+        if len(box.shape) == 3 and not self.aside:
             self.sizes.append(("x".join(map(str, box.shape[1:])), y + HEIGHT / 2 + 4))
         return y + HEIGHT
 
@@ -331,7 +333,9 @@ class _Picture:
         for extent, branch in zip(extents, split.branches, strict=True):
             middle = left + extent.left
             middles.append(middle)
+            self.aside += 1
             ends = self.series(branch, middle, tops + GAP) if branch else tops
+            self.aside -= 1
             self.line(middle, ends, middle, bottom)
             left += extent.left + extent.right + BETWEEN
         self.line(x, y, x, tops)
@@ -356,10 +360,20 @@ class _Picture:
         self.parts.append(f'<path d="M{x:g} {y:g} L{to_x:g} {to_y:g}" stroke="{INK}"{end}/>')
 
     def text(
-        self, x: float, y: float, text: str, *, anchor: str = "start", colour: str = INK, size: int | None = None
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        anchor: str = "start",
+        colour: str = INK,
+        size: int | None = None,
+        room: float | None = None,
     ) -> None:
-        """One line of text."""
+        """One line of text, narrowed where it has no room."""
         extra = f' font-size="{size}" font-weight="bold"' if size else ""
+        if room is not None and LETTER * len(text) > room:
+            extra += f' textLength="{room:g}" lengthAdjust="spacingAndGlyphs"'
         self.parts.append(
             f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" fill="{colour}"{extra}>{escape(text)}</text>'
         )
