@@ -1,6 +1,7 @@
 """`resvision list`: the catalog, grouped by paper; with `--table` parameters, MACs and published errors."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import groupby
@@ -55,10 +56,15 @@ def _figures() -> Table:
         counted = counts().get(row.name)
         figures = (f"{counted.params:,}", f"{counted.macs:,}") if counted else ("-", "-")
         first, *others = RESULTS.get(row.name, (Published("-", "-", "-", "-", "-"),))
-        table.add_row(row.name, str(row.year), *figures, *first)
+        table.add_row(row.name, str(row.year), *figures, *first[:-1], _short(first.source))
         for other in others:
-            table.add_row("", "", "", "", *other)
+            table.add_row("", "", "", "", *other[:-1], _short(other.source))
     return table
+
+
+def _short(source: str) -> str:
+    """Without the number under which the paper is found, which `list` and `--json` give."""
+    return re.sub(r", (arXiv|doi):[^, ]+", "", source)
 
 
 def _document(row: Row) -> dict[str, Any]:
