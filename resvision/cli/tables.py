@@ -1,9 +1,14 @@
 """Tables on the terminal: as wide as they need to be, so that no number is cut, in a pipe as on a screen."""
 
+from collections.abc import Iterator
+
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
+
+LONG = 200  # rows; longer tables are laid out here, since rich takes seconds for thousands of rows
 
 
 def new_table(*columns: str, numbers: tuple[str, ...] = (), title: str | None = None) -> Table:
@@ -17,7 +22,27 @@ def new_table(*columns: str, numbers: tuple[str, ...] = (), title: str | None = 
 def print_tables(*tables: Table) -> None:
     """Print tables to stdout in full; colours only on a terminal."""
     console = Console(highlight=False, markup=False)
-    widths = [Measurement.get(console, console.options.update(max_width=10_000), table).maximum for table in tables]
-    console = Console(highlight=False, markup=False, width=max(console.width, *widths))
+    wide = console.options.update(max_width=10_000)
+    widths = [Measurement.get(console, wide, table).maximum for table in tables if table.row_count <= LONG]
+    console = Console(highlight=False, markup=False, width=max(console.width, *widths, 0))
     for table in tables:
-        console.print(table)
+        if table.row_count <= LONG:
+            console.print(table)
+        else:
+            console.file.write("\n".join(_plain(table)) + "\n")
+
+
+def _plain(table: Table) -> Iterator[str]:
+    """The lines of a table as rich lays it out, without colours."""
+    columns = [[str(cell) for cell in (column.header, *column.cells)] for column in table.columns]
+    widths = [max(map(cell_len, cells)) for cells in columns]
+    right = [column.justify == "right" for column in table.columns]
+    yield from [str(table.title)] if table.title else []
+    yield ""
+    for i, row in enumerate(zip(*columns, strict=True)):
+        blanks = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
+        aligned = zip(row, blanks, right, strict=True)
+        yield " " + "   ".join(blank + cell if to_right else cell + blank for cell, blank, to_right in aligned) + " "
+        if i == 0:
+            yield " " + "\N{BOX DRAWINGS LIGHT HORIZONTAL}" * (sum(widths) + 3 * (len(widths) - 1)) + " "
+    yield ""
