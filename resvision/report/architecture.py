@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from resvision.core import rundir
 from resvision.core.errors import SettingsError
+from resvision.report.parts import Box, Item, Repeat, Split, folded, items_of
 
 if TYPE_CHECKING:
     from resvision.probes.graph import Node
@@ -29,37 +30,6 @@ BETWEEN = 14.0  # branches side by side
 ARC = 22.0  # from the boxes to a shortcut
 LETTER = 6.2  # about, at 11 px
 PLUS = 7.0
-LONGEST_PERIOD = 8  # layers or blocks that repeat together
-
-
-@dataclass(frozen=True)
-class Box:
-    """One layer."""
-
-    label: str
-    kind: str
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Split:
-    """Branches that begin at one place and meet at another; an empty branch is the identity."""
-
-    meeting: str
-    branches: tuple[tuple["Item", ...], ...]
-    entering: tuple[int, ...]
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Repeat:
-    """Items that follow each other `count` times."""
-
-    items: tuple["Item", ...]
-    count: int
-
-
-Item = Box | Split | Repeat
 
 
 class Extent(NamedTuple):
@@ -75,10 +45,10 @@ def draw(nodes: Sequence["Node"], *, title: str, told: Sequence[str] = (), fold:
 
     `fold` says whether repeated parts are drawn once; None leaves it to the number of layers.
     """
-    items = _series(nodes, _fork_of(nodes), len(nodes) - 1, 0)
+    items = items_of(nodes)
     layers = sum(node.kind not in {"image", "meeting"} for node in nodes)
     if layers > FOLD_ABOVE if fold is None else fold:
-        items = _folded(items)
+        items = folded(items)
     picture = _Picture(_colours(nodes))
     return picture.finish(items, nodes[0].shape, title=title, told=told, contents=_contents(nodes))
 
@@ -98,75 +68,6 @@ def write(path: Path, svg: str) -> None:
     rundir.write_text(path, svg, option="--svg")
 
 
-def _fork_of(nodes: Sequence["Node"]) -> list[int]:
-    """For every node the last one before it that all paths to it go through (its immediate dominator)."""
-    fork = [0]
-    for node in nodes[1:]:
-        place = node.inputs[0]
-        for other in node.inputs[1:]:
-            while place != other:
-                place, other = (fork[place], other) if place > other else (place, fork[other])
-        fork.append(place)
-    return fork
-
-
-def _series(nodes: Sequence["Node"], fork: list[int], last: int, before: int) -> tuple[Item, ...]:
-    """What lies between the nodes `before` and `last`, `last` with it."""
-    items: list[Item] = []
-    place = last
-    while place > before:
-        node = nodes[place]
-        if len(node.inputs) == 1:
-            items.append(Box(node.label, node.kind, node.shape))
-        else:
-            begin = fork[place]
-            parts = [_between(nodes, end, begin) for end in node.inputs]
-            if sum(map(len, parts)) > len(set().union(*parts)):
-                layers = sum(nodes[i].kind != "meeting" for i in set().union(*parts))
-                items.append(Box(f"{layers} layers, crossing", "other", node.shape))
-            else:
-                branches = tuple(_series(nodes, fork, end, begin) for end in node.inputs)
-                items.append(Split(node.label, branches, nodes[begin].shape, node.shape))
-        place = fork[place]
-    return tuple(reversed(items))
-
-
-def _between(nodes: Sequence["Node"], end: int, begin: int) -> set[int]:
-    found, waiting = set(), [end]
-    while waiting:
-        place = waiting.pop()
-        if place > begin and place not in found:
-            found.add(place)
-            waiting += nodes[place].inputs
-    return found
-
-
-def _folded(items: Sequence[Item]) -> tuple[Item, ...]:
-    """The items with what repeats drawn once; at every place the fold that covers most."""
-    folded: list[Item] = []
-    place = 0
-    while place < len(items):
-        period, count = max(
-            ((period, _repeats(items, place, period)) for period in range(1, LONGEST_PERIOD + 1)),
-            key=lambda found: (found[0] * found[1] if found[1] > 1 else 0, -found[0]),
-        )
-        if count > 1:
-            folded.append(Repeat(tuple(items[place : place + period]), count))
-            place += period * count
-        else:
-            folded.append(items[place])
-            place += 1
-    return tuple(folded)
-
-
-def _repeats(items: Sequence[Item], place: int, period: int) -> int:
-    first = items[place : place + period]
-    count = 1
-    while items[place + count * period : place + (count + 1) * period] == first and len(first) == period:
-        count += 1
-    return count
-
-
 def _contents(nodes: Sequence["Node"]) -> str:
     """ "20 convolution, 2 pooling, 1 linear, 8 add", for those who hear the picture."""
     counted = Counter(node.label if node.kind == "meeting" else node.kind for node in nodes[1:])
@@ -177,23 +78,6 @@ def _colours(nodes: Sequence["Node"]) -> dict[tuple[int, ...], str]:
     """A colour for every size of map that a convolution gives, in order of appearance."""
     sizes = dict.fromkeys(node.shape[1:] for node in nodes if node.kind == "convolution")
     return {size: COLOURS[i % len(COLOURS)] for i, size in enumerate(sizes)}
-
-
-def _is_short(branch: tuple[Item, ...]) -> bool:
-    """Whether a branch of an addition is a shortcut: the identity, or one layer."""
-    return len(branch) <= 1 and all(isinstance(item, Box) for item in branch)
-
-
-def _trunk(split: Split) -> tuple[Item, ...] | None:
-    """The branch that the shortcuts of an addition go around; None if the branches are to stand side by side."""
-    if split.meeting != "add" or len(split.branches) != 2:
-        return None
-    long, short = sorted(split.branches, key=len, reverse=True)
-    return long if _is_short(short) and long else None
-
-
-def _shortcut(split: Split) -> tuple[Item, ...]:
-    return min(split.branches, key=len)
 
 
 @dataclass
@@ -264,7 +148,7 @@ class _Picture:
             return self.box(item, x, y)
         if isinstance(item, Repeat):
             return self.repeat(item, x, y)
-        trunk = _trunk(item)
+        trunk = item.trunk
         return self.branches(item, x, y) if trunk is None else self.residual(item, trunk, x, y)
 
     def box(self, box: Box, x: float, y: float) -> float:
@@ -302,7 +186,7 @@ class _Picture:
 
     def residual(self, split: Split, trunk: tuple[Item, ...], x: float, y: float) -> float:
         """The branch with its layers, a plus below, and the shortcut as an arc to the right."""
-        around = _shortcut(split)
+        around = split.shortcut
         style = "identity" if not around else "changes" if split.entering != split.shape else "projection"
         self.styles.add(style)
         before, self.tint = self.tint, self.colours.get(split.shape[1:], "")
@@ -409,10 +293,10 @@ def _extent(item: Item) -> Extent:
     if isinstance(item, Repeat):
         inner = _extent_of(item.items)
         return Extent(inner.left + 16 + 12 * (2 + len(str(item.count))), inner.right + 10, inner.height + 18)
-    trunk = _trunk(item)
+    trunk = item.trunk
     if trunk is not None:
         inner = _extent_of(trunk)
-        words = max((LETTER * len(box.label) for box in _shortcut(item) if isinstance(box, Box)), default=0.0)
+        words = max((LETTER * len(box.label) for box in item.shortcut if isinstance(box, Box)), default=0.0)
         return Extent(inner.left, inner.right + ARC + (words + 10 if words else 2), inner.height + 2 * GAP + 2 * PLUS)
     extents = [_extent_of(branch) for branch in item.branches]
     half = (sum(e.left + e.right for e in extents) + BETWEEN * (len(extents) - 1)) / 2
