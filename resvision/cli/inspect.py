@@ -85,14 +85,17 @@ def command(
         raise SettingsError("--json and --csv exclude each other")
     if svg is None and (force or fold is not None):
         raise SettingsError("--fold and --force are about a picture; name its file with --svg")
-    if paper and (input_ or num_classes or option):
+    if paper and not (input_ is None and num_classes is None and not option):
         raise SettingsError("--paper compares nets as published; leave out --input, --num-classes and --option")
     options = dict(parse_option(text) for text in option or [])
     shape = _parse_shape(input_) if input_ else None
     if svg is not None:
         if as_json or as_csv or paper or len(models) != 1:
             raise SettingsError("--svg draws one model, without --json, --csv and --paper")
-        _draw(_build(models[0], shape, num_classes, options), svg, fold=fold, force=force)
+        from resvision.report.architecture import require_free
+
+        require_free(svg, force=force)
+        _draw(_build(models[0], shape, num_classes, options), svg, fold=fold)
     elif paper:
         beside.show([(name, beside.table_of(name)) for name in models], _count_of, as_json=as_json, as_csv=as_csv)
     else:
@@ -153,12 +156,11 @@ def _count_of(name: str) -> "Count":
     return count(built.net, built.input)
 
 
-def _draw(built: Built, path: Path, *, fold: bool | None, force: bool) -> None:
+def _draw(built: Built, path: Path, *, fold: bool | None) -> None:
     from resvision.probes.count import count
     from resvision.probes.graph import graph
     from resvision.report import architecture
 
-    architecture.require_free(path, force=force)
     counted = count(built.net, built.input)
     name, shape = built.row.name, _shape(built.input)
     figures = f"{counted.params:,} parameters, {counted.macs:,} multiply-adds for an image of {shape}"
