@@ -12,7 +12,7 @@ from resvision.core.errors import SettingsError
 if TYPE_CHECKING:
     from resvision.core.results import ClassificationScores
     from resvision.inference.ensemble import Ensemble
-    from resvision.published import Published, PublishedEnsemble
+    from resvision.papers.results import Published, PublishedEnsemble
 
 CONFUSION_UP_TO = 20  # classes; a larger matrix is for --json and the report
 

@@ -5,13 +5,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import groupby
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from resvision.catalog import ROWS, Row
 from resvision.cli.tables import new_table, print_tables
+
+if TYPE_CHECKING:
+    from resvision.papers.results import Published
 
 
 def command(
@@ -48,18 +51,25 @@ def _meaning(row: Row) -> str:
 def _figures() -> Table:
     """A row for every published error of every model, the model's own figures in its first."""
     from resvision.papers.counts import counts
-    from resvision.papers.results import RESULTS, Published
+    from resvision.papers.results import of_net
 
     numbers = ("year", "params", "MACs", "top-1", "top-5")
     table = new_table("model", *numbers, "of", "protocol", "published by", numbers=numbers)
     for row in ROWS:
         counted = counts().get(row.name)
         figures = (f"{counted.params:,}", f"{counted.macs:,}") if counted else ("-", "-")
-        first, *others = RESULTS.get(row.name, (Published("-", "-", "-", "-", "-"),))
-        table.add_row(row.name, str(row.year), *figures, *first[:-1], _short(first.source))
+        first, *others = [_published(result) for result in of_net(row.name)] or [("-",) * 5]
+        table.add_row(row.name, str(row.year), *figures, *first)
         for other in others:
-            table.add_row("", "", "", "", *other[:-1], _short(other.source))
+            table.add_row("", "", "", "", *other)
     return table
+
+
+def _published(result: "Published") -> tuple[str, ...]:
+    errors = ["-" if error is None else str(error) for error in (result.top1, result.top5)]
+    scales = f" {', '.join(map(str, result.scales))}" if result.scales else ""
+    note = f", {result.note}" if result.note else ""
+    return *errors, result.data, f"{result.protocol}{scales}{note}", _short(result.source)
 
 
 def _short(source: str) -> str:
@@ -69,7 +79,7 @@ def _short(source: str) -> str:
 
 def _document(row: Row) -> dict[str, Any]:
     from resvision.papers.counts import counts
-    from resvision.papers.results import RESULTS
+    from resvision.papers.results import of_net
 
     counted = counts().get(row.name)
     return {
@@ -79,5 +89,5 @@ def _document(row: Row) -> dict[str, Any]:
         "input": row.input,
         "params": counted.params if counted else None,
         "macs": counted.macs if counted else None,
-        "published": [result._asdict() for result in RESULTS.get(row.name, ())],
+        "published": [asdict(result) for result in of_net(row.name)],
     }

@@ -16,7 +16,7 @@ from resvision.inference.evaluate import class_index, open_reader, probabilities
 from resvision.inference.load import Trained, load
 from resvision.inference.presets import CENTER_CROP, PAPER_CROPS
 from resvision.inference.protocols import Protocol, apply, comparable
-from resvision.published import Published, PublishedEnsemble, published_ensembles
+from resvision.papers.results import Published, PublishedEnsemble, published_ensembles
 
 
 class Member(NamedTuple):

@@ -29,7 +29,7 @@ from resvision.core.errors import SettingsError
 from resvision.core.images import Pixels, Preprocess
 from resvision.inference.load import Trained
 from resvision.inference.presets import PAPER_CROPS, PRESETS, Preset, find, proportional
-from resvision.published import Published, published
+from resvision.papers.results import Published, published
 
 LARGEST_SCALE = 8192
 

@@ -1,103 +1,210 @@
-"""Published errors, by the names of our nets: what was printed, under which protocol, and where."""
+"""What the papers report, as a table: errors by data set, net and test protocol. Importing it loads no torch.
 
-from collections.abc import Mapping
-from functools import partial
-from typing import NamedTuple
+Only figures read in a paper, in its authors' code, or in torchvision's description of its weights; nothing from
+memory. They are printed as published, never as measured. Where one net has two rows that agree in all else, its paper
+trained it in two ways, which `note` tells.
+"""
 
-from resvision.papers.tables import GOOGLENET, LENET, PRERESNET, RESNET, VGG
-
-ALEXNET = "Krizhevsky et al. 2012, ImageNet Classification, doi:10.1145/3065386"
-BN_INCEPTION = "Ioffe, Szegedy 2015, Batch Normalization, arXiv:1502.03167"
-TORCHVISION = "torchvision, IMAGENET1K_V1"
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 
 
-class Published(NamedTuple):
-    """Errors in %, as printed; "-" where none is.
+@dataclass(frozen=True)
+class Published:
+    """One published result.
 
-    data      the images that were tested
-    protocol  how
-    source    paper and table, or whose weights
+    net       the name in our catalog of the net as it was published
+    top1      error in percent, as printed or as 100 - accuracy; None where it is not given
+    top5      the same, of the five most probable classes
+    data      the name of the data set here; its validation images for imagenet, its test images for the others
+    protocol  the preset of `resvision evaluate` that tests the same way
+    scales    shorter sides of the images in pixels, for protocols that take them
+    source    paper or code, with its table
+    note      what else parts the result from others of the same net
     """
 
-    top1: str
-    top5: str
-    data: str
+    net: str
+    top1: float | None
+    top5: float | None
+    _: KW_ONLY
+    data: str = "imagenet"
     protocol: str
+    scales: tuple[int, ...] = ()
+    source: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class PublishedEnsemble:
+    """One published result of several nets with averaged probabilities; fields that it shares are as in `Published`.
+
+    nets   how many
+    split  val, or test by the challenge's server
+    """
+
+    name: str
+    nets: int
+    top1: float | None
+    top5: float
+    _: KW_ONLY
+    data: str = "imagenet"
+    split: str
+    protocol: str = ""
     source: str
 
 
-IMAGENET, CIFAR = "ImageNet val", "CIFAR-10 test"
+_RESNET = "He et al. 2015, arXiv:1512.03385"
+_IDENTITY = "He et al. 2016, arXiv:1603.05027"
+_ALEXNET = "Krizhevsky et al. 2012"
+_VGG = "Simonyan and Zisserman 2014, arXiv:1409.1556"
+_GOOGLENET = "Szegedy et al. 2014, arXiv:1409.4842, table 3"
+_BN_INCEPTION = "Ioffe and Szegedy 2015, arXiv:1502.03167"
+_CAFFE = "BVLC Caffe model zoo"
+_JITTER = "256..512"
+_RESNET_SCALES = (224, 256, 384, 480, 640)
 
 
-def _of(data: str, protocol: str, source: str, top1: str, top5: str = "-") -> Published:
-    return Published(top1, top5, data, protocol, source)
+def _torchvision(net: str, top1_accuracy: float, top5_accuracy: float, weights: str = "IMAGENET1K_V1") -> Published:
+    """A row of torchvision's own accuracies, as errors."""
+    errors = round(100 - top1_accuracy, 3), round(100 - top5_accuracy, 3)
+    return Published(net, *errors, protocol="center-crop", source=f"torchvision 0.29, {weights}")
 
 
-_ten_crop = partial(_of, IMAGENET, "10-crop")
-_dense = partial(_of, IMAGENET, "fully convolutional, 5 scales", f"{RESNET}, Table 4")
-_torchvision = partial(_of, IMAGENET, "centre crop 224 of 256", TORCHVISION)
-_cifar = partial(_of, CIFAR, "single view", f"{RESNET}, Table 6")
-_median = partial(_of, CIFAR, "single view, median of 5 runs")
-_vgg = partial(_of, IMAGENET, "dense, one scale", f"{VGG}, Table 3")
-_vgg_scales = partial(_of, IMAGENET, "dense, 3 scales", f"{VGG}, Table 4")
-_googlenet = partial(_of, IMAGENET, source=f"{GOOGLENET}, Table 3", top1="-")
+def _cifar(net: str, error: float, source: str, *, data: str = "cifar10", note: str = "") -> Published:
+    return Published(net, error, None, data=data, protocol="center-crop", source=source, note=note)
 
-_RESNET34_B = (
-    _ten_crop(f"{RESNET}, Table 3", "24.52", "7.46"),
-    _dense("21.84", "5.71"),
-    _torchvision("26.686", "8.580"),
+
+def _ten_crop(net: str, top1: float, top5: float | None, table: str) -> Published:
+    return Published(net, top1, top5, protocol="ten-crop", source=f"{_RESNET}, {table}")
+
+
+def _dense(net: str, top1: float, top5: float) -> Published:
+    source = f"{_RESNET}, table 4"
+    return Published(net, top1, top5, protocol="dense", scales=_RESNET_SCALES, source=source)
+
+
+def _vgg(net: str, top1: float, top5: float, trained_at: str, *scales: int) -> Published:
+    table = "table 3" if len(scales) == 1 else "table 4"
+    return Published(
+        net,
+        top1,
+        top5,
+        protocol="vgg-dense",
+        scales=scales,
+        source=f"{_VGG}, {table}",
+        note=f"trained at S = {trained_at}",
+    )
+
+
+RESULTS = (
+    Published(
+        "lenet5", 0.95, None, data="mnist", protocol="center-crop", source="LeCun et al. 1998", note="no distortions"
+    ),
+    Published(
+        "lenet5", 0.8, None, data="mnist", protocol="center-crop", source="LeCun et al. 1998", note="with distortions"
+    ),
+    Published("alexnet_2012", 40.7, 18.2, protocol="ten-crop", source=f"{_ALEXNET}, table 2"),
+    Published("alexnet_2012", 42.9, 19.8, protocol="center-crop", source=_CAFFE, note="bvlc_alexnet"),
+    _torchvision("alexnet", 56.522, 79.066),
+    _vgg("vgg11", 29.6, 10.4, "256", 256),
+    _vgg("vgg11_lrn", 29.7, 10.5, "256", 256),
+    _vgg("vgg13", 28.7, 9.9, "256", 256),
+    _vgg("vgg16_c", 28.1, 9.4, "256", 256),
+    _vgg("vgg16_c", 28.1, 9.3, "384", 384),
+    _vgg("vgg16_c", 27.3, 8.8, _JITTER, 384),
+    _vgg("vgg16", 27.0, 8.8, "256", 256),
+    _vgg("vgg16", 26.8, 8.7, "384", 384),
+    _vgg("vgg16", 25.6, 8.1, _JITTER, 384),
+    _vgg("vgg16", 24.8, 7.5, _JITTER, 256, 384, 512),
+    _vgg("vgg19", 27.3, 9.0, "256", 256),
+    _vgg("vgg19", 26.9, 8.7, "384", 384),
+    _vgg("vgg19", 25.5, 8.0, _JITTER, 384),
+    _vgg("vgg19", 24.8, 7.5, _JITTER, 256, 384, 512),
+    _ten_crop("vgg16", 28.07, 9.33, "table 3"),
+    _torchvision("vgg11", 69.020, 88.628),
+    _torchvision("vgg13", 69.928, 89.246),
+    _torchvision("vgg16", 71.592, 90.382),
+    _torchvision("vgg19", 72.376, 90.876),
+    _torchvision("vgg11_bn", 70.370, 89.810),
+    _torchvision("vgg13_bn", 71.586, 90.374),
+    _torchvision("vgg16_bn", 73.360, 91.516),
+    _torchvision("vgg19_bn", 74.218, 91.842),
+    Published("googlenet_2014", None, 10.07, protocol="center-crop", source=_GOOGLENET),
+    Published("googlenet_2014", None, 9.15, protocol="ten-crop", source=_GOOGLENET),
+    Published("googlenet_2014", None, 7.89, protocol="googlenet-144", source=_GOOGLENET),
+    Published("googlenet_2014", 31.3, 11.1, protocol="center-crop", source=_CAFFE, note="bvlc_googlenet"),
+    _torchvision("googlenet", 69.778, 89.530),
+    Published("bn_inception", 25.2, 7.82, protocol="center-crop", source=_BN_INCEPTION),
+    Published("bn_inception", 21.99, 5.82, protocol="googlenet-144", source=_BN_INCEPTION),
+    _ten_crop("prelunet_c", 24.27, 7.38, "table 3"),
+    _dense("prelunet_c", 21.59, 5.71),
+    Published("plain18", 27.94, None, protocol="ten-crop", source=f"{_RESNET}, table 2"),
+    Published("plain34", 28.54, 10.02, protocol="ten-crop", source=f"{_RESNET}, table 3"),
+    Published("resnet18_a", 27.88, None, protocol="ten-crop", source=f"{_RESNET}, table 2"),
+    _ten_crop("resnet34_a", 25.03, 7.76, "table 3"),
+    _ten_crop("resnet34", 24.52, 7.46, "table 3"),
+    _ten_crop("resnet34_b", 24.52, 7.46, "table 3"),
+    _ten_crop("resnet34_c", 24.19, 7.40, "table 3"),
+    _ten_crop("resnet50_v1", 22.85, 6.71, "table 3"),
+    _ten_crop("resnet101_v1", 21.75, 6.05, "table 3"),
+    _ten_crop("resnet152_v1", 21.43, 5.71, "table 3"),
+    _dense("resnet34", 21.84, 5.71),
+    _dense("resnet34_b", 21.84, 5.71),
+    _dense("resnet34_c", 21.53, 5.60),
+    _dense("resnet50_v1", 20.74, 5.25),
+    _dense("resnet101_v1", 19.87, 4.60),
+    _dense("resnet152_v1", 19.38, 4.49),
+    Published("resnet50_v1", 24.7, 7.8, protocol="center-crop", source="KaimingHe/deep-residual-networks"),
+    Published("resnet101_v1", 23.6, 7.1, protocol="center-crop", source="KaimingHe/deep-residual-networks"),
+    Published("resnet152_v1", 23.0, 6.7, protocol="center-crop", source="KaimingHe/deep-residual-networks"),
+    _torchvision("resnet18", 69.758, 89.078),
+    _torchvision("resnet34", 73.314, 91.420),
+    _torchvision("resnet50", 76.130, 92.862),
+    _torchvision("resnet50", 80.858, 95.434, "IMAGENET1K_V2"),
+    _torchvision("resnet101", 77.374, 93.546),
+    _torchvision("resnet101", 81.886, 95.780, "IMAGENET1K_V2"),
+    _torchvision("resnet152", 78.312, 94.046),
+    _torchvision("resnet152", 82.284, 96.002, "IMAGENET1K_V2"),
+    _cifar("resnet20", 8.75, f"{_RESNET}, table 6"),
+    _cifar("resnet32", 7.51, f"{_RESNET}, table 6"),
+    _cifar("resnet44", 7.17, f"{_RESNET}, table 6"),
+    _cifar("resnet56", 6.97, f"{_RESNET}, table 6"),
+    _cifar("resnet110", 6.43, f"{_RESNET}, table 6", note="best of 5, 6.61 +- 0.16"),
+    _cifar("resnet1202", 7.93, f"{_RESNET}, table 6"),
+    _cifar("preresnet110", 6.37, f"{_IDENTITY}, table 2", note="median of 5"),
+    _cifar("preresnet164", 5.46, f"{_IDENTITY}, table 2", note="median of 5"),
+    _cifar("preresnet1001", 4.92, f"{_IDENTITY}, table 4", note="median of 5, 4.89 +- 0.14"),
+    _cifar("preresnet1001", 4.62, f"{_IDENTITY}, table 4", note="batch 64, median of 5, 4.69 +- 0.20"),
+    _cifar("preresnet164", 24.33, f"{_IDENTITY}, table 3", data="cifar100"),
+    _cifar("preresnet1001", 22.71, f"{_IDENTITY}, table 4", data="cifar100", note="median of 5, 22.68 +- 0.22"),
 )
 
-RESULTS: Mapping[str, tuple[Published, ...]] = {
-    "lenet5": (_of("MNIST test", "single view", LENET, "0.95"),),
-    "alexnet_2012": (_ten_crop(f"{ALEXNET}, Table 2", "40.7", "18.2"),),
-    "alexnet": (_torchvision("43.478", "20.934"),),
-    "vgg11": (_vgg("29.6", "10.4"), _torchvision("30.980", "11.372")),
-    "vgg11_lrn": (_vgg("29.7", "10.5"),),
-    "vgg13": (_vgg("28.7", "9.9"), _torchvision("30.072", "10.754")),
-    "vgg16_c": (_vgg("27.3", "8.8"),),
-    "vgg16": (_vgg("25.6", "8.1"), _vgg_scales("24.8", "7.5"), _torchvision("28.408", "9.618")),
-    "vgg19": (_vgg("25.5", "8.0"), _vgg_scales("24.8", "7.5"), _torchvision("27.624", "9.124")),
-    "vgg11_bn": (_torchvision("29.630", "10.190"),),
-    "vgg13_bn": (_torchvision("28.414", "9.626"),),
-    "vgg16_bn": (_torchvision("26.640", "8.484"),),
-    "vgg19_bn": (_torchvision("25.782", "8.158"),),
-    "googlenet_2014": (
-        _googlenet("1 crop", top5="10.07"),
-        _googlenet("10 crops", top5="9.15"),
-        _googlenet("144 crops", top5="7.89"),
-    ),
-    "googlenet": (_torchvision("30.222", "10.470"),),
-    "bn_inception": (
-        _of(IMAGENET, "1 crop", BN_INCEPTION, "25.2", "7.82"),
-        _of(IMAGENET, "144 crops", BN_INCEPTION, "21.99", "5.82"),
-    ),
-    "prelunet_c": (
-        _ten_crop(f"{RESNET}, Table 3", "24.27", "7.38"),
-        _of(IMAGENET, "single net, several scales", f"{RESNET}, Table 4", "21.59", "5.71"),
-    ),
-    "resnet18": (_torchvision("30.242", "10.922"),),
-    "resnet34": _RESNET34_B,
-    "resnet34_b": _RESNET34_B,
-    "resnet50": (_torchvision("23.870", "7.138"),),
-    "resnet101": (_torchvision("22.626", "6.454"),),
-    "resnet152": (_torchvision("21.688", "5.954"),),
-    "resnet50_v1": (_ten_crop(f"{RESNET}, Table 3", "22.85", "6.71"), _dense("20.74", "5.25")),
-    "resnet101_v1": (_ten_crop(f"{RESNET}, Table 3", "21.75", "6.05"), _dense("19.87", "4.60")),
-    "resnet152_v1": (_ten_crop(f"{RESNET}, Table 3", "21.43", "5.71"), _dense("19.38", "4.49")),
-    "resnet18_a": (_ten_crop(f"{RESNET}, Table 2", "27.88"),),
-    "resnet34_a": (_ten_crop(f"{RESNET}, Table 3", "25.03", "7.76"),),
-    "resnet34_c": (_ten_crop(f"{RESNET}, Table 3", "24.19", "7.40"), _dense("21.53", "5.60")),
-    "plain18": (_ten_crop(f"{RESNET}, Table 2", "27.94"),),
-    "plain34": (_ten_crop(f"{RESNET}, Table 3", "28.54", "10.02"),),
-    "resnet20": (_cifar("8.75"),),
-    "resnet32": (_cifar("7.51"),),
-    "resnet44": (_cifar("7.17"),),
-    "resnet56": (_cifar("6.97"),),
-    "resnet110": (_of(CIFAR, "single view, best of 5 runs", f"{RESNET}, Table 6", "6.43"),),
-    "resnet1202": (_cifar("7.93"),),
-    "preresnet110": (_median(f"{PRERESNET}, Table 2", "6.37"),),
-    "preresnet164": (_median(f"{PRERESNET}, Table 2", "5.46"),),
-    "preresnet1001": (_median(f"{PRERESNET}, Table 4", "4.92"),),
-}
-"""Single nets only, the paper's first; nets without an entry were published without errors."""
+ENSEMBLES = (
+    PublishedEnsemble("AlexNet", 5, 38.1, 16.4, split="val", protocol="ten-crop", source=f"{_ALEXNET}, table 2"),
+    PublishedEnsemble("VGG", 7, 24.7, 7.5, split="val", source=f"{_VGG}, table 6"),
+    PublishedEnsemble("VGG-16 and VGG-19", 2, 24.0, 7.1, split="val", protocol="vgg-dense", source=f"{_VGG}, table 6"),
+    PublishedEnsemble("GoogLeNet", 7, None, 8.09, split="val", protocol="center-crop", source=_GOOGLENET),
+    PublishedEnsemble("GoogLeNet", 7, None, 7.62, split="val", protocol="ten-crop", source=_GOOGLENET),
+    PublishedEnsemble("GoogLeNet", 7, None, 6.67, split="val", protocol="googlenet-144", source=_GOOGLENET),
+    PublishedEnsemble("BN-Inception", 6, 20.1, 4.9, split="val", source=_BN_INCEPTION),
+    PublishedEnsemble("ResNet", 6, None, 3.57, split="test", protocol="dense", source=f"{_RESNET}, table 5"),
+)
+
+
+def of_net(net: str) -> list[Published]:
+    """All that is published for a net of our catalog."""
+    return [row for row in RESULTS if row.net == net]
+
+
+def published(net: str, *, data: str, protocol: str, scales: Sequence[int] = ()) -> list[Published]:
+    """What is published for a net of our catalog on this data, tested the same way; often nothing.
+
+    `scales` are the shorter sides of the images, empty for protocols that take none.
+    """
+    asked = (net, data, protocol, tuple(scales))
+    return [row for row in RESULTS if (row.net, row.data, row.protocol, row.scales) == asked]
+
+
+def published_ensembles(*, data: str, protocol: str) -> list[PublishedEnsemble]:
+    """What is published for ensembles on this data, tested the same way."""
+    return [row for row in ENSEMBLES if (row.data, row.protocol) == (data, protocol)]
