@@ -20,7 +20,7 @@ LEAST_PX = 15
 class Block(NamedTuple):
     """So many 3x3 convolutions of one width."""
 
-    count: int
+    convolutions: int
     channels: int
 
 
@@ -39,7 +39,7 @@ def prelu(channels: int) -> nn.PReLU:
 def stack(block: Block, in_channels: int) -> nn.Sequential:
     """The convolutions of a block, each with its slopes."""
     layers: list[nn.Module] = []
-    for _ in range(block.count):
+    for _ in range(block.convolutions):
         layers += [nn.Conv2d(in_channels, block.channels, 3, padding=1), prelu(block.channels)]
         in_channels = block.channels
     return nn.Sequential(*layers)
@@ -56,7 +56,7 @@ class PReLUNet(nn.Module):
     ) -> None:
         super().__init__()
         block1, block2, block3 = (
-            Block(block.count, scaled(block.channels, width=width, full=FULL_WIDTH)) for block in SIZES[model]
+            Block(block.convolutions, scaled(block.channels, width=width, full=FULL_WIDTH)) for block in SIZES[model]
         )
         hidden = scaled(4096, width=width, full=FULL_WIDTH)
         self.widths = (width, block1.channels, block2.channels, block3.channels)

@@ -101,7 +101,7 @@ def _load_published(published: Published, device: str | None) -> Trained:
             name=IMAGENET, channels=rule.channels, image_size=rule.crop_px, classes=classes, preprocess=rule
         ),
         training=TrainingSettings(duration="1 epochs"),
-        machine=machines.decide(machine, training_macs=0, decodes_files=True),
+        machine=machines.decide(machine, training_macs=0, image_px=rule.crop_px, decodes_files=True),
     )
     system = build_system(run)
     file = obtain(published, Console(stderr=True))

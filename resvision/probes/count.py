@@ -92,7 +92,7 @@ def count(net: nn.Module, input: Sequence[int]) -> Count:
     )
 
 
-class _Tape(Shapes):
+class _Tape(Shapes):  # type: ignore[no-untyped-call]
     """Sees every operation under it, and knows which module runs."""
 
     def __init__(self, image: Tensor) -> None:

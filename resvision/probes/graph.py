@@ -49,7 +49,7 @@ def graph(net: nn.Module, input: Sequence[int]) -> tuple[Node, ...]:
     return _up_to(tracer.nodes, 0 if last is None else last)
 
 
-class _Tracer(Shapes):
+class _Tracer(Shapes):  # type: ignore[no-untyped-call]
     """Knows for every tensor the node that it comes from."""
 
     def __init__(self, image: Tensor) -> None:
