@@ -113,7 +113,7 @@ class _Picture:
                 self.text(14, y, text, colour=FAINT)
             seen = text
         height = self.legend(bottom + 34) + 12
-        words = f"{title} from top to bottom: {contents}. {' '.join(told)}"
+        words = ". ".join([f"{title} from top to bottom: {contents}", *told])
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}"'
             f' viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="title desc"'
