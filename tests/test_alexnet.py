@@ -240,7 +240,7 @@ def test_images_that_are_too_small_are_refused_with_the_remedy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "message"), [({"width": 3}, "even width"), ({"init": "glorot"}, "paper, caffe, glorot")]
+    ("options", "message"), [({"width": 3}, "even width"), ({"init": "xavier"}, "paper, caffe, glorot")]
 )
 def test_a_wrong_option_is_answered_with_the_choices(options: dict, message: str) -> None:
     with pytest.raises(SettingsError, match=message):

@@ -320,11 +320,11 @@ def full_for(patch: pytest.MonkeyPatch, name: str) -> None:
     """No space for one file of the run directory."""
     write = rundir.write_bytes
 
-    def limited(path: Path, data: bytes) -> None:
+    def limited(path: Path, data: bytes, **option: str) -> None:
         with pytest.MonkeyPatch.context() as deeper:
             if path.name == name:
                 deeper.setattr(os, "fsync", no_space)
-            write(path, data)
+            write(path, data, **option)
 
     patch.setattr(rundir, "write_bytes", limited)
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import torch
@@ -118,6 +118,8 @@ def _receive(
         with build_opener(_NoLessSafe).open(request, timeout=SILENCE_S) as answer:
             return _copy(answer, file, published, console)
     except (OSError, HTTPException, ValueError) as error:
+        if isinstance(error, HTTPError):
+            error.close()  # it is the answer too, with its connection
         raise WeightsError(f"{published}: {published.url} cannot be fetched: {_reason(error)}; {remedy}") from None
 
 

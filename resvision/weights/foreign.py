@@ -108,9 +108,9 @@ def _load_safetensors(path: Path, shown: str) -> State:
 
 def _load_pickle(path: Path, shown: str) -> Any:
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), path.open("rb") as file:  # a path would be read by what it is called
             warnings.simplefilter("ignore")  # what else there is to say is said by the error
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - damaged bytes make the reader raise nearly anything
