@@ -1,5 +1,7 @@
 """Convolutions that compute otherwise give what torch's own give: outputs and all gradients."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -51,6 +53,17 @@ def test_a_first_layer_that_strides(size: tuple[int, int], kernel: int, padding:
     found = gradients(chosen(layer), x)
     for own, torchs in zip(found, expected, strict=True):
         torch.testing.assert_close(own, torchs)
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+def test_few_channels_that_stride_do_not_end_the_process(padding: int) -> None:
+    layer = nn.Conv2d(4, 8, 1, stride=2, padding=padding).to(memory_format=torch.channels_last)
+    x = torch.randn(2, 4, 112, 111).to(memory_format=torch.channels_last)
+    expected = gradients(deepcopy(layer).double(), x.double())
+    convolutions.use(layer, bf16=False)
+    assert type(layer) is convolutions.SubsampledConv2d
+    for own, torchs in zip(gradients(layer, x), expected, strict=True):
+        torch.testing.assert_close(own.double(), torchs, rtol=1e-4, atol=1e-4)
 
 
 def chosen(layer: nn.Conv2d) -> nn.Conv2d:

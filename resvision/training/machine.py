@@ -130,8 +130,8 @@ def prepare(machine: Machine) -> torch.device:
 
 def place(net: nn.Module, machine: Machine, device: torch.device) -> nn.Module:
     """The net on its device, in its memory format, with the convolutions that suit it in training."""
-    if device.type == "cpu" and machine.precision == "bf16":
-        convolutions.use(net)
+    if device.type == "cpu":
+        convolutions.use(net, bf16=machine.precision == "bf16")
     if machine.channels_last:
         return net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
     return net.to(device)
