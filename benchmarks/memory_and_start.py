@@ -44,12 +44,13 @@ def main() -> None:
 
 
 def linked(folder: Path, pictures: list[Path], count: int) -> Path:
-    """A folder of `count` links to the pictures, in classes of equal size."""
-    for number in range(count):
-        place = folder / f"class{number % CLASSES}" / f"{number:07}.jpg"
-        if number < CLASSES:
-            place.parent.mkdir(parents=True)
-        place.symlink_to(pictures[number % len(pictures)])
+    """A folder of `count` links to the pictures to train on, in classes of equal size, and of few to test on."""
+    for split, links in (("train", count), ("val", 2 * CLASSES)):
+        for number in range(links):
+            place = folder / split / f"class{number % CLASSES}" / f"{number:07}.jpg"
+            if number < CLASSES:
+                place.parent.mkdir(parents=True)
+            place.symlink_to(pictures[number % len(pictures)])
     return folder
 
 
