@@ -13,9 +13,9 @@ from torch import nn
 
 from resvision.classification.scoring import JUDGED_BY
 from resvision.core import rundir
-from resvision.core.errors import ResVisionError, RunError, SettingsError
+from resvision.core.errors import ResVisionError, RunError, SettingsError, printable
 from resvision.core.history import read as read_history
-from resvision.core.images import Preprocess, printable
+from resvision.core.images import Preprocess
 from resvision.core.results import ClassificationScores
 from resvision.core.settings import checked, differences, to_json
 from resvision.data.loader import batches, dead_workers_named

@@ -22,9 +22,9 @@ from resvision.classification.classifier import balanced_weights
 from resvision.classification.stages import distances_to_head, first_stages
 from resvision.contracts import Reader, System
 from resvision.core import references, rundir
-from resvision.core.errors import RunError, SettingsError
+from resvision.core.errors import RunError, SettingsError, printable
 from resvision.core.history import TEST, VALIDATION
-from resvision.core.images import Preprocess, printable
+from resvision.core.images import Preprocess
 from resvision.core.results import ClassificationScores
 from resvision.core.settings import Scalar, from_json
 from resvision.data.augment import Augment

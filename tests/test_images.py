@@ -19,7 +19,7 @@ from torchvision import io
 from torchvision.transforms import v2
 
 from resvision.core import images
-from resvision.core.errors import DataError
+from resvision.core.errors import DataError, printable
 from resvision.core.images import (
     FORMATS,
     PIXEL_LIMIT,
@@ -29,7 +29,6 @@ from resvision.core.images import (
     crop_resize,
     decode,
     header,
-    printable,
     resized_sides,
 )
 

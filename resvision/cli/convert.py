@@ -9,8 +9,7 @@ import typer
 
 from resvision import catalog
 from resvision.cli.inspect import parse_option
-from resvision.core.errors import SettingsError, WeightsError
-from resvision.core.images import printable
+from resvision.core.errors import SettingsError, WeightsError, printable
 
 if TYPE_CHECKING:
     from resvision.training.checkpoints import State

@@ -12,7 +12,6 @@ import typer
 from rich.table import Table
 
 from resvision import catalog
-from resvision.cli import beside
 from resvision.cli.tables import new_table, print_tables
 from resvision.core.errors import SettingsError
 
@@ -97,6 +96,8 @@ def command(
         require_free(svg, force=force)
         _draw(_build(models[0], shape, num_classes, options), svg, fold=fold)
     elif paper:
+        from resvision.cli import beside
+
         beside.show([(name, beside.table_of(name)) for name in models], _count_of, as_json=as_json, as_csv=as_csv)
     else:
         inspected = [_inspect(_build(name, shape, num_classes, options)) for name in models]

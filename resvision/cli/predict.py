@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from resvision.core.errors import DataError, SettingsError
-from resvision.core.images import printable
+from resvision.core.errors import DataError, SettingsError, printable
 
 if TYPE_CHECKING:
     from resvision.core.images import Pixels

@@ -13,6 +13,7 @@ ResVisionError              the command line prints it as one line
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class ResVisionError(Exception):
@@ -78,3 +79,11 @@ def unknown_name(kind: str, name: str, choices: Iterable[str], *, remedy: str = 
         hint = ""
     parts = [f"unknown {kind} {name!r}", hint, remedy]
     return UnknownNameError("; ".join(part for part in parts if part))
+
+
+def printable(name: Path | str) -> str:
+    """The name on one line: line breaks, control characters and undecodable bytes are written as escapes."""
+    text = str(name)
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

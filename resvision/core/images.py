@@ -37,7 +37,7 @@ from PIL import (
     _imaging,
 )
 
-from resvision.core.errors import DataError
+from resvision.core.errors import DataError, printable
 
 Pixels = NDArray[np.uint8]
 Box = tuple[float, float, float, float]
@@ -109,14 +109,6 @@ def decode(source: Path | bytes, *, name: str | None = None) -> Pixels:
         image.load()
         upright = _UPRIGHT_FROM_ORIENTATION.get(_orientation(image))
         return _eight_bits(image if upright is None else image.transpose(upright), stored)
-
-
-def printable(name: Path | str) -> str:
-    """The name on one line: line breaks, control characters and undecodable bytes are written as escapes."""
-    text = str(name)
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def as_channels(image: Pixels, channels: int, *, name: str, grey: bool = False) -> Pixels:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from resvision.core.errors import DataError
-from resvision.core.images import Preprocess, printable
+from resvision.core.errors import DataError, printable
+from resvision.core.images import Preprocess
 from resvision.data.sets import Splits, default_root
 
 

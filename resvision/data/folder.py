@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from resvision.contracts import Sample
 from resvision.core.draws import shuffled
-from resvision.core.errors import DataError
-from resvision.core.images import Preprocess, decode, header, printable
+from resvision.core.errors import DataError, printable
+from resvision.core.images import Preprocess, decode, header
 from resvision.data import kept
 from resvision.data.sets import Splits
 from resvision.data.tars import PackedNames, TarPlace, open_tar

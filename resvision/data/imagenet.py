@@ -6,8 +6,7 @@ torchvision has left that file, and by WordNet id otherwise. Class order is the 
 
 from pathlib import Path
 
-from resvision.core.errors import DataError
-from resvision.core.images import printable
+from resvision.core.errors import DataError, printable
 from resvision.data.sets import Splits, default_root
 
 

@@ -20,8 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from resvision.core.errors import DataError
-from resvision.core.images import printable
+from resvision.core.errors import DataError, printable
 from resvision.data.sets import cache_root
 
 NOT_A_FILE = -1

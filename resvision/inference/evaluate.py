@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from resvision.classification.scoring import score
 from resvision.contracts import Reader, System
-from resvision.core.errors import SettingsError
-from resvision.core.images import printable
+from resvision.core.errors import SettingsError, printable
 from resvision.core.results import ClassificationScores
 from resvision.data.folder import FolderReader, at, open_labelled
 from resvision.data.loader import EvalBatches, batches

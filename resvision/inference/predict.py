@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from resvision.contracts import Images
-from resvision.core.errors import DataError
-from resvision.core.images import decode, printable
+from resvision.core.errors import DataError, printable
+from resvision.core.images import decode
 from resvision.core.results import ClassScores
 from resvision.inference.load import Trained, load
 from resvision.training.machine import autocast

@@ -20,8 +20,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from resvision.core.errors import printable
 from resvision.core.history import TEST, VALIDATION
-from resvision.core.images import printable
 from resvision.core.results import ClassificationScores
 from resvision.report.read import Floats, Ints, RunRecord
 

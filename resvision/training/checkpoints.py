@@ -18,8 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from resvision.core import rundir
-from resvision.core.errors import RunError
-from resvision.core.images import printable
+from resvision.core.errors import RunError, printable
 from resvision.training.ema import MovingAverage
 
 FORMAT = 1

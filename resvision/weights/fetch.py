@@ -21,8 +21,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from safetensors import SafetensorError, safe_open
 
 from resvision.core import rundir
-from resvision.core.errors import WeightsError
-from resvision.core.images import printable
+from resvision.core.errors import WeightsError, printable
 from resvision.data.sets import cache_root
 from resvision.training.checkpoints import State, os_error, write_tensors
 from resvision.weights.foreign import read_foreign

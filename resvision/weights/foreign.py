@@ -14,8 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from resvision.core.errors import WeightsError
-from resvision.core.images import printable
+from resvision.core.errors import WeightsError, printable
 from resvision.training.checkpoints import State
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
