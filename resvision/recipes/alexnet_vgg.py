@@ -24,7 +24,8 @@ def alexnet_short(model: str, data: str) -> Run:
     The net of 2012 is drawn by Glorot's rule: a deviation of 0.01 shrinks the signal in narrow layers.
     67 px is the least that leaves the net of 2012 a map, of 1x1.
 
-    Receipt: none yet.
+    Receipt, 2026-11-22, one seed, scaled down: `resvision train alexnet_2012 --data digits --epochs 8
+    --set model.options.width=8` did not leave chance, 91.69 % error on the 397 test images. Untuned.
     """
     run = enlarged_short("alexnet-short", model, data, small_px=67, batch_size=64, lr=0.02, weight_decay=5e-4)
     return replace(run, model=replace(run.model, options={"init": "glorot"} if "init" in options(model) else {}))
