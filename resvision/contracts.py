@@ -90,11 +90,11 @@ class Sample(NamedTuple):
     """One labelled example as a reader gives it.
 
     image   uint8 (H, W) grey or (H, W, 3) RGB, decoded and oriented, at its stored size
-    target  class index for classification
+    target  class index for classification; uint8 (H, W) class indices, VOID where nothing is judged, for segmentation
     """
 
     image: NDArray[np.uint8]
-    target: int
+    target: int | NDArray[np.uint8]
 
 
 @runtime_checkable

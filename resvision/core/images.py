@@ -39,6 +39,9 @@ from PIL import (
 
 from resvision.core.errors import DataError, printable
 
+VOID = 255
+"""Label of pixels in a mask that are neither trained on nor judged."""
+
 Pixels = NDArray[np.uint8]
 Box = tuple[float, float, float, float]
 Interpolation = Literal["bilinear", "bicubic"]
@@ -152,15 +155,16 @@ class Preprocess:
     """The rule by which an image becomes what a net sees, as data.
 
     channels       1 grey, 3 RGB
-    resize         stretch: both sides to `resize_px`; shorter-side: the shorter one, the other in proportion
-    resize_px      pixels of the resized side
-    crop_px        the centre square that is kept, at most resize_px
+    resize         stretch: both sides to `resize_px`; shorter-side: the shorter one, the other in proportion;
+                   none: the whole image at its own size, for label maps
+    resize_px      pixels of the resized side; without resizing that of crop_px
+    crop_px        the centre square that is kept, at most resize_px; without resizing the side of training crops
     interpolation  bilinear | bicubic, both antialiased
     mean, std      per channel in units of 0..1; systems normalize by (pixels / 255 - mean) / std
     """
 
     channels: int
-    resize: Literal["stretch", "shorter-side"]
+    resize: Literal["stretch", "shorter-side", "none"]
     resize_px: int
     crop_px: int
     interpolation: Interpolation = "bilinear"
@@ -170,8 +174,8 @@ class Preprocess:
     def __post_init__(self) -> None:
         if self.channels not in {1, 3}:
             raise ValueError(f"channels must be 1 (grey) or 3 (RGB), got {self.channels}")
-        if self.resize not in {"stretch", "shorter-side"}:
-            raise ValueError(f"resize must be stretch or shorter-side, got {self.resize!r}")
+        if self.resize not in {"stretch", "shorter-side", "none"}:
+            raise ValueError(f"resize must be stretch, shorter-side or none, got {self.resize!r}")
         if self.interpolation not in _RESAMPLING:
             raise ValueError(f"interpolation must be bilinear or bicubic, got {self.interpolation!r}")
         if not 1 <= self.crop_px <= self.resize_px <= 8192:
@@ -186,11 +190,13 @@ class Preprocess:
             raise ValueError(f"std must be above 0, got {self.std}")
 
     def pixels(self, image: Pixels, *, name: str, grey: bool = False) -> Pixels:
-        """The image as the net sees it, (crop_px, crop_px, channels) uint8, not yet normalized.
+        """The image as the net sees it, uint8, not yet normalized.
 
-        Raises DataError for colour where the net takes grey, unless `grey` converts it, and for an image so
+        It is (crop_px, crop_px, channels), or without resizing (H, W, channels). Raises DataError for colour where the net takes grey, unless `grey` converts it, and for an image so
         long and thin that it would pass PIXEL_LIMIT once resized.
         """
+        if self.resize == "none":
+            return as_channels(image, self.channels, name=name, grey=grey)
         return centre_crop(self.resized(image, name=name, grey=grey), self.crop_px)
 
     def resized(self, image: Pixels, *, name: str, grey: bool = False) -> Pixels:
@@ -203,7 +209,7 @@ class Preprocess:
         """The same rule for nets that see `size_px` pixels; another shorter side gets the margin of 256 to 224."""
         if size_px == self.crop_px:
             return self
-        resize_px = size_px if self.resize == "stretch" else round(size_px * 256 / 224)
+        resize_px = round(size_px * 256 / 224) if self.resize == "shorter-side" else size_px
         return replace(self, resize_px=resize_px, crop_px=size_px)
 
     def coloured(self, channels: int) -> "Preprocess":
@@ -221,6 +227,8 @@ class Preprocess:
     def _sides(self, height: int, width: int, *, name: str) -> tuple[int, int]:
         if self.resize == "stretch":
             return self.resize_px, self.resize_px
+        if self.resize == "none":
+            return height, width
         sides = resized_sides(height, width, self.resize_px)
         if sides[0] * sides[1] > PIXEL_LIMIT:
             raise DataError(
