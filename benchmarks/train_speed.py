@@ -28,11 +28,12 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader, Dataset
 
 import resvision
+from resvision.assembly import assemble, resolve
 from resvision.contracts import Reader, to_device
 from resvision.data.loader import batches
 from resvision.data.sets import open_splits
 from resvision.recipes import compose
-from resvision.run import Run, assemble, resolve
+from resvision.run import Run
 from resvision.training import machine as machines
 from resvision.training.loop import LossModule, wrap
 from resvision.training.optimizers import build_optimizer

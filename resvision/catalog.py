@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 
 POSITIVE = ("num_classes", "in_channels", "width", "input_size")
 
+TASKS = {
+    "classification": "resvision.classification.task:Classification",
+    "segmentation": "resvision.segmentation.task:Segmentation",
+}
+"""What is asked of nets, and where it stands."""
+
+SYSTEMS = {
+    "classification": "resvision.classification.classifier:Classifier",
+    "segmentation": "resvision.segmentation.segmenter:Segmenter",
+}
+"""What trains a net of a task, where its row names nothing else."""
+
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _REQUIRED = inspect.Parameter.empty
 
@@ -42,7 +54,7 @@ class Row:
     paper: str
     year: int
     builder: str
-    system: str = "resvision.classification.classifier:Classifier"
+    system: str = SYSTEMS["classification"]
     recipe: str = "small-images-short"
     input: tuple[int, int, int] = (3, 32, 32)
     num_classes: int = 10
@@ -248,9 +260,11 @@ def options(name: str) -> dict[str, Any]:
     }
 
 
-def system(name: str) -> Callable[..., Any]:
-    """The class of the system that trains the net of a name."""
-    loaded: Callable[..., Any] = references.load(find(name).system, kind="system")
+def system(name: str, task: str | None = None) -> Callable[..., Any]:
+    """The class of the system that trains the net of a name, a user's own net being for `task`."""
+    row = find(name)
+    of_row = row.system if task in {None, row.task} else SYSTEMS[str(task)]
+    loaded: Callable[..., Any] = references.load(of_row, kind="system")
     return loaded
 
 

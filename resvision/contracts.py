@@ -6,7 +6,7 @@ Glossary
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from resvision.core.images import Preprocess
+
+TaskName = Literal["classification", "segmentation"]
+"""What nets are asked; rows of the catalog and of the table of data sets say it."""
 
 
 class Images(NamedTuple):
@@ -123,6 +126,18 @@ class Reader(Protocol):
     def source(self, index: int) -> str:
         """Where sample `index` comes from: a path, or `name/split[index]`."""
         ...
+
+
+class Batches(Protocol):
+    """Batches by number; `[number]` is a pure function of the number."""
+
+    def __getitem__(self, number: int, /) -> Batch: ...
+
+
+class CountedBatches(Batches, Protocol):
+    """Batches that end: those of an evaluation."""
+
+    def __len__(self) -> int: ...
 
 
 def to_device(value: Any, device: torch.device) -> Any:

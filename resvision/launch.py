@@ -11,34 +11,32 @@ import torch.distributed as dist
 from rich.console import Console
 from torch import nn
 
-from resvision.classification.scoring import JUDGED_BY
-from resvision.core import rundir
-from resvision.core.errors import ResVisionError, RunError, SettingsError, printable
-from resvision.core.history import read as read_history
-from resvision.core.images import Preprocess
-from resvision.core.results import ClassificationScores
-from resvision.core.settings import checked, differences, to_json
-from resvision.data.loader import batches, dead_workers_named
-from resvision.probes.count import count
-from resvision.recipes import compose, usual_changes
-from resvision.run import (
+from resvision.assembly import (
     Assembly,
     Exam,
-    Run,
     assemble,
     build_system,
     frozen_modules,
     initial_file,
     optimizer_for,
-    read_run,
     resolve,
     steps_per_epoch,
+    task_of,
 )
+from resvision.core import rundir
+from resvision.core.errors import ResVisionError, RunError, SettingsError, printable
+from resvision.core.history import read as read_history
+from resvision.core.images import Preprocess
+from resvision.core.settings import checked, differences, to_json
+from resvision.data.loader import batches, dead_workers_named
+from resvision.probes.count import count
+from resvision.recipes import compose, usual_changes
+from resvision.run import Run, read_run
+from resvision.tasks import Scores
 from resvision.training import machine as machines
 from resvision.training.best import BestSoFar
 from resvision.training.checkpoints import Checkpoints, load_weights, result_weights
 from resvision.training.ema import MovingAverage
-from resvision.training.evaluation import predict_all
 from resvision.training.freezing import trainable
 from resvision.training.history import History
 from resvision.training.initial import under
@@ -53,7 +51,7 @@ class Finished:
 
     folder: Path
     run: Run
-    scores: ClassificationScores
+    scores: Scores
 
 
 def train(
@@ -174,7 +172,7 @@ def _go_on(folder: Path, run: Run, stop: StopSignals, console: Console) -> Finis
     if first_step:
         console.print(f"going on after step {first_step} of {built.steps}", highlight=False)
     lines = _lines_until(first_step, folder / rundir.HISTORY)
-    best = BestSoFar(JUDGED_BY, patience=run.training.patience, lines=lines if run.data.validation_images else ())
+    best = _best(run, lines)
     every = run.training.evaluate_every * epoch
     evaluator = Evaluator(run, built, average)
     plan = Plan(
@@ -248,11 +246,17 @@ def _evaluation_due(step: int, every: int, steps: int, lines: Sequence[Line]) ->
     return step > 0 and (step % every == 0 or step == steps) and not made
 
 
+def _best(run: Run, lines: Sequence[Line]) -> BestSoFar:
+    """What the history says of the best validation; of one on test images, nothing."""
+    lines = lines if run.data.validation_images else ()
+    return BestSoFar(task_of(run).judged_by, patience=run.training.patience, lines=lines)
+
+
 def _tell_best(best: BestSoFar, run: Run, console: Console) -> None:
     """Say which weights are the result, and why the run ended where that was before its full length."""
-    said = f"best validation error at step {best.step}, whose weights are the result"
+    said = f"best validation at step {best.step}, whose weights are the result"
     if best.waited_enough:
-        waited = f"no better validation error in {run.training.patience} evaluations"
+        waited = f"no better validation in {run.training.patience} evaluations"
         said = f"stopped early after step {best.seen}: {waited}; best is step {best.step}, whose weights are the result"
     console.print(said, highlight=False, soft_wrap=True)
 
@@ -262,26 +266,24 @@ class Evaluator:
 
     def __init__(self, run: Run, built: Assembly, average: MovingAverage | None) -> None:
         self._run, self._built, self._average = run, built, average
-        self._latest: ClassificationScores | None = None
+        self._latest: Scores | None = None
 
     def summary(self, stop: StopSignals) -> Line:
-        """What the history says of the weights as they are now: the split that was scored, its loss and errors."""
+        """What the history says of the weights as they are now: the split that was scored, and its figures."""
         exam = self._built.on_the_way
         with self._average.in_place_of_weights() if self._average else nullcontext():
             self._latest = scores = self._scores(exam, stop)
-        figures = {"loss": scores.loss, "top1_error": scores.top1_error, "top5_error": scores.top5_error}
-        return {"split": exam.split, "evaluation": figures}
+        return {"split": exam.split, "evaluation": scores.figures()}
 
-    def final(self, weights: Path, stop: StopSignals) -> ClassificationScores:
+    def final(self, weights: Path, stop: StopSignals) -> Scores:
         """The scores of the run's result on the test images, which may be those of the latest evaluation."""
         if self._latest is not None and self._built.on_the_way is self._built.at_the_end:
             return self._latest
         load_weights(self._built.system.net, weights)
         return self._scores(self._built.at_the_end, stop)
 
-    def _scores(self, exam: Exam, stop: StopSignals) -> ClassificationScores:
-        with closing(batches(exam.batches, 0, len(exam.batches), workers=self._run.machine.workers or 0)) as share:
-            return exam.score(predict_all(self._built.system, share, machine=self._run.machine, stop=stop))
+    def _scores(self, exam: Exam, stop: StopSignals) -> Scores:
+        return exam.score(self._built.system, machine=self._run.machine, stop=stop)
 
 
 def _introduce(run: Run, console: Console) -> None:
@@ -329,7 +331,7 @@ def _ending(run: Run) -> dict[str, str]:
     if run.training.patience is None:
         return {}
     return {
-        "ends": f"early after {run.training.patience} evaluations without a better validation error; the schedule is"
+        "ends": f"early after {run.training.patience} evaluations without a better validation; the schedule is"
         f" that of {run.training.duration}"
     }
 
@@ -339,6 +341,8 @@ def _some(names: Sequence[str], most: int) -> str:
 
 
 def _resizing(rule: Preprocess) -> str:
+    if rule.resize == "none":
+        return "not resized"
     if rule.resize == "stretch":
         return f"stretched to {rule.resize_px} px"
     return f"shorter side resized to {rule.resize_px} px, centre crop of {rule.crop_px} px"

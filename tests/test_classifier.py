@@ -8,14 +8,16 @@ from conftest import TINY
 from sklearn.utils.class_weight import compute_class_weight
 from torch import Tensor, nn
 
+from resvision.assembly import build_system, resolve
 from resvision.classification.classifier import Classifier, balanced_weights
+from resvision.classification.task import Classification
 from resvision.contracts import Batch, Images, MixedTargets, split, to_device
 from resvision.core.errors import SettingsError
 from resvision.core.images import Preprocess
 from resvision.data.arrays import ArrayReader
 from resvision.launch import train
 from resvision.recipes import compose
-from resvision.run import _weighted, build_system, read_run, resolve
+from resvision.run import read_run
 from resvision.training.loop import LossModule, backward
 from resvision.training.machine import Machine
 
@@ -116,7 +118,7 @@ def unbalanced() -> ArrayReader:
 
 def test_balanced_weights_of_an_unbalanced_set_give_torchs_loss() -> None:
     reader = unbalanced()
-    text = _weighted({"class_weights": "balanced", "label_smoothing": 0.1}, reader)["class_weights"]
+    text = Classification().balanced_weights(reader)
     weights = compute_class_weight("balanced", classes=np.arange(3), y=reader.targets)
     assert [float(number) for number in text.split(",")] == pytest.approx(weights)
     made = system(class_weights=text)
@@ -132,7 +134,7 @@ def test_balanced_weights_of_a_class_without_images_are_refused() -> None:
     reader = unbalanced()
     reader.targets[-1] = 0
     with pytest.raises(SettingsError, match="class_weights: balanced, but toy has no training image of c"):
-        _weighted({"class_weights": "balanced"}, reader)
+        Classification().balanced_weights(reader)
 
 
 @pytest.mark.parametrize("wrong", ["", "none", "1,,2", "1,0,2", "1,-1,2", "1,nan,2", "1,inf,2", "balanced"])

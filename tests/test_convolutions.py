@@ -44,6 +44,29 @@ def test_large_weights_over_small_maps(
         torch.testing.assert_close(own, torchs)
 
 
+@pytest.mark.parametrize("keeps_gradients", [True, False])
+@pytest.mark.parametrize(
+    ("kernel", "spread"), [((3, 3), (6, 6)), ((3, 3), (7, 12)), ((5, 3), (6, 8)), ((3, 3), (20, 6))]
+)
+def test_kernels_of_large_dilation(
+    kernel: tuple[int, int], spread: tuple[int, int], keeps_gradients: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = []
+    by_taps = convolutions.conv_by_taps
+    monkeypatch.setattr(convolutions, "conv_by_taps", lambda *given: called.append(1) or by_taps(*given))
+    padding = tuple(each * (taps // 2) for each, taps in zip(spread, kernel, strict=True))
+    layer = nn.Conv2d(5, 7, kernel, padding=padding, dilation=spread)
+    x = torch.randn(2, 5, 14, 9)
+    if keeps_gradients:
+        expected, found = gradients(layer, x), gradients(chosen(layer), x)
+    else:
+        with torch.no_grad():
+            expected, found = [layer(x)], [chosen(layer)(x)]
+    assert called
+    for own, torchs in zip(found, expected, strict=True):
+        torch.testing.assert_close(own, torchs, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("size", [(12, 12), (13, 10), (9, 15)])
 @pytest.mark.parametrize(("kernel", "padding"), [(7, 3), (3, 1), (4, 0), (11, 2)])
 def test_a_first_layer_that_strides(size: tuple[int, int], kernel: int, padding: int) -> None:

@@ -6,6 +6,7 @@ from conftest import TINY
 from torch import Tensor, nn
 
 from resvision import catalog
+from resvision.assembly import resolve
 from resvision.classification.auxiliary import AuxiliaryClassifier, side_parameters
 from resvision.classification.classifier import Classifier
 from resvision.classification.googlenet import VARIANTS, GoogLeNet, googlenet
@@ -19,7 +20,6 @@ from resvision.launch import train
 from resvision.layers.pooling import CeilMaxPool2d, EvenAvgPool2d
 from resvision.probes.count import Count, count
 from resvision.recipes import compose
-from resvision.run import resolve
 from resvision.training.loop import LossModule
 
 # The paper's net at 224 px: module, output, parameters, MACs.

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from resvision import catalog
+from resvision.assembly import build_system, resolve
 from resvision.classification.lenet import (
     C3_TABLE,
     EuclideanRbf,
@@ -24,7 +25,6 @@ from resvision.core.errors import SettingsError
 from resvision.launch import train
 from resvision.probes.count import count
 from resvision.recipes import compose
-from resvision.run import build_system, resolve
 
 PARAMS = {"c1": 156, "s2": 12, "c3": 1_516, "s4": 32, "c5": 48_120, "f6": 10_164, "rbf": 0}
 CONNECTIONS = {"c1": 122_304, "s2": 5_880, "c3": 151_600, "s4": 2_000, "c5": 48_120, "f6": 10_164, "rbf": 840}

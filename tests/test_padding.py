@@ -6,10 +6,10 @@ import torch.nn.functional as F
 from torch import nn
 
 import resvision
+from resvision.assembly import resolve
 from resvision.core.errors import SettingsError
 from resvision.probes.padding import taps_in_padding
 from resvision.recipes import compose
-from resvision.run import resolve
 from resvision.training import machine
 
 

@@ -32,11 +32,12 @@ from torchvision.models._api import Weights
 from torchvision.transforms._presets import ImageClassification
 
 from resvision import catalog
+from resvision.assembly import assemble
 from resvision.core import rundir
 from resvision.core.errors import DataError, RunError, WeightsError
 from resvision.inference.load import load
 from resvision.launch import Finished, resume, train
-from resvision.run import assemble, read_run
+from resvision.run import read_run
 from resvision.weights import fetch, published
 from resvision.weights.fetch import obtain, place
 from resvision.weights.published import Published, find

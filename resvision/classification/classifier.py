@@ -48,7 +48,7 @@ class Classifier(System):
             raise ValueError(f"label_smoothing must be at least 0 and below 1, got {label_smoothing}")
         self.net = net
         self.label_smoothing = label_smoothing
-        weights = None if class_weights is None else torch.tensor(_numbers(class_weights))
+        weights = None if class_weights is None else torch.tensor(numbers(class_weights))
         self.register_buffer("class_weights", weights, persistent=False)
         self.register_buffer("mean", 255 * torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", 255 * torch.tensor(std).view(1, -1, 1, 1), persistent=False)
@@ -109,7 +109,8 @@ def balanced_weights(counts: Sequence[int]) -> str:
     return ",".join(repr(sum(counts) / (len(counts) * count)) for count in counts)
 
 
-def _numbers(text: str) -> list[float]:
+def numbers(text: str) -> list[float]:
+    """The numbers of `class_weights`; ValueError for what is not that."""
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:

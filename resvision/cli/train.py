@@ -84,9 +84,4 @@ def command(
         finished = launch(asked, out=out, console=console)
     if rank_and_world()[0] > 0:
         return
-    scores = finished.scores
-    top5 = f", top-5 error {scores.top5_error:.2%}" if len(scores.classes) > 5 else ""
-    print(
-        f"{finished.folder}: top-1 error {scores.top1_error:.2%}{top5}, loss {scores.loss:.4f}"
-        f" on {scores.images:,} test images"
-    )
+    print(f"{finished.folder}: {finished.scores.summary()}")

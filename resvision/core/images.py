@@ -192,8 +192,9 @@ class Preprocess:
     def pixels(self, image: Pixels, *, name: str, grey: bool = False) -> Pixels:
         """The image as the net sees it, uint8, not yet normalized.
 
-        It is (crop_px, crop_px, channels), or without resizing (H, W, channels). Raises DataError for colour where the net takes grey, unless `grey` converts it, and for an image so
-        long and thin that it would pass PIXEL_LIMIT once resized.
+        It is (crop_px, crop_px, channels), or without resizing (H, W, channels). Raises DataError for colour where the
+        net takes grey, unless `grey` converts it, and for an image so long and thin that it would pass PIXEL_LIMIT
+        once resized.
         """
         if self.resize == "none":
             return as_channels(image, self.channels, name=name, grey=grey)

@@ -94,6 +94,15 @@ class ClassificationScores:
         """Share of each class's predictions that were right, (K,); NaN for a class never predicted."""
         return _share(np.diag(self.confusion), self.confusion.sum(axis=0))
 
+    def figures(self) -> dict[str, float]:
+        """What a line of the history says."""
+        return {"loss": self.loss, "top1_error": self.top1_error, "top5_error": self.top5_error}
+
+    def summary(self) -> str:
+        """Errors and loss in a line."""
+        top5 = f", top-5 error {self.top5_error:.2%}" if len(self.classes) > 5 else ""
+        return f"top-1 error {self.top1_error:.2%}{top5}, loss {self.loss:.4f} on {self.images:,} test images"
+
     def to_json(self) -> dict[str, Any]:
         """Plain data, per-class rows included."""
         rows = zip(self.classes, self.confusion.sum(axis=1), self.recall, self.precision, strict=True)

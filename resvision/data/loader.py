@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from resvision.contracts import Batch, Images, MixedTargets, Reader
+from resvision.contracts import Batch, Batches, Images, MixedTargets, Reader
 from resvision.core.draws import order, uniform
 from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.core.images import Pixels, Preprocess, as_channels, crop_resize
@@ -160,7 +160,7 @@ class EvalBatches(Dataset[Batch]):
         return _batch(images, _targets(self._reader, ids), ids)
 
 
-def batches(dataset: Dataset[Batch], start: int, stop: int, *, workers: int) -> Generator[Batch, None, None]:
+def batches(dataset: Batches, start: int, stop: int, *, workers: int) -> Generator[Batch, None, None]:
     """Batches number start, start + 1, ... stop - 1, made here or by that many worker processes.
 
     The batches do not depend on `workers`, and an error of ours in a worker is raised here as it is.
@@ -243,7 +243,7 @@ def fits_memory(reader: Reader, preprocess: Preprocess) -> bool:
 class _Guarded(Dataset[Batch | ResVisionError]):
     """A data set whose errors of ours are given back, since a worker would raise them as a long traceback."""
 
-    def __init__(self, dataset: Dataset[Batch]) -> None:
+    def __init__(self, dataset: Batches) -> None:
         self._dataset = dataset
 
     def __getitem__(self, number: int) -> Batch | ResVisionError:

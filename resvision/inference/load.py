@@ -10,12 +10,13 @@ import torch
 from rich.console import Console
 
 from resvision import catalog
+from resvision.assembly import build_system
 from resvision.contracts import System
 from resvision.core import rundir
 from resvision.core.errors import DataError, RunError, SettingsError
 from resvision.core.images import Preprocess
 from resvision.data.sets import IMAGENET
-from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings, build_system, read_run
+from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings, read_run
 from resvision.training import machine as machines
 from resvision.training.checkpoints import load_weights, result_weights
 from resvision.weights.fetch import obtain

@@ -17,7 +17,10 @@ class BestSoFar:
     """
 
     def __init__(self, figures: Sequence[str], *, patience: int | None, lines: Iterable[dict[str, Any]] = ()) -> None:
-        """The lower `figures`, the better, the first before the others; `patience` in validations, None without end."""
+        """The lower `figures`, the better, the first before the others; `patience` in validations, None without end.
+
+        Of a figure with a minus before its name, such as `-mean_iou`, more is better.
+        """
         self._figures, self._patience = figures, patience
         self._lowest: list[float] = []
         self.step = self.seen = self.since = 0
@@ -28,7 +31,8 @@ class BestSoFar:
         """Take in one line of the history; those of steps and of other splits say nothing."""
         if line.get("split") != VALIDATION:
             return
-        found = [line["evaluation"][name] for name in self._figures]
+        figures = line["evaluation"]
+        found = [-figures[name[1:]] if name.startswith("-") else figures[name] for name in self._figures]
         self.seen, self.since = line["step"], self.since + 1
         if not self._lowest or found < self._lowest:
             self._lowest, self.step, self.since = found, self.seen, 0

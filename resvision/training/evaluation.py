@@ -1,7 +1,8 @@
 """Predictions over a whole data set, every image once, on any number of processes."""
 
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from torch import Tensor
 from resvision.contracts import Batch, System, filled, to_device
 from resvision.training.machine import Machine, autocast
 from resvision.training.stopping import StopSignals
+
+T = TypeVar("T")
 
 COMPILE_PAYS_FROM = 1.5e13
 """Multiply-adds of an evaluation from which compiling pays: on two cores half a minute of compiling saved ResNet-50 in
@@ -42,33 +45,52 @@ def predict_all(
     The system is in evaluation mode during the call and as before after it. Raises Stopped, after the batch at hand,
     where `stop` has heard a signal in any process.
     """
+    device = next(system.net.parameters()).device
+    predict = system.predict if compiled_for is None else compiled(system)
+    parts: list[tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]] = []
+    with evaluating(system):
+        for batch in until_stopped(batches, stop):
+            inputs = batch.inputs if compiled_for is None else filled(batch.inputs, compiled_for)
+            with autocast(machine):
+                results = predict(to_device(inputs, device))[: len(batch.ids)]
+            parts.append((batch.ids.numpy(), results.float().cpu().numpy(), batch.targets.numpy()))
+    ids, outputs, targets = (np.concatenate(arrays) for arrays in zip(*gathered(parts), strict=True))
+    order = np.argsort(ids)
+    assert len(np.unique(ids)) == len(ids), "an image was counted twice"
+    return Predictions(outputs[order], targets[order])
+
+
+@contextmanager
+def evaluating(system: System) -> Iterator[None]:
+    """The system in evaluation mode inside the block, and as before after it, the same in all processes."""
     was_training = system.training
     system.eval()
     if dist.is_initialized():  # each process has its own running statistics; those of process 0 go into the checkpoint
         for buffer in system.net.buffers():
             dist.broadcast(buffer, src=0)
-    device = next(system.net.parameters()).device
-    predict = system.predict if compiled_for is None else compiled(system)
-    parts: list[tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]] = []
+    try:
+        yield
+    finally:
+        system.train(was_training)
+
+
+def until_stopped(batches: Iterable[Batch], stop: StopSignals | None) -> Iterator[Batch]:
+    """The batches; once any process has heard a stop signal, Stopped in all after their batches at hand."""
     for batch in batches:
         if stop is not None and stop.signal:
             break
-        inputs = batch.inputs if compiled_for is None else filled(batch.inputs, compiled_for)
-        with autocast(machine):
-            results = predict(to_device(inputs, device))[: len(batch.ids)]
-        parts.append((batch.ids.numpy(), results.float().cpu().numpy(), batch.targets.numpy()))
-    system.train(was_training)
+        yield batch
     if stop is not None:
         stop.leave_if_any()
-    if dist.is_initialized():
-        shares: list[list[tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]]]
-        shares = [[] for _ in range(dist.get_world_size())]
-        dist.all_gather_object(shares, parts)
-        parts = [part for share in shares for part in share]
-    ids, outputs, targets = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    order = np.argsort(ids)
-    assert len(np.unique(ids)) == len(ids), "an image was counted twice"
-    return Predictions(outputs[order], targets[order])
+
+
+def gathered(parts: list[T]) -> list[T]:
+    """The parts of all processes, on each of them."""
+    if not dist.is_initialized():
+        return parts
+    shares: list[list[T]] = [[] for _ in range(dist.get_world_size())]
+    dist.all_gather_object(shares, parts)
+    return [part for share in shares for part in share]
 
 
 def compiled(system: System) -> Callable[[Any], Tensor]:
