@@ -4,7 +4,7 @@ A user's own builder is named like ours, `package.module:function`, wherever a n
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import msgspec
 
 from resvision.core import references
-from resvision.core.errors import SettingsError, nearest, unknown_name
+from resvision.core.errors import MissingStageError, SettingsError, nearest, unknown_name
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,6 +32,7 @@ SYSTEMS = {
 """What trains a net of a task, where its row names nothing else."""
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_MODULES = ("Module", "nn.Module", "torch.nn.Module")  # as text where annotations are not evaluated
 _REQUIRED = inspect.Parameter.empty
 
 
@@ -40,7 +41,9 @@ class Row:
     """One name.
 
     options      what the name stands for: given to the builder, and not to be given again
-    builder      "module:function"; its other parameters are the options that a user may give
+    usual        what is given unless a user says otherwise, where it is an option
+    builder      "module:function"; its other parameters are the options that a user may give. A parameter `backbone` that
+                 is an nn.Module is given as the name of a model, whose options are then options of this one too
     system       "module:class" that trains the net
     recipe       the recipe when none is named
     input        (C, H, W) of the paper's images
@@ -50,6 +53,7 @@ class Row:
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
     _: KW_ONLY
+    usual: Mapping[str, Any] = field(default_factory=dict)
     task: str = "classification"
     paper: str
     year: int
@@ -130,6 +134,21 @@ _perceptron = partial(
     year=2015,
     builder="resvision.classification.mlp:mlp",
 )
+_segmentation = partial(
+    Row,
+    task="segmentation",
+    system="resvision.segmentation.segmenter:Segmenter",
+    recipe="segmentation-short",
+    input=(3, 512, 512),
+    num_classes=21,
+)
+_deeplabv3plus = partial(
+    _segmentation,
+    paper="Chen et al. 2018, Encoder-Decoder with Atrous Separable Convolution, arXiv:1802.02611",
+    year=2018,
+    builder="resvision.segmentation.deeplabv3plus:deeplabv3plus",
+    input=(3, 513, 513),
+)
 
 ROWS = (
     _lenet_1998(
@@ -209,6 +228,10 @@ ROWS = (
     _prelunet("prelunet_c", {"model": "C"}),
     _perceptron("resmlp", {"shortcut": "identity"}),
     _perceptron("plainmlp", {"shortcut": "none"}),
+    _deeplabv3plus("deeplabv3plus", usual={"backbone": "resnet50"}),
+    _deeplabv3plus("deeplabv3plus_resnet18", {"backbone": "resnet18"}),
+    _deeplabv3plus("deeplabv3plus_resnet50", {"backbone": "resnet50"}),
+    _deeplabv3plus("deeplabv3plus_resnet101", {"backbone": "resnet101"}),
 )
 _BY_NAME = {row.name: row for row in ROWS}
 
@@ -228,36 +251,107 @@ def find(name: str) -> Row:
 def build(name: str, *, num_classes: int, **options: Any) -> "nn.Module":
     """The net of a name with fresh weights, on the current default device ("meta" too), in training mode.
 
+    A net over a backbone takes the name of a model as `backbone`, and passes on the options that are not its own.
     Raises UnknownNameError for an unknown name, SettingsError for an option or value it does not take.
     """
     row = find(name)
-    given = {"num_classes": num_classes, **options}
-    for key in row.options.keys() & given.keys():
+    for key in row.options.keys() & {"num_classes", *options}:
         raise SettingsError(f"{name}: {key} is {row.options[key]!r} by the name; choose another model instead")
     builder = references.load(row.builder, kind="model")
-    given = known_options(builder, given, kind=f"option of {name}", fixed=row.options)
+    given = {**_usual(row, options), "num_classes": num_classes, **options}
+    fixed = dict(row.options)
+    if takes_backbone(builder):
+        fixed["backbone"], given = _build_backbone(row, builder, given)
+    given = known_options(builder, given, kind=f"option of {name}", fixed=fixed)
     for key in POSITIVE:
         if isinstance(given.get(key), int) and given[key] < 1:
             raise SettingsError(f"{name}: {key} is {given[key]}; it must be at least 1")
-    with references.own_code(name):
-        net: nn.Module = builder(**row.options, **given)
+    try:
+        with references.own_code(name):
+            net: nn.Module = builder(**fixed, **given)
+    except MissingStageError as error:
+        raise MissingStageError(f"{name}: {error}; these will do: {', '.join(_fitting(row, given))}") from None
     if not callable(getattr(net, "state_dict", None)):
         raise SettingsError(f"{name}: gave {type(net).__name__}, not a torch.nn.Module")
     return net
 
 
-def options(name: str) -> dict[str, Any]:
+def options(name: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The options that `build` takes for a name, besides num_classes, with their defaults.
 
-    An option that must be given has the default `inspect.Parameter.empty`.
+    An option that must be given has the default `inspect.Parameter.empty`. A net over a backbone takes those of the
+    backbone too, which is the usual one unless `given` names another.
     """
     row = find(name)
-    parameters = inspect.signature(references.load(row.builder, kind="model")).parameters
+    builder = references.load(row.builder, kind="model")
+    taken = _own_options(row, builder)
+    backbone = {**row.usual, **(given or {}), **row.options}.get("backbone")
+    if takes_backbone(builder) and isinstance(backbone, str):
+        taken = {**options(backbone), **taken}
+    return taken | {key: value for key, value in row.usual.items() if key in taken}
+
+
+def _usual(row: Row, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What of `row.usual` is an option."""
+    if not row.usual:
+        return {}
+    taken = options(row.name, given)
+    return {key: value for key, value in row.usual.items() if key in taken}
+
+
+def takes_backbone(builder: Callable[..., Any]) -> bool:
+    """Whether a builder has a parameter `backbone` that is a module."""
+    parameter = inspect.signature(builder).parameters.get("backbone")
+    return parameter is not None and getattr(parameter.annotation, "__name__", parameter.annotation) in _MODULES
+
+
+def takes_anything(function: Callable[..., Any]) -> bool:
+    """Whether a function takes keyword arguments that it does not name."""
+    return any(each.kind is inspect.Parameter.VAR_KEYWORD for each in inspect.signature(function).parameters.values())
+
+
+def _own_options(row: Row, builder: Callable[..., Any]) -> dict[str, Any]:
+    """The parameters of the builder itself that a user may give, with their defaults."""
     return {
         key: parameter.default
-        for key, parameter in parameters.items()
+        for key, parameter in inspect.signature(builder).parameters.items()
         if key != "num_classes" and key not in row.options and parameter.kind in _NAMED
     }
+
+
+def _build_backbone(
+    row: Row, builder: Callable[..., Any], given: Mapping[str, Any]
+) -> tuple["nn.Module", dict[str, Any]]:
+    """The net that a row's builder stands on, and what of `given` is left for the builder itself."""
+    name = row.options.get("backbone", given.get("backbone"))
+    if not isinstance(name, str):
+        raise SettingsError(f"{row.name}: backbone: expected the name of a model, such as resnet50, got {name!r:.60}")
+    if find(name).task != "classification":
+        raise SettingsError(f"{row.name}: backbone: {name} is a net for {find(name).task}; choose a classification net")
+    own, below = _own_options(row, builder), options(name)
+    kept = {key: value for key, value in given.items() if key in own or key == "num_classes"}
+    passed_on = {key: value for key, value in given.items() if key not in kept}
+    if not takes_anything(references.load(find(name).builder, kind="model")):
+        for key in passed_on.keys() - below.keys():
+            raise _unknown_option(key, [*own, *below], kind=f"option of {row.name} over {name}")
+    kept.pop("backbone", None)
+    return build(name, num_classes=find(name).num_classes, **passed_on), kept
+
+
+def _fitting(row: Row, given: Mapping[str, Any]) -> Iterator[str]:
+    """The models over which the builder of a row builds; one narrow net of each of their builders is tried."""
+    builder = references.load(row.builder, kind="model")
+    fits: dict[str, bool] = {}
+    for each in ROWS:
+        if each.task == "classification" and each.builder not in fits:
+            narrow = {"width": 4} if "width" in options(each.name) else {}
+            backbone = build(each.name, num_classes=each.num_classes, **narrow)
+            try:
+                fits[each.builder] = bool(builder(backbone=backbone, **given))
+            except SettingsError:
+                fits[each.builder] = False
+        if fits.get(each.builder):
+            yield each.name
 
 
 def system(name: str, task: str | None = None) -> Callable[..., Any]:
@@ -281,19 +375,23 @@ def known_options(
     parameter without default that is not given.
     """
     parameters = inspect.signature(function).parameters
-    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
+    if takes_anything(function):
         return dict(given)
     choices = [key for key, parameter in parameters.items() if parameter.kind in _NAMED and key not in (fixed or {})]
     for key, value in given.items():
         if key not in choices:
-            close = nearest(key, choices)
-            hint = f"nearest: {', '.join(close)}; " if close else ""
-            raise SettingsError(f"unknown {kind} {key!r}; {hint}choices: {', '.join(choices)}")
+            raise _unknown_option(key, choices, kind=kind)
         _check_value(key, value, parameters[key].annotation)
     missing = [key for key in choices if parameters[key].default is _REQUIRED and key not in given]
     if missing:
         raise SettingsError(f"missing {kind}: {', '.join(missing)}")
     return dict(given)
+
+
+def _unknown_option(key: str, choices: list[str], *, kind: str) -> SettingsError:
+    close = nearest(key, choices)
+    hint = f"nearest: {', '.join(close)}; " if close else ""
+    return SettingsError(f"unknown {kind} {key!r}; {hint}choices: {', '.join(choices)}")
 
 
 def _check_value(key: str, value: Any, annotation: Any) -> None:

@@ -1,4 +1,4 @@
-"""What every row of the catalog promises, at narrow width."""
+"""What every net for classification in the catalog promises, at narrow width."""
 
 import math
 from functools import lru_cache
@@ -47,7 +47,7 @@ def images(size: int) -> torch.Tensor:
     return torch.randn(4, 2, size, size, generator=torch.Generator().manual_seed(1))
 
 
-every_row = pytest.mark.parametrize("name", [row.name for row in ROWS], scope="module")
+every_row = pytest.mark.parametrize("name", [row.name for row in ROWS if row.task == "classification"], scope="module")
 
 
 @every_row

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-from resvision.core.errors import SettingsError
+from resvision.core.errors import MissingStageError, SettingsError
 from resvision.layers.pooling import CeilMaxPool2d, SameAvgPool2d, SameMaxPool2d
 from resvision.layers.shortcuts import PaddedShortcut
 
@@ -79,20 +79,25 @@ def stages(net: nn.Module, output_stride: int = MAX_STRIDE) -> Stages:
     """A copy of the net, cut into maps, that ends at stride `output_stride`: 32, 16 or 8.
 
     A net whose deepest stride d is below 32 takes d, d/2, .. 1; 32, the default, leaves it at d.
-    Raises SettingsError for another output stride, and for a net that has no stages.
+    Raises SettingsError for another output stride, MissingStageError for a net that has no stages.
     """
     net = deepcopy(net)
     ends = _ends(net)
     paths = [*_steps_until_last(net, ends)]
     uncut = _restride_steps(net, paths, output_stride=None)
     grids = _restride_steps(net, paths, output_stride=_checked(output_stride, uncut[-1].stride))
-    steps, maps = dict.fromkeys(paths, ""), {}
-    for path, before, after in zip(paths, uncut, grids, strict=True):
-        if path in ends:
-            steps[path] = f"C{before.stride.bit_length() - 1}"
-            maps[steps[path]] = Map(channels=ends[path], stride=after.stride)
-    assert len(maps) == len(ends), "every cut has its own stride"
-    return Stages(_kept(net, paths), steps=steps, maps=maps)
+    names = _names(paths, uncut, ends)
+    maps = {names[path]: Map(ends[path], grid.stride) for path, grid in zip(paths, grids, strict=True) if path in ends}
+    return Stages(_kept(net, paths), steps={path: names.get(path, "") for path in paths}, maps=maps)
+
+
+def uncut_maps(net: nn.Module) -> dict[str, Map]:
+    """What `stages(net)` would give, by the name of the map, without the copy. Raises MissingStageError."""
+    ends = _ends(net)
+    paths = [*_steps_until_last(net, ends)]
+    grids = _restride_steps(net, paths, output_stride=None)
+    names = _names(paths, grids, ends)
+    return {names[path]: Map(ends[path], grid.stride) for path, grid in zip(paths, grids, strict=True) if path in ends}
 
 
 def first_stages(net: nn.Module, count: int) -> dict[str, nn.Module]:
@@ -121,11 +126,18 @@ def distances_to_head(net: nn.Module) -> dict[str, int]:
 
 def _ends(net: nn.Module) -> dict[str, int]:
     if not isinstance(net, Staged):
-        raise SettingsError(
+        raise MissingStageError(
             f"{type(net).__name__} has no stages; convolutional nets of the catalog do, such as resnet18,"
             " resnet50, resnet20 or preresnet164; a net of your own names them in a method stage_ends()"
         )
     return net.stage_ends()
+
+
+def _names(paths: list[str], uncut: list[Grid], ends: dict[str, int]) -> dict[str, str]:
+    """The names of the maps, by the paths that end in them."""
+    names = {path: f"C{grid.stride.bit_length() - 1}" for path, grid in zip(paths, uncut, strict=True) if path in ends}
+    assert len({*names.values()}) == len(ends), "every cut has its own stride"
+    return names
 
 
 def _checked(output_stride: int, deepest: int) -> int:

@@ -2,6 +2,7 @@
 
 ResVisionError              the command line prints it as one line
 ├── SettingsError           a key or a value of a Run or of a command       exit code 2
+│   └── MissingStageError   a backbone without a map that is needed         exit code 2
 ├── UnknownNameError        a model, data set, recipe, verb that is not     exit code 2
 ├── DataError               a file or folder of images                      exit code 2
 ├── RunError                a run directory: missing, another run, damaged  exit code 2
@@ -24,6 +25,10 @@ class ResVisionError(Exception):
 
 class SettingsError(ResVisionError):
     """A setting has an unknown name, a wrong type, or a value that cannot work."""
+
+
+class MissingStageError(SettingsError):
+    """A net as backbone of a system that needs a map which the net does not have."""
 
 
 class UnknownNameError(ResVisionError):

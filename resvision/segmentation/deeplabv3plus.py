@@ -1,0 +1,84 @@
+"""DeepLabv3+: Chen et al. 2018, https://arxiv.org/abs/1802.02611.
+
+Any net with maps at stride 4 and deeper is the encoder; over a ResNet with three blocks in its last stage it is the
+paper's, but for the stem: one 7x7 convolution, where the released ResNets have three of 3x3.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from resvision.layers.init import he_initialize
+from resvision.segmentation.parts.aspp import CHANNELS, ASPP, rates_at
+from resvision.segmentation.parts.convolutions import conv_bn_relu
+from resvision.segmentation.parts.encoder import apply_multi_grid, cut
+from resvision.segmentation.parts.upsampling import resized
+
+LOW_LEVEL_CHANNELS = 48
+LOW_LEVEL = "C2"
+
+
+class DeepLabV3Plus(nn.Module):
+    """DeepLabv3 as encoder, and a decoder that joins its map with the fine one of stride 4: Figure 2."""
+
+    auxiliary: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        *,
+        num_classes: int,
+        output_stride: int = 16,
+        channels: int = CHANNELS,
+        multi_grid: bool | None = None,
+        depthwise: bool = False,
+    ) -> None:
+        super().__init__()
+        self.backbone = cut(backbone, output_stride, needs=LOW_LEVEL)
+        apply_multi_grid(self.backbone, backbone, wanted=multi_grid)
+        deepest = [*self.backbone.channels.values()][-1]
+        fine = self.backbone.channels[LOW_LEVEL]
+        self.aspp = ASPP(deepest, rates=rates_at(output_stride), channels=channels, depthwise=depthwise)
+        self.low_level = conv_bn_relu(fine, LOW_LEVEL_CHANNELS)
+        self.decoder = nn.Sequential(
+            conv_bn_relu(channels + LOW_LEVEL_CHANNELS, channels, window=3, depthwise=depthwise),
+            conv_bn_relu(channels, channels, window=3, depthwise=depthwise),
+        )
+        for part in (self.aspp, self.low_level, self.decoder):
+            he_initialize(part)
+        self.classifier = nn.Conv2d(channels, num_classes, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, K, H, W) of images (N, C, H, W)."""
+        maps = self.backbone(images)
+        coarse = self.aspp([*maps.values()][-1])
+        fine = self.low_level(maps[LOW_LEVEL])
+        joined = torch.cat([resized(coarse, fine, corners=True), fine], dim=1)
+        return resized(self.classifier(self.decoder(joined)), images, corners=True)
+
+
+def deeplabv3plus(
+    backbone: nn.Module,
+    *,
+    num_classes: int,
+    output_stride: int = 16,
+    channels: int = CHANNELS,
+    multi_grid: bool | None = None,
+    depthwise: bool = False,
+) -> DeepLabV3Plus:
+    """The net over any backbone with a map C2 and a deeper one; the weights are the same at every output stride.
+
+    output_stride  of the deepest map: 16, in the paper also 8
+    channels       of the pyramid and the decoder
+    multi_grid     rates times 1, 2, 4 in the three last blocks; None: where the last stage has three
+    depthwise      the pyramid and the decoder have depthwise 3x3 convolutions, as over Xception
+
+    Raises MissingStageError for a backbone without these maps, SettingsError for an output stride that it does not take.
+    """
+    return DeepLabV3Plus(
+        backbone,
+        num_classes=num_classes,
+        output_stride=output_stride,
+        channels=channels,
+        multi_grid=multi_grid,
+        depthwise=depthwise,
+    )

@@ -1,0 +1,1 @@
+"""What two segmentation papers share."""
