@@ -119,8 +119,8 @@ class Reader(Protocol):
 
     def __getitem__(self, index: int) -> Sample: ...
 
-    def target(self, index: int) -> int:
-        """Class index of sample `index`, without decoding the image."""
+    def target(self, index: int) -> Any:
+        """Class index of sample `index`, an int, without decoding the image; its mask where it is a MaskReader."""
         ...
 
     def source(self, index: int) -> str:
@@ -138,6 +138,36 @@ class CountedBatches(Batches, Protocol):
     """Batches that end: those of an evaluation."""
 
     def __len__(self) -> int: ...
+
+
+@runtime_checkable
+class MaskReader(Protocol):
+    """One split of a data set of label maps; as `Reader`, but every image has a mask in place of a class.
+
+    classes     in the order of their labels in memory, 0..K-1; VOID = 255 is none of them
+    preprocess  its `resize` is none: images at their own size; `crop_px` is the side of training crops
+    """
+
+    name: str
+    split: str
+    classes: tuple[str, ...]
+    preprocess: Preprocess
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample: ...
+
+    def target(self, index: int) -> NDArray[np.uint8]:
+        """The mask of sample `index`, (H, W) of 0..K-1 and VOID, without decoding the image."""
+        ...
+
+    def source(self, index: int) -> str:
+        """Where the image of sample `index` comes from: a path, or `name/split[index]`."""
+        ...
+
+    def mask_source(self, index: int) -> str:
+        """Where its mask comes from, likewise."""
+        ...
 
 
 def to_device(value: Any, device: torch.device) -> Any:

