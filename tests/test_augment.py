@@ -6,15 +6,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resvision.core.draws import uniform
+from resvision.core.errors import SettingsError
 from resvision.core.images import resized_sides
 from resvision.data.augment import (
     CROP_SLOTS,
     ERASE_SLOTS,
     Augment,
+    brighten,
     erase,
     flip,
     jittered_crop_box,
     random_resized_crop_box,
+    require_for_labels,
+    require_for_masks,
     shift,
 )
 
@@ -160,6 +164,9 @@ def test_the_jittered_shorter_side_spans_256_to_480(draw: float, shorter_px: int
         {"shift_px": -1},
         {"crop_scale": (0.5, 0.1)},
         {"crop_ratio": (0.0, 1.0)},
+        {"scale_range": (0.0, 1.0)},
+        {"scale_range": (2.0, 0.5)},
+        {"brightness": 1.1},
         {"policy": "auto-augment"},
         {"policy_magnitude": 31},
         {"policy_ops": 0},
@@ -171,3 +178,29 @@ def test_the_jittered_shorter_side_spans_256_to_480(draw: float, shorter_px: int
 def test_an_augmentation_that_cannot_work_says_which_setting(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Augment(**wrong)
+
+
+def test_brightness_multiplies_every_image_by_its_own_factor() -> None:
+    bright = brighten(IMAGES, 0.4, DRAWS[:, 3])
+    for image, there, draw in zip(IMAGES, bright, DRAWS[:, 3], strict=True):
+        expected = np.minimum(image * (0.6 + 0.8 * draw), 255)
+        assert np.abs(there - expected).max() <= 0.5 + 1e-9
+    assert np.array_equal(brighten(IMAGES, 0.4, np.full(50, 0.5)), IMAGES)
+    assert bright.dtype == np.uint8
+
+
+def test_label_maps_refuse_by_name_all_that_does_not_move_with_them() -> None:
+    require_for_masks(Augment(crop="random-scale", flip=True, brightness=0.2, fill="mean"))
+    with pytest.raises(
+        SettingsError, match="do not take crop=random-resized, shift_px, cutmix_alpha; they take crop none"
+    ):
+        require_for_masks(Augment(crop="random-resized", shift_px=4, cutmix_alpha=1.0))
+    for name, value in {"policy": "rand-augment", "erase": 0.1, "mixup_alpha": 0.2}.items():
+        with pytest.raises(SettingsError, match=f"do not take {name};"):
+            require_for_masks(Augment(**{name: value}))
+
+
+def test_classification_refuses_what_is_for_label_maps() -> None:
+    require_for_labels(Augment(crop="random-resized", flip=True, brightness=0.2, mixup_alpha=1.0))
+    with pytest.raises(SettingsError, match="random-scale is for label maps"):
+        require_for_labels(Augment(crop="random-scale"))

@@ -272,7 +272,13 @@ def test_everything_at_once_does_not_depend_on_workers_or_order(
 
 def test_every_augmentation_changes_the_batch() -> None:
     plain = train_batches(augment=Augment())[3]
-    for changed in ({"policy": "trivial-augment"}, {"erase": 1.0}, {"mixup_alpha": 5.0}, {"cutmix_alpha": 5.0}):
+    for changed in (
+        {"policy": "trivial-augment"},
+        {"brightness": 0.5},
+        {"erase": 1.0},
+        {"mixup_alpha": 5.0},
+        {"cutmix_alpha": 5.0},
+    ):
         batch = train_batches(augment=Augment(**changed))[3]
         assert torch.equal(batch.ids, plain.ids)
         assert not torch.equal(batch.inputs.images, plain.inputs.images)

@@ -138,11 +138,11 @@ def crop_resize(image: Pixels, box: Box, size_px: int, interpolation: Interpolat
     The filter reads beyond the box where the image goes on, so this is to resize and then crop, in one go and
     within one grey level of rounding.
     """
-    return _resized(image, size_px, size_px, interpolation, box)
+    return resample(image, size_px, size_px, interpolation, box)
 
 
-def _resized(image: Pixels, height: int, width: int, interpolation: Interpolation, box: Box | None = None) -> Pixels:
-    """(height, width, C) of the box, or of the whole image; the image itself where nothing changes."""
+def resample(image: Pixels, height: int, width: int, interpolation: Interpolation, box: Box | None = None) -> Pixels:
+    """(height, width, C) of the box, or of the whole image, as `crop_resize`; the image itself if nothing changes."""
     whole = (0, 0, image.shape[1], image.shape[0])
     if image.shape[:2] == (height, width) and (box or whole) == whole:
         return image
@@ -206,7 +206,7 @@ class Preprocess:
         """The whole image as it is before its centre is kept, (H, W, channels) uint8. Raises as `pixels` does."""
         image = as_channels(image, self.channels, name=name, grey=grey)
         height, width = self._sides(*image.shape[:2], name=name)
-        return _resized(image, height, width, self.interpolation)
+        return resample(image, height, width, self.interpolation)
 
     def sized(self, size_px: int) -> "Preprocess":
         """The same rule for nets that see `size_px` pixels; another shorter side gets the margin of 256 to 224."""

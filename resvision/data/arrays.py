@@ -1,5 +1,6 @@
-"""A reader over arrays: for sets that fit in memory and are not made of image files."""
+"""Readers over arrays: for sets that fit in memory and are not made of image files."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ from numpy.typing import NDArray
 
 from resvision.contracts import Sample
 from resvision.core.errors import DataError
-from resvision.core.images import Preprocess
+from resvision.core.images import VOID, Preprocess
 
 
 @dataclass(kw_only=True)
@@ -47,3 +48,45 @@ class ArrayReader:
     def source(self, index: int) -> str:
         """`name/split[index]`."""
         return f"{self.name}/{self.split}[{index}]"
+
+
+@dataclass(kw_only=True)
+class MaskArrayReader:
+    """One split of a data set of label maps that lies in memory.
+
+    images   (H, W) grey or (H, W, 3) RGB each, uint8
+    masks    (H, W) each, uint8: 0..K-1, and VOID
+    """
+
+    name: str
+    split: str
+    classes: tuple[str, ...]
+    preprocess: Preprocess
+    images: Sequence[NDArray[np.uint8]]
+    masks: Sequence[NDArray[np.uint8]]
+
+    def __post_init__(self) -> None:
+        if len(self.images) != len(self.masks):
+            raise DataError(f"{self.name}/{self.split}: {len(self.images):,} images, but {len(self.masks):,} masks")
+        for index, mask in enumerate(self.masks):
+            wrong = mask[(mask >= len(self.classes)) & (mask != VOID)]
+            if wrong.size:
+                raise DataError(f"{self.source(index)}: label {wrong[0]} is not one of 0..{len(self.classes) - 1}")
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    def __getitem__(self, index: int) -> Sample:
+        return Sample(self.images[index], self.masks[index])
+
+    def target(self, index: int) -> NDArray[np.uint8]:
+        """The mask of sample `index`, (H, W)."""
+        return self.masks[index]
+
+    def source(self, index: int) -> str:
+        """`name/split[index]`."""
+        return f"{self.name}/{self.split}[{index}]"
+
+    def mask_source(self, index: int) -> str:
+        """`name/split[index] mask`."""
+        return f"{self.source(index)} mask"

@@ -20,6 +20,7 @@ from msgspec import Meta
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from resvision.core.errors import SettingsError
 from resvision.core.images import Box, Pixels, resized_sides
 
 CROP_SLOTS = 22
@@ -34,17 +35,25 @@ ERASE_AREA, ERASE_RATIO = (0.02, 0.33), (0.3, 3.3)
 
 @dataclass(frozen=True, kw_only=True)
 class Augment:
-    """What happens to a training image, in this order: crop, shift, flip, policy, erase, mix.
+    """What happens to a training image, in this order: crop, shift, flip, brightness, policy, erase, mix.
+
+    Label maps move with their image through crop and flip, and take no other crop than none and random-scale; classes
+    take all but random-scale.
 
     crop              none: the centre, as in evaluation
                       random-resized: area and shape drawn (Szegedy et al. 2014)
                       scale-jitter: shorter side drawn from 256..480 for 224 pixels, then a crop of that size drawn
                       (the recipe of VGG and of ResNet on ImageNet)
+                      random-scale: the image scaled by a factor drawn from `scale_range`, then a crop drawn, padded
+                      where the scaled image is smaller (label maps only; Chen et al. 2017, arXiv:1706.05587)
     crop_scale        smallest and largest share of the image's area, for random-resized
     crop_ratio        smallest and largest width / height, for random-resized
+    scale_range       smallest and largest factor, for random-scale
     shift_px          the image moves by -shift_px..shift_px in both axes (4 in the CIFAR recipe of ResNet)
-    fill              what a shift or a policy moves in: black, or the mean colour (which is zero once normalized)
+    fill              what a shift or a policy moves in, and what pads a crop of random-scale: black, or the mean
+                      colour (which is zero once normalized)
     flip              left and right are swapped in half of the images
+    brightness        pixels are multiplied by a factor drawn from 1 - brightness .. 1 + brightness
     policy            rand-augment: so many changes of one strength, drawn (Cubuk et al. 2019, arXiv:1909.13719)
                       trivial-augment: one change of any strength (Müller, Hutter 2021, arXiv:2103.10158), which moves
                       by up to 32 pixels: most of a small image
@@ -57,12 +66,14 @@ class Augment:
                       given, a batch draws one of the two with probability one half
     """
 
-    crop: Literal["none", "random-resized", "scale-jitter"] = "none"
+    crop: Literal["none", "random-resized", "scale-jitter", "random-scale"] = "none"
     crop_scale: tuple[float, float] = (0.08, 1.0)
     crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    scale_range: tuple[float, float] = (0.5, 2.0)
     shift_px: Annotated[int, Meta(ge=0)] = 0
     fill: Literal["black", "mean"] = "black"
     flip: bool = False
+    brightness: Annotated[float, Meta(ge=0, le=1)] = 0.0
     policy: Literal["none", "rand-augment", "trivial-augment"] = "none"
     policy_magnitude: Annotated[int, Meta(ge=0, le=30)] = 9
     policy_ops: Annotated[int, Meta(ge=1)] = 2
@@ -71,8 +82,8 @@ class Augment:
     cutmix_alpha: Annotated[float, Meta(ge=0)] = 0.0
 
     def __post_init__(self) -> None:
-        if self.crop not in {"none", "random-resized", "scale-jitter"}:
-            raise ValueError(f"crop must be none, random-resized or scale-jitter, got {self.crop!r}")
+        if self.crop not in {"none", "random-resized", "scale-jitter", "random-scale"}:
+            raise ValueError(f"crop must be none, random-resized, scale-jitter or random-scale, got {self.crop!r}")
         if self.fill not in {"black", "mean"}:
             raise ValueError(f"fill must be black or mean, got {self.fill!r}")
         if self.shift_px < 0:
@@ -81,6 +92,10 @@ class Augment:
             raise ValueError(f"crop_scale must be two rising shares of 0..1, got {self.crop_scale}")
         if not 0 < self.crop_ratio[0] <= self.crop_ratio[1]:
             raise ValueError(f"crop_ratio must be two rising numbers above 0, got {self.crop_ratio}")
+        if not 0 < self.scale_range[0] <= self.scale_range[1] < math.inf:
+            raise ValueError(f"scale_range must be two rising numbers above 0, got {self.scale_range}")
+        if not 0 <= self.brightness <= 1:
+            raise ValueError(f"brightness must be a share of 0..1, got {self.brightness}")
         if self.policy not in {"none", "rand-augment", "trivial-augment"}:
             raise ValueError(f"policy must be none, rand-augment or trivial-augment, got {self.policy!r}")
         if not 0 <= self.policy_magnitude <= 30:
@@ -99,10 +114,35 @@ class Augment:
         return self.mixup_alpha > 0 or self.cutmix_alpha > 0
 
     def crop_box(self, height: int, width: int, crop_px: int, draws: NDArray[np.float64]) -> Box:
-        """The part of an image that is trained on, from CROP_SLOTS draws; not for crop `none`."""
+        """The part of an image that is trained on, from CROP_SLOTS draws; for random-resized and scale-jitter."""
         if self.crop == "scale-jitter":
             return jittered_crop_box(height, width, crop_px, draws)
         return random_resized_crop_box(height, width, draws, scale=self.crop_scale, ratio=self.crop_ratio)
+
+
+def require_for_labels(augment: Augment) -> None:
+    """SettingsError where the augmentation holds what is for label maps only."""
+    if augment.crop == "random-scale":
+        raise SettingsError(
+            "augment.crop: random-scale is for label maps; classification takes none, random-resized or scale-jitter"
+        )
+
+
+def require_for_masks(augment: Augment) -> None:
+    """SettingsError that names all settings at once which would part images from their label maps."""
+    refused = {
+        f"crop={augment.crop}": augment.crop not in {"none", "random-scale"},
+        "shift_px": augment.shift_px > 0,
+        "policy": augment.policy != "none",
+        "erase": augment.erase > 0,
+        "mixup_alpha": augment.mixup_alpha > 0,
+        "cutmix_alpha": augment.cutmix_alpha > 0,
+    }
+    if any(refused.values()):
+        raise SettingsError(
+            f"augment: label maps do not take {', '.join(name for name, on in refused.items() if on)}; they take crop "
+            "none or random-scale, flip and brightness"
+        )
 
 
 def shift(images: Pixels, pixels: int, draws: NDArray[np.float64], fill: Sequence[int]) -> Pixels:
@@ -126,6 +166,13 @@ def flip(images: Pixels, draws: NDArray[np.float64]) -> Pixels:
     flipped = images.copy()
     flipped[swapped] = np.take(images[swapped], np.arange(images.shape[2])[::-1], axis=2)
     return flipped
+
+
+def brighten(images: Pixels, share: float, draws: NDArray[np.float64]) -> Pixels:
+    """The images times a factor uniform in 1 - share .. 1 + share each, cut off at 255, from draws (N,)."""
+    factors = 1 + share * (2 * draws - 1)
+    levels = np.rint(factors[:, None] * np.arange(256)).clip(0, 255).astype(np.uint8)
+    return np.stack([level[image] for level, image in zip(levels, images, strict=True)])
 
 
 def erase(images: Pixels, share: float, draws: NDArray[np.float64], colour: Sequence[int]) -> Pixels:

@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from resvision.contracts import Batch, Batches, Images, MixedTargets, Reader
+from resvision.contracts import Batch, Batches, Images, MaskReader, MixedTargets, Reader
 from resvision.core.draws import order, uniform
 from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.core.images import Pixels, Preprocess, as_channels, crop_resize
-from resvision.data.augment import CROP_SLOTS, ERASE_SLOTS, Augment, erase, flip, shift
+from resvision.data.augment import CROP_SLOTS, ERASE_SLOTS, Augment, brighten, erase, flip, shift
 from resvision.data.mixing import mix
 from resvision.data.policies import apply_policy
 
@@ -30,8 +30,40 @@ STOP_SIGNALS = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 
 SHIFT, FLIP, POLICY = slice(CROP_SLOTS, CROP_SLOTS + 2), CROP_SLOTS + 2, CROP_SLOTS + 3
 ERASE = slice(CROP_SLOTS + 4, CROP_SLOTS + 4 + ERASE_SLOTS)
-SLOTS = ERASE.stop
+BRIGHTNESS = ERASE.stop
+SLOTS = BRIGHTNESS + 1
 """Which of a sample's draws are whose; a new one goes to the end, so that the others stay what they are."""
+
+
+class Visits:
+    """Which samples one process sees at each step: its share of a global batch of the epoch's order.
+
+    Raises SettingsError for a batch that the set or the processes cannot fill.
+    """
+
+    def __init__(self, reader: Reader | MaskReader, *, batch_size: int, seed: int, rank: int, world: int) -> None:
+        if not 1 <= batch_size <= len(reader):
+            raise SettingsError(
+                f"batch_size: {batch_size}, but {reader.name} has {len(reader):,} training images; "
+                f"choose 1..{len(reader)}"
+            )
+        if batch_size % world:
+            raise SettingsError(f"batch_size: {batch_size} cannot be shared by {world} processes; choose a multiple")
+        self.steps_per_epoch = len(reader) // batch_size
+        self._batch_size, self._seed, self._length = batch_size, seed, len(reader)
+        self._share = slice(rank * batch_size // world, (rank + 1) * batch_size // world)
+        self._order: tuple[int, NDArray[np.int64]] | None = None
+
+    def at(self, step: int) -> tuple[int, NDArray[np.int64]]:
+        """The epoch of a step, and the positions in the set."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        batch = self._epoch_order(epoch)[position * self._batch_size : (position + 1) * self._batch_size]
+        return epoch, batch[self._share]
+
+    def _epoch_order(self, epoch: int) -> NDArray[np.int64]:
+        if self._order is None or self._order[0] != epoch:
+            self._order = epoch, order(self._seed, epoch, self._length)
+        return self._order[1]
 
 
 class TrainBatches(Dataset[Batch]):
@@ -57,38 +89,30 @@ class TrainBatches(Dataset[Batch]):
         preprocess: Preprocess | None = None,
         grey: bool = False,
     ) -> None:
-        if not 1 <= batch_size <= len(reader):
-            raise SettingsError(
-                f"batch_size: {batch_size}, but {reader.name} has {len(reader):,} training images; "
-                f"choose 1..{len(reader)}"
-            )
-        if batch_size % world:
-            raise SettingsError(f"batch_size: {batch_size} cannot be shared by {world} processes; choose a multiple")
+        self._visits = Visits(reader, batch_size=batch_size, seed=seed, rank=rank, world=world)
         if augment.mixes and batch_size // world < 2:
             raise SettingsError(
                 f"batch_size: {batch_size} over {world} processes leaves mixup and cutmix no second image;"
                 f" choose {2 * world} or more"
             )
         self.batch_size, self.seed, self.augment = batch_size, seed, augment
-        self.steps_per_epoch = len(reader) // batch_size
+        self.steps_per_epoch = self._visits.steps_per_epoch
         self._reader, self._grey = reader, grey
         self._preprocess = preprocess or reader.preprocess
-        self._share = slice(rank * batch_size // world, (rank + 1) * batch_size // world)
         self._memory = kept_in_memory(reader, self._preprocess, grey=grey) if augment.crop == "none" else None
-        self._order: tuple[int, NDArray[np.int64]] | None = None
-        self._mean: list[int] = np.rint(255 * np.array(self._preprocess.mean)).astype(int).tolist()
+        self._mean = mean_colour(self._preprocess)
         self._fill = [0] * len(self._mean) if augment.fill == "black" else self._mean
 
     def __getitem__(self, step: int) -> Batch:
-        epoch, position = divmod(step, self.steps_per_epoch)
-        batch = self._epoch_order(epoch)[position * self.batch_size : (position + 1) * self.batch_size]
-        indices = batch[self._share]
+        epoch, indices = self._visits.at(step)
         draws = uniform(self.seed, epoch, indices, SLOTS)
         images = self._images(indices, draws)
         if self.augment.shift_px:
             images = shift(images, self.augment.shift_px, draws[:, SHIFT], self._fill)
         if self.augment.flip:
             images = flip(images, draws[:, FLIP])
+        if self.augment.brightness:
+            images = brighten(images, self.augment.brightness, draws[:, BRIGHTNESS])
         if self.augment.policy != "none":
             images = apply_policy(images, self.augment, draws[:, POLICY], self._fill)
         if self.augment.erase:
@@ -96,8 +120,8 @@ class TrainBatches(Dataset[Batch]):
         targets = _targets(self._reader, indices)
         if self.augment.mixes:
             images, mixed = mix(images, targets, self.augment, seed=self.seed, step=step)
-            return _batch(images, mixed, indices)
-        return _batch(images, targets, indices)
+            return as_batch(images, mixed, indices)
+        return as_batch(images, targets, indices)
 
     def _images(self, indices: NDArray[np.int64], draws: NDArray[np.float64]) -> Pixels:
         """The images, cropped as the augmentation says, before all else, (N, H, W, C)."""
@@ -112,11 +136,6 @@ class TrainBatches(Dataset[Batch]):
         height, width = image.shape[:2]
         box = self.augment.crop_box(height, width, rule.crop_px, draws)
         return crop_resize(image, box, rule.crop_px, rule.interpolation)
-
-    def _epoch_order(self, epoch: int) -> NDArray[np.int64]:
-        if self._order is None or self._order[0] != epoch:
-            self._order = epoch, order(self.seed, epoch, len(self._reader))
-        return self._order[1]
 
 
 class EvalBatches(Dataset[Batch]):
@@ -157,7 +176,7 @@ class EvalBatches(Dataset[Batch]):
         start = self._starts[position]
         ids = np.arange(start, min(start + self.batch_size, len(self._reader)), dtype=np.int64)
         images = _shown(self._reader, ids, self._preprocess, self._memory, grey=self._grey)
-        return _batch(images, _targets(self._reader, ids), ids)
+        return as_batch(images, _targets(self._reader, ids), ids)
 
 
 def batches(dataset: Batches, start: int, stop: int, *, workers: int) -> Generator[Batch, None, None]:
@@ -224,6 +243,12 @@ def _leave_signals_to_the_loop(worker: int) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
+def mean_colour(preprocess: Preprocess) -> list[int]:
+    """The mean colour, which is zero once normalized, (C,) in 0..255."""
+    colour: list[int] = np.rint(255 * np.array(preprocess.mean)).astype(int).tolist()
+    return colour
+
+
 def kept_in_memory(reader: Reader, preprocess: Preprocess, *, grey: bool = False) -> Pixels | None:
     """All images as they are shown, (M, H, W, C), or None where that takes more than MEMORY_BYTES."""
     if not fits_memory(reader, preprocess):
@@ -271,7 +296,7 @@ def _targets(reader: Reader, indices: NDArray[np.int64]) -> torch.Tensor:
     return torch.tensor([reader.target(int(index)) for index in indices], dtype=torch.int64)
 
 
-def _batch(images: Pixels, targets: torch.Tensor | MixedTargets, indices: NDArray[np.int64]) -> Batch:
-    """(N, C, H, W) is a view of (N, H, W, C), which is what torch calls channels_last."""
+def as_batch(images: Pixels, targets: torch.Tensor | MixedTargets, indices: NDArray[np.int64]) -> Batch:
+    """A batch of images (N, H, W, C): (N, C, H, W) is a view of them, which is what torch calls channels_last."""
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
     return Batch(inputs=Images(pixels), targets=targets, ids=torch.from_numpy(indices.copy()))
