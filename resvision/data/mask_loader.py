@@ -73,7 +73,8 @@ class MaskTrainBatches(Dataset[Batch]):
 
     def _crop(self, index: int, draws: NDArray[np.float64]) -> tuple[Pixels, Pixels]:
         image, mask = self._pairs[index]
-        window = self._window(*image.shape[:2], draws)
+        height, width = mask.shape
+        window = self._window(height, width, draws)
         return image_in(window, image, self._fill, self._rule.interpolation), mask_in(window, mask)
 
     def _window(self, height: int, width: int, draws: NDArray[np.float64]) -> Window:
