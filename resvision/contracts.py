@@ -37,11 +37,23 @@ class MixedTargets(NamedTuple):
     share: Tensor
 
 
+class WeightedMasks(NamedTuple):
+    """Targets of segmentation whose pixels do not all count the same.
+
+    labels   (N, H, W) int64, VOID where nothing is learned
+    weights  (N, H, W) float32, what the loss of each pixel is multiplied by
+    """
+
+    labels: Tensor
+    weights: Tensor
+
+
 class Batch(NamedTuple):
     """What one step is fed. The loop passes it on unread.
 
     inputs   a NamedTuple of the task, tensors with N first
-    targets  what the system's losses want; class indices (N,) int64 or MixedTargets for classification
+    targets  what the system's losses want; class indices (N,) int64 or MixedTargets for classification, labels
+             (N, H, W) int64 or WeightedMasks for segmentation
     ids      positions in the data set, (N,) int64
     """
 

@@ -71,6 +71,10 @@ RECIPES = {
         "resvision.recipes.prelunet:prelunet_short",
         "one-cycle SGD, 30 epochs, small images enlarged to 64 px; default of the PReLU-nets",
     ),
+    "segmentation-short": Recipe(
+        "resvision.recipes.segmentation:segmentation_short",
+        "SGD by the poly schedule, 60 epochs in batches of 8, crops at half to twice the size; default of segmentation",
+    ),
     "googlenet-2014": Recipe(
         "resvision.recipes.inception:googlenet_2014",
         "Szegedy et al. 2014, section 6: 10M steps of 32, lr falls by 4 % every 8 epochs, crops of 8 to 100 % area",

@@ -1,0 +1,170 @@
+"""Results of segmentation as plain numpy dataclasses: scores over a data set, and the areas of one label map.
+
+Glossary
+    confusion  (K, K) pixel counts, row = true class, column = predicted class; void pixels are in none
+    IoU        of a class: pixels that both have over pixels that either has (intersection over union)
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, TypedDict
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from resvision.core.results import Count, Share
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorstImage:
+    """One image with the share of its pixels, void left out, that were given the wrong class."""
+
+    index: Count
+    source: str
+    pixel_error: Share
+
+
+_Row = TypedDict("_Row", {"class": str})
+
+
+class _Document(TypedDict):
+    """What `SegmentationScores.to_json` writes, as far as reading it needs."""
+
+    images: Count
+    loss: Annotated[float, Meta(ge=0, le=1e300)]
+    per_class: Annotated[list[_Row], Meta(min_length=1)]
+    confusion: list[list[Count]]
+    worst: list[WorstImage]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentationScores:
+    """Scores of label maps over a data set, all from one confusion matrix (Long et al. 2015, section 5).
+
+    `loss` is the mean cross-entropy of a pixel in nats. `worst` holds the images with the most wrong pixels. A class
+    that is neither there nor predicted has no IoU, and one that is not there no accuracy: NaN, left out of the means.
+    """
+
+    classes: tuple[str, ...]
+    images: int
+    loss: float
+    confusion: NDArray[np.int64]
+    worst: tuple[WorstImage, ...]
+
+    @property
+    def pixel_accuracy(self) -> float:
+        """Share of all pixels that are right."""
+        return float(np.trace(self.confusion) / self.confusion.sum())
+
+    @property
+    def accuracy(self) -> Floats:
+        """Share of each class's pixels that are right, (K,)."""
+        return _share(np.diag(self.confusion), self.confusion.sum(axis=1))
+
+    @property
+    def iou(self) -> Floats:
+        """IoU of each class, (K,)."""
+        right = np.diag(self.confusion)
+        return _share(right, self.confusion.sum(axis=1) + self.confusion.sum(axis=0) - right)
+
+    @property
+    def mean_accuracy(self) -> float:
+        """Mean of the classes' accuracies."""
+        return float(np.nanmean(self.accuracy))
+
+    @property
+    def mean_iou(self) -> float:
+        """Mean of the classes' IoU."""
+        return float(np.nanmean(self.iou))
+
+    @property
+    def frequency_weighted_iou(self) -> float:
+        """Mean of the classes' IoU, each weighted by its pixels."""
+        pixels = self.confusion.sum(axis=1)
+        return float(np.nansum(pixels * self.iou) / pixels.sum())
+
+    def figures(self) -> dict[str, float]:
+        """What a line of the history says."""
+        return {"loss": self.loss, "mean_iou": self.mean_iou, "pixel_accuracy": self.pixel_accuracy}
+
+    def summary(self) -> str:
+        """The four figures of Long et al. and the loss in a line."""
+        return (
+            f"mean IoU {self.mean_iou:.2%}, pixel accuracy {self.pixel_accuracy:.2%}, mean accuracy"
+            f" {self.mean_accuracy:.2%}, frequency-weighted IoU {self.frequency_weighted_iou:.2%}, loss {self.loss:.4f}"
+            f" on {self.images:,} test images"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, per-class rows included."""
+        rows = zip(self.classes, self.confusion.sum(axis=1), self.accuracy, self.iou, strict=True)
+        return {
+            "images": self.images,
+            "loss": self.loss,
+            "pixel_accuracy": self.pixel_accuracy,
+            "mean_accuracy": self.mean_accuracy,
+            "mean_iou": self.mean_iou,
+            "frequency_weighted_iou": self.frequency_weighted_iou,
+            "per_class": [
+                {"class": name, "pixels": int(pixels), "accuracy": _number(accuracy), "iou": _number(iou)}
+                for name, pixels, accuracy, iou in rows
+            ],
+            "confusion": self.confusion.tolist(),
+            "worst": [asdict(image) for image in self.worst],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "SegmentationScores":
+        """The scores that `to_json` wrote; ValueError for anything else."""
+        try:
+            read = msgspec.convert(data, _Document)
+        except msgspec.ValidationError as error:
+            raise ValueError(str(error)) from None
+        classes = tuple(row["class"] for row in read["per_class"])
+        confusion = np.array(read["confusion"], dtype=np.int64)
+        if confusion.shape != (len(classes), len(classes)):
+            raise ValueError(f"confusion of shape {confusion.shape} for {len(classes)} classes")
+        if not confusion.any():
+            raise ValueError("no pixel was judged")
+        return cls(
+            classes=classes,
+            images=read["images"],
+            loss=read["loss"],
+            confusion=confusion,
+            worst=tuple(read["worst"]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Areas:
+    """How much of one image each class covers: K pixel counts, in the order of the classes."""
+
+    source: str
+    width: int
+    height: int
+    classes: tuple[str, ...]
+    pixels: tuple[int, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; `share` is that of the whole image."""
+        whole = self.width * self.height
+        rows = zip(self.classes, self.pixels, strict=True)
+        return {
+            "source": self.source,
+            "width": self.width,
+            "height": self.height,
+            "classes": [{"class": name, "pixels": count, "share": count / whole} for name, count in rows],
+        }
+
+
+def _share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Floats:
+    shares = np.full(len(part), np.nan)
+    np.divide(part, whole, out=shares, where=whole > 0)
+    return shares
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

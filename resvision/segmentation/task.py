@@ -1,0 +1,100 @@
+"""Segmentation as a run asks for it: a class for every pixel, judged by mean IoU."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from resvision.classification.classifier import balanced_weights
+from resvision.contracts import Batch, MaskReader, System, TaskName
+from resvision.core.errors import SettingsError, printable
+from resvision.core.images import Preprocess
+from resvision.core.label_maps import SegmentationScores
+from resvision.core.settings import Scalar
+from resvision.data.augment import Augment, require_for_masks
+from resvision.data.mask_loader import MaskEvalBatches, MaskTrainBatches
+from resvision.data.sets import Splits, open_splits
+from resvision.segmentation import scoring
+from resvision.segmentation.segmenter import Segmenter
+from resvision.segmentation.whole import probabilities_of
+from resvision.training.evaluation import evaluating, until_stopped
+from resvision.training.machine import Machine, autocast
+from resvision.training.stopping import StopSignals
+
+MOST_PIXELS = 2**19
+"""Of a batch that is evaluated: K probabilities for each are held at a time."""
+
+
+class Segmentation:
+    """The task whose systems give label maps. See `tasks.Task` for what its parts are asked."""
+
+    name: TaskName = "segmentation"
+    judged_by = scoring.JUDGED_BY
+
+    def open_splits(self, name_or_folder: str, *, root: Path | None) -> Splits:
+        """A named set, or a folder with `images` and `masks`."""
+        return open_splits(name_or_folder, root=root, task=self.name)
+
+    def require(self, augment: Augment) -> None:
+        """Scale, crop, flip, elastic deformation and brightness are known."""
+        require_for_masks(augment)
+
+    def result_shape(self, side_px: int, num_classes: int) -> tuple[int, ...]:
+        """A logit for each class and pixel, (K, H, W)."""
+        return (num_classes, side_px, side_px)
+
+    def decodes(self, reader: MaskReader, rule: Preprocess, augment: Augment) -> bool:
+        """Always: crops are drawn anew from whole images."""
+        return True
+
+    def balanced_weights(self, reader: MaskReader) -> str:
+        """From the pixels of all masks."""
+        counts = sum(np.bincount(reader.target(i).ravel(), minlength=256) for i in range(len(reader)))[
+            : len(reader.classes)
+        ].tolist()
+        if 0 in counts:
+            name = printable(reader.classes[counts.index(0)])
+            raise SettingsError(f"loss.class_weights: balanced, but {reader.name} has no training pixel of {name}")
+        return balanced_weights(counts)
+
+    def train_batches(
+        self,
+        reader: MaskReader,
+        *,
+        batch_size: int,
+        seed: int,
+        augment: Augment,
+        loss: Mapping[str, Scalar],
+        rank: int,
+        world: int,
+    ) -> MaskTrainBatches:
+        """Crops and their labels, with border weights where the loss has them."""
+        return MaskTrainBatches(
+            reader, batch_size=batch_size, seed=seed, augment=augment, rank=rank, world=world, grey=True
+        )
+
+    def exam_batches(self, reader: MaskReader, *, batch_size: int, rank: int, world: int) -> MaskEvalBatches:
+        """Whole images, those of one size together."""
+        return MaskEvalBatches(reader, batch_size=batch_size, rank=rank, world=world, grey=True)
+
+    def score(
+        self,
+        system: System,
+        batches: Iterable[Batch],
+        reader: MaskReader,
+        *,
+        machine: Machine,
+        stop: StopSignals | None = None,
+    ) -> SegmentationScores:
+        """Scores of the system's label maps of whole images."""
+        assert isinstance(system, Segmenter), "rows of this task name it, or one made of it"
+        device = next(system.net.parameters()).device
+
+        def probabilities(pixels: Tensor) -> Tensor:
+            with autocast(machine):
+                return probabilities_of(system, pixels)
+
+        with evaluating(system):
+            counts = scoring.count_all(probabilities, until_stopped(batches, stop), device=device)
+        return scoring.scores(counts, classes=reader.classes, source=lambda index: printable(reader.source(index)))
