@@ -12,6 +12,7 @@ from resvision.core.errors import SettingsError
 if TYPE_CHECKING:
     from resvision.core.results import ClassificationScores
     from resvision.inference.ensemble import Ensemble
+    from resvision.inference.load import Trained
     from resvision.papers.results import Published, PublishedEnsemble
 
 CONFUSION_UP_TO = 20  # classes; a larger matrix is for --json and the report
@@ -19,6 +20,7 @@ CONFUSION_UP_TO = 20  # classes; a larger matrix is for --json and the report
 
 def _print_protocols(asked: bool) -> None:
     if asked:
+        from resvision.cli.masks import print_mask_protocols
         from resvision.cli.tables import new_table, print_tables
         from resvision.inference.presets import PRESETS
 
@@ -27,6 +29,7 @@ def _print_protocols(asked: bool) -> None:
             scales = ", ".join(map(str, preset.scales)) or "the run's"
             table.add_row(preset.name, preset.summary, scales, preset.source)
         print_tables(table)
+        print_mask_protocols()
         raise typer.Exit
 
 
@@ -45,7 +48,9 @@ def command(
     compiled: Annotated[
         bool | None, typer.Option("--compile/--no-compile", help="Compile the net first; if left out, where it pays.")
     ] = None,
-    protocol: Annotated[str | None, typer.Option(help="How to test: center-crop if left out.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="How to test: center-crop if left out; whole images for label maps.")
+    ] = None,
     scales: Annotated[
         str | None, typer.Option(help="Shorter sides of the resized images, as 224,256, for the protocol.")
     ] = None,
@@ -58,7 +63,10 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")] = False,
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import own code that the run names.")] = False,
 ) -> None:
-    """Evaluate runs on the test images: top-1 and top-5 error, loss, per-class table, confusion matrix."""
+    """Evaluate runs on the test images: top-1 and top-5 error, loss, per-class table, confusion matrix.
+
+    A run that labels pixels: mean IoU, accuracies, a row for each class, the confusion of pixels.
+    """
     from resvision.inference.ensemble import evaluate_ensemble
     from resvision.inference.evaluate import evaluate
     from resvision.inference.load import load
@@ -67,6 +75,13 @@ def command(
 
     pixels = None if scales is None else _pixels(scales)
     loaded = [load(run, weights=weights, allow_code=allow_code) for run in runs]
+    if any(trained.run.model.task == "segmentation" for trained in loaded):
+        if len(runs) > 1 or table or ensemble or scales or compiled:
+            raise SettingsError(
+                "label maps: evaluate one run at a time, without --table, --ensemble, --scales, --compile"
+            )
+        _evaluate_masks(loaded[0], runs[0], data, root=root, grey=grey, protocol=protocol, as_json=as_json)
+        return
     name = protocol or CENTER_CROP
     if len(runs) > 1 or table or ensemble:
         found = evaluate_ensemble(
@@ -110,6 +125,31 @@ def command(
         if applied is not None:
             print(f"{applied.title}\n{applied.details}")
         _show(scores, top5=applied is not None or len(scores.classes) > 5)
+
+
+def _evaluate_masks(
+    trained: "Trained",
+    run: Path,
+    data: str | None,
+    *,
+    root: Path | None,
+    grey: bool,
+    protocol: str | None,
+    as_json: bool,
+) -> None:
+    from resvision.cli.masks import show_scores
+    from resvision.inference.mask_presets import WHOLE, find
+    from resvision.inference.segment import evaluate_masks
+
+    preset = find(protocol or WHOLE)
+    scores = evaluate_masks(trained, data, root=root, grey=grey, protocol=preset.name)
+    model, name, precision = trained.run.model.name, data or trained.run.data.name, trained.run.machine.precision
+    if as_json:
+        about = {"run": str(run), "model": model, "data": name, "arithmetic": precision, "protocol": preset.name}
+        print(json.dumps({**about, **scores.to_json()}, ensure_ascii=False))
+    else:
+        print(f"{model} on {name}, {precision}, {preset.name}: {preset.summary}")
+        show_scores(scores)
 
 
 def _pixels(text: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""`resvision predict`: classes of image files."""
+"""`resvision predict`: classes of image files, or label maps by a run that labels pixels."""
 
 import csv
 import json
@@ -25,14 +25,18 @@ def command(
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to give.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for label maps and overlays, by a run that labels pixels.")
+    ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="A CSV row for each image and class.")] = False,
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import own code that the run names.")] = False,
     grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that was trained on grey.")] = False,
 ) -> None:
-    """Predict the classes of images.
+    """Predict the classes of images, or of their pixels: then --out FOLDER takes label maps and overlays.
 
     A file that cannot be used is named, the rest goes on, and the exit code is 1; it is 2 where none can be used.
     """
+    from resvision.cli.masks import predict_masks
     from resvision.inference.load import load
     from resvision.inference.predict import files_of, predict_pixels
 
@@ -40,6 +44,11 @@ def command(
         raise SettingsError("--json and --csv exclude each other")
     trained = load(run, weights=weights, allow_code=allow_code)
     files = [file for path in images for file in files_of(path)]
+    if trained.run.model.task == "segmentation":
+        predict_masks(trained, files, out=out, as_json=as_json, as_csv=as_csv, grey=grey)
+        return
+    if out is not None:
+        raise SettingsError(f"{run}: gives classes of images, not label maps: leave --out away, or redirect the output")
     failed: list[str] = []
     results = predict_pixels(trained, _readable(trained, files, grey, failed), top=top)
     if as_json:

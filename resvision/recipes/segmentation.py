@@ -1,6 +1,5 @@
 """Recipes of segmentation."""
 
-from resvision.catalog import find
 from resvision.data.augment import Augment
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.optimizers import OptimizerSettings

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from resvision.layers.init import he_initialize
-from resvision.segmentation.parts.aspp import CHANNELS, ASPP, rates_at
+from resvision.segmentation.parts.aspp import ASPP, CHANNELS, rates_at
 from resvision.segmentation.parts.convolutions import conv_bn_relu
 from resvision.segmentation.parts.encoder import apply_multi_grid, cut
 from resvision.segmentation.parts.upsampling import resized

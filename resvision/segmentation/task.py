@@ -22,8 +22,8 @@ from resvision.training.evaluation import evaluating, until_stopped
 from resvision.training.machine import Machine, autocast
 from resvision.training.stopping import StopSignals
 
-MOST_PIXELS = 2**19
-"""Of a batch that is evaluated: K probabilities for each are held at a time."""
+MOST_IMAGES = 4
+"""Of a batch that is evaluated: K probabilities for each pixel are held at a time."""
 
 
 class Segmentation:
@@ -76,7 +76,7 @@ class Segmentation:
 
     def exam_batches(self, reader: MaskReader, *, batch_size: int, rank: int, world: int) -> MaskEvalBatches:
         """Whole images, those of one size together."""
-        return MaskEvalBatches(reader, batch_size=batch_size, rank=rank, world=world, grey=True)
+        return MaskEvalBatches(reader, batch_size=min(batch_size, MOST_IMAGES), rank=rank, world=world, grey=True)
 
     def score(
         self,
@@ -93,7 +93,7 @@ class Segmentation:
 
         def probabilities(pixels: Tensor) -> Tensor:
             with autocast(machine):
-                return probabilities_of(system, pixels)
+                return probabilities_of(system, pixels, num_classes=len(reader.classes))
 
         with evaluating(system):
             counts = scoring.count_all(probabilities, until_stopped(batches, stop), device=device)

@@ -2,14 +2,80 @@
 
 Glossary
     N images of one size, K classes
+    pixels   (N, C, H, W) uint8
 """
 
+from collections.abc import Sequence
+
+import torch.nn.functional as F
 from torch import Tensor
 
+from resvision.segmentation.parts.tiles import input_rule, label_map, predict_tiled
 from resvision.segmentation.segmenter import Segmenter
 
+TILE_PX, TILE_OVERLAP_PX = 1024, 128
+"""Windows, and by how much they overlap, of images that are too large to be shown whole."""
 
-def probabilities_of(system: Segmenter, pixels: Tensor) -> Tensor:
-    """Class probabilities of every pixel, float32 (N, K, H, W), of uint8 pixels (N, C, H, W)."""
-    logits: Tensor = system.net(system.normalized(pixels))
-    return logits.float().softmax(dim=1)
+WHOLE_UP_TO = 2**22
+"""Pixels of an image that is shown whole."""
+
+
+def probabilities_of(
+    system: Segmenter,
+    pixels: Tensor,
+    *,
+    num_classes: int,
+    scales: Sequence[float] = (1.0,),
+    mirror: bool = False,
+    window_px: int | None = None,
+) -> Tensor:
+    """Class probabilities of every pixel, float32 (N, K, H, W): the mean over all scales and mirror images.
+
+    scales     factors of the sides; images are resized bilinearly with antialiasing, probabilities bilinearly back
+    window_px  shown in windows of this side that overlap by a third; None shows images whole where the net takes that
+    """
+    total: Tensor | None = None
+    for scale in scales:
+        images = pixels if scale == 1 else _resized(pixels.float(), [round(scale * side) for side in pixels.shape[2:]])
+        for mirrored in (False, True) if mirror else (False,):
+            seen = images.flip(3) if mirrored else images
+            found = _at_own_size(system, seen, num_classes=num_classes, window_px=window_px)
+            found = found.flip(3) if mirrored else found
+            found = found if scale == 1 else F.interpolate(found, pixels.shape[2:], mode="bilinear")
+            total = found if total is None else total + found
+    assert total is not None, "there is a scale"
+    return total / (len(scales) * (1 + mirror))
+
+
+def labels_of(system: Segmenter, pixels: Tensor) -> Tensor:
+    """The label map, uint8 (H, W), of one image (C, H, W) uint8 of any size, in tiles where it is large."""
+    rule = input_rule(system.net)
+    height, width = pixels.shape[1:]
+    large = height * width > WHOLE_UP_TO
+    side = rule.fixed_px or rule.nearest(TILE_PX)
+    overlap = min(TILE_OVERLAP_PX, side // 8)
+    device = next(system.net.parameters()).device
+
+    def logits(window: Tensor) -> Tensor:
+        result: Tensor = system.net(system.normalized(window.to(device)))
+        return result.cpu()
+
+    return label_map(logits, pixels, rule=rule, tile_px=side if large else None, overlap_px=overlap if large else 0)
+
+
+def _at_own_size(system: Segmenter, images: Tensor, *, num_classes: int, window_px: int | None) -> Tensor:
+    rule = input_rule(system.net)
+    side = None if window_px is None else rule.fixed_px or rule.nearest(window_px)
+    overlap = 0 if side is None else (side - 2 * rule.border_px) // 3
+    return predict_tiled(
+        lambda window: system.net(system.normalized(window)),
+        images,
+        rule=rule,
+        num_classes=num_classes,
+        tile_px=side,
+        overlap_px=overlap,
+    )
+
+
+def _resized(images: Tensor, sides: list[int]) -> Tensor:
+    return F.interpolate(images, [max(1, side) for side in sides], mode="bilinear", antialias=True).round()
