@@ -42,8 +42,8 @@ class Row:
 
     options      what the name stands for: given to the builder, and not to be given again
     usual        what is given unless a user says otherwise, where it is an option
-    builder      "module:function"; its other parameters are the options that a user may give. A parameter `backbone` that
-                 is an nn.Module is given as the name of a model, whose options are then options of this one too
+    builder      "module:function"; its other parameters are the options that a user may give. A parameter `backbone`
+                 that is an nn.Module is given as the name of a model, whose options then are options of this one too
     system       "module:class" that trains the net
     recipe       the recipe when none is named
     input        (C, H, W) of the paper's images
@@ -142,6 +142,34 @@ _segmentation = partial(
     input=(3, 512, 512),
     num_classes=21,
 )
+_fcn = partial(
+    _segmentation,
+    paper="Long et al. 2015, Fully Convolutional Networks, arXiv:1411.4038",
+    year=2015,
+)
+_fcn_vgg = partial(
+    _fcn,
+    builder="resvision.segmentation.fcn_vgg:fcn_vgg",
+    input=(3, 500, 500),
+)
+_fcn_any = partial(
+    _fcn,
+    builder="resvision.segmentation.fcn:fcn",
+)
+_pspnet = partial(
+    _segmentation,
+    paper="Zhao et al. 2017, Pyramid Scene Parsing Network, arXiv:1612.01105",
+    year=2017,
+    builder="resvision.segmentation.pspnet:pspnet",
+    input=(3, 473, 473),
+)
+_deeplabv3 = partial(
+    _segmentation,
+    paper="Chen et al. 2017, Rethinking Atrous Convolution, arXiv:1706.05587",
+    year=2017,
+    builder="resvision.segmentation.deeplabv3:deeplabv3",
+    input=(3, 513, 513),
+)
 _deeplabv3plus = partial(
     _segmentation,
     paper="Chen et al. 2018, Encoder-Decoder with Atrous Separable Convolution, arXiv:1802.02611",
@@ -228,6 +256,20 @@ ROWS = (
     _prelunet("prelunet_c", {"model": "C"}),
     _perceptron("resmlp", {"shortcut": "identity"}),
     _perceptron("plainmlp", {"shortcut": "none"}),
+    _fcn_vgg("fcn32s", {"stride": 32}),
+    _fcn_vgg("fcn16s", {"stride": 16}),
+    _fcn_vgg("fcn8s", {"stride": 8}),
+    _fcn_any("fcn", usual={"backbone": "resnet50"}),
+    _fcn_any("fcn_resnet50", {"backbone": "resnet50"}),
+    _fcn_any("fcn_resnet101", {"backbone": "resnet101"}),
+    _pspnet("pspnet", usual={"backbone": "resnet50", "stem": "deep"}),
+    _pspnet("pspnet_resnet50", {"backbone": "resnet50"}, usual={"stem": "deep"}),
+    _pspnet("pspnet_resnet101", {"backbone": "resnet101"}, usual={"stem": "deep"}),
+    _deeplabv3("deeplabv3", usual={"backbone": "resnet50"}),
+    _deeplabv3("deeplabv3_resnet50", {"backbone": "resnet50", "head": "torchvision"}),
+    _deeplabv3("deeplabv3_resnet101", {"backbone": "resnet101", "head": "torchvision"}),
+    _deeplabv3("deeplabv3_2017_resnet50", {"backbone": "resnet50", "head": "2017"}),
+    _deeplabv3("deeplabv3_2017_resnet101", {"backbone": "resnet101", "head": "2017"}),
     _deeplabv3plus("deeplabv3plus", usual={"backbone": "resnet50"}),
     _deeplabv3plus("deeplabv3plus_resnet18", {"backbone": "resnet18"}),
     _deeplabv3plus("deeplabv3plus_resnet50", {"backbone": "resnet50"}),

@@ -17,6 +17,7 @@ from resvision.layers.init import he_initialize
 from resvision.layers.shortcuts import ShortcutOption, make_shortcut
 
 StrideIn = Literal["1x1", "3x3"]
+Stem = Literal["plain", "deep"]
 
 
 def conv3x3(in_channels: int, out_channels: int, *, stride: int = 1) -> nn.Conv2d:
@@ -119,6 +120,22 @@ class Bottleneck(nn.Module):
         return activated
 
 
+def deep_stem(in_channels: int, *, width: int) -> nn.Sequential:
+    """Three 3x3 convolutions, with BN and ReLU between, in place of one of 7x7; it halves the size, to 2 * width maps.
+
+    Not in the paper: the stem of the nets that Zhao et al. 2017, https://arxiv.org/abs/1612.01105, released.
+    """
+    return nn.Sequential(
+        conv3x3(in_channels, width, stride=2),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+        conv3x3(width, width),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+        conv3x3(width, 2 * width),
+    )
+
+
 Block = type[BasicBlock] | type[Bottleneck]
 
 
@@ -162,7 +179,7 @@ def zero_branches(net: nn.Module) -> None:
 
 
 class ResNet(nn.Module):
-    """The ImageNet net: a 7x7 stem, four stages of blocks, a global average, one linear layer."""
+    """The ImageNet net: a stem of one 7x7 convolution, four stages of blocks, a global average, one linear layer."""
 
     def __init__(
         self,
@@ -174,17 +191,23 @@ class ResNet(nn.Module):
         width: int = 64,
         shortcut: ShortcutOption = "B",
         stride_in: StrideIn = "3x3",
+        stem: Stem = "plain",
         zero_init: bool = False,
     ) -> None:
         super().__init__()
         self.shortcut = shortcut
         self.widths = [width * 2**stage * block.expansion for stage in range(4)]
-        self.conv1 = nn.Conv2d(in_channels, width, 7, stride=2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
+        entering = 2 * width if stem == "deep" else width
+        self.conv1 = (
+            deep_stem(in_channels, width=width)
+            if stem == "deep"
+            else nn.Conv2d(in_channels, width, 7, stride=2, padding=3, bias=False)
+        )
+        self.bn1 = nn.BatchNorm2d(entering)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         stage = partial(stack_blocks, block, shortcut=shortcut, stride_in=stride_in)
-        self.layer1 = stage(counts[0], in_channels=width, channels=width, stride=1)
+        self.layer1 = stage(counts[0], in_channels=entering, channels=width, stride=1)
         self.layer2 = stage(counts[1], in_channels=self.widths[0], channels=2 * width, stride=2)
         self.layer3 = stage(counts[2], in_channels=self.widths[1], channels=4 * width, stride=2)
         self.layer4 = stage(counts[3], in_channels=self.widths[2], channels=8 * width, stride=2)
@@ -207,7 +230,7 @@ class ResNet(nn.Module):
 
     def stage_ends(self) -> dict[str, int]:
         """The children after which `stages` takes a map, with its channels."""
-        return {"relu": self.conv1.out_channels} | {f"layer{i + 1}": w for i, w in enumerate(self.widths)}
+        return {"relu": self.bn1.num_features} | {f"layer{i + 1}": w for i, w in enumerate(self.widths)}
 
     def _last_map(self, images: Tensor) -> Tensor:
         x = self.relu(self.bn1(self.conv1(images)))
@@ -236,16 +259,19 @@ def resnet(
     width: int = 64,
     shortcut: ShortcutOption = "B",
     stride_in: StrideIn = "3x3",
+    stem: Stem = "plain",
     zero_init: bool = False,
 ) -> ResNet:
-    """The net of a depth in SIZES; `shortcut="none"` is the plain net.
+    """The net of a depth in SIZES; `shortcut="none"` is the plain net, `stem="deep"` that of `deep_stem`.
 
-    Raises SettingsError for another depth, shortcut or stride_in.
+    Raises SettingsError for another depth, shortcut, stride_in or stem.
     """
     if depth not in SIZES:
         raise SettingsError(f"depth {depth}: choices are {', '.join(map(str, SIZES))}; other depths: resnet_cifar")
     if stride_in not in get_args(StrideIn):
         raise SettingsError(f"stride_in {stride_in!r}: choices are {', '.join(get_args(StrideIn))}")
+    if stem not in get_args(Stem):
+        raise SettingsError(f"stem {stem!r}: choices are {', '.join(get_args(Stem))}")
     block, counts = SIZES[depth]
     return ResNet(
         counts,
@@ -255,5 +281,6 @@ def resnet(
         width=width,
         shortcut=shortcut,
         stride_in=stride_in,
+        stem=stem,
         zero_init=zero_init,
     )

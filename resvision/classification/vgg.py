@@ -32,6 +32,36 @@ SMALLEST = 32
 """Images of which the five poolings leave one position."""
 
 
+HIDDEN = 64
+"""Maps of fc6 and fc7 for each of the first block."""
+
+
+def widths_of(width: int) -> list[int]:
+    """Maps of the five blocks."""
+    return [width, 2 * width, 4 * width, 8 * width, 8 * width]
+
+
+def blocks(config: Config, *, in_channels: int = 3, width: int = 64, batch_norm: bool = False) -> nn.Sequential:
+    """The five blocks of a column, each of which ends in a pooling."""
+    layers: list[nn.Module] = []
+    channels = in_channels
+    for block, (windows, entered) in enumerate(zip(CONFIGS[config], widths_of(width), strict=True)):
+        for window in windows:
+            layers.append(nn.Conv2d(channels, entered, window, padding=window // 2))
+            layers.extend([nn.BatchNorm2d(entered)] if batch_norm else [])
+            layers.append(nn.ReLU(inplace=True))
+            channels = entered
+        if config == "A-LRN" and block == 0:
+            layers.append(local_response_norm())
+        layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers)
+
+
+def pools_of(features: nn.Sequential) -> list[int]:
+    """The places of the five poolings."""
+    return [i for i, layer in enumerate(features) if isinstance(layer, nn.MaxPool2d)]
+
+
 class VGG(nn.Module):
     """Five blocks of convolutions, each halved by a pooling, an average to 7x7, three fully connected layers.
 
@@ -49,25 +79,13 @@ class VGG(nn.Module):
         init: Init = "glorot",
     ) -> None:
         super().__init__()
-        self.widths = [width, 2 * width, 4 * width, 8 * width, 8 * width]
-        hidden = 64 * width
-        layers: list[nn.Module] = []
-        self.pools: list[int] = []
-        channels = in_channels
-        for windows, entered in zip(CONFIGS[config], self.widths, strict=True):
-            for window in windows:
-                layers.append(nn.Conv2d(channels, entered, window, padding=window // 2))
-                layers.extend([nn.BatchNorm2d(entered)] if batch_norm else [])
-                layers.append(nn.ReLU(inplace=True))
-                channels = entered
-            if config == "A-LRN" and not self.pools:
-                layers.append(local_response_norm())
-            self.pools.append(len(layers))
-            layers.append(nn.MaxPool2d(2))
-        self.features = nn.Sequential(*layers)
+        self.widths = widths_of(width)
+        hidden = HIDDEN * width
+        self.features = blocks(config, in_channels=in_channels, width=width, batch_norm=batch_norm)
+        self.pools = pools_of(self.features)
         self.avgpool = nn.AdaptiveAvgPool2d(WINDOW)
         self.classifier = nn.Sequential(
-            nn.Linear(channels * WINDOW**2, hidden),
+            nn.Linear(self.widths[-1] * WINDOW**2, hidden),
             nn.ReLU(inplace=True),
             nn.Dropout(0.5),
             nn.Linear(hidden, hidden),
@@ -103,7 +121,7 @@ class VGG(nn.Module):
         return ends | {f"features.{self.pools[-1]}": self.widths[-1]}
 
 
-def initialize(net: VGG, init: Init) -> None:
+def initialize(net: nn.Module, init: Init) -> None:
     """Draw convolutions and linear layers in place, biases 0; normalizations stay at scale 1, shift 0.
 
     glorot  N(0, 2 / (fan_in + fan_out)), Glorot and Bengio 2010

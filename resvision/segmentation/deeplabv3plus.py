@@ -72,7 +72,7 @@ def deeplabv3plus(
     multi_grid     rates times 1, 2, 4 in the three last blocks; None: where the last stage has three
     depthwise      the pyramid and the decoder have depthwise 3x3 convolutions, as over Xception
 
-    Raises MissingStageError for a backbone without these maps, SettingsError for an output stride that it does not take.
+    Raises MissingStageError for a backbone without these maps, SettingsError for an output stride that it cannot take.
     """
     return DeepLabV3Plus(
         backbone,

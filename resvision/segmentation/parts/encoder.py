@@ -6,7 +6,7 @@ from resvision.classification.stages import Staged, Stages, stages, uncut_maps
 from resvision.core.errors import MissingStageError, SettingsError
 
 MULTI_GRID = (1, 2, 4)
-"""Chen et al. 2017, https://arxiv.org/abs/1706.05587, section 4.1: the rates of the three last blocks are times this."""
+"""Chen et al. 2017, https://arxiv.org/abs/1706.05587, section 4.1: the three last blocks' rates are times this."""
 
 
 def cut(backbone: nn.Module, output_stride: int, *, needs: str | None = None, count: int = 1) -> Stages:
@@ -40,9 +40,7 @@ def apply_multi_grid(encoder: Stages, backbone: nn.Module, *, wanted: bool | Non
     blocks = [*last.children()] if isinstance(last, nn.Sequential) else []
     fits = len(blocks) == len(MULTI_GRID)
     if wanted and not fits:
-        raise SettingsError(
-            f"multi_grid: the last stage of {type(backbone).__name__} is not three blocks; leave it out"
-        )
+        raise SettingsError(f"multi_grid: {type(backbone).__name__}'s last stage is not three blocks; leave it out")
     if wanted is False or not fits:
         return
     name = [*encoder.stride][-1]

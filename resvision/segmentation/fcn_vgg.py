@@ -1,0 +1,145 @@
+"""FCN-32s, 16s and 8s: Long, Shelhamer and Darrell 2015, https://arxiv.org/abs/1411.4038, on VGG-16 as released.
+
+VGG-16 runs fully convolutionally over an image with 100 px of zeros around it, which makes an image of one pixel large
+enough; transposed convolutions bring its scores to the stride of an earlier pooling, whose own scores are added, and at
+last to that of the image. What the padding made too much is cut off where it was put.
+
+`features` and `classifier` have the names that VGG-16 has, whose weights they take; the layers of scores have those of
+the released nets. A net shares the names of what it shares with the next coarser one: see `new_parts`.
+"""
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from resvision.classification.vgg import HIDDEN, WINDOW, blocks, initialize, pools_of, widths_of
+from resvision.core.errors import SettingsError
+from resvision.segmentation.parts.upsampling import bilinear_kernel
+
+Stride = Literal[32, 16, 8]
+Deconvolution = Literal["fixed", "learned"]
+
+PADDING = 100
+OFFSETS = {"upscore32": 19, "score_pool4": 5, "upscore16": 27, "score_pool3": 9, "upscore8": 31}
+"""Rows and columns to leave out before what is kept, by the layer whose output is cut."""
+
+
+class FCNVGG(nn.Module):
+    """Scores at stride 32, joined with those of pool4 (16s) and pool3 (8s), brought to the size of the image."""
+
+    auxiliary: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        stride: Stride,
+        *,
+        num_classes: int,
+        in_channels: int = 3,
+        width: int = 64,
+        deconvolution: Deconvolution = "fixed",
+    ) -> None:
+        super().__init__()
+        self.stride = stride
+        *_, pool3, pool4, pool5 = widths_of(width)
+        hidden, fixed = HIDDEN * width, deconvolution == "fixed"
+        self.features = blocks("D", in_channels=in_channels, width=width)
+        self.features[0].padding = (PADDING, PADDING)
+        self.pools = pools_of(self.features)
+        for pool in self.pools:
+            self.features[pool] = nn.MaxPool2d(2, ceil_mode=True)
+        self.classifier = nn.Sequential(
+            nn.Conv2d(pool5, hidden, WINDOW),
+            nn.ReLU(inplace=True),
+            nn.Dropout(0.5),
+            nn.Conv2d(hidden, hidden, 1),
+            nn.ReLU(inplace=True),
+            nn.Dropout(0.5),
+        )
+        initialize(self, "glorot")
+        self.score_fr = score(hidden, num_classes)
+        if stride <= 16:
+            self.upscore2 = bilinear_deconvolution(num_classes, factor=2, fixed=fixed)
+            self.score_pool4 = score(pool4, num_classes)
+        if stride <= 8:
+            self.upscore_pool4 = bilinear_deconvolution(num_classes, factor=2, fixed=fixed)
+            self.score_pool3 = score(pool3, num_classes)
+        self.add_module(f"upscore{stride}", bilinear_deconvolution(num_classes, factor=stride, fixed=True))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, K, H, W) of images (N, C, H, W), of any size."""
+        x, maps = images, []
+        for i, layer in enumerate(self.features):
+            x = layer(x)
+            if i in self.pools:
+                maps.append(x)
+        scores = self.score_fr(self.classifier(x))
+        if self.stride <= 16:
+            scores = self.upscore2(scores)
+            scores = scores + cropped(self.score_pool4(maps[3]), scores, OFFSETS["score_pool4"])
+        if self.stride <= 8:
+            scores = self.upscore_pool4(scores)
+            scores = scores + cropped(self.score_pool3(maps[2]), scores, OFFSETS["score_pool3"])
+        last = f"upscore{self.stride}"
+        return cropped(self.get_submodule(last)(scores), images, OFFSETS[last])
+
+
+def score(in_channels: int, num_classes: int) -> nn.Conv2d:
+    """A 1x1 convolution to logits that starts at zero."""
+    layer = nn.Conv2d(in_channels, num_classes, 1)
+    nn.init.zeros_(layer.weight)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def bilinear_deconvolution(num_classes: int, *, factor: int, fixed: bool) -> nn.ConvTranspose2d:
+    """A transposed convolution over all pairs of classes that starts as each class's bilinear interpolation.
+
+    A map of side n becomes one of side (n + 1) * factor; `fixed` ones are not trained.
+    """
+    layer = nn.ConvTranspose2d(num_classes, num_classes, 2 * factor, stride=factor, bias=False)
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.weight[range(num_classes), range(num_classes)] = bilinear_kernel(2 * factor)
+    layer.weight.requires_grad_(not fixed)
+    return layer
+
+
+def cropped(maps: Tensor, like: Tensor, offset: int) -> Tensor:
+    """As much of `maps` as `like` is large, from row and column `offset` on."""
+    height, width = like.shape[-2:]
+    return maps[..., offset : offset + height, offset : offset + width]
+
+
+def new_parts(stride: Stride) -> tuple[str, ...]:
+    """What 16s does not share with 32s, or 8s with 16s: `model.init_except` when it starts with the coarser's weights.
+
+    Raises SettingsError for 32s, which starts with the weights of VGG-16.
+    """
+    if stride not in (16, 8):
+        raise SettingsError(f"stride {stride}: choices are 16, 8; 32s follows no coarser net")
+    with torch.device("meta"):
+        coarse, fine = (dict(FCNVGG(each, num_classes=2, width=1).named_children()) for each in (2 * stride, stride))
+    return tuple(name for name in (*coarse, *fine) if name not in coarse or name not in fine)
+
+
+def fcn_vgg(
+    stride: Stride,
+    *,
+    num_classes: int,
+    in_channels: int = 3,
+    width: int = 64,
+    deconvolution: Deconvolution = "fixed",
+) -> FCNVGG:
+    """The net whose finest scores have this stride, 32, 16 or 8, with `width` maps in its first block.
+
+    deconvolution  fixed: bilinear, as released; learned: those by 2 are trained from there on, as in the paper
+
+    Raises SettingsError for another stride or deconvolution.
+    """
+    if stride not in get_args(Stride):
+        raise SettingsError(f"stride {stride}: choices are {', '.join(map(str, get_args(Stride)))}")
+    if deconvolution not in get_args(Deconvolution):
+        raise SettingsError(f"deconvolution {deconvolution!r}: choices are {', '.join(get_args(Deconvolution))}")
+    return FCNVGG(stride, num_classes=num_classes, in_channels=in_channels, width=width, deconvolution=deconvolution)
