@@ -30,7 +30,7 @@ from resvision.probes.padding import taps_in_padding
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.tasks import Scores, Task
 from resvision.training.freezing import freeze
-from resvision.training.initial import initial_state, weights_file
+from resvision.training.initial import encoder_state, initial_state, weights_file
 from resvision.training.machine import Machine, decide, place, rank_and_world
 from resvision.training.optimizers import OptimizerSettings, build_optimizer
 from resvision.training.stopping import StopSignals
@@ -98,6 +98,8 @@ def resolve(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Run:
         model = replace(model, init_from=published.source, init_except=_afresh(model, published, run.data, reader))
     elif model.init_from is not None:
         model = replace(model, init_from=str(weights_file(Path(model.init_from))))
+    if model.encoder_from is not None:
+        model = replace(model, encoder_from=_encoder_source(model))
     data = replace(
         run.data,
         channels=rule.channels,
@@ -116,6 +118,8 @@ def resolve(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Run:
     _distances(net, closed.optimizer)
     if model.init_from is not None:
         initial_state(net, (initial or initial_file)(closed), fresh=model.init_except)
+    if model.encoder_from is not None:
+        encoder_state(net, encoder_file(closed))
     if references.is_reference(run.model.name):
         _require_results(net, task, closed)
     _require_batches_for_norms(net, run.training)
@@ -160,6 +164,8 @@ def assemble(run: Run, *, device: torch.device, begun: bool = False) -> Assembly
     place(system, run.machine, device)
     if run.model.init_from is not None and not begun:
         system.net.load_state_dict(initial_state(system.net, initial_file(run), fresh=run.model.init_except))
+    if run.model.encoder_from is not None and not begun:
+        system.net.load_state_dict(encoder_state(system.net, encoder_file(run)))
 
     def exam(split: str, images: Any) -> Exam:
         share = task.exam_batches(images, batch_size=2 * run.training.batch_size, rank=rank, world=world)
@@ -200,7 +206,7 @@ def build_system(run: Run) -> System:
         raise SettingsError(
             f"augment: {run.model.name} does not take images made of two; leave out mixup_alpha and cutmix_alpha"
         )
-    freeze(built, [*frozen_modules(built.net, run.model).values()])
+    freeze(built, [*frozen_modules(built.net, run.model).values(), *_frozen_norms(built.net, run.model)])
     return built
 
 
@@ -215,6 +221,35 @@ def initial_file(run: Run, console: Console | None = None) -> Path:
     assert run.model.init_from is not None, "a run that starts with weights"
     published = published_weights(run)
     return obtain(published, console or Console(quiet=True)) if published else Path(run.model.init_from)
+
+
+def encoder_file(run: Run, console: Console | None = None) -> Path:
+    """The safetensors file that the encoder of a resolved run starts with, fetched where it is published."""
+    source = run.model.encoder_from
+    assert source is not None, "a run whose encoder starts with weights"
+    if not is_published(source):
+        return Path(source)
+    return obtain(find(_backbone(run.model), source), console or Console(quiet=True))
+
+
+def _encoder_source(model: ModelSettings) -> str:
+    """`encoder_from` as a run keeps it."""
+    assert model.encoder_from is not None, "asked for a net that has it"
+    if is_published(model.encoder_from):
+        return find(_backbone(model), model.encoder_from).source
+    try:
+        return str(weights_file(Path(model.encoder_from)))
+    except SettingsError as error:
+        raise SettingsError(str(error).replace("init_from", "encoder_from")) from None
+
+
+def _backbone(model: ModelSettings) -> str:
+    """The name of the net that a model stands on; SettingsError for one that stands on none."""
+    row = catalog.find(model.name)
+    name = {**row.usual, **row.options, **model.options}.get("backbone")
+    if not isinstance(name, str):
+        raise SettingsError(f"model.encoder_from: {model.name} has no backbone that weights are published for")
+    return name
 
 
 def optimizer_for(net: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
@@ -237,6 +272,13 @@ def frozen_modules(net: nn.Module, model: ModelSettings) -> dict[str, nn.Module]
         return first_stages(net, model.frozen_stages)
     except SettingsError as error:
         raise SettingsError(f"model.frozen_stages: {error}") from None
+
+
+def _frozen_norms(net: nn.Module, model: ModelSettings) -> list[nn.Module]:
+    """The batch normalizations of the net, where the run keeps them as they are."""
+    if not model.frozen_norms:
+        return []
+    return [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
 
 
 def steps_per_epoch(run: Run) -> int:

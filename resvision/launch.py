@@ -318,6 +318,10 @@ def _origin(run: Run, net: nn.Module) -> dict[str, str]:
     if model.init_from is not None:
         fresh = [name for name in net.state_dict() if under(model.init_except, name)]
         lines["weights"] = f"from {model.init_from}" + (f", but afresh: {_some(fresh, 6)}" if fresh else "")
+    if model.encoder_from is not None:
+        lines["encoder"] = f"from {model.encoder_from}, the rest afresh"
+    if model.frozen_norms:
+        lines["normalization"] = "frozen: statistics and weights stay as they are"
     if frozen := [*frozen_modules(net, model)]:
         moves, whole = trainable(net)
         lines["trained"] = f"{moves:,} of {whole:,} parameters; frozen: {', '.join(frozen)}"

@@ -34,6 +34,9 @@ class ModelSettings:
                    `torchvision` or `torchvision:NAME`, whose preprocessing the run then takes over
     init_except    parts that start afresh all the same, such as `fc` for other classes; with published weights the head
                    is among them where the classes are others
+    encoder_from   weights of a classification net, for the part of this one that it is: named as for init_from;
+                   `torchvision` means those published for the net's backbone
+    frozen_norms   batch normalization keeps the statistics and weights that it starts with
     frozen_stages  stages from the input on that are not trained: of a ResNet for ImageNet, 2 are C1 and C2
     """
 
@@ -43,6 +46,8 @@ class ModelSettings:
     options: dict[str, Scalar] = field(default_factory=dict)
     init_from: str | None = None
     init_except: tuple[str, ...] = ()
+    encoder_from: str | None = None
+    frozen_norms: bool = False
     frozen_stages: Annotated[int, Meta(ge=0, le=5)] = 0
 
 
@@ -140,7 +145,12 @@ def read_run(folder: Path, *, allow_code: bool = False) -> Run:
     return run
 
 
-_CAME_LATER = {"optimizer.depth_decay": 1.0, "model.task": "classification"}
+_CAME_LATER = {
+    "optimizer.depth_decay": 1.0,
+    "model.task": "classification",
+    "model.encoder_from": None,
+    "model.frozen_norms": False,
+}
 """Leaves that older runs do not have, and what they did."""
 
 _MAY_BE_NONE = {"root", "validation"}

@@ -41,6 +41,32 @@ def initial_state(net: nn.Module, path: Path, *, fresh: Sequence[str]) -> State:
     return {**own, **taken}
 
 
+ENCODER = "backbone."
+"""What stands before the names of a classification net inside a larger one."""
+
+
+def encoder_state(net: nn.Module, path: Path) -> State:
+    """The net's own weights, but the file's, of a classification net, where it has them: as its backbone, or by name.
+
+    A linear layer becomes a convolution that sees all that it saw. Raises SettingsError where nothing of the file is in
+    the net, or not all of the net's backbone is in the file.
+    """
+    own, given = net.state_dict(), read_weights(path)
+    taken = {
+        key: given[inner].reshape(own[key].shape)
+        for key, inner in ((key, key.removeprefix(ENCODER)) for key in own)
+        if inner in given and given[inner].numel() == own[key].numel()
+    }
+    missing = [key for key in own if key.startswith(ENCODER) and key not in taken]
+    if missing or not taken:
+        shown = f", such as {missing[0]}" if missing else ""
+        raise SettingsError(
+            f"model.encoder_from: {path}: has the weights of another net: {len(missing) or len(own)} tensors{shown} are"
+            " not in it or of another shape"
+        )
+    return {**own, **taken}
+
+
 def under(names: Iterable[str], key: str) -> bool:
     """Whether a weight belongs to one of the parts: `fc.weight` is under `fc`."""
     return any(key == name or key.startswith(f"{name}.") for name in names)
