@@ -130,9 +130,18 @@ def test_initial_weights_are_the_papers(init: str, bias: float, hidden_std: floa
     assert layers["conv3"].weight.std().item() == pytest.approx(0.01, rel=0.05)
 
 
-def test_the_short_recipe_draws_by_glorots_rule_where_the_net_offers_it() -> None:
-    assert compose("alexnet_2012", "digits").model.options == {"init": "glorot"}
-    assert compose("alexnet", "digits").model.options == {}
+@pytest.mark.parametrize("name", ["alexnet", "alexnet_2012"])
+def test_the_short_recipe_draws_by_hes_rule(name: str) -> None:
+    assert compose(name, "digits").model.options == {"init": "he"}
+    net = catalog.build(name, num_classes=50, width=16, init="he")
+    convolutions = [module for module in net.features if isinstance(module, nn.Conv2d)]
+    fan_in = convolutions[2].weight[0].numel()
+    assert convolutions[2].weight.std().item() == pytest.approx((2 / fan_in) ** 0.5, rel=0.05)
+    assert net.classifier[-1].weight.std().item() == pytest.approx(0.01, rel=0.05)
+    assert not any(parameter.any() for path, parameter in net.named_parameters() if path.endswith("bias"))
+
+
+def test_glorot_draws_by_both_fans() -> None:
     net = narrow(init="glorot")
     conv3 = net.features.conv3
     fans = 9 * (conv3.in_channels + conv3.out_channels)
@@ -240,8 +249,10 @@ def test_images_that_are_too_small_are_refused_with_the_remedy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "message"), [({"width": 3}, "even width"), ({"init": "xavier"}, "paper, caffe, glorot")]
+    ("options", "message"), [({"width": 3}, "even width"), ({"init": "xavier"}, "paper, caffe, glorot, he")]
 )
 def test_a_wrong_option_is_answered_with_the_choices(options: dict, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         alexnet_2012(num_classes=5, **options)
+    with pytest.raises(SettingsError, match=r"init 'xavier': choices are pytorch, he"):
+        alexnet(num_classes=5, width=4, init="xavier")

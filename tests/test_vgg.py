@@ -12,6 +12,7 @@ from resvision.classification.vgg import VGG, vgg
 from resvision.core.errors import SettingsError
 from resvision.launch import train
 from resvision.probes.count import count
+from resvision.recipes import compose
 
 # name, parameters, those of the convolutions and their norms, MACs at 224 px, depth, receptive field of pool5
 PAPER_TABLE = [
@@ -201,6 +202,38 @@ def test_initial_weights_are_glorots_or_the_papers_for_net_a() -> None:
     assert not any(p.any() for name, p in glorot.named_parameters() if name.endswith("bias"))
 
 
+def test_he_keeps_the_signals_size_through_16_convolutions_where_glorot_loses_it() -> None:
+    torch.manual_seed(0)
+    images = torch.randn(2, 3, 96, 96)
+    with torch.no_grad():
+        he, glorot = (
+            vgg("E", num_classes=5, width=8, init=init).features[:-2](images).std() for init in ("he", "glorot")
+        )
+    assert 0.1 < he < 10
+    assert glorot < 0.01 * he
+
+
+def test_he_draws_by_the_fan_in_and_the_last_layer_apart() -> None:
+    net = vgg("A", num_classes=50, width=16, init="he")
+    assert net.features[3].weight.std().item() == pytest.approx((2 / (9 * 16)) ** 0.5, rel=0.05)
+    assert net.classifier[3].weight.std().item() == pytest.approx((2 / 1024) ** 0.5, rel=0.05)
+    assert net.classifier[-1].weight.std().item() == pytest.approx(0.01, rel=0.05)
+    assert not any(p.any() for name, p in net.named_parameters() if name.endswith("bias"))
+
+
+def test_the_short_recipe_draws_by_hes_rule_and_clips() -> None:
+    run = compose("vgg19", "digits")
+    assert (run.model.options, run.training.clip_norm, run.optimizer.name) == ({"init": "he"}, 1.0, "adamw")
+    other = compose("resnet18", "digits", recipe_name="vgg-short")
+    assert other.model.options == {}
+
+
+def test_a_narrow_net_leaves_chance_in_60_steps_of_the_short_recipe(tmp_path: Path) -> None:
+    settings = {"training.duration": "60 steps", "model.options.width": 8, "machine.precision": "fp32"}
+    settings |= {"machine.threads": 1, "training.evaluate_every": 5}
+    assert train("vgg11", "digits", settings=settings, out=tmp_path / "run", quiet=True).scores.top1_error < 0.6
+
+
 def test_training_and_evaluation_differ_by_dropout_alone() -> None:
     net, images = narrow("vgg11"), torch.randn(2, 3, 32, 32)
     dropouts = [module for module in net.modules() if isinstance(module, nn.Dropout)]
@@ -244,7 +277,9 @@ def test_images_that_are_too_small_are_refused_with_the_remedy() -> None:
         net.class_map(torch.zeros(1, 3, 223, 224))
 
 
-@pytest.mark.parametrize(("options", "message"), [({"config": "F"}, "A, A-LRN, B"), ({"init": "he"}, "glorot, normal")])
+@pytest.mark.parametrize(
+    ("options", "message"), [({"config": "F"}, "A, A-LRN, B"), ({"init": "xavier"}, "glorot, normal, he")]
+)
 def test_a_wrong_choice_is_answered_with_the_choices(options: dict, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         vgg(**{"config": "A", "num_classes": 5, "width": 4, **options})

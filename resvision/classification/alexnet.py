@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from resvision.core.errors import SettingsError
 from resvision.layers.dense import classify_everywhere
-from resvision.layers.init import glorot_initialize
+from resvision.layers.init import glorot_initialize, relu_initialize
 from resvision.layers.lrn import local_response_norm
 
-Init = Literal["paper", "caffe", "glorot"]
+Init = Literal["pytorch", "he"]
+Init2012 = Literal["paper", "caffe", "glorot", "he"]
 
 WINDOW = 6
 SMALLEST, SMALLEST_2012 = 63, 67
@@ -26,7 +27,7 @@ SMALLEST, SMALLEST_2012 = 63, 67
 class AlexNet(nn.Module):
     """Five convolutions, three overlapping poolings, an average to 6x6, three fully connected layers."""
 
-    def __init__(self, *, num_classes: int, in_channels: int = 3, width: int = 64) -> None:
+    def __init__(self, *, num_classes: int, in_channels: int = 3, width: int = 64, init: Init = "pytorch") -> None:
         super().__init__()
         self.widths = [width, 3 * width, 4 * width]
         hidden = 64 * width
@@ -55,6 +56,10 @@ class AlexNet(nn.Module):
             nn.ReLU(inplace=True),
             nn.Linear(hidden, num_classes),
         )
+        if init not in get_args(Init):
+            raise SettingsError(f"init {init!r}: choices are {', '.join(get_args(Init))}")
+        if init == "he":
+            relu_initialize(self, last=self.classifier[-1])
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, K) of images (N, C, H, W), at any size from 63 px on; SettingsError below."""
@@ -87,7 +92,7 @@ class AlexNet2012(nn.Module):
         in_channels: int = 3,
         input_size: int = 227,
         width: int = 32,
-        init: Init = "paper",
+        init: Init2012 = "paper",
     ) -> None:
         super().__init__()
         self.input_size = input_size
@@ -153,17 +158,21 @@ class AlexNet2012(nn.Module):
         return {"features.norm1": first, "features.norm2": second, "features.relu5": last, "features.pool5": last}
 
 
-def initialize_2012(net: AlexNet2012, init: Init) -> None:
+def initialize_2012(net: AlexNet2012, init: Init2012) -> None:
     """Draw the weights as section 5 says, in place: N(0, 0.01), biases 1 in conv2, conv4, conv5, fc6, fc7, else 0.
 
     "caffe" draws them as the authors of Caffe did who trained the net again: these biases are 0.1, and fc6 and fc7 have
-    a deviation of 0.005. "glorot", not in the paper, keeps the signal's size at small widths too. Raises SettingsError
-    for another name.
+    a deviation of 0.005. Not in the paper: "glorot", which halves the signal's square at each layer, since it counts no
+    ReLU, and "he", N(0, 2 / fan_in), which keeps its size, with N(0, 0.01^2) in fc8. Raises SettingsError for another
+    name.
     """
-    if init not in get_args(Init):
-        raise SettingsError(f"init {init!r}: choices are {', '.join(get_args(Init))}")
+    if init not in get_args(Init2012):
+        raise SettingsError(f"init {init!r}: choices are {', '.join(get_args(Init2012))}")
     if init == "glorot":
         glorot_initialize(net)
+        return
+    if init == "he":
+        relu_initialize(net, last=net.classifier[-1])
         return
     positive, hidden_std = (1.0, 0.01) if init == "paper" else (0.1, 0.005)
     for path, module in net.named_modules():
@@ -174,9 +183,13 @@ def initialize_2012(net: AlexNet2012, init: Init) -> None:
             nn.init.constant_(module.bias, positive if name in {"conv2", "conv4", "conv5", "fc6", "fc7"} else 0.0)
 
 
-def alexnet(*, num_classes: int, in_channels: int = 3, width: int = 64) -> AlexNet:
-    """The single column of 2014 with `width` maps in conv1; weights are drawn as PyTorch does."""
-    return AlexNet(num_classes=num_classes, in_channels=in_channels, width=width)
+def alexnet(*, num_classes: int, in_channels: int = 3, width: int = 64, init: Init = "pytorch") -> AlexNet:
+    """The single column of 2014 with `width` maps in conv1.
+
+    Weights are drawn as PyTorch does, which shrinks the signal at each layer, or by "he": N(0, 2 / fan_in), which keeps
+    its size, and N(0, 0.01^2) in the last layer. Raises SettingsError for another init.
+    """
+    return AlexNet(num_classes=num_classes, in_channels=in_channels, width=width, init=init)
 
 
 def alexnet_2012(
@@ -185,7 +198,7 @@ def alexnet_2012(
     in_channels: int = 3,
     input_size: int = 227,
     width: int = 32,
-    init: Init = "paper",
+    init: Init2012 = "paper",
 ) -> AlexNet2012:
     """The paper's net for square images of `input_size` px, with 3, 8, 12, 12, 8 times `width` maps.
 

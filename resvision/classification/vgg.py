@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from resvision.core.errors import SettingsError
 from resvision.layers.dense import classify_everywhere
-from resvision.layers.init import glorot_initialize
+from resvision.layers.init import glorot_initialize, relu_initialize
 from resvision.layers.lrn import local_response_norm
 
 Config = Literal["A", "A-LRN", "B", "C", "D", "E"]
-Init = Literal["glorot", "normal"]
+Init = Literal["glorot", "normal", "he"]
 
 CONFIGS: dict[Config, tuple[tuple[int, ...], ...]] = {
     "A": ((3,), (3,), (3, 3), (3, 3), (3, 3)),
@@ -126,6 +126,8 @@ def initialize(net: nn.Module, init: Init) -> None:
 
     glorot  N(0, 2 / (fan_in + fan_out)), Glorot and Bengio 2010
     normal  N(0, 0.01^2), as the paper draws net A; at a small width the signal dies out on the way
+    he      N(0, 2 / fan_in), the last layer N(0, 0.01^2); not in the paper: the signal keeps its size at any depth,
+            where Glorot's rule, which counts no ReLU, halves its square at each layer. He et al. 2015, Delving Deep
 
     Raises SettingsError for another name.
     """
@@ -133,6 +135,9 @@ def initialize(net: nn.Module, init: Init) -> None:
         raise SettingsError(f"init {init!r}: choices are {', '.join(get_args(Init))}")
     if init == "glorot":
         glorot_initialize(net)
+        return
+    if init == "he":
+        relu_initialize(net, last=net.classifier[-1])
         return
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.Linear) and not module.weight.is_meta:

@@ -2,6 +2,7 @@
 
 he      He et al. 2015, Delving Deep into Rectifiers, https://arxiv.org/abs/1502.01852, as the released ResNets draw
         them: variance 2 / fan-out, for the layers that a normalization follows
+relu    the same paper's variance 2 / fan-in, which keeps the signal's size from ReLU to ReLU without a normalization
 glorot  Glorot and Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html
 """
 
@@ -21,6 +22,21 @@ def he_initialize(net: nn.Module) -> None:
         assert isinstance(module.weight, Tensor)
         if not module.weight.is_meta:  # on meta there is nothing to draw, and trying is slow
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def relu_initialize(net: nn.Module, *, last: nn.Module) -> None:
+    """Draw every convolution and linear layer from N(0, 2 / fan_in), in place; their biases become 0.
+
+    `last` gives the logits, and no ReLU follows it: N(0, 0.01^2), so that training starts near even odds.
+    """
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear) and not module.weight.is_meta:
+            if module is last:
+                nn.init.normal_(module.weight, std=0.01)
+            else:
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
 
 def glorot_initialize(net: nn.Module) -> None:
