@@ -521,6 +521,17 @@ def test_weights_without_a_network_get_one_line(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("words", [("evaluate", "--data"), ("evaluate", "--root"), ("predict",)])
+def test_nothing_is_fetched_for_data_that_is_not_there(
+    words: tuple[str, ...], publisher: Publisher, nobody: str, tmp_path: Path, cli: Cli
+) -> None:
+    publisher.publish(saved(narrow()), base=nobody)
+    verb, *option = words
+    code, out, err = cli(verb, "resnet18", "--weights", "torchvision", *option, tmp_path / "nowhere")
+    assert (code, out, len(err.splitlines())) == (2, "", 1), err
+    assert "nowhere" in err
+
+
 def test_a_fine_tuned_run_takes_the_preprocessing_and_gets_a_new_head(
     publisher: Publisher, tmp_path: Path, cli: Cli
 ) -> None:

@@ -68,12 +68,16 @@ def command(
     A run that labels pixels: mean IoU, accuracies, a row for each class, the confusion of pixels.
     """
     from resvision.inference.ensemble import evaluate_ensemble
-    from resvision.inference.evaluate import evaluate
+    from resvision.data.sets import IMAGENET
+    from resvision.inference.evaluate import evaluate, open_data
     from resvision.inference.load import load
-    from resvision.inference.presets import CENTER_CROP
+    from resvision.inference.presets import CENTER_CROP, find
     from resvision.inference.protocols import apply
 
     pixels = None if scales is None else _pixels(scales)
+    find(protocol or CENTER_CROP)
+    if weights is not None:  # a download is not for nothing
+        open_data(data or IMAGENET, root=root)
     loaded = [load(run, weights=weights, allow_code=allow_code) for run in runs]
     if any(trained.run.model.task == "segmentation" for trained in loaded):
         if len(runs) > 1 or table or ensemble or scales or compiled:

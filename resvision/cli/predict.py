@@ -42,8 +42,8 @@ def command(
 
     if as_json and as_csv:
         raise SettingsError("--json and --csv exclude each other")
+    files = [file for path in images for file in files_of(path)]  # before weights are fetched for nothing
     trained = load(run, weights=weights, allow_code=allow_code)
-    files = [file for path in images for file in files_of(path)]
     if trained.run.model.task == "segmentation":
         predict_masks(trained, files, out=out, as_json=as_json, as_csv=as_csv, grey=grey)
         return

@@ -57,12 +57,16 @@ def evaluate(
 def open_reader(trained: Trained, data: str | Path | None = None, *, root: str | Path | None = None) -> Reader:
     """What `evaluate` scores: the test split of `data`, or all of it."""
     settings = trained.run.data
-    name = settings.name if data is None else str(data)
-    if Path(name).exists():
-        name = str(Path(name).resolve())
-    place = root if root is not None else (settings.root if data is None else None)
-    reader = _labelled(name) if data is not None and name != settings.name else None
-    return open_splits(name, root=Path(place) if place else None).test if reader is None else reader
+    if data is None:
+        return open_data(settings.name, root=root if root is not None else settings.root, whole=False)
+    return open_data(data, root=root, whole=_resolved(data) != settings.name)
+
+
+def open_data(data: str | Path, *, root: str | Path | None = None, whole: bool = True) -> Reader:
+    """The test split of a data set or of a folder; `whole` takes all of a folder of class folders alone."""
+    name = _resolved(data)
+    reader = open_labelled(at(Path(name))) if whole and Path(name).exists() else None
+    return open_splits(name, root=Path(root) if root else None).test if reader is None else reader
 
 
 def class_index(trained: Trained, reader: Reader) -> NDArray[np.int64]:
@@ -112,5 +116,5 @@ def scored(
     return score(found, targets, classes=classes, source=lambda index: printable(reader.source(index)))
 
 
-def _labelled(name: str) -> Reader | None:
-    return open_labelled(at(Path(name))) if Path(name).exists() else None
+def _resolved(data: str | Path) -> str:
+    return str(Path(data).resolve()) if Path(data).exists() else str(data)
