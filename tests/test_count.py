@@ -8,6 +8,7 @@ from resvision.classification.preresnet import preresnet
 from resvision.classification.resnet import resnet
 from resvision.classification.resnet_cifar import resnet_cifar
 from resvision.core.errors import SettingsError
+from resvision.layers.pooling import SameAvgPool2d
 from resvision.probes.count import Count, count
 
 
@@ -192,6 +193,16 @@ def test_a_normalization_along_the_channels_sees_no_further() -> None:
     counted = count(net, (3, 10, 10))
     assert [row.receptive_field for row in counted.layers] == [3, 3, 5]
     assert figures(counted)[2] == 5
+
+
+@pytest.mark.parametrize("dilation", [1, 2, 3])
+def test_an_average_of_distant_pixels_sees_as_far_as_it_reaches(dilation: int) -> None:
+    pooling = SameAvgPool2d(3)
+    pooling.dilation = dilation
+    net = nn.Sequential(nn.Conv2d(1, 1, 3, stride=2, bias=False), pooling, nn.Conv2d(1, 1, 3, bias=False))
+    counted = count(net, (1, 65, 65))
+    assert counted.receptive_field == seen_pixels(net, 65) == 3 + 4 * dilation + 4
+    assert [row.stride for row in counted.layers] == [2, 2, 2]
 
 
 def test_rows_know_how_many_weighted_layers_lie_behind_them() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from resvision.layers.pooling import SameAvgPool2d
 from resvision.probes.receptive import Axis, Trace, axes_after, merge, size_along
 from resvision.probes.shapes import Shapes, image_for, on_meta, run, tensors, watched
 
@@ -141,8 +142,8 @@ class _Tape(Shapes):  # type: ignore[no-untyped-call]
         call = self._running.pop()
         tensor = next(tensors(output), None)
         self.outputs[name] = tuple(tensor.shape[1:]) if tensor is not None else ()
-        if isinstance(module, nn.LocalResponseNorm):
-            self._sees_its_position(call, tensor)
+        if isinstance(module, nn.LocalResponseNorm | SameAvgPool2d):
+            self._sees_its_window(call, tensor)
         own = [p for p in call.module.parameters(recurse=False) if id(p) not in self._counted]
         self._counted.update(map(id, own))
         is_leaf = not any(True for _ in call.module.children())
@@ -166,11 +167,20 @@ class _Tape(Shapes):  # type: ignore[no-untyped-call]
     def _trace(self, tensor: Tensor | None) -> Trace | None:
         return self._traces[id(tensor)][1] if tensor is not None and id(tensor) in self._traces else None
 
-    def _sees_its_position(self, call: _Call, output: Tensor | None) -> None:
-        """Its output has the trace of its input: it works along the channels, by ways that hide it."""
+    def _sees_its_window(self, call: _Call, output: Tensor | None) -> None:
+        """Its output has the trace of its input after its window: its operations hide what they see.
+
+        A normalization along the channels sees its own position.
+        """
         trace = self._trace(call.input)
-        if trace is not None and output is not None:
-            self._traces[id(output)] = (output, trace)
+        if trace is None or output is None:
+            return
+        if trace.axes is not None and isinstance(call.module, SameAvgPool2d):
+            pooling = call.module
+            vertical, horizontal = (axis.window(pooling.kernel_size, 1, pooling.dilation) for axis in trace.axes)
+            trace = Trace(trace.depth, (vertical, horizontal))
+        self._traces[id(output)] = (output, trace)
+        self._note(output, trace)
 
 
 def _macs(operation: str, args: tuple[Any, ...], output: Any) -> int:
