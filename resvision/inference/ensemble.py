@@ -1,6 +1,6 @@
 """Several runs over the same images, each alone and all together by averaged softmax.
 
-Krizhevsky et al. 2012, section 6.1, average the predictions of five nets; the later papers do the same.
+Krizhevsky et al. 2012, section 6, average the predictions of five nets; the later papers do the same.
 """
 
 from collections.abc import Sequence
