@@ -82,7 +82,7 @@ def resolve(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Run:
     channels = run.data.channels or _whole(run.model.options.get("in_channels"))
     splits = _open(run.data, task, channels=channels, rule=published.preprocess if published else None)
     reader, rule = splits.train, splits.train.preprocess
-    known = catalog.options(run.model.name)
+    known = catalog.options(run.model.name, run.model.options)
     found = {"in_channels": rule.channels, "input_size": rule.crop_px}
     options = {**{name: value for name, value in found.items() if name in known}, **run.model.options}
     if run.model.num_classes not in {None, len(reader.classes)}:

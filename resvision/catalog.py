@@ -41,7 +41,7 @@ class Row:
     """One name.
 
     options      what the name stands for: given to the builder, and not to be given again
-    usual        what is given unless a user says otherwise, where it is an option
+    usual        what is given unless a user says otherwise
     builder      "module:function"; its other parameters are the options that a user may give. A parameter `backbone`
                  that is an nn.Module is given as the name of a model, whose options then are options of this one too
     system       "module:class" that trains the net
@@ -262,8 +262,9 @@ ROWS = (
     _fcn_any("fcn", usual={"backbone": "resnet50"}),
     _fcn_any("fcn_resnet50", {"backbone": "resnet50"}),
     _fcn_any("fcn_resnet101", {"backbone": "resnet101"}),
-    _pspnet("pspnet", usual={"backbone": "resnet50", "stem": "deep"}),
-    _pspnet("pspnet_resnet50", {"backbone": "resnet50"}, usual={"stem": "deep"}),
+    _pspnet("pspnet", usual={"backbone": "resnet50"}),
+    # As released: the encoder of 50 layers strides in its 1x1 convolutions, that of 101 in its 3x3.
+    _pspnet("pspnet_resnet50", {"backbone": "resnet50"}, usual={"stem": "deep", "stride_in": "1x1"}),
     _pspnet("pspnet_resnet101", {"backbone": "resnet101"}, usual={"stem": "deep"}),
     _deeplabv3("deeplabv3", usual={"backbone": "resnet50"}),
     _deeplabv3("deeplabv3_resnet50", {"backbone": "resnet50", "head": "torchvision"}),
@@ -300,7 +301,7 @@ def build(name: str, *, num_classes: int, **options: Any) -> "nn.Module":
     for key in row.options.keys() & {"num_classes", *options}:
         raise SettingsError(f"{name}: {key} is {row.options[key]!r} by the name; choose another model instead")
     builder = references.load(row.builder, kind="model")
-    given = {**_usual(row, options), "num_classes": num_classes, **options}
+    given = {**row.usual, "num_classes": num_classes, **options}
     fixed = dict(row.options)
     if takes_backbone(builder):
         fixed["backbone"], given = _build_backbone(row, builder, given)
@@ -330,15 +331,7 @@ def options(name: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]
     backbone = {**row.usual, **(given or {}), **row.options}.get("backbone")
     if takes_backbone(builder) and isinstance(backbone, str):
         taken = {**options(backbone), **taken}
-    return taken | {key: value for key, value in row.usual.items() if key in taken}
-
-
-def _usual(row: Row, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What of `row.usual` is an option."""
-    if not row.usual:
-        return {}
-    taken = options(row.name, given)
-    return {key: value for key, value in row.usual.items() if key in taken}
+    return {**taken, **row.usual}
 
 
 def takes_backbone(builder: Callable[..., Any]) -> bool:

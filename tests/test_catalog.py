@@ -209,3 +209,70 @@ def test_a_builder_of_the_users_own_is_named_by_its_place() -> None:
 def test_a_place_without_a_builder_is_refused(name: str, message: str) -> None:
     with pytest.raises(UnknownNameError, match=message):
         catalog.build(name, num_classes=4)
+
+
+def headed(backbone: nn.Module, *, num_classes: int, depth: int = 1) -> nn.Module:
+    """A user's builder over a net of the catalog."""
+    return nn.Sequential(backbone.conv1, *(nn.Conv2d(backbone.conv1.out_channels, num_classes, 1),) * depth)
+
+
+def test_a_builder_over_a_backbone_names_it_and_takes_its_options_too() -> None:
+    here = f"{__name__}:headed"
+    assert catalog.options(here) == {"backbone": inspect.Parameter.empty, "depth": 1}
+    taken = catalog.options(here, {"backbone": "resnet20"})
+    assert taken == catalog.options("resnet20") | {"backbone": inspect.Parameter.empty, "depth": 1}
+    net = catalog.build(here, num_classes=4, backbone="resnet20", width=6, depth=2)
+    assert [layer.out_channels for layer in net] == [6, 4, 4]
+    over_tiny = catalog.build("fcn", num_classes=4, backbone=f"{__name__}:staged", width=7)
+    assert over_tiny.backbone.conv.out_channels == 7
+
+
+class Staged(nn.Module):
+    """A user's net with one map."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, width, 3, stride=8, padding=1)
+
+    def stage_ends(self) -> dict[str, int]:
+        return {"conv": self.conv.out_channels}
+
+
+def staged(num_classes: int, width: int = 3) -> nn.Module:
+    """A user's builder of a net to stand on."""
+    return Staged(width)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"widht": 8}, "option of fcn over resnet50 'widht'; nearest: width; choices: .*output_stride.*stride_in"),
+        ({"width": 0}, "resnet50: width is 0"),
+        ({"backbone": 5}, "backbone: expected the name of a model, such as resnet50, got 5"),
+        ({"backbone": "pspnet"}, "backbone: pspnet is a net for segmentation; choose a classification net"),
+        ({"backbone": "resnet5o"}, "unknown model 'resnet5o'; nearest: .*resnet50"),
+        ({"backbone": "vgg16", "stride_in": "1x1"}, "option of fcn over vgg16 'stride_in'"),
+        ({"output_stride": "wide"}, "output_stride 'wide'.*int"),
+    ],
+)
+def test_a_wrong_option_of_a_net_over_a_backbone_is_one_clear_error(options: dict, message: str) -> None:
+    with pytest.raises((SettingsError, UnknownNameError), match=message):
+        catalog.build("fcn", num_classes=10, **options)
+
+
+def test_a_backbone_that_the_name_says_is_not_given_again() -> None:
+    with pytest.raises(SettingsError, match="backbone is 'resnet50' by the name"):
+        catalog.build("fcn_resnet50", num_classes=10, backbone="resnet18")
+    assert "backbone" not in catalog.options("fcn_resnet50")
+
+
+def test_what_is_usual_is_given_unless_a_user_says_otherwise() -> None:
+    with torch.device("meta"):
+        deep, plain = (catalog.build("pspnet_resnet50", num_classes=4, **given) for given in ({}, {"stem": "plain"}))
+        other = catalog.build("pspnet", num_classes=4, backbone="vgg11")
+    assert isinstance(deep.backbone.conv1, nn.Sequential)
+    assert isinstance(plain.backbone.conv1, nn.Conv2d)
+    assert "features" in dict(other.backbone.named_children())
+    assert catalog.options("pspnet_resnet50")["stem"] == "deep"
+    assert catalog.options("pspnet")["stem"] == "plain"
+    assert catalog.options("pspnet")["backbone"] == "resnet50"

@@ -42,7 +42,7 @@ def command(
     given = dict(parse_option(text) for text in option or [])
     if num_classes is not None:
         given["num_classes"] = num_classes
-    catalog.options(model)  # an unknown name, or an extra that is missing, is told before the file is read
+    catalog.options(model, given)  # an unknown name, or an extra that is missing, is told before the file is read
     from resvision.weights.convert import fit
     from resvision.weights.fetch import write_safetensors
     from resvision.weights.foreign import read_foreign
@@ -79,7 +79,7 @@ def _state(model: str, options: dict[str, Any]) -> "State":
 
 def _options(model: str, state: "State", given: dict[str, Any]) -> dict[str, Any]:
     """What to build the net with: the options that are given, those that the shapes tell, and the paper's classes."""
-    known = (*catalog.options(model), "num_classes")
+    known = (*catalog.options(model, given), "num_classes")
     options = {"num_classes": catalog.find(model).num_classes, **given}
     for name in FROM_SHAPES:
         if name in known and name not in given:

@@ -126,7 +126,7 @@ def _show(inspected: list[Inspected], *, as_json: bool, as_csv: bool) -> None:
 
 def _build(name: str, shape: tuple[int, int, int] | None, num_classes: int | None, given: dict[str, Any]) -> Built:
     row = catalog.find(name)
-    taken = catalog.options(name)  # says which extra is missing before torch is asked for
+    taken = catalog.options(name, given)  # says which extra is missing before torch is asked for
     import torch
 
     from resvision.probes.shapes import WithoutDrawing

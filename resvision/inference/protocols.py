@@ -133,7 +133,7 @@ def comparable(trained: Trained, data: str, protocol: Protocol) -> list[Publishe
     Nothing for a net with options of the user's own, for images of another size than the paper's, and for other scales.
     """
     model, preset, row = trained.run.model, protocol.preset, catalog.find(trained.run.model.name)
-    usual = catalog.options(model.name) | {"in_channels": row.input[0], "input_size": row.input[1]}
+    usual = catalog.options(model.name, model.options) | {"in_channels": row.input[0], "input_size": row.input[1]}
     if any(value != usual.get(key) for key, value in model.options.items()):
         return []
     own_crops = PAPER_CROPS if row.input[1] in PAPER_CROPS else row.input[1:2]

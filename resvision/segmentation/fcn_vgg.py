@@ -20,6 +20,7 @@ from resvision.segmentation.parts.upsampling import bilinear_kernel
 Stride = Literal[32, 16, 8]
 Deconvolution = Literal["fixed", "learned"]
 
+COARSER: dict[Stride, Stride] = {16: 32, 8: 16}
 PADDING = 100
 OFFSETS = {"upscore32": 19, "score_pool4": 5, "upscore16": 27, "score_pool3": 9, "upscore8": 31}
 """Rows and columns to leave out before what is kept, by the layer whose output is cut."""
@@ -44,7 +45,9 @@ class FCNVGG(nn.Module):
         *_, pool3, pool4, pool5 = widths_of(width)
         hidden, fixed = HIDDEN * width, deconvolution == "fixed"
         self.features = blocks("D", in_channels=in_channels, width=width)
-        self.features[0].padding = (PADDING, PADDING)
+        first = self.features[0]
+        assert isinstance(first, nn.Conv2d)
+        first.padding = (PADDING, PADDING)
         self.pools = pools_of(self.features)
         for pool in self.pools:
             self.features[pool] = nn.MaxPool2d(2, ceil_mode=True)
@@ -117,10 +120,11 @@ def new_parts(stride: Stride) -> tuple[str, ...]:
 
     Raises SettingsError for 32s, which starts with the weights of VGG-16.
     """
-    if stride not in (16, 8):
+    if stride not in COARSER:
         raise SettingsError(f"stride {stride}: choices are 16, 8; 32s follows no coarser net")
     with torch.device("meta"):
-        coarse, fine = (dict(FCNVGG(each, num_classes=2, width=1).named_children()) for each in (2 * stride, stride))
+        nets = [FCNVGG(each, num_classes=2, width=1) for each in (COARSER[stride], stride)]
+    coarse, fine = (dict(net.named_children()) for net in nets)
     return tuple(name for name in (*coarse, *fine) if name not in coarse or name not in fine)
 
 

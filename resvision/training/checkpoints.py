@@ -196,6 +196,14 @@ def misfits(wanted: State, given: State) -> dict[str, str]:
     return faults
 
 
+def same_layer(wanted: Tensor, tensor: Tensor) -> bool:
+    """Equal shapes; or the kernels of a convolution and the rows of a linear layer with as many numbers each."""
+    if tensor.shape == wanted.shape:
+        return True
+    flat = {tensor.ndim, wanted.ndim} == {2, 4}
+    return flat and tensor.shape[0] == wanted.shape[0] and tensor.numel() == wanted.numel()
+
+
 def write_tensors(path: Path, tensors: State, about: dict[str, str] | None = None) -> None:
     """Write a safetensors file, with texts `about` it in its header, and flush it to disk."""
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path, about)

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from resvision.core import rundir
 from resvision.core.errors import SettingsError
-from resvision.training.checkpoints import State, misfits, read_weights, result_weights
+from resvision.training.checkpoints import State, misfits, read_weights, result_weights, same_layer
 
 
 def weights_file(place: Path) -> Path:
@@ -23,6 +23,7 @@ def weights_file(place: Path) -> Path:
 def initial_state(net: nn.Module, path: Path, *, fresh: Sequence[str]) -> State:
     """The file's weights for `net`, by name; under the names in `fresh`, such as `fc`, the net's own.
 
+    A convolution over all pixels and a linear layer are turned into each other.
     Raises SettingsError for a name in `fresh` that neither has, and, with the remedy, where the others do not fit.
     """
     own, given = net.state_dict(), read_weights(path)
@@ -30,7 +31,7 @@ def initial_state(net: nn.Module, path: Path, *, fresh: Sequence[str]) -> State:
         if not any(under([name], key) for key in (*own, *given)):
             children = ", ".join(child for child, _ in net.named_children())
             raise SettingsError(f"model.init_except: neither the net nor {path} has a {name!r}; the net has {children}")
-    taken = {key: tensor for key, tensor in given.items() if not under(fresh, key)}
+    taken = {key: _like(own.get(key), tensor) for key, tensor in given.items() if not under(fresh, key)}
     wanted = {key: tensor for key, tensor in own.items() if not under(fresh, key)}
     if faults := misfits(wanted, taken):
         shown = "; ".join(sorted(faults.values())[:3])
@@ -70,6 +71,11 @@ def encoder_state(net: nn.Module, path: Path) -> State:
 def under(names: Iterable[str], key: str) -> bool:
     """Whether a weight belongs to one of the parts: `fc.weight` is under `fc`."""
     return any(key == name or key.startswith(f"{name}.") for name in names)
+
+
+def _like(wanted: Tensor | None, tensor: Tensor) -> Tensor:
+    """The tensor in the shape that the net wants, where it is that of the same layer."""
+    return tensor if wanted is None or not same_layer(wanted, tensor) else tensor.reshape(wanted.shape)
 
 
 def _parts(keys: Iterable[str]) -> list[str]:

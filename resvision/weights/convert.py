@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from resvision.training.checkpoints import State
+from resvision.training.checkpoints import State, same_layer
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -43,7 +43,7 @@ def fit(own: State, given: State) -> Fit:
         found.unexpected[name] = f"unexpected {name} {_sides(given[name])}"
     for name in [name for name in own if name in given]:
         wanted, tensor = own[name], given[name]
-        if not _same_layer(wanted, tensor):
+        if not same_layer(wanted, tensor):
             found.misshapen[name] = f"{name} is {_sides(tensor)}, not {_sides(wanted)}"
             continue
         if wanted.is_floating_point() != tensor.is_floating_point() or tensor.is_complex():
@@ -85,14 +85,6 @@ def modules_that_differ(first: Shapes, second: Shapes) -> tuple[str, ...]:
 def shapes(state: State) -> dict[str, tuple[int, ...]]:
     """The shape of every tensor."""
     return {name: tuple(tensor.shape) for name, tensor in state.items()}
-
-
-def _same_layer(wanted: Tensor, tensor: Tensor) -> bool:
-    """Equal shapes; or the kernels of a convolution and the rows of a linear layer with as many numbers each."""
-    if tensor.shape == wanted.shape:
-        return True
-    flat = {tensor.ndim, wanted.ndim} == {2, 4}
-    return flat and tensor.shape[0] == wanted.shape[0] and tensor.numel() == wanted.numel()
 
 
 def _sides(tensor: Tensor) -> str:

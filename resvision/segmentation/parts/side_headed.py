@@ -10,7 +10,7 @@ SIDE_HEAD = "aux_classifier"
 
 
 class SideHeadedSegmenter(nn.Module):
-    """What FCN, DeepLabv3 and PSPNet share. Parameter names are torchvision's.
+    """What FCN, DeepLabv3 and PSPNet share; abstract. Parameter names are torchvision's.
 
     backbone    the encoder
     classifier  makes logits, (N, K, h, w), of its deepest map
