@@ -177,6 +177,12 @@ _deeplabv3plus = partial(
     builder="resvision.segmentation.deeplabv3plus:deeplabv3plus",
     input=(3, 513, 513),
 )
+_unet = partial(
+    _segmentation,
+    paper="Ronneberger et al. 2015, U-Net, arXiv:1505.04597",
+    year=2015,
+    num_classes=2,
+)
 
 ROWS = (
     _lenet_1998(
@@ -275,6 +281,16 @@ ROWS = (
     _deeplabv3plus("deeplabv3plus_resnet18", {"backbone": "resnet18"}),
     _deeplabv3plus("deeplabv3plus_resnet50", {"backbone": "resnet50"}),
     _deeplabv3plus("deeplabv3plus_resnet101", {"backbone": "resnet101"}),
+    _unet("unet", builder="resvision.segmentation.unet:unet", input=(1, 572, 572)),
+    _unet("unet_padded", builder="resvision.segmentation.unet:unet_padded"),
+    _unet("unet_encoder", usual={"backbone": "resnet18"}, builder="resvision.segmentation.unet:unet_encoder"),
+    _segmentation(
+        "deconvnet",
+        paper="Noh et al. 2015, Learning Deconvolution Network, arXiv:1505.04366",
+        year=2015,
+        builder="resvision.segmentation.deconvnet:deconvnet",
+        input=(3, 224, 224),
+    ),
 )
 _BY_NAME = {row.name: row for row in ROWS}
 

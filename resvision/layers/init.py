@@ -6,6 +6,8 @@ relu    the same paper's variance 2 / fan-in, which keeps the signal's size from
 glorot  Glorot and Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html
 """
 
+import math
+
 from torch import Tensor, nn
 
 
@@ -35,6 +37,21 @@ def relu_initialize(net: nn.Module, *, last: nn.Module) -> None:
                 nn.init.normal_(module.weight, std=0.01)
             else:
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def he_initialize_incoming(net: nn.Module) -> None:
+    """Draw every convolution, transposed ones too, from N(0, 2 / N) for N incoming connections, in place; biases are 0.
+
+    He et al. 2015, section 2.2, in its forward form. Of a transposed convolution's window of k x k, a value of the
+    result meets k^2 / stride^2.
+    """
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and not module.weight.is_meta:
+            transposed = isinstance(module, nn.ConvTranspose2d)
+            window = math.prod(module.kernel_size) / (math.prod(module.stride) if transposed else 1)
+            nn.init.normal_(module.weight, std=math.sqrt(2 / (module.in_channels // module.groups * window)))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
 

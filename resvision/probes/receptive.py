@@ -101,6 +101,7 @@ _RULES: Mapping[str, Callable[[tuple[Any, ...], Axis, int, Tensor], Axis]] = {
     "adaptive_max_pool2d": _adaptive_pooling,
     "slice": _slice,
     "upsample_nearest2d": _nearest,
+    "max_unpool2d": _nearest,
     "upsample_bilinear2d": _bilinear,
 }
 _MIXING = {
