@@ -1,0 +1,69 @@
+"""Elastic deformation of an image and its mask: Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597, section 3.1.
+
+Displacements are drawn on a coarse grid of 3 x 3 points that spans the image, and interpolated bicubically at every
+pixel. The paper does not say which cubic: it is Keys' here (1981, https://doi.org/10.1109/TASSP.1981.1163711) with
+a = -1/2, and the outer points of the grid repeated.
+
+Glossary
+    field   (2, H, W) displacements in pixels, downward and to the right: a pixel of the result shows the pixel of the
+            image at its own place plus its displacement
+    draws   (ELASTIC_SLOTS,) float64 in [0, 1)
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, special
+
+GRID = 3
+ELASTIC_SLOTS = 2 * GRID**2
+"""Draws that a deformation uses: two displacements at each point of the grid."""
+
+_LEAST = 2.0**-54
+"""In place of a draw of 0, of which the normal deviate is infinite; draws are multiples of 2^-53."""
+
+Field = NDArray[np.float64]
+
+
+def displacements(height: int, width: int, draws: NDArray[np.float64], *, sigma_px: float = 10.0) -> Field:
+    """The field that the draws stand for; at the points of the grid normal with standard deviation `sigma_px`."""
+    grid = sigma_px * special.ndtri(np.maximum(draws, _LEAST)).reshape(2, GRID, GRID)
+    return np.asarray(_cubic_weights(height) @ grid @ _cubic_weights(width).T)
+
+
+def deform(
+    image: NDArray[np.uint8], mask: NDArray[np.uint8], draws: NDArray[np.float64], *, sigma_px: float = 10.0
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Image (H, W) or (H, W, C) and mask (H, W) under one drawn field, of the same shapes.
+
+    The image is interpolated linearly, the mask takes the nearest pixel; beyond the edges both are mirrored.
+    """
+    field = displacements(*mask.shape, draws, sigma_px=sigma_px)
+    return warped(image, field, order=1), warped(mask, field, order=0)
+
+
+def warped(pixels: NDArray[np.uint8], field: Field, *, order: int) -> NDArray[np.uint8]:
+    """(H, W) or (H, W, C) under a field; order 1 is linear, 0 takes the nearest pixel. Mirrored beyond the edges."""
+    places: NDArray[Any] = field + np.indices(field.shape[1:])
+    channels = pixels[..., None] if pixels.ndim == 2 else pixels
+    shown = np.empty_like(channels)
+    for channel in range(channels.shape[2]):
+        shown[..., channel] = ndimage.map_coordinates(channels[..., channel], places, order=order, mode="mirror")
+    return shown.reshape(pixels.shape)
+
+
+def _cubic_weights(length: int) -> Field:
+    """What each point of the grid counts at each of `length` pixels along one axis, (length, GRID); rows sum to 1."""
+    position = np.linspace(0, GRID - 1, length)
+    weights = np.zeros((length, GRID))
+    for tap in range(-1, GRID + 1):
+        weights[:, min(max(tap, 0), GRID - 1)] += _keys(np.abs(position - tap))
+    return weights
+
+
+def _keys(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Keys' cubic kernel with a = -1/2."""
+    near = 1.5 * distance**3 - 2.5 * distance**2 + 1
+    far = -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2
+    return np.where(distance <= 1, near, np.where(distance < 2, far, 0.0))
