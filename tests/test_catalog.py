@@ -27,8 +27,9 @@ DEPTHS = {
     "prelunet_a": 19,
     "prelunet_b": 22,
     "prelunet_c": 22,
+    "xception65": 129,
 }
-"""Of nets whose options and names do not say it."""
+"""Of nets whose options and names do not say it; of xception65, a separable convolution counts as two."""
 CLASSIFIERS = [row for row in ROWS if row.task == "classification"]
 COUNTED_ELSEWHERE = 1000  # nets this deep take seconds; their own test files count them
 
@@ -111,6 +112,7 @@ NAMES = {
     "prelunet_a",
     "prelunet_b",
     "prelunet_c",
+    "xception65",
 }
 
 
