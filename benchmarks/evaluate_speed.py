@@ -26,7 +26,8 @@ from torch.utils.data import DataLoader, Dataset
 
 import resvision
 from resvision.contracts import filled
-from resvision.data.folder import FolderReader, at, open_labelled
+from resvision.data.faults import at
+from resvision.data.folder import FolderReader, open_labelled
 from resvision.data.loader import EvalBatches, batches
 from resvision.data.sets import open_splits
 from resvision.training.evaluation import compiled

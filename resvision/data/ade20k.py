@@ -1,0 +1,61 @@
+"""ADE20K scene parsing, 150 classes (Zhou et al. 2017, https://doi.org/10.1109/CVPR.2017.544).
+
+ADEChallengeData2016 as it is published: images/{training,validation} with annotations/ likewise, in which 0 is void and
+1..150 are the classes; objectInfo150.txt, where it is there, names them.
+"""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resvision.data.faults import Fault, fault
+from resvision.data.mask_sets import MaskSet
+
+if TYPE_CHECKING:
+    from resvision.data.masks import MaskScan
+
+NUM_CLASSES = 150
+NAMES = "objectInfo150.txt"
+CROP_PX = 512
+_ROW = re.compile(r"\s*\d+\s+[\d.]+\s+\d+\s+\d+\s+\d+\s+(.+)")  # index, share, training, validation, stuff, name
+
+
+def read(folder: Path) -> "MaskScan":
+    """The folders training and validation."""
+    from resvision.data import masks
+
+    faults: list[Fault] = []
+    classes = class_names(folder / NAMES, faults)
+    readers = []
+    for split in ("training", "validation"):
+        places = folder / "images" / split, folder / "annotations" / split
+        readers.append(
+            masks.folder_reader(
+                "ade20k",
+                "train" if split == "training" else "val",
+                *places,
+                masks.partners(*places, faults),
+                classes=classes,
+                labels=masks.labels_of(range(1, NUM_CLASSES + 1), [0]),
+                preprocess=masks.crops(CROP_PX),
+            )
+        )
+    return masks.scanned(folder, *readers, rule="from the folders training and validation", faults=faults)
+
+
+def class_names(table: Path, faults: list[Fault]) -> tuple[str, ...]:
+    """The first name of each class by the set's table, the last of its columns; `class 1` and so on without one."""
+    numbered = tuple(f"class {number}" for number in range(1, NUM_CLASSES + 1))
+    if not table.is_file():
+        return numbered
+    rows = map(_ROW.match, table.read_text(encoding="utf-8", errors="replace").splitlines())
+    names = [row[1].replace(";", ",").strip() for row in rows if row]
+    if len(names) != NUM_CLASSES or not all(map(str.isprintable, names)):
+        faults.append(fault(table, f"{len(names)} rows of classes where {NUM_CLASSES} are due"))
+        return numbered
+    first = [name.split(",")[0] for name in names]
+    return tuple(short if first.count(short) == 1 else name for short, name in zip(first, names, strict=True))
+
+
+ADE20K = MaskSet(name="ade20k", folders=("ADEChallengeData2016", ""), mark="annotations/training", read=read)
+open_splits, scan, find = ADE20K.open_splits, ADE20K.scan, ADE20K.find

@@ -1,0 +1,63 @@
+"""Files and folders of data sets, on disk or inside a tar, and what is wrong with them."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from resvision.core.errors import DataError, printable
+from resvision.data.tars import TarPlace, open_tar
+
+Place = Path | TarPlace
+"""Where a file or a folder lies: on disk, or inside a tar."""
+
+
+class Fault(NamedTuple):
+    """What is wrong, and where: a file or a folder."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+def at(path: Path) -> Place:
+    """The folder of images that a path names: itself, or what a tar file holds. Raises DataError for other files."""
+    return path if path.is_dir() else open_tar(path)
+
+
+def listing(folder: Place, faults: list[Fault]) -> list[tuple[str, bool]]:
+    """Names in a folder and whether each is a folder, hidden ones left out, in order of name."""
+    try:
+        if isinstance(folder, TarPlace):
+            entries = [*folder.archive.names(folder.inside)]
+        else:
+            with os.scandir(folder) as found:
+                entries = [(entry.name, _is_folder(entry)) for entry in found]
+    except OSError as error:
+        faults.append(fault(folder, f"cannot be listed ({error.strerror})"))
+        return []
+    return sorted(entry for entry in entries if not entry[0].startswith("."))
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()  # noqa: PTH112 - False for link loops
+
+
+def fault_of(path: str, error: DataError) -> Fault:
+    """The fault of a file whose reading raised `error`, which begins with its name."""
+    return fault(path, str(error).removeprefix(f"{printable(path)}: "))
+
+
+def fault(where: Place | str, what: str) -> Fault:
+    """What is wrong with a file or a folder."""
+    return Fault(printable(str(where)), what)
+
+
+def summary(folder: Place, faults: list[Fault]) -> str:
+    """One line: how many faults, the first three, and how to see the rest."""
+    first = "; ".join(map(str, faults[:3]))
+    if len(faults) == 1:
+        return first
+    shown = printable(str(folder))
+    return f"{shown}: {len(faults):,} faults: {first}; `resvision data check {shown}` lists them all"
