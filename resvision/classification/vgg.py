@@ -137,7 +137,7 @@ def initialize(net: nn.Module, init: Init) -> None:
         glorot_initialize(net)
         return
     if init == "he":
-        relu_initialize(net, last=net.classifier[-1])
+        relu_initialize(net, last=[module for module in net.modules() if isinstance(module, nn.Linear)][-1])
         return
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.Linear) and not module.weight.is_meta:

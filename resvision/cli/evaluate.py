@@ -67,8 +67,8 @@ def command(
 
     A run that labels pixels: mean IoU, accuracies, a row for each class, the confusion of pixels.
     """
-    from resvision.inference.ensemble import evaluate_ensemble
     from resvision.data.sets import IMAGENET
+    from resvision.inference.ensemble import evaluate_ensemble
     from resvision.inference.evaluate import evaluate, open_data
     from resvision.inference.load import load
     from resvision.inference.presets import CENTER_CROP, find

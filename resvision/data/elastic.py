@@ -39,7 +39,8 @@ def deform(
 
     The image is interpolated linearly, the mask takes the nearest pixel; beyond the edges both are mirrored.
     """
-    field = displacements(*mask.shape, draws, sigma_px=sigma_px)
+    height, width = mask.shape
+    field = displacements(height, width, draws, sigma_px=sigma_px)
     return warped(image, field, order=1), warped(mask, field, order=0)
 
 

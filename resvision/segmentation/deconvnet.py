@@ -69,7 +69,7 @@ class DeconvNet(nn.Module):
                 x = layer(x)
         x = self.fc6_deconv(self.fc7(self.fc6(x)))
         for level in self.deconvs:
-            x = level(F.max_unpool2d(x, switches.pop(), 2))
+            x = level(F.max_unpool2d(x, switches.pop(), [2, 2]))
         logits: Tensor = self.score(x)
         return logits
 

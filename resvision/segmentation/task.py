@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
 from torch import Tensor
 
 from resvision.classification.classifier import balanced_weights
@@ -14,6 +13,7 @@ from resvision.core.label_maps import SegmentationScores
 from resvision.core.settings import Scalar
 from resvision.data.augment import Augment, require_for_masks
 from resvision.data.mask_loader import MaskEvalBatches, MaskTrainBatches
+from resvision.data.pixels import pixel_counts
 from resvision.data.sets import Splits, open_splits
 from resvision.segmentation import scoring
 from resvision.segmentation.segmenter import Segmenter
@@ -50,9 +50,7 @@ class Segmentation:
 
     def balanced_weights(self, reader: MaskReader) -> str:
         """From the pixels of all masks."""
-        counts = sum(np.bincount(reader.target(i).ravel(), minlength=256) for i in range(len(reader)))[
-            : len(reader.classes)
-        ].tolist()
+        counts = pixel_counts(reader).tolist()
         if 0 in counts:
             name = printable(reader.classes[counts.index(0)])
             raise SettingsError(f"loss.class_weights: balanced, but {reader.name} has no training pixel of {name}")
