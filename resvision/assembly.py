@@ -327,10 +327,9 @@ def _require_batches_for_norms(net: nn.Module, training: TrainingSettings) -> No
 
 
 def _weighted(loss: dict[str, Scalar], task: Task, reader: Any) -> dict[str, Scalar]:
-    """The same options, with `class_weights=balanced` written out as numbers, from the labels of the training split."""
-    if loss.get("class_weights") != "balanced":
-        return loss
-    return {**loss, "class_weights": task.balanced_weights(reader)}
+    """The same options, with balanced `class_weights` written out as numbers, from the labels of the training split."""
+    power = {"balanced": 1.0, "balanced-root": 0.5}.get(str(loss.get("class_weights")))
+    return loss if power is None else {**loss, "class_weights": task.balanced_weights(reader, power=power)}
 
 
 def _distances(net: nn.Module, settings: OptimizerSettings) -> dict[str, int] | None:

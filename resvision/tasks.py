@@ -70,8 +70,8 @@ class Task(Protocol):
         """Whether every step of training reads image files again."""
         ...
 
-    def balanced_weights(self, reader: Any) -> str:
-        """`class_weights` under which all classes count the same; SettingsError for a class that does not occur."""
+    def balanced_weights(self, reader: Any, *, power: float = 1.0) -> str:
+        """`class_weights` under which classes count the same, to a `power`; SettingsError for one that does not occur."""
         ...
 
     def train_batches(

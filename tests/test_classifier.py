@@ -139,7 +139,7 @@ def test_balanced_weights_of_a_class_without_images_are_refused() -> None:
 
 @pytest.mark.parametrize("wrong", ["", "none", "1,,2", "1,0,2", "1,-1,2", "1,nan,2", "1,inf,2", "balanced"])
 def test_weights_that_are_no_numbers_above_0_are_refused(wrong: str) -> None:
-    with pytest.raises(ValueError, match="class_weights must be `balanced` or a number above 0 for each class"):
+    with pytest.raises(ValueError, match="class_weights must be `balanced`, `balanced-root` or a number above 0 for"):
         system(class_weights=wrong)
 
 

@@ -104,9 +104,12 @@ class Classifier(System):
         return total / weight
 
 
-def balanced_weights(counts: Sequence[int]) -> str:
-    """`class_weights` under which all K classes count the same: n / (K n_k) for class k with n_k of n images."""
-    return ",".join(repr(sum(counts) / (len(counts) * count)) for count in counts)
+def balanced_weights(counts: Sequence[int], *, power: float = 1.0) -> str:
+    """`class_weights` under which all K classes count the same: (n / (K n_k))^power for class k with n_k of n images.
+
+    A power below 1 leaves frequent classes some of their weight.
+    """
+    return ",".join(repr((sum(counts) / (len(counts) * count)) ** power) for count in counts)
 
 
 def numbers(text: str) -> list[float]:
@@ -116,5 +119,7 @@ def numbers(text: str) -> list[float]:
     except ValueError:
         numbers = []
     if not numbers or not all(0 < number < math.inf for number in numbers):
-        raise ValueError(f"class_weights must be `balanced` or a number above 0 for each class, got {text!r}")
+        raise ValueError(
+            f"class_weights must be `balanced`, `balanced-root` or a number above 0 for each class, got {text!r}"
+        )
     return numbers

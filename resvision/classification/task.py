@@ -40,14 +40,14 @@ class Classification:
         """Where images are cropped at random, changed one by one, or do not fit into memory."""
         return augment.crop != "none" or augment.policy != "none" or not fits_memory(reader, rule)
 
-    def balanced_weights(self, reader: Reader) -> str:
+    def balanced_weights(self, reader: Reader, *, power: float = 1.0) -> str:
         """From the labels of all images."""
         images = Counter(reader.target(index) for index in range(len(reader)))
         counts = [images[k] for k in range(len(reader.classes))]
         if 0 in counts:
             name = printable(reader.classes[counts.index(0)])
             raise SettingsError(f"loss.class_weights: balanced, but {reader.name} has no training image of {name}")
-        return balanced_weights(counts)
+        return balanced_weights(counts, power=power)
 
     def train_batches(
         self,

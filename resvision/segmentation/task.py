@@ -48,13 +48,13 @@ class Segmentation:
         """Always: crops are drawn anew from whole images."""
         return True
 
-    def balanced_weights(self, reader: MaskReader) -> str:
+    def balanced_weights(self, reader: MaskReader, *, power: float = 1.0) -> str:
         """From the pixels of all masks."""
         counts = pixel_counts(reader).tolist()
         if 0 in counts:
             name = printable(reader.classes[counts.index(0)])
             raise SettingsError(f"loss.class_weights: balanced, but {reader.name} has no training pixel of {name}")
-        return balanced_weights(counts)
+        return balanced_weights(counts, power=power)
 
     def train_batches(
         self,
