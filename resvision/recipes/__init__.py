@@ -37,11 +37,11 @@ RECIPES = {
     ),
     "alexnet-short": Recipe(
         "resvision.recipes.alexnet_vgg:alexnet_short",
-        "one-cycle SGD, 30 epochs, small images enlarged to 67 px; default of both AlexNets",
+        "one-cycle AdamW, 30 epochs, clipped, small images enlarged to 67 px; default of both AlexNets",
     ),
     "vgg-short": Recipe(
         "resvision.recipes.alexnet_vgg:vgg_short",
-        "one-cycle SGD, 30 epochs, small images enlarged to 32 px; default of the VGG nets",
+        "one-cycle AdamW, 30 epochs, clipped, small images enlarged to 32 px; default of the VGG nets",
     ),
     "lenet-1998": Recipe(
         "resvision.recipes.lenet_1998:lenet_1998",
