@@ -521,6 +521,12 @@ def test_weights_without_a_network_get_one_line(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_wrong_name_of_weights_is_told_before_data_that_is_not_there(tmp_path: Path, cli: Cli) -> None:
+    code, out, err = cli("evaluate", "resnet18", "--weights", "torchvision:V9", "--root", tmp_path)
+    assert (code, out, len(err.splitlines())) == (2, "", 1), err
+    assert "resnet18: torchvision has no weights 'V9' for it; choices: IMAGENET1K_V1" in err
+
+
 @pytest.mark.parametrize("words", [("evaluate", "--data"), ("evaluate", "--root"), ("predict",)])
 def test_nothing_is_fetched_for_data_that_is_not_there(
     words: tuple[str, ...], publisher: Publisher, nobody: str, tmp_path: Path, cli: Cli

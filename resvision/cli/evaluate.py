@@ -73,10 +73,13 @@ def command(
     from resvision.inference.load import load
     from resvision.inference.presets import CENTER_CROP, find
     from resvision.inference.protocols import apply
+    from resvision.weights import published
 
     pixels = None if scales is None else _pixels(scales)
     find(protocol or CENTER_CROP)
-    if weights is not None:  # a download is not for nothing
+    if weights is not None:  # what can be wrong is told before the download
+        for run in runs:
+            published.find(str(run), weights)
         open_data(data or IMAGENET, root=root)
     loaded = [load(run, weights=weights, allow_code=allow_code) for run in runs]
     if any(trained.run.model.task == "segmentation" for trained in loaded):
@@ -128,7 +131,7 @@ def command(
         print(f"{about['model']} on {about['data']}, {about['arithmetic']}")
         if applied is not None:
             print(f"{applied.title}\n{applied.details}")
-        _show(scores, top5=applied is not None or len(scores.classes) > 5)
+        _show(scores)
 
 
 def _evaluate_masks(
@@ -248,11 +251,11 @@ def _errors(scores: "ClassificationScores") -> dict[str, float]:
     return {"top1_error": scores.top1_error, "top5_error": scores.top5_error, "loss": scores.loss}
 
 
-def _show(scores: "ClassificationScores", *, top5: bool) -> None:
+def _show(scores: "ClassificationScores") -> None:
     from resvision.cli.tables import new_table, print_tables
 
     print(f"top-1 error  {scores.top1_error:.2%}")
-    if top5:
+    if len(scores.classes) > 5:  # of five or fewer, one is always right
         print(f"top-5 error  {scores.top5_error:.2%}")
     print(f"loss         {scores.loss:.4f}")
     print(f"images       {scores.images:,}\n")
