@@ -57,11 +57,12 @@ class PrintedTable:
     paper: str
     lines: tuple[Line, ...]
     notes: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns, in order of appearance."""
-        return tuple(dict.fromkeys(column for line in self.lines for column in line.cells))
+        """Names of the columns: those of `order`, then the others as they appear."""
+        return tuple(dict.fromkeys([*self.order, *(column for line in self.lines for column in line.cells)]))
 
 
 @dataclass(frozen=True)

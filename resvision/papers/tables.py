@@ -193,6 +193,7 @@ def _googlenet() -> PrintedTable:
             "conv1 has 7 x 7 x 3 x 64 = 9,408 weights and 64 biases.",
             "The side heads have no row; the soft-max of the last row is in the system.",
         ),
+        order=(PATCH, MAP, "depth", *INCEPTION_COLUMNS, "params", "ops"),
     )
 
 
