@@ -61,6 +61,14 @@ def test_a_name_that_nothing_has_is_refused(file: Path) -> None:
         initial_state(Net(5), file, fresh=("f",))
 
 
+def test_a_state_dict_of_torch_is_to_be_converted_first(file: Path, tmp_path: Path) -> None:
+    torch.save(load_file(file), tmp_path / "it.pth")
+    with pytest.raises(RunError, match=r"it\.pth: .*; `resvision convert FILE MODEL` makes safetensors"):
+        initial_state(Net(5), tmp_path / "it.pth", fresh=())
+    file.rename(tmp_path / "other.bin")
+    assert initial_state(Net(5), tmp_path / "other.bin", fresh=()).keys() == Net(5).state_dict().keys()
+
+
 def test_a_place_without_weights_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="nowhere: no such file or run folder"):
         weights_file(tmp_path / "nowhere")

@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from resvision.core import rundir
-from resvision.core.errors import SettingsError
+from resvision.core.errors import RunError, SettingsError
 from resvision.training.checkpoints import State, misfits, read_weights, result_weights, same_layer
 
 
@@ -26,7 +26,7 @@ def initial_state(net: nn.Module, path: Path, *, fresh: Sequence[str]) -> State:
     A convolution over all pixels and a linear layer are turned into each other.
     Raises SettingsError for a name in `fresh` that neither has, and, with the remedy, where the others do not fit.
     """
-    own, given = net.state_dict(), read_weights(path)
+    own, given = net.state_dict(), _read(path)
     for name in fresh:
         if not any(under([name], key) for key in (*own, *given)):
             children = ", ".join(child for child, _ in net.named_children())
@@ -52,7 +52,7 @@ def encoder_state(net: nn.Module, path: Path) -> State:
     A linear layer becomes a convolution that sees all that it saw. Raises SettingsError where nothing of the file is in
     the net, or not all of the net's backbone is in the file.
     """
-    own, given = net.state_dict(), read_weights(path)
+    own, given = net.state_dict(), _read(path)
     taken = {
         key: given[inner].reshape(own[key].shape)
         for key, inner in ((key, key.removeprefix(ENCODER)) for key in own)
@@ -66,6 +66,15 @@ def encoder_state(net: nn.Module, path: Path) -> State:
             " not in it or of another shape"
         )
     return {**own, **taken}
+
+
+def _read(path: Path) -> State:
+    try:
+        return read_weights(path)
+    except RunError as error:
+        if path.suffix == ".safetensors":
+            raise
+        raise RunError(f"{error}; `resvision convert FILE MODEL` makes safetensors of a state dict") from None
 
 
 def under(names: Iterable[str], key: str) -> bool:
