@@ -218,6 +218,20 @@ def test_options_may_be_given(tmp_path: Path, cli: Cli) -> None:
     assert cli(*words[:3], "--option", "shortcut=", "--force")[0] == 2
 
 
+def test_a_file_without_side_heads_is_taken_where_that_is_said(tmp_path: Path, cli: Cli) -> None:
+    torch.save(catalog.build("googlenet", num_classes=5, width=8, aux=False).state_dict(), tmp_path / "it.pth")
+    code, _, err = cli("convert", tmp_path / "it.pth", "googlenet")
+    assert (code, err.rpartition("; ")[2]) == (2, "they have no side heads: say --option aux=false\n"), err
+    assert cli("convert", tmp_path / "it.pth", "googlenet", "--option", "aux=false")[0] == 0
+
+
+def test_what_is_written_may_be_read_by_those_who_may_read_other_files(tmp_path: Path, cli: Cli) -> None:
+    torch.save(small(), tmp_path / "it.pth")
+    assert cli("convert", tmp_path / "it.pth", "resnet20")[0] == 0
+    (tmp_path / "other").touch()
+    assert (tmp_path / "it.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_nothing_is_written_over_without_force(tmp_path: Path, cli: Cli) -> None:
     torch.save(small(), tmp_path / "it.pth")
     (tmp_path / "it.safetensors").write_text("mine")

@@ -116,5 +116,11 @@ def _report(found: "Foreign", fitted: "Fit") -> list[str]:
 def _told(shown: str, model: str, options: dict[str, Any], fitted: "Fit", count: int) -> str:
     """The error of a file that does not fit, in one line."""
     some = "; ".join(printable(fault)[:100] for _, fault in sorted(fitted.faults.items())[:3])
-    remedy = "; are they of another net?" if len(fitted.missing) > len(fitted.state) else ""
-    return f"{shown}: {count} of its tensors or of those of {model} do not fit: {some}{remedy}"
+    return f"{shown}: {count} of its tensors or of those of {model} do not fit: {some}{_remedy(model, fitted)}"
+
+
+def _remedy(model: str, fitted: "Fit") -> str:
+    if len(fitted.missing) > len(fitted.state):
+        return "; are they of another net?"
+    only_heads = fitted.faults.keys() == fitted.missing.keys() and all(name.startswith("aux") for name in fitted.faults)
+    return "; they have no side heads: say --option aux=false" if only_heads and "aux" in catalog.options(model) else ""

@@ -206,7 +206,10 @@ def same_layer(wanted: Tensor, tensor: Tensor) -> bool:
 
 def write_tensors(path: Path, tensors: State, about: dict[str, str] | None = None) -> None:
     """Write a safetensors file, with texts `about` it in its header, and flush it to disk."""
+    path.touch()
+    mode = path.stat().st_mode  # safetensors would let nobody else read it
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path, about)
+    path.chmod(mode)
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
