@@ -7,9 +7,10 @@ import torchvision.models
 
 import resvision.papers
 from resvision import catalog
+from resvision.inference.presets import PRESETS
 from resvision.papers.counts import KEPT, counts
 from resvision.papers.printed import NOTHING, Cell, Compared, compare, is_printed_as
-from resvision.papers.results import RESULTS
+from resvision.papers.results import RESULTS, of_net, published
 from resvision.papers.tables import TABLES
 from resvision.probes.count import Count, count
 from resvision.probes.shapes import WithoutDrawing
@@ -102,6 +103,14 @@ def test_googlenet_differs_where_the_paper_errs() -> None:
     assert agreeing == {"inception (3a)", "inception (3b)", "linear"}  # and conv2, of the label that conv1 has
 
 
+def test_the_columns_stand_as_they_are_printed() -> None:
+    columns = TABLES["googlenet_2014"].columns
+    assert columns[3:5] == ("#1x1", "#3x3 reduce")
+    assert columns[-3:] == ("pool proj", "params", "ops")
+    cells = {column for line in TABLES["googlenet_2014"].lines for column in line.cells}
+    assert {*columns} == cells
+
+
 def test_torchvisions_googlenet_has_no_5x5() -> None:
     differences = differing("googlenet")
     assert differences["inception (3a)", "#5x5"] == ("32", "32 (3x3)")
@@ -124,6 +133,13 @@ def test_results_and_tables_are_of_nets_that_can_be_named() -> None:
     names = {row.name for row in catalog.ROWS}
     assert {result.net for result in RESULTS} <= names
     assert set(TABLES) <= names
+
+
+def test_a_protocol_that_no_preset_repeats_stands_beside_no_measured_error() -> None:
+    (row,) = [row for row in of_net("prelunet_c") if not row.protocol]
+    assert (row.top1, row.top5) == (21.59, 5.71)
+    for preset in PRESETS:
+        assert row not in published("prelunet_c", data="imagenet", protocol=preset.name, scales=preset.scales)
 
 
 def test_errors_of_published_weights_are_those_that_torchvision_states() -> None:

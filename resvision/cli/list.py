@@ -68,8 +68,8 @@ def _figures() -> Table:
 def _published(result: "Published") -> tuple[str, ...]:
     errors = ["-" if error is None else str(error) for error in (result.top1, result.top5)]
     scales = f" {', '.join(map(str, result.scales))}" if result.scales else ""
-    note = f", {result.note}" if result.note else ""
-    return *errors, result.data, f"{result.protocol}{scales}{note}", _short(result.source)
+    tested = ", ".join(filter(None, (f"{result.protocol}{scales}", result.note)))
+    return *errors, result.data, tested, _short(result.source)
 
 
 def _short(source: str) -> str:

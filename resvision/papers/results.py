@@ -17,7 +17,7 @@ class Published:
     top1      error in percent, as printed or as 100 - accuracy; None where it is not given
     top5      the same, of the five most probable classes
     data      the name of the data set here; its validation images for imagenet, its test images for the others
-    protocol  the preset of `resvision evaluate` that tests the same way
+    protocol  the preset of `resvision evaluate` that tests the same way, empty where none does
     scales    shorter sides of the images in pixels, for protocols that take them
     source    paper or code, with its table
     note      what else parts the result from others of the same net
@@ -137,9 +137,7 @@ RESULTS = (
     Published("bn_inception", 25.2, 7.82, protocol="center-crop", source=_BN_INCEPTION),
     Published("bn_inception", 21.99, 5.82, protocol="googlenet-144", source=_BN_INCEPTION),
     _ten_crop("prelunet_c", 24.27, 7.38, "table 3"),
-    Published(  # the paper leaves open at which scales
-        "prelunet_c", 21.59, 5.71, protocol="dense", source=f"{_RESNET}, table 4", note="several scales"
-    ),
+    Published("prelunet_c", 21.59, 5.71, protocol="", source=f"{_RESNET}, table 4", note="windows of SPP, many scales"),
     Published("plain18", 27.94, None, protocol="ten-crop", source=f"{_RESNET}, table 2"),
     Published("plain34", 28.54, 10.02, protocol="ten-crop", source=f"{_RESNET}, table 3"),
     Published("resnet18_a", 27.88, None, protocol="ten-crop", source=f"{_RESNET}, table 2"),
