@@ -12,7 +12,7 @@ from resvision.core.errors import SettingsError
 if TYPE_CHECKING:
     from resvision.core.results import ClassificationScores
     from resvision.inference.ensemble import Ensemble
-    from resvision.inference.load import Trained
+    from resvision.inference.protocols import Protocol
     from resvision.papers.results import Published, PublishedEnsemble
 
 CONFUSION_UP_TO = 20  # classes; a larger matrix is for --json and the report
@@ -67,16 +67,19 @@ def command(
 
     A run that labels pixels: mean IoU, accuracies, a row for each class, the confusion of pixels.
     """
+    from resvision.cli.masks import evaluate_and_tell
     from resvision.data.sets import IMAGENET
     from resvision.inference.ensemble import evaluate_ensemble
     from resvision.inference.evaluate import evaluate, open_data
     from resvision.inference.load import load
+    from resvision.inference.mask_presets import MASK_PROTOCOLS
     from resvision.inference.presets import CENTER_CROP, find
     from resvision.inference.protocols import apply
     from resvision.weights import published
 
     pixels = None if scales is None else _pixels(scales)
-    find(protocol or CENTER_CROP)
+    if protocol not in MASK_PROTOCOLS:
+        find(protocol or CENTER_CROP)
     if weights is not None:  # what can be wrong is told before the download
         for run in runs:
             published.find(str(run), weights)
@@ -87,76 +90,39 @@ def command(
             raise SettingsError(
                 "label maps: evaluate one run at a time, without --table, --ensemble, --scales, --compile"
             )
-        _evaluate_masks(loaded[0], runs[0], data, root=root, grey=grey, protocol=protocol, as_json=as_json)
+        evaluate_and_tell(loaded[0], data, root=root, grey=grey, protocol=protocol, as_json=as_json)
         return
-    name = protocol or CENTER_CROP
+    how: dict[str, Any] = {"root": root, "batch_size": batch_size, "grey": grey, "compiled": compiled}
+    how |= {"protocol": protocol or CENTER_CROP, "scales": pixels}
     if len(runs) > 1 or table or ensemble:
-        found = evaluate_ensemble(
-            loaded,
-            data,
-            root=root,
-            batch_size=batch_size,
-            grey=grey,
-            compiled=compiled,
-            protocol=name,
-            scales=pixels,
-        )
+        found = evaluate_ensemble(loaded, data, **how)
         if as_json:
             print(json.dumps(_document(found, with_ensemble=ensemble), ensure_ascii=False))
         else:
             _show_table(found, with_ensemble=ensemble)
         return
-    trained = loaded[0]
-    scores = evaluate(
-        trained,
-        data,
-        root=root,
-        batch_size=batch_size,
-        grey=grey,
-        compiled=compiled,
-        protocol=name,
-        scales=pixels,
-    )
-    about: dict[str, Any] = {
+    (trained,) = loaded
+    scores = evaluate(trained, data, **how)
+    applied = apply(protocol, trained, scales=pixels) if protocol else None
+    about = {
         "run": str(runs[0]),
         "model": trained.run.model.name,
         "data": data or trained.run.data.name,
         "arithmetic": trained.run.machine.precision,
     }
-    applied = apply(name, trained, scales=pixels) if protocol else None
+    _tell(about, applied, scores, as_json=as_json)
+
+
+def _tell(about: dict[str, str], applied: "Protocol | None", scores: "ClassificationScores", *, as_json: bool) -> None:
+    """The scores of one run; `applied` is the protocol, where one was asked for."""
     if as_json:
         told = {} if applied is None else {"protocol": applied.to_json()}
         print(json.dumps({**about, **told, **scores.to_json()}, ensure_ascii=False))
-    else:
-        print(f"{about['model']} on {about['data']}, {about['arithmetic']}")
-        if applied is not None:
-            print(f"{applied.title}\n{applied.details}")
-        _show(scores)
-
-
-def _evaluate_masks(
-    trained: "Trained",
-    run: Path,
-    data: str | None,
-    *,
-    root: Path | None,
-    grey: bool,
-    protocol: str | None,
-    as_json: bool,
-) -> None:
-    from resvision.cli.masks import show_scores
-    from resvision.inference.mask_presets import WHOLE, find
-    from resvision.inference.segment import evaluate_masks
-
-    preset = find(protocol or WHOLE)
-    scores = evaluate_masks(trained, data, root=root, grey=grey, protocol=preset.name)
-    model, name, precision = trained.run.model.name, data or trained.run.data.name, trained.run.machine.precision
-    if as_json:
-        about = {"run": str(run), "model": model, "data": name, "arithmetic": precision, "protocol": preset.name}
-        print(json.dumps({**about, **scores.to_json()}, ensure_ascii=False))
-    else:
-        print(f"{model} on {name}, {precision}, {preset.name}: {preset.summary}")
-        show_scores(scores)
+        return
+    print(f"{about['model']} on {about['data']}, {about['arithmetic']}")
+    if applied is not None:
+        print(f"{applied.title}\n{applied.details}")
+    _show(scores)
 
 
 def _pixels(text: str) -> list[int]:

@@ -28,6 +28,29 @@ def print_mask_protocols() -> None:
     print_tables(table)
 
 
+def evaluate_and_tell(
+    trained: "Trained", data: str | None, *, root: Path | None, grey: bool, protocol: str | None, as_json: bool
+) -> None:
+    """Scores of a run that labels pixels, by a protocol, as tables or as one JSON document."""
+    from resvision.inference.mask_presets import WHOLE, find
+    from resvision.inference.segment import evaluate_masks
+
+    preset = find(protocol or WHOLE)
+    scores = evaluate_masks(trained, data, root=root, grey=grey, protocol=preset.name)
+    about = {
+        "run": str(trained.folder),
+        "model": trained.run.model.name,
+        "data": data or trained.run.data.name,
+        "arithmetic": trained.run.machine.precision,
+        "protocol": preset.name,
+    }
+    if as_json:
+        print(json.dumps({**about, **scores.to_json()}, ensure_ascii=False))
+        return
+    print(f"{about['model']} on {about['data']}, {about['arithmetic']}, {preset.name}: {preset.summary}")
+    show_scores(scores)
+
+
 def show_scores(scores: "SegmentationScores") -> None:
     """Figures, a row a class, and the confusion of pixels in percent of the true class."""
     from resvision.cli.tables import new_table, print_tables

@@ -53,11 +53,11 @@ MASK_PRESETS = (
         windows=True,
     ),
 )
-_BY_NAME = {preset.name: preset for preset in MASK_PRESETS}
+MASK_PROTOCOLS = {preset.name: preset for preset in MASK_PRESETS}
 
 
 def find(name: str) -> MaskPreset:
     """The preset of a name; UnknownNameError with the nearest names."""
-    if name not in _BY_NAME:
-        raise unknown_name("protocol", name, _BY_NAME, remedy="`resvision evaluate --protocols` shows all")
-    return _BY_NAME[name]
+    if name not in MASK_PROTOCOLS:
+        raise unknown_name("protocol", name, MASK_PROTOCOLS, remedy="`resvision evaluate --protocols` shows all")
+    return MASK_PROTOCOLS[name]
