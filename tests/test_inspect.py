@@ -162,6 +162,14 @@ def test_the_picture_goes_into_a_file_that_is_not_replaced(tmp_path: Path) -> No
     assert "464,154 parameters" in file.read_text()
 
 
+def test_the_picture_says_what_it_leaves_out(tmp_path: Path) -> None:
+    said = "of the parameters are those of the side heads, which are not drawn"
+    for name, there in (("googlenet_2014", True), ("alexnet", False)):
+        run("inspect", name, "--svg", str(tmp_path / f"{name}.svg"))
+        assert (said in (tmp_path / f"{name}.svg").read_text(encoding="utf-8")) == there
+    assert f"6,379,728 {said}" in (tmp_path / "googlenet_2014.svg").read_text(encoding="utf-8")
+
+
 def test_the_table_of_all_nets_has_figures_and_published_errors() -> None:
     lines = run("list", "--table").splitlines()
     rows = {line.split()[0]: line.split() for line in lines if line.strip()}

@@ -158,14 +158,17 @@ def _count_of(name: str) -> "Count":
 
 
 def _draw(built: Built, path: Path, *, fold: bool | None) -> None:
+    from resvision.classification.auxiliary import side_parameters
     from resvision.probes.count import count
     from resvision.probes.graph import graph
     from resvision.report import architecture
 
     counted = count(built.net, built.input)
     name, shape = built.row.name, _shape(built.input)
-    figures = f"{counted.params:,} parameters, {counted.macs:,} multiply-adds for an image of {shape}"
-    picture = architecture.draw(graph(built.net, built.input), title=name, told=(figures, built.row.paper), fold=fold)
+    told = [f"{counted.params:,} parameters, {counted.macs:,} multiply-adds for an image of {shape}", built.row.paper]
+    if side := side_parameters(built.net):
+        told.append(f"{side:,} of the parameters are those of the side heads, which are not drawn")
+    picture = architecture.draw(graph(built.net, built.input), title=name, told=told, fold=fold)
     architecture.write(path, picture)
     typer.echo(str(path))
 
