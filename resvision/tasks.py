@@ -71,7 +71,7 @@ class Task(Protocol):
         ...
 
     def balanced_weights(self, reader: Any, *, power: float = 1.0) -> str:
-        """`class_weights` under which classes count the same, to a `power`; SettingsError for one that does not occur."""
+        """`class_weights` under which classes count the same, to a `power`; SettingsError where one does not occur."""
         ...
 
     def train_batches(
