@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from resvision import catalog
 from resvision.catalog import ROWS
 from resvision.classification.auxiliary import side_parameters
+from resvision.classification.stages import uncut_maps
 from resvision.core.errors import MissingStageError, SettingsError
 from resvision.probes.count import count
 from resvision.probes.shapes import WithoutDrawing
@@ -210,12 +211,18 @@ def test_torchvisions_weights_load_and_give_torchvisions_logits(name: str) -> No
     }
 
 
-@pytest.mark.parametrize("name", TAKE_ANY)
-@pytest.mark.parametrize("multi_grid", [False, True])
-def test_output_strides_16_and_8_have_the_same_weights_and_maps(name: str, multi_grid: bool) -> None:
-    options = {"multi_grid": multi_grid} if "multi_grid" in catalog.options(name) else {}
-    if multi_grid and not options:
-        pytest.skip("no multi-grid")
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("fcn", {}),
+        ("pspnet", {"stem": "deep"}),
+        ("deeplabv3", {}),
+        ("deeplabv3", {"head": "2017", "multi_grid": True}),
+        ("deeplabv3plus", {"multi_grid": False}),
+        ("deeplabv3plus", {"multi_grid": True}),
+    ],
+)
+def test_output_strides_16_and_8_have_the_same_weights_and_maps(name: str, options: dict[str, Any]) -> None:
     coarse = lively(narrow.__wrapped__(name, output_stride=16, **options))
     fine = narrow.__wrapped__(name, output_stride=8, **options).eval()
     fine.load_state_dict(coarse.state_dict(), strict=True)
@@ -297,10 +304,19 @@ def test_a_backbone_without_the_maps_is_answered_with_those_that_have_them(
     with pytest.raises(MissingStageError, match=message) as caught:
         catalog.build(name, num_classes=5, backbone=backbone)
     said = str(caught.value).partition("these will do: ")[2].split(", ")
+    assert said
     assert backbone not in said
-    deep = 300  # the others of a builder have its maps at every depth
-    for each in [each for each in said if catalog.find(each).options.get("depth", 0) < deep]:
-        bare(name, 5, backbone=each)
+
+
+def test_a_net_is_built_over_every_backbone_that_the_error_names_and_over_no_other() -> None:
+    with pytest.raises(MissingStageError) as caught:
+        catalog.build("deeplabv3plus", num_classes=5, backbone="resnet20")
+    said = str(caught.value).partition("these will do: ")[2].split(", ")
+    shallow = [row for row in ROWS if row.task == "classification" and row.options.get("depth", 0) < 120]
+    for row in shallow:
+        backbone = bare(row.name, row.num_classes)
+        maps = [*uncut_maps(backbone)] if hasattr(backbone, "stage_ends") else []
+        assert (row.name in said) == ("C2" in maps[:-1]), row.name
 
 
 def test_an_output_stride_that_the_backbone_does_not_take_is_answered_with_its_own() -> None:

@@ -45,7 +45,8 @@ def _by_paper() -> Iterator[Table]:
 
 
 def _meaning(row: Row) -> str:
-    return ", ".join(f"{key} {value}" for key, value in row.options.items())
+    said = [f"{key} {value}" for key, value in row.options.items()]
+    return ", ".join(said + [f"{key} {value} by default" for key, value in row.usual.items()])
 
 
 def _figures() -> Table:
