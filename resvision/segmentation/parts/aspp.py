@@ -55,7 +55,7 @@ class ImagePooling(nn.Sequential):
 
     def forward(self, maps: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, channels, H, W)."""
-        mean: Tensor = maps
+        mean = maps
         for layer in self:
             mean = layer(mean)
         return mean.expand(-1, -1, *maps.shape[-2:])
