@@ -16,9 +16,10 @@ from resvision.classification.stages import uncut_maps
 from resvision.core.errors import MissingStageError, SettingsError
 from resvision.probes.count import count
 from resvision.probes.shapes import WithoutDrawing
+from resvision.segmentation.parts.tiles import input_rule
 
 NAMES = [row.name for row in ROWS if row.builder.startswith("resvision.segmentation.")]
-TAKE_ANY = ["fcn", "deeplabv3", "deeplabv3plus", "pspnet"]
+TAKE_ANY = ["fcn", "deeplabv3", "deeplabv3plus", "pspnet", "unet_encoder"]
 CLASSES = 5
 
 # name, options, classes, parameters
@@ -66,7 +67,7 @@ def bare(name: str, num_classes: int, **options: Any) -> nn.Module:
 def narrow(name: str, **options: Any) -> nn.Module:
     """The net of a row, a few channels wide, for images of 2 channels; its scores do not start at zero."""
     torch.manual_seed(0)
-    given = {"in_channels": 2, "width": 4, "channels": 8, **options}
+    given = {"in_channels": 2, "width": 4, "channels": 8, "decoder_width": 8, **options}
     taken = catalog.options(name, options)
     net = catalog.build(name, num_classes=CLASSES, **{key: given[key] for key in given if key in taken})
     for key, parameter in net.named_parameters():
@@ -91,17 +92,27 @@ def images(height: int = 65, width: int = 65, *, channels: int = 2) -> Tensor:
     return torch.randn(2, channels, height, width, generator=torch.Generator().manual_seed(1))
 
 
+def images_for(net: nn.Module, height: int = 65, width: int = 65) -> Tensor:
+    """Images of the next larger size that the net takes."""
+    rule = input_rule(net)
+    return images(rule.at_least(height), rule.at_least(width))
+
+
 every_net = pytest.mark.parametrize("name", NAMES, scope="module")
 
 
 @every_net
-def test_there_are_logits_for_every_pixel_at_two_sizes_in_both_modes(name: str) -> None:
+def test_there_are_logits_for_every_pixel_that_the_net_labels_at_two_sizes_in_both_modes(name: str) -> None:
     net = narrow(name)
+    border = input_rule(net).border_px
     with torch.no_grad():
-        for size in ((65, 65), (48, 70)):
+        for size in ((65, 65), (48, 90)):
+            batch = images_for(net, *size)
+            labelled = tuple(side - 2 * border for side in batch.shape[2:])
+            assert labelled == size or hasattr(net, "input_rule")
             for mode in (True, False):
-                logits = net.train(mode)(images(*size))
-                assert logits.shape == (2, CLASSES, *size)
+                logits = net.train(mode)(batch)
+                assert logits.shape == (2, CLASSES, *labelled)
                 assert logits.dtype is torch.float32
 
 
@@ -109,8 +120,10 @@ def test_there_are_logits_for_every_pixel_at_two_sizes_in_both_modes(name: str) 
 def test_the_gradient_reaches_every_parameter_that_is_trained(name: str) -> None:
     net = narrow(name).train()
     net.zero_grad()
-    targets = torch.randint(CLASSES, (2, 65, 65), generator=torch.Generator().manual_seed(2))
-    every_logits = net.all_logits(images()) if hasattr(net, "all_logits") else (net(images()),)
+    batch = images_for(net)
+    every_logits = net.all_logits(batch) if hasattr(net, "all_logits") else (net(batch),)
+    shape = 2, *every_logits[0].shape[2:]
+    targets = torch.randint(CLASSES, shape, generator=torch.Generator().manual_seed(2))
     sum(nn.functional.cross_entropy(logits, targets) for logits in every_logits).backward()
     for key, parameter in net.named_parameters():
         if not parameter.requires_grad:
@@ -128,7 +141,7 @@ def test_the_state_round_trips(name: str) -> None:
     again = again.to_empty(device="cpu").eval()
     again.load_state_dict(net.state_dict(), strict=True)
     with torch.no_grad():
-        assert torch.equal(again(images()), net(images()))
+        assert torch.equal(again(images_for(net)), net(images_for(net)))
 
 
 @every_net

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from resvision import catalog
 from resvision.classification.stages import stages
 from resvision.classification.xception65 import xception65
 from resvision.probes.count import Count, count
@@ -125,3 +126,12 @@ def test_maps_are_left_as_they_are_by_what_follows() -> None:
         maps = cut(images)
     assert kept.keys() == maps.keys()
     assert all(torch.equal(kept[name], map_) for name, map_ in maps.items())
+
+
+def test_under_deeplabv3plus_it_costs_nearly_what_the_paper_prints() -> None:
+    printed = 54.17e9  # output stride 16, depthwise pyramid and decoder; its fine map has twice the channels
+    with torch.device("meta"), WithoutDrawing():
+        counted = count(catalog.build("deeplabv3plus_xception65", num_classes=21), (3, 513, 513))
+    assert 0.99 * printed < counted.macs < printed
+    assert counted.outputs["backbone.block21"] == (2048, 33, 33)
+    assert counted.outputs[""] == (21, 513, 513)

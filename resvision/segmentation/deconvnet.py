@@ -33,6 +33,7 @@ class DeconvNet(nn.Module):
     deconvs      the deconvolutions of each level, deep to shallow
     """
 
+    auxiliary: tuple[str, ...] = ()
     input_rule = InputRule(fixed_px=SIDE)
 
     def __init__(self, *, num_classes: int, in_channels: int = 3, width: int = 64) -> None:

@@ -63,6 +63,8 @@ class UNet(nn.Module):
                 that enters the lowest level. With padded ones: multiples of 16.
     """
 
+    auxiliary: tuple[str, ...] = ()
+
     def __init__(
         self,
         *,
@@ -113,6 +115,8 @@ class EncoderUNet(nn.Module):
     A map is enlarged bilinearly to the size of the next finer one, where U-Net has an up-convolution, so that any size
     of image will do; two convolutions with normalization follow. Logits are enlarged to the image.
     """
+
+    auxiliary: tuple[str, ...] = ()
 
     def __init__(self, backbone: nn.Module, *, num_classes: int, decoder_width: int = 256) -> None:
         super().__init__()
