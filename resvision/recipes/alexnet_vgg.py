@@ -29,6 +29,9 @@ def alexnet_short(model: str, data: str) -> Run:
 
         alexnet        W = 16   2.52 %   37 s in all
         alexnet_2012   W = 8    2.27 %   53 s
+
+    `resvision train alexnet --data fashion-mnist --set model.options.width=16 --epochs 2` gave 13.36 % on the 10,000
+    test images after 279 s.
     """
     return _short("alexnet-short", model, data, small_px=67)
 
@@ -54,7 +57,8 @@ def vgg_short(model: str, data: str) -> Run:
         vgg19       2.52 %   101 s
 
     The same command with vgg19, and one thing changed: 35.77 % with `init=glorot`; 5.54 % with Nesterov SGD, lr 0.02,
-    decay 5e-4; 3.02 %, two images more, without clipping. With all three changed it stayed at chance, 91.69 %.
+    decay 5e-4, and 71.28 % with this SGD without clipping; 3.02 %, two images more, with AdamW without clipping. With
+    Glorot's rule and SGD without clipping it stayed at chance, 91.69 %.
     """
     return _short("vgg-short", model, data, small_px=32)
 
