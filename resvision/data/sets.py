@@ -114,6 +114,16 @@ SETS = (
         source="UCI Optical Recognition of Handwritten Digits, test part, inside scikit-learn",
     ),
     DataSet(
+        name="digit-scenes-composed",
+        summary="digits pasted over one another, 96x96 grey",
+        task="segmentation",
+        opener="resvision.data.scenes:open_splits",
+        images="600 + 150",
+        classes=11,
+        licence="CC BY 4.0",
+        source="composed by us of the handwritten digits inside scikit-learn",
+    ),
+    DataSet(
         name="mnist",
         summary="handwritten digits, 28x28 grey",
         opener="resvision.data.mnist:open_splits",

@@ -1,0 +1,168 @@
+"""Scenes composed of real handwritten digits, with their label maps; nothing needs to be downloaded.
+
+The digits are those of `resvision.data.digits`, scikit-learn's 1,797 of 8x8 pixels; the scenes are ours: 96x96 grey,
+each of two to five digits enlarged, turned and pasted over one another on a shaded ground, among strokes and
+quarters of other digits. A scene follows from (seed, split, index) alone. Training scenes hold digits, and quarters,
+of the training part only, test scenes of the test part.
+
+Labels: where a digit's ink is strong, its class; what is pasted later covers what lies below; all else is background,
+strokes and quarters too. The rim of a digit, where ink fades over about a pixel, is VOID.
+
+Glossary
+    ink     (96, 96) float in 0..1: how far something pasted covers what lies below
+    label   0 background, 1 + d for digit d
+"""
+
+from functools import cache
+from math import cos, sin, tau
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from resvision.core.draws import uniform
+from resvision.core.images import VOID, Pixels, Preprocess
+from resvision.data import digits
+from resvision.data.arrays import ArrayReader, MaskArrayReader
+from resvision.data.sets import Splits
+
+SEED = 0
+SIDE_PX = 96
+SCENES = {"train": 600, "test": 150}
+CLASSES = ("background", *"0123456789")
+PREPROCESS = Preprocess(
+    channels=1,
+    resize="none",
+    resize_px=SIDE_PX,
+    crop_px=SIDE_PX,
+    mean=(0.4995,),  # of the training scenes, as is std
+    std=(0.233,),
+)
+
+STRONG, WEAK = 0.6, 0.3
+"""Ink from which a pixel has the label of what was pasted, and from which it is VOID."""
+
+SLOTS = 512
+"""Draws for a scene, more than any takes, before those of its noise."""
+
+_Y, _X = np.mgrid[:SIDE_PX, :SIDE_PX] + 0.5
+
+Ink = NDArray[np.float64]
+
+
+def open_splits(root: Path | None = None) -> Splits:
+    """600 training and 150 test scenes; `root` is not needed."""
+    train, test = (
+        MaskArrayReader(
+            name="digit-scenes-composed",
+            split=split,
+            classes=CLASSES,
+            preprocess=PREPROCESS,
+            images=[image for image, _ in scenes(split)],
+            masks=[mask for _, mask in scenes(split)],
+        )
+        for split in ("train", "test")
+    )
+    rule = f"{len(train):,} train / {len(test):,} test scenes, composed of digits of the same part of `digits`"
+    return Splits(train, test, rule)
+
+
+@cache
+def scenes(split: str) -> list[tuple[Pixels, Pixels]]:
+    """All images and masks of a split, (96, 96) uint8 each."""
+    opened = digits.open_splits()
+    part = opened.train if split == "train" else opened.test
+    assert isinstance(part, ArrayReader)
+    return [compose(part.images, part.targets, split=split, index=index) for index in range(SCENES[split])]
+
+
+class Drawing:
+    """Image and mask while things are pasted, and the draws that say which and where."""
+
+    def __init__(self, draws: NDArray[np.float64]) -> None:
+        self._draws = iter(draws.tolist())
+        self.level = self.between(0.2, 0.8)
+        self.image = self._ground()
+        self.mask = np.zeros((SIDE_PX, SIDE_PX), dtype=np.uint8)
+
+    def between(self, low: float, high: float) -> float:
+        """The next draw, uniform between two numbers."""
+        return low + (high - low) * next(self._draws)
+
+    def below(self, n: int) -> int:
+        """The next draw, a whole number of 0..n-1."""
+        return int(n * next(self._draws))
+
+    def contrasting(self, others: list[float]) -> float:
+        """Of three grey levels drawn, all at least 0.3 from the ground's, the one farthest from all others."""
+        down, up = max(self.level - 0.3, 0.0), max(0.7 - self.level, 0.0)
+        places = [self.between(0, down + up) for _ in range(3)]
+        levels = [place if place < down else 1 - (down + up - place) for place in places]
+        return max(levels, key=lambda level: min((abs(level - other) for other in others), default=0.0))
+
+    def paste(self, ink: Ink, level: float, label: int) -> None:
+        """Cover what is there by `level` where there is ink."""
+        self.image += ink * (level - self.image)
+        self.mask[(ink >= WEAK) & (ink < STRONG) & (self.mask != label)] = VOID
+        self.mask[ink >= STRONG] = label
+
+    def digit(self, picture: Pixels, side_px: float, centre: tuple[float, float]) -> Ink:
+        """The ink of a digit, or a part of one, whose 8 pixels take side_px, turned by up to 20 degrees."""
+        padded = np.pad(picture.astype(np.float32) / 255, 1)
+        angle, scale = self.between(-tau / 18, tau / 18), 8 / side_px
+        a, b = scale * cos(angle), scale * sin(angle)
+        x, y = centre
+        middle_y, middle_x = padded.shape[0] / 2, padded.shape[1] / 2
+        rows = (a, b, middle_x - a * x - b * y, -b, a, middle_y + b * x - a * y)
+        large = Image.fromarray(padded).transform(
+            (SIDE_PX, SIDE_PX), Image.Transform.AFFINE, rows, Image.Resampling.BICUBIC
+        )
+        return np.clip((np.asarray(large, dtype=np.float64) - 0.25) / 0.4, 0, 1)
+
+    def stroke(self, widest_px: float) -> Ink:
+        """The ink of a straight stroke anywhere, round at its ends."""
+        x, y, angle = self.between(0, SIDE_PX), self.between(0, SIDE_PX), self.between(0, tau)
+        length, width = self.between(8, 60), self.between(1, widest_px)
+        along = np.clip((_X - x) * cos(angle) + (_Y - y) * sin(angle), 0, length)
+        distance = np.hypot(_X - x - along * cos(angle), _Y - y - along * sin(angle))
+        return np.clip(width / 2 + 0.5 - distance, 0, 1)
+
+    def place(self, others: list[tuple[float, float]]) -> tuple[float, float]:
+        """Of three places drawn the one farthest from all others."""
+        places = [(self.between(14, SIDE_PX - 14), self.between(14, SIDE_PX - 14)) for _ in range(3)]
+        return max(places, key=lambda at: min((np.hypot(at[0] - x, at[1] - y) for x, y in others), default=0.0))
+
+    def _ground(self) -> Ink:
+        """A level with a slope and with soft stains."""
+        angle, slope, stains = self.between(0, tau), self.between(0, 0.3), self.between(0, 0.2)
+        ramp = ((_X / SIDE_PX - 0.5) * cos(angle) + (_Y / SIDE_PX - 0.5) * sin(angle)) * slope
+        coarse = np.array([self.between(-1, 1) for _ in range(36)], dtype=np.float32).reshape(6, 6)
+        soft = Image.fromarray(coarse).resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC)
+        return self.level + ramp + stains * np.asarray(soft, dtype=np.float64)
+
+
+def compose(pictures: Pixels, classes: NDArray[np.int64], *, split: str, index: int) -> tuple[Pixels, Pixels]:
+    """One scene and its mask, (96, 96) uint8 each, out of digits (M, 8, 8) and their classes (M,)."""
+    draws = uniform(SEED, list(SCENES).index(split), np.array([index]), SLOTS + SIDE_PX**2)[0]
+    drawing = Drawing(draws[:SLOTS])
+    for _ in range(2 + drawing.below(4)):
+        drawing.paste(drawing.stroke(5), drawing.between(0, 1), label=0)
+    for _ in range(drawing.below(4)):
+        top, left = 4 * drawing.below(2), 4 * drawing.below(2)
+        quarter = pictures[drawing.below(len(pictures)), top : top + 4, left : left + 4]
+        ink = drawing.digit(quarter, drawing.between(26, 56), drawing.place([]))
+        drawing.paste(ink, drawing.contrasting([]), label=0)
+    centres: list[tuple[float, float]] = []
+    levels: list[float] = []
+    for _ in range(2 + drawing.below(4)):
+        chosen = drawing.below(len(pictures))
+        centres.append(drawing.place(centres))
+        ink = drawing.digit(pictures[chosen], drawing.between(26, 56), centres[-1])
+        levels.append(drawing.contrasting(levels))
+        drawing.paste(ink, levels[-1], label=1 + int(classes[chosen]))
+    for _ in range(drawing.below(3)):
+        drawing.paste(drawing.stroke(2), drawing.between(0, 1), label=0)
+    noise = drawing.between(0.02, 0.2) * (draws[SLOTS:].reshape(SIDE_PX, SIDE_PX) - 0.5)
+    image = np.rint(255 * (drawing.image + noise)).clip(0, 255).astype(np.uint8)
+    return image, drawing.mask
