@@ -20,7 +20,7 @@ TaskName = Literal["classification", "segmentation"]
 
 
 class Images(NamedTuple):
-    """Inputs of classification: uint8 pixels of the final size, (N, C, H, W), any memory format."""
+    """Inputs of classification and segmentation: uint8 pixels as the net sees them, (N, C, H, W), any memory format."""
 
     images: Tensor
 

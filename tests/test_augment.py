@@ -167,6 +167,7 @@ def test_the_jittered_shorter_side_spans_256_to_480(draw: float, shorter_px: int
         {"scale_range": (0.0, 1.0)},
         {"scale_range": (2.0, 0.5)},
         {"brightness": 1.1},
+        {"elastic_px": -1.0},
         {"policy": "auto-augment"},
         {"policy_magnitude": 31},
         {"policy_ops": 0},
@@ -190,7 +191,7 @@ def test_brightness_multiplies_every_image_by_its_own_factor() -> None:
 
 
 def test_label_maps_refuse_by_name_all_that_does_not_move_with_them() -> None:
-    require_for_masks(Augment(crop="random-scale", flip=True, brightness=0.2, fill="mean"))
+    require_for_masks(Augment(crop="random-scale", elastic_px=10.0, flip=True, brightness=0.2, fill="mean"))
     with pytest.raises(
         SettingsError, match="do not take crop=random-resized, shift_px, cutmix_alpha; they take crop none"
     ):
@@ -204,3 +205,5 @@ def test_classification_refuses_what_is_for_label_maps() -> None:
     require_for_labels(Augment(crop="random-resized", flip=True, brightness=0.2, mixup_alpha=1.0))
     with pytest.raises(SettingsError, match="random-scale is for label maps"):
         require_for_labels(Augment(crop="random-scale"))
+    with pytest.raises(SettingsError, match="elastic_px: 10, but it is for label maps"):
+        require_for_labels(Augment(elastic_px=10.0))

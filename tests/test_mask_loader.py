@@ -8,14 +8,16 @@ import pytest
 import torch
 from PIL import Image
 
-from resvision.contracts import Batch, MaskReader, Sample
+from resvision.contracts import Batch, MaskReader, Sample, WeightedMasks
 from resvision.core.draws import order, uniform
 from resvision.core.errors import DataError, SettingsError
 from resvision.core.images import VOID, Preprocess, decode
 from resvision.data import loader
 from resvision.data.arrays import MaskArrayReader
 from resvision.data.augment import Augment, brighten
-from resvision.data.loader import BRIGHTNESS, SLOTS, batches
+from resvision.data.borders import border_weights
+from resvision.data.elastic import deform
+from resvision.data.loader import BRIGHTNESS, ELASTIC, SLOTS, batches
 from resvision.data.mask_loader import MaskEvalBatches, MaskTrainBatches, fits_memory, sides
 from resvision.data.windows import Window, centre_window, image_in, mask_in, random_scale_window
 
@@ -117,7 +119,7 @@ def test_ranks_take_parts_of_one_global_batch(world: int) -> None:
 
 def test_batches_do_not_depend_on_workers_or_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = Files(tmp_path, reader())
-    augment = Augment(crop="random-scale", flip=True, brightness=0.3, fill="mean")
+    augment = Augment(crop="random-scale", elastic_px=2.0, flip=True, brightness=0.3, fill="mean")
     from_memory = list(batches(train_batches(files, augment=augment), 1, 4, workers=0))
     judged = list(batches(MaskEvalBatches(files, batch_size=3), 0, 5, workers=0))
     monkeypatch.setattr(loader, "MEMORY_BYTES", 0)
@@ -183,6 +185,7 @@ def test_colour_for_a_grey_net_is_converted_only_when_asked() -> None:
     ("changes", "reason"),
     [
         ({"batch_size": 10}, "batch_size: 10, but made has 9 training images"),
+        ({"border": (10.0, 5.0)}, "border weights are for two classes, .* made has 3"),
         ({"batch_size": 3, "world": 2}, "batch_size: 3 cannot be shared by 2"),
         (
             {"augment": Augment(erase=0.5, policy="rand-augment", crop="scale-jitter")},
@@ -312,3 +315,33 @@ def test_a_window_at_twice_the_size_repeats_labels_and_at_half_takes_every_secon
     halved = mask_in(Window(5, 5, 0, 0, 5), mask)
     assert np.array_equal(halved, mask[1::2, 1::2])
     assert np.array_equal(image_in(centre_window(10, 10, 4), mask[..., None], [0], "bilinear")[..., 0], mask[3:7, 3:7])
+
+
+def test_an_elastic_deformation_moves_image_and_mask_by_the_drawn_field() -> None:
+    source = reader()
+    plain = train_batches(source, seed=9, augment=Augment(crop="random-scale"))[3]
+    moved = train_batches(source, seed=9, augment=Augment(crop="random-scale", elastic_px=3.0))[3]
+    draws = uniform(9, 1, plain.ids.numpy(), SLOTS)[:, ELASTIC]
+    pixels = plain.inputs.images.permute(0, 2, 3, 1).numpy()
+    masks = plain.targets.numpy().astype(np.uint8)
+    for image, mask, row, there, target in zip(pixels, masks, draws, *moved.inputs, moved.targets, strict=True):
+        expected, labels = deform(image, mask, row, sigma_px=3.0)
+        assert np.array_equal(there.permute(1, 2, 0), expected)
+        assert np.array_equal(target, labels)
+    assert not torch.equal(plain.targets, moved.targets)
+
+
+def test_border_weights_are_those_of_the_mask_as_it_is_shown() -> None:
+    source = reader([(60, 60)] * 4)
+    source.classes = ("ground", "cell")
+    for mask in source.masks:
+        mask[:] = 0
+        mask[5:28, 5:55] = mask[30:55, 5:55] = 1
+    batch = train_batches(source, border=(10.0, 5.0), preprocess=RULE.sized(48))[2]
+    assert isinstance(batch.targets, WeightedMasks)
+    assert batch.targets.weights.dtype == torch.float32
+    for labels, weights in zip(*batch.targets, strict=True):
+        assert np.array_equal(weights, border_weights(labels.numpy().astype(np.uint8), w0=10.0, sigma_px=5.0))
+    assert batch.targets.weights.max() > 5
+    plain = train_batches(source, preprocess=RULE.sized(48))[2]
+    assert torch.equal(batch.targets.labels, plain.targets)

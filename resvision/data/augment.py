@@ -29,16 +29,19 @@ CROP_SLOTS = 22
 ERASE_SLOTS = 5
 """Draws that erasing in one image uses: whether, area, ratio, top, left."""
 
+ELASTIC_SLOTS = 18
+"""Draws that an elastic deformation of one image uses: two displacements at each of 3x3 points."""
+
 ERASE_AREA, ERASE_RATIO = (0.02, 0.33), (0.3, 3.3)
 """Share of the image that is erased, and height / width of it; torchvision's, where the paper erases up to 0.4."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Augment:
-    """What happens to a training image, in this order: crop, shift, flip, brightness, policy, erase, mix.
+    """What happens to a training image, in this order: crop, shift, elastic, flip, brightness, policy, erase, mix.
 
-    Label maps move with their image through crop and flip, and take no other crop than none and random-scale; classes
-    take all but random-scale.
+    Label maps move with their image through crop, elastic and flip, and take no other crop than none and random-scale;
+    classes take all but random-scale and elastic.
 
     crop              none: the centre, as in evaluation
                       random-resized: area and shape drawn (Szegedy et al. 2014)
@@ -52,6 +55,8 @@ class Augment:
     shift_px          the image moves by -shift_px..shift_px in both axes (4 in the CIFAR recipe of ResNet)
     fill              what a shift or a policy moves in, and what pads a crop of random-scale: black, or the mean
                       colour (which is zero once normalized)
+    elastic_px        standard deviation, in pixels of the crop, of the displacements of 3x3 points, between which the
+                      image is stretched (label maps only; Ronneberger et al. 2015, arXiv:1505.04597, has 10)
     flip              left and right are swapped in half of the images
     brightness        pixels are multiplied by a factor drawn from 1 - brightness .. 1 + brightness
     policy            rand-augment: so many changes of one strength, drawn (Cubuk et al. 2019, arXiv:1909.13719)
@@ -72,6 +77,7 @@ class Augment:
     scale_range: tuple[float, float] = (0.5, 2.0)
     shift_px: Annotated[int, Meta(ge=0)] = 0
     fill: Literal["black", "mean"] = "black"
+    elastic_px: Annotated[float, Meta(ge=0)] = 0.0
     flip: bool = False
     brightness: Annotated[float, Meta(ge=0, le=1)] = 0.0
     policy: Literal["none", "rand-augment", "trivial-augment"] = "none"
@@ -94,6 +100,8 @@ class Augment:
             raise ValueError(f"crop_ratio must be two rising numbers above 0, got {self.crop_ratio}")
         if not 0 < self.scale_range[0] <= self.scale_range[1] < math.inf:
             raise ValueError(f"scale_range must be two rising numbers above 0, got {self.scale_range}")
+        if not 0 <= self.elastic_px < math.inf:
+            raise ValueError(f"elastic_px must be a number of at least 0, got {self.elastic_px}")
         if not 0 <= self.brightness <= 1:
             raise ValueError(f"brightness must be a share of 0..1, got {self.brightness}")
         if self.policy not in {"none", "rand-augment", "trivial-augment"}:
@@ -122,6 +130,8 @@ class Augment:
 
 def require_for_labels(augment: Augment) -> None:
     """SettingsError where the augmentation holds what is for label maps only."""
+    if augment.elastic_px:
+        raise SettingsError(f"augment.elastic_px: {augment.elastic_px:g}, but it is for label maps; leave it out")
     if augment.crop == "random-scale":
         raise SettingsError(
             "augment.crop: random-scale is for label maps; classification takes none, random-resized or scale-jitter"
@@ -141,7 +151,7 @@ def require_for_masks(augment: Augment) -> None:
     if any(refused.values()):
         raise SettingsError(
             f"augment: label maps do not take {', '.join(name for name, on in refused.items() if on)}; they take crop "
-            "none or random-scale, flip and brightness"
+            "none or random-scale, elastic_px, flip and brightness"
         )
 
 

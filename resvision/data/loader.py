@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from resvision.contracts import Batch, Batches, Images, MaskReader, MixedTargets, Reader
+from resvision.contracts import Batch, Batches, Images, MaskReader, MixedTargets, Reader, WeightedMasks
 from resvision.core.draws import order, uniform
 from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.core.images import Pixels, Preprocess, as_channels, crop_resize
-from resvision.data.augment import CROP_SLOTS, ERASE_SLOTS, Augment, brighten, erase, flip, shift
+from resvision.data.augment import CROP_SLOTS, ELASTIC_SLOTS, ERASE_SLOTS, Augment, brighten, erase, flip, shift
 from resvision.data.mixing import mix
 from resvision.data.policies import apply_policy
 
@@ -31,7 +31,8 @@ STOP_SIGNALS = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 SHIFT, FLIP, POLICY = slice(CROP_SLOTS, CROP_SLOTS + 2), CROP_SLOTS + 2, CROP_SLOTS + 3
 ERASE = slice(CROP_SLOTS + 4, CROP_SLOTS + 4 + ERASE_SLOTS)
 BRIGHTNESS = ERASE.stop
-SLOTS = BRIGHTNESS + 1
+ELASTIC = slice(BRIGHTNESS + 1, BRIGHTNESS + 1 + ELASTIC_SLOTS)
+SLOTS = ELASTIC.stop
 """Which of a sample's draws are whose; a new one goes to the end, so that the others stay what they are."""
 
 
@@ -296,7 +297,7 @@ def _targets(reader: Reader, indices: NDArray[np.int64]) -> torch.Tensor:
     return torch.tensor([reader.target(int(index)) for index in indices], dtype=torch.int64)
 
 
-def as_batch(images: Pixels, targets: torch.Tensor | MixedTargets, indices: NDArray[np.int64]) -> Batch:
+def as_batch(images: Pixels, targets: torch.Tensor | MixedTargets | WeightedMasks, indices: NDArray[np.int64]) -> Batch:
     """A batch of images (N, H, W, C): (N, C, H, W) is a view of them, which is what torch calls channels_last."""
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
     return Batch(inputs=Images(pixels), targets=targets, ids=torch.from_numpy(indices.copy()))

@@ -13,15 +13,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import Dataset
 
-from resvision.contracts import Batch, MaskReader
+from resvision.contracts import Batch, MaskReader, WeightedMasks
 from resvision.core.draws import uniform
 from resvision.core.errors import DataError, SettingsError, printable
 from resvision.core.images import Pixels, Preprocess, as_channels, header
 from resvision.data import loader
 from resvision.data.augment import Augment, brighten, flip, require_for_masks
-from resvision.data.loader import BRIGHTNESS, FLIP, SLOTS, Visits, as_batch, mean_colour
+from resvision.data.borders import border_weights
+from resvision.data.elastic import deform
+from resvision.data.loader import BRIGHTNESS, ELASTIC, FLIP, SLOTS, Visits, as_batch, mean_colour
 from resvision.data.windows import Window, centre_window, image_in, mask_in, random_scale_window
 
 
@@ -34,8 +37,10 @@ class MaskTrainBatches(Dataset[Batch]):
     batch_size  over all processes, a multiple of `world`
     preprocess  in place of the reader's own
     grey        convert colour for a net that takes grey
+    border      w0 and sigma in pixels of the weights that keep objects of class 1 apart; targets are WeightedMasks then
 
-    Raises SettingsError for a batch that the set or the processes cannot fill, and for what label maps do not take.
+    Raises SettingsError for a batch that the set or the processes cannot fill, for what label maps do not take, and for
+    `border` with other than two classes.
     """
 
     def __init__(
@@ -49,10 +54,16 @@ class MaskTrainBatches(Dataset[Batch]):
         world: int = 1,
         preprocess: Preprocess | None = None,
         grey: bool = False,
+        border: tuple[float, float] | None = None,
     ) -> None:
         require_for_masks(augment)
+        if border is not None and len(reader.classes) != 2:
+            raise SettingsError(
+                f"border weights are for two classes, the second being the objects; {reader.name} has "
+                f"{len(reader.classes)}; leave them out"
+            )
         self._visits = Visits(reader, batch_size=batch_size, seed=seed, rank=rank, world=world)
-        self.batch_size, self.seed, self.augment = batch_size, seed, augment
+        self.batch_size, self.seed, self.augment, self.border = batch_size, seed, augment, border
         self.steps_per_epoch = self._visits.steps_per_epoch
         self._rule = preprocess or reader.preprocess
         self._pairs = Pairs(reader, self._rule, grey=grey)
@@ -69,18 +80,29 @@ class MaskTrainBatches(Dataset[Batch]):
             masks = flip(masks[..., None], draws[:, FLIP])[..., 0]
         if self.augment.brightness:
             images = brighten(images, self.augment.brightness, draws[:, BRIGHTNESS])
-        return as_batch(images, torch.from_numpy(masks).long(), indices)
+        return as_batch(images, self._targets(masks), indices)
 
     def _crop(self, index: int, draws: NDArray[np.float64]) -> tuple[Pixels, Pixels]:
         image, mask = self._pairs[index]
         height, width = mask.shape
         window = self._window(height, width, draws)
-        return image_in(window, image, self._fill, self._rule.interpolation), mask_in(window, mask)
+        image, mask = image_in(window, image, self._fill, self._rule.interpolation), mask_in(window, mask)
+        if self.augment.elastic_px:
+            return deform(image, mask, draws[ELASTIC], sigma_px=self.augment.elastic_px)
+        return image, mask
 
     def _window(self, height: int, width: int, draws: NDArray[np.float64]) -> Window:
         if self.augment.crop == "none":
             return centre_window(height, width, self._rule.crop_px)
         return random_scale_window(height, width, self._rule.crop_px, self.augment.scale_range, draws)
+
+    def _targets(self, masks: Pixels) -> Tensor | WeightedMasks:
+        labels = torch.from_numpy(masks).long()
+        if self.border is None:
+            return labels
+        w0, sigma_px = self.border
+        weights = np.stack([border_weights(mask, w0=w0, sigma_px=sigma_px) for mask in masks])
+        return WeightedMasks(labels, torch.from_numpy(weights))
 
 
 class MaskEvalBatches(Dataset[Batch]):
