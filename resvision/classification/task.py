@@ -11,7 +11,7 @@ from resvision.core.errors import SettingsError, printable
 from resvision.core.images import Preprocess
 from resvision.core.results import ClassificationScores
 from resvision.core.settings import Scalar
-from resvision.data.augment import Augment
+from resvision.data.augment import Augment, require_for_labels
 from resvision.data.loader import EvalBatches, TrainBatches, fits_memory
 from resvision.data.sets import Splits, open_splits
 from resvision.training.evaluation import predict_all
@@ -30,7 +30,8 @@ class Classification:
         return open_splits(name_or_folder, root=root)
 
     def require(self, augment: Augment) -> None:
-        """Every augmentation suits."""
+        """Masks alone know random scales and elastic deformation."""
+        require_for_labels(augment)
 
     def result_shape(self, side_px: int, num_classes: int) -> tuple[int, ...]:
         """A logit for each class, (K,)."""

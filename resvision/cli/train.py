@@ -1,9 +1,12 @@
 """`resvision train`: a model on a data set, by a recipe."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from resvision.run import Run
 
 
 def command(
@@ -42,7 +45,7 @@ def command(
     from rich.console import Console
 
     from resvision.core.errors import SettingsError
-    from resvision.recipes import compose, usual_changes
+    from resvision.recipes import compose_phases, usual_changes
     from resvision.weights.published import require_published
 
     changes = usual_changes(
@@ -69,19 +72,24 @@ def command(
     if model is not None and data is None:
         raise SettingsError("which data? --data takes a name of `resvision data list` or a folder of images")
 
-    from resvision.launch import launch
     from resvision.launch import resume as go_on
+    from resvision.phases import has_phases, launch_phases, resume_phases
     from resvision.training.machine import rank_and_world
 
     console = Console(stderr=True)
-    asked = None
+    asked: tuple[Run, ...] = ()
     if model is not None and data is not None:
-        asked = compose(model, data, recipe_name=recipe, changes=changes, settings=settings or ())
-    if resume is not None:
-        finished = go_on(resume, asked=asked, allow_code=allow_code, console=console)
+        asked = compose_phases(model, data, recipe_name=recipe, changes=changes, settings=settings or ())
+    if resume is None:
+        finished = launch_phases(asked, out=out, console=console)
+    elif has_phases(resume):
+        if asked:
+            raise SettingsError(f"{resume}: holds several phases; go on with them by --resume alone")
+        finished = resume_phases(resume, allow_code=allow_code, console=console)
     else:
-        assert asked is not None, "a model without --resume was composed above"
-        finished = launch(asked, out=out, console=console)
+        if len(asked) > 1:
+            raise SettingsError(f"{asked[0].recipe}: is made of several runs, {resume} is one")
+        finished = go_on(resume, asked=asked[0] if asked else None, allow_code=allow_code, console=console)
     if rank_and_world()[0] > 0:
         return
     print(f"{finished.folder}: {finished.scores.summary()}")

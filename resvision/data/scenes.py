@@ -88,7 +88,7 @@ class Drawing:
 
     def between(self, low: float, high: float) -> float:
         """The next draw, uniform between two numbers."""
-        return low + (high - low) * next(self._draws)
+        return low + (high - low) * float(next(self._draws))
 
     def below(self, n: int) -> int:
         """The next draw, a whole number of 0..n-1."""
@@ -99,7 +99,7 @@ class Drawing:
         down, up = max(self.level - 0.3, 0.0), max(0.7 - self.level, 0.0)
         places = [self.between(0, down + up) for _ in range(3)]
         levels = [place if place < down else 1 - (down + up - place) for place in places]
-        return max(levels, key=lambda level: min((abs(level - other) for other in others), default=0.0))
+        return float(max(levels, key=lambda level: min((abs(level - other) for other in others), default=0.0)))
 
     def paste(self, ink: Ink, level: float, label: int) -> None:
         """Cover what is there by `level` where there is ink."""
@@ -118,7 +118,7 @@ class Drawing:
         large = Image.fromarray(padded).transform(
             (SIDE_PX, SIDE_PX), Image.Transform.AFFINE, rows, Image.Resampling.BICUBIC
         )
-        return np.clip((np.asarray(large, dtype=np.float64) - 0.25) / 0.4, 0, 1)
+        return np.asarray(np.clip((np.asarray(large, dtype=np.float64) - 0.25) / 0.4, 0, 1))
 
     def stroke(self, widest_px: float) -> Ink:
         """The ink of a straight stroke anywhere, round at its ends."""
@@ -126,7 +126,7 @@ class Drawing:
         length, width = self.between(8, 60), self.between(1, widest_px)
         along = np.clip((_X - x) * cos(angle) + (_Y - y) * sin(angle), 0, length)
         distance = np.hypot(_X - x - along * cos(angle), _Y - y - along * sin(angle))
-        return np.clip(width / 2 + 0.5 - distance, 0, 1)
+        return np.asarray(np.clip(width / 2 + 0.5 - distance, 0, 1))
 
     def place(self, others: list[tuple[float, float]]) -> tuple[float, float]:
         """Of three places drawn the one farthest from all others."""
@@ -139,7 +139,7 @@ class Drawing:
         ramp = ((_X / SIDE_PX - 0.5) * cos(angle) + (_Y / SIDE_PX - 0.5) * sin(angle)) * slope
         coarse = np.array([self.between(-1, 1) for _ in range(36)], dtype=np.float32).reshape(6, 6)
         soft = Image.fromarray(coarse).resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC)
-        return self.level + ramp + stains * np.asarray(soft, dtype=np.float64)
+        return np.asarray(self.level + ramp + stains * np.asarray(soft, dtype=np.float64))
 
 
 def compose(pictures: Pixels, classes: NDArray[np.int64], *, split: str, index: int) -> tuple[Pixels, Pixels]:

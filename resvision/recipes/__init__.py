@@ -73,7 +73,23 @@ RECIPES = {
     ),
     "segmentation-short": Recipe(
         "resvision.recipes.segmentation:segmentation_short",
-        "SGD by the poly schedule, 60 epochs in batches of 8, crops at half to twice the size; default of segmentation",
+        "one-cycle AdamW, 40 epochs in batches of 8, crops at half to twice the size; default of segmentation",
+    ),
+    "fcn-2015": Recipe(
+        "resvision.recipes.segmentation:fcn_2015",
+        "Long et al. 2015, section 4.3: 32s, 16s, 8s one after another, 100k steps each",
+    ),
+    "unet-2015": Recipe(
+        "resvision.recipes.segmentation:unet_2015",
+        "Ronneberger et al. 2015: tiles of 572 px, momentum 0.99, border weights, elastic deformation",
+    ),
+    "pspnet-2017": Recipe(
+        "resvision.recipes.segmentation:pspnet_2017",
+        "Zhao et al. 2017, section 5.1: 150k steps of 16 crops of 473 px, poly schedule, auxiliary loss 0.4",
+    ),
+    "deeplabv3-2017": Recipe(
+        "resvision.recipes.segmentation:deeplabv3_2017",
+        "Chen et al. 2017, section 4.1: output stride 16, then 8 with frozen normalization, 30k steps each",
     ),
     "googlenet-2014": Recipe(
         "resvision.recipes.inception:googlenet_2014",
@@ -107,11 +123,14 @@ DECIDED = {
 """Leaves of a Run that follow from something else."""
 
 
-def recipe(name: str) -> Callable[[str, str], "Run"]:
-    """The recipe function by its name, or by `package.module:function`; UnknownNameError otherwise."""
+def recipe(name: str) -> Callable[[str, str], "Run | tuple[Run, ...]"]:
+    """The recipe function by its name, or by `package.module:function`; UnknownNameError otherwise.
+
+    It gives a Run, or the Runs of its phases.
+    """
     if name not in RECIPES and not references.is_reference(name):
         raise unknown_name("recipe", name, RECIPES)
-    found: Callable[[str, str], Run] = references.load(
+    found: Callable[[str, str], Run | tuple[Run, ...]] = references.load(
         RECIPES[name].function if name in RECIPES else name, kind="recipe"
     )
     return found
@@ -150,18 +169,40 @@ def compose(
     changes: Mapping[str, Any] | None = None,
     settings: Sequence[str] = (),
 ) -> "Run":
-    """The Run of a model on a data set: its recipe, then `changes` by path, then `settings` as `a.b=value`.
+    """The Run of a model on a data set, as `compose_phases` makes it; SettingsError for a recipe of several phases."""
+    runs = compose_phases(model, data, recipe_name=recipe_name, changes=changes, settings=settings)
+    if len(runs) > 1:
+        raise SettingsError(f"{runs[0].recipe}: is made of {len(runs)} runs; `resvision train` makes one after another")
+    return runs[0]
 
-    Without a recipe's name the model's row in the catalog chooses. Raises UnknownNameError or SettingsError.
+
+def compose_phases(
+    model: str,
+    data: str,
+    *,
+    recipe_name: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+    settings: Sequence[str] = (),
+) -> "tuple[Run, ...]":
+    """The Runs of a model on a data set: its recipe, then `changes` by path, then `settings` as `a.b=value`, in each.
+
+    Without a recipe's name the model's row in the catalog chooses. Most recipes are one Run. Raises UnknownNameError or
+    SettingsError.
     """
     if model in RECIPES:
         raise SettingsError(f"{model} is a recipe; say: train MODEL --recipe {model}")
     name = recipe_name or find(model).recipe
     with references.own_code(name):
-        run = recipe(name)(model, data)
-    if not hasattr(run, "recipe"):
-        raise SettingsError(f"{name}: gave {type(run).__name__}, not a resvision.Run")
-    for path, value in (changes or {}).items():
+        made = recipe(name)(model, data)
+    runs = made if isinstance(made, tuple) else (made,)
+    for run in runs:
+        if not hasattr(run, "recipe"):
+            raise SettingsError(f"{name}: gave {type(run).__name__}, not a resvision.Run")
+    return tuple(_changed(run, changes or {}, settings) for run in runs)
+
+
+def _changed(run: "Run", changes: Mapping[str, Any], settings: Sequence[str]) -> "Run":
+    for path, value in changes.items():
         run = with_leaf(run, _open_to_change(path), value)
     for text in settings:
         path, equals, written = text.partition("=")

@@ -30,6 +30,9 @@ class Segmenter(System):
     auxiliary_weight  of the same loss of each side head that the net has (0.4 in PSPNet)
     ohem              share of a batch's pixels that are trained on, those with the greatest loss (Shrivastava et al.
                       2016, https://arxiv.org/abs/1604.03540, for pixels), 0 < s <= 1
+    border_weight     w0 of U-Net's weights of the pixels between two objects (Ronneberger et al. 2015), which
+                      come with the targets; 0 for none
+    border_sigma_px   how wide those borders are, in pixels
     dice_weight       of the Dice loss, 1 - 2 |A and B| / (|A| + |B|), mean over the classes that occur (Milletari et
                       al. 2016, https://arxiv.org/abs/1606.04797, with their squares left out)
 
@@ -51,15 +54,20 @@ class Segmenter(System):
         auxiliary_weight: float = 0.4,
         ohem: float = 1.0,
         dice_weight: float = 0.0,
+        border_weight: float = 0.0,
+        border_sigma_px: float = 5.0,
     ) -> None:
         super().__init__()
         if not 0.0 <= label_smoothing < 1.0:
             raise ValueError(f"label_smoothing must be at least 0 and below 1, got {label_smoothing}")
         if not 0.0 < ohem <= 1.0:
             raise ValueError(f"ohem must be a share above 0 and at most 1, got {ohem}")
-        for name, weight in {"auxiliary_weight": auxiliary_weight, "dice_weight": dice_weight}.items():
+        weights_of = {"auxiliary_weight": auxiliary_weight, "dice_weight": dice_weight, "border_weight": border_weight}
+        for name, weight in weights_of.items():
             if not 0.0 <= weight < math.inf:
                 raise ValueError(f"{name} must be a number of at least 0, got {weight}")
+        if not 0.0 < border_sigma_px < math.inf:
+            raise ValueError(f"border_sigma_px must be a number above 0, got {border_sigma_px}")
         self.net = net
         self.label_smoothing, self.auxiliary_weight = label_smoothing, auxiliary_weight
         self.ohem, self.dice_weight = ohem, dice_weight

@@ -22,6 +22,9 @@ from resvision.training.evaluation import evaluating, until_stopped
 from resvision.training.machine import Machine, autocast
 from resvision.training.stopping import StopSignals
 
+BORDER_SIGMA_PX = 5.0
+"""Where the loss does not say, as in the Segmenter."""
+
 MOST_IMAGES = 4
 """Of a batch that is evaluated: K probabilities for each pixel are held at a time."""
 
@@ -68,8 +71,19 @@ class Segmentation:
         world: int,
     ) -> MaskTrainBatches:
         """Crops and their labels, with border weights where the loss has them."""
+        w0, sigma_px = loss.get("border_weight"), loss.get("border_sigma_px", BORDER_SIGMA_PX)
+        border = None
+        if isinstance(w0, float | int) and isinstance(sigma_px, float | int) and w0 > 0:
+            border = (float(w0), float(sigma_px))
         return MaskTrainBatches(
-            reader, batch_size=batch_size, seed=seed, augment=augment, rank=rank, world=world, grey=True
+            reader,
+            batch_size=batch_size,
+            seed=seed,
+            augment=augment,
+            rank=rank,
+            world=world,
+            grey=True,
+            border=border,
         )
 
     def exam_batches(self, reader: MaskReader, *, batch_size: int, rank: int, world: int) -> MaskEvalBatches:
