@@ -37,10 +37,11 @@ def read_mask(source: Path | bytes, *, name: str | None = None) -> Pixels:
         check_work(image)
         step = GREY_STEPS.get(coding(image) or "", 1)
         image.load()
-        values = np.asarray(image)
-        if values.size and values.max() > 255:
+        values = np.array(image)
+        if values.dtype != np.uint8 and values.max() > 255:
             raise RefusedError(f"a label map with values up to {values.max():,}; 0..255 can be stored")
-        return values.astype(np.uint8) // np.uint8(step)
+        stored = values.astype(np.uint8, copy=False)
+        return stored if step == 1 else stored // np.uint8(step)
 
 
 def write_mask(path: Path, labels: Pixels, colours: NDArray[np.uint8]) -> None:

@@ -114,8 +114,8 @@ class MaskFolderReader:
     def target(self, index: int) -> Pixels:
         """The mask of sample `index`, (H, W) of 0..K-1 and VOID. Raises DataError for values that are neither."""
         stored = self.stored(index)
-        labels = self.labels[stored]
-        if labels.size and labels.min() == UNKNOWN:
+        labels = self.labels.take(stored)
+        if labels.min() == UNKNOWN:
             what = unknown_values(np.unique(stored), self.labels)
             raise DataError(f"{printable(self.mask_source(index))}: {what}")
         return labels.astype(np.uint8)
