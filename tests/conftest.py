@@ -41,7 +41,8 @@ def scenes(folder: Path, *, images: int, split: str = "", side: int = 40) -> Pat
     for part in ("images", "masks"):
         (folder / split / part).mkdir(parents=True, exist_ok=True)
     for number in range(images):
-        top, left, size = draw.integers(4, side - 22, size=2).tolist() + [int(draw.integers(10, 16))]
+        top, left = draw.integers(4, side - 22, size=2).tolist()
+        size = int(draw.integers(10, 16))
         image = draw.integers(0, 60, size=(side, side + 8, 3)).astype(np.uint8)
         mask = np.zeros(image.shape[:2], dtype=np.uint8)
         mask[top - 1 : top + size + 1, left - 1 : left + size + 1] = 255

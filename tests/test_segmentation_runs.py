@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from safetensors.torch import load_file
 
 import resvision
 from resvision.core import rundir
-from resvision.core.errors import DataError, SettingsError
+from resvision.core.errors import DataError, SettingsError, Stopped
 from resvision.core.history import read
 from resvision.core.label_maps import SegmentationScores
 from resvision.inference.load import load
@@ -26,6 +28,7 @@ from resvision.phases import launch_phases, resume_phases
 from resvision.recipes import compose, compose_phases
 from resvision.run import read_run
 from resvision.training.checkpoints import result_weights
+from resvision.training.history import History
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -33,7 +36,7 @@ Cli = Callable[..., tuple[int, str, str]]
 def test_squares_are_learned(segmented: Finished) -> None:
     assert isinstance(segmented.scores, SegmentationScores)
     assert segmented.scores.classes == ("ground", "square")
-    assert segmented.scores.mean_iou > 0.8
+    assert segmented.scores.mean_iou > 0.7
     run = read_run(segmented.folder)
     assert run.model.task == "segmentation"
     assert run.loss["class_weights"] != "balanced-root"
@@ -41,15 +44,24 @@ def test_squares_are_learned(segmented: Finished) -> None:
     assert lines[-1]["evaluation"] == pytest.approx(segmented.scores.figures())
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_weights(segmented: Finished, squares: Path, tmp_path: Path) -> None:
-    whole = train(
-        "deeplabv3plus", str(squares), epochs=2, batch_size=4, settings=SEGMENTED, out=tmp_path / "a", quiet=True
-    )
-    half = shutil.copytree(whole.folder, tmp_path / "b", ignore=shutil.ignore_patterns("checkpoints", "*.lock"))
-    settings = {**SEGMENTED, "training.checkpoint_seconds": 1e-6}
-    train("deeplabv3plus", str(squares), epochs=2, batch_size=4, settings=settings, out=tmp_path / "c", quiet=True)
-    (half / rundir.HISTORY).unlink()
-    again = resume(half, console=Console(quiet=True))
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {**SEGMENTED, "training.duration": "2 epochs", "training.batch_size": 4}
+    run = compose("deeplabv3plus", str(squares), changes=changes)
+    whole = train(run, out=tmp_path / "whole", quiet=True)
+    add = History.add
+
+    def stop_after_five(self: History, line: dict[str, Any]) -> None:
+        add(self, line)
+        if line["step"] == 5:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(History, "add", stop_after_five)
+    with pytest.raises(Stopped):
+        train(run, out=tmp_path / "stopped", quiet=True)
+    monkeypatch.undo()
+    again = resume(tmp_path / "stopped", console=Console(quiet=True))
     one, other = (load_file(result_weights(folder)) for folder in (whole.folder, again.folder))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
@@ -128,8 +140,8 @@ def test_areas_are_told_without_a_folder(segmented: Finished, squares: Path, cli
         (["evaluate", "RUN", "--protocol", "ten-crop"], "unknown protocol 'ten-crop'"),
         (["evaluate", "CLASSES", "--protocol", "multi-scale"], "unknown protocol 'multi-scale'"),
         (["predict", "CLASSES", "PNG", "--out", "maps"], "gives classes of images, not label maps"),
-        (["train", "resnet20", "--data", "DATA"], "."),
-        (["train", "deeplabv3plus", "--data", "digits"], "."),
+        (["train", "resnet20", "--data", "DATA"], "a data set for segmentation, not for classification"),
+        (["train", "deeplabv3plus", "--data", "digits"], "for classification, not for segmentation"),
         (["train", "deeplabv3plus", "--data", "DATA", "--set", "augment.mixup_alpha=1"], "label maps do not take"),
         (["train", "resnet20", "--data", "digits", "--set", "augment.elastic_px=3"], "is for label maps"),
         (["train", "deeplabv3plus", "--data", "DATA", "--set", "model.options.backbone=resmlp"], "resnet18"),
@@ -164,12 +176,15 @@ def test_two_images_of_one_name_are_not_written_over(
 def test_a_large_image_goes_in_tiles(segmented: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trained = load(segmented.folder)
     path = scenes(tmp_path, images=1, side=160) / "images" / "0.png"
+    shown: list[tuple[int, ...]] = []
+    trained.system.net.register_forward_pre_hook(lambda net, inputs: shown.append(tuple(inputs[0].shape[2:])))
     (whole,) = segment(trained, [path])
+    assert shown == [(160, 168)]
     monkeypatch.setattr("resvision.segmentation.whole.WHOLE_UP_TO", 100)
     monkeypatch.setattr("resvision.segmentation.whole.TILE_PX", 96)
     (tiled,) = segment(trained, [path])
-    assert tiled.labels.shape == whole.labels.shape
-    assert (tiled.labels == whole.labels).mean() > 0.95
+    assert tiled.labels.shape == whole.labels.shape == (160, 168)
+    assert shown[1:] == [(96, 96)] * 4
 
 
 NARROW = {"model.options.width": 1, "data.image_size": 32, "training.batch_size": 4, "training.duration": "4 steps"}
@@ -193,9 +208,8 @@ def test_phases_start_with_the_result_of_the_one_before(squares: Path, tmp_path:
 def test_frozen_norms_keep_their_statistics(squares: Path, segmented: Finished, tmp_path: Path) -> None:
     settings = {**SEGMENTED, "model.init_from": str(segmented.folder), "model.frozen_norms": True}
     settings["training.ema_decay"] = None
-    tuned = train(
-        "deeplabv3plus", str(squares), epochs=1, batch_size=4, settings=settings, out=tmp_path / "t", quiet=True
-    )
+    data, out = str(squares), tmp_path / "t"
+    tuned = train("deeplabv3plus", data, epochs=1, batch_size=4, settings=settings, out=out, quiet=True)
     before, after = (load_file(result_weights(folder)) for folder in (segmented.folder, tuned.folder))
     kept = {name for name in before if "bn" in name or "running" in name}
     assert kept
@@ -205,14 +219,11 @@ def test_frozen_norms_keep_their_statistics(squares: Path, segmented: Finished, 
 
 def test_an_encoder_comes_from_a_classification_run(squares: Path, tmp_path: Path) -> None:
     settings = {"model.options.width": 4, "data.image_size": 32, "machine.precision": "fp32", "machine.threads": 1}
-    settings["machine.workers"] = 0
-    pretrained = train(
-        "resnet18", "digits", epochs=1, settings={**settings, "data.channels": 3}, out=tmp_path / "p", quiet=True
-    )
+    settings |= {"machine.workers": 0, "data.channels": 3}
+    pretrained = train("resnet18", "digits", epochs=1, settings=settings, out=tmp_path / "p", quiet=True)
     changes = {**SEGMENTED, "model.encoder_from": str(pretrained.folder), "training.duration": "1 steps"}
-    tuned = train(
-        "deeplabv3plus", str(squares), batch_size=4, lr=1e-9, settings=changes, out=tmp_path / "t", quiet=True
-    )
+    out = tmp_path / "t"
+    tuned = train("deeplabv3plus", str(squares), batch_size=4, lr=1e-9, settings=changes, out=out, quiet=True)
     before, after = load_file(result_weights(pretrained.folder)), load_file(result_weights(tuned.folder))
     torch.testing.assert_close(after["backbone.conv1.weight"], before["conv1.weight"], rtol=0, atol=1e-6)
     assert resvision.load(tuned.folder).classes == ("ground", "square")
