@@ -22,11 +22,13 @@ from resvision.core.results import ClassificationScores
 from resvision.data.sets import open_splits
 from resvision.launch import Finished
 from resvision.report import tables
+from resvision.report.confusions import confusion_svg
 from resvision.report.html import GENERATOR
 from resvision.report.page import report_html, write_report
 from resvision.report.pictures import LARGEST_PX, mistake_pictures, png_uri
-from resvision.report.plots import confusion_svg, curves_svg, running_mean
+from resvision.report.plots import curves_svg, running_mean
 from resvision.report.read import read_record, read_records
+from resvision.report.summaries import summary
 
 EPOCHS, BATCH, TRAIN, TEST = 3, 10, 45, 30  # 4 steps an epoch
 NASTY = '<b>&"$x$'
@@ -165,7 +167,7 @@ def test_a_single_run_shows_its_settings(tmp_path: Path) -> None:
 
 def test_the_best_run_is_named_and_its_figures_are_marked(two_runs: list[Path]) -> None:
     records = read_records(two_runs)
-    assert "residual is the best" in tables.summary(records)[0]
+    assert "residual is the best" in summary(records)[0]
     plain, residual = tables.result_rows(records)
     at = [column.heading for column in tables.columns(records)].index("top-1 error")
     assert (plain.cells[at].text, plain.cells[at].best) == ("20.00 %", False)
@@ -179,7 +181,7 @@ def test_runs_on_other_data_are_not_compared(tmp_path: Path) -> None:
     ]
     records = read_records(folders)
     assert not any(cell.best for row in tables.result_rows(records) for cell in row.cells)
-    assert len(tables.summary(records)) == 2
+    assert len(summary(records)) == 2
 
 
 def test_a_run_without_evaluation_shows_its_latest_test(tmp_path: Path) -> None:
@@ -187,7 +189,7 @@ def test_a_run_without_evaluation_shows_its_latest_test(tmp_path: Path) -> None:
     record = read_record(folder)
     assert not record.finished
     assert record.tested is not None
-    assert (record.tested.step, record.tested.top1_error) == (8, pytest.approx(0.1 + 0.5 / 8))
+    assert (record.tested.step, record.tested.figures["top1_error"]) == (8, pytest.approx(0.1 + 0.5 / 8))
     text = page([folder])[1].text
     assert "unfinished" in text
     assert "2.2 of 3" in text

@@ -262,7 +262,7 @@ def test_the_report_tells_validation_from_test(stopped: Finished, finished: Fini
     assert record.finished
     assert record.stopped_early
     assert record.tested is not None
-    assert (record.tested.split, record.tested.top1_error) == ("test", stopped.scores.top1_error)
+    assert (record.tested.split, record.tested.figures["top1_error"]) == ("test", stopped.scores.top1_error)
     best = Checkpoints(stopped.folder).best()
     assert best is not None
     assert f"step-{record.best_step}" == best.name

@@ -112,10 +112,10 @@ def predict_masks(
 
 
 def _write(trained: "Trained", image: Any, labels: Any, mask: Path, over: Path) -> None:
-    from resvision.core.masks import palette, write_mask
+    from resvision.core.masks import label_colours, write_mask
     from resvision.inference.overlays import overlay
 
-    colours = palette(len(trained.classes))
+    colours = label_colours(trained.classes)
     write_mask(mask, labels, colours)
     overlay(image, labels, colours, trained.classes).save(over)
 

@@ -17,6 +17,9 @@ from resvision.core.results import Count, Share
 
 Floats = NDArray[np.float64]
 
+JUDGED_BY = ("-mean_iou", "loss")
+"""Figures that say which weights are the best: the greatest mean IoU, equal ones parted by the loss."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class WorstImage:
@@ -129,6 +132,8 @@ class SegmentationScores:
             raise ValueError(f"confusion of shape {confusion.shape} for {len(classes)} classes")
         if not confusion.any():
             raise ValueError("no pixel was judged")
+        if any(image.index >= read["images"] for image in read["worst"]):
+            raise ValueError("an image among the worst that is not there")
         return cls(
             classes=classes,
             images=read["images"],

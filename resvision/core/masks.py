@@ -6,6 +6,8 @@ Glossary
     mask    (H, W) uint8, one stored value a pixel
 """
 
+from collections.abc import Sequence
+from colorsys import hls_to_rgb
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,10 @@ from resvision.core.images import GREY_STEPS, VOID, Header, Pixels, RefusedError
 
 _MODES = {"1", "L", "P", "I;16", "I"}
 _SHOWN_AS = {"RGB": "an RGB image", "RGBA": "an RGBA image", "LA": "a grey image with transparency"}
+
+_BLACK = ("background", "void")
+_GOLDEN_ANGLE = (3 - 5**0.5) / 2  # of a turn
+_FIRST_HUE, _LIGHTNESSES, _SATURATION = 0.1, (0.5, 0.75, 0.35), 0.85
 
 
 def mask_header(source: Path | bytes, *, name: str | None = None) -> Header:
@@ -51,17 +57,18 @@ def write_mask(path: Path, labels: Pixels, colours: NDArray[np.uint8]) -> None:
     image.save(path, "PNG")
 
 
-def palette(num_classes: int = 256) -> NDArray[np.uint8]:
-    """Colours of the labels 0..num_classes - 1 and of VOID, (256, 3); values that are no label are black.
+def label_colours(classes: Sequence[str]) -> NDArray[np.uint8]:
+    """A colour for each stored value, (256, 3): of the classes in order, of VOID mid grey, of what is no label black.
 
-    These are the colours of Pascal VOC: bits 0, 3, 6 of a label are the highest bits of red, bits 1, 4, 7 those of
-    green, bits 2, 5 those of blue, the lowest first.
+    Hues are the golden angle apart in three lightnesses that take turns, so that neighbours, and all of some twenty
+    classes, are told apart. A class called background or void is black.
     """
-    labels = np.arange(256)
     colours = np.zeros((256, 3), dtype=np.uint8)
-    for bit in range(8):
-        colours[:, bit % 3] |= ((labels >> bit & 1) << (7 - bit // 3)).astype(np.uint8)
-    colours[num_classes:VOID] = 0
+    for label, name in enumerate(classes):
+        if name.lower() not in _BLACK:
+            hue = (_FIRST_HUE + label * _GOLDEN_ANGLE) % 1
+            colours[label] = np.rint(255 * np.array(hls_to_rgb(hue, _LIGHTNESSES[label % 3], _SATURATION)))
+    colours[VOID] = 128
     return colours
 
 

@@ -82,14 +82,11 @@ def evaluate_masks(
     return scoring.scores(counts, classes=trained.classes, source=lambda index: printable(reader.source(index)))
 
 
-@torch.no_grad()
 def segment(trained: Trained, files: Sequence[Path], *, grey: bool = False) -> Iterator[Segmented]:
     """The label map of each image file, in order. Raises DataError, with its name, for one that cannot be used."""
-    system = segmenter(trained)
     for file in files:
         image = prepare(trained, file, grey=grey)
-        with evaluating(system), autocast(trained.run.machine):
-            labels = labels_of(system, torch.from_numpy(image).permute(2, 0, 1)).numpy()
+        labels = label_map(trained, image)
         counts = np.bincount(labels.ravel(), minlength=len(trained.classes))
         height, width = labels.shape
         yield Segmented(
@@ -103,6 +100,15 @@ def segment(trained: Trained, files: Sequence[Path], *, grey: bool = False) -> I
                 pixels=tuple(counts.tolist()),
             ),
         )
+
+
+@torch.no_grad()
+def label_map(trained: Trained, image: Pixels) -> Pixels:
+    """The labels (H, W) of an image (H, W, C) as `Preprocess.pixels` gives it."""
+    system = segmenter(trained)
+    with evaluating(system), autocast(trained.run.machine):
+        labels: Pixels = labels_of(system, torch.from_numpy(image).permute(2, 0, 1)).numpy()
+    return labels
 
 
 def segmenter(trained: Trained) -> Segmenter:

@@ -3,20 +3,23 @@
 from base64 import b64encode
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from resvision.contracts import Reader
 from resvision.core import references
 from resvision.core.errors import DataError, ResVisionError
 from resvision.core.results import Mistake
 from resvision.data.sets import open_splits
-from resvision.report.read import RunRecord
+from resvision.report.record import RunRecord
+
+if TYPE_CHECKING:
+    from resvision.contracts import Reader
 
 LARGEST_PX = 192  # of a picture's longer side, twice what the page shows; larger images are shrunk
+UNSCORED = "The run has not been scored yet."
 
 
 class Picture(NamedTuple):
@@ -37,16 +40,22 @@ class Gallery(NamedTuple):
 
 def mistake_pictures(record: RunRecord) -> Gallery:
     """The worst mistakes of a run, the surest first; a reason in place of an error where the data cannot be read."""
-    if record.scores is None:
-        return Gallery((), "The run has not been scored yet.")
-    if not record.scores.mistakes:
-        return Gallery((), f"None: all {record.scores.images:,} test images were recognised.")
+    scores = record.classified
+    if scores is None:
+        return Gallery((), UNSCORED)
+    if not scores.mistakes:
+        return Gallery((), f"None: all {scores.images:,} test images were recognised.")
     try:
-        test = _test_split(record)
-        pictures = tuple(_picture(test, mistake) for mistake in record.scores.mistakes)
+        test = scored_split(record)
+        pictures = tuple(_picture(test, mistake) for mistake in scores.mistakes)
     except (ResVisionError, ModuleNotFoundError) as error:
-        return Gallery((), f"The pictures are left out, the data cannot be read: {error}")
+        return Gallery((), left_out(error))
     return Gallery(pictures, "")
+
+
+def left_out(error: Exception) -> str:
+    """The sentence in place of pictures."""
+    return f"The pictures are left out: {error}"
 
 
 def png_uri(image: NDArray[np.uint8]) -> tuple[str, int, int]:
@@ -58,7 +67,7 @@ def png_uri(image: NDArray[np.uint8]) -> tuple[str, int, int]:
     return f"data:image/png;base64,{b64encode(stream.getvalue()).decode()}", picture.width, picture.height
 
 
-def _test_split(record: RunRecord) -> Reader:
+def scored_split(record: RunRecord) -> "Reader":
     """The test split of the run; DataError where it is not what the run was scored on."""
     name, root = str(record.setting("data.name")), record.setting("data.root")
     if references.is_reference(name) and not Path(name).is_dir():
@@ -68,14 +77,15 @@ def _test_split(record: RunRecord) -> Reader:
         root=Path(root) if root else None,
         channels=record.setting("data.channels"),
         image_size=record.setting("data.image_size"),
+        task="segmentation" if record.task == "segmentation" else "classification",
     ).test
-    assert record.scores is not None, "asked for mistakes of a run with scores"
+    assert record.scores is not None, "asked for the pictures of a run with scores"
     if len(test) != record.scores.images or tuple(test.classes) != record.scores.classes:
         raise DataError(f"{name} has changed since the run was scored")
     return test
 
 
-def _picture(test: Reader, mistake: Mistake) -> Picture:
+def _picture(test: "Reader", mistake: Mistake) -> Picture:
     image, target = test[mistake.index]
     if test.classes[target] != mistake.true:
         raise DataError(f"{mistake.source}: was {mistake.true!r} when the run was scored, is {test.classes[target]!r}")

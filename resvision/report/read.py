@@ -1,31 +1,20 @@
-"""A run directory, finished or not, as plain data for a page. Reaches no torch.
-
-Glossary
-    S steps that were made, E evaluations that were made
-    errors are shares 0..1; NaN where a line of the history does not hold the figure
-"""
+"""Run directories, finished or not, read and checked. Reaches no torch."""
 
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from resvision.classification.scoring import JUDGED_BY
 from resvision.core import history, rundir
 from resvision.core.errors import RunError
-from resvision.core.results import ClassificationScores
 from resvision.core.settings import leaves
+from resvision.report.record import KINDS, Evaluations, Floats, Ints, Kind, RunRecord, Scores, Steps, task_of
 from resvision.training.best import BestSoFar
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 _NEEDED = (
@@ -39,8 +28,6 @@ _NEEDED = (
     "machine.precision",
     "machine.device",
 )
-
-
 _COUNTS = ("data.train_images", "data.test_images", "training.batch_size")
 _OPTIONAL = {
     "data.root": str,
@@ -49,123 +36,6 @@ _OPTIONAL = {
     "data.classes": list,
     "training.patience": int,
 }
-
-
-class Steps(NamedTuple):
-    """The steps of a run as columns (S,): `step` from 1, `epoch` from 0, `images` of the batch, `seconds` it took."""
-
-    step: Ints
-    epoch: Ints
-    loss: Floats
-    error: Floats
-    lr: Floats
-    seconds: Floats
-    images: Ints
-
-
-class Evaluations(NamedTuple):
-    """The evaluations of a run as columns (E,): steps done before each, and what the split gave that was scored."""
-
-    step: Ints
-    loss: Floats
-    top1_error: Floats
-    top5_error: Floats
-
-
-class Tested(NamedTuple):
-    """Figures of the weights after so many steps, on the split that is named."""
-
-    split: str
-    step: int
-    loss: float
-    top1_error: float
-    top5_error: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunRecord:
-    """What a run directory holds.
-
-    run            run.json as it stands
-    environment    environment.json, empty before training began
-    split          what the evaluations are of: validation where the run holds images out, test otherwise
-    best_step      steps done at the best validation, 0 where there is none
-    stopped_early  whether it waited for a better validation as long as it was to
-    scores         of the result on the test images, None before the end
-    parameters     numbers in the weights, None before the first checkpoint
-    """
-
-    folder: Path
-    name: str
-    run: dict[str, Any]
-    environment: dict[str, Any]
-    steps: Steps
-    evaluations: Evaluations
-    split: str
-    best_step: int
-    stopped_early: bool
-    scores: ClassificationScores | None
-    parameters: int | None
-
-    def setting(self, path: str) -> Any:
-        """The leaf of the Run at `a.b`, None where there is none."""
-        return dict(leaves(self.run)).get(path)
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Full batches in the training split, at least 1."""
-        return max(1, int(self.setting("data.train_images")) // int(self.setting("training.batch_size")))
-
-    @property
-    def total_steps(self) -> int:
-        """Steps that the run is to make."""
-        length, _, unit = str(self.setting("training.duration")).partition(" ")
-        return int(length) * (self.steps_per_epoch if unit == "epochs" else 1)
-
-    @property
-    def steps_done(self) -> int:
-        """Steps that it has made."""
-        return int(self.steps.step[-1]) if len(self.steps.step) else 0
-
-    @property
-    def finished(self) -> bool:
-        """Whether the run came to its end and was scored."""
-        return self.scores is not None and (self.stopped_early or self.steps_done >= self.total_steps)
-
-    @property
-    def tested(self) -> Tested | None:
-        """The scores of the result; before the end those of the latest evaluation, None before the first."""
-        if self.scores is not None:
-            step = self.best_step or self.steps_done
-            return Tested(history.TEST, step, self.scores.loss, self.scores.top1_error, self.scores.top5_error)
-        last = [column[-1].item() for column in self.evaluations if len(column)]
-        return Tested(self.split, *last) if last else None
-
-    @property
-    def best_error(self) -> float | None:
-        """Top-1 error of the best validation, None where there is none."""
-        at = np.flatnonzero(self.evaluations.step == self.best_step)
-        return float(self.evaluations.top1_error[at[0]]) if len(at) else None
-
-    @property
-    def last_epoch_loss(self) -> float:
-        """Mean training loss of the last epoch's worth of steps; NaN before the first step."""
-        return _mean(self.steps.loss[-self.steps_per_epoch :])
-
-    @property
-    def last_epoch_error(self) -> float:
-        """Mean training error of the last epoch's worth of steps; NaN before the first step."""
-        return _mean(self.steps.error[-self.steps_per_epoch :])
-
-    @property
-    def images_per_s(self) -> float:
-        """Median over the steps; NaN before the first."""
-        return float(np.median(self.steps.images / self.steps.seconds)) if self.steps_done else float("nan")
-
-    @property
-    def seconds(self) -> float:
-        """Time in training steps, without evaluations and checkpoints."""
-        return float(self.steps.seconds.sum())
 
 
 def read_records(folders: Sequence[Path]) -> list[RunRecord]:
@@ -184,8 +54,8 @@ def read_record(folder: Path, *, name: str | None = None) -> RunRecord:
     run = rundir.read_json(rundir.require(folder) / rundir.RUN)
     _check(run, folder / rundir.RUN)
     environment, evaluation = folder / rundir.ENVIRONMENT, folder / rundir.EVALUATION
-    lines = folder / rundir.HISTORY
-    steps, evaluations, split, best = _columns(lines, patience=dict(leaves(run)).get("training.patience"))
+    kind, patience = KINDS[task_of(run)], dict(leaves(run)).get("training.patience")
+    steps, evaluations, split, best = _columns(folder / rundir.HISTORY, kind, patience=patience)
     return RunRecord(
         folder=folder,
         name=name or folder.resolve().name,
@@ -196,7 +66,7 @@ def read_record(folder: Path, *, name: str | None = None) -> RunRecord:
         split=split,
         best_step=best.step,
         stopped_early=best.waited_enough,
-        scores=_read(evaluation, ClassificationScores.from_json) if evaluation.exists() else None,
+        scores=_read(evaluation, kind.scores) if evaluation.exists() else None,
         parameters=_parameters(folder / rundir.CHECKPOINTS),
     )
 
@@ -225,6 +95,8 @@ def _check(run: Any, path: Path) -> None:
     for key, kind in _OPTIONAL.items():
         if there.get(key) is not None and type(there[key]) is not kind:
             raise RunError(f"{path}: {key} is {there[key]!r:.60}, which no run of ours writes")
+    if task_of(run) not in KINDS:
+        raise RunError(f"{path}: model.task is {task_of(run)!r:.60}, which no run of ours writes")
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
@@ -237,7 +109,7 @@ def _names(folders: Sequence[Path]) -> list[str]:
     return names
 
 
-def _columns(path: Path, *, patience: int | None) -> tuple[Steps, Evaluations, str, BestSoFar]:
+def _columns(path: Path, kind: Kind, *, patience: int | None) -> tuple[Steps, Evaluations, str, BestSoFar]:
     """Steps, evaluations, the split that these are of, and the best of them."""
     lines = list(history.read(path)) if path.exists() else []
     evaluations = [line for line in lines if "evaluation" in line]
@@ -245,14 +117,17 @@ def _columns(path: Path, *, patience: int | None) -> tuple[Steps, Evaluations, s
         steps, columns = _table(
             [line for line in lines if "evaluation" not in line],
             [{**line["evaluation"], "step": line["step"]} for line in evaluations],
+            kind.figures,
         )
         split = evaluations[-1]["split"] if evaluations else history.TEST
-        return steps, columns, split, BestSoFar(JUDGED_BY, patience=patience, lines=evaluations)
+        return steps, columns, split, BestSoFar(kind.judged_by, patience=patience, lines=evaluations)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise RunError(f"{path}: damaged: {type(error).__name__}: {error}") from None
 
 
-def _table(steps: list[dict[str, Any]], evaluations: list[dict[str, Any]]) -> tuple[Steps, Evaluations]:
+def _table(
+    steps: list[dict[str, Any]], evaluations: list[dict[str, Any]], names: Sequence[str]
+) -> tuple[Steps, Evaluations]:
     def whole(lines: list[dict[str, Any]], key: str) -> Ints:
         return np.array([line[key] for line in lines], dtype=np.int64)
 
@@ -269,13 +144,11 @@ def _table(steps: list[dict[str, Any]], evaluations: list[dict[str, Any]]) -> tu
         images=whole(steps, "images"),
     ), Evaluations(
         step=whole(evaluations, "step"),
-        loss=figures(evaluations, "loss"),
-        top1_error=figures(evaluations, "top1_error"),
-        top5_error=figures(evaluations, "top5_error"),
+        figures={name: figures(evaluations, name) for name in names},
     )
 
 
-def _read(path: Path, make: Callable[[Any], ClassificationScores]) -> ClassificationScores:
+def _read(path: Path, make: Callable[[Any], Scores]) -> Scores:
     try:
         return make(rundir.read_json(path))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -291,7 +164,3 @@ def _parameters(checkpoints: Path) -> int | None:
             return sum(int(prod(file.get_slice(name).get_shape())) for name in names)
     except (OSError, SafetensorError):
         return None
-
-
-def _mean(values: Floats) -> float:
-    return float(values.mean()) if len(values) else float("nan")

@@ -1,4 +1,4 @@
-"""What a page says in words and tables, as rows of text: results, differing settings, classes, throughput."""
+"""What a page says in words and tables, as rows of text: results, differing settings, throughput."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from resvision.core.history import TEST
-from resvision.core.results import ClassificationScores
 from resvision.core.settings import leaves
-from resvision.report.read import RunRecord
+from resvision.report.record import KINDS, RunRecord
 
 MISSING = "—"
 _LONGEST = 120  # letters of a setting's value in a table; run.json has it whole
@@ -32,17 +32,6 @@ class Row(NamedTuple):
     name: str
     status: str
     cells: tuple[Cell, ...]
-
-
-class ClassRow(NamedTuple):
-    """Scores of one class; shares as text, and as 0..100 for a bar."""
-
-    name: str
-    images: int
-    recall: str
-    recall_bar: float
-    precision: str
-    precision_bar: float
 
 
 class Column(NamedTuple):
@@ -70,6 +59,16 @@ def whole(value: float | None) -> str:
     return MISSING if value is None or not isfinite(value) else f"{value:,.0f}"
 
 
+def rate(value: float | None) -> str:
+    """At least three significant digits of what may be a few or thousands, a dash for what is not known."""
+    return whole(value) if value is None or not isfinite(value) or value >= 100 else f"{value:.3g}"
+
+
+def hex_colour(colour: NDArray[np.uint8]) -> str:
+    """`#rrggbb` of red, green and blue, (3,)."""
+    return f"#{bytes(colour).hex()}"
+
+
 def duration(seconds: float) -> str:
     """`48 s`, `12.3 min` or `3.4 h`."""
     if seconds < 90:
@@ -78,13 +77,26 @@ def duration(seconds: float) -> str:
 
 
 def _tested(name: str) -> Callable[[RunRecord], Any]:
-    return lambda record: getattr(record.tested, name, None)
+    return lambda record: record.tested.figures[name] if record.tested else None
+
+
+def _best_validation(record: RunRecord) -> float | None:
+    return record.best(record.evaluations.figures[KINDS[record.task].main])
 
 
 def _top5(record: RunRecord) -> float | None:
     """None with five classes or fewer, where it says nothing."""
     few = len(record.setting("data.classes") or range(6)) <= 5
-    return None if few or record.tested is None else record.tested.top5_error
+    return None if few or record.tested is None else record.tested.figures["top5_error"]
+
+
+def _weighted_iou(record: RunRecord) -> float | None:
+    return record.segmented.frequency_weighted_iou if record.segmented is not None else None
+
+
+def backbone(record: RunRecord) -> str:
+    """The net of the zoo that it stands on, where it stands on one."""
+    return str(record.setting("model.options.backbone") or "")
 
 
 def epochs_done(record: RunRecord) -> str:
@@ -98,7 +110,7 @@ def _early(record: RunRecord) -> str:
     return "stopped early" if record.stopped_early else ""
 
 
-def _of_best(record: RunRecord) -> str:
+def of_best(record: RunRecord) -> str:
     """The epoch of the best validation."""
     return f"epoch {record.best_step / record.steps_per_epoch:.3g}" if record.best_step else ""
 
@@ -112,28 +124,47 @@ def _of_the_test(record: RunRecord) -> str:
     return epoch if tested.split == TEST else f"{tested.split}, {epoch}"
 
 
-_RESULTS = (
-    Column("model", lambda record: record.setting("model.name"), str),
+_RUN = (
+    Column("model", lambda record: record.setting("model.name"), str, note=backbone),
     Column("data", lambda record: data_of(record)[0], str),
     Column("parameters", lambda record: record.parameters, whole),
     Column("epochs", epochs_done, str, note=_early),
     Column("train loss", lambda record: record.last_epoch_loss, figure, min),
-    Column("train error", lambda record: record.last_epoch_error, percent, min),
-    Column("best validation error", lambda record: record.best_error, percent, min, note=_of_best),
-    Column("top-1 error", _tested("top1_error"), percent, min, note=_of_the_test),
-    Column("top-5 error", _top5, percent, min, note=_of_the_test),
+)
+_COST = (
     Column("test loss", _tested("loss"), figure, min, note=_of_the_test),
-    Column("images/s", lambda record: record.images_per_s, whole, max),
+    Column("images/s", lambda record: record.images_per_s, rate, max),
     Column("time", lambda record: record.seconds, duration, min),
     Column("precision", lambda record: record.setting("machine.precision"), str),
 )
+_RESULTS = {
+    "classification": (
+        *_RUN,
+        Column("train error", lambda record: record.last_epoch_error, percent, min),
+        Column("best validation error", _best_validation, percent, min, note=of_best),
+        Column("top-1 error", _tested("top1_error"), percent, min, note=_of_the_test),
+        Column("top-5 error", _top5, percent, min, note=_of_the_test),
+        *_COST,
+    ),
+    "segmentation": (
+        *_RUN,
+        Column("train pixel error", lambda record: record.last_epoch_error, percent, min),
+        Column("best validation mean IoU", _best_validation, percent, max, note=of_best),
+        Column("mean IoU", _tested("mean_iou"), percent, max, note=_of_the_test),
+        Column("pixel accuracy", _tested("pixel_accuracy"), percent, max, note=_of_the_test),
+        Column("frequency-weighted IoU", _weighted_iou, percent, max),
+        *_COST,
+    ),
+}
 _TEXT = {"model", "data", "precision"}
 
 
 def columns(records: Sequence[RunRecord]) -> tuple[Column, ...]:
-    """The columns of the results; the one of validation only where a run has it."""
+    """The columns of the results of runs of one task; the one of validation only where a run has it."""
     judged = any(record.best_step for record in records)
-    return tuple(column for column in _RESULTS if judged or column.heading != "best validation error")
+    return tuple(
+        column for column in _RESULTS[records[0].task] if judged or not column.heading.startswith("best validation")
+    )
 
 
 def is_number(heading: str) -> bool:
@@ -142,7 +173,7 @@ def is_number(heading: str) -> bool:
 
 
 def result_rows(records: Sequence[RunRecord]) -> list[Row]:
-    """A row a run. A figure is best when no finished run on the same data is better and one is worse."""
+    """A row a run of one task. A figure is best when no finished run on the same data is better and one is worse."""
     return [
         Row(record.name, status(record), tuple(_cell(column, record, records) for column in columns(records)))
         for record in records
@@ -178,45 +209,6 @@ def data_of(record: RunRecord) -> tuple[str, int]:
     return Path(str(record.setting("data.name"))).name, int(record.setting("data.test_images"))
 
 
-def summary(records: Sequence[RunRecord]) -> list[str]:
-    """A sentence or two for each data set: the best run, its errors, and what it took."""
-    groups: dict[tuple[str, int], list[RunRecord]] = {}
-    for record in records:
-        groups.setdefault(data_of(record), []).append(record)
-    return [_sentences(data, group) for data, group in groups.items()]
-
-
-def _sentences(data: tuple[str, int], group: Sequence[RunRecord]) -> str:
-    scored = sorted((r for r in group if r.scores is not None), key=lambda r: r.scores.top1_error if r.scores else 1)
-    left = [r.name for r in group if not r.finished]
-    open_ends = f" Not finished: {', '.join(left)}." if left else ""
-    if not scored or scored[0].scores is None:
-        return f"On {data[0]} no run has been scored yet.{open_ends}"
-    best, scores = scored[0], scored[0].scores
-    wrong = scores.images - int(np.trace(scores.confusion))
-    among = f"Of {len(group)} runs on {data[0]}, {best.name} is the best: it" if len(group) > 1 else f"{best.name}"
-    text = (
-        f"{among} gets {wrong:,} of {scores.images:,} test images of {data[0]} wrong"
-        f" (top-1 error {percent(scores.top1_error)}) after {epochs_done(best)} epochs,"
-        f" {duration(best.seconds)} of training{_chosen(best)}."
-    )
-    if len(group) > 1:
-        text = text.replace(f" test images of {data[0]}", " test images")
-    if len(scored) > 1:
-        others = [f"{r.name} {percent(r.scores.top1_error)}" for r in scored[1:4] if r.scores is not None]
-        more = f" and {len(scored) - 4} more" if len(scored) > 4 else ""
-        text += f" Next: {', '.join(others)}{more}."
-    return text + open_ends
-
-
-def _chosen(record: RunRecord) -> str:
-    """How the weights were chosen, where validation did."""
-    if not record.best_step:
-        return ""
-    ended = "; the run then stopped early" if record.stopped_early else ""
-    return f", with the weights of {_of_best(record)}, the best on the validation images{ended}"
-
-
 def differing_settings(records: Sequence[RunRecord]) -> list[tuple[str, list[str]]]:
     """(path, value in every run) of each setting that is not the same in all; of all main settings for a single run."""
     trees = [dict(leaves(record.run)) for record in records]
@@ -237,32 +229,12 @@ def _setting(tree: dict[str, Any], path: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def class_rows(scores: ClassificationScores) -> list[ClassRow]:
-    """A row a class, in the order of the classes."""
-    counts = scores.confusion.sum(axis=1)
-    rows = zip(scores.classes, counts, scores.recall, scores.precision, strict=True)
-    return [
-        ClassRow(name, int(images), percent(recall), _bar(recall), percent(precision), _bar(precision))
-        for name, images, recall, precision in rows
-    ]
-
-
-def hardest(rows: Sequence[ClassRow], *, many: int = 30, few: int = 15) -> list[ClassRow]:
-    """The `few` classes with images that have the lowest recall, worst first, where there are more than `many`."""
-    seen = [row for row in rows if row.images]
-    return sorted(seen, key=lambda row: row.recall_bar)[:few] if len(rows) > many else []
-
-
-def _bar(share: float) -> float:
-    return round(100 * share, 2) if isfinite(share) else 0.0
-
-
 def throughput(record: RunRecord) -> list[tuple[str, str]]:
     """Figures of speed; the first step holds compiling and warming up."""
     first = float(record.steps.seconds[0])
     return [
-        ("images/s, median of the steps", whole(record.images_per_s)),
-        ("images/s, all steps together", whole(record.steps.images.sum() / record.seconds)),
+        ("images/s, median of the steps", rate(record.images_per_s)),
+        ("images/s, all steps together", rate(record.steps.images.sum() / record.seconds)),
         ("training steps, all together", duration(record.seconds)),
         ("first step (start-up)", f"{duration(first)}, {100 * first / record.seconds:.1f} % of the time"),
     ]

@@ -19,8 +19,6 @@ from resvision.core.label_maps import SegmentationScores, WorstImage
 from resvision.training.evaluation import gathered
 
 WORST = 12  # images that are kept by name
-JUDGED_BY = ("-mean_iou", "loss")
-"""Figures that say which weights are the best: the greatest mean IoU, equal ones parted by the loss."""
 
 
 class Counts(NamedTuple):

@@ -9,7 +9,7 @@ from resvision.classification.classifier import balanced_weights
 from resvision.contracts import Batch, MaskReader, System, TaskName
 from resvision.core.errors import SettingsError, printable
 from resvision.core.images import Preprocess
-from resvision.core.label_maps import SegmentationScores
+from resvision.core.label_maps import JUDGED_BY, SegmentationScores
 from resvision.core.settings import Scalar
 from resvision.data.augment import Augment, require_for_masks
 from resvision.data.mask_loader import MaskEvalBatches, MaskTrainBatches
@@ -33,7 +33,7 @@ class Segmentation:
     """The task whose systems give label maps. See `tasks.Task` for what its parts are asked."""
 
     name: TaskName = "segmentation"
-    judged_by = scoring.JUDGED_BY
+    judged_by = JUDGED_BY
 
     def open_splits(self, name_or_folder: str, *, root: Path | None) -> Splits:
         """A named set, or a folder with `images` and `masks`."""

@@ -9,7 +9,8 @@ import numpy as np
 from markupsafe import Markup
 
 from resvision.report.html import render, write_page
-from resvision.report.plots import colours, curves_svg
+from resvision.report.plots import curves_svg
+from resvision.report.svg import colours
 from resvision.report.tables import duration, figure, percent
 from resvision.studies.degradation import Degradation, Row, what_to_see
 from resvision.studies.verdicts import Verdict

@@ -8,7 +8,8 @@ from rich.console import Console
 
 from resvision.core import rundir
 from resvision.launch import launch, require_same, resume
-from resvision.report.read import RunRecord, read_record
+from resvision.report.read import read_record
+from resvision.report.record import RunRecord
 from resvision.run import Run
 
 
@@ -46,8 +47,8 @@ class Outcome:
     @property
     def test_error(self) -> float:
         """Share of wrong test images, 0..1."""
-        assert self.record.scores is not None, "a trial is read after it has finished"
-        return self.record.scores.top1_error
+        assert self.record.classified is not None, "a trial is read after it has finished"
+        return self.record.classified.top1_error
 
     @property
     def seconds(self) -> float:
