@@ -145,11 +145,14 @@ def read_run(folder: Path, *, allow_code: bool = False) -> Run:
     return run
 
 
-_CAME_LATER = {
+_CAME_LATER: dict[str, Any] = {
     "optimizer.depth_decay": 1.0,
     "model.task": "classification",
     "model.encoder_from": None,
     "model.frozen_norms": False,
+    "augment.scale_range": [0.5, 2.0],
+    "augment.elastic_px": 0.0,
+    "augment.brightness": 0.0,
 }
 """Leaves that older runs do not have, and what they did."""
 

@@ -11,7 +11,7 @@ from PIL import Image
 from resvision.contracts import MaskReader
 from resvision.core.errors import DataError
 from resvision.core.images import VOID
-from resvision.core.masks import palette, write_mask
+from resvision.core.masks import label_colours, write_mask
 from resvision.data import camvid, isbi2012, sets
 from resvision.data.check import check
 from resvision.data.coco_seg import drawn, inside_polygon
@@ -91,7 +91,7 @@ def voc(tmp_path: Path) -> Path:
         for name in names:
             photo(place / "JPEGImages" / f"{name}.jpg")
             stored = np.resize(np.array([*range(21), VOID], dtype=np.uint8), (6, 8))
-            write_mask(place / "SegmentationClass" / f"{name}.png", stored, palette())
+            write_mask(place / "SegmentationClass" / f"{name}.png", stored, label_colours(["background", "thing"]))
     photo(place / "JPEGImages" / "unlabelled.jpg")
     return place
 

@@ -10,7 +10,7 @@ from PIL import Image
 from resvision.contracts import MaskReader, Reader
 from resvision.core.errors import DataError, SettingsError
 from resvision.core.images import VOID
-from resvision.core.masks import mask_header, palette, read_mask, write_mask
+from resvision.core.masks import label_colours, mask_header, read_mask, write_mask
 from resvision.data import masks
 from resvision.data.masks import UNKNOWN, class_list, labels_of
 from resvision.data.pixels import pixel_counts
@@ -44,29 +44,20 @@ def grow(folder: Path, count: int, *numbers: int) -> Path:
     return folder
 
 
+COLOURS = label_colours([f"class {label}" for label in range(21)])
+
+
 def sources(reader: Reader) -> list[str]:
     return [reader.source(index) for index in range(len(reader))]
 
 
-def test_the_palette_is_that_of_pascal_voc() -> None:
-    colours = palette()
-    assert colours.shape == (256, 3)
-    known = {0: (0, 0, 0), 1: (128, 0, 0), 2: (0, 128, 0), 4: (0, 0, 128), 8: (64, 0, 0), 15: (192, 128, 128)}
-    known |= {20: (0, 64, 128), VOID: (224, 224, 192)}
-    assert {label: tuple(colours[label].tolist()) for label in known} == known
-    assert len(np.unique(colours, axis=0)) == 256
-    assert not palette(21)[21:VOID].any()
-    assert np.array_equal(palette(21)[:21], colours[:21])
-    assert palette(21)[VOID].tolist() == [224, 224, 192]
-
-
 def test_a_written_mask_is_read_as_it_was(tmp_path: Path) -> None:
     labels = DRAWS.integers(0, 256, (30, 20), dtype=np.uint8)
-    write_mask(tmp_path / "x.png", labels, palette(21))
+    write_mask(tmp_path / "x.png", labels, COLOURS)
     assert np.array_equal(read_mask(tmp_path / "x.png"), labels)
     picture = Image.open(tmp_path / "x.png")
     assert picture.mode == "P"
-    assert np.array_equal(np.asarray(picture.convert("RGB")), palette(21)[labels])
+    assert np.array_equal(np.asarray(picture.convert("RGB")), COLOURS[labels])
     head = mask_header(tmp_path / "x.png")
     assert (head.format, head.width, head.height) == ("PNG", 20, 30)
 
@@ -75,7 +66,7 @@ def test_a_written_mask_is_read_as_it_was(tmp_path: Path) -> None:
 def test_palette_indices_of_few_bits_are_kept(tmp_path: Path, bits: int) -> None:
     stored = DRAWS.integers(0, 2**bits, (9, 11), dtype=np.uint8)
     picture = Image.fromarray(stored)
-    picture.putpalette(palette()[: 2**bits].tobytes())
+    picture.putpalette(COLOURS[: 2**bits].tobytes())
     picture.save(tmp_path / "x.png", bits=bits)
     assert np.array_equal(read_mask(tmp_path / "x.png"), stored)
 

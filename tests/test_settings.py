@@ -1,6 +1,7 @@
 import json
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
@@ -8,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta
 
+from resvision.core import rundir
 from resvision.core.errors import ResVisionError, SettingsError
 from resvision.core.settings import Scalar, checked, differences, from_json, leaves, to_json, with_leaf
 from resvision.recipes import compose
-from resvision.run import Run
+from resvision.run import Run, read_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,3 +226,16 @@ def test_differences_name_the_leaves_that_differ() -> None:
         ("inner.lr", 0.1, 0.2),
         ("options.depth", None, 20),
     ]
+
+
+FIRST = Path(__file__).parent / "first_run.json"
+"""A run as the first version wrote it."""
+
+
+def test_a_run_of_the_first_version_is_read(tmp_path: Path) -> None:
+    (tmp_path / rundir.RUN).write_text(FIRST.read_text())
+    run = read_run(tmp_path)
+    assert run.model.task == "classification"
+    written = to_json(run)
+    for path, value in leaves(json.loads(FIRST.read_text())):
+        assert dict(leaves(written))[path] == value, path

@@ -33,10 +33,9 @@ from torchvision.transforms._presets import ImageClassification
 
 from resvision import catalog
 from resvision.assembly import assemble
-from resvision.core import rundir
 from resvision.core.errors import DataError, RunError, WeightsError
 from resvision.inference.load import load
-from resvision.launch import Finished, resume, train
+from resvision.launch import resume, train
 from resvision.run import read_run
 from resvision.weights import fetch, published
 from resvision.weights.fetch import obtain, place
@@ -578,10 +577,3 @@ def test_the_head_is_kept_where_the_classes_are_the_same(publisher: Publisher, t
     run = train("resnet18", data, epochs=1, batch_size=2, settings=settings, out=out, quiet=True).run
     assert run.model.init_except == ()
     assert run.data.preprocess == found.preprocess
-
-
-def test_a_run_from_before_a_setting_was_known_is_read(finished: Finished, tmp_path: Path) -> None:
-    data = json.loads((finished.folder / rundir.RUN).read_text())
-    del data["optimizer"]["depth_decay"]
-    (tmp_path / rundir.RUN).write_text(json.dumps(data))
-    assert read_run(tmp_path) == finished.run
