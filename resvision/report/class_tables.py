@@ -22,7 +22,7 @@ class ClassRow(NamedTuple):
     """One class: how many images or pixels it has, and its two scores."""
 
     name: str
-    count: int
+    amount: int
     shares: tuple[ClassShare, ClassShare]
     colour: str
 
@@ -63,7 +63,7 @@ def _rows(
 
 def _worst(rows: Sequence[ClassRow], *, many: int = 30, few: int = 15) -> list[ClassRow]:
     """The `few` classes that occur and have the lowest first score, worst first, where there are more than `many`."""
-    seen = [row for row in rows if row.count]
+    seen = [row for row in rows if row.amount]
     return sorted(seen, key=lambda row: row.shares[0].bar)[:few] if len(rows) > many else []
 
 

@@ -24,7 +24,7 @@ from resvision.report.tables import hex_colour, percent
 
 AT_MOST = 6
 SHOWN_PX = 320  # of a picture's longer side; larger images are shrunk
-WRONG = (226, 32, 44)
+WRONG, DARKENED = (226, 32, 44), 0.6  # colour of wrong pixels; brightness that is left to right ones
 
 _PNG_UP_TO_PX = 128  # a photo this small is no larger as a PNG, and keeps its pixels
 _SAME_ERROR = 0.05  # shares of wrong pixels that differ by no more may come from another machine's rounding
@@ -77,12 +77,26 @@ def worst_label_maps(record: RunRecord) -> MaskGallery:
     try:
         for worst, maps in _predicted(record, scores.worst[:AT_MOST]):
             occurring |= {*np.unique(maps.truth).tolist(), *np.unique(maps.pred).tolist()}
-            images.append(_shown(worst, maps, colours))
+            images.append(side_by_side(worst, maps, colours))
     except (ResVisionError, ModuleNotFoundError) as error:
         return MaskGallery((), (), left_out(error))
     names = {**dict(enumerate(scores.classes)), VOID: "void, not judged"}
     legend = tuple((names[label], hex_colour(colours[label])) for label in sorted(occurring))
     return MaskGallery(tuple(images), legend, "")
+
+
+def side_by_side(worst: WorstImage, maps: Maps, colours: NDArray[np.uint8]) -> Worst:
+    """The four pictures of an image; `colours`, (256, 3) uint8, are those of the labels."""
+    height, width = maps.truth.shape
+    scale = min(1.0, SHOWN_PX / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    panels = (
+        Panel("photo", _uri(_resized(maps.image, size).convert("RGB"))),
+        Panel("truth", _uri(_coloured(maps.truth, colours, size))),
+        Panel("prediction", _uri(_coloured(maps.pred, colours, size))),
+        Panel("difference", _uri(Image.fromarray(difference(*maps, size)))),
+    )
+    return Worst(PurePath(worst.source).name, worst.source, percent(worst.pixel_error), *size, panels)
 
 
 def difference(image: Pixels, truth: Pixels, pred: Pixels, size: tuple[int, int]) -> Pixels:
@@ -92,8 +106,9 @@ def difference(image: Pixels, truth: Pixels, pred: Pixels, size: tuple[int, int]
     """
     grey = np.asarray(_resized(image, size).convert("L"), dtype=np.float32)[:, :, None]
     wrong, void = (_share(where, size) for where in ((truth != pred) & (truth != VOID), truth == VOID))
-    mixed = (1 - wrong - void) * 0.45 * grey + wrong * np.array(WRONG, dtype=np.float32) + void * 128
-    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    mixed = (1 - wrong - void) * DARKENED * grey + wrong * np.array(WRONG, dtype=np.float32) + void * 128
+    shown: Pixels = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    return shown
 
 
 def _predicted(record: RunRecord, images: Sequence[WorstImage]) -> Iterator[tuple[WorstImage, Maps]]:
@@ -126,19 +141,6 @@ def _require_same_error(worst: WorstImage, truth: Pixels, pred: Pixels) -> None:
         raise DataError(f"{worst.source}: had {was} wrong pixels when the run was scored, has {now}; it has changed")
 
 
-def _shown(worst: WorstImage, maps: Maps, colours: NDArray[np.uint8]) -> Worst:
-    height, width = maps.truth.shape
-    scale = min(1.0, SHOWN_PX / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    panels = (
-        Panel("photo", _uri(_resized(maps.image, size).convert("RGB"))),
-        Panel("truth", _uri(_coloured(maps.truth, colours, size))),
-        Panel("prediction", _uri(_coloured(maps.pred, colours, size))),
-        Panel("difference", _uri(Image.fromarray(difference(*maps, size)))),
-    )
-    return Worst(PurePath(worst.source).name, worst.source, percent(worst.pixel_error), *size, panels)
-
-
 def _resized(image: Pixels, size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)
 
@@ -146,7 +148,7 @@ def _resized(image: Pixels, size: tuple[int, int]) -> Image.Image:
 def _share(where: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.float32]:
     """How much of each pixel that is shown lies where it is true, 0..1, (height, width, 1)."""
     shrunk = Image.fromarray(where.astype(np.uint8) * np.uint8(255)).resize(size, Image.Resampling.BOX)
-    return np.asarray(shrunk, dtype=np.float32)[:, :, None] / 255
+    return np.asarray(shrunk, dtype=np.float32)[:, :, None] / np.float32(255)
 
 
 def _coloured(labels: Pixels, colours: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:

@@ -48,7 +48,7 @@ def report_html(records: Sequence[RunRecord], *, note: str = "") -> str:
         title=_title(records),
         note=note,
         summary=summary(records),
-        groups=[_group_values(task, group) for task, group in groups.items()],
+        groups=[_group_values(task, group, shades) for task, group in groups.items()],
         shades=shades,
         anchors=anchors,
         names=[record.name for record in records],
@@ -58,7 +58,7 @@ def report_html(records: Sequence[RunRecord], *, note: str = "") -> str:
     )
 
 
-def _group_values(task: str, records: Sequence[RunRecord]) -> dict[str, Any]:
+def _group_values(task: str, records: Sequence[RunRecord], shades: dict[str, str]) -> dict[str, Any]:
     """What the template says of all runs of a task."""
     begun = [record for record in records if record.steps_done]
     quantities = _CURVES[task] if begun else ()
@@ -68,7 +68,7 @@ def _group_values(task: str, records: Sequence[RunRecord]) -> dict[str, Any]:
         "columns": [(column.heading, tables.is_number(column.heading)) for column in tables.columns(records)],
         "rows": tables.result_rows(records),
         "curves": [
-            Markup(curves_svg(begun, quantity=quantity, name=_id(task, quantity), width_in=width_in))
+            Markup(curves_svg(begun, quantity=quantity, name=_id(task, quantity), shades=shades, width_in=width_in))
             for quantity in quantities
         ],
         "judged": " or ".join(judged_splits(begun)),
@@ -128,7 +128,7 @@ def _line(record: RunRecord) -> str:
 
 def _title(records: Sequence[RunRecord]) -> str:
     models = list(dict.fromkeys(str(record.setting("model.name")) for record in records))
-    data = list(dict.fromkeys(str(record.setting("data.name")) for record in records))
+    data = list(dict.fromkeys(tables.data_of(record)[0] for record in records))
     what = _listed(models) if len(models) <= 3 else f"{len(models)} models"
     where = _listed(data) if len(data) <= 3 else f"{len(data)} data sets"
     return f"{what} on {where}"

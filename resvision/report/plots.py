@@ -25,6 +25,13 @@ WIDTH_IN = 5.4
 
 _BOLD: dict[str, Any] = {TEST: {"linestyle": "-"}, VALIDATION: {"linestyle": (0, (5, 1, 1, 1))}}
 _THIN: dict[str, Any] = {"linewidth": 1.0, "linestyle": (0, (4, 2))}
+_TICKS = (
+    (2.5, (1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)),
+    (8.0, (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)),
+    (300.0, (1.0, 2.0, 5.0)),
+    (float("inf"), (1.0,)),
+)
+"""Ticks in a decade of a logarithmic axis whose largest value is at most so many times its smallest."""
 _POINTS = 300  # at most in a smoothed curve
 
 
@@ -34,6 +41,7 @@ def curves_svg(
     quantity: Quantity,
     name: str = "curves",
     labels: Sequence[str] | None = None,
+    shades: dict[str, str] | None = None,
     width_in: float = WIDTH_IN,
 ) -> str:
     """Curves of all runs, which are of one task, against epochs, or against steps where epochs have different lengths.
@@ -42,11 +50,13 @@ def curves_svg(
     error     of training and of test or validation, in %; the axis is cut above the ends of the curves, and says so
     loss      of training, on a logarithmic axis
     labels    one a run, its name by default; runs of one label share a colour and a line of the legend
+    shades    the colour of each label, where others of the page are to match
 
     Training curves are running means over an epoch, drawn at the middle of it.
     """
     labels = list(labels) if labels is not None else [record.name for record in records]
-    shades = colours(labels)
+    known = shades or colours(labels)
+    shades = {label: known[label] for label in labels}
     columns = _legend_columns(list(shades), width_in)
     with style(name):
         height = 0.45 * width_in + 1.07 + 0.19 * -(-len(shades) // columns)
@@ -58,7 +68,8 @@ def curves_svg(
             scale = 1 if in_steps else record.steps_per_epoch
             _draw_run(axes, record, quantity=quantity, colour=shades[label], scale=scale)
         {"mean IoU": _finish_iou, "error": _finish_error, "loss": _finish_loss}[quantity](axes, records)
-        axes.set_xlim(left=0)
+        done = max(each.steps_done / (1 if in_steps else each.steps_per_epoch) for each in records)
+        axes.set_xlim(0, 1.03 * max(done, 1))
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         _add_legend(figure, shades, columns)
         return svg_of(figure, name=name, title=f"{quantity} of {', '.join(shades)}")
@@ -161,8 +172,8 @@ def _finish_loss(axes: Axes, records: Sequence[RunRecord]) -> None:
     if not len(values):
         return
     axes.set_yscale("log", nonpositive="mask")
-    wide = values.max() / values.min() > 300
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
+    ratio = values.max() / values.min()
+    axes.yaxis.set_major_locator(LogLocator(subs=next(subs for limit, subs in _TICKS if ratio <= limit)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
 

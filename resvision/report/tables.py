@@ -99,6 +99,10 @@ def backbone(record: RunRecord) -> str:
     return str(record.setting("model.options.backbone") or "")
 
 
+def _precision(record: RunRecord) -> str:
+    return str(record.setting("machine.precision"))
+
+
 def epochs_done(record: RunRecord) -> str:
     """`20`, or `7 of 20` before the end."""
     done, total = (f"{steps / record.steps_per_epoch:.1f}" for steps in (record.steps_done, record.total_steps))
@@ -133,9 +137,8 @@ _RUN = (
 )
 _COST = (
     Column("test loss", _tested("loss"), figure, min, note=_of_the_test),
-    Column("images/s", lambda record: record.images_per_s, rate, max),
+    Column("images/s", lambda record: record.images_per_s, rate, max, note=_precision),
     Column("time", lambda record: record.seconds, duration, min),
-    Column("precision", lambda record: record.setting("machine.precision"), str),
 )
 _RESULTS = {
     "classification": (
@@ -152,11 +155,11 @@ _RESULTS = {
         Column("best validation mean IoU", _best_validation, percent, max, note=of_best),
         Column("mean IoU", _tested("mean_iou"), percent, max, note=_of_the_test),
         Column("pixel accuracy", _tested("pixel_accuracy"), percent, max, note=_of_the_test),
-        Column("frequency-weighted IoU", _weighted_iou, percent, max),
+        Column("f.w. IoU", _weighted_iou, percent, max),
         *_COST,
     ),
 }
-_TEXT = {"model", "data", "precision"}
+_TEXT = {"model", "data"}
 
 
 def columns(records: Sequence[RunRecord]) -> tuple[Column, ...]:
