@@ -46,7 +46,7 @@ def _svg(classes: Sequence[str], confusion: Ints, *, name: str, numbers: bool, p
         axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1, interpolation="none")
         axes.set(xlabel=f"predicted{note}", ylabel=f"true{note}")
         axes.spines[:].set_visible(True)
-        _name_classes(axes, [classes[start] for start in starts])
+        _name_classes(axes, [classes[start] for start in starts.tolist()])
         if numbers:
             _write_numbers(axes, np.rint(100 * shares).astype(np.int64) if percent else counts, shares)
         return svg_of(figure, name=name, title=f"confusion matrix of {k} classes")
