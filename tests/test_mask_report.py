@@ -7,7 +7,6 @@ import subprocess
 import sys
 from base64 import b64decode
 from io import BytesIO
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -185,21 +184,6 @@ def test_a_page_of_classifiers_loads_no_net(tmp_path: Path) -> None:
         ).returncode
         == 0
     )
-
-
-def test_colours_of_labels_are_told_apart() -> None:
-    colours = label_colours([f"class {i}" for i in range(21)]).astype(int)
-    used = [*colours[:21], colours[VOID], np.zeros(3)]
-    assert min(np.abs(a - b).max() for a, b in combinations(used, 2)) > 40
-    assert colours[VOID].tolist() == [128] * 3
-    assert not colours[21:VOID].any()
-
-
-def test_the_background_is_black_and_moves_no_other_colour() -> None:
-    plain, void = label_colours(["a", "b", "c"]), label_colours(["Background", "b", "c"])
-    assert not void[0].any()
-    assert plain[0].any()
-    np.testing.assert_array_equal(plain[1:], void[1:])
 
 
 def test_the_difference_is_red_where_wrong_grey_where_void_and_dark_elsewhere() -> None:

@@ -91,7 +91,7 @@ def voc(tmp_path: Path) -> Path:
         for name in names:
             photo(place / "JPEGImages" / f"{name}.jpg")
             stored = np.resize(np.array([*range(21), VOID], dtype=np.uint8), (6, 8))
-            write_mask(place / "SegmentationClass" / f"{name}.png", stored, label_colours(["background", "thing"]))
+            write_mask(place / "SegmentationClass" / f"{name}.png", stored, label_colours([]))
     photo(place / "JPEGImages" / "unlabelled.jpg")
     return place
 

@@ -1,6 +1,7 @@
 """Label maps: what is stored is what is read, and folders of images with masks."""
 
 import tarfile
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -44,20 +45,33 @@ def grow(folder: Path, count: int, *numbers: int) -> Path:
     return folder
 
 
-COLOURS = label_colours([f"class {label}" for label in range(21)])
-
-
 def sources(reader: Reader) -> list[str]:
     return [reader.source(index) for index in range(len(reader))]
 
 
+def test_colours_of_labels_are_told_apart() -> None:
+    colours = label_colours([f"class {i}" for i in range(21)]).astype(int)
+    used = [*colours[:21], colours[VOID], np.zeros(3)]
+    assert min(np.abs(a - b).max() for a, b in combinations(used, 2)) > 40
+    assert colours[VOID].tolist() == [128] * 3
+    assert not colours[21:VOID].any()
+
+
+def test_the_background_is_black_and_moves_no_other_colour() -> None:
+    plain, void = label_colours(["a", "b", "c"]), label_colours(["Background", "b", "c"])
+    assert not void[0].any()
+    assert plain[0].any()
+    np.testing.assert_array_equal(plain[1:], void[1:])
+
+
 def test_a_written_mask_is_read_as_it_was(tmp_path: Path) -> None:
     labels = DRAWS.integers(0, 256, (30, 20), dtype=np.uint8)
-    write_mask(tmp_path / "x.png", labels, COLOURS)
+    colours = label_colours(["a"] * 21)
+    write_mask(tmp_path / "x.png", labels, colours)
     assert np.array_equal(read_mask(tmp_path / "x.png"), labels)
     picture = Image.open(tmp_path / "x.png")
     assert picture.mode == "P"
-    assert np.array_equal(np.asarray(picture.convert("RGB")), COLOURS[labels])
+    assert np.array_equal(np.asarray(picture.convert("RGB")), colours[labels])
     head = mask_header(tmp_path / "x.png")
     assert (head.format, head.width, head.height) == ("PNG", 20, 30)
 
@@ -66,7 +80,7 @@ def test_a_written_mask_is_read_as_it_was(tmp_path: Path) -> None:
 def test_palette_indices_of_few_bits_are_kept(tmp_path: Path, bits: int) -> None:
     stored = DRAWS.integers(0, 2**bits, (9, 11), dtype=np.uint8)
     picture = Image.fromarray(stored)
-    picture.putpalette(COLOURS[: 2**bits].tobytes())
+    picture.putpalette(label_colours([])[: 2**bits].tobytes())
     picture.save(tmp_path / "x.png", bits=bits)
     assert np.array_equal(read_mask(tmp_path / "x.png"), stored)
 
