@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from resvision.core.results import Count, Share
+from resvision.core.results import Count, Share, number, shares
 
 Floats = NDArray[np.float64]
 
@@ -65,13 +65,13 @@ class SegmentationScores:
     @property
     def accuracy(self) -> Floats:
         """Share of each class's pixels that are right, (K,)."""
-        return _share(np.diag(self.confusion), self.confusion.sum(axis=1))
+        return shares(np.diag(self.confusion), self.confusion.sum(axis=1))
 
     @property
     def iou(self) -> Floats:
         """IoU of each class, (K,)."""
         right = np.diag(self.confusion)
-        return _share(right, self.confusion.sum(axis=1) + self.confusion.sum(axis=0) - right)
+        return shares(right, self.confusion.sum(axis=1) + self.confusion.sum(axis=0) - right)
 
     @property
     def mean_accuracy(self) -> float:
@@ -112,7 +112,7 @@ class SegmentationScores:
             "mean_iou": self.mean_iou,
             "frequency_weighted_iou": self.frequency_weighted_iou,
             "per_class": [
-                {"class": name, "pixels": int(pixels), "accuracy": _number(accuracy), "iou": _number(iou)}
+                {"class": name, "pixels": int(pixels), "accuracy": number(accuracy), "iou": number(iou)}
                 for name, pixels, accuracy, iou in rows
             ],
             "confusion": self.confusion.tolist(),
@@ -163,13 +163,3 @@ class Areas:
             "height": self.height,
             "classes": [{"class": name, "pixels": count, "share": count / whole} for name, count in rows],
         }
-
-
-def _share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Floats:
-    shares = np.full(len(part), np.nan)
-    np.divide(part, whole, out=shares, where=whole > 0)
-    return shares
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

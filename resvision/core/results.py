@@ -87,12 +87,12 @@ class ClassificationScores:
     @property
     def recall(self) -> NDArray[np.float64]:
         """Share of each class's images that were recognised, (K,); NaN for a class without images."""
-        return _share(np.diag(self.confusion), self.confusion.sum(axis=1))
+        return shares(np.diag(self.confusion), self.confusion.sum(axis=1))
 
     @property
     def precision(self) -> NDArray[np.float64]:
         """Share of each class's predictions that were right, (K,); NaN for a class never predicted."""
-        return _share(np.diag(self.confusion), self.confusion.sum(axis=0))
+        return shares(np.diag(self.confusion), self.confusion.sum(axis=0))
 
     def figures(self) -> dict[str, float]:
         """What a line of the history says."""
@@ -115,8 +115,8 @@ class ClassificationScores:
                 {
                     "class": name,
                     "images": int(images),
-                    "recall": _number(recall),
-                    "precision": _number(precision),
+                    "recall": number(recall),
+                    "precision": number(precision),
                 }
                 for name, images, recall, precision in rows
             ],
@@ -148,11 +148,13 @@ class ClassificationScores:
         )
 
 
-def _share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
-    shares = np.full(len(part), np.nan)
-    np.divide(part, whole, out=shares, where=whole > 0)
-    return shares
+def shares(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+    """part / whole, element by element; NaN where the whole is 0."""
+    found = np.full(len(part), np.nan)
+    np.divide(part, whole, out=found, where=whole > 0)
+    return found
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
+    """The value as JSON knows it: None for NaN."""
     return None if np.isnan(value) else float(value)
