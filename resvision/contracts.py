@@ -101,6 +101,26 @@ class System(nn.Module):
         """Results of fixed shape, in tensor operations only; class probabilities (N, K) for classification."""
 
 
+class PixelSystem(System):
+    """A system whose inputs are Images, which it normalizes: (pixels / 255 - mean) / std. Abstract.
+
+    mean, std  a number for each channel, in units of 0..1
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, net: nn.Module, *, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.net = net
+        self.register_buffer("mean", 255 * torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+
+    def normalized(self, pixels: Tensor) -> Tensor:
+        """What the net is given, float32, of uint8 pixels (N, C, H, W), or of floats 0..255."""
+        return (pixels.float() - self.mean) / self.std
+
+
 class Sample(NamedTuple):
     """One labelled example as a reader gives it.
 

@@ -310,7 +310,7 @@ def test_the_terms_of_the_heads_are_the_loss_of_a_classifier_with_their_logits(
     made = system(auxiliary_weight=0.3, **options)
     terms, metrics = made.losses(batch(targets))
     assert [*terms] == ["cross_entropy", "auxiliary_1", "auxiliary_2"]
-    every_logits = made.net.all_logits(made._normalized(Images(PIXELS)))
+    every_logits = made.net.all_logits(made.normalized(PIXELS))
     for weight, logits, term in zip((1, 0.3, 0.3), every_logits, terms.values(), strict=True):
         alone = Classifier(Given(logits), mean=[0.5] * 3, std=[0.25] * 3, **options).losses(batch(targets))
         torch.testing.assert_close(term, weight * alone.terms["cross_entropy"])

@@ -52,7 +52,7 @@ class AuxiliaryClassifier(Classifier):
 
     def losses(self, batch: Batch) -> Losses:
         """Those of Classifier, and a term for every side head."""
-        main, *side = cast(SideHeaded, self.net).all_logits(self._normalized(batch.inputs))
+        main, *side = cast(SideHeaded, self.net).all_logits(self.normalized(batch.inputs.images))
         losses = self.losses_of(main.float(), batch.targets)
         for i, logits in enumerate(side, start=1):
             loss = self.cross_entropy(logits.float(), batch.targets)

@@ -16,10 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resvision.classification.dense import FullyConvolutional
-from resvision.contracts import Batch, Images, Losses, MixedTargets, System
+from resvision.contracts import Batch, Images, Losses, MixedTargets, PixelSystem
 
 
-class Classifier(System):
+class Classifier(PixelSystem):
     """A net that gives logits, trained with cross-entropy.
 
     mean, std        per channel, in units of 0..1
@@ -30,8 +30,6 @@ class Classifier(System):
 
     takes_mixed_targets: ClassVar[bool] = True
 
-    mean: Tensor
-    std: Tensor
     class_weights: Tensor | None
 
     def __init__(
@@ -43,25 +41,22 @@ class Classifier(System):
         label_smoothing: float = 0.0,
         class_weights: str | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(net, mean=mean, std=std)
         if not 0.0 <= label_smoothing < 1.0:
             raise ValueError(f"label_smoothing must be at least 0 and below 1, got {label_smoothing}")
-        self.net = net
         self.label_smoothing = label_smoothing
         weights = None if class_weights is None else torch.tensor(numbers(class_weights))
         self.register_buffer("class_weights", weights, persistent=False)
-        self.register_buffer("mean", 255 * torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("std", 255 * torch.tensor(std).view(1, -1, 1, 1), persistent=False)
 
     def logits(self, inputs: Images) -> Tensor:
         """Class logits of uint8 pixels, float32 (N, K)."""
-        logits: Tensor = self.net(self._normalized(inputs))
+        logits: Tensor = self.net(self.normalized(inputs.images))
         return logits.float()
 
     def class_map(self, inputs: Images) -> Tensor:
         """Class logits of uint8 pixels at each position of a fully convolutional net, float32 (N, K, h, w)."""
         assert isinstance(self.net, FullyConvolutional), "whoever asks for a map knows the net"
-        return self.net.class_map(self._normalized(inputs)).float()
+        return self.net.class_map(self.normalized(inputs.images)).float()
 
     def losses(self, batch: Batch) -> Losses:
         """Cross-entropy, and the share of images whose most probable class is wrong."""
@@ -88,9 +83,6 @@ class Classifier(System):
     def predict(self, inputs: Images) -> Tensor:
         """Class probabilities, (N, K)."""
         return self.logits(inputs).softmax(dim=1)
-
-    def _normalized(self, inputs: Images) -> Tensor:
-        return (inputs.images.float() - self.mean) / self.std
 
     def _mixed_cross_entropy(self, logits: Tensor, targets: MixedTargets) -> Tensor:
         """Sum of weight x share x loss over both classes of every image, divided by the sum of weight x share."""

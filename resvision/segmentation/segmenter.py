@@ -17,11 +17,11 @@ from torch import Tensor, nn
 
 from resvision.classification.auxiliary import SideHeaded
 from resvision.classification.classifier import numbers
-from resvision.contracts import Batch, Images, Losses, System, WeightedMasks
+from resvision.contracts import Batch, Images, Losses, PixelSystem, WeightedMasks
 from resvision.core.images import VOID
 
 
-class Segmenter(System):
+class Segmenter(PixelSystem):
     """A net that gives a logit for each class and pixel, trained with cross-entropy over the pixels that are not void.
 
     mean, std         per channel, in units of 0..1
@@ -39,8 +39,6 @@ class Segmenter(System):
     Targets are labels or WeightedMasks, whose weights multiply the loss of their pixels.
     """
 
-    mean: Tensor
-    std: Tensor
     class_weights: Tensor | None
 
     def __init__(
@@ -57,7 +55,7 @@ class Segmenter(System):
         border_weight: float = 0.0,
         border_sigma_px: float = 5.0,
     ) -> None:
-        super().__init__()
+        super().__init__(net, mean=mean, std=std)
         if not 0.0 <= label_smoothing < 1.0:
             raise ValueError(f"label_smoothing must be at least 0 and below 1, got {label_smoothing}")
         if not 0.0 < ohem <= 1.0:
@@ -68,13 +66,10 @@ class Segmenter(System):
                 raise ValueError(f"{name} must be a number of at least 0, got {weight}")
         if not 0.0 < border_sigma_px < math.inf:
             raise ValueError(f"border_sigma_px must be a number above 0, got {border_sigma_px}")
-        self.net = net
         self.label_smoothing, self.auxiliary_weight = label_smoothing, auxiliary_weight
         self.ohem, self.dice_weight = ohem, dice_weight
         weights = None if class_weights is None else torch.tensor(numbers(class_weights))
         self.register_buffer("class_weights", weights, persistent=False)
-        self.register_buffer("mean", 255 * torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("std", 255 * torch.tensor(std).view(1, -1, 1, 1), persistent=False)
 
     def logits(self, inputs: Images) -> Tensor:
         """Logits of uint8 pixels, float32 (N, K, h, w)."""
@@ -100,10 +95,6 @@ class Segmenter(System):
     def predict(self, inputs: Images) -> Tensor:
         """Label maps, uint8 (N, h, w)."""
         return self.logits(inputs).argmax(dim=1).to(torch.uint8)
-
-    def normalized(self, pixels: Tensor) -> Tensor:
-        """What the net is given of uint8 pixels, or of floats 0..255: (pixels / 255 - mean) / std."""
-        return (pixels.float() - self.mean) / self.std
 
     def _cross_entropy(self, logits: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
         """Mean over the pixels that count, of which OHEM keeps those with the greatest loss; 0 where all is void."""
