@@ -3,6 +3,7 @@
 import contextlib
 import os
 import struct
+import tracemalloc
 import warnings
 import zlib
 from io import BytesIO
@@ -197,6 +198,36 @@ def test_sixteen_bits_of_png_are_what_libpng_reads_within_one_level(kind: int) -
     if kind != 2:
         theirs = theirs[:, :, :-1] * theirs[:, :, -1:] / 255 + 255 - theirs[:, :, -1:]
     assert np.abs(decode(data).reshape(theirs.shape) - theirs).max() <= 2.0  # colour and alpha each lose a low byte
+
+
+@pytest.mark.parametrize(("kind", "depth"), PNG_KINDS)
+def test_conversion_in_bands_gives_the_pixels_of_the_whole(
+    kind: int, depth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = np.random.default_rng(9).integers(0, 2**depth, (11, 13, {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind]))
+    clear = {0: [1], 2: samples[5, 5].tolist()}.get(kind)
+    extra = [chunk(b"tRNS", struct.pack(f">{len(clear)}H", *clear))] if clear else []
+    if kind == 3:
+        colours = np.random.default_rng(7).integers(0, 256, (2**depth, 3), dtype=np.uint8)
+        extra = [chunk(b"PLTE", colours.tobytes()), chunk(b"tRNS", bytes(range(2**depth)))]
+    data = png(samples.astype(np.uint16), kind, depth, *extra)
+    whole = decode(data)
+    monkeypatch.setattr(images, "BAND_PIXELS", 4 * 13)
+    assert np.array_equal(decode(data), whole)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P"])
+def test_conversion_holds_little_beside_the_result(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "BAND_PIXELS", 2**16)
+    data = encoded(Image.linear_gradient("L").resize((1500, 1000)).convert(mode))
+    decode(data)
+    tracemalloc.start()  # sees the arrays, not what Pillow holds
+    try:
+        found = decode(data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < found.nbytes + 2**20
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 2}, {"restart_marker_blocks": 1}])

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from resvision.contracts import MaskReader, Reader
+from resvision.core import masks as core_masks
 from resvision.core.errors import DataError, SettingsError
 from resvision.core.images import VOID
-from resvision.core.masks import label_colours, mask_header, read_mask, write_mask
+from resvision.core.masks import count_values, label_colours, mask_header, read_mask, write_mask
 from resvision.data import masks
 from resvision.data.masks import UNKNOWN, class_list, labels_of
 from resvision.data.pixels import pixel_counts
@@ -134,6 +135,15 @@ def test_a_jpeg_and_damaged_files_are_no_label_maps(tmp_path: Path) -> None:
     Image.fromarray(DRAWS.integers(0, 256, (40, 40), dtype=np.uint8)).save(tmp_path / "y.png")
     with pytest.raises(DataError, match="y: a damaged PNG"):
         read_mask((tmp_path / "y.png").read_bytes()[:-200], name="y")
+
+
+def test_values_are_counted_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core_masks, "COUNTED", 5)
+    counts = count_values(values(0, 1, 1, 255))
+    assert (counts[[0, 1, 2, 255]] == [12, 24, 0, 12]).all()
+    assert counts.shape == (256,)
+    assert counts.sum() == 48
+    assert count_values(values(3, height=0)).sum() == 0
 
 
 def test_stored_values_become_labels() -> None:

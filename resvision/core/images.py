@@ -48,6 +48,8 @@ Interpolation = Literal["bilinear", "bicubic"]
 
 PIXEL_LIMIT = 100_000_000
 """Images with more pixels are refused before they are decoded; one of this size takes 1 to 2 GB meanwhile."""
+BAND_PIXELS = 2**22
+"""What is converted to 8 bits at a time."""
 SLOW_PIXEL_LIMIT = 2_000_000
 """The same for rare codings that Pillow reads pixel by pixel, at a few microseconds each."""
 SCANNED_PIXEL_LIMIT = 25 * PIXEL_LIMIT
@@ -428,7 +430,18 @@ def coding(image: ImageFile.ImageFile) -> str | None:
 
 
 def _eight_bits(image: Image.Image, stored: _Stored) -> Pixels:
-    """Grey or RGB uint8 of any mode that `_check` lets through."""
+    """Grey or RGB uint8 of any mode that `_check` lets through, a band at a time, since whole copies take memory."""
+    rows = max(1, BAND_PIXELS // image.width)
+    if image.height <= rows:
+        return _band(image, stored)
+    pixels = np.empty((image.height, image.width) if stored.is_grey else (image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, rows):
+        bottom = min(image.height, top + rows)
+        pixels[top:bottom] = _band(image.crop((0, top, image.width, bottom)), stored)
+    return pixels
+
+
+def _band(image: Image.Image, stored: _Stored) -> Pixels:
     if image.mode.startswith("I"):
         values = np.asarray(image)
         levels: Pixels = _levels(stored.black, stored.white)[values]

@@ -19,6 +19,9 @@ from resvision.core.images import GREY_STEPS, VOID, Header, Pixels, RefusedError
 _MODES = {"1", "L", "P", "I;16", "I"}
 _SHOWN_AS = {"RGB": "an RGB image", "RGBA": "an RGBA image", "LA": "a grey image with transparency"}
 
+COUNTED = 2**20
+"""Values that are counted at a time: `bincount` makes integers of eight bytes of them."""
+
 _BLACK = ("background", "void")
 _GOLDEN_ANGLE = (3 - 5**0.5) / 2  # of a turn
 _FIRST_HUE, _LIGHTNESSES, _SATURATION = 0.1, (0.5, 0.75, 0.35), 0.85
@@ -55,6 +58,15 @@ def write_mask(path: Path, labels: Pixels, colours: NDArray[np.uint8]) -> None:
     image = Image.fromarray(labels)
     image.putpalette(colours.tobytes())
     image.save(path, "PNG")
+
+
+def count_values(values: Pixels) -> NDArray[np.int64]:
+    """How often each of 0..255 occurs in an array of bytes, (256,)."""
+    counts = np.zeros(256, dtype=np.int64)
+    flat = values.ravel()
+    for start in range(0, len(flat), COUNTED):
+        counts += np.bincount(flat[start : start + COUNTED], minlength=256)
+    return counts
 
 
 def label_colours(classes: Sequence[str]) -> NDArray[np.uint8]:

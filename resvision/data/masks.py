@@ -24,7 +24,7 @@ from resvision.contracts import Sample
 from resvision.core.draws import shuffled
 from resvision.core.errors import DataError, printable
 from resvision.core.images import VOID, Header, Pixels, Preprocess, decode, header
-from resvision.core.masks import mask_header, read_mask
+from resvision.core.masks import count_values, mask_header, read_mask
 from resvision.data import kept
 from resvision.data.faults import Fault, Place, fault, fault_of, listing, summary
 from resvision.data.folder import PHOTOS
@@ -423,7 +423,7 @@ def attempt(read: Callable[[int], T], index: int, where: str, faults: list[Fault
 
 def present(stored: Pixels) -> NDArray[np.bool_]:
     """Which of the 256 values a mask holds, (256,)."""
-    return np.bincount(stored.ravel(), minlength=256) > 0
+    return count_values(stored) > 0
 
 
 def check_sides(image: tuple[int, ...], mask: tuple[int, ...], where: str) -> None:

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from resvision.contracts import MaskReader
 from resvision.core.images import VOID
+from resvision.core.masks import count_values
 from resvision.data import kept
 from resvision.data.validation import MaskPart
 
@@ -21,7 +22,7 @@ def pixel_counts(reader: MaskReader) -> NDArray[np.int64]:
         return np.array(known, dtype=np.int64)
     counts = np.zeros(VOID + 1, dtype=np.int64)
     for index in range(len(reader)):
-        counts += np.bincount(reader.target(index).ravel(), minlength=VOID + 1)
+        counts += count_values(reader.target(index))
     if mark:
         kept.write("pixels", mark, counts[:num_classes].tolist())
     return counts[:num_classes]

@@ -6,6 +6,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from resvision.core.errors import printable
 from resvision.core.images import VOID, Pixels
+from resvision.core.masks import count_values
 
 OPACITY = 0.55
 ROWS = 256  # of an image that are blended at a time: a large one would take several times its bytes at once
@@ -21,16 +22,17 @@ def overlay(image: Pixels, labels: Pixels, colours: NDArray[np.uint8], names: tu
     names    of the labels 0..K-1
     """
     height, width = labels.shape
-    occurs = [label for label in np.flatnonzero(np.bincount(labels.ravel(), minlength=256)).tolist() if label != VOID]
+    occurs = [label for label in np.flatnonzero(count_values(labels)).tolist() if label != VOID]
     legend = _legend([(names[label], tuple(colours[label].tolist())) for label in occurs], width)
-    canvas = np.empty((height + legend.height, width, 3), dtype=np.uint8)
+    picture = Image.new("RGB", (width, height + legend.height))
     for top in range(0, height, ROWS):
         rows = slice(top, min(height, top + ROWS))
         seen = np.broadcast_to(image[rows], (*labels[rows].shape, 3)).astype(np.float32)
         mixed = (1 - OPACITY) * seen + OPACITY * colours[labels[rows]]
-        canvas[rows] = np.where(labels[rows, :, None] == VOID, seen, mixed).astype(np.uint8)
-    canvas[height:] = np.asarray(legend)
-    return Image.fromarray(canvas)
+        blended = np.where(labels[rows, :, None] == VOID, seen, mixed).astype(np.uint8)
+        picture.paste(Image.fromarray(blended), (0, top))
+    picture.paste(legend, (0, height))
+    return picture
 
 
 def _legend(entries: list[tuple[str, tuple[int, ...]]], width: int) -> Image.Image:

@@ -5,7 +5,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +12,7 @@ from resvision.contracts import MaskReader
 from resvision.core.errors import DataError, SettingsError, printable
 from resvision.core.images import VOID, Pixels
 from resvision.core.label_maps import Areas, SegmentationScores
+from resvision.core.masks import count_values
 from resvision.data.loader import batches
 from resvision.data.mask_loader import MaskEvalBatches
 from resvision.data.sets import open_splits
@@ -87,7 +87,7 @@ def segment(trained: Trained, files: Sequence[Path], *, grey: bool = False) -> I
     for file in files:
         image = prepare(trained, file, grey=grey)
         labels = label_map(trained, image)
-        counts = np.bincount(labels.ravel(), minlength=len(trained.classes))
+        counts = count_values(labels)[: len(trained.classes)]
         height, width = labels.shape
         yield Segmented(
             image,
