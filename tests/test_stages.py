@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from resvision.catalog import build
 from resvision.classification.mlp import mlp
 from resvision.classification.preresnet import preresnet
 from resvision.classification.resnet import ResNet, resnet
 from resvision.classification.resnet_cifar import resnet_cifar
-from resvision.classification.stages import stages
+from resvision.classification.stages import distances_to_head, first_stages, stages
 from resvision.core.errors import SettingsError
 
 WIDTH = 4
@@ -186,3 +187,22 @@ def test_the_cut_exports_as_one_graph() -> None:
     exported = torch.export.export(cut, (images,)).module()
     for name, map_ in exported(images).items():
         assert torch.allclose(map_, cut(images)[name], atol=1e-5)
+
+
+def test_the_stages_of_a_net_over_a_backbone_are_the_backbones() -> None:
+    with torch.device("meta"):
+        net = build("deeplabv3plus", backbone="resnet18", num_classes=3)
+    found = first_stages(net, 2)
+    assert [*found] == [f"backbone.{name}" for name in ("conv1", "bn1", "relu", "maxpool", "layer1")]
+    assert all(found[name] is net.get_submodule(name) for name in found)
+    distances = distances_to_head(net)
+    assert distances.keys() == {name for name, _ in net.named_parameters()}
+    assert (distances["backbone.conv1.weight"], distances["backbone.layer4.0.conv1.weight"]) == (5, 1)
+    assert {distances[name] for name in distances if not name.startswith("backbone.")} == {0}
+
+
+def test_what_was_cut_can_be_cut_again() -> None:
+    with torch.device("meta"):
+        net = build("resnet18", num_classes=3)
+    once = stages(net)
+    assert {name: each for name, each in stages(once, 16).stride.items()} == stages(net, 16).stride

@@ -64,6 +64,10 @@ class Stages(nn.Module):
         self.channels = {name: made.channels for name, made in maps.items()}
         self.stride = {name: made.stride for name, made in maps.items()}
 
+    def stage_ends(self) -> dict[str, int]:
+        """The steps that end in a map, with its channels."""
+        return {path: self.channels[name] for path, name in self.steps.items() if name}
+
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Maps by name, shallow to deep; each about (N, channels, H / stride, W / stride)."""
         maps: dict[str, Tensor] = {}
@@ -103,12 +107,14 @@ def uncut_maps(net: nn.Module) -> dict[str, Map]:
 def first_stages(net: nn.Module, count: int) -> dict[str, nn.Module]:
     """The net's own modules up to the end of its `count`-th map, 1 being the shallowest, by their dotted names.
 
-    Raises SettingsError for a net with fewer maps, or none.
+    Those of its `backbone` where it stands on one. Raises SettingsError for a net with fewer maps, or none.
     """
-    ends = _ends(net)
+    prefix, encoder = _encoder(net)
+    ends = _ends(encoder)
     if not 1 <= count <= len(ends):
         raise SettingsError(f"{count} stages: {type(net).__name__} has {len(ends)}, which end at {', '.join(ends)}")
-    return {path: net.get_submodule(path) for path in _steps_until_last(net, dict([*ends.items()][:count]))}
+    paths = _steps_until_last(encoder, dict([*ends.items()][:count]))
+    return {prefix + path: encoder.get_submodule(path) for path in paths}
 
 
 def distances_to_head(net: nn.Module) -> dict[str, int]:
@@ -116,7 +122,7 @@ def distances_to_head(net: nn.Module) -> dict[str, int]:
 
     Stages are those of `first_stages`: the last is at distance 1. Raises SettingsError for a net that has none.
     """
-    count = len(_ends(net))
+    count = len(_ends(_encoder(net)[1]))
     distances = {name: 0 for name, _ in net.named_parameters()}
     for stage in range(count, 0, -1):  # a stage holds those before it, so that the first has the last word
         for path, module in first_stages(net, stage).items():
@@ -124,11 +130,18 @@ def distances_to_head(net: nn.Module) -> dict[str, int]:
     return distances
 
 
+def _encoder(net: nn.Module) -> tuple[str, nn.Module]:
+    """The part of a net that has the stages, and what stands before its names: the net itself, or its `backbone`."""
+    inner = getattr(net, "backbone", None)
+    return ("backbone.", inner) if isinstance(inner, Stages) else ("", net)
+
+
 def _ends(net: nn.Module) -> dict[str, int]:
     if not isinstance(net, Staged):
         raise MissingStageError(
             f"{type(net).__name__} has no stages; convolutional nets of the catalog do, such as resnet18,"
-            " resnet50, resnet20 or preresnet164; a net of your own names them in a method stage_ends()"
+            " resnet50, resnet20 or preresnet164, and nets that stand on one of these; a net of your own names them in"
+            " a method stage_ends()"
         )
     return net.stage_ends()
 
