@@ -49,7 +49,7 @@ class Layer:
 class Count:
     """What a net has and does for one image of shape `input` (C, H, W).
 
-    `receptive_field` is that of the last map before positions see the whole image; None without such a map.
+    `receptive_field` is the largest of the maps whose positions do not see the whole image; None without such a map.
     `outputs` has the shape that every module gives, containers too, by dotted name; "" is the net.
     """
 
@@ -135,7 +135,7 @@ class _Tape(Shapes):  # type: ignore[no-untyped-call]
     def _note(self, tensor: Tensor, trace: Trace) -> None:
         self.depth = max(self.depth, trace.depth)
         if trace.axes is not None and tensor.dim() == 4:
-            self.receptive_field = _pixels(trace.axes)
+            self.receptive_field = max(self.receptive_field or 0, _pixels(trace.axes))
 
     def leave(self, name: str, module: nn.Module, output: Any) -> None:
         """Write the row of the module that ends: if it is a leaf, or has weights or products of its own."""
