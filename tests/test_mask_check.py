@@ -1,6 +1,7 @@
 """`resvision data check` on images with masks: every fault it knows, each as one line that says what to do."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -234,3 +235,9 @@ def test_a_reader_never_gives_values_outside_the_class_list(folder: Path) -> Non
     label_map(Path(train.mask_source(1)), 0, 1, height=3)
     with pytest.raises(DataError, match="a mask of 8 x 3 pixels for an image of 8 x 6"):
         train[1]
+
+
+@pytest.mark.parametrize("missing", ["images", "masks"])
+def test_images_without_masks_are_no_folder_of_one_class(folder: Path, missing: str) -> None:
+    shutil.rmtree(folder / missing)
+    assert check(str(folder)).faults == [(str(folder / missing), "no such folder")]

@@ -137,7 +137,8 @@ def _opened(name: str, root: Path | None) -> Scan | MaskScan | _Opened:
         return folder.scan(Path(place))
     if name not in names() and Path(name).exists():
         held = at(Path(name))
-        return masks.scan(held) if masks.is_mask_folder(held) else folder.scan(held)
+        masked = masks.is_mask_folder(held) or masks.is_half_a_mask_folder(held)
+        return masks.scan(held) if masked else folder.scan(held)
     try:
         return _Opened(open_splits(name, root=root, task=None), [])
     except DataError as error:

@@ -181,6 +181,14 @@ def is_mask_folder(folder: Place) -> bool:
     return any((part / "images").is_dir() and (part / "masks").is_dir() for part in (folder, folder / "train"))
 
 
+def is_half_a_mask_folder(folder: Place) -> bool:
+    """Whether images/ or masks/, which belong together, is the only folder in a folder, or in its train."""
+    return any(
+        part.is_dir() and {name for name, is_folder in listing(part, []) if is_folder} in ({"images"}, {"masks"})
+        for part in (folder, folder / "train")
+    )
+
+
 def open_splits(folder: Place, *, name: str | None = None) -> Splits:
     """The folder's splits. Raises one DataError for all faults of structure, names, headers and masks."""
     found = scan(folder, name=name)
