@@ -78,10 +78,10 @@ def resolve(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Run:
         run = replace(run, data=replace(run.data, name=str(Path(run.data.name).resolve())))
     published = published_weights(run)
     task = task_of(run)
-    task.require(run.augment)
     channels = run.data.channels or _whole(run.model.options.get("in_channels"))
     splits = _open(run.data, task, channels=channels, rule=published.preprocess if published else None)
     reader, rule = splits.train, splits.train.preprocess
+    task.require(run.augment, run.loss, reader)
     known = catalog.options(run.model.name, run.model.options)
     found = {"in_channels": rule.channels, "input_size": rule.crop_px}
     options = {**{name: value for name, value in found.items() if name in known}, **run.model.options}
@@ -115,6 +115,9 @@ def resolve(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Run:
     closed = replace(run, model=model, data=data, loss=_weighted(run.loss, task, reader))
     with torch.device("meta"):
         net = build_system(closed).net  # tells wrong options of model and loss before anything is written
+    fitting = task.crop_px(net, rule.crop_px)
+    if run.data.image_size is None and fitting != rule.crop_px:
+        return resolve(replace(run, data=replace(run.data, image_size=fitting)), initial=initial)
     _distances(net, closed.optimizer)
     if model.init_from is not None:
         initial_state(net, (initial or initial_file)(closed), fresh=model.init_except)

@@ -12,11 +12,10 @@ from rich.console import Console
 
 from resvision.core import rundir
 from resvision.core.errors import RunError, SettingsError
+from resvision.core.rundir import PHASES
 from resvision.core.settings import from_json, to_json
 from resvision.launch import Finished, launch, resume
 from resvision.run import Run, read_run
-
-PHASES = "phases.json"
 
 
 def launch_phases(runs: Sequence[Run], *, out: Path | None, console: Console) -> Finished:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from torch import nn
+
 from resvision.contracts import Batch, Batches, CountedBatches, System, TaskName
 from resvision.core.images import Preprocess
 from resvision.core.settings import Scalar
@@ -58,8 +60,12 @@ class Task(Protocol):
         """The data set of that name, or a folder of images. Raises UnknownNameError and DataError."""
         ...
 
-    def require(self, augment: Augment) -> None:
-        """SettingsError for augmentation that the task does not know."""
+    def require(self, augment: Augment, loss: Mapping[str, Scalar], reader: Any) -> None:
+        """SettingsError for augmentation that the task does not know, and for a loss that the data do not allow."""
+        ...
+
+    def crop_px(self, net: nn.Module, side_px: int) -> int:
+        """The side nearest to `side_px` of images that the net can be trained on."""
         ...
 
     def result_shape(self, side_px: int, num_classes: int) -> tuple[int, ...]:

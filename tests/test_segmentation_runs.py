@@ -16,10 +16,11 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 import resvision
+from resvision.assembly import resolve
 from resvision.core import rundir
 from resvision.core.errors import DataError, SettingsError, Stopped
 from resvision.core.history import read
-from resvision.core.label_maps import SegmentationScores
+from resvision.core.label_maps import LabelMap, SegmentationScores
 from resvision.inference.load import load
 from resvision.inference.mask_presets import MASK_PROTOCOLS
 from resvision.inference.segment import evaluate_masks, segment
@@ -135,6 +136,11 @@ def test_areas_are_told_without_a_folder(segmented: Finished, squares: Path, cli
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
+        (["predict", "RUN", "PNG", "--top", "3"], "--top: a pixel has one class"),
+        (
+            ["train", "unet", "--data", "DATA", "--set", "model.frozen_stages=1"],
+            "model.frozen_stages: UNet has no stages",
+        ),
         (["predict", "RUN", "PNG", "--csv"], "--csv: areas of classes come as --json"),
         (["evaluate", "RUN", "--table"], "evaluate one run at a time"),
         (["evaluate", "RUN", "--protocol", "ten-crop"], "unknown protocol 'ten-crop'"),
@@ -227,3 +233,76 @@ def test_an_encoder_comes_from_a_classification_run(squares: Path, tmp_path: Pat
     before, after = load_file(result_weights(pretrained.folder)), load_file(result_weights(tuned.folder))
     torch.testing.assert_close(after["backbone.conv1.weight"], before["conv1.weight"], rtol=0, atol=1e-6)
     assert resvision.load(tuned.folder).classes == ("ground", "square")
+
+
+def test_python_evaluates_and_predicts_whatever_the_task(segmented: Finished, squares: Path, tmp_path: Path) -> None:
+    model = resvision.load(segmented.folder)
+    scores = resvision.evaluate(model)
+    assert isinstance(scores, SegmentationScores)
+    assert scores.mean_iou == pytest.approx(segmented.scores.mean_iou)
+    assert isinstance(resvision.evaluate(model, protocol="flip"), SegmentationScores)
+    files = sorted((squares / "val" / "images").iterdir())
+    found = resvision.predict(model, squares / "val" / "images")
+    again = resvision.predict(segmented.folder, [np.array(Image.open(file)) for file in files])
+    for file, one, other in zip(files, found, again, strict=True):
+        assert isinstance(one, LabelMap)
+        assert isinstance(other, LabelMap)
+        assert one.source == str(file)
+        assert one.classes == ("ground", "square")
+        np.testing.assert_array_equal(one.labels, other.labels)
+        assert sum(one.areas.pixels) == one.labels.size
+    found[0].save(tmp_path / "map.png")
+    np.testing.assert_array_equal(np.array(Image.open(tmp_path / "map.png")), found[0].labels)
+    with pytest.raises(SettingsError, match="a pixel has one class"):
+        resvision.predict(model, files[0], top=2)
+    with pytest.raises(SettingsError, match="scales are those of the protocol"):
+        resvision.evaluate(model, scales=[32])
+
+
+def test_the_encoders_first_stages_are_frozen(squares: Path, segmented: Finished, tmp_path: Path) -> None:
+    settings = {**SEGMENTED, "model.init_from": str(segmented.folder), "model.frozen_stages": 2}
+    settings |= {"training.ema_decay": None, "training.duration": "2 steps", "optimizer.depth_decay": 0.5}
+    tuned = train("deeplabv3plus", str(squares), batch_size=4, settings=settings, out=tmp_path / "t", quiet=True)
+    before, after = (load_file(result_weights(folder)) for folder in (segmented.folder, tuned.folder))
+    kept = {name for name in before if torch.equal(before[name], after[name]) and "num_batches" not in name}
+    below = ("backbone.conv1.", "backbone.bn1.", "backbone.layer1.")
+    assert kept == {name for name in before if name.startswith(below) and "num_batches" not in name}
+
+
+def test_crops_are_of_a_side_that_the_net_takes(squares: Path) -> None:
+    changes = {**NARROW, "training.duration": "1 steps"}
+    del changes["data.image_size"]
+    run = compose("unet_padded", str(squares), changes=changes)
+    assert resolve(run).data.image_size == 48  # images of 48x40, multiples of 16
+    run = compose("unet_padded", str(squares), changes={**changes, "data.image_size": 40})
+    with pytest.raises(SettingsError, match="nearest: 48x48"):
+        resolve(run)
+
+
+def test_border_weights_of_three_classes_are_refused_before_anything_is_written(tmp_path: Path, cli: Cli) -> None:
+    folder = scenes(tmp_path / "data", images=10)
+    (folder / "classes.txt").write_text("ground\nsquare\n7 sky\n")
+    mask = next((folder / "masks").iterdir())
+    labels = np.array(Image.open(mask))
+    labels[0] = 7
+    Image.fromarray(labels).save(mask)
+    words = ("train", "unet", "--data", folder, "--recipe", "unet-2015", "--set", "model.options.width=1")
+    code, _, err = cli(*words, "--set", "machine.threads=1", "--out", tmp_path / "run")
+    assert code == 2
+    assert "leave them out by --set loss.border_weight=0" in err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_of_phases_names_its_runs(segmented: Finished, tmp_path: Path, cli: Cli) -> None:
+    shutil.copytree(segmented.folder, tmp_path / "phases" / "1-deeplabv3plus")
+    (tmp_path / "phases" / rundir.PHASES).write_text("[]")
+    code, _, err = cli("evaluate", tmp_path / "phases")
+    assert code == 2
+    assert f"a run for each of several phases: {tmp_path / 'phases' / '1-deeplabv3plus'}" in err
+
+
+def test_nothing_is_left_where_no_image_could_be_used(segmented: Finished, tmp_path: Path, cli: Cli) -> None:
+    (tmp_path / "a.png").write_bytes(b"no image")
+    code, _, _ = cli("predict", segmented.folder, tmp_path / "a.png", "--out", tmp_path / "maps")
+    assert code == 2
+    assert not (tmp_path / "maps").exists()

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from torch import nn
+
 from resvision.classification import scoring
 from resvision.classification.classifier import balanced_weights
 from resvision.contracts import Batch, Reader, System, TaskName
@@ -29,9 +31,13 @@ class Classification:
         """A named set, or a folder with a folder for each class."""
         return open_splits(name_or_folder, root=root)
 
-    def require(self, augment: Augment) -> None:
+    def require(self, augment: Augment, loss: Mapping[str, Scalar], reader: Reader) -> None:
         """Masks alone know random scales and elastic deformation."""
         require_for_labels(augment)
+
+    def crop_px(self, net: nn.Module, side_px: int) -> int:
+        """The side itself: nets here are built for it."""
+        return side_px
 
     def result_shape(self, side_px: int, num_classes: int) -> tuple[int, ...]:
         """A logit for each class, (K,)."""

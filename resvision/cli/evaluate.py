@@ -43,7 +43,9 @@ def command(
     ] = None,
     data: Annotated[str | None, typer.Option(help="Another data set or folder with the same classes.")] = None,
     root: Annotated[Path | None, typer.Option(help="Where that data set lies.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images, or views of them, at a time.")] = 64,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Images, or views of them, at a time; 64, or 4 where pixels are labelled.")
+    ] = None,
     grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that takes grey.")] = False,
     compiled: Annotated[
         bool | None, typer.Option("--compile/--no-compile", help="Compile the net first; if left out, where it pays.")
@@ -78,6 +80,7 @@ def command(
     from resvision.weights import published
 
     pixels = None if scales is None else _pixels(scales)
+    how: dict[str, Any]
     if protocol not in MASK_PROTOCOLS:
         find(protocol or CENTER_CROP)
     if weights is not None:  # what can be wrong is told before the download
@@ -90,9 +93,10 @@ def command(
             raise SettingsError(
                 "label maps: evaluate one run at a time, without --table, --ensemble, --scales, --compile"
             )
-        evaluate_and_tell(loaded[0], data, root=root, grey=grey, protocol=protocol, as_json=as_json)
+        how = {"root": root, "batch_size": batch_size or 4, "grey": grey}
+        evaluate_and_tell(loaded[0], data, how, protocol=protocol, as_json=as_json)
         return
-    how: dict[str, Any] = {"root": root, "batch_size": batch_size, "grey": grey, "compiled": compiled}
+    how = {"root": root, "batch_size": batch_size or 64, "grey": grey, "compiled": compiled}
     how |= {"protocol": protocol or CENTER_CROP, "scales": pixels}
     if len(runs) > 1 or table or ensemble:
         found = evaluate_ensemble(loaded, data, **how)

@@ -29,14 +29,17 @@ def print_mask_protocols() -> None:
 
 
 def evaluate_and_tell(
-    trained: "Trained", data: str | None, *, root: Path | None, grey: bool, protocol: str | None, as_json: bool
+    trained: "Trained", data: str | None, how: dict[str, Any], *, protocol: str | None, as_json: bool
 ) -> None:
-    """Scores of a run that labels pixels, by a protocol, as tables or as one JSON document."""
+    """Scores of a run that labels pixels, by a protocol, as tables or as one JSON document.
+
+    how  what else `evaluate_masks` is told
+    """
     from resvision.inference.mask_presets import WHOLE, find
     from resvision.inference.segment import evaluate_masks
 
     preset = find(protocol or WHOLE)
-    scores = evaluate_masks(trained, data, root=root, grey=grey, protocol=preset.name)
+    scores = evaluate_masks(trained, data, protocol=preset.name, **how)
     about = {
         "run": str(trained.folder),
         "model": trained.run.model.name,
@@ -76,7 +79,14 @@ def show_scores(scores: "SegmentationScores") -> None:
 
 
 def predict_masks(
-    trained: "Trained", files: list[Path], *, out: Path | None, as_json: bool, as_csv: bool, grey: bool
+    trained: "Trained",
+    files: list[Path],
+    *,
+    out: Path | None,
+    as_json: bool,
+    as_csv: bool,
+    top: int | None,
+    grey: bool,
 ) -> None:
     """Label maps and overlays of images into `out`, where it is given, and the areas of classes to stdout.
 
@@ -87,9 +97,10 @@ def predict_masks(
 
     if as_csv:
         raise SettingsError("--csv: areas of classes come as --json")
+    if top is not None:
+        raise SettingsError("--top: a pixel has one class; leave it out")
     if out is not None:
         _require_free(files, out)
-        out.mkdir(parents=True, exist_ok=True)
     documents: list[dict[str, Any]] = []
     for file in files:
         try:
@@ -100,6 +111,7 @@ def predict_masks(
             print(f"resvision: {error}", file=sys.stderr)
             continue
         if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
             _write(trained, found.image, found.labels, *_places(file, out))
         documents.append(found.areas.to_json())
         if not as_json:

@@ -23,7 +23,7 @@ def command(
     weights: Annotated[
         str | None, typer.Option(help="Published weights: torchvision, or torchvision:NAME. Fetched once.")
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many classes to give.")] = 5,
+    top: Annotated[int | None, typer.Option(min=1, help="How many classes to give, 5 when left out.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for label maps and overlays, by a run that labels pixels.")
@@ -45,12 +45,12 @@ def command(
     files = [file for path in images for file in files_of(path)]  # before weights are fetched for nothing
     trained = load(run, weights=weights, allow_code=allow_code)
     if trained.run.model.task == "segmentation":
-        predict_masks(trained, files, out=out, as_json=as_json, as_csv=as_csv, grey=grey)
+        predict_masks(trained, files, out=out, as_json=as_json, as_csv=as_csv, top=top, grey=grey)
         return
     if out is not None:
         raise SettingsError(f"{run}: gives classes of images, not label maps: leave --out away, or redirect the output")
     failed: list[str] = []
-    results = predict_pixels(trained, _readable(trained, files, grey, failed), top=top)
+    results = predict_pixels(trained, _readable(trained, files, grey, failed), top=top or 5)
     if as_json:
         print(json.dumps([result.to_json() for result in results], ensure_ascii=False))
     elif as_csv:

@@ -1,4 +1,4 @@
-"""Results of segmentation as plain numpy dataclasses: scores over a data set, and the areas of one label map.
+"""Results of segmentation as plain numpy dataclasses: scores over a data set, and one label map.
 
 Glossary
     confusion  (K, K) pixel counts, row = true class, column = predicted class; void pixels are in none
@@ -6,6 +6,7 @@ Glossary
 """
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 import msgspec
@@ -13,6 +14,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from resvision.core.masks import count_values, label_colours, write_mask
 from resvision.core.results import Count, Share, number, shares
 
 Floats = NDArray[np.float64]
@@ -163,3 +165,23 @@ class Areas:
             "height": self.height,
             "classes": [{"class": name, "pixels": count, "share": count / whole} for name, count in rows],
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelMap:
+    """The labels of one image, (H, W) uint8 of 0..K-1, each the index of one of `classes`."""
+
+    source: str
+    classes: tuple[str, ...]
+    labels: NDArray[np.uint8]
+
+    @property
+    def areas(self) -> Areas:
+        """How much of the image each class covers."""
+        height, width = self.labels.shape
+        pixels = count_values(self.labels)[: len(self.classes)].tolist()
+        return Areas(source=self.source, width=width, height=height, classes=self.classes, pixels=tuple(pixels))
+
+    def save(self, path: str | Path) -> None:
+        """Write the labels as a PNG of palette indices, in the colours of the overlays."""
+        write_mask(Path(path), self.labels, label_colours(self.classes))

@@ -1,6 +1,7 @@
 """The run directory: its names, and writing into it so that a crash leaves the old or the new, never half.
 
 run.json             the Run, every value written
+phases.json          in a folder of several runs one after another: the Runs as they were asked for
 environment.json     versions, hardware, threads
 history.jsonl        one JSON line a step, and one an evaluation
 events/              the same for TensorBoard
@@ -28,6 +29,7 @@ if sys.platform != "win32":
     import fcntl
 
 RUN = "run.json"
+PHASES = "phases.json"
 ENVIRONMENT = "environment.json"
 HISTORY = "history.jsonl"
 EVENTS = "events"
@@ -98,8 +100,14 @@ def require(folder: Path) -> Path:
     if not is_folder:
         raise RunError(f"{folder}: no such run directory")
     if not is_run:
-        raise RunError(f"{folder}: not a run directory, it has no {RUN}")
+        raise RunError(f"{folder}: not a run directory, it has no {RUN}{_phases_in(folder)}")
     return folder
+
+
+def _phases_in(folder: Path) -> str:
+    """What to name in place of a folder of several phases."""
+    runs = sorted(str(each.parent) for each in folder.glob(f"*/{RUN}")) if (folder / PHASES).is_file() else []
+    return f"; it holds a run for each of several phases: {', '.join(runs)}" if runs else ""
 
 
 @contextmanager

@@ -28,6 +28,15 @@ from resvision.data.loader import BRIGHTNESS, ELASTIC, FLIP, SLOTS, Visits, as_b
 from resvision.data.windows import Window, centre_window, image_in, mask_in, random_scale_window
 
 
+def require_objects(reader: MaskReader) -> None:
+    """SettingsError for border weights between other than objects and their ground: the set must have two classes."""
+    if len(reader.classes) != 2:
+        raise SettingsError(
+            f"border weights are for two classes, the second being the objects; {printable(reader.name)} has "
+            f"{len(reader.classes)}; leave them out by --set loss.border_weight=0"
+        )
+
+
 class MaskTrainBatches(Dataset[Batch]):
     """The training batches of one process; `[step]` is a pure function of the step.
 
@@ -57,11 +66,8 @@ class MaskTrainBatches(Dataset[Batch]):
         border: tuple[float, float] | None = None,
     ) -> None:
         require_for_masks(augment)
-        if border is not None and len(reader.classes) != 2:
-            raise SettingsError(
-                f"border weights are for two classes, the second being the objects; {reader.name} has "
-                f"{len(reader.classes)}; leave them out"
-            )
+        if border is not None:
+            require_objects(reader)
         self._visits = Visits(reader, batch_size=batch_size, seed=seed, rank=rank, world=world)
         self.batch_size, self.seed, self.augment, self.border = batch_size, seed, augment, border
         self.steps_per_epoch = self._visits.steps_per_epoch

@@ -35,10 +35,15 @@ def predict(
     Raises DataError, which names the file, for one that cannot be decoded or does not fit the net.
     """
     trained = run if isinstance(run, Trained) else load(run)
-    pictures = [images] if isinstance(images, str | Path | np.ndarray) else images
-    sources = [source for picture in pictures for source in _expand(picture)]
+    sources = sources_of(images)
     pixels = (prepare(trained, source, grey=grey) for source in sources)
-    return list(predict_pixels(trained, zip(_names(sources), pixels, strict=True), top=top))
+    return list(predict_pixels(trained, zip(names_of(sources), pixels, strict=True), top=top))
+
+
+def sources_of(images: Picture | Sequence[Picture]) -> list[Path | NDArray[np.uint8]]:
+    """Files, those of folders in order of name, and arrays, as `predict` is given them; DataError for missing ones."""
+    pictures = [images] if isinstance(images, str | Path | np.ndarray) else images
+    return [source for picture in pictures for source in _expand(picture)]
 
 
 def files_of(path: Path) -> list[Path]:
@@ -99,5 +104,6 @@ def _unlistable(error: OSError) -> None:
     raise DataError(f"{printable(str(error.filename))}: cannot be listed ({error.strerror})") from None
 
 
-def _names(sources: Sequence[Path | NDArray[np.uint8]]) -> list[str]:
+def names_of(sources: Sequence[Path | NDArray[np.uint8]]) -> list[str]:
+    """Paths, and `array i` for the i-th of the sources."""
     return [printable(source) if isinstance(source, Path) else f"array {i}" for i, source in enumerate(sources)]

@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from resvision.contracts import MaskReader
 from resvision.core.errors import DataError, SettingsError, printable
 from resvision.core.images import VOID, Pixels
-from resvision.core.label_maps import Areas, SegmentationScores
-from resvision.core.masks import count_values
+from resvision.core.label_maps import Areas, LabelMap, SegmentationScores
 from resvision.data.loader import batches
 from resvision.data.mask_loader import MaskEvalBatches
 from resvision.data.sets import open_splits
 from resvision.inference.load import Trained
 from resvision.inference.mask_presets import WHOLE, find
-from resvision.inference.predict import prepare
+from resvision.inference.predict import names_of, prepare
 from resvision.segmentation import scoring
 from resvision.segmentation.segmenter import Segmenter
 from resvision.segmentation.whole import labels_of, probabilities_of
@@ -27,11 +27,20 @@ from resvision.training.machine import autocast, decoding_workers, keep_freed_me
 
 
 class Segmented(NamedTuple):
-    """What a run says of one image: `labels` (H, W) uint8, the image itself, (H, W, C) uint8, and areas by class."""
+    """What a run says of one image, and the image itself, (H, W, C) uint8."""
 
     image: Pixels
-    labels: Pixels
-    areas: Areas
+    found: LabelMap
+
+    @property
+    def labels(self) -> Pixels:
+        """(H, W) uint8."""
+        return self.found.labels
+
+    @property
+    def areas(self) -> Areas:
+        """By class."""
+        return self.found.areas
 
 
 def evaluate_masks(
@@ -82,24 +91,13 @@ def evaluate_masks(
     return scoring.scores(counts, classes=trained.classes, source=lambda index: printable(reader.source(index)))
 
 
-def segment(trained: Trained, files: Sequence[Path], *, grey: bool = False) -> Iterator[Segmented]:
-    """The label map of each image file, in order. Raises DataError, with its name, for one that cannot be used."""
-    for file in files:
-        image = prepare(trained, file, grey=grey)
-        labels = label_map(trained, image)
-        counts = count_values(labels)[: len(trained.classes)]
-        height, width = labels.shape
-        yield Segmented(
-            image,
-            labels,
-            Areas(
-                source=printable(file),
-                width=width,
-                height=height,
-                classes=trained.classes,
-                pixels=tuple(counts.tolist()),
-            ),
-        )
+def segment(
+    trained: Trained, sources: Sequence[Path | NDArray[np.uint8]], *, grey: bool = False
+) -> Iterator[Segmented]:
+    """The label map of each image, in order. Raises DataError, with its name, for one that cannot be used."""
+    for name, source in zip(names_of(sources), sources, strict=True):
+        image = prepare(trained, source, grey=grey)
+        yield Segmented(image, LabelMap(source=name, classes=trained.classes, labels=label_map(trained, image)))
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from resvision.classification.classifier import balanced_weights
 from resvision.contracts import Batch, MaskReader, System, TaskName
@@ -12,10 +12,11 @@ from resvision.core.images import Preprocess
 from resvision.core.label_maps import JUDGED_BY, SegmentationScores
 from resvision.core.settings import Scalar
 from resvision.data.augment import Augment, require_for_masks
-from resvision.data.mask_loader import MaskEvalBatches, MaskTrainBatches
+from resvision.data.mask_loader import MaskEvalBatches, MaskTrainBatches, require_objects
 from resvision.data.pixels import pixel_counts
 from resvision.data.sets import Splits, open_splits
 from resvision.segmentation import scoring
+from resvision.segmentation.parts.tiles import input_rule
 from resvision.segmentation.segmenter import Segmenter
 from resvision.segmentation.whole import probabilities_of
 from resvision.training.evaluation import evaluating, until_stopped
@@ -39,9 +40,15 @@ class Segmentation:
         """A named set, or a folder with `images` and `masks`."""
         return open_splits(name_or_folder, root=root, task=self.name)
 
-    def require(self, augment: Augment) -> None:
-        """Scale, crop, flip, elastic deformation and brightness are known."""
+    def require(self, augment: Augment, loss: Mapping[str, Scalar], reader: MaskReader) -> None:
+        """Scale, crop, flip, elastic deformation and brightness are known; border weights are for two classes."""
         require_for_masks(augment)
+        if _border(loss):
+            require_objects(reader)
+
+    def crop_px(self, net: nn.Module, side_px: int) -> int:
+        """As the net's `input_rule` says."""
+        return input_rule(net).nearest(side_px)
 
     def result_shape(self, side_px: int, num_classes: int) -> tuple[int, ...]:
         """A logit for each class and pixel, (K, H, W)."""
@@ -71,10 +78,6 @@ class Segmentation:
         world: int,
     ) -> MaskTrainBatches:
         """Crops and their labels, with border weights where the loss has them."""
-        w0, sigma_px = loss.get("border_weight"), loss.get("border_sigma_px", BORDER_SIGMA_PX)
-        border = None
-        if isinstance(w0, float | int) and isinstance(sigma_px, float | int) and w0 > 0:
-            border = (float(w0), float(sigma_px))
         return MaskTrainBatches(
             reader,
             batch_size=batch_size,
@@ -83,7 +86,7 @@ class Segmentation:
             rank=rank,
             world=world,
             grey=True,
-            border=border,
+            border=_border(loss),
         )
 
     def exam_batches(self, reader: MaskReader, *, batch_size: int, rank: int, world: int) -> MaskEvalBatches:
@@ -110,3 +113,11 @@ class Segmentation:
         with evaluating(system):
             counts = scoring.count_all(probabilities, until_stopped(batches, stop), device=device)
         return scoring.scores(counts, classes=reader.classes, source=lambda index: printable(reader.source(index)))
+
+
+def _border(loss: Mapping[str, Scalar]) -> tuple[float, float] | None:
+    """Weight and width in pixels of the borders between objects; None where they do not count more."""
+    w0, sigma_px = loss.get("border_weight"), loss.get("border_sigma_px", BORDER_SIGMA_PX)
+    if isinstance(w0, float | int) and isinstance(sigma_px, float | int) and w0 > 0:
+        return float(w0), float(sigma_px)
+    return None
