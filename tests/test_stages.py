@@ -205,4 +205,4 @@ def test_what_was_cut_can_be_cut_again() -> None:
     with torch.device("meta"):
         net = build("resnet18", num_classes=3)
     once = stages(net)
-    assert {name: each for name, each in stages(once, 16).stride.items()} == stages(net, 16).stride
+    assert dict(stages(once, 16).stride) == stages(net, 16).stride
