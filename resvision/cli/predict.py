@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from resvision.core import rundir
 from resvision.core.errors import DataError, SettingsError, printable
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def command(
 
     if as_json and as_csv:
         raise SettingsError("--json and --csv exclude each other")
+    if weights is None:
+        rundir.require(run)
     files = [file for path in images for file in files_of(path)]  # before weights are fetched for nothing
     trained = load(run, weights=weights, allow_code=allow_code)
     if trained.run.model.task == "segmentation":
