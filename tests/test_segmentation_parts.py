@@ -6,7 +6,7 @@ from resvision.probes.count import count
 from resvision.segmentation.fcn_vgg import bilinear_deconvolution
 from resvision.segmentation.parts.aspp import ASPP, ImagePooling, rates_at
 from resvision.segmentation.parts.convolutions import conv_bn_relu
-from resvision.segmentation.parts.upsampling import bilinear_kernel, resized
+from resvision.segmentation.parts.upsampling import BlockwiseDeconvolution, bilinear_kernel, deconvolved, resized
 from resvision.segmentation.pspnet import BINS, PyramidPooling
 
 
@@ -34,6 +34,27 @@ def test_a_bilinear_deconvolution_interpolates_each_class_alone(factor: int) -> 
         cut = slice(factor // 2, factor // 2 + side)
         found = layer(maps)[..., cut, cut]
         assert torch.allclose(found[..., inner, inner], whole[..., inner, inner], atol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [2, 8])
+def test_the_deconvolution_for_bf16_is_the_transposed_convolution(factor: int) -> None:
+    maps = torch.randn(2, 5, 4, 6, dtype=torch.double)
+    weight = torch.randn(5, 3, 2 * factor, 2 * factor, dtype=torch.double)
+    expected = nn.functional.conv_transpose2d(maps, weight, stride=factor)
+    assert torch.allclose(deconvolved(maps, weight), expected, atol=1e-12)
+
+
+def test_a_deconvolution_learns_in_bf16_what_it_does_in_float() -> None:
+    torch.manual_seed(0)
+    layer, maps = BlockwiseDeconvolution(5, 3, factor=4), torch.randn(2, 5, 4, 6)
+    exact = layer(maps)
+    (expected,) = torch.autograd.grad(exact.square().mean(), layer.weight)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rounded = layer(maps.bfloat16())
+    assert rounded.dtype == torch.bfloat16
+    assert torch.allclose(rounded.float(), exact, atol=0.02 * exact.abs().max().item())
+    (found,) = torch.autograd.grad(rounded.float().square().mean(), layer.weight)
+    assert torch.allclose(found, expected, atol=0.02 * expected.abs().max().item())
 
 
 def test_corners_say_which_points_coincide() -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from resvision.classification.vgg import HIDDEN, WINDOW, blocks, initialize, pools_of, widths_of
 from resvision.core.errors import SettingsError
-from resvision.segmentation.parts.upsampling import bilinear_kernel
+from resvision.segmentation.parts.upsampling import BlockwiseDeconvolution, bilinear_kernel
 
 Stride = Literal[32, 16, 8]
 Deconvolution = Literal["fixed", "learned"]
@@ -96,12 +96,12 @@ def score(in_channels: int, num_classes: int) -> nn.Conv2d:
     return layer
 
 
-def bilinear_deconvolution(num_classes: int, *, factor: int, fixed: bool) -> nn.ConvTranspose2d:
+def bilinear_deconvolution(num_classes: int, *, factor: int, fixed: bool) -> BlockwiseDeconvolution:
     """A transposed convolution over all pairs of classes that starts as each class's bilinear interpolation.
 
     A map of side n becomes one of side (n + 1) * factor; `fixed` ones are not trained.
     """
-    layer = nn.ConvTranspose2d(num_classes, num_classes, 2 * factor, stride=factor, bias=False)
+    layer = BlockwiseDeconvolution(num_classes, num_classes, factor=factor)
     with torch.no_grad():
         layer.weight.zero_()
         layer.weight[range(num_classes), range(num_classes)] = bilinear_kernel(2 * factor)

@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def resized(maps: Tensor, like: Tensor, *, corners: bool) -> Tensor:
@@ -20,3 +20,31 @@ def bilinear_kernel(side: int) -> Tensor:
     centre = factor - 1 if side % 2 else factor - 0.5
     weights = 1 - (torch.arange(side) - centre).abs() / factor
     return torch.outer(weights, weights)
+
+
+class BlockwiseDeconvolution(nn.ConvTranspose2d):
+    """A transposed convolution, without bias, whose window is twice its stride; in bf16 by `deconvolved`.
+
+    At stride 32 PyTorch's own takes 14 s in bf16 for a batch that takes 0.1 s this way, on one core.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, *, factor: int) -> None:
+        super().__init__(in_channels, out_channels, 2 * factor, stride=factor, bias=False)
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """(N, in_channels, H, W) to (N, out_channels, (H + 1) * factor, (W + 1) * factor)."""
+        if x.dtype != torch.bfloat16 or output_size is not None:
+            return super().forward(x, output_size)
+        return deconvolved(x, self.weight.to(x.dtype))
+
+
+def deconvolved(x: Tensor, weight: Tensor) -> Tensor:
+    """The transposed convolution of x (N, I, H, W) by weight (I, O, 2f, 2f) with stride f: (N, O, (H + 1)f, (W + 1)f).
+
+    Each value meets 2x2 of x, by weights that depend on its place in a block of f x f; so one ordinary convolution
+    gives all places as channels.
+    """
+    f = weight.shape[2] // 2
+    windows = weight.unflatten(3, (2, f)).unflatten(2, (2, f)).flip(2, 4)  # (I, O, 2, f, 2, f)
+    places = windows.permute(1, 3, 5, 0, 2, 4).reshape(-1, x.shape[1], 2, 2)
+    return F.pixel_shuffle(F.conv2d(x, places, padding=1), f)
