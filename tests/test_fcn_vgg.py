@@ -48,6 +48,17 @@ def test_images_of_any_size_have_logits_for_every_pixel_which_start_at_zero(stri
     assert torch.equal(logits, torch.zeros(1, 3, *size))
 
 
+def test_a_signal_reaches_the_scores_of_a_fresh_net_at_its_size() -> None:
+    torch.manual_seed(0)
+    net = fcn_vgg(32, num_classes=3, width=4).eval()
+    seen: list[Tensor] = []
+    net.score_fr.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    image = torch.randn(1, 3, 16, 16).repeat_interleave(8, dim=2).repeat_interleave(8, dim=3)
+    with torch.no_grad():
+        net(image)
+    assert 0.3 < seen[0].std() < 10
+
+
 def averaging(net: FCNVGG, stream: str) -> nn.Module:
     """The net as a linear filter that only adds up, with the scores of one layer alone."""
     for i in net.pools:

@@ -6,6 +6,9 @@ last to that of the image. What the padding made too much is cut off where it wa
 
 `features` and `classifier` have the names that VGG-16 has, whose weights they take; the layers of scores have those of
 the released nets. A net shares the names of what it shares with the next coarser one: see `new_parts`.
+
+The paper starts with the weights of VGG-16. Without them all but the scores is drawn by He's rule: by Glorot's, as our
+VGG-16 is, the signal at the scores is a thousandth of the image's, and they learn one map for all images.
 """
 
 from typing import Literal, get_args
@@ -13,8 +16,9 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from resvision.classification.vgg import HIDDEN, WINDOW, blocks, initialize, pools_of, widths_of
+from resvision.classification.vgg import HIDDEN, WINDOW, blocks, pools_of, widths_of
 from resvision.core.errors import SettingsError
+from resvision.layers.init import he_initialize_incoming
 from resvision.segmentation.parts.upsampling import BlockwiseDeconvolution, bilinear_kernel
 
 Stride = Literal[32, 16, 8]
@@ -59,7 +63,7 @@ class FCNVGG(nn.Module):
             nn.ReLU(inplace=True),
             nn.Dropout(0.5),
         )
-        initialize(self, "glorot")
+        he_initialize_incoming(self)
         self.score_fr = score(hidden, num_classes)
         if stride <= 16:
             self.upscore2 = bilinear_deconvolution(num_classes, factor=2, fixed=fixed)
