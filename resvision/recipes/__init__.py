@@ -186,12 +186,12 @@ def compose_phases(
 ) -> "tuple[Run, ...]":
     """The Runs of a model on a data set: its recipe, then `changes` by path, then `settings` as `a.b=value`, in each.
 
-    Without a recipe's name the model's row in the catalog chooses. Most recipes are one Run. Raises UnknownNameError or
+    Without a recipe's name the model's row in the catalog chooses, and the task that a net of the user's own is for. Most recipes are one Run. Raises UnknownNameError or
     SettingsError.
     """
     if model in RECIPES:
         raise SettingsError(f"{model} is a recipe; say: train MODEL --recipe {model}")
-    name = recipe_name or find(model).recipe
+    name = recipe_name or _usual(model, changes or {}, settings)
     with references.own_code(name):
         made = recipe(name)(model, data)
     runs = made if isinstance(made, tuple) else (made,)
@@ -199,6 +199,12 @@ def compose_phases(
         if not hasattr(run, "recipe"):
             raise SettingsError(f"{name}: gave {type(run).__name__}, not a resvision.Run")
     return tuple(_changed(run, changes or {}, settings) for run in runs)
+
+
+def _usual(model: str, changes: Mapping[str, Any], settings: Sequence[str]) -> str:
+    """The name of the recipe of a model where none is named."""
+    asked = "model.task=segmentation" in settings or changes.get("model.task") == "segmentation"
+    return "segmentation-short" if asked and references.is_reference(model) else find(model).recipe
 
 
 def _changed(run: "Run", changes: Mapping[str, Any], settings: Sequence[str]) -> "Run":
