@@ -186,8 +186,8 @@ def compose_phases(
 ) -> "tuple[Run, ...]":
     """The Runs of a model on a data set: its recipe, then `changes` by path, then `settings` as `a.b=value`, in each.
 
-    Without a recipe's name the model's row in the catalog chooses, and the task that a net of the user's own is for. Most recipes are one Run. Raises UnknownNameError or
-    SettingsError.
+    Without a recipe's name the model's row in the catalog chooses, for a net of the user's own its task. Most
+    recipes are one Run. Raises UnknownNameError or SettingsError.
     """
     if model in RECIPES:
         raise SettingsError(f"{model} is a recipe; say: train MODEL --recipe {model}")
