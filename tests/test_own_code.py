@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import resvision
+from resvision.recipes import compose
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs/own-code.md").read_text(encoding="utf-8")
@@ -95,3 +96,8 @@ def test_code_is_imported_only_when_that_is_allowed(beside: Path, cli: Cli) -> N
         code, _, err = cli(*verb)
         assert (code, err) == (2, f"resvision: run/run.json: {shown}\n")
         assert "own" not in sys.modules
+
+
+def test_a_net_of_ones_own_for_label_maps_has_their_recipe() -> None:
+    assert compose("own:net", "streets", settings=["model.task=segmentation"]).recipe == "segmentation-short"
+    assert compose("own:net", "streets").recipe == "small-images-short"
