@@ -14,7 +14,7 @@ from resvision.core.errors import DataError, SettingsError
 from resvision.core.images import VOID
 from resvision.core.masks import count_values, label_colours, mask_header, read_mask, write_mask
 from resvision.data import masks
-from resvision.data.masks import UNKNOWN, class_list, labels_of
+from resvision.data.class_list import UNKNOWN, class_list, labels_of
 from resvision.data.pixels import pixel_counts
 from resvision.data.sets import open_splits
 from resvision.data.validation import hold_out

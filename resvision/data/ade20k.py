@@ -22,7 +22,7 @@ _ROW = re.compile(r"\s*\d+\s+[\d.]+\s+\d+\s+\d+\s+\d+\s+(.+)")  # index, share, 
 
 def read(folder: Path) -> "MaskScan":
     """The folders training and validation."""
-    from resvision.data import masks
+    from resvision.data import class_list, masks
 
     faults: list[Fault] = []
     classes = class_names(folder / NAMES, faults)
@@ -36,7 +36,7 @@ def read(folder: Path) -> "MaskScan":
                 *places,
                 masks.partners(*places, faults),
                 classes=classes,
-                labels=masks.labels_of(range(1, NUM_CLASSES + 1), [0]),
+                labels=class_list.labels_of(range(1, NUM_CLASSES + 1), [0]),
                 preprocess=masks.crops(CROP_PX),
             )
         )

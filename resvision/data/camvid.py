@@ -21,9 +21,9 @@ CROP_PX = 360
 
 def read(folder: Path) -> "MaskScan":
     """The folders train and val."""
-    from resvision.data import masks
+    from resvision.data import class_list, masks
 
-    labels = masks.labels_of(range(len(CLASSES)), [VOID_VALUE])
+    labels = class_list.labels_of(range(len(CLASSES)), [VOID_VALUE])
     return masks.paired(folder, name="camvid", classes=CLASSES, labels=labels, preprocess=masks.crops(CROP_PX))
 
 

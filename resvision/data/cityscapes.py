@@ -26,7 +26,7 @@ CROP_PX = 768
 
 def read(folder: Path) -> "MaskScan":
     """The folders train and val, all cities."""
-    from resvision.data import masks
+    from resvision.data import class_list, masks
 
     faults: list[Fault] = []
     readers = []
@@ -39,7 +39,7 @@ def read(folder: Path) -> "MaskScan":
                 *places,
                 masks.partners(*places, faults, _by_scene),
                 classes=tuple(CLASSES),
-                labels=masks.labels_of(CLASSES.values(), VOID_VALUES),
+                labels=class_list.labels_of(CLASSES.values(), VOID_VALUES),
                 preprocess=masks.crops(CROP_PX),
             )
         )

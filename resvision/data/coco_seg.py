@@ -21,7 +21,8 @@ from resvision.data.mask_sets import MaskSet
 
 if TYPE_CHECKING:
     from resvision.contracts import Sample
-    from resvision.data.masks import Labels, MaskScan
+    from resvision.data.class_list import Labels
+    from resvision.data.masks import MaskScan
 
 CROP_PX = 512
 
@@ -188,7 +189,7 @@ def inside_polygon(corners: NDArray[Any], height: int, width: int) -> NDArray[np
 
 
 def _reader(folder: Path, split: str, faults: list[Fault]) -> CocoReader:
-    from resvision.data import masks
+    from resvision.data import class_list, masks
 
     path = folder / "annotations" / f"instances_{split}2017.json"
     found = _Annotations([], [], [])
@@ -218,7 +219,7 @@ def _reader(folder: Path, split: str, faults: list[Fault]) -> CocoReader:
         records=sorted((one for one in found.images if one.file_name in files), key=lambda record: record.id),
         instances=instances,
         label_of={category.id: label for label, category in enumerate(categories, start=1)},
-        labels=masks.labels_of(range(len(categories) + 1)),
+        labels=class_list.labels_of(range(len(categories) + 1)),
     )
 
 

@@ -22,7 +22,7 @@ CROP_PX = 512
 
 def read(folder: Path) -> "MaskScan":
     """The slices in the order of the stack, all but the last six for training."""
-    from resvision.data import masks
+    from resvision.data import class_list, masks
 
     faults: list[Fault] = []
     places = folder / "images", folder / "labels"
@@ -34,7 +34,7 @@ def read(folder: Path) -> "MaskScan":
             *places,
             part,
             classes=CLASSES,
-            labels=masks.labels_of(STORED, ()),
+            labels=class_list.labels_of(STORED, ()),
             preprocess=masks.crops(CROP_PX, channels=1),
         )
         for split, part in (("train", pairs[:-HELD_OUT]), ("val", pairs[-HELD_OUT:]))

@@ -1,9 +1,9 @@
 """Folders of images with label maps: `images/` and `masks/`, partners by the stem of their names.
 
 Either train/{images,masks} with val/{images,masks} (or test/), or images/ and masks/ alone, from which a fifth is split
-off. `classes.txt` in the folder names the classes; see `class_list`. Without it every value below 255 is a class, up to
-the largest that occurs, and 255 is void. Structure, names and headers of images are checked and masks are decoded when
-a folder is opened first, and one error sums up all faults; that holds while the files stay as they are.
+off. `classes.txt` in the folder names the classes; see `data.class_list`. Without it every value below 255 is a class,
+up to the largest that occurs, and 255 is void. Structure, names and headers of images are checked and masks are decoded
+when a folder is opened first, and one error sums up all faults; that holds while the files stay as they are.
 `resvision data check` decodes the images as well and lists each fault.
 
 Glossary
@@ -11,10 +11,10 @@ Glossary
     labels          what a net sees: 0..K-1, and VOID
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -26,20 +26,16 @@ from resvision.core.errors import DataError, printable
 from resvision.core.images import VOID, Header, Pixels, Preprocess, decode, header
 from resvision.core.masks import count_values, mask_header, read_mask
 from resvision.data import kept
+from resvision.data.class_list import CLASS_LIST, UNKNOWN, Labels, labels_of, listed_classes, unknown_values
 from resvision.data.faults import Fault, Place, fault, fault_of, listing, summary
 from resvision.data.folder import PHOTOS
 from resvision.data.sets import Splits
 from resvision.data.tars import PackedNames
 
-CLASS_LIST = "classes.txt"
 CROP_PX = 512
 """Side of training crops of folders whose images are no smaller."""
-UNKNOWN = -1
-"""In place of a label, for a stored value that is neither a class nor void."""
 
 T = TypeVar("T")
-Labels = NDArray[np.int16]
-"""The label of every stored value, (256,): 0..K-1, VOID, or UNKNOWN."""
 
 
 class MaskFiles(kept.Stamped, Protocol):
@@ -73,15 +69,6 @@ class MaskFiles(kept.Stamped, Protocol):
     def stored(self, index: int) -> Pixels:
         """The stored values of the mask, (H, W)."""
         ...
-
-
-def labels_of(classes: Iterable[int], void: Iterable[int] = (VOID,)) -> Labels:
-    """The table for stored values that mean class 0, 1, ... in this order, and for those that mean void."""
-    labels = np.full(256, UNKNOWN, dtype=np.int16)
-    labels[[*void]] = VOID
-    for label, value in enumerate(classes):
-        labels[value] = label
-    return labels
 
 
 @dataclass(kw_only=True)
@@ -218,7 +205,7 @@ def scan(folder: Place, *, name: str | None = None) -> MaskScan:
     Without a class list the readers have no classes yet; `settle` gives them.
     """
     faults: list[Fault] = []
-    classes, labels = _listed_classes(folder, faults) or ((), labels_of(range(VOID)))
+    classes, labels = listed_classes(folder, faults) or ((), labels_of(range(VOID)))
     found = paired(folder, name=name or str(folder), classes=classes, labels=labels, preprocess=crops(CROP_PX))
     return found._replace(faults=faults + found.faults)
 
@@ -338,37 +325,6 @@ def partners(
     alone += [(masks / mask_of[key], f"no image of that name in {images}") for key in mask_of.keys() - image_of]
     faults += sorted(fault(where, printable(what)) for where, what in alone)
     return [(image_of[key], mask_of[key]) for key in sorted(image_of.keys() & mask_of.keys())]
-
-
-def class_list(text: str) -> tuple[tuple[str, ...], Labels]:
-    """Class names, and the label of every stored value, by a list of one class a line.
-
-    A line is a name, whose stored value is one above that of the line before it, the first being 0; or a value and a
-    name, as in `255 object`. The name `void` marks a value that is not judged; 255 is void unless a line names it.
-    Classes are numbered in the order of their stored values. Raises ValueError.
-    """
-    names: dict[int, str] = {}
-    value = -1
-    for line in filter(None, map(str.strip, text.splitlines())):
-        first, *rest = line.split(maxsplit=1)
-        numbered = rest and first.isdecimal() and first.isascii()
-        value, name = (int(first), rest[0]) if numbered else (value + 1, line)
-        if value > 255:
-            raise ValueError(f"{name!r} has the value {value}; masks hold 0..255")
-        if value in names:
-            raise ValueError(f"{names[value]!r} and {name!r} both have the value {value}")
-        if not name.isprintable():
-            raise ValueError(f"{name!r} is no printable name")
-        names[value] = name
-    classes = {value: name for value, name in sorted(names.items()) if name.casefold() != "void"}
-    if len(set(classes.values())) < len(classes):
-        twice = next(name for name in classes.values() if [*classes.values()].count(name) > 1)
-        raise ValueError(f"{twice!r} is there twice")
-    if len(classes) < 2:
-        raise ValueError(f"{len(classes)} classes; two are needed")
-    if len(classes) > VOID:
-        raise ValueError(f"{len(classes)} classes; labels end at {VOID - 1}, since {VOID} is void")
-    return tuple(classes.values()), labels_of(classes, {VOID, *names} - {*classes})
 
 
 class Looks(NamedTuple):
@@ -492,24 +448,6 @@ def _class_faults(found: MaskScan, held: NDArray[np.bool_]) -> list[Fault]:
 _STATE_IT = f"store 1 in its place, or write `0 background` and `{VOID} object` into {CLASS_LIST}"
 
 
-def unknown_values(values: NDArray[Any], labels: Labels) -> str:
-    """What is wrong with a mask that holds these values, some of which are neither a class nor void."""
-    wrong = [str(value) for value in values.tolist() if labels[value] == UNKNOWN]
-    known = np.flatnonzero((labels != UNKNOWN) & (labels != VOID))
-    void = ", ".join(map(str, np.flatnonzero(labels == VOID).tolist()))
-    noun = "value" if len(wrong) == 1 else "values"
-    more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-    ending = f", void {void}" if void else ""
-    return f"{noun} {', '.join(wrong[:5])}{more} outside the class list ({_ranges(known.tolist())}{ending})"
-
-
-def _ranges(values: list[int]) -> str:
-    """Rising numbers in short: 0..4, 7."""
-    starts = [value for value in values if value - 1 not in values]
-    ends = [value for value in values if value + 1 not in values]
-    return ", ".join(f"{a}..{b}" if b > a else str(a) for a, b in zip(starts, ends, strict=True))
-
-
 def _kept_looks(kind: str, mark: str) -> Looks | None:
     try:
         looks = msgspec.convert(kept.read(kind, mark), Looks)
@@ -533,18 +471,6 @@ def _split_off(pairs: Pairs) -> tuple[Pairs, Pairs]:
     held_out = set(shuffled(len(pairs), seed=0)[: max(1, len(pairs) // 5)].tolist())
     train = [pair for index, pair in enumerate(pairs) if index not in held_out]
     return train, [pair for index, pair in enumerate(pairs) if index in held_out]
-
-
-def _listed_classes(folder: Place, faults: list[Fault]) -> tuple[tuple[str, ...], Labels] | None:
-    """What the folder's class list says; None where it has none, or a bad one, which goes to `faults`."""
-    place = folder / CLASS_LIST
-    if (CLASS_LIST, False) not in listing(folder, []):
-        return None
-    try:
-        return class_list(place.read_bytes().decode())
-    except (ValueError, OSError) as error:
-        faults.append(fault(place, "not a text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)))
-        return None
 
 
 def _read(how: Callable[..., T], place: Place) -> T:

@@ -23,7 +23,7 @@ CROP_PX = 513
 
 def read(folder: Path) -> "MaskScan":
     """The images that the lists name."""
-    from resvision.data import masks
+    from resvision.data import class_list, masks
 
     faults: list[Fault] = []
     places = folder / "JPEGImages", folder / "SegmentationClass"
@@ -43,7 +43,7 @@ def read(folder: Path) -> "MaskScan":
                 *places,
                 pairs,
                 classes=CLASSES,
-                labels=masks.labels_of(range(len(CLASSES))),
+                labels=class_list.labels_of(range(len(CLASSES))),
                 preprocess=masks.crops(CROP_PX),
             )
         )

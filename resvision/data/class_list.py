@@ -1,0 +1,92 @@
+"""Which class every stored value of a mask means, and the class list of a folder, `classes.txt`.
+
+Glossary
+    stored values   what a mask file holds, 0..255
+    labels          what a net sees: 0..K-1, and VOID
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resvision.core.images import VOID
+from resvision.data.faults import Fault, Place, fault, listing
+
+CLASS_LIST = "classes.txt"
+UNKNOWN = -1
+"""In place of a label, for a stored value that is neither a class nor void."""
+
+Labels = NDArray[np.int16]
+"""The label of every stored value, (256,): 0..K-1, VOID, or UNKNOWN."""
+
+
+def labels_of(classes: Iterable[int], void: Iterable[int] = (VOID,)) -> Labels:
+    """The table for stored values that mean class 0, 1, ... in this order, and for those that mean void."""
+    labels = np.full(256, UNKNOWN, dtype=np.int16)
+    labels[[*void]] = VOID
+    for label, value in enumerate(classes):
+        labels[value] = label
+    return labels
+
+
+def class_list(text: str) -> tuple[tuple[str, ...], Labels]:
+    """Class names, and the label of every stored value, by a list of one class a line.
+
+    A line is a name, whose stored value is one above that of the line before it, the first being 0; or a value and a
+    name, as in `255 object`. The name `void` marks a value that is not judged; 255 is void unless a line names it.
+    Classes are numbered in the order of their stored values. Raises ValueError.
+    """
+    names: dict[int, str] = {}
+    value = -1
+    for line in filter(None, map(str.strip, text.splitlines())):
+        first, *rest = line.split(maxsplit=1)
+        numbered = rest and first.isdecimal() and first.isascii()
+        value, name = (int(first), rest[0]) if numbered else (value + 1, line)
+        if value > 255:
+            raise ValueError(f"{name!r} has the value {value}; masks hold 0..255")
+        if value in names:
+            raise ValueError(f"{names[value]!r} and {name!r} both have the value {value}")
+        if not name.isprintable():
+            raise ValueError(f"{name!r} is no printable name")
+        names[value] = name
+    classes = {value: name for value, name in sorted(names.items()) if name.casefold() != "void"}
+    if len(set(classes.values())) < len(classes):
+        twice = next(name for name in classes.values() if [*classes.values()].count(name) > 1)
+        raise ValueError(f"{twice!r} is there twice")
+    if len(classes) < 2:
+        raise ValueError(f"{len(classes)} classes; two are needed")
+    if len(classes) > VOID:
+        raise ValueError(f"{len(classes)} classes; labels end at {VOID - 1}, since {VOID} is void")
+    return tuple(classes.values()), labels_of(classes, {VOID, *names} - {*classes})
+
+
+def listed_classes(folder: Place, faults: list[Fault]) -> tuple[tuple[str, ...], Labels] | None:
+    """What the folder's class list says; None where it has none, or a bad one, which goes to `faults`."""
+    place = folder / CLASS_LIST
+    if (CLASS_LIST, False) not in listing(folder, []):
+        return None
+    try:
+        return class_list(place.read_bytes().decode())
+    except (ValueError, OSError) as error:
+        faults.append(fault(place, "not a text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)))
+        return None
+
+
+def unknown_values(values: NDArray[Any], labels: Labels) -> str:
+    """What is wrong with a mask that holds these values, some of which are neither a class nor void."""
+    wrong = [str(value) for value in values.tolist() if labels[value] == UNKNOWN]
+    known = np.flatnonzero((labels != UNKNOWN) & (labels != VOID))
+    void = ", ".join(map(str, np.flatnonzero(labels == VOID).tolist()))
+    noun = "value" if len(wrong) == 1 else "values"
+    more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+    ending = f", void {void}" if void else ""
+    return f"{noun} {', '.join(wrong[:5])}{more} outside the class list ({_ranges(known.tolist())}{ending})"
+
+
+def _ranges(values: list[int]) -> str:
+    """Rising numbers in short: 0..4, 7."""
+    starts = [value for value in values if value - 1 not in values]
+    ends = [value for value in values if value + 1 not in values]
+    return ", ".join(f"{a}..{b}" if b > a else str(a) for a, b in zip(starts, ends, strict=True))
