@@ -45,6 +45,6 @@ def deconvolved(x: Tensor, weight: Tensor) -> Tensor:
     gives all places as channels.
     """
     f = weight.shape[2] // 2
-    windows = weight.unflatten(3, (2, f)).unflatten(2, (2, f)).flip(2, 4)  # (I, O, 2, f, 2, f)
+    windows = weight.reshape(*weight.shape[:2], 2, f, 2, f).flip(2, 4)
     places = windows.permute(1, 3, 5, 0, 2, 4).reshape(-1, x.shape[1], 2, 2)
     return F.pixel_shuffle(F.conv2d(x, places, padding=1), f)
