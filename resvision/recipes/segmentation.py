@@ -24,7 +24,19 @@ def segmentation_short(model: str, data: str) -> Run:
 
     Classes count by the root of what balances them, so that rare ones are learned too.
 
-    RECEIPT
+    Receipts, 2026-11-22: from scratch, one seed, bf16, one thread beside other work. CamVid, 367 images, measured on
+    its 101 of val, 11 classes, void left out: mean IoU and pixel accuracy, in seconds of the whole command. One map of
+    road everywhere would have 2.7 and 29.5 %.
+
+    CAMVID
+
+    Scaled down to show that each learns, in batches of 4; a ResNet-18 is 32 wide, half of its width.
+
+    fcn (ResNet-18)            192 px  5 epochs   35.3  75.2   232 s
+    unet_encoder (ResNet-18)   160     3          26.1  67.8   279
+    pspnet (ResNet-18)         160     3          23.5  63.2   265   channels=128
+    deeplabv3 (ResNet-18)      160     3          20.0  60.0   242   channels=128
+    deconvnet                  224     2           5.5  32.4   226   width=8; hardly above road everywhere: too short
     """
     return Run(
         recipe="segmentation-short",
@@ -46,6 +58,9 @@ def fcn_2015(model: str, data: str) -> tuple[Run, ...]:
     steps for each phase, is that of the released nets. 32s starts with VGG-16: --set model.encoder_from=RUN.
 
     Receipt: not run in full. The paper reports 59.4, 62.4 and 62.7 % mean IU for 32s, 16s and 8s on part of VOC 2011.
+    `train fcn8s --data camvid` of width 8, without VGG-16's weights, crops of 160 px at half to twice the size, each
+    phase 2 epochs of one-cycle AdamW at lr 1e-3 in batches of 4, bf16, seed 0: 14.2, 16.9 and 19.9 % mean IoU, 56.4,
+    59.5 and 61.9 % pixel accuracy; 438 s on one thread beside other work (2026-11-22).
     """
     phases = ("fcn32s", "fcn16s", "fcn8s")
     if model not in phases:
@@ -100,7 +115,10 @@ def unet_2015(model: str, data: str) -> Run:
     Tiles of 572 px whose centre of 388 is learned; elastic deformation on a 3x3 grid of 10 px, weights w0 = 10 and
     sigma = 5 px between objects. The paper gives neither rate nor length: lr 1e-3 over 200 epochs is ours.
 
-    Receipt: none yet.
+    Receipt: not run in full. `train unet --data isbi2012` of width 16 with tiles of 412 px, 40 epochs of AdamW at lr
+    1e-3, one-cycle, classes unweighted, averaged weights (decay 0.98), bf16, seed 0: 8.41 % pixel error and 77.12 %
+    mean IoU (membrane 64.14, cell 90.10) on the 6 held-out images, 8.18 % and 77.60 with flip; 536 s on one thread
+    beside other work (2026-11-22). All called cell would be 19.65 % and 40.2.
     """
     return Run(
         recipe="unet-2015",
