@@ -30,14 +30,14 @@ def segmentation_short(model: str, data: str) -> Run:
 
     CAMVID
 
-    Scaled down to show that each learns, in batches of 4; a ResNet-18 is 32 wide, half of its width.
+    Scaled down, in batches of 4; a ResNet-18 is 32 wide, half of its width.
 
     fcn (ResNet-18)            192 px  5 epochs   35.3  75.2   232 s
     unet_encoder (ResNet-18)   160     3          26.1  67.8   279
     pspnet (ResNet-18)         160     3          23.5  63.2   265   channels=128
     deeplabv3 (ResNet-18)      160     3          20.0  60.0   242   channels=128
     unet_padded                128     2          18.3  43.8   250   width=16
-    deconvnet                  224     2           5.5  32.4   226   width=8; hardly above road everywhere: too short
+    deconvnet                  224     2           5.5  32.4   226   width=8; hardly above road everywhere
     """
     return Run(
         recipe="segmentation-short",
