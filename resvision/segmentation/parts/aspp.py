@@ -58,4 +58,6 @@ class ImagePooling(nn.Sequential):
         mean = maps
         for layer in self:
             mean = layer(mean)
-        return mean.expand(-1, -1, *maps.shape[-2:])
+        nhwc = maps.is_contiguous(memory_format=torch.channels_last)
+        everywhere = mean.expand(-1, -1, *maps.shape[-2:])  # in the layout of the other maps, which are joined with it
+        return everywhere.contiguous(memory_format=torch.channels_last if nhwc else torch.contiguous_format)
