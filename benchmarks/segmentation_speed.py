@@ -68,7 +68,7 @@ def main() -> None:
         if "training" in asked.parts:
             text += [training_page(words, asked.rounds)]
         if "inference" in asked.parts:
-            text += [inference_page(Path(scratch), words, asked.rounds, graph=asked.compiled, quick=asked.quick)]
+            text += [inference_page(Path(scratch), words, asked.rounds, graph=asked.compiled)]
         if "memory" in asked.parts:
             text += [memory_page(Path(scratch), asked.run, quick=asked.quick)]
     write("\n\n".join(text), asked.out)
@@ -83,9 +83,8 @@ def training_page(words: list[str], rounds: int) -> str:
     )
 
 
-def inference_page(scratch: Path, words: list[str], rounds: int, *, graph: bool, quick: bool) -> str:
+def inference_page(scratch: Path, words: list[str], rounds: int, *, graph: bool) -> str:
     """The table of label maps, and how far those of both sides agree."""
-    make_weights(scratch, quick=quick)
     found = in_turn(__file__, ["torchvision", "ours", *(["compiled"] if graph else [])], words, rounds=rounds)
     theirs = np.load(scratch / "torchvision.npz")
     rows = compared(found, usual="torchvision")
@@ -181,19 +180,8 @@ def picture(quick: bool) -> Tensor:
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1)
 
 
-def make_weights(scratch: Path, *, quick: bool) -> None:
-    """Weights for both sides, drawn by torchvision, with statistics of the image so that maps keep their scale."""
-    net = theirs()
-    for module in net.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = None  # the mean of what is shown
-    with torch.no_grad():
-        net.train()(normalized(picture(quick).expand(2, -1, -1, -1)))
-    torch.save(net.state_dict(), scratch / "weights.pt")
-
-
 def theirs() -> torch.nn.Module:
-    """Torchvision's net."""
+    """Torchvision's net, with the weights that it draws: both sides have them."""
     from torchvision.models.segmentation import deeplabv3_resnet50
 
     torch.manual_seed(0)
@@ -212,7 +200,6 @@ def torchvision(scratch: Path, quick: bool) -> Figures:
     """Torchvision's net as its documentation has it."""
     began = time.monotonic()
     net, pixels = theirs().eval(), picture(quick)
-    net.load_state_dict(torch.load(scratch / "weights.pt"))
     times = 2 if quick else STEPS["torchvision"]
     figures = timed(lambda: net(normalized(pixels[None]))["out"].argmax(dim=1), images=1, times=times, began=began)
     logits = net(normalized(pixels[None]))["out"]
@@ -226,7 +213,7 @@ def ours(scratch: Path, quick: bool, *, graph: bool = False) -> Figures:
     began = time.monotonic()
     machine, pixels = decided(image_px=513), picture(quick)
     net = resvision.build(SHOWN, num_classes=SHOWN_CLASSES)
-    net.load_state_dict(torch.load(scratch / "weights.pt"))
+    net.load_state_dict(theirs().state_dict())
     system = Segmenter(net, mean=MEAN, std=STD).eval()
     machines.place(system, machine, torch.device(machine.device))
     predict = as_graph(system) if graph else system.predict
