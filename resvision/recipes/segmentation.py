@@ -28,7 +28,9 @@ def segmentation_short(model: str, data: str) -> Run:
     its 101 of val, 11 classes, void left out: mean IoU and pixel accuracy, in seconds of the whole command. One map of
     road everywhere would have 2.7 and 29.5 %.
 
-    CAMVID
+    `resvision train deeplabv3plus_resnet18 --data camvid --epochs 32 --set data.image_size=240`, evaluated every 8
+    epochs: 53.2 and 85.2 % after 16 epochs, 33
+    minutes of steps; 55.7 and 86.8 % after 24, 58 minutes; 56.0 and 86.6 % after 32, 70 minutes.
 
     Scaled down, in batches of 4; a ResNet-18 is 32 wide, half of its width.
 
