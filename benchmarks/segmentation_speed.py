@@ -216,6 +216,7 @@ def ours(scratch: Path, quick: bool, *, graph: bool = False) -> Figures:
     net.load_state_dict(theirs().state_dict())
     system = Segmenter(net, mean=MEAN, std=STD).eval()
     machines.place(system, machine, torch.device(machine.device))
+    machines.keep_freed_memory()
     predict = as_graph(system) if graph else system.predict
 
     def label_map() -> Tensor:

@@ -67,6 +67,32 @@ def test_kernels_of_large_dilation(
         torch.testing.assert_close(own, torchs, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("frozen", ["weight", "x"])
+def test_a_kernel_of_large_dilation_computes_no_gradient_that_nobody_wants(frozen: str) -> None:
+    layer = nn.Conv2d(3, 4, 3, padding=6, dilation=6)
+    x = torch.randn(1, 3, 9, 9, requires_grad=frozen != "x")
+    layer.weight.requires_grad_(frozen != "weight")
+    expected, found = layer(x), chosen(layer)(x)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    wanted = layer.weight if frozen == "x" else x
+    (own,), (torchs,) = (torch.autograd.grad(y.square().sum(), wanted) for y in (found, expected))
+    torch.testing.assert_close(own, torchs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_1x1_kernel_over_pixels_whose_channels_lie_together(bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    called = []
+    linear = F.linear
+    monkeypatch.setattr(F, "linear", lambda *given: called.append(1) or linear(*given))
+    layer = nn.Conv2d(5, 7, 1, bias=bias).double()
+    x = torch.randn(2, 5, 4, 6, dtype=torch.double).to(memory_format=torch.channels_last)
+    expected, found = gradients(layer, x), gradients(chosen(layer), x)
+    assert called
+    for own, torchs in zip(found, expected, strict=True):
+        torch.testing.assert_close(own, torchs)
+    assert chosen(layer)(x).is_contiguous(memory_format=torch.channels_last)
+
+
 @pytest.mark.parametrize("size", [(12, 12), (13, 10), (9, 15)])
 @pytest.mark.parametrize(("kernel", "padding"), [(7, 3), (3, 1), (4, 0), (11, 2)])
 def test_a_first_layer_that_strides(size: tuple[int, int], kernel: int, padding: int) -> None:

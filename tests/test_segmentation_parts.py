@@ -6,7 +6,14 @@ from resvision.probes.count import count
 from resvision.segmentation.fcn_vgg import bilinear_deconvolution
 from resvision.segmentation.parts.aspp import ASPP, ImagePooling, rates_at
 from resvision.segmentation.parts.convolutions import conv_bn_relu
-from resvision.segmentation.parts.upsampling import BlockwiseDeconvolution, bilinear_kernel, deconvolved, resized
+from resvision.segmentation.parts.joined import JoinedConv2d, SideBySide, convolved_then_resized
+from resvision.segmentation.parts.upsampling import (
+    BlockwiseDeconvolution,
+    bilinear_kernel,
+    deconvolved,
+    interpolation,
+    resized,
+)
 from resvision.segmentation.pspnet import BINS, PyramidPooling
 
 
@@ -64,6 +71,48 @@ def test_corners_say_which_points_coincide() -> None:
     assert resized(ramp, like, corners=False)[0, 0, 0, 8].item() == pytest.approx(2)
 
 
+@pytest.mark.parametrize("corners", [True, False])
+def test_a_line_is_interpolated_by_a_matrix(corners: bool) -> None:
+    maps = torch.randn(2, 3, 5, 4)
+    expected = nn.functional.interpolate(maps, size=(18, 16), mode="bilinear", align_corners=corners)
+    rows, columns = interpolation(5, 18, corners=corners), interpolation(4, 16, corners=corners)
+    assert torch.allclose(rows @ maps.double() @ columns.T, expected.double(), atol=1e-6)
+    small = resized(maps.bfloat16(), torch.empty(1, 1, 18, 16), corners=corners)
+    assert small.dtype == torch.bfloat16
+    assert torch.allclose(small.float(), expected, atol=0.02 * maps.abs().max().item())
+
+
+@pytest.mark.parametrize("corners", [True, False])
+@pytest.mark.parametrize(("size", "kernel"), [((20, 16), (3, 3)), ((18, 17), (3, 1)), ((9, 8), (1, 5))])
+def test_a_map_may_meet_the_weights_before_it_is_interpolated(
+    size: tuple[int, int], kernel: tuple[int, int], corners: bool
+) -> None:
+    maps = torch.randn(2, 5, 5, 4, dtype=torch.double, requires_grad=True)
+    weight = torch.randn(7, 5, *kernel, dtype=torch.double, requires_grad=True)
+    finer = nn.functional.interpolate(maps, size=size, mode="bilinear", align_corners=corners)
+    expected = nn.functional.conv2d(finer, weight, padding=(kernel[0] // 2, kernel[1] // 2))
+    found = convolved_then_resized(maps, weight, size, corners=corners)
+    assert torch.allclose(found, expected, atol=1e-12)
+    ramp = torch.linspace(-1, 1, expected.numel(), dtype=torch.double).view_as(expected)
+    gradients = torch.autograd.grad((expected * ramp).sum(), (maps, weight))
+    for own, torchs in zip(torch.autograd.grad((found * ramp).sum(), (maps, weight)), gradients, strict=True):
+        assert torch.allclose(own, torchs, atol=1e-12)
+
+
+def test_maps_of_three_sizes_are_joined_in_bf16_as_in_float() -> None:
+    torch.manual_seed(0)
+    layer, like = JoinedConv2d(9, 8, 3), torch.randn(2, 4, 24, 20)
+    maps = [torch.randn(2, 3, 6, 5), like, torch.randn(2, 2, 20, 18)]
+    exact = layer(SideBySide(maps, like=like, corners=True))
+    plain = nn.functional.conv2d(SideBySide(maps, like=like, corners=True).joined(), layer.weight, padding=1)
+    assert torch.equal(exact, plain)
+    rounded = [each.bfloat16() for each in maps]
+    found = layer(SideBySide(rounded, like=rounded[1], corners=True))
+    assert found.dtype == torch.bfloat16
+    assert found.shape == exact.shape
+    assert torch.allclose(found.float(), exact, atol=0.02 * exact.abs().max().item())
+
+
 @pytest.mark.parametrize(("output_stride", "rates"), [(16, (6, 12, 18)), (8, (12, 24, 36)), (32, (3, 6, 9))])
 def test_rates_are_doubled_where_the_map_is_twice_as_fine(output_stride: int, rates: tuple[int, ...]) -> None:
     assert rates_at(output_stride) == rates
@@ -96,7 +145,8 @@ def test_the_pyramid_has_1_4_9_and_36_cells() -> None:
     cells = [counted.outputs[f"levels.{i}.0"][1:] for i in range(4)]
     assert cells == [(side, side) for side in BINS]
     assert [height * width for height, width in cells] == [1, 4, 9, 36]
-    assert counted.outputs[""] == (32, 60, 60)
+    assert pyramid(torch.zeros(2, 16, 60, 60)).joined().shape == (2, pyramid.out_channels, 60, 60)
+    assert pyramid.out_channels == 32
 
 
 def test_a_level_of_the_pyramid_is_the_mean_over_its_cells() -> None:

@@ -96,6 +96,7 @@ def segment(
     trained: Trained, sources: Sequence[Path | NDArray[np.uint8]], *, grey: bool = False
 ) -> Iterator[Segmented]:
     """The label map of each image, in order. Raises DataError, with its name, for one that cannot be used."""
+    keep_freed_memory()
     for name, source in zip(names_of(sources), sources, strict=True):
         image = prepare(trained, source, grey=grey)
         yield Segmented(image, LabelMap(source=name, classes=trained.classes, labels=label_map(trained, image)))

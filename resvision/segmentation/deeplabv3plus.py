@@ -4,13 +4,13 @@ Any net with maps at stride 4 and deeper is the encoder; over a ResNet with thre
 paper's, but for the stem: one 7x7 convolution, where the released ResNets have three of 3x3.
 """
 
-import torch
 from torch import Tensor, nn
 
 from resvision.layers.init import he_initialize
 from resvision.segmentation.parts.aspp import ASPP, CHANNELS, rates_at
-from resvision.segmentation.parts.convolutions import conv_bn_relu
+from resvision.segmentation.parts.convolutions import conv_bn_relu, joined_conv_bn_relu
 from resvision.segmentation.parts.encoder import apply_multi_grid, cut
+from resvision.segmentation.parts.joined import SideBySide
 from resvision.segmentation.parts.upsampling import resized
 
 LOW_LEVEL_CHANNELS = 48
@@ -39,8 +39,11 @@ class DeepLabV3Plus(nn.Module):
         fine = self.backbone.channels[LOW_LEVEL]
         self.aspp = ASPP(deepest, rates=rates_at(output_stride), channels=channels, depthwise=depthwise)
         self.low_level = conv_bn_relu(fine, LOW_LEVEL_CHANNELS)
+        self.depthwise, joined = depthwise, channels + LOW_LEVEL_CHANNELS
         self.decoder = nn.Sequential(
-            conv_bn_relu(channels + LOW_LEVEL_CHANNELS, channels, window=3, depthwise=depthwise),
+            conv_bn_relu(joined, channels, window=3, depthwise=True)
+            if depthwise
+            else joined_conv_bn_relu(joined, channels, window=3),
             conv_bn_relu(channels, channels, window=3, depthwise=depthwise),
         )
         for part in (self.aspp, self.low_level, self.decoder):
@@ -52,8 +55,9 @@ class DeepLabV3Plus(nn.Module):
         maps = self.backbone(images)
         coarse = self.aspp([*maps.values()][-1])
         fine = self.low_level(maps[LOW_LEVEL])
-        joined = torch.cat([resized(coarse, fine, corners=True), fine], dim=1)
-        return resized(self.classifier(self.decoder(joined)), images, corners=True)
+        beside = SideBySide([coarse, fine], like=fine, corners=True)
+        decoded = self.decoder(beside.joined() if self.depthwise else beside)
+        return resized(self.classifier(decoded), images, corners=True)
 
 
 def deeplabv3plus(

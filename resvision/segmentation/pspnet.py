@@ -3,14 +3,13 @@
 The encoders that the authors released have the deep stem (`stem="deep"` of a ResNet), which the text does not describe.
 """
 
-import torch
 from torch import Tensor, nn
 
 from resvision.layers.init import he_initialize
-from resvision.segmentation.parts.convolutions import conv_bn_relu
+from resvision.segmentation.parts.convolutions import conv_bn_relu, joined_conv_bn_relu
 from resvision.segmentation.parts.encoder import cut
+from resvision.segmentation.parts.joined import SideBySide
 from resvision.segmentation.parts.side_headed import SideHeadedSegmenter, maps_needed
-from resvision.segmentation.parts.upsampling import resized
 
 BINS = (1, 2, 3, 6)
 CHANNELS = 512
@@ -27,10 +26,9 @@ class PyramidPooling(nn.Module):
         )
         self.out_channels = in_channels + reduced * len(bins)
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """(N, in_channels, H, W) to (N, out_channels, H, W)."""
-        context = [resized(level(maps), maps, corners=True) for level in self.levels]
-        return torch.cat([maps, *context], dim=1)
+    def forward(self, maps: Tensor) -> SideBySide:
+        """(N, in_channels, H, W) to maps that are (N, out_channels, H, W) side by side."""
+        return SideBySide([maps, *(level(maps) for level in self.levels)], like=maps, corners=True)
 
 
 class PSPNet(SideHeadedSegmenter):
@@ -49,7 +47,7 @@ def pspnet(
     """
     encoder = cut(backbone, output_stride, count=maps_needed(aux))
     pyramid = PyramidPooling([*encoder.channels.values()][-1])
-    convolved = conv_bn_relu(pyramid.out_channels, channels, window=3)
+    convolved = joined_conv_bn_relu(pyramid.out_channels, channels, window=3)
     for part in (pyramid, convolved):
         he_initialize(part)
     classifier = nn.Sequential(pyramid, *convolved, nn.Dropout(0.1), nn.Conv2d(channels, num_classes, 1))

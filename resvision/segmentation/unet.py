@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from resvision.classification.stages import MAX_STRIDE
 from resvision.core.errors import SettingsError
 from resvision.layers.init import he_initialize, he_initialize_incoming
+from resvision.segmentation.parts.convolutions import conv_bn_relu, joined_conv_bn_relu
 from resvision.segmentation.parts.encoder import cut
+from resvision.segmentation.parts.joined import SideBySide
 from resvision.segmentation.parts.tiles import InputRule
 from resvision.segmentation.parts.upsampling import resized
 
@@ -125,7 +127,8 @@ class EncoderUNet(nn.Module):
         widths = [max(1, decoder_width >> level) for level in range(len(skips))]
         self.expanding = nn.ModuleList()
         for skip, width in zip(reversed(skips), widths, strict=True):
-            self.expanding.append(two_convolutions(channels + skip, width, padded=True, batch_norm=True))
+            joined = joined_conv_bn_relu(channels + skip, width, window=3)
+            self.expanding.append(nn.Sequential(*joined, *conv_bn_relu(width, width, window=3)))
             channels = width
         self.head = nn.Conv2d(channels, num_classes, 1)
         he_initialize(self.expanding)
@@ -134,7 +137,7 @@ class EncoderUNet(nn.Module):
         """Logits (N, K, H, W) of images (N, C, H, W)."""
         *skips, x = self.backbone(images).values()
         for skip, convolve in zip(reversed(skips), self.expanding, strict=True):
-            x = convolve(torch.cat([resized(x, skip, corners=False), skip], dim=1))
+            x = convolve(SideBySide([x, skip], like=skip, corners=False))
         return resized(self.head(x), images, corners=False)
 
 

@@ -43,7 +43,8 @@ class ASPP(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, channels, H, W)."""
-        joined: Tensor = self.project(torch.cat([branch(maps) for branch in self.convs], dim=1))
+        seen = [branch(maps) for branch in reversed(self.convs)]  # the pooling's gradient, another layout, comes last
+        joined: Tensor = self.project(torch.cat(seen[::-1], dim=1))
         return joined
 
 

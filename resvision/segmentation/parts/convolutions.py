@@ -2,6 +2,8 @@
 
 from torch import nn
 
+from resvision.segmentation.parts.joined import JoinedConv2d
+
 
 def conv_bn_relu(
     in_channels: int, out_channels: int, *, window: int = 1, rate: int = 1, depthwise: bool = False
@@ -15,6 +17,12 @@ def conv_bn_relu(
         alone = _conv(in_channels, in_channels, window=window, rate=rate, groups=in_channels)
         return nn.Sequential(*alone, *_conv(in_channels, out_channels))
     return nn.Sequential(*_conv(in_channels, out_channels, window=window, rate=rate))
+
+
+def joined_conv_bn_relu(in_channels: int, out_channels: int, *, window: int) -> nn.Sequential:
+    """The same from SideBySide maps of `in_channels` in all, to (N, out_channels, H, W)."""
+    _, *rest = _conv(in_channels, out_channels)
+    return nn.Sequential(JoinedConv2d(in_channels, out_channels, window), *rest)
 
 
 def _conv(in_channels: int, out_channels: int, *, window: int = 1, rate: int = 1, groups: int = 1) -> list[nn.Module]:

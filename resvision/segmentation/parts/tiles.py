@@ -173,7 +173,7 @@ def label_tiles(
                 logits = _result(logits_of, image[None], top=top, left=left, down=down, across=across, rule=rule)
             if logits.shape[1] > MOST_CLASSES:
                 raise ValueError(f"{logits.shape[1]} classes; a label map names {MOST_CLASSES} at most")
-            labels = logits[0, :, row - top : bottom - top, column - left : right - left].argmax(dim=0)
+            labels = logits[0, :, row - top : bottom - top, column - left : right - left].max(dim=0).indices
             yield LabelTile(row, column, labels.to(torch.uint8))
 
 

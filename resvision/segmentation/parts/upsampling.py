@@ -4,6 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+FEW_CHANNELS = 32
+"""Channels below which maps, which are logits then, are interpolated in bf16 by two products of matrices."""
+
 
 def resized(maps: Tensor, like: Tensor, *, corners: bool) -> Tensor:
     """`maps` (N, C, h, w) interpolated bilinearly to the height and width of `like`, (N, C, H, W).
@@ -11,7 +14,22 @@ def resized(maps: Tensor, like: Tensor, *, corners: bool) -> Tensor:
     corners  the centres of the corner pixels coincide, as the positions of a strided net do at sizes of k * stride + 1;
              otherwise the outer edges of the corner pixels coincide
     """
+    if in_cpu_bf16(maps) and maps.shape[1] < FEW_CHANNELS:
+        sizes = zip(maps.shape[-2:], like.shape[-2:], strict=True)
+        rows, columns = (interpolation(*each, corners=corners).to(maps.dtype) for each in sizes)
+        return rows @ (maps.contiguous() @ columns.T)
     return F.interpolate(maps, size=like.shape[-2:], mode="bilinear", align_corners=corners)
+
+
+def interpolation(size: int, finer: int, *, corners: bool) -> Tensor:
+    """The matrix (finer, size), float64, that interpolates a line of `size` values linearly."""
+    units = torch.eye(size, dtype=torch.double)[None]
+    return F.interpolate(units, size=finer, mode="linear", align_corners=corners)[0].T
+
+
+def in_cpu_bf16(maps: Tensor) -> bool:
+    """Whether products of matrices are far cheaper than anything else that touches the maps."""
+    return maps.device.type == "cpu" and maps.dtype == torch.bfloat16
 
 
 def bilinear_kernel(side: int) -> Tensor:
