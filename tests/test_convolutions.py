@@ -80,6 +80,33 @@ def test_a_kernel_of_large_dilation_computes_no_gradient_that_nobody_wants(froze
 
 
 @pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    ("kernel", "padding", "dilation"),
+    [((3, 3), (2, 2), (2, 2)), ((3, 3), (12, 12), (12, 12)), ((5, 3), (4, 0), (3, 1)), ((2, 7), (1, 5), (1, 2))],
+)
+def test_dilated_depthwise_kernels(
+    kernel: tuple[int, int], padding: tuple[int, int], dilation: tuple[int, int], bias: bool
+) -> None:
+    layer = nn.Conv2d(6, 6, kernel, padding=padding, dilation=dilation, groups=6, bias=bias).double()
+    x = torch.randn(2, 6, 13, 20, dtype=torch.double)
+    expected, found = gradients(layer, x), gradients(chosen(layer), x)
+    for own, torchs in zip(found, expected, strict=True):
+        torch.testing.assert_close(own, torchs)
+
+
+def test_the_gradient_of_a_dilated_depthwise_kernel_in_bf16_is_that_in_float() -> None:
+    torch.manual_seed(0)
+    layer = nn.Conv2d(24, 24, 3, padding=2, dilation=2, groups=24, bias=False)
+    x = torch.randn(2, 24, 33, 33).to(memory_format=torch.channels_last)
+    y = layer(x)
+    (expected,) = torch.autograd.grad(y, layer.weight, torch.sin(y.detach()))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        own = chosen(layer)(x)
+    (found,) = torch.autograd.grad(own, layer.weight, torch.sin(y.detach()).bfloat16())
+    assert torch.allclose(found, expected, atol=0.02 * expected.abs().max().item())
+
+
+@pytest.mark.parametrize("bias", [True, False])
 def test_a_1x1_kernel_over_pixels_whose_channels_lie_together(bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     called = []
     linear = F.linear
