@@ -18,10 +18,11 @@ from resvision.contracts import Reader
 from resvision.core import references
 from resvision.core.errors import DataError, printable
 from resvision.core.images import Pixels
-from resvision.data import folder, kept, masks
+from resvision.data import folder, kept, mask_looks, masks
 from resvision.data.faults import Fault, at, fault
 from resvision.data.folder import FolderReader, Scan
-from resvision.data.masks import MaskFiles, MaskScan
+from resvision.data.mask_looks import MaskFiles
+from resvision.data.masks import MaskScan
 from resvision.data.sets import Splits, names, open_splits, row
 from resvision.data.tars import PackedNames
 
@@ -183,11 +184,11 @@ def _decode_masks(scan: MaskScan, watch: Callable[[int], None]) -> tuple[list[Fa
     def image_of(reader: MaskFiles) -> Callable[[int], Pixels]:
         def image(index: int) -> Pixels:
             where = reader.mask_source(index)
-            stored = masks.attempt(reader.stored, index, where, faults)
-            seen.append(np.zeros(256, dtype=bool) if stored is None else masks.present(stored))
+            stored = mask_looks.attempt(reader.stored, index, where, faults)
+            seen.append(np.zeros(256, dtype=bool) if stored is None else mask_looks.present(stored))
             image = reader.image(index)
             if stored is not None and image.shape[:2] != stored.shape:
-                faults.append(fault(where, masks.other_sides(image.shape, stored.shape)))
+                faults.append(fault(where, mask_looks.other_sides(image.shape, stored.shape)))
             return image
 
         return image
@@ -221,7 +222,7 @@ def _digests(
     digests = np.zeros(len(reader), dtype=np.uint64)
     for index in range(len(reader)):
         watch()
-        if (image := masks.attempt(image_of, index, reader.source(index), faults)) is None:
+        if (image := mask_looks.attempt(image_of, index, reader.source(index), faults)) is None:
             continue
         hashed = hashlib.blake2b(image.tobytes(), digest_size=8, key=str(image.shape).encode())
         digests[index] = int.from_bytes(hashed.digest(), "little")

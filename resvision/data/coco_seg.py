@@ -86,7 +86,7 @@ class CocoReader:
 
     def __getitem__(self, index: int) -> "Sample":
         from resvision.contracts import Sample
-        from resvision.data.masks import check_sides
+        from resvision.data.mask_looks import check_sides
 
         image, mask = self.image(index), self.target(index)
         check_sides(image.shape[:2], mask.shape, self.mask_source(index))
