@@ -30,6 +30,7 @@ from resvision.core.images import Preprocess
 from resvision.core.settings import checked, differences, to_json
 from resvision.data.loader import batches, dead_workers_named
 from resvision.probes.count import count
+from resvision.probes.padding import centre_alone
 from resvision.recipes import compose, usual_changes
 from resvision.run import Run, read_run
 from resvision.tasks import Scores
@@ -305,6 +306,7 @@ def _introduce(run: Run, console: Console) -> None:
         "recipe": f"{run.recipe}, {run.training.duration}, batch {run.training.batch_size}, {optimizer.name}"
         f" lr {optimizer.lr:g}, {run.schedule.kind}, seed {run.training.seed}",
         **_ending(run),
+        **_unmet(rule, net),
         "machine": machines.described(run.machine),
     }
     width = max(map(len, lines))
@@ -337,6 +339,18 @@ def _ending(run: Run) -> dict[str, str]:
     return {
         "ends": f"early after {run.training.patience} evaluations without a better validation; the schedule is"
         f" that of {run.training.duration}"
+    }
+
+
+def _unmet(rule: Preprocess, net: nn.Module) -> dict[str, str]:
+    """Atrous kernels that crops do not reach, where evaluation shows whole images, which may be larger."""
+    unmet = centre_alone(net, (rule.channels, rule.crop_px, rule.crop_px)) if rule.resize == "none" else {}
+    if not unmet:
+        return {}
+    return {
+        "atrous": f"in crops of {rule.crop_px} px only the centre taps of {_some([*unmet], 3)} meet the map; larger"
+        f" images meet the others, which stay untrained. data.image_size={max(unmet.values())} or more trains them;"
+        " `evaluate --protocol sliding-window` shows windows of the crops' size"
     }
 
 

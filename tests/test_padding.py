@@ -8,7 +8,7 @@ from torch import nn
 import resvision
 from resvision.assembly import resolve
 from resvision.core.errors import SettingsError
-from resvision.probes.padding import taps_in_padding
+from resvision.probes.padding import centre_alone, taps_in_padding
 from resvision.recipes import compose
 from resvision.training import machine
 
@@ -40,3 +40,24 @@ def test_such_runs_are_fp32_and_bf16_is_refused(monkeypatch: pytest.MonkeyPatch)
     assert resolve(compose("resnet18", "digits", changes=changes)).machine.precision == "fp32"
     with pytest.raises(SettingsError, match=r"machine.precision: .*layer4.0.conv1 meet padding alone.*choose fp32"):
         resolve(compose("resnet18", "digits", changes={**changes, "machine.precision": "bf16"}))
+
+
+@pytest.mark.parametrize(
+    ("crop_px", "rates", "least"), [(320, [], None), (288, [18], 289), (160, [18, 12], 289), (64, [18, 12, 6], 289)]
+)
+def test_atrous_kernels_that_small_crops_do_not_reach_are_named(
+    crop_px: int, rates: list[int], least: int | None
+) -> None:
+    net = resvision.build("deeplabv3plus", backbone="resnet18", num_classes=3, width=8, channels=16)
+    found = centre_alone(net, (3, crop_px, crop_px))
+    assert [net.get_submodule(name).dilation[0] for name in found] == rates
+    assert max(found.values(), default=None) == least
+    if least:
+        assert not centre_alone(net, (3, least, least))
+        assert centre_alone(net, (3, least - 1, least - 1))
+
+
+def test_rows_and_columns_are_both_asked() -> None:
+    net = nn.Conv2d(3, 4, 3, padding=6, dilation=6)
+    assert centre_alone(net, (3, 6, 6)) == {"": 7}
+    assert centre_alone(net, (3, 6, 7)) == {}

@@ -82,7 +82,7 @@ def command(
     pixels = None if scales is None else _pixels(scales)
     how: dict[str, Any]
     if protocol not in MASK_PROTOCOLS:
-        find(protocol or CENTER_CROP)
+        find(protocol or CENTER_CROP, others=MASK_PROTOCOLS)
     if weights is not None:  # what can be wrong is told before the download
         for run in runs:
             published.find(str(run), weights)

@@ -8,7 +8,7 @@ Glossary
     view   (h, w, C) uint8, a part of a resized image that a net sees
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import KW_ONLY, dataclass
 
 from resvision.core.errors import unknown_name
@@ -147,10 +147,11 @@ PRESETS = (
 _BY_NAME = {preset.name: preset for preset in PRESETS}
 
 
-def find(name: str) -> Preset:
-    """The preset of a name; UnknownNameError with the nearest names."""
+def find(name: str, *, others: Iterable[str] = ()) -> Preset:
+    """The preset of a name; UnknownNameError with the nearest names, also of `others` that a person may have meant."""
     if name not in _BY_NAME:
-        raise unknown_name("protocol", name, _BY_NAME, remedy="`resvision evaluate --protocols` shows all")
+        choices = [*_BY_NAME, *others]
+        raise unknown_name("protocol", name, choices, remedy="`resvision evaluate --protocols` shows all")
     return _BY_NAME[name]
 
 

@@ -1,9 +1,12 @@
 """Convolutions with taps that meet nothing but padding, because the map they see is too small for them.
 
-The gradient of such a tap is zero. In bf16 on the CPU, torch (2.14 at least) leaves it unwritten where the map is
+The gradient of such a tap is zero, and it stays as it was drawn; an atrous one that was trained on small crops then
+speaks for the first time when it is shown a whole image (Chen et al. 2017, https://arxiv.org/abs/1706.05587, sections
+3.3 and 4.1: crops must be large). In bf16 on the CPU, torch (2.14 at least) leaves it unwritten where the map is
 smaller than the stride, so that whatever was in memory is trained on.
 """
 
+from collections.abc import Callable
 from copy import deepcopy
 
 import torch
@@ -29,12 +32,38 @@ def taps_in_padding(net: nn.Module, shape: tuple[int, int, int]) -> str | None:
             ):
                 found.append(name)
 
+    _watch(net, shape, look, only=lambda conv: max(conv.stride) > 1)
+    return found[0] if found else None
+
+
+def centre_alone(net: nn.Module, shape: tuple[int, int, int]) -> dict[str, int]:
+    """The dilated convolutions of which only the centre tap meets the map of an image (C, H, W).
+
+    Each with the side, in pixels of the image, from which other taps meet it, too.
+    """
+    found: dict[str, int] = {}
+
+    def look(name: str, sides: torch.Size, conv: nn.Conv2d) -> None:
+        reach = [conv.dilation[axis] if conv.kernel_size[axis] > 1 else 0 for axis in (0, 1)]
+        if all(side <= spread for side, spread in zip(sides[2:], reach, strict=True)):
+            strides = (size / side for size, side in zip(shape[1:], sides[2:], strict=True))
+            found[name] = max(round(stride) * spread + 1 for stride, spread in zip(strides, reach, strict=True))
+
+    _watch(net, shape, look, only=lambda conv: max(conv.dilation) > 1)
+    return found
+
+
+def _watch(
+    net: nn.Module,
+    shape: tuple[int, int, int],
+    look: Callable[[str, torch.Size, nn.Conv2d], None],
+    *,
+    only: Callable[[nn.Conv2d], bool],
+) -> None:
+    """Show `look` the name of every convolution that `only` takes, and the shape of what it is given."""
     copy = deepcopy(net).to("meta").eval()
     for name, module in copy.named_modules():
-        if isinstance(module, nn.Conv2d) and max(module.stride) > 1:
-            module.register_forward_pre_hook(
-                lambda conv, inputs, name=name: look(name, inputs[0].shape, conv),
-            )
+        if isinstance(module, nn.Conv2d) and only(module):
+            module.register_forward_pre_hook(lambda conv, inputs, name=name: look(name, inputs[0].shape, conv))
     with torch.no_grad():
         copy(torch.empty(1, *shape, device="meta"))
-    return found[0] if found else None

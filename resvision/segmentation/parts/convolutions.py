@@ -21,11 +21,14 @@ def conv_bn_relu(
 
 def joined_conv_bn_relu(in_channels: int, out_channels: int, *, window: int) -> nn.Sequential:
     """The same from SideBySide maps of `in_channels` in all, to (N, out_channels, H, W)."""
-    _, *rest = _conv(in_channels, out_channels)
-    return nn.Sequential(JoinedConv2d(in_channels, out_channels, window), *rest)
+    return nn.Sequential(JoinedConv2d(in_channels, out_channels, window), *_bn_relu(out_channels))
 
 
 def _conv(in_channels: int, out_channels: int, *, window: int = 1, rate: int = 1, groups: int = 1) -> list[nn.Module]:
     padding = rate * (window // 2)
     conv = nn.Conv2d(in_channels, out_channels, window, padding=padding, dilation=rate, groups=groups, bias=False)
-    return [conv, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)]
+    return [conv, *_bn_relu(out_channels)]
+
+
+def _bn_relu(channels: int) -> list[nn.Module]:
+    return [nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
