@@ -312,9 +312,10 @@ def _require_results(net: nn.Module, task: Task, run: Run) -> None:
     found = tuple(getattr(results, "shape", [type(results).__name__]))
     asked = (2, *task.result_shape(side, run.model.num_classes))
     if found != asked:
+        pixel = " and each pixel" if len(asked) > 2 else ""
         raise SettingsError(
             f"{run.model.name}: gives {found} for 2 images of {tuple(images.shape[1:])}, not {asked}: a logit for each"
-            f" of {run.model.num_classes} classes"
+            f" of {run.model.num_classes} classes{pixel}"
         )
 
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import resvision
-from resvision.training import convolutions
+from resvision.layers.on_cpu import convolutions
 from resvision.training.machine import Machine, place
 
 WINDOWS = [((3, 3), (1, 1), (1, 1), (1, 1)), ((1, 1), (2, 2), (0, 0), (1, 1)), ((3, 5), (2, 1), (2, 3), (2, 1))]
@@ -23,9 +23,11 @@ def gradients(layer: nn.Conv2d, x: Tensor) -> list[Tensor]:
     return [y.detach(), *(grad for grad in (x.grad, *of_parameters) if grad is not None)]
 
 
+@pytest.mark.parametrize("few_pixels", [0, 100])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize(("kernel", "stride", "padding", "dilation"), WINDOWS)
 def test_large_weights_over_small_maps(
+    few_pixels: int,
     monkeypatch: pytest.MonkeyPatch,
     kernel: tuple[int, int],
     stride: tuple[int, int],
@@ -35,6 +37,7 @@ def test_large_weights_over_small_maps(
 ) -> None:
     monkeypatch.setattr(convolutions, "LARGE", 1)
     monkeypatch.setattr(convolutions, "FEW_POSITIONS", 1000)
+    monkeypatch.setattr(convolutions, "FEW_PIXELS", few_pixels)
     layer = nn.Conv2d(5, 7, kernel, stride=stride, padding=padding, dilation=dilation, bias=bias).double()
     x = torch.randn(2, 5, 9, 8, dtype=torch.double)
     expected = gradients(layer, x)

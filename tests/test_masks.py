@@ -169,8 +169,8 @@ def test_a_class_list_may_state_values_and_what_is_void() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "0 classes; two are needed"),
-        ("road\nvoid", "1 classes; two are needed"),
+        ("", "no class; two are needed"),
+        ("road\nvoid", "one class only, road; two are needed"),
         ("road\ntree\n0 car", "'road' and 'car' both have the value 0"),
         ("road\nroad", "'road' is there twice"),
         ("road\n256 tree", "'tree' has the value 256; masks hold 0..255"),

@@ -56,7 +56,8 @@ def class_list(text: str) -> tuple[tuple[str, ...], Labels]:
         twice = next(name for name in classes.values() if [*classes.values()].count(name) > 1)
         raise ValueError(f"{twice!r} is there twice")
     if len(classes) < 2:
-        raise ValueError(f"{len(classes)} classes; two are needed")
+        found = f"one class only, {next(iter(classes.values()))}" if classes else "no class"
+        raise ValueError(f"{found}; two are needed")
     if len(classes) > VOID:
         raise ValueError(f"{len(classes)} classes; labels end at {VOID - 1}, since {VOID} is void")
     return tuple(classes.values()), labels_of(classes, {VOID, *names} - {*classes})

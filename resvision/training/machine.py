@@ -16,7 +16,7 @@ from msgspec import Meta
 from torch import nn
 
 from resvision.core.errors import SettingsError
-from resvision.training import convolutions
+from resvision.layers.on_cpu import convolutions
 
 COMPILE_PAYS_FROM = 3e14
 """Multiply-adds of a run from which compiling surely pays: on two cores ResNet-20 at 28 px was 1.24 times as fast after
