@@ -47,6 +47,23 @@ def test_large_weights_over_small_maps(
         torch.testing.assert_close(own, torchs)
 
 
+def test_large_weights_over_a_few_pixels_are_a_product_with_and_without_gradients(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    called = []
+    by_windows = convolutions.conv_by_windows
+    monkeypatch.setattr(convolutions, "conv_by_windows", lambda *given: called.append(1) or by_windows(*given))
+    layer = nn.Conv2d(256, 256, 3, stride=2, padding=1)
+    few, many = torch.randn(2, 256, 7, 8), torch.randn(2, 256, 9, 9)
+    with torch.no_grad():
+        expected = [layer(few), layer(many)]
+        found = [chosen(layer)(few), layer(many)]
+    assert len(called) == 1
+    for own, torchs in zip([*found, layer(few)], [*expected, expected[0]], strict=True):
+        torch.testing.assert_close(own, torchs, rtol=1e-4, atol=1e-4)
+    assert len(called) == 2
+
+
 @pytest.mark.parametrize("keeps_gradients", [True, False])
 @pytest.mark.parametrize(
     ("kernel", "spread"), [((3, 3), (6, 6)), ((3, 3), (7, 12)), ((5, 3), (6, 8)), ((3, 3), (20, 6))]
@@ -178,9 +195,13 @@ def test_a_convolution_of_another_kind_is_left_alone() -> None:
     assert not any(isinstance(module, convolutions.Conv2d) for module in convolutions.use(net))
 
 
+@pytest.mark.parametrize("few_pixels", [0, 100])
 @pytest.mark.parametrize("compiled", [False, True])
-def test_gradients_in_bf16_are_as_near_as_torchs(monkeypatch: pytest.MonkeyPatch, compiled: bool) -> None:
+def test_gradients_in_bf16_are_as_near_as_torchs(
+    monkeypatch: pytest.MonkeyPatch, compiled: bool, few_pixels: int
+) -> None:
     monkeypatch.setattr(convolutions, "LARGE", 2**12)
+    monkeypatch.setattr(convolutions, "FEW_PIXELS", few_pixels)
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 64, 7, stride=2, padding=3), nn.ReLU(), nn.Conv2d(64, 32, 3, padding=1))
     x = torch.randn(2, 3, 16, 16)
