@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 import resvision
 from resvision.layers.on_cpu import convolutions
+from resvision.probes.count import count
 from resvision.training.machine import Machine, place
 
 WINDOWS = [((3, 3), (1, 1), (1, 1), (1, 1)), ((1, 1), (2, 2), (0, 0), (1, 1)), ((3, 5), (2, 1), (2, 3), (2, 1))]
@@ -75,8 +76,8 @@ def test_kernels_of_large_dilation(
     by_taps = convolutions.conv_by_taps
     monkeypatch.setattr(convolutions, "conv_by_taps", lambda *given: called.append(1) or by_taps(*given))
     padding = tuple(each * (taps // 2) for each, taps in zip(spread, kernel, strict=True))
-    layer = nn.Conv2d(5, 7, kernel, padding=padding, dilation=spread)
-    x = torch.randn(2, 5, 14, 9)
+    layer = nn.Conv2d(5, 7, kernel, padding=padding, dilation=spread).double()
+    x = torch.randn(2, 5, 14, 9, dtype=torch.double)
     if keeps_gradients:
         expected, found = gradients(layer, x), gradients(chosen(layer), x)
     else:
@@ -84,7 +85,7 @@ def test_kernels_of_large_dilation(
             expected, found = [layer(x)], [chosen(layer)(x)]
     assert called
     for own, torchs in zip(found, expected, strict=True):
-        torch.testing.assert_close(own, torchs, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(own, torchs)
 
 
 @pytest.mark.parametrize("frozen", ["weight", "x"])
@@ -168,12 +169,42 @@ def chosen(layer: nn.Conv2d) -> nn.Conv2d:
     return layer
 
 
-def test_without_gradients_it_is_torchs_own_to_the_bit() -> None:
+def test_narrow_nets_without_gradients_compute_as_torch_does_to_the_bit() -> None:
     net = resvision.build("resnet18", num_classes=3, width=8).eval()
     images = torch.randn(2, 3, 40, 40)
     with torch.no_grad():
         expected = net(images)
         assert torch.equal(convolutions.use(net)(images), expected)
+
+
+@pytest.mark.parametrize(("name", "side"), [("resnet18", 32), ("deeplabv3plus_resnet18", 129)])
+def test_a_placed_net_is_counted_as_it_was_before(name: str, side: int) -> None:
+    net = resvision.build(name, num_classes=3)
+    expected = count(net, (3, side, side))
+    machine = Machine(device="cpu", precision="bf16", channels_last=True)
+    assert count(place(net, machine, torch.device("cpu")), (3, side, side)).macs == expected.macs
+
+
+@pytest.mark.parametrize("kind", [{}, {"dilation": 2, "groups": 4}])
+def test_a_map_smaller_than_the_kernel_is_refused_as_torch_does(
+    kind: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(convolutions, "LARGE", 1)
+    layer = nn.Conv2d(4, 4, 3, **kind)
+    with pytest.raises(RuntimeError, match="Kernel size can't be greater"):
+        chosen(layer)(torch.randn(1, 4, 2, 2))
+
+
+def test_no_images_and_one_without_a_batch_are_taken_as_torch_takes_them() -> None:
+    layer = nn.Conv2d(3, 4, 7, stride=2, padding=3)
+    assert chosen(layer)(torch.randn(0, 3, 12, 12)).shape == (0, 4, 6, 6)
+    assert layer(torch.randn(3, 12, 12)).shape == (4, 6, 6)
+
+
+def test_autocast_leaves_doubles_alone() -> None:
+    layer = nn.Conv2d(4, 4, 3, padding=6, dilation=6).double()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert chosen(layer)(torch.randn(1, 4, 9, 9, dtype=torch.double)).dtype == torch.double
 
 
 def test_only_bf16_on_a_cpu_chooses_and_the_state_stays() -> None:

@@ -43,7 +43,8 @@ def test_such_runs_are_fp32_and_bf16_is_refused(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(
-    ("crop_px", "rates", "least"), [(320, [], None), (288, [18], 289), (160, [18, 12], 289), (64, [18, 12, 6], 289)]
+    ("crop_px", "rates", "least"),
+    [(320, [], None), (288, [18], 289), (200, [18], 289), (160, [18, 12], 289), (65, [18, 12, 6], 289)],
 )
 def test_atrous_kernels_that_small_crops_do_not_reach_are_named(
     crop_px: int, rates: list[int], least: int | None
@@ -61,3 +62,6 @@ def test_rows_and_columns_are_both_asked() -> None:
     net = nn.Conv2d(3, 4, 3, padding=6, dilation=6)
     assert centre_alone(net, (3, 6, 6)) == {"": 7}
     assert centre_alone(net, (3, 6, 7)) == {}
+    assert centre_alone(nn.Conv2d(3, 4, (3, 1), padding=(6, 0), dilation=(6, 1)), (3, 6, 90)) == {"": 7}
+    assert centre_alone(nn.Conv2d(3, 4, 3, padding=(6, 12), dilation=(6, 12)), (3, 6, 6)) == {"": 7}
+    assert centre_alone(nn.Conv2d(3, 4, 1, dilation=6), (3, 2, 2)) == {}

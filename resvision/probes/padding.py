@@ -39,28 +39,43 @@ def taps_in_padding(net: nn.Module, shape: tuple[int, int, int]) -> str | None:
 def centre_alone(net: nn.Module, shape: tuple[int, int, int]) -> dict[str, int]:
     """The dilated convolutions of which only the centre tap meets the map of an image (C, H, W).
 
-    Each with the side, in pixels of the image, from which other taps meet it, too.
+    Each with the side, in pixels of the image, from which another tap meets it, too, for strides that divide 64.
     """
     found: dict[str, int] = {}
+    whole = [-(-side // 64) * 64 for side in shape[1:]]  # of which no stride leaves a rest
+
+    def reach(conv: nn.Conv2d) -> list[tuple[int, int]]:
+        """Axes along which there are taps beside the centre, and how far away."""
+        return [(axis, conv.dilation[axis]) for axis in (0, 1) if conv.kernel_size[axis] > 1]
 
     def look(name: str, sides: torch.Size, conv: nn.Conv2d) -> None:
-        reach = [conv.dilation[axis] if conv.kernel_size[axis] > 1 else 0 for axis in (0, 1)]
-        if all(side <= spread for side, spread in zip(sides[2:], reach, strict=True)):
-            strides = (size / side for size, side in zip(shape[1:], sides[2:], strict=True))
-            found[name] = max(round(stride) * spread + 1 for stride, spread in zip(strides, reach, strict=True))
+        if all(sides[2 + axis] <= spread for axis, spread in reach(conv)):
+            found[name] = 0
 
-    _watch(net, shape, look, only=lambda conv: max(conv.dilation) > 1)
+    def measure(name: str, sides: torch.Size, conv: nn.Conv2d) -> None:
+        if name in found:
+            found[name] = min(whole[axis] // sides[2 + axis] * spread + 1 for axis, spread in reach(conv))
+
+    _watch(net, shape, look, only=_is_spread)
+    if found:
+        _watch(net, (shape[0], *whole), measure, only=_is_spread)
     return found
+
+
+def _is_spread(conv: nn.Conv2d) -> bool:
+    return any(taps > 1 and spread > 1 for taps, spread in zip(conv.kernel_size, conv.dilation, strict=True))
 
 
 def _watch(
     net: nn.Module,
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     look: Callable[[str, torch.Size, nn.Conv2d], None],
     *,
     only: Callable[[nn.Conv2d], bool],
 ) -> None:
     """Show `look` the name of every convolution that `only` takes, and the shape of what it is given."""
+    if not any(isinstance(module, nn.Conv2d) and only(module) for module in net.modules()):
+        return  # copying and running a deep net takes seconds
     copy = deepcopy(net).to("meta").eval()
     for name, module in copy.named_modules():
         if isinstance(module, nn.Conv2d) and only(module):

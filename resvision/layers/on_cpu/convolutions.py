@@ -9,6 +9,8 @@ In fp32 one case that torch 2.14 does not survive: the gradient of a 1x1 convolu
 fewer, at 56 pixels and more, ends the process. It is computed over the pixels that it sees, picked out beforehand.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -25,10 +27,10 @@ FEW_POSITIONS = 4
 """Output positions, of all images, for each input channel: up to here one product with its copies is faster."""
 
 FEW_PIXELS = 16
-"""Pixels of a map up to which a product with copies of it is faster than what torch does, where weights are large."""
+"""Pixels of a result up to which one product with copies of the map is faster, where weights are large."""
 
 SPREAD = 6
-"""Dilation from which a tap at a time is faster than all at once; smaller ones torch computes well."""
+"""Dilation from which a tap at a time is faster than all at once, over large maps of many channels at least."""
 
 FRAGILE_CHANNELS = 8
 """Input channels up to which the gradient of a strided 1x1 convolution ends the process."""
@@ -61,6 +63,12 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, out_channels, H', W')."""
+        window = Window(self.stride, self._pads, self.dilation)
+        if x.device.type != "cpu" or x.dim() != 4 or not x.numel():
+            return super().forward(x)
+        size = window.sides(x.shape[2:], self.kernel_size)
+        if min(size) < 1:
+            return super().forward(x)  # which says so
         if max(self.dilation) > 1 and self._is_depthwise:
             return depthwise_by_phases(x, self.weight, self.bias, self._pads, self.dilation)
         if min(self.dilation) >= SPREAD and self._keeps_size:
@@ -68,17 +76,15 @@ class Conv2d(nn.Conv2d):
         nhwc = x.is_contiguous(memory_format=torch.channels_last)
         if self._is_pointwise and nhwc and not torch.compiler.is_compiling():  # compiled, it joins a normalization
             return F.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
-        heights, widths = zip(x.shape[2:], self.stride, strict=True)
-        pixels = -(-heights[0] // heights[1]) * -(-widths[0] // widths[1])
         is_large = self.weight.numel() >= LARGE and self.groups == 1
-        if is_large and pixels <= FEW_PIXELS:
-            return conv_by_windows(x, self.weight, self.bias, Window(self.stride, self._pads, self.dilation))
+        if is_large and math.prod(size) <= FEW_PIXELS:
+            return conv_by_windows(x, self.weight, self.bias, window)
         if not torch.is_grad_enabled() or self.groups != 1:
             return super().forward(x)
         if 4 * self.in_channels <= BLOCK_CHANNELS and self.stride == (2, 2) and self.dilation == (1, 1):
             return conv_over_blocks(x, self.weight, self.bias, self._pads)
-        if is_large and x.shape[0] * pixels <= FEW_POSITIONS * self.in_channels:
-            return conv_with_product(x, self.weight, self.bias, Window(self.stride, self._pads, self.dilation))
+        if is_large and len(x) * math.prod(size) <= FEW_POSITIONS * self.in_channels:
+            return conv_with_product(x, self.weight, self.bias, window)
         return super().forward(x)
 
     @property

@@ -52,7 +52,8 @@ class _ByTaps(torch.autograd.Function):
 
 def _summed_taps(x: Tensor, weight: Tensor, dilation: tuple[int, ...]) -> Tensor:
     rows, columns = weight.shape[2] // 2, weight.shape[3] // 2
-    y = F.conv2d(x, weight[:, :, rows : rows + 1, columns : columns + 1]).float()
+    y = F.conv2d(x, weight[:, :, rows : rows + 1, columns : columns + 1])
+    y = y.to(torch.promote_types(y.dtype, torch.float32))
     for row, column, seen, seeing in _taps(x.shape[2:], weight.shape[2:], dilation):
         if (row, column) != (rows, columns):
             y[:, :, *seeing] += F.conv2d(x[:, :, *seen], weight[:, :, row, column, None, None])

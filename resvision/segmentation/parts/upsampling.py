@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 FEW_CHANNELS = 32
-"""Channels below which maps, which are logits then, are interpolated in bf16 by two products of matrices."""
+"""Channels below which maps, logits as a rule, are interpolated in bf16 by two products of matrices."""
 
 
 def resized(maps: Tensor, like: Tensor, *, corners: bool) -> Tensor:
