@@ -74,9 +74,8 @@ def convolved_then_resized(maps: Tensor, weight: Tensor, size: Sequence[int], *,
     met = met.view(number, height, width, rows, columns, outputs).permute(0, 3, 1, 4, 2, 5)
     met = met.reshape(number * rows * height, columns * width, outputs)
     across = moved(width, size[1], columns, corners=corners).to(met.dtype) @ met  # (N kh h, W, O)
-    down = moved(height, size[0], rows, corners=corners).to(met.dtype) @ across.view(
-        number, rows * height, size[1] * outputs
-    )
+    across = across.view(number, rows * height, size[1] * outputs)
+    down = moved(height, size[0], rows, corners=corners).to(met.dtype) @ across
     return down.view(number, *size, outputs).permute(0, 3, 1, 2)
 
 
