@@ -36,7 +36,7 @@ def introduce(run: Run, console: Console) -> None:
         "recipe": f"{run.recipe}, {run.training.duration}, batch {run.training.batch_size}, {optimizer.name}"
         f" lr {optimizer.lr:g}, {run.schedule.kind}, seed {run.training.seed}",
         **_ending(run),
-        **_unmet(rule, net),
+        **(_unmet(rule, net) if run.model.task == "segmentation" else {}),
         "machine": machines.described(run.machine),
     }
     width = max(map(len, lines))
@@ -74,11 +74,12 @@ def _ending(run: Run) -> dict[str, str]:
 
 def _unmet(rule: Preprocess, net: nn.Module) -> dict[str, str]:
     """Atrous kernels that crops do not reach, where evaluation shows whole images, which may be larger."""
-    unmet = centre_alone(net, (rule.channels, rule.crop_px, rule.crop_px)) if rule.resize == "none" else {}
+    unmet = centre_alone(net, (rule.channels, rule.crop_px, rule.crop_px))
     if not unmet:
         return {}
+    widest = sorted(unmet, key=unmet.__getitem__, reverse=True)
     return {
-        "atrous": f"in crops of {rule.crop_px} px only the centre taps of {_some([*unmet], 3)} meet the map; larger"
+        "atrous": f"in crops of {rule.crop_px} px only the centre taps of {_some(widest, 3)} meet the map; larger"
         f" images meet the others, which stay untrained. data.image_size={max(unmet.values())} or more trains them;"
         " `evaluate --protocol sliding-window` shows windows of the crops' size"
     }

@@ -65,3 +65,9 @@ def test_rows_and_columns_are_both_asked() -> None:
     assert centre_alone(nn.Conv2d(3, 4, (3, 1), padding=(6, 0), dilation=(6, 1)), (3, 6, 90)) == {"": 7}
     assert centre_alone(nn.Conv2d(3, 4, 3, padding=(6, 12), dilation=(6, 12)), (3, 6, 6)) == {"": 7}
     assert centre_alone(nn.Conv2d(3, 4, 1, dilation=6), (3, 2, 2)) == {}
+
+
+def test_a_net_that_takes_one_size_alone_is_looked_at_in_that_size_alone() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.Conv2d(4, 4, 3, padding=20, dilation=20))
+    fixed = nn.Sequential(net, nn.Flatten(), nn.Linear(4 * 14 * 14, 2))
+    assert centre_alone(fixed, (3, 28, 28)) == {"0.1": 41}

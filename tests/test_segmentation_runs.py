@@ -1,5 +1,6 @@
 """Runs of segmentation from end to end: training, resuming, evaluation, label maps of files, phases."""
 
+import io
 import json
 import shutil
 import signal
@@ -24,6 +25,7 @@ from resvision.core.label_maps import LabelMap, SegmentationScores
 from resvision.inference.load import load
 from resvision.inference.mask_presets import MASK_PROTOCOLS
 from resvision.inference.segment import evaluate_masks, segment
+from resvision.introduction import introduce
 from resvision.launch import Finished, resume, train
 from resvision.phases import launch_phases, resume_phases
 from resvision.recipes import compose, compose_phases
@@ -43,6 +45,16 @@ def test_squares_are_learned(segmented: Finished) -> None:
     assert run.loss["class_weights"] != "balanced-root"
     lines = [line for line in read(segmented.folder / rundir.HISTORY) if "evaluation" in line]
     assert lines[-1]["evaluation"] == pytest.approx(segmented.scores.figures())
+
+
+def test_a_person_is_told_of_atrous_kernels_that_crops_do_not_reach(segmented: Finished, finished: Finished) -> None:
+    told = [Console(record=True, file=io.StringIO()) for _ in range(2)]
+    for console, run in zip(told, (segmented, finished), strict=True):
+        introduce(read_run(run.folder), console)
+    small, none = (console.export_text() for console in told)
+    assert "in crops of 32 px only the centre taps of aspp.convs.3.0" in small
+    assert "data.image_size=289 or more" in small
+    assert "atrous" not in none
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(

@@ -2,8 +2,8 @@
 
 The gradient of such a tap is zero, and it stays as it was drawn; an atrous one that was trained on small crops then
 speaks for the first time when it is shown a whole image (Chen et al. 2017, https://arxiv.org/abs/1706.05587, sections
-3.3 and 4.1: crops must be large). In bf16 on the CPU, torch (2.14 at least) leaves it unwritten where the map is
-smaller than the stride, so that whatever was in memory is trained on.
+3.3 and 4.1: crops must be large). In bf16 on the CPU, torch (2.14 at least) leaves such gradients unwritten where a map
+is smaller than the stride, so that whatever was in memory is trained on.
 """
 
 from collections.abc import Callable
@@ -39,27 +39,24 @@ def taps_in_padding(net: nn.Module, shape: tuple[int, int, int]) -> str | None:
 def centre_alone(net: nn.Module, shape: tuple[int, int, int]) -> dict[str, int]:
     """The dilated convolutions of which only the centre tap meets the map of an image (C, H, W).
 
-    Each with the side, in pixels of the image, from which another tap meets it, too, for strides that divide 64.
+    Each with the side, in pixels of the image, from which another tap meets it, too. Strides are taken for powers of
+    two; of a map of a single pixel the least that makes one is.
     """
     found: dict[str, int] = {}
-    whole = [-(-side // 64) * 64 for side in shape[1:]]  # of which no stride leaves a rest
-
-    def reach(conv: nn.Conv2d) -> list[tuple[int, int]]:
-        """Axes along which there are taps beside the centre, and how far away."""
-        return [(axis, conv.dilation[axis]) for axis in (0, 1) if conv.kernel_size[axis] > 1]
 
     def look(name: str, sides: torch.Size, conv: nn.Conv2d) -> None:
-        if all(sides[2 + axis] <= spread for axis, spread in reach(conv)):
-            found[name] = 0
-
-    def measure(name: str, sides: torch.Size, conv: nn.Conv2d) -> None:
-        if name in found:
-            found[name] = min(whole[axis] // sides[2 + axis] * spread + 1 for axis, spread in reach(conv))
+        axes = [axis for axis in (0, 1) if conv.kernel_size[axis] > 1]  # those with taps beside the centre
+        if all(sides[2 + axis] <= conv.dilation[axis] for axis in axes):
+            found[name] = min(_stride(shape[1 + axis], sides[2 + axis]) * conv.dilation[axis] + 1 for axis in axes)
 
     _watch(net, shape, look, only=_is_spread)
-    if found:
-        _watch(net, (shape[0], *whole), measure, only=_is_spread)
     return found
+
+
+def _stride(pixels: int, side: int) -> int:
+    """The power of two that makes a map's side of an image's; their ratio, rounded, where none does."""
+    powers = (2**power for power in range(pixels.bit_length() + 1))
+    return next((stride for stride in powers if -(-pixels // stride) == side), round(pixels / side))
 
 
 def _is_spread(conv: nn.Conv2d) -> bool:
