@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from harness import ceiling, in_turn, machine, middle, table, write
 from PIL import Image
-from sides import ceiling, in_turn, machine, middle, table, write
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -28,8 +28,8 @@ import resvision
 from resvision.contracts import filled
 from resvision.data.faults import at
 from resvision.data.folder import FolderReader, open_labelled
-from resvision.data.loader import EvalBatches, batches
 from resvision.data.sets import open_splits
+from resvision.loading.loader import EvalBatches, batches
 from resvision.training.evaluation import compiled
 from resvision.training.machine import autocast, decoding_workers, keep_freed_memory
 

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from sides import machine, table, write
+from harness import machine, table, write
 from train_speed import made
 
 CLASSES, FILES = 10, 100

@@ -22,8 +22,8 @@ from statistics import median
 
 import numpy as np
 import torch
+from harness import Figures, ceiling, in_turn, machine, middle, table, write
 from PIL import Image
-from sides import Figures, ceiling, in_turn, machine, middle, table, write
 from torch import Tensor
 
 import resvision

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from harness import best_time, ceiling, in_turn, machine, middle, table, write
 from PIL import Image
-from sides import best_time, ceiling, in_turn, machine, middle, table, write
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader, Dataset
@@ -30,8 +30,8 @@ from torch.utils.data import DataLoader, Dataset
 import resvision
 from resvision.assembly import assemble, resolve
 from resvision.contracts import Reader, to_device
-from resvision.data.loader import batches
 from resvision.data.sets import open_splits
+from resvision.loading.loader import batches
 from resvision.recipes import compose
 from resvision.run import Run
 from resvision.training import machine as machines

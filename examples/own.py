@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from resvision.contracts import Sample
 from resvision.core.images import Preprocess
-from resvision.data.augment import Augment
 from resvision.data.sets import Splits
+from resvision.loading.augment import Augment
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.optimizers import OptimizerSettings
 from resvision.training.schedules import Schedule

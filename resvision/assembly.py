@@ -22,9 +22,9 @@ from resvision.core.errors import RunError, SettingsError
 from resvision.core.history import TEST, VALIDATION
 from resvision.core.images import Preprocess
 from resvision.core.settings import Scalar
-from resvision.data.loader import batches
 from resvision.data.sets import IMAGENET, Splits, names
 from resvision.data.validation import hold_out
+from resvision.loading.loader import batches
 from resvision.probes.count import count
 from resvision.probes.padding import taps_in_padding
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings

@@ -23,8 +23,8 @@ from resvision.core import rundir
 from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.core.history import read as read_history
 from resvision.core.settings import checked, differences, to_json
-from resvision.data.loader import batches, dead_workers_named
 from resvision.introduction import introduce
+from resvision.loading.loader import batches, dead_workers_named
 from resvision.recipes import compose, usual_changes
 from resvision.run import Run, read_run
 from resvision.tasks import Scores

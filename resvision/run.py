@@ -15,7 +15,7 @@ from resvision.core import references, rundir
 from resvision.core.errors import RunError, SettingsError
 from resvision.core.images import Preprocess
 from resvision.core.settings import Scalar, from_json
-from resvision.data.augment import Augment
+from resvision.loading.augment import Augment
 from resvision.training.machine import Machine
 from resvision.training.optimizers import OptimizerSettings
 from resvision.training.schedules import Schedule

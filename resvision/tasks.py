@@ -13,8 +13,8 @@ from torch import nn
 from resvision.contracts import Batch, Batches, CountedBatches, System, TaskName
 from resvision.core.images import Preprocess
 from resvision.core.settings import Scalar
-from resvision.data.augment import Augment
 from resvision.data.sets import Splits
+from resvision.loading.augment import Augment
 from resvision.training.machine import Machine
 from resvision.training.stopping import StopSignals
 

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
-from conftest import TINY
 from rich.console import Console
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from support import TINY
 
 from resvision import catalog
 from resvision.classification.classifier import Classifier
@@ -27,8 +27,8 @@ from resvision.core.history import read
 from resvision.core.images import Preprocess
 from resvision.core.results import ClassificationScores
 from resvision.data.arrays import ArrayReader
-from resvision.data.loader import EvalBatches, batches
 from resvision.launch import Finished, resume, train
+from resvision.loading.loader import EvalBatches, batches
 from resvision.training import checkpoints as checkpoint_files
 from resvision.training import history as history_files
 from resvision.training import stopping

@@ -13,9 +13,9 @@ from resvision.core.errors import SettingsError, printable
 from resvision.core.images import Preprocess
 from resvision.core.results import ClassificationScores
 from resvision.core.settings import Scalar
-from resvision.data.augment import Augment, require_for_labels
-from resvision.data.loader import EvalBatches, TrainBatches, fits_memory
 from resvision.data.sets import Splits, open_splits
+from resvision.loading.augment import Augment, require_for_labels
+from resvision.loading.loader import EvalBatches, TrainBatches, fits_memory
 from resvision.training.evaluation import predict_all
 from resvision.training.machine import Machine
 from resvision.training.stopping import StopSignals

@@ -96,9 +96,11 @@ def command(
         require_free(svg, force=force)
         _draw(_build(models[0], shape, num_classes, options), svg, fold=fold)
     elif paper:
-        from resvision.cli import beside
+        from resvision.cli import comparison
 
-        beside.show([(name, beside.table_of(name)) for name in models], _count_of, as_json=as_json, as_csv=as_csv)
+        comparison.show(
+            [(name, comparison.table_of(name)) for name in models], _count_of, as_json=as_json, as_csv=as_csv
+        )
     else:
         inspected = [_inspect(_build(name, shape, num_classes, options)) for name in models]
         _show(inspected, as_json=as_json, as_csv=as_csv)

@@ -12,7 +12,7 @@ from resvision.data.faults import Fault, fault
 from resvision.data.mask_sets import MaskSet
 
 if TYPE_CHECKING:
-    from resvision.data.masks import MaskScan
+    from resvision.data.mask_folder import MaskScan
 
 NUM_CLASSES = 150
 NAMES = "objectInfo150.txt"
@@ -22,7 +22,7 @@ _ROW = re.compile(r"\s*\d+\s+[\d.]+\s+\d+\s+\d+\s+\d+\s+(.+)")  # index, share, 
 
 def read(folder: Path) -> "MaskScan":
     """The folders training and validation."""
-    from resvision.data import class_list, masks
+    from resvision.data import class_list, mask_folder
 
     faults: list[Fault] = []
     classes = class_names(folder / NAMES, faults)
@@ -30,17 +30,17 @@ def read(folder: Path) -> "MaskScan":
     for split in ("training", "validation"):
         places = folder / "images" / split, folder / "annotations" / split
         readers.append(
-            masks.folder_reader(
+            mask_folder.folder_reader(
                 "ade20k",
                 "train" if split == "training" else "val",
                 *places,
-                masks.partners(*places, faults),
+                mask_folder.partners(*places, faults),
                 classes=classes,
                 labels=class_list.labels_of(range(1, NUM_CLASSES + 1), [0]),
-                preprocess=masks.crops(CROP_PX),
+                preprocess=mask_folder.crops(CROP_PX),
             )
         )
-    return masks.scanned(folder, *readers, rule="from the folders training and validation", faults=faults)
+    return mask_folder.scanned(folder, *readers, rule="from the folders training and validation", faults=faults)
 
 
 def class_names(table: Path, faults: list[Fault]) -> tuple[str, ...]:

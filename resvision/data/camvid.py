@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from resvision.data.mask_sets import MaskSet
 
 if TYPE_CHECKING:
-    from resvision.data.masks import MaskScan
+    from resvision.data.mask_folder import MaskScan
 
 CLASSES = (
     "sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist"
@@ -21,10 +21,12 @@ CROP_PX = 360
 
 def read(folder: Path) -> "MaskScan":
     """The folders train and val."""
-    from resvision.data import class_list, masks
+    from resvision.data import class_list, mask_folder
 
     labels = class_list.labels_of(range(len(CLASSES)), [VOID_VALUE])
-    return masks.paired(folder, name="camvid", classes=CLASSES, labels=labels, preprocess=masks.crops(CROP_PX))
+    return mask_folder.paired(
+        folder, name="camvid", classes=CLASSES, labels=labels, preprocess=mask_folder.crops(CROP_PX)
+    )
 
 
 CAMVID = MaskSet(name="camvid", folders=("camvid", ""), mark="train/images", read=read)

@@ -18,11 +18,11 @@ from resvision.contracts import Reader
 from resvision.core import references
 from resvision.core.errors import DataError, printable
 from resvision.core.images import Pixels
-from resvision.data import folder, kept, mask_looks, masks
+from resvision.data import cache, folder, mask_folder, mask_headers
 from resvision.data.faults import Fault, at, fault
 from resvision.data.folder import FolderReader, Scan
-from resvision.data.mask_looks import MaskFiles
-from resvision.data.masks import MaskScan
+from resvision.data.mask_folder import MaskScan
+from resvision.data.mask_headers import MaskFiles
 from resvision.data.sets import Splits, names, open_splits, row
 from resvision.data.tars import PackedNames
 
@@ -81,12 +81,12 @@ def check(
     strays = _strays(scan) if isinstance(scan, Scan) else []
     images = sum(map(len, (scan.splits.train, scan.splits.test, *strays)))
     readers = [reader for reader in scan.splits[:2] if isinstance(reader, FolderReader)]
-    mark = kept.fingerprint(*readers, *strays) if len(readers) == 2 else None
+    mark = cache.fingerprint(*readers, *strays) if len(readers) == 2 else None
     found = None if again or mark is None else _kept(mark)
     if found is None:
         found = _decode_all(scan.splits, strays, lambda done: watch(done, images))
         if mark is not None:
-            kept.write("check", mark, found)
+            cache.write("check", mark, found)
     faults, duplicates = found
     return Findings(
         name=name_or_folder,
@@ -99,11 +99,11 @@ def check(
 
 def _check_masks(name: str, scan: MaskScan, again: bool, watch: Callable[[int, int], None]) -> Findings:
     readers, images = (scan.train, scan.test), len(scan.train) + len(scan.test)
-    mark = kept.fingerprint(*readers, also=f"{scan.train.classes}{scan.train.labels.tolist()}")
+    mark = cache.fingerprint(*readers, also=f"{scan.train.classes}{scan.train.labels.tolist()}")
     found = None if again else _kept(mark)
     if found is None:
         found = _decode_masks(scan, lambda done: watch(done, images))
-        kept.write("check", mark, found)
+        cache.write("check", mark, found)
     faults, duplicates = found
     wrong = {each.where for each in faults}
     fine = [
@@ -117,7 +117,7 @@ def _check_masks(name: str, scan: MaskScan, again: bool, watch: Callable[[int, i
 def _kept(mark: str) -> tuple[list[Fault], list[Duplicate]] | None:
     """What an earlier check found in these files; None where nothing of that form is kept."""
     try:
-        return msgspec.convert(kept.read("check", mark), tuple[list[Fault], list[Duplicate]])
+        return msgspec.convert(cache.read("check", mark), tuple[list[Fault], list[Duplicate]])
     except msgspec.ValidationError:
         return None
 
@@ -138,8 +138,8 @@ def _opened(name: str, root: Path | None) -> Scan | MaskScan | _Opened:
         return folder.scan(Path(place))
     if name not in names() and Path(name).exists():
         held = at(Path(name))
-        masked = masks.is_mask_folder(held) or masks.is_half_a_mask_folder(held)
-        return masks.scan(held) if masked else folder.scan(held)
+        masked = mask_folder.is_mask_folder(held) or mask_folder.is_half_a_mask_folder(held)
+        return mask_folder.scan(held) if masked else folder.scan(held)
     try:
         return _Opened(open_splits(name, root=root, task=None), [])
     except DataError as error:
@@ -184,11 +184,11 @@ def _decode_masks(scan: MaskScan, watch: Callable[[int], None]) -> tuple[list[Fa
     def image_of(reader: MaskFiles) -> Callable[[int], Pixels]:
         def image(index: int) -> Pixels:
             where = reader.mask_source(index)
-            stored = mask_looks.attempt(reader.stored, index, where, faults)
-            seen.append(np.zeros(256, dtype=bool) if stored is None else mask_looks.present(stored))
+            stored = mask_headers.attempt(reader.stored, index, where, faults)
+            seen.append(np.zeros(256, dtype=bool) if stored is None else mask_headers.present(stored))
             image = reader.image(index)
             if stored is not None and image.shape[:2] != stored.shape:
-                faults.append(fault(where, mask_looks.other_sides(image.shape, stored.shape)))
+                faults.append(fault(where, mask_headers.other_sides(image.shape, stored.shape)))
             return image
 
         return image
@@ -197,8 +197,8 @@ def _decode_masks(scan: MaskScan, watch: Callable[[int], None]) -> tuple[list[Fa
         _digests(reader, image_of(reader), faults, lambda: watch(next(done))) for reader in (scan.train, scan.test)
     )
     held = np.array(seen, dtype=bool).reshape(-1, 256)
-    masks.settle(scan, held)
-    return faults + masks.value_faults(scan, held), _duplicates(scan.splits, train, test)
+    mask_folder.settle(scan, held)
+    return faults + mask_folder.value_faults(scan, held), _duplicates(scan.splits, train, test)
 
 
 def _duplicates(splits: Splits, train: NDArray[np.uint64], test: NDArray[np.uint64]) -> list[Duplicate]:
@@ -222,7 +222,7 @@ def _digests(
     digests = np.zeros(len(reader), dtype=np.uint64)
     for index in range(len(reader)):
         watch()
-        if (image := mask_looks.attempt(image_of, index, reader.source(index), faults)) is None:
+        if (image := mask_headers.attempt(image_of, index, reader.source(index), faults)) is None:
             continue
         hashed = hashlib.blake2b(image.tobytes(), digest_size=8, key=str(image.shape).encode())
         digests[index] = int.from_bytes(hashed.digest(), "little")

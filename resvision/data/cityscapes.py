@@ -11,7 +11,7 @@ from resvision.data.faults import Fault, Place, listing
 from resvision.data.mask_sets import MaskSet
 
 if TYPE_CHECKING:
-    from resvision.data.masks import MaskScan
+    from resvision.data.mask_folder import MaskScan
 
 CLASSES = {
     "road": 7, "sidewalk": 8, "building": 11, "wall": 12, "fence": 13, "pole": 17, "traffic light": 19,
@@ -26,24 +26,24 @@ CROP_PX = 768
 
 def read(folder: Path) -> "MaskScan":
     """The folders train and val, all cities."""
-    from resvision.data import class_list, masks
+    from resvision.data import class_list, mask_folder
 
     faults: list[Fault] = []
     readers = []
     for split in ("train", "val"):
         places = folder / "leftImg8bit" / split, folder / "gtFine" / split
         readers.append(
-            masks.folder_reader(
+            mask_folder.folder_reader(
                 "cityscapes",
                 split,
                 *places,
-                masks.partners(*places, faults, _by_scene),
+                mask_folder.partners(*places, faults, _by_scene),
                 classes=tuple(CLASSES),
                 labels=class_list.labels_of(CLASSES.values(), VOID_VALUES),
-                preprocess=masks.crops(CROP_PX),
+                preprocess=mask_folder.crops(CROP_PX),
             )
         )
-    return masks.scanned(folder, *readers, rule="from the folders train and val", faults=faults)
+    return mask_folder.scanned(folder, *readers, rule="from the folders train and val", faults=faults)
 
 
 def _by_scene(folder: Place, faults: list[Fault]) -> dict[str, str]:

@@ -22,7 +22,7 @@ from resvision.data.mask_sets import MaskSet
 if TYPE_CHECKING:
     from resvision.contracts import Sample
     from resvision.data.class_list import Labels
-    from resvision.data.masks import MaskScan
+    from resvision.data.mask_folder import MaskScan
 
 CROP_PX = 512
 
@@ -86,7 +86,7 @@ class CocoReader:
 
     def __getitem__(self, index: int) -> "Sample":
         from resvision.contracts import Sample
-        from resvision.data.mask_looks import check_sides
+        from resvision.data.mask_headers import check_sides
 
         image, mask = self.image(index), self.target(index)
         check_sides(image.shape[:2], mask.shape, self.mask_source(index))
@@ -141,20 +141,20 @@ class CocoReader:
 
     def stamp(self, index: int) -> tuple[int, ...]:
         """Sizes and times of change in ns of the image and of the annotations; -1 for what is missing."""
-        from resvision.data.kept import stamp
+        from resvision.data.cache import stamp
 
         return *stamp(self.path(index)), *stamp(self.annotations)
 
 
 def read(folder: Path) -> "MaskScan":
     """The splits of 2017."""
-    from resvision.data import masks
+    from resvision.data import mask_folder
 
     faults: list[Fault] = []
     train, test = (_reader(folder, split, faults) for split in ("train", "val"))
     if train.classes != test.classes:
         faults.append(fault(test.annotations, "other categories than those of training"))
-    return masks.scanned(folder, train, test, rule="as published, train2017 and val2017", faults=faults)
+    return mask_folder.scanned(folder, train, test, rule="as published, train2017 and val2017", faults=faults)
 
 
 def drawn(segmentation: list[Polygon] | _Rle, height: int, width: int) -> NDArray[np.bool_]:
@@ -189,7 +189,7 @@ def inside_polygon(corners: NDArray[Any], height: int, width: int) -> NDArray[np
 
 
 def _reader(folder: Path, split: str, faults: list[Fault]) -> CocoReader:
-    from resvision.data import class_list, masks
+    from resvision.data import class_list, mask_folder
 
     path = folder / "annotations" / f"instances_{split}2017.json"
     found = _Annotations([], [], [])
@@ -213,7 +213,7 @@ def _reader(folder: Path, split: str, faults: list[Fault]) -> CocoReader:
         name="coco-seg",
         split=split,
         classes=("background", *(category.name for category in categories)),
-        preprocess=masks.crops(CROP_PX),
+        preprocess=mask_folder.crops(CROP_PX),
         folder=images,
         annotations=path,
         records=sorted((one for one in found.images if one.file_name in files), key=lambda record: record.id),

@@ -19,7 +19,7 @@ from resvision.contracts import Sample
 from resvision.core.draws import shuffled
 from resvision.core.errors import DataError
 from resvision.core.images import Preprocess, decode, header
-from resvision.data import kept
+from resvision.data import cache
 from resvision.data.faults import Fault, Place, fault, fault_of, listing, summary
 from resvision.data.sets import Splits
 from resvision.data.tars import PackedNames
@@ -76,7 +76,7 @@ class FolderReader:
 
     def stamp(self, index: int) -> tuple[int, int]:
         """Size of the file, or of the tar it is in, and its time of change in ns; (-1, -1) if it is missing."""
-        return kept.stamp(self.path(index))
+        return cache.stamp(self.path(index))
 
 
 class Scan(NamedTuple):
@@ -251,8 +251,8 @@ class Looks(NamedTuple):
 
 def _looks(*readers: FolderReader) -> tuple[Looks, list[Fault]]:
     """How the images look by their headers, and those whose header is no good; kept while the files stay."""
-    mark = kept.fingerprint(*readers)
-    known = kept.read("headers", mark)
+    mark = cache.fingerprint(*readers)
+    known = cache.read("headers", mark)
     if isinstance(known, dict) and known.keys() == set(Looks._fields):
         return Looks(**known), []
     faults: list[Fault] = []
@@ -269,5 +269,5 @@ def _looks(*readers: FolderReader) -> tuple[Looks, list[Fault]]:
     height, width = sides.pop() if len(sides) == 1 else (0, 1)
     looks = Looks(width if height == width else None, colour)
     if not faults:
-        kept.write("headers", mark, looks._asdict())
+        cache.write("headers", mark, looks._asdict())
     return looks, faults

@@ -12,7 +12,7 @@ from resvision.data.faults import Fault
 from resvision.data.mask_sets import MaskSet
 
 if TYPE_CHECKING:
-    from resvision.data.masks import MaskScan
+    from resvision.data.mask_folder import MaskScan
 
 CLASSES = ("membrane", "cell")
 STORED = (0, 255)
@@ -22,24 +22,24 @@ CROP_PX = 512
 
 def read(folder: Path) -> "MaskScan":
     """The slices in the order of the stack, all but the last six for training."""
-    from resvision.data import class_list, masks
+    from resvision.data import class_list, mask_folder
 
     faults: list[Fault] = []
     places = folder / "images", folder / "labels"
-    pairs = sorted(masks.partners(*places, faults), key=lambda pair: (len(pair[0]), pair[0]))  # 9 before 10
+    pairs = sorted(mask_folder.partners(*places, faults), key=lambda pair: (len(pair[0]), pair[0]))  # 9 before 10
     readers = [
-        masks.folder_reader(
+        mask_folder.folder_reader(
             "isbi2012",
             split,
             *places,
             part,
             classes=CLASSES,
             labels=class_list.labels_of(STORED, ()),
-            preprocess=masks.crops(CROP_PX, channels=1),
+            preprocess=mask_folder.crops(CROP_PX, channels=1),
         )
         for split, part in (("train", pairs[:-HELD_OUT]), ("val", pairs[-HELD_OUT:]))
     ]
-    return masks.scanned(folder, *readers, rule=f"the last {HELD_OUT} slices are val", faults=faults)
+    return mask_folder.scanned(folder, *readers, rule=f"the last {HELD_OUT} slices are val", faults=faults)
 
 
 ISBI2012 = MaskSet(name="isbi2012", folders=("isbi2012", ""), mark="labels", read=read)

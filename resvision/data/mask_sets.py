@@ -9,7 +9,7 @@ from resvision.core.errors import DataError, printable
 from resvision.data.sets import Splits, default_root
 
 if TYPE_CHECKING:
-    from resvision.data.masks import MaskScan
+    from resvision.data.mask_folder import MaskScan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class MaskSet:
 
     def open_splits(self, root: Path | None = None) -> Splits:
         """The set's splits. Raises DataError where it is missing or at fault."""
-        from resvision.data.masks import opened  # which loads torch
+        from resvision.data.mask_folder import opened  # which loads torch
 
         return opened(self.scan(root))
 

@@ -318,10 +318,10 @@ def _open(name_or_folder: str, root: Path | None, task: Task | None) -> Splits:
     folder = Path(name_or_folder)
     if folder.exists():
         place = references.load("resvision.data.faults:at", kind="data set")(folder)
-        masked = references.load("resvision.data.masks:is_mask_folder", kind="data set")(place)
+        masked = references.load("resvision.data.mask_folder:is_mask_folder", kind="data set")(place)
         if masked:
             _check_task(name_or_folder, "segmentation", task)
-        module = "masks" if masked or task == "segmentation" else "folder"
+        module = "mask_folder" if masked or task == "segmentation" else "folder"
         splits = references.load(f"resvision.data.{module}:open_splits", kind="data set")(place)
         return splits
     if references.is_reference(name_or_folder):

@@ -11,7 +11,7 @@ from resvision.data.faults import Fault, fault, listing
 from resvision.data.mask_sets import MaskSet
 
 if TYPE_CHECKING:
-    from resvision.data.masks import MaskScan
+    from resvision.data.mask_folder import MaskScan
 
 CLASSES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -23,7 +23,7 @@ CROP_PX = 513
 
 def read(folder: Path) -> "MaskScan":
     """The images that the lists name."""
-    from resvision.data import class_list, masks
+    from resvision.data import class_list, mask_folder
 
     faults: list[Fault] = []
     places = folder / "JPEGImages", folder / "SegmentationClass"
@@ -37,17 +37,17 @@ def read(folder: Path) -> "MaskScan":
             faults += [fault(file, f"no such file, but {split}.txt names it") for file in missing]
             pairs += [] if missing else [pair]
         readers.append(
-            masks.folder_reader(
+            mask_folder.folder_reader(
                 "voc-seg",
                 split,
                 *places,
                 pairs,
                 classes=CLASSES,
                 labels=class_list.labels_of(range(len(CLASSES))),
-                preprocess=masks.crops(CROP_PX),
+                preprocess=mask_folder.crops(CROP_PX),
             )
         )
-    return masks.scanned(folder, *readers, rule="by the lists of the set", faults=faults)
+    return mask_folder.scanned(folder, *readers, rule="by the lists of the set", faults=faults)
 
 
 def _names(path: Path, faults: list[Fault]) -> list[str]:

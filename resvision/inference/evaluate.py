@@ -12,11 +12,11 @@ from resvision.core.errors import SettingsError, printable
 from resvision.core.results import ClassificationScores
 from resvision.data.faults import at
 from resvision.data.folder import FolderReader, open_labelled
-from resvision.data.loader import EvalBatches, batches
 from resvision.data.sets import open_splits
 from resvision.inference.load import Trained, load
 from resvision.inference.presets import CENTER_CROP
 from resvision.inference.protocols import MeanOverViews, Protocol, ViewBatches, apply
+from resvision.loading.loader import EvalBatches, batches
 from resvision.probes.count import count
 from resvision.training.evaluation import COMPILE_PAYS_FROM, Predictions, predict_all
 from resvision.training.machine import compiler_found, decoding_workers, keep_freed_memory

@@ -14,12 +14,12 @@ from resvision.contracts import MaskReader
 from resvision.core.errors import DataError, SettingsError, printable
 from resvision.core.images import VOID, Pixels
 from resvision.core.label_maps import Areas, LabelMap, SegmentationScores
-from resvision.data.loader import batches
-from resvision.data.mask_loader import MaskEvalBatches
 from resvision.data.sets import open_splits
 from resvision.inference.load import Trained
 from resvision.inference.mask_presets import WHOLE, find
 from resvision.inference.predict import names_of, prepare
+from resvision.loading.loader import batches
+from resvision.loading.mask_loader import MaskEvalBatches
 from resvision.segmentation import scoring
 from resvision.segmentation.segmenter import Segmenter
 from resvision.segmentation.whole import labels_of, probabilities_of

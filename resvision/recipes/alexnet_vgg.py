@@ -10,7 +10,7 @@ on biases.
 from dataclasses import replace
 
 from resvision.catalog import find, options
-from resvision.data.augment import Augment
+from resvision.loading.augment import Augment
 from resvision.recipes.enlarged import enlarged_short
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.machine import Machine

@@ -1,6 +1,6 @@
 """What the short recipes of nets for large images share: small images are shown to them enlarged."""
 
-from resvision.data.augment import Augment
+from resvision.loading.augment import Augment
 from resvision.recipes.small_images import FACING_ONE_WAY
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.optimizers import OptimizerSettings

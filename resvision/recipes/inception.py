@@ -7,7 +7,7 @@ the first. Their photometric distortions are left out, and steps are taken one a
 workers.
 """
 
-from resvision.data.augment import Augment
+from resvision.loading.augment import Augment
 from resvision.recipes.enlarged import enlarged_short
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.machine import Machine

@@ -3,7 +3,7 @@
 Both show images in grey at 32 px. The paper lays 28x28 digits into 32x32; here images of another size are stretched.
 """
 
-from resvision.data.augment import Augment
+from resvision.loading.augment import Augment
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.machine import Machine
 from resvision.training.optimizers import OptimizerSettings

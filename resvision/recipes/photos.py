@@ -1,6 +1,6 @@
 """A short modern recipe for folders of photos."""
 
-from resvision.data.augment import Augment
+from resvision.loading.augment import Augment
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.optimizers import OptimizerSettings
 from resvision.training.schedules import Schedule

@@ -3,7 +3,7 @@
 Slopes do not decay, nor do biases.
 """
 
-from resvision.data.augment import Augment
+from resvision.loading.augment import Augment
 from resvision.recipes.enlarged import enlarged_short
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.machine import Machine

@@ -5,7 +5,7 @@ image. Weight decay acts on every parameter, norms and biases too.
 """
 
 from resvision.catalog import find
-from resvision.data.augment import Augment
+from resvision.loading.augment import Augment
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.machine import Machine
 from resvision.training.optimizers import OptimizerSettings

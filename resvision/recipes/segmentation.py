@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from resvision.catalog import find
 from resvision.core.errors import SettingsError
-from resvision.data.augment import Augment
+from resvision.loading.augment import Augment
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.segmentation.fcn_vgg import new_parts
 from resvision.training.machine import Machine

@@ -11,10 +11,10 @@ from resvision.core.errors import SettingsError, printable
 from resvision.core.images import Preprocess
 from resvision.core.label_maps import JUDGED_BY, SegmentationScores
 from resvision.core.settings import Scalar
-from resvision.data.augment import Augment, require_for_masks
-from resvision.data.mask_loader import MaskEvalBatches, MaskTrainBatches, require_objects
-from resvision.data.pixels import pixel_counts
+from resvision.data.pixel_counts import pixel_counts
 from resvision.data.sets import Splits, open_splits
+from resvision.loading.augment import Augment, require_for_masks
+from resvision.loading.mask_loader import MaskEvalBatches, MaskTrainBatches, require_objects
 from resvision.segmentation import scoring
 from resvision.segmentation.parts.tiles import input_rule
 from resvision.segmentation.segmenter import Segmenter

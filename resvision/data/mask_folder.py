@@ -1,0 +1,362 @@
+"""Folders of images with label maps: `images/` and `masks/`, partners by the stem of their names.
+
+Either train/{images,masks} with val/{images,masks} (or test/), or images/ and masks/ alone, from which a fifth is split
+off. `classes.txt` in the folder names the classes; see `data.class_list`. Without it every value below 255 is a class,
+up to the largest that occurs, and 255 is void. Structure, names and headers of images are checked and masks are decoded
+when a folder is opened first, and one error sums up all faults; that holds while the files stay as they are.
+`resvision data check` decodes the images as well and lists each fault.
+
+Glossary
+    stored values   what a mask file holds, 0..255
+    labels          what a net sees: 0..K-1, and VOID
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resvision.contracts import Sample
+from resvision.core.draws import shuffled
+from resvision.core.errors import DataError, printable
+from resvision.core.images import VOID, Header, Pixels, Preprocess, decode, header
+from resvision.core.masks import mask_header, read_mask
+from resvision.data import cache
+from resvision.data.class_list import CLASS_LIST, UNKNOWN, Labels, labels_of, listed_classes, unknown_values
+from resvision.data.faults import Fault, Place, fault, listing, summary
+from resvision.data.folder import PHOTOS
+from resvision.data.mask_headers import MaskFiles, check_sides, look
+from resvision.data.sets import Splits
+from resvision.data.tars import PackedNames
+
+CROP_PX = 512
+"""Side of training crops of folders whose images are no smaller."""
+
+T = TypeVar("T")
+
+
+@dataclass(kw_only=True)
+class MaskFolderReader:
+    """One split of images and label maps in files, which are read when they are asked for.
+
+    images, masks  the folders, on disk or inside a tar
+    image_names    of the files in their folder, of which `mask_names` are the partners in order
+    labels         of every stored value
+    """
+
+    name: str
+    split: str
+    classes: tuple[str, ...]
+    preprocess: Preprocess
+    images: Place
+    masks: Place
+    image_names: PackedNames
+    mask_names: PackedNames
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.image_names)
+
+    def __getitem__(self, index: int) -> Sample:
+        image, mask = self.image(index), self.target(index)
+        check_sides(image.shape[:2], mask.shape, self.mask_source(index))
+        return Sample(image, mask)
+
+    def target(self, index: int) -> Pixels:
+        """The mask of sample `index`, (H, W) of 0..K-1 and VOID. Raises DataError for values that are neither."""
+        stored = self.stored(index)
+        labels = self.labels.take(stored)
+        if labels.min() == UNKNOWN:
+            what = unknown_values(np.unique(stored), self.labels)
+            raise DataError(f"{printable(self.mask_source(index))}: {what}")
+        return labels.astype(np.uint8)
+
+    def source(self, index: int) -> str:
+        """Path of the image."""
+        return str(self.image_place(index))
+
+    def mask_source(self, index: int) -> str:
+        """Path of the mask."""
+        return str(self.mask_place(index))
+
+    def header(self, index: int) -> Header:
+        """What the image says of itself."""
+        return _read(header, self.image_place(index))
+
+    def mask_header(self, index: int) -> Header:
+        """What the mask says of itself."""
+        return _read(mask_header, self.mask_place(index))
+
+    def image(self, index: int) -> Pixels:
+        """The decoded image."""
+        return _read(decode, self.image_place(index))
+
+    def stored(self, index: int) -> Pixels:
+        """The stored values of the mask, (H, W)."""
+        return _read(read_mask, self.mask_place(index))
+
+    def image_place(self, index: int) -> Place:
+        """Path of the image."""
+        return self.images / self.image_names[index]
+
+    def mask_place(self, index: int) -> Place:
+        """Path of the mask."""
+        return self.masks / self.mask_names[index]
+
+    def stamp(self, index: int) -> tuple[int, ...]:
+        """Sizes and times of change in ns of image and mask, or of the tar they are in; -1 for what is missing."""
+        return *cache.stamp(self.image_place(index)), *cache.stamp(self.mask_place(index))
+
+
+class MaskScan(NamedTuple):
+    """Two splits by structure and names, and what is wrong with them.
+
+    parted  whether the set itself says which images are tested on; else they were split off here
+    """
+
+    folder: Place
+    train: MaskFiles
+    test: MaskFiles
+    split_rule: str
+    faults: list[Fault]
+    parted: bool = True
+
+    @property
+    def splits(self) -> Splits:
+        """The splits, whose files are not known to be fine."""
+        return Splits(self.train, self.test, self.split_rule)
+
+
+def is_mask_folder(folder: Place) -> bool:
+    """Whether a folder holds images/ and masks/, itself or in train/."""
+    return any((part / "images").is_dir() and (part / "masks").is_dir() for part in (folder, folder / "train"))
+
+
+def is_half_a_mask_folder(folder: Place) -> bool:
+    """Whether images/ or masks/, which belong together, is the only folder in a folder, or in its train."""
+    return any(
+        part.is_dir() and {name for name, is_folder in listing(part, []) if is_folder} in ({"images"}, {"masks"})
+        for part in (folder, folder / "train")
+    )
+
+
+def open_splits(folder: Place, *, name: str | None = None) -> Splits:
+    """The folder's splits. Raises one DataError for all faults of structure, names, headers and masks."""
+    found = scan(folder, name=name)
+    looks, faults = look(found.train, found.test, decoded=True)
+    if not found.faults + faults:
+        settle(found, looks.seen)
+        faults += value_faults(found, looks.seen)
+    if faults := found.faults + faults:
+        raise DataError(summary(folder, faults))
+    rule = PHOTOS if looks.colour else PHOTOS.coloured(1)
+    side = min(CROP_PX, looks.shortest_px)
+    found.train.preprocess = found.test.preprocess = replace(rule, resize="none", resize_px=side, crop_px=side)
+    return found.splits
+
+
+def opened(found: MaskScan) -> Splits:
+    """The splits of a named set. Raises one DataError for all faults of structure, names and headers."""
+    _, faults = look(found.train, found.test, decoded=False)
+    if faults := found.faults + faults:
+        raise DataError(summary(found.folder, faults))
+    return found.splits
+
+
+def scan(folder: Place, *, name: str | None = None) -> MaskScan:
+    """The folder's splits and the faults of its structure, names and class list.
+
+    Without a class list the readers have no classes yet; `settle` gives them.
+    """
+    faults: list[Fault] = []
+    classes, labels = listed_classes(folder, faults) or ((), labels_of(range(VOID)))
+    found = paired(folder, name=name or str(folder), classes=classes, labels=labels, preprocess=crops(CROP_PX))
+    return found._replace(faults=faults + found.faults)
+
+
+def paired(folder: Place, *, name: str, classes: tuple[str, ...], labels: Labels, preprocess: Preprocess) -> MaskScan:
+    """The splits of images/ and masks/ in a folder, or in its train and val, and what is wrong with the names."""
+    faults: list[Fault] = []
+    held_out = next((split for split in ("val", "test") if (folder / split).is_dir()), None)
+    parted = (folder / "train").is_dir()
+    if parted and held_out:
+        train, test = (_pairs_in(folder / split, faults) for split in ("train", held_out))
+        rule = f"from the folders train and {held_out}"
+        if held_out == "val" and (folder / "test").is_dir():
+            rule += "; the folder test is left untouched"
+    elif parted:
+        what = f"no folder val or test beside train; add one, or name {folder / 'train'} to have it split"
+        faults.append(fault(folder, what))
+        train, test, rule = [], [], ""
+    else:
+        train, test = _split_off(_pairs_in(folder, faults))
+        rule = "a fifth is val, after a shuffle with seed 0"
+        if len(train) + len(test) == 1:
+            faults.append(fault(folder / "images", "one image only; two are needed to split one off"))
+    readers = [
+        folder_reader(
+            name,
+            split,
+            (folder / split if parted else folder) / "images",
+            (folder / split if parted else folder) / "masks",
+            pairs,
+            classes=classes,
+            labels=labels,
+            preprocess=preprocess,
+        )
+        for split, pairs in (("train", train), (held_out if parted and held_out else "val", test))
+    ]
+    return scanned(folder, *readers, rule=rule, faults=faults, parted=parted)
+
+
+Pairs = Sequence[tuple[str, str]]
+"""Names of images and of their masks, each in its folder."""
+
+
+def folder_reader(
+    name: str,
+    split: str,
+    images: Place,
+    masks: Place,
+    pairs: Pairs,
+    *,
+    classes: tuple[str, ...],
+    labels: Labels,
+    preprocess: Preprocess,
+) -> MaskFolderReader:
+    """The reader of these pairs."""
+    return MaskFolderReader(
+        name=name,
+        split=split,
+        classes=classes,
+        preprocess=preprocess,
+        images=images,
+        masks=masks,
+        image_names=PackedNames(image for image, _ in pairs),
+        mask_names=PackedNames(mask for _, mask in pairs),
+        labels=labels,
+    )
+
+
+def scanned(
+    folder: Place,
+    train: MaskFiles,
+    test: MaskFiles,
+    *,
+    rule: str,
+    faults: list[Fault],
+    parted: bool = True,
+) -> MaskScan:
+    """A scan whose rule tells the counts."""
+    counts = f"{len(train):,} train / {len(test):,} {test.split} images"
+    return MaskScan(folder, train, test, f"{counts}, {rule}", faults, parted)
+
+
+def crops(crop_px: int, *, channels: int = 3) -> Preprocess:
+    """Whole images at their own size, training crops of `crop_px`, ImageNet's normalization."""
+    return replace(PHOTOS.coloured(channels), resize="none", resize_px=crop_px, crop_px=crop_px)
+
+
+Names = dict[str, str]
+"""Key -> name of a file in its folder; the key is what an image and its mask have in common."""
+
+
+def by_stem(folder: Place, faults: list[Fault]) -> Names:
+    """Every file in a folder by its stem; folders in it and a second file of one stem go to `faults`."""
+    found: Names = {}
+    for name, is_folder in listing(folder, faults):
+        stem = PurePath(name).stem
+        if is_folder:
+            faults.append(fault(folder / name, f"a folder inside {folder.name}"))
+        elif stem in found:
+            faults.append(fault(folder / name, f"its name differs from {found[stem]} in the ending only"))
+        else:
+            found[stem] = name
+    return found
+
+
+def partners(
+    images: Place,
+    masks: Place,
+    faults: list[Fault],
+    named: Callable[[Place, list[Fault]], Names] = by_stem,
+) -> list[tuple[str, str]]:
+    """The names of images and masks of one key in two folders, in order of key; what is alone goes to `faults`."""
+    image_of, mask_of = named(images, faults), named(masks, faults)
+    if not image_of:
+        faults.append(fault(images, "no images"))
+    alone = [(images / image_of[key], f"no mask of that name in {masks}") for key in image_of.keys() - mask_of]
+    alone += [(masks / mask_of[key], f"no image of that name in {images}") for key in mask_of.keys() - image_of]
+    faults += sorted(fault(where, printable(what)) for where, what in alone)
+    return [(image_of[key], mask_of[key]) for key in sorted(image_of.keys() & mask_of.keys())]
+
+
+def settle(found: MaskScan, seen: NDArray[np.bool_]) -> None:
+    """Name the classes of readers that have no class list: every value up to the largest below VOID in `seen`."""
+    if not found.train.classes:
+        values = np.flatnonzero(seen[:, :VOID].any(axis=0))
+        many = int(values[-1]) + 1 if len(values) else 0
+        for reader in (found.train, found.test):
+            reader.classes, reader.labels = tuple(f"class {label}" for label in range(many)), labels_of(range(many))
+
+
+def value_faults(found: MaskScan, seen: NDArray[np.bool_]) -> list[Fault]:
+    """What is wrong with the values that masks hold, `seen` (M, 256), those of training first."""
+    readers = found.train, found.test
+    labels, classes = found.train.labels, found.train.classes
+    sources = [reader.mask_source(index) for reader in readers for index in range(len(reader))]
+    faults: list[Fault] = []
+    one_is_255 = np.array([0, VOID]) if len(classes) == 2 and labels[VOID] == VOID else None
+    for source, held in zip(sources, seen, strict=True):
+        values = np.flatnonzero(held)
+        if (labels[values] == UNKNOWN).any():
+            faults.append(fault(source, unknown_values(values, labels)))
+        elif one_is_255 is not None and np.array_equal(values, one_is_255):
+            what = f"values 0 and {VOID} only: {VOID} is void, and 1 is meant for {classes[1]}"
+            faults.append(fault(source, f"{what}; {_STATE_IT}"))
+        elif len(values) and (labels[values] == VOID).all():
+            faults.append(fault(source, "all void: nothing in it can be learnt or judged; leave the pair out"))
+    if len(seen):
+        judged = seen[: len(found.train)] if found.parted else seen
+        faults += _class_faults(found, np.asarray(judged.any(axis=0)))
+    return faults
+
+
+def _class_faults(found: MaskScan, held: NDArray[np.bool_]) -> list[Fault]:
+    """Classes that are too few, or are not among the values that masks hold, (256,)."""
+    labels, classes = found.train.labels, found.train.classes
+    if len(classes) < 2:
+        named = f"one class only, {classes[0]}" if classes else "no class, since every mask is all void"
+        hint = f"; {VOID} is void: {_STATE_IT}" if held[VOID] else ""
+        return [fault(found.folder, f"{named}; two are needed{hint}")]
+    masks = "training mask" if found.parted else "mask"
+    never = [name for label, name in enumerate(classes) if not (held & (labels == label)).any()]
+    return [fault(found.folder, f"{name} never occurs in a {masks}") for name in never]
+
+
+_STATE_IT = f"store 1 in its place, or write `0 background` and `{VOID} object` into {CLASS_LIST}"
+
+
+def _pairs_in(folder: Place, faults: list[Fault]) -> Pairs:
+    """The pairs of images/ and masks/ in a folder."""
+    places = folder / "images", folder / "masks"
+    missing = [place for place in places if not place.is_dir()]
+    faults += [fault(place, "no such folder") for place in missing]
+    if missing:
+        return []
+    return partners(*places, faults)
+
+
+def _split_off(pairs: Pairs) -> tuple[Pairs, Pairs]:
+    """Training and validation pairs: a fifth, at least one, is validation."""
+    held_out = set(shuffled(len(pairs), seed=0)[: max(1, len(pairs) // 5)].tolist())
+    train = [pair for index, pair in enumerate(pairs) if index not in held_out]
+    return train, [pair for index, pair in enumerate(pairs) if index in held_out]
+
+
+def _read(how: Callable[..., T], place: Place) -> T:
+    """A file read by `how`, from its path, or from its content where it lies inside a tar."""
+    return how(place) if isinstance(place, Path) else how(place.read_bytes(), name=str(place))

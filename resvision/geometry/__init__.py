@@ -1,0 +1,1 @@
+"""Where things lie in an image, in numbers: crops, boxes, tiles. No torch."""

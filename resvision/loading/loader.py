@@ -1,0 +1,303 @@
+"""Batches as pure functions of the step number, so that a run goes on anywhere and on any number of workers.
+
+Training visits the samples of epoch e in `order(seed, e)` and draws for sample i from (seed, e, i);
+evaluation visits all in their own order. A process of several takes its slice of every global batch. What is
+small lives in memory as it is shown; the rest is read from its files, in workers.
+"""
+
+import os
+import signal
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from resvision.contracts import Batch, Batches, Images, MaskReader, MixedTargets, Reader, WeightedMasks
+from resvision.core.draws import order, uniform
+from resvision.core.errors import ResVisionError, RunError, SettingsError
+from resvision.core.images import Pixels, Preprocess, as_channels, crop_resize
+from resvision.loading.augment import CROP_SLOTS, ELASTIC_SLOTS, ERASE_SLOTS, Augment, brighten, erase, flip, shift
+from resvision.loading.mixing import mix
+from resvision.loading.policies import apply_policy
+
+MEMORY_BYTES = 256 * 2**20
+"""A split that takes at most this, as it is shown, is kept in memory."""
+
+STOP_SIGNALS = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
+
+SHIFT, FLIP, POLICY = slice(CROP_SLOTS, CROP_SLOTS + 2), CROP_SLOTS + 2, CROP_SLOTS + 3
+ERASE = slice(CROP_SLOTS + 4, CROP_SLOTS + 4 + ERASE_SLOTS)
+BRIGHTNESS = ERASE.stop
+ELASTIC = slice(BRIGHTNESS + 1, BRIGHTNESS + 1 + ELASTIC_SLOTS)
+SLOTS = ELASTIC.stop
+"""Which of a sample's draws are whose; a new one goes to the end, so that the others stay what they are."""
+
+
+class Visits:
+    """Which samples one process sees at each step: its share of a global batch of the epoch's order.
+
+    Raises SettingsError for a batch that the set or the processes cannot fill.
+    """
+
+    def __init__(self, reader: Reader | MaskReader, *, batch_size: int, seed: int, rank: int, world: int) -> None:
+        if not 1 <= batch_size <= len(reader):
+            raise SettingsError(
+                f"batch_size: {batch_size}, but {reader.name} has {len(reader):,} training images; "
+                f"choose 1..{len(reader)}"
+            )
+        if batch_size % world:
+            raise SettingsError(f"batch_size: {batch_size} cannot be shared by {world} processes; choose a multiple")
+        self.steps_per_epoch = len(reader) // batch_size
+        self._batch_size, self._seed, self._length = batch_size, seed, len(reader)
+        self._share = slice(rank * batch_size // world, (rank + 1) * batch_size // world)
+        self._order: tuple[int, NDArray[np.int64]] | None = None
+
+    def at(self, step: int) -> tuple[int, NDArray[np.int64]]:
+        """The epoch of a step, and the positions in the set."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        batch = self._epoch_order(epoch)[position * self._batch_size : (position + 1) * self._batch_size]
+        return epoch, batch[self._share]
+
+    def _epoch_order(self, epoch: int) -> NDArray[np.int64]:
+        if self._order is None or self._order[0] != epoch:
+            self._order = epoch, order(self._seed, epoch, self._length)
+        return self._order[1]
+
+
+class TrainBatches(Dataset[Batch]):
+    """The training batches of one process; `[step]` is a pure function of the step.
+
+    batch_size  over all processes, a multiple of `world`
+    preprocess  in place of the reader's own
+    grey        convert colour for a net that takes grey
+
+    An epoch has as many full batches as the set gives; what is left over differs from epoch to epoch.
+    Raises SettingsError for a batch that the set or the processes cannot fill.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        *,
+        batch_size: int,
+        seed: int,
+        augment: Augment,
+        rank: int = 0,
+        world: int = 1,
+        preprocess: Preprocess | None = None,
+        grey: bool = False,
+    ) -> None:
+        self._visits = Visits(reader, batch_size=batch_size, seed=seed, rank=rank, world=world)
+        if augment.mixes and batch_size // world < 2:
+            raise SettingsError(
+                f"batch_size: {batch_size} over {world} processes leaves mixup and cutmix no second image;"
+                f" choose {2 * world} or more"
+            )
+        self.batch_size, self.seed, self.augment = batch_size, seed, augment
+        self.steps_per_epoch = self._visits.steps_per_epoch
+        self._reader, self._grey = reader, grey
+        self._preprocess = preprocess or reader.preprocess
+        self._memory = kept_in_memory(reader, self._preprocess, grey=grey) if augment.crop == "none" else None
+        self._mean = mean_colour(self._preprocess)
+        self._fill = [0] * len(self._mean) if augment.fill == "black" else self._mean
+
+    def __getitem__(self, step: int) -> Batch:
+        epoch, indices = self._visits.at(step)
+        draws = uniform(self.seed, epoch, indices, SLOTS)
+        images = self._images(indices, draws)
+        if self.augment.shift_px:
+            images = shift(images, self.augment.shift_px, draws[:, SHIFT], self._fill)
+        if self.augment.flip:
+            images = flip(images, draws[:, FLIP])
+        if self.augment.brightness:
+            images = brighten(images, self.augment.brightness, draws[:, BRIGHTNESS])
+        if self.augment.policy != "none":
+            images = apply_policy(images, self.augment, draws[:, POLICY], self._fill)
+        if self.augment.erase:
+            images = erase(images, self.augment.erase, draws[:, ERASE], self._mean)
+        targets = _targets(self._reader, indices)
+        if self.augment.mixes:
+            images, mixed = mix(images, targets, self.augment, seed=self.seed, step=step)
+            return as_batch(images, mixed, indices)
+        return as_batch(images, targets, indices)
+
+    def _images(self, indices: NDArray[np.int64], draws: NDArray[np.float64]) -> Pixels:
+        """The images, cropped as the augmentation says, before all else, (N, H, W, C)."""
+        if self.augment.crop == "none":
+            return _shown(self._reader, indices, self._preprocess, self._memory, grey=self._grey)
+        return np.stack([self._crop(int(i), row) for i, row in zip(indices, draws, strict=True)])
+
+    def _crop(self, index: int, draws: NDArray[np.float64]) -> Pixels:
+        rule = self._preprocess
+        name = self._reader.source(index)
+        image = as_channels(self._reader[index].image, rule.channels, name=name, grey=self._grey)
+        height, width = image.shape[:2]
+        box = self.augment.crop_box(height, width, rule.crop_px, draws)
+        return crop_resize(image, box, rule.crop_px, rule.interpolation)
+
+
+class EvalBatches(Dataset[Batch]):
+    """The evaluation batches of one process: every sample exactly once over all, the last batch short.
+
+    Processes take whole batches in turn: a batch then holds the same samples whatever their number, and gives the same
+    bits. There may be none for a process.
+
+    batch_size  of this process
+    preprocess  in place of the reader's own
+    grey        convert colour for a net that takes grey
+    in_memory   keep a small set for the next time; False where each image is asked for once
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        *,
+        batch_size: int,
+        rank: int = 0,
+        world: int = 1,
+        preprocess: Preprocess | None = None,
+        grey: bool = False,
+        in_memory: bool = True,
+    ) -> None:
+        if batch_size < 1:
+            raise SettingsError(f"batch_size: {batch_size}; it must be at least 1")
+        self.batch_size = batch_size
+        self._reader, self._grey = reader, grey
+        self._preprocess = preprocess or reader.preprocess
+        self._starts = range(rank * batch_size, len(reader), world * batch_size)
+        self._memory = kept_in_memory(reader, self._preprocess, grey=grey) if in_memory else None
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __getitem__(self, position: int) -> Batch:
+        start = self._starts[position]
+        ids = np.arange(start, min(start + self.batch_size, len(self._reader)), dtype=np.int64)
+        images = _shown(self._reader, ids, self._preprocess, self._memory, grey=self._grey)
+        return as_batch(images, _targets(self._reader, ids), ids)
+
+
+def batches(dataset: Batches, start: int, stop: int, *, workers: int) -> Generator[Batch, None, None]:
+    """Batches number start, start + 1, ... stop - 1, made here or by that many worker processes.
+
+    The batches do not depend on `workers`, and an error of ours in a worker is raised here as it is.
+    """
+    numbers = range(start, stop)
+    if workers == 0:
+        yield from (dataset[number] for number in numbers)
+        return
+    made = DataLoader(
+        _Guarded(dataset),
+        batch_size=None,
+        sampler=numbers,
+        num_workers=workers,
+        worker_init_fn=_leave_signals_to_the_loop,
+        generator=torch.Generator(),  # else a loader draws from the global generator of the net's dropout
+    )
+    with _held(STOP_SIGNALS):  # a worker must not meet one before it has left the process group
+        started = iter(made)
+    for batch in started:
+        if isinstance(batch, ResVisionError):
+            raise batch
+        yield batch
+
+
+@contextmanager
+def dead_workers_named() -> Iterator[None]:
+    """RunError, with the remedy, where the system ends a worker: torch says so anywhere in this thread."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise RunError(
+            f"{error}; systems do so when memory or shared memory (/dev/shm) runs out: free some, and --resume the run"
+        ) from None
+
+
+@contextmanager
+def _held(signals: set[signal.Signals]) -> Iterator[None]:
+    """Deliver `signals` to this thread only after the block; processes started in it begin with them held."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _leave_signals_to_the_loop(worker: int) -> None:
+    """Leave the process group: a signal to it is the loop's to obey, which writes a checkpoint and ends its workers.
+
+    What was sent to the group before that is dropped.
+    """
+    if not hasattr(os, "setpgid"):
+        return
+    os.setpgid(0, 0)
+    while pending := signal.sigpending() & STOP_SIGNALS:
+        signal.sigwait(pending)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+
+def mean_colour(preprocess: Preprocess) -> list[int]:
+    """The mean colour, which is zero once normalized, (C,) in 0..255."""
+    colour: list[int] = np.rint(255 * np.array(preprocess.mean)).astype(int).tolist()
+    return colour
+
+
+def kept_in_memory(reader: Reader, preprocess: Preprocess, *, grey: bool = False) -> Pixels | None:
+    """All images as they are shown, (M, H, W, C), or None where that takes more than MEMORY_BYTES."""
+    if not fits_memory(reader, preprocess):
+        return None
+    shape = (len(reader), preprocess.crop_px, preprocess.crop_px, preprocess.channels)
+    images = np.empty(shape, dtype=np.uint8)
+    for index in range(len(reader)):
+        images[index] = preprocess.pixels(reader[index].image, name=reader.source(index), grey=grey)
+    return images
+
+
+def fits_memory(reader: Reader, preprocess: Preprocess) -> bool:
+    """Whether all images as they are shown take at most MEMORY_BYTES."""
+    return len(reader) * preprocess.crop_px**2 * preprocess.channels <= MEMORY_BYTES
+
+
+class _Guarded(Dataset[Batch | ResVisionError]):
+    """A data set whose errors of ours are given back, since a worker would raise them as a long traceback."""
+
+    def __init__(self, dataset: Batches) -> None:
+        self._dataset = dataset
+
+    def __getitem__(self, number: int) -> Batch | ResVisionError:
+        try:
+            return self._dataset[number]
+        except ResVisionError as error:
+            return error
+
+
+def _shown(
+    reader: Reader,
+    indices: NDArray[np.int64],
+    rule: Preprocess,
+    memory: Pixels | None,
+    *,
+    grey: bool,
+) -> Pixels:
+    """The images as evaluation shows them, (N, H, W, C), from memory or from the reader."""
+    if memory is not None:
+        return np.asarray(memory[indices])
+    return np.stack([rule.pixels(reader[i].image, name=reader.source(i), grey=grey) for i in indices.tolist()])
+
+
+def _targets(reader: Reader, indices: NDArray[np.int64]) -> torch.Tensor:
+    return torch.tensor([reader.target(int(index)) for index in indices], dtype=torch.int64)
+
+
+def as_batch(images: Pixels, targets: torch.Tensor | MixedTargets | WeightedMasks, indices: NDArray[np.int64]) -> Batch:
+    """A batch of images (N, H, W, C): (N, C, H, W) is a view of them, which is what torch calls channels_last."""
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
+    return Batch(inputs=Images(pixels), targets=targets, ids=torch.from_numpy(indices.copy()))

@@ -1,0 +1,212 @@
+"""Batches of images with their label maps, as pure functions of the step number; see `resvision.loading.loader`.
+
+Training takes a square crop of every image, scaled at random where asked for; evaluation shows whole images at their
+own size, so a batch holds images of one size only.
+
+Glossary
+    image, pixels  (H, W, C) uint8
+    mask           (H, W) uint8: 0..K-1, and VOID
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from resvision.contracts import Batch, MaskReader, WeightedMasks
+from resvision.core.draws import uniform
+from resvision.core.errors import DataError, SettingsError, printable
+from resvision.core.images import Pixels, Preprocess, as_channels, header
+from resvision.geometry.crops import Window, centre_window, image_in, mask_in, random_scale_window
+from resvision.loading import loader
+from resvision.loading.augment import Augment, brighten, flip, require_for_masks
+from resvision.loading.borders import border_weights
+from resvision.loading.elastic import deform
+from resvision.loading.loader import BRIGHTNESS, ELASTIC, FLIP, SLOTS, Visits, as_batch, mean_colour
+
+
+def require_objects(reader: MaskReader) -> None:
+    """SettingsError for border weights between other than objects and their ground: the set must have two classes."""
+    if len(reader.classes) != 2:
+        raise SettingsError(
+            f"border weights are for two classes, the second being the objects; {printable(reader.name)} has "
+            f"{len(reader.classes)}; leave them out by --set loss.border_weight=0"
+        )
+
+
+class MaskTrainBatches(Dataset[Batch]):
+    """The training batches of one process; `[step]` is a pure function of the step.
+
+    Inputs are Images (N, C, crop_px, crop_px) uint8, targets (N, crop_px, crop_px) int64 with VOID where nothing is
+    learned: crops at a random scale, or the centre, padded where the image is smaller.
+
+    batch_size  over all processes, a multiple of `world`
+    preprocess  in place of the reader's own
+    grey        convert colour for a net that takes grey
+    border      w0 and sigma in pixels of the weights that keep objects of class 1 apart; targets are WeightedMasks then
+
+    Raises SettingsError for a batch that the set or the processes cannot fill, for what label maps do not take, and for
+    `border` with other than two classes.
+    """
+
+    def __init__(
+        self,
+        reader: MaskReader,
+        *,
+        batch_size: int,
+        seed: int,
+        augment: Augment,
+        rank: int = 0,
+        world: int = 1,
+        preprocess: Preprocess | None = None,
+        grey: bool = False,
+        border: tuple[float, float] | None = None,
+    ) -> None:
+        require_for_masks(augment)
+        if border is not None:
+            require_objects(reader)
+        self._visits = Visits(reader, batch_size=batch_size, seed=seed, rank=rank, world=world)
+        self.batch_size, self.seed, self.augment, self.border = batch_size, seed, augment, border
+        self.steps_per_epoch = self._visits.steps_per_epoch
+        self._rule = preprocess or reader.preprocess
+        self._pairs = Pairs(reader, self._rule, grey=grey)
+        colour = mean_colour(self._rule)
+        self._fill = colour if augment.fill == "mean" else [0] * len(colour)
+
+    def __getitem__(self, step: int) -> Batch:
+        epoch, indices = self._visits.at(step)
+        draws = uniform(self.seed, epoch, indices, SLOTS)
+        crops = [self._crop(int(index), row) for index, row in zip(indices, draws, strict=True)]
+        images, masks = np.stack([image for image, _ in crops]), np.stack([mask for _, mask in crops])
+        if self.augment.flip:
+            images = flip(images, draws[:, FLIP])
+            masks = flip(masks[..., None], draws[:, FLIP])[..., 0]
+        if self.augment.brightness:
+            images = brighten(images, self.augment.brightness, draws[:, BRIGHTNESS])
+        return as_batch(images, self._targets(masks), indices)
+
+    def _crop(self, index: int, draws: NDArray[np.float64]) -> tuple[Pixels, Pixels]:
+        image, mask = self._pairs[index]
+        height, width = mask.shape
+        window = self._window(height, width, draws)
+        image, mask = image_in(window, image, self._fill, self._rule.interpolation), mask_in(window, mask)
+        if self.augment.elastic_px:
+            return deform(image, mask, draws[ELASTIC], sigma_px=self.augment.elastic_px)
+        return image, mask
+
+    def _window(self, height: int, width: int, draws: NDArray[np.float64]) -> Window:
+        if self.augment.crop == "none":
+            return centre_window(height, width, self._rule.crop_px)
+        return random_scale_window(height, width, self._rule.crop_px, self.augment.scale_range, draws)
+
+    def _targets(self, masks: Pixels) -> Tensor | WeightedMasks:
+        labels = torch.from_numpy(masks).long()
+        if self.border is None:
+            return labels
+        w0, sigma_px = self.border
+        weights = np.stack([border_weights(mask, w0=w0, sigma_px=sigma_px) for mask in masks])
+        return WeightedMasks(labels, torch.from_numpy(weights))
+
+
+class MaskEvalBatches(Dataset[Batch]):
+    """The evaluation batches of one process: every image exactly once over all, whole, at its own size.
+
+    A batch holds neighbours of equal size, at most batch_size. How the set is cut into batches follows from the sizes
+    alone, and processes take whole batches in turn, so a batch gives the same bits whatever their number.
+
+    preprocess  in place of the reader's own
+    grey        convert colour for a net that takes grey
+    in_memory   keep a small set for the next time; False where each image is asked for once
+    """
+
+    def __init__(
+        self,
+        reader: MaskReader,
+        *,
+        batch_size: int,
+        rank: int = 0,
+        world: int = 1,
+        preprocess: Preprocess | None = None,
+        grey: bool = False,
+        in_memory: bool = True,
+    ) -> None:
+        if batch_size < 1:
+            raise SettingsError(f"batch_size: {batch_size}; it must be at least 1")
+        self.batch_size = batch_size
+        self._cuts = _cut([sides(reader, index) for index in range(len(reader))], batch_size)[rank::world]
+        self._pairs = Pairs(reader, preprocess or reader.preprocess, grey=grey, in_memory=in_memory)
+
+    def __len__(self) -> int:
+        return len(self._cuts)
+
+    def __getitem__(self, position: int) -> Batch:
+        ids = self._cuts[position]
+        images, masks = zip(*(self._pairs[index] for index in ids), strict=True)
+        targets = torch.from_numpy(np.stack(masks)).long()
+        return as_batch(np.stack(images), targets, np.array(ids, dtype=np.int64))
+
+
+class Pairs:
+    """Images as (H, W, channels) with their masks, from memory where all fit into it, else read each time.
+
+    Raises DataError where a mask is of another size than its image.
+    """
+
+    def __init__(self, reader: MaskReader, rule: Preprocess, *, grey: bool, in_memory: bool = True) -> None:
+        self._reader, self._rule, self._grey = reader, rule, grey
+        fits = in_memory and fits_memory(reader, rule)
+        self._memory = [self._read(index) for index in range(len(reader))] if fits else None
+
+    def __getitem__(self, index: int) -> tuple[Pixels, Pixels]:
+        return self._read(index) if self._memory is None else self._memory[index]
+
+    def _read(self, index: int) -> tuple[Pixels, Pixels]:
+        name = self._reader.source(index)
+        image, mask = self._reader[index]
+        if isinstance(mask, int):
+            raise DataError(f"{printable(name)}: comes with a class, where a label map is due")
+        if mask.shape != image.shape[:2]:
+            raise DataError(
+                f"{printable(self._reader.mask_source(index))}: {_size(mask)} pixels, but its image "
+                f"{printable(name)} has {_size(image)}"
+            )
+        return as_channels(image, self._rule.channels, name=name, grey=self._grey), mask
+
+
+def fits_memory(reader: MaskReader, preprocess: Preprocess) -> bool:
+    """Whether all images and masks take at most loader.MEMORY_BYTES."""
+    room = loader.MEMORY_BYTES
+    for index in range(len(reader)):
+        height, width = sides(reader, index)
+        room -= height * width * (preprocess.channels + 1)
+        if room < 0:
+            return False
+    return True
+
+
+def sides(reader: MaskReader, index: int) -> tuple[int, int]:
+    """Height and width of a mask, from the header of its file where it is a PNG, so without decoding."""
+    path = Path(reader.mask_source(index))
+    if path.suffix.lower() == ".png" and path.is_file():
+        head = header(path)
+        return head.height, head.width
+    height, width = reader.target(index).shape
+    return height, width
+
+
+def _cut(sizes: list[tuple[int, int]], batch_size: int) -> list[list[int]]:
+    """Runs of neighbours of equal size, at most batch_size each, as positions."""
+    cuts: list[list[int]] = []
+    for index, size in enumerate(sizes):
+        if cuts and len(cuts[-1]) < batch_size and sizes[cuts[-1][0]] == size:
+            cuts[-1].append(index)
+        else:
+            cuts.append([index])
+    return cuts
+
+
+def _size(pixels: Pixels) -> str:
+    return f"{pixels.shape[1]} x {pixels.shape[0]}"

@@ -1,0 +1,151 @@
+"""Tar files as folders of images: the same images as unpacked, and one clear error for each that is damaged."""
+
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from resvision.core.errors import DataError
+from resvision.data.check import check
+from resvision.data.folder import FolderReader
+from resvision.data.sets import Splits, open_splits
+from resvision.data.tars import Archive, open_tar
+from resvision.loading.augment import Augment
+from resvision.loading.loader import TrainBatches, batches
+
+NAMES = (
+    "train/cat/a.png",
+    "train/cat/b.png",
+    "train/dog/0.png",
+    "train/dog-like/0.png",
+    "val/cat/a.png",
+    "val/dog/0.png",
+)
+
+
+@pytest.fixture(autouse=True)
+def _cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    draws = np.random.default_rng(0)
+    for name in NAMES:
+        place = tmp_path / "pets" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draws.integers(0, 256, (12, 10, 3), dtype=np.uint8)).save(place)
+    return tmp_path / "pets"
+
+
+def packed(folder: Path, mode: str, *, within: str = "pets") -> Path:
+    path = folder.with_name("pets.tar")
+    with tarfile.open(path, mode) as tar:
+        tar.add(folder, within)
+    return path
+
+
+def contents(splits: Splits) -> list[tuple[str, int, bytes]]:
+    return [
+        (Path(reader.source(index)).name, sample.target, sample.image.tobytes())
+        for reader in splits[:2]
+        for index in range(len(reader))
+        for sample in [reader[index]]
+    ]
+
+
+@pytest.mark.parametrize("within", ["pets", "", "./pets"])
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_a_tar_holds_what_its_folder_holds(mode: str, within: str, folder: Path) -> None:
+    path = packed(folder, mode, within=within)
+    there, here = open_splits(str(folder)), open_splits(str(path))
+    assert contents(here) == contents(there)
+    assert (here.split_rule, here.train.classes) == (there.split_rule, there.train.classes)
+    assert here.fingerprint() == there.fingerprint()
+    assert here.train.source(0).startswith(f"{path}/")
+
+
+def test_a_tar_of_classes_alone_is_split_like_their_folder(folder: Path) -> None:
+    Image.new("RGB", (12, 10)).save(folder / "train" / "dog" / "1.png")
+    Image.new("RGB", (12, 10)).save(folder / "train" / "dog-like" / "1.png")
+    path = packed(folder / "train", "w", within="train-classes")
+    assert contents(open_splits(str(path))) == contents(open_splits(str(folder / "train")))
+
+
+def test_workers_read_the_same_tar(folder: Path) -> None:
+    reader = open_splits(str(packed(folder, "w:gz"))).train
+    made = TrainBatches(reader, batch_size=2, seed=0, augment=Augment(crop="random-resized"))
+    here, there = ([batch.inputs.images for batch in batches(made, 0, 4, workers=n)] for n in (0, 2))
+    assert all(bool((a == b).all()) for a, b in zip(here, there, strict=True))
+
+
+def test_a_compressed_tar_is_decompressed_once(folder: Path, tmp_path: Path) -> None:
+    path = packed(folder, "w:gz")
+    for _ in range(2):
+        open_splits(str(path))
+        assert len([*(tmp_path / "cache" / "resvision" / "tars").iterdir()]) == 1
+
+
+def test_a_file_with_a_fault_is_named_with_its_tar(folder: Path) -> None:
+    (folder / "train" / "dog" / "0.png").write_bytes(b"text")
+    path = packed(folder, "w")
+    with pytest.raises(DataError, match=rf"{path}/pets/train/dog/0.png: not an image"):
+        open_splits(str(path))
+    found = check(str(path))
+    assert (found.images, found.fine) == (6, 5)
+    assert [str(fault) for fault in found.faults] == [
+        f"{path}/pets/train/dog/0.png: not an image; allowed are JPEG, PNG, WEBP, BMP, TIFF, PPM"
+    ]
+
+
+def test_links_in_a_tar_are_faults(folder: Path) -> None:
+    (folder / "train" / "dog" / "1.png").symlink_to("0.png")
+    with pytest.raises(DataError, match=r"dog/1.png: a link or a device; pack the files themselves"):
+        open_splits(str(packed(folder, "w")))
+
+
+def test_of_members_of_one_name_the_last_counts(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "twice.tar", "w") as tar:
+        for content in (b"old", b"newer"):
+            member = tarfile.TarInfo("a.txt")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    assert Archive(tmp_path / "twice.tar").read("a.txt") == b"newer"
+
+
+@pytest.mark.parametrize("name", ["/etc/a.png", "../a.png", "a/../../b.png"])
+def test_names_that_lead_out_are_refused(name: str, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "out.tar", "w") as tar:
+        tar.addfile(tarfile.TarInfo(name))
+    with pytest.raises(DataError, match=r"out.tar: holds .*, which leads out of it"):
+        open_tar(tmp_path / "out.tar")
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
+def test_a_tar_that_is_cut_off_is_a_data_error(mode: str, share: float, folder: Path) -> None:
+    path = packed(folder, mode)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole.rstrip(b"\0")) * share)])
+    with pytest.raises(DataError, match=r"pets.tar: (a tar file that is cut off|a damaged or cut off archive|neither)"):
+        open_splits(str(path))
+
+
+@pytest.mark.parametrize("content", [b"", b"some text" * 99])
+def test_a_file_that_is_no_tar_is_a_data_error(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_bytes(content)
+    with pytest.raises(DataError, match=r"notes.txt: neither a folder of images nor a whole tar file"):
+        open_splits(str(tmp_path / "notes.txt"))
+
+
+def test_cifar10_jpeg_is_found_by_its_root_with_the_normalization_of_cifar10(folder: Path, tmp_path: Path) -> None:
+    (folder / "val").rename(folder / "test")
+    packed(folder, "w:gz", within="cifar10").rename(tmp_path / "cifar10_jpeg.tar.gz")
+    splits = open_splits("cifar10-jpeg", root=tmp_path)
+    assert isinstance(splits.train, FolderReader)
+    assert splits.train.preprocess.mean == (0.4914, 0.4822, 0.4465)
+    with pytest.raises(DataError, match=r"cifar10-jpeg: none of .* in .*--root"):
+        open_splits("cifar10-jpeg", root=tmp_path / "nowhere")

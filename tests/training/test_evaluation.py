@@ -1,0 +1,100 @@
+"""Predictions over a set: the same by a compiled graph of fixed shape, and every image once."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import resvision
+from resvision.classification.classifier import Classifier
+from resvision.contracts import Images, filled
+from resvision.data.arrays import ArrayReader
+from resvision.data.digits import PREPROCESS
+from resvision.launch import Finished
+from resvision.loading.loader import EvalBatches
+from resvision.training import evaluation
+from resvision.training.evaluation import Predictions, predict_all
+from resvision.training.machine import Machine, compiler_found
+
+MACHINE = Machine(device="cpu", precision="fp32", threads=1, workers=0)
+
+
+def predictions(length: int, **options: object) -> Predictions:
+    draws = np.random.default_rng(0)
+    reader = ArrayReader(
+        name="made",
+        split="test",
+        classes=("a", "b", "c"),
+        preprocess=PREPROCESS,
+        images=draws.integers(0, 256, (length, 32, 32), dtype=np.uint8),
+        targets=draws.integers(0, 3, length),
+    )
+    torch.manual_seed(0)
+    net = resvision.build("resmlp", num_classes=3, in_channels=1, input_size=32, depth=4, width=8)
+    system = Classifier(net, mean=PREPROCESS.mean, std=PREPROCESS.std)
+    share = EvalBatches(reader, batch_size=4)
+    return predict_all(system, (share[number] for number in range(len(share))), machine=MACHINE, **options)
+
+
+@pytest.mark.skipif(not compiler_found("cpu"), reason="no C++ compiler")
+@pytest.mark.filterwarnings("ignore")  # of the compiler's own
+def test_a_compiled_graph_predicts_the_same_in_the_short_batch_too() -> None:
+    eager, graph = predictions(10), predictions(10, compiled_for=4)
+    assert np.array_equal(eager.targets, graph.targets)
+    assert graph.outputs.shape == (10, 3)
+    np.testing.assert_allclose(graph.outputs, eager.outputs, atol=1e-5)
+
+
+def test_the_graph_sees_batches_of_one_size_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def watched(system: Classifier) -> object:
+        def predict(inputs: Images) -> torch.Tensor:
+            seen.append(len(inputs.images))
+            return system.predict(inputs)
+
+        return predict
+
+    monkeypatch.setattr(evaluation, "compiled", watched)
+    graph = predictions(10, compiled_for=4)
+    assert seen == [4, 4, 4]
+    assert np.allclose(graph.outputs, predictions(10).outputs, atol=1e-6)
+
+
+def test_filling_repeats_the_last_image_and_keeps_the_memory_format() -> None:
+    images = torch.arange(2 * 3 * 4 * 4, dtype=torch.uint8).view(2, 4, 4, 3).permute(0, 3, 1, 2)
+    more = filled(Images(images), 5).images
+    assert torch.equal(more[:2], images)
+    assert all(torch.equal(each, images[1]) for each in more[2:])
+    assert more.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_compiling_is_chosen_by_the_work_there_is(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def watched(*args: object, compiled_for: int | None, **options: object) -> Predictions:
+        asked.append(compiled_for)
+        return predict_all(*args, **options)
+
+    evaluate = __import__("resvision.inference.evaluate", fromlist=["evaluate"])
+    monkeypatch.setattr(evaluate, "predict_all", watched)
+    resvision.evaluate(finished.folder)
+    monkeypatch.setattr(evaluate, "COMPILE_PAYS_FROM", 0.0)
+    monkeypatch.setattr(evaluate, "compiler_found", lambda device: True)
+    resvision.evaluate(finished.folder, batch_size=16)
+    resvision.evaluate(finished.folder, compiled=False)
+    assert asked == [None, 16, None]
+
+
+def test_images_that_are_read_once_are_not_kept(tmp_path: Path) -> None:
+    reader = ArrayReader(
+        name="made",
+        split="test",
+        classes=("a",),
+        preprocess=PREPROCESS,
+        images=np.zeros((3, 32, 32), np.uint8),
+        targets=np.zeros(3, np.int64),
+    )
+    assert EvalBatches(reader, batch_size=2)._memory is not None
+    assert EvalBatches(reader, batch_size=2, in_memory=False)._memory is None
