@@ -1,12 +1,11 @@
-"""From the bytes of an image to the pixels that a net sees: the only place where that is done.
+"""From the bytes of an image to its pixels, and their resampling: the only place where that is done.
 
-Training's evaluation, prediction, bundle and server all come through `Preprocess.pixels`, so they see the
-same pixels. Pillow decodes; on top of it stand an allow-list of formats, limits on the pixels and on the work that
-they ask for, looked at before anything is decoded, and the rule that an image is decoded whole or refused.
+Pillow decodes; on top of it stand an allow-list of formats, limits on the pixels and on the work that they ask for,
+looked at before anything is decoded, and the rule that an image is decoded whole or refused. `core.views` makes of an
+image what a net sees.
 
 Glossary
-    image   (H, W) grey or (H, W, 3) RGB, uint8, as stored and oriented
-    pixels  (crop_px, crop_px, channels), uint8, what a net is fed (not yet normalized)
+    image   (H, W) grey or (H, W, 3) RGB, uint8, as stored and oriented; (H, W, C) where an array has other channels
     box     (left, top, right, bottom) in pixels of an image, fractions allowed
 """
 
@@ -16,10 +15,8 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import cache
 from io import BytesIO
-from math import isfinite
 from pathlib import Path
 from typing import IO, Literal, NamedTuple
 
@@ -45,6 +42,7 @@ VOID = 255
 Pixels = NDArray[np.uint8]
 Box = tuple[float, float, float, float]
 Interpolation = Literal["bilinear", "bicubic"]
+INTERPOLATIONS = ("bilinear", "bicubic")
 
 PIXEL_LIMIT = 100_000_000
 """Images with more pixels are refused before they are decoded; one of this size takes 1 to 2 GB meanwhile."""
@@ -121,14 +119,17 @@ def decode(source: Path | bytes, *, name: str | None = None) -> Pixels:
 def as_channels(image: Pixels, channels: int, *, name: str, grey: bool = False) -> Pixels:
     """The image as (H, W, channels): grey is repeated; RGB becomes grey where its channels are equal.
 
-    Real colour for one channel is converted by luma if `grey`, and is a DataError otherwise.
+    Real colour for one channel is converted by luma if `grey`, and is a DataError otherwise, as is any other number of
+    channels than the net's.
     """
     if image.ndim == 2:
-        return np.repeat(image[:, :, None], channels, axis=2)
+        image = image[:, :, None]
     if image.shape[2] == channels:
         return image
     if image.shape[2] == 1:
         return np.repeat(image, channels, axis=2)
+    if channels != 1 or image.shape[2] != 3:
+        raise DataError(f"{printable(name)}: an image of {image.shape[2]} channels for a net that takes {channels}")
     if not grey and (image != image[:, :, :1]).any():
         raise DataError(f"{printable(name)}: a colour image for a net that takes grey ones; `--grey` converts by luma")
     return np.asarray(Image.fromarray(image).convert("L"))[:, :, None]
@@ -149,98 +150,12 @@ def resample(image: Pixels, height: int, width: int, interpolation: Interpolatio
     if image.shape[:2] == (height, width) and (box or whole) == whole:
         return image
     channels = image.shape[2]
+    if channels not in (1, 3):  # Pillow has no such images
+        layers = [resample(image[:, :, k : k + 1], height, width, interpolation, box) for k in range(channels)]
+        return np.concatenate(layers, axis=2)
     picture = Image.fromarray(image[:, :, 0] if channels == 1 else image)
     resized = picture.resize((width, height), _RESAMPLING[interpolation], box=box or whole)
     return np.asarray(resized).reshape(height, width, channels)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preprocess:
-    """The rule by which an image becomes what a net sees, as data.
-
-    channels       1 grey, 3 RGB
-    resize         stretch: both sides to `resize_px`; shorter-side: the shorter one, the other in proportion;
-                   none: the whole image at its own size, for label maps
-    resize_px      pixels of the resized side; without resizing that of crop_px
-    crop_px        the centre square that is kept, at most resize_px; without resizing the side of training crops
-    interpolation  bilinear | bicubic, both antialiased
-    mean, std      per channel in units of 0..1; systems normalize by (pixels / 255 - mean) / std
-    """
-
-    channels: int
-    resize: Literal["stretch", "shorter-side", "none"]
-    resize_px: int
-    crop_px: int
-    interpolation: Interpolation = "bilinear"
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        if self.channels not in {1, 3}:
-            raise ValueError(f"channels must be 1 (grey) or 3 (RGB), got {self.channels}")
-        if self.resize not in {"stretch", "shorter-side", "none"}:
-            raise ValueError(f"resize must be stretch, shorter-side or none, got {self.resize!r}")
-        if self.interpolation not in _RESAMPLING:
-            raise ValueError(f"interpolation must be bilinear or bicubic, got {self.interpolation!r}")
-        if not 1 <= self.crop_px <= self.resize_px <= 8192:
-            raise ValueError(
-                f"1 <= crop_px <= resize_px <= 8192 must hold, got crop_px {self.crop_px}, resize_px {self.resize_px}"
-            )
-        if len(self.mean) != self.channels or len(self.std) != self.channels:
-            raise ValueError(f"mean and std need one number for each of {self.channels} channels")
-        if not all(0 <= mean <= 1 for mean in self.mean):
-            raise ValueError(f"mean must lie in 0..1, got {self.mean}")
-        if not all(isfinite(std) and std > 0 for std in self.std):
-            raise ValueError(f"std must be above 0, got {self.std}")
-
-    def pixels(self, image: Pixels, *, name: str, grey: bool = False) -> Pixels:
-        """The image as the net sees it, uint8, not yet normalized.
-
-        It is (crop_px, crop_px, channels), or without resizing (H, W, channels). Raises DataError for colour where the
-        net takes grey, unless `grey` converts it, and for an image so long and thin that it would pass PIXEL_LIMIT
-        once resized.
-        """
-        if self.resize == "none":
-            return as_channels(image, self.channels, name=name, grey=grey)
-        return centre_crop(self.resized(image, name=name, grey=grey), self.crop_px)
-
-    def resized(self, image: Pixels, *, name: str, grey: bool = False) -> Pixels:
-        """The whole image as it is before its centre is kept, (H, W, channels) uint8. Raises as `pixels` does."""
-        image = as_channels(image, self.channels, name=name, grey=grey)
-        height, width = self._sides(*image.shape[:2], name=name)
-        return resample(image, height, width, self.interpolation)
-
-    def sized(self, size_px: int) -> "Preprocess":
-        """The same rule for nets that see `size_px` pixels; another shorter side gets the margin of 256 to 224."""
-        if size_px == self.crop_px:
-            return self
-        resize_px = round(size_px * 256 / 224) if self.resize == "shorter-side" else size_px
-        return replace(self, resize_px=resize_px, crop_px=size_px)
-
-    def coloured(self, channels: int) -> "Preprocess":
-        """The same rule for `channels`: mean and std repeated for RGB, weighted as luma for grey."""
-        if channels == self.channels:
-            return self
-        if channels == 3:
-            return replace(self, channels=3, mean=self.mean * 3, std=self.std * 3)
-        if channels != 1:
-            raise ValueError(f"channels must be 1 (grey) or 3 (RGB), got {channels}")
-        luma = np.array([0.299, 0.587, 0.114])
-        mean, std = (round(float(luma @ np.array(values)), 4) for values in (self.mean, self.std))
-        return replace(self, channels=1, mean=(mean,), std=(std,))
-
-    def _sides(self, height: int, width: int, *, name: str) -> tuple[int, int]:
-        if self.resize == "stretch":
-            return self.resize_px, self.resize_px
-        if self.resize == "none":
-            return height, width
-        sides = resized_sides(height, width, self.resize_px)
-        if sides[0] * sides[1] > PIXEL_LIMIT:
-            raise DataError(
-                f"{printable(name)}: {width:,} x {height:,} pixels are too long and thin for a shorter side "
-                f"of {self.resize_px}"
-            )
-        return sides
 
 
 def centre_crop(image: Pixels, size_px: int) -> Pixels:

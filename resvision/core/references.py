@@ -28,7 +28,16 @@ def is_reference(name: str) -> bool:
 
 
 def load(reference: str, *, kind: str) -> Callable[..., Any]:
-    """The function or class that `package.module:name` names; modules in the working directory are found too, last.
+    """The function or class that `package.module:name` names. Raises as `find`, also for other objects."""
+    found: Callable[..., Any] = find(reference, kind=kind)
+    if not callable(found):
+        name = reference.partition(":")[2]
+        raise UnknownNameError(f"unknown {kind} {reference!r}: {name} is a {type(found).__name__}, not a function")
+    return found
+
+
+def find(reference: str, *, kind: str) -> Any:
+    """The object that `package.module:name` names; modules in the working directory are found too, last.
 
     Raises UnknownNameError where it is not there, MissingExtraError where its module needs an extra, SettingsError
     where its module fails.
@@ -50,10 +59,7 @@ def load(reference: str, *, kind: str) -> Callable[..., Any]:
         close = nearest(name, [key for key in vars(module) if not key.startswith("_")])
         hint = f"; nearest: {', '.join(close)}" if close else ""
         raise UnknownNameError(f"unknown {kind} {reference!r}: module {module_name} has no {name!r}{hint}")
-    found: Callable[..., Any] = getattr(module, name)
-    if not callable(found):
-        raise UnknownNameError(f"unknown {kind} {reference!r}: {name} is a {type(found).__name__}, not a function")
-    return found
+    return getattr(module, name)
 
 
 @contextmanager

@@ -94,9 +94,9 @@ def differences(first: Any, second: Any) -> list[tuple[str, Any, Any]]:
 
 
 def _read(hint: Any, value: Any, *, at: str, strict: bool = True) -> Any:
-    tree = _tree_type(hint)
-    if tree is not None:
-        return None if value is None and _is_optional(hint) else from_json(tree, value, at=at)
+    trees = [option for option in _options(hint) if dataclasses.is_dataclass(option)]
+    if trees:
+        return None if value is None and _is_optional(hint) else _read_tree(trees, value, at=at)
     choices = [choice for literal in _literals(hint) for choice in get_args(literal)]
     if choices and value not in choices and not (value is None and _is_optional(hint)):
         error = unknown_name("value", str(value)[:60], [str(choice) for choice in choices])
@@ -113,6 +113,18 @@ def _read(hint: Any, value: Any, *, at: str, strict: bool = True) -> Any:
         for part in scalar if isinstance(scalar, tuple) else (scalar,):
             _require_writable(part, at=_join(at, key) if key else at)
     return found
+
+
+def _read_tree(trees: list[Any], value: Any, *, at: str) -> Any:
+    """A tree of the one type, or of that of several which the key `kind` of the data names."""
+    if len(trees) == 1 or not isinstance(value, Mapping):
+        return from_json(trees[0], value, at=at)
+    by_kind = {field.default: tree for tree in trees for field in dataclasses.fields(tree) if field.name == "kind"}
+    kind = value.get("kind")
+    if not isinstance(kind, str) or kind not in by_kind:
+        error = unknown_name("value", str(kind)[:60], [str(name) for name in by_kind])
+        raise SettingsError(f"{_join(at, 'kind')}: {error}")
+    return from_json(by_kind[kind], value, at=at)
 
 
 def _require_writable(value: Any, *, at: str) -> None:
@@ -167,10 +179,6 @@ def _literals(hint: Any) -> list[Any]:
 
 def _is_optional(hint: Any) -> bool:
     return type(None) in _options(hint)
-
-
-def _tree_type(hint: Any) -> Any:
-    return next((option for option in _options(hint) if dataclasses.is_dataclass(option)), None)
 
 
 def _unknown_key(path: str, choices: Mapping[str, Any]) -> SettingsError:

@@ -1,26 +1,38 @@
-"""Results of segmentation as plain numpy dataclasses: scores over a data set, and one label map.
+"""Scores of label maps over a data set, from the confusion of each image's pixels.
 
 Glossary
     confusion  (K, K) pixel counts, row = true class, column = predicted class; void pixels are in none
     IoU        of a class: pixels that both have over pixels that either has (intersection over union)
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, NamedTuple, TypedDict
 
 import msgspec
 import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from resvision.core.masks import count_values, label_colours, write_mask
+from resvision.core.errors import DataError
 from resvision.core.results import Count, Share, number, shares
 
 Floats = NDArray[np.float64]
 
-JUDGED_BY = ("-mean_iou", "loss")
-"""Figures that say which weights are the best: the greatest mean IoU, equal ones parted by the loss."""
+WORST = 12  # images that are kept by name
+
+
+class ImageCounts(NamedTuple):
+    """The part of one image: its place in the data set, its confusion (K, K), and its pixels' cross-entropies in nats."""
+
+    image: int
+    confusion: NDArray[np.int64]
+    loss: float
+
+    @property
+    def pixel_error(self) -> float:
+        """Share of wrong pixels; 0 where all are void."""
+        return 1 - float(np.trace(self.confusion)) / max(1, int(self.confusion.sum()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,43 +157,22 @@ class SegmentationScores:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Areas:
-    """How much of one image each class covers: K pixel counts, in the order of the classes."""
-
-    source: str
-    width: int
-    height: int
-    classes: tuple[str, ...]
-    pixels: tuple[int, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data; `share` is that of the whole image."""
-        whole = self.width * self.height
-        rows = zip(self.classes, self.pixels, strict=True)
-        return {
-            "source": self.source,
-            "width": self.width,
-            "height": self.height,
-            "classes": [{"class": name, "pixels": count, "share": count / whole} for name, count in rows],
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelMap:
-    """The labels of one image, (H, W) uint8 of 0..K-1, each the index of one of `classes`."""
-
-    source: str
-    classes: tuple[str, ...]
-    labels: NDArray[np.uint8]
-
-    @property
-    def areas(self) -> Areas:
-        """How much of the image each class covers."""
-        height, width = self.labels.shape
-        pixels = count_values(self.labels)[: len(self.classes)].tolist()
-        return Areas(source=self.source, width=width, height=height, classes=self.classes, pixels=tuple(pixels))
-
-    def save(self, path: str | Path) -> None:
-        """Write the labels as a PNG of palette indices, in the colours of the overlays."""
-        write_mask(Path(path), self.labels, label_colours(self.classes))
+def scores_of(
+    counts: Sequence[ImageCounts], *, classes: tuple[str, ...], source: Callable[[int], str]
+) -> SegmentationScores:
+    """The scores that the images' counts add up to; DataError where not one pixel is judged."""
+    confusion = np.sum([each.confusion for each in counts], axis=0)
+    if not confusion.any():
+        raise DataError("no pixel to judge: every mask is void throughout")
+    worst = sorted(counts, key=lambda image: -image.pixel_error)[:WORST]
+    return SegmentationScores(
+        classes=classes,
+        images=len(counts),
+        loss=sum(each.loss for each in counts) / int(confusion.sum()),
+        confusion=confusion,
+        worst=tuple(
+            WorstImage(index=image.image, source=source(image.image), pixel_error=image.pixel_error)
+            for image in worst
+            if image.pixel_error > 0
+        ),
+    )

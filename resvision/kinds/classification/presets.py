@@ -8,30 +8,31 @@ Glossary
     view   (h, w, C) uint8, a part of a resized image that a net sees
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 
 from resvision.core.errors import unknown_name
-from resvision.core.images import Pixels, Preprocess, centre_crop, crop_resize
+from resvision.core.images import Pixels, centre_crop, crop_resize
+from resvision.core.views import SquareView
 
 CENTER_CROP = "center-crop"
 PAPER_CROPS = (224, 227)
 """Crops for which the papers' scales are meant: AlexNet's are printed as 224 and are 227."""
 
 
-def centre(image: Pixels, rule: Preprocess) -> list[Pixels]:
+def centre(image: Pixels, rule: SquareView) -> list[Pixels]:
     """The crop in the middle."""
     return [centre_crop(image, rule.crop_px)]
 
 
-def corners_and_centre(image: Pixels, rule: Preprocess) -> list[Pixels]:
+def corners_and_centre(image: Pixels, rule: SquareView) -> list[Pixels]:
     """The crops in the four corners and in the middle."""
     height, width, px = *image.shape[:2], rule.crop_px
     corners = [(0, 0), (0, width - px), (height - px, 0), (height - px, width - px)]
     return [image[top : top + px, left : left + px] for top, left in corners] + centre(image, rule)
 
 
-def squares(image: Pixels, rule: Preprocess) -> list[Pixels]:
+def squares(image: Pixels, rule: SquareView) -> list[Pixels]:
     """Of the squares at both ends and in the middle: corners and centre, and the square resized to a crop.
 
     In a square image they are one and the same, and are given once: the mean does not change.
@@ -46,7 +47,7 @@ def squares(image: Pixels, rule: Preprocess) -> list[Pixels]:
     return views
 
 
-def whole(image: Pixels, rule: Preprocess) -> list[Pixels]:
+def whole(image: Pixels, rule: SquareView) -> list[Pixels]:
     """The image as it is."""
     return [image]
 
@@ -69,7 +70,7 @@ class Preset:
     _: KW_ONLY
     summary: str
     source: str
-    cut: Callable[[Pixels, Preprocess], list[Pixels]]
+    cut: Callable[[Pixels, SquareView], list[Pixels]]
     views: int = 1
     scales: tuple[int, ...] = ()
     mirrored: bool = True
@@ -147,11 +148,10 @@ PRESETS = (
 _BY_NAME = {preset.name: preset for preset in PRESETS}
 
 
-def find(name: str, *, others: Iterable[str] = ()) -> Preset:
-    """The preset of a name; UnknownNameError with the nearest names, also of `others` that a person may have meant."""
+def find(name: str) -> Preset:
+    """The preset of a name; UnknownNameError with the nearest names."""
     if name not in _BY_NAME:
-        choices = [*_BY_NAME, *others]
-        raise unknown_name("protocol", name, choices, remedy="`resvision evaluate --protocols` shows all")
+        raise unknown_name("protocol", name, _BY_NAME, remedy="`resvision evaluate --protocols` shows all")
     return _BY_NAME[name]
 
 

@@ -11,7 +11,7 @@ WHOLE = "whole"
 
 
 @dataclass(frozen=True)
-class MaskPreset:
+class Preset:
     """A test protocol by name.
 
     summary  in a line
@@ -30,34 +30,34 @@ class MaskPreset:
     windows: bool = False
 
 
-MASK_PRESETS = (
-    MaskPreset(WHOLE, summary="the image at its own size", source="Long et al. 2015 (FCN)"),
-    MaskPreset("flip", summary="the image and its mirror image", source="Chen et al. 2017 (DeepLabv3)", mirror=True),
-    MaskPreset(
+PRESETS = (
+    Preset(WHOLE, summary="the image at its own size", source="Long et al. 2015 (FCN)"),
+    Preset("flip", summary="the image and its mirror image", source="Chen et al. 2017 (DeepLabv3)", mirror=True),
+    Preset(
         "multi-scale",
         summary="the image at six sizes",
         source="Chen et al. 2017 (DeepLabv3)",
         scales=(0.5, 0.75, 1.0, 1.25, 1.5, 1.75),
     ),
-    MaskPreset(
+    Preset(
         "multi-scale-flip",
         summary="the image and its mirror image at six sizes",
         source="Chen et al. 2017 (DeepLabv3)",
         scales=(0.5, 0.75, 1.0, 1.25, 1.5, 1.75),
         mirror=True,
     ),
-    MaskPreset(
+    Preset(
         "sliding-window",
         summary="windows of the side of training crops, which overlap by a third",
         source="Zhao et al. 2017 (PSPNet)",
         windows=True,
     ),
 )
-MASK_PROTOCOLS = {preset.name: preset for preset in MASK_PRESETS}
+_BY_NAME = {preset.name: preset for preset in PRESETS}
 
 
-def find(name: str) -> MaskPreset:
+def find(name: str) -> Preset:
     """The preset of a name; UnknownNameError with the nearest names."""
-    if name not in MASK_PROTOCOLS:
-        raise unknown_name("protocol", name, MASK_PROTOCOLS, remedy="`resvision evaluate --protocols` shows all")
-    return MASK_PROTOCOLS[name]
+    if name not in _BY_NAME:
+        raise unknown_name("protocol", name, _BY_NAME, remedy="`resvision evaluate --protocols` shows all")
+    return _BY_NAME[name]

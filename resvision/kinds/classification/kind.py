@@ -1,0 +1,163 @@
+"""Classification without torch: one label an image, judged by top-1 error."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from resvision.core.errors import DataError
+from resvision.core.images import Pixels
+from resvision.core.results import ClassScores
+from resvision.core.views import Geometry
+from resvision.kinds.classification.presets import PRESETS
+from resvision.kinds.classification.scores import ClassificationScores
+from resvision.kinds.kind import (
+    ClassRow,
+    ClassTable,
+    Column,
+    Curve,
+    Example,
+    Exhibit,
+    Kind,
+    ListedProtocol,
+    Matrix,
+    Panel,
+    Table,
+    percent,
+)
+
+CONFUSION_UP_TO = 20
+"""Classes whose confusion is printed, and whose cells hold counts on the page."""
+
+
+class Classification(Kind[ClassificationScores, ClassScores, int]):
+    """The task whose systems predict class probabilities, (K,) for an image."""
+
+    name = "classification"
+    folders = "resvision.data.folder:LAYOUT"
+    judged_by = ("top1_error", "loss")
+    figures = ("loss", "top1_error", "top5_error")
+    shares = frozenset({"error", "top1_error", "top5_error"})
+    columns = (
+        Column("train error", "training", "error", "lower"),
+        Column("best validation error", "validation", "top1_error", "lower"),
+        Column("top-1 error", "test", "top1_error", "lower"),
+        Column("top-5 error", "test", "top5_error", "lower", classes=6),
+    )
+    curves = (
+        Curve("error", "falling", lambda figures: figures["top1_error"], trained="error"),
+        Curve("loss", "logarithmic", trained="loss"),
+    )
+    worst_title = "Worst mistakes"
+    worst_note = "True → predicted, with the probability that was given to the wrong class; the surest first."
+    refused: ClassVar[dict[str, str]] = {
+        "out": "gives classes of images, not label maps: leave --out away, or redirect the output"
+    }
+    compared: ClassVar[dict[str, str]] = {"top1_error": "top-1", "top5_error": "top-5"}
+    protocols = tuple(
+        ListedProtocol(preset.name, preset.summary, preset.source, ", ".join(map(str, preset.scales)))
+        for preset in PRESETS
+    )
+
+    def target_fault(self, target: Any, classes: Sequence[str]) -> str:
+        """A target is a class index."""
+        if not isinstance(target, int | np.integer) or isinstance(target, bool):
+            return f"a {type(target).__name__} where the index of a class is due"
+        return "" if 0 <= target < len(classes) else f"class {target}, not one of 0..{len(classes) - 1}"
+
+    def decode(self, raw: NDArray[Any], geometry: Geometry, *, source: str, classes: tuple[str, ...]) -> ClassScores:
+        """All classes of probabilities (K,), ranked; ties keep the order of the classes."""
+        ranked = np.argsort(-raw, kind="stable")
+        return ClassScores(
+            source=source, labels=tuple(classes[k] for k in ranked), scores=tuple(float(raw[k]) for k in ranked)
+        )
+
+    def read_scores(self, data: Any) -> ClassificationScores:
+        """Errors, confusion and mistakes."""
+        return ClassificationScores.from_json(data)
+
+    def sentence(self, scores: ClassificationScores, data: str) -> str:
+        """Wrong images and the top-1 error."""
+        wrong = scores.images - int(np.trace(scores.confusion))
+        return (
+            f"gets {wrong:,} of {scores.images:,} test images{data} wrong (top-1 error {100 * scores.top1_error:.2f} %)"
+        )
+
+    def lines(self, scores: ClassificationScores) -> list[tuple[str, str]]:
+        """Top-1 error, top-5 error unless one of five is always right, loss, images."""
+        top5 = [("top-5 error", f"{scores.top5_error:.2%}")] if len(scores.classes) > 5 else []
+        return [
+            ("top-1 error", f"{scores.top1_error:.2%}"),
+            *top5,
+            ("loss", f"{scores.loss:.4f}"),
+            ("images", f"{scores.images:,}"),
+        ]
+
+    def tables(self, scores: ClassificationScores) -> list[Table]:
+        """Images, recall and precision of every class; the confusion matrix."""
+        numbers = ("images", "recall", "precision")
+        columns = zip(scores.classes, scores.confusion.sum(axis=1), scores.recall, scores.precision, strict=True)
+        rows = [
+            (name, f"{images:,}", percent(recall), percent(precision)) for name, images, recall, precision in columns
+        ]
+        tables = [Table(("class", *numbers), rows, numbers)]
+        if len(scores.classes) <= CONFUSION_UP_TO:
+            indices = tuple(str(k) for k in range(len(scores.classes)))
+            named = zip(indices, scores.classes, scores.confusion, strict=True)
+            cells = [(index, name, *map(str, row)) for index, name, row in named]
+            tables.append(Table(("", "true class, predicted in columns", *indices), cells, indices))
+        return tables
+
+    def class_table(self, scores: ClassificationScores) -> ClassTable:
+        """Images, recall and precision of every class."""
+        columns = zip(scores.classes, scores.confusion.sum(axis=1), scores.recall, scores.precision, strict=True)
+        rows = [ClassRow(name, int(images), (recall, precision)) for name, images, recall, precision in columns]
+        return ClassTable(("images", "recall", "precision"), rows)
+
+    def matrix(self, scores: ClassificationScores) -> Matrix:
+        """Counts of images."""
+        return Matrix(scores.classes, scores.confusion, False, CONFUSION_UP_TO, "Counts of test images")
+
+    def worst(self, scores: ClassificationScores) -> list[Example]:
+        """The wrong images with the greatest probability of the wrong class."""
+        return [Example(mistake.index, mistake.source) for mistake in scores.mistakes]
+
+    def none_wrong(self, scores: ClassificationScores) -> str:
+        """All images are right."""
+        return f"None: all {scores.images:,} test images were recognised."
+
+    def exhibit(
+        self, scores: ClassificationScores, place: int, image: Pixels, target: int, result: ClassScores | None
+    ) -> Exhibit:
+        """The image with its true and its predicted class."""
+        mistake = scores.mistakes[place]
+        if scores.classes[target] != mistake.true:
+            raise DataError(
+                f"{mistake.source}: was {mistake.true!r} when the run was scored, is {scores.classes[target]!r}"
+            )
+        picture = Image.fromarray(image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image)
+        title = f"{mistake.true} → {mistake.predicted}"
+        return Exhibit(mistake.source, title, f"{100 * mistake.score:.1f} %", (Panel("", picture),))
+
+    def line(self, result: ClassScores, *, top: int | None = None) -> str:
+        """The most probable classes, five unless `top` says how many."""
+        best = result.best(top or 5)
+        ranked = ", ".join(f"{label} {score:.1%}" for label, score in zip(best.labels, best.scores, strict=True))
+        return f"{result.source}: {ranked}"
+
+    csv_header = ("source", "rank", "label", "score")
+
+    def csv_rows(self, result: ClassScores, *, top: int | None = None) -> list[tuple[Any, ...]]:
+        """A row for each of the most probable classes."""
+        best = result.best(top or 5)
+        ranked = enumerate(zip(best.labels, best.scores, strict=True), start=1)
+        return [(result.source, rank, label, f"{score:.6f}") for rank, (label, score) in ranked]
+
+    def json(self, result: ClassScores, *, top: int | None = None) -> dict[str, Any]:
+        """The most probable classes."""
+        return result.best(top or 5).to_json()
+
+
+KIND = Classification()

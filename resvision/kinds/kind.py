@@ -1,0 +1,307 @@
+"""The torch-free half of a task, and the forms in which it shows results: columns, curves, tables, pictures.
+
+A kind says what is to be shown as plain data; the terminal and the page draw it. Nothing else knows which task it is.
+
+Glossary
+    S    the scores of a task over a data set
+    R    its result for one image
+    T    the target of a sample
+    E    evaluations that a run has made
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from math import isnan
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from resvision.core.images import Pixels
+from resvision.core.views import Geometry
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Scores(Protocol):
+    """Scores over a data set, whatever the task."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """In the order of their indices; empty where targets are no classes."""
+        ...
+
+    @property
+    def images(self) -> int:
+        """How many images were scored."""
+        ...
+
+    def figures(self) -> dict[str, float]:
+        """The figures that a line of the history keeps."""
+        ...
+
+    def summary(self) -> str:
+        """The line that a person reads at the end of a training."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        ...
+
+
+class Result(Protocol):
+    """A net's answer for one image, whatever the task."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, `source` among it."""
+        ...
+
+
+S = TypeVar("S", bound=Scores)
+R = TypeVar("R", bound=Result)
+T = TypeVar("T")
+
+Written = Literal["percent", "figure", "whole"]
+"""How a number is written: a share 0..1 in percent, four significant digits, or a whole number with commas."""
+
+
+class Column(NamedTuple):
+    """A column of the table of runs.
+
+    of       training: mean of a metric over the last epoch; validation: the best validation; test: the figure of the
+             test, or before the end of the latest evaluation; result: an attribute of the final scores
+    figure   the name of the metric, the figure or the attribute
+    better   which end is better
+    classes  the least number of classes for which it says something
+    """
+
+    heading: str
+    of: Literal["training", "validation", "test", "result"]
+    figure: str
+    better: Literal["lower", "higher"]
+    written: Written = "percent"
+    classes: int = 0
+
+
+class Curve(NamedTuple):
+    """A plot of all runs over epochs.
+
+    name       of the quantity, as titles and the axis say it
+    axis       rising: from 0 to a little above the highest point; falling: from 0, cut above the ends of the curves;
+               logarithmic: for losses
+    evaluated  the values (E,) at the evaluations, from their figures by name; None where they are not drawn
+    trained    the metric of the training steps that is drawn beside them
+    unit       after the numbers; shares are drawn in "%"
+    """
+
+    name: str
+    axis: Literal["rising", "falling", "logarithmic"]
+    evaluated: Callable[[Mapping[str, Floats]], Floats] | None = None
+    trained: str | None = None
+    unit: str = "%"
+
+
+class Table(NamedTuple):
+    """A table for a terminal; columns in `numbers` stand to the right."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    numbers: tuple[str, ...] = ()
+
+
+class ClassRow(NamedTuple):
+    """One class: how many images or pixels it has, its two shares (NaN where there is none), and its colour, if any."""
+
+    name: str
+    amount: int
+    shares: tuple[float, float]
+    colour: str = ""
+
+
+class ClassTable(NamedTuple):
+    """The classes of a run: headings of the amount and the two shares, and the means of these where they are spoken of."""
+
+    headings: tuple[str, str, str]
+    rows: list[ClassRow]
+    means: tuple[float, float] | None = None
+
+
+class Matrix(NamedTuple):
+    """A confusion matrix.
+
+    counts      (K, K), true classes in rows
+    percent     whether cells say percents of their row in place of counts
+    numbers_to  the largest number of classes whose cells hold numbers
+    caption     what the numbers are
+    """
+
+    classes: tuple[str, ...]
+    counts: Ints
+    percent: bool
+    numbers_to: int
+    caption: str
+
+
+class Example(NamedTuple):
+    """A test image that is shown on the page: its place in the data set and its source when it was scored."""
+
+    index: int
+    source: str
+
+
+class Panel(NamedTuple):
+    """One picture of an example, with its name where there are several."""
+
+    name: str
+    picture: Image.Image
+
+
+class Exhibit(NamedTuple):
+    """An example as it is shown: `title` in bold, after or before `text` as the kind has it, and its pictures."""
+
+    source: str
+    title: str
+    text: str
+    panels: tuple[Panel, ...]
+
+
+class ListedProtocol(NamedTuple):
+    """A test protocol, as it is listed."""
+
+    name: str
+    summary: str
+    source: str
+    scales: str = ""
+
+
+class Kind(ABC, Generic[S, R, T]):
+    """The torch-free half of a task. Abstract.
+
+    name        the task's, as rows of the catalog and of the table of data sets say it
+    folders     "module:LAYOUT" of `data.layouts` by which a folder is read; empty where only named sets are known
+    judged_by   figures that say which weights are best, the first before the others; the lower the better, or the higher
+                where a minus stands before the name
+    figures     all figures of an evaluation
+    shares      figures and metrics that are shares 0..1
+    columns     of the table of runs, besides those that all runs have
+    curves      of the page, in order
+    footnote    a sentence below the table of runs
+    worst_title the heading above the worst examples, and `worst_note` the sentence below them
+    refused     options of the command line that make no sense here, with the reason and the remedy
+    compared    figures, with headings, by which several runs are put beside each other
+    protocols   test protocols, the usual one first
+    """
+
+    name: ClassVar[str]
+    folders: ClassVar[str] = ""
+    judged_by: ClassVar[tuple[str, ...]]
+    figures: ClassVar[tuple[str, ...]]
+    shares: ClassVar[frozenset[str]] = frozenset()
+    columns: ClassVar[tuple[Column, ...]]
+    curves: ClassVar[tuple[Curve, ...]]
+    footnote: ClassVar[str] = ""
+    worst_title: ClassVar[str] = "Worst images"
+    worst_note: ClassVar[str] = ""
+    refused: ClassVar[Mapping[str, str]] = {}
+    compared: ClassVar[Mapping[str, str]]
+    protocols: ClassVar[tuple[ListedProtocol, ...]]
+
+    @property
+    def main(self) -> str:
+        """The figure that runs are compared by."""
+        return self.judged_by[0].removeprefix("-")
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether more of the main figure is better."""
+        return self.judged_by[0].startswith("-")
+
+    def write(self, name: str, value: float) -> str:
+        """A figure or metric as text: shares in percent, others with four decimals."""
+        return f"{value:.2%}" if name in self.shares else f"{value:.4f}"
+
+    @abstractmethod
+    def target_fault(self, target: Any, classes: Sequence[str]) -> str:
+        """What is wrong with the target of a user's own reader, "" where nothing is."""
+
+    @abstractmethod
+    def decode(self, raw: NDArray[Any], geometry: Geometry, *, source: str, classes: tuple[str, ...]) -> R:
+        """The result for one image from what the system predicts of its view, without the batch."""
+
+    @abstractmethod
+    def read_scores(self, data: Any) -> S:
+        """The scores in `evaluation.json`; ValueError, KeyError or TypeError for anything else."""
+
+    # What a person is told of scores ---------------------------------------------------------------------------------
+
+    @abstractmethod
+    def sentence(self, scores: S, data: str) -> str:
+        """What the result does with the test images, after "it": `gets 3 of 397 test images{data} wrong (...)`."""
+
+    @abstractmethod
+    def lines(self, scores: S) -> list[tuple[str, str]]:
+        """Names and values of the figures, for a terminal."""
+
+    @abstractmethod
+    def tables(self, scores: S) -> list[Table]:
+        """Tables for a terminal: of the classes, and of their confusion where it is small enough."""
+
+    def class_table(self, scores: S) -> ClassTable | None:
+        """The classes with their scores, for the page."""
+        return None
+
+    def matrix(self, scores: S) -> Matrix | None:
+        """The confusion of the classes, for the page."""
+        return None
+
+    # The worst test images -------------------------------------------------------------------------------------------
+
+    predicts_examples: ClassVar[bool] = False
+    """Whether `exhibit` needs the net's result for the example, which the run directory does not hold."""
+
+    @abstractmethod
+    def worst(self, scores: S) -> list[Example]:
+        """The test images that are shown, the worst first."""
+
+    @abstractmethod
+    def none_wrong(self, scores: S) -> str:
+        """The sentence in place of examples where there are none."""
+
+    @abstractmethod
+    def exhibit(self, scores: S, place: int, image: Pixels, target: T, result: R | None) -> Exhibit:
+        """Example number `place` of `worst` as it is shown; DataError where its file is not what was scored."""
+
+    def legend(self, scores: S, shown: Sequence[tuple[T, R | None]]) -> list[tuple[str, str]]:
+        """Names and colours (#rrggbb) that the pictures use."""
+        return []
+
+    # Results of single images ----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def line(self, result: R, *, top: int | None = None) -> str:
+        """The result in a line; `top` is how many classes are told, where there are some."""
+
+    csv_header: ClassVar[tuple[str, ...]] = ()
+
+    def csv_rows(self, result: R, *, top: int | None = None) -> list[tuple[Any, ...]]:
+        """Rows below `csv_header`."""
+        return []
+
+    def json(self, result: R, *, top: int | None = None) -> dict[str, Any]:
+        """Plain data of the result."""
+        return result.to_json()
+
+    def files(self, source: Path, out: Path) -> tuple[Path, ...]:
+        """Where `write_files` writes the result of an image in the folder `out`; none if there is nothing to write."""
+        return ()
+
+    def write_files(self, result: R, image: Pixels, places: tuple[Path, ...]) -> None:
+        """Write what the result is as pictures, to the places that `files` gives; `image` is what the net was shown."""
+
+
+def percent(share: float) -> str:
+    """A share 0..1 for a terminal, a dash for NaN."""
+    return "-" if isnan(share) else f"{share:.2%}"

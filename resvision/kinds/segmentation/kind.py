@@ -1,0 +1,200 @@
+"""Segmentation without torch: a class for every pixel, judged by mean IoU."""
+
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resvision.core.images import VOID, Pixels
+from resvision.core.masks import label_colours, write_mask
+from resvision.core.results import LabelMap
+from resvision.core.samples import Mask
+from resvision.core.views import Geometry
+from resvision.kinds.kind import (
+    ClassRow,
+    ClassTable,
+    Column,
+    Curve,
+    Example,
+    Exhibit,
+    Kind,
+    ListedProtocol,
+    Matrix,
+    Table,
+    percent,
+)
+from resvision.kinds.segmentation.overlays import overlay
+from resvision.kinds.segmentation.panels import WRONG, panels, require_same_error
+from resvision.kinds.segmentation.presets import PRESETS
+from resvision.kinds.segmentation.scores import SegmentationScores
+
+CONFUSION_UP_TO = 20
+"""Classes whose confusion is printed."""
+PERCENT_UP_TO = 25
+"""Classes whose cells hold whole percents on the page."""
+EXAMPLES = 6
+"""Images that are shown on the page."""
+
+
+class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
+    """The task whose systems predict class probabilities of every pixel; its results are label maps."""
+
+    name = "segmentation"
+    folders = "resvision.data.mask_folder:LAYOUT"
+    judged_by = ("-mean_iou", "loss")
+    figures = ("loss", "mean_iou", "pixel_accuracy")
+    shares = frozenset({"error"})
+    columns = (
+        Column("train pixel error", "training", "error", "lower"),
+        Column("best validation mean IoU", "validation", "mean_iou", "higher"),
+        Column("mean IoU", "test", "mean_iou", "higher"),
+        Column("pixel accuracy", "test", "pixel_accuracy", "higher"),
+        Column("f.w. IoU", "result", "frequency_weighted_iou", "higher"),
+    )
+    curves = (
+        Curve("mean IoU", "rising", lambda figures: figures["mean_iou"]),
+        Curve("pixel error", "falling", lambda figures: 1 - figures["pixel_accuracy"], trained="error"),
+        Curve("loss", "logarithmic", trained="loss"),
+    )
+    footnote = "F.w. IoU is the frequency-weighted one: every class counts by its pixels."
+    refused: ClassVar[dict[str, str]] = {
+        "csv": "areas of classes come as --json",
+        "top": "a pixel has one class; leave it out",
+        "scales": "scales are those of the protocol; leave them out",
+        "compile": "nothing is compiled; leave it out",
+        "ensemble": "label maps of several runs are not averaged; leave it out",
+    }
+    compared: ClassVar[dict[str, str]] = {"mean_iou": "mean IoU", "pixel_accuracy": "pixel accuracy"}
+    protocols = tuple(ListedProtocol(preset.name, preset.summary, preset.source) for preset in PRESETS)
+
+    def target_fault(self, target: Any, classes: Sequence[str]) -> str:
+        """A target is a mask."""
+        if not isinstance(target, np.ndarray) or target.ndim != 2 or target.dtype != np.uint8:
+            return f"a {type(target).__name__} where a label map, uint8 (H, W), is due"
+        wrong = target[(target >= len(classes)) & (target != VOID)]
+        return f"label {wrong[0]}, not one of 0..{len(classes) - 1}" if wrong.size else ""
+
+    def decode(self, raw: NDArray[Any], geometry: Geometry, *, source: str, classes: tuple[str, ...]) -> LabelMap:
+        """The label map of labels (h, w) uint8, in the size of the image."""
+        return LabelMap(source=source, classes=classes, labels=geometry.map_to_image(raw))
+
+    def read_scores(self, data: Any) -> SegmentationScores:
+        """Confusion and worst images."""
+        return SegmentationScores.from_json(data)
+
+    def sentence(self, scores: SegmentationScores, data: str) -> str:
+        """Right pixels and the mean IoU."""
+        return (
+            f"labels {100 * scores.pixel_accuracy:.2f} % of the pixels of {scores.images:,} test images{data} right"
+            f" (mean IoU {100 * scores.mean_iou:.2f} %)"
+        )
+
+    def lines(self, scores: SegmentationScores) -> list[tuple[str, str]]:
+        """The four figures of Long et al. 2015, loss, images."""
+        return [
+            ("mean IoU", f"{scores.mean_iou:.2%}"),
+            ("pixel accuracy", f"{scores.pixel_accuracy:.2%}"),
+            ("mean accuracy", f"{scores.mean_accuracy:.2%}"),
+            ("frequency-weighted IoU", f"{scores.frequency_weighted_iou:.2%}"),
+            ("loss", f"{scores.loss:.4f}"),
+            ("images", f"{scores.images:,}"),
+        ]
+
+    def tables(self, scores: SegmentationScores) -> list[Table]:
+        """Pixels, IoU and accuracy of every class; the confusion of pixels in percent of the true class."""
+        pixels = scores.confusion.sum(axis=1)
+        columns = zip(scores.classes, pixels, scores.iou, scores.accuracy, strict=True)
+        rows = [(name, f"{count:,}", percent(iou), percent(accuracy)) for name, count, iou, accuracy in columns]
+        tables = [Table(("class", "pixels", "IoU", "accuracy"), rows, ("pixels", "IoU", "accuracy"))]
+        if len(scores.classes) <= CONFUSION_UP_TO:
+            indices = tuple(str(k) for k in range(len(scores.classes)))
+            named = zip(indices, scores.classes, scores.confusion, pixels, strict=True)
+            cells = [
+                (index, name, *(f"{100 * each / count:.1f}" if count else "-" for each in row))
+                for index, name, row, count in named
+            ]
+            tables.append(Table(("", "% of the true class, predicted in columns", *indices), cells, indices))
+        return tables
+
+    def class_table(self, scores: SegmentationScores) -> ClassTable:
+        """Pixels, IoU and accuracy of every class, with the colours of its label maps, and the means."""
+        colours = [_hex(colour) for colour in label_colours(scores.classes)]
+        columns = zip(scores.classes, scores.confusion.sum(axis=1), scores.iou, scores.accuracy, strict=True)
+        rows = [
+            ClassRow(name, int(pixels), (iou, accuracy), colours[label])
+            for label, (name, pixels, iou, accuracy) in enumerate(columns)
+        ]
+        return ClassTable(("pixels", "IoU", "accuracy"), rows, (scores.mean_iou, scores.mean_accuracy))
+
+    def matrix(self, scores: SegmentationScores) -> Matrix:
+        """Whole percents of the pixels of a class."""
+        caption = "Percent of the true class's pixels, below half a percent left out"
+        return Matrix(scores.classes, scores.confusion, True, PERCENT_UP_TO, caption)
+
+    predicts_examples = True
+
+    def worst(self, scores: SegmentationScores) -> list[Example]:
+        """The images with the most wrong pixels."""
+        return [Example(image.index, image.source) for image in scores.worst[:EXAMPLES]]
+
+    def none_wrong(self, scores: SegmentationScores) -> str:
+        """All pixels are right."""
+        return f"None: every pixel of all {scores.images:,} test images is right."
+
+    def exhibit(
+        self, scores: SegmentationScores, place: int, image: Pixels, target: Mask, result: LabelMap | None
+    ) -> Exhibit:
+        """Photo, truth, prediction and where the two differ, side by side."""
+        assert result is not None, "predicts_examples"
+        worst = scores.worst[place]
+        require_same_error(worst, target, result.labels)
+        text = f"{100 * worst.pixel_error:.2f} % of the pixels wrong"
+        pictures = panels(image, target, result.labels, label_colours(scores.classes))
+        return Exhibit(worst.source, PurePath(worst.source).name, text, pictures)
+
+    def legend(
+        self, scores: SegmentationScores, shown: Sequence[tuple[Mask, LabelMap | None]]
+    ) -> list[tuple[str, str]]:
+        """The classes that occur, void, and the colour of wrong pixels."""
+        occurring = {
+            label
+            for target, result in shown
+            for labels in (target, *([] if result is None else [result.labels]))
+            for label in np.unique(labels).tolist()
+        }
+        names = {**dict(enumerate(scores.classes)), VOID: "void, not judged"}
+        colours = label_colours(scores.classes)
+        legend = [(names[label], _hex(colours[label])) for label in sorted(occurring)]
+        return [*legend, ("wrong, in the difference", _hex(np.array(WRONG, dtype=np.uint8)))]
+
+    def line(self, result: LabelMap, *, top: int | None = None) -> str:
+        """The share of the image that each class covers, the largest first."""
+        areas = result.areas
+        whole = areas.width * areas.height
+        ranked = sorted(zip(areas.pixels, areas.classes, strict=True), key=lambda area: -area[0])
+        return f"{areas.source}: {', '.join(f'{name} {count / whole:.1%}' for count, name in ranked if count)}"
+
+    def json(self, result: LabelMap, *, top: int | None = None) -> dict[str, Any]:
+        """The areas of the classes."""
+        return result.areas.to_json()
+
+    def files(self, source: Path, out: Path) -> tuple[Path, ...]:
+        """The label map, and its overlay."""
+        return out / f"{source.stem}.png", out / f"{source.stem}-overlay.png"
+
+    def write_files(self, result: LabelMap, image: Pixels, places: tuple[Path, ...]) -> None:
+        """The labels as palette indices, and the image with the labels laid over it."""
+        mask, over = places
+        colours = label_colours(result.classes)
+        write_mask(mask, result.labels, colours)
+        picture = overlay(image, result.labels, colours, result.classes)
+        picture.save(over, compress_level=1)  # a fifth of the time, for files a seventh larger
+
+
+def _hex(colour: NDArray[np.uint8]) -> str:
+    return f"#{bytes(colour).hex()}"
+
+
+KIND = Segmentation()

@@ -1,0 +1,56 @@
+"""The one table of tasks: a name, and where its two halves stand, as text. Importing it loads neither.
+
+A task of a user's own is named `package.module:TASK`; the object is its torch half, whose attribute `kind` is the other.
+"""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from resvision.core import references
+from resvision.core.errors import SettingsError, printable, unknown_name
+
+if TYPE_CHECKING:
+    from resvision.kinds.kind import Kind
+
+
+class TaskRow(NamedTuple):
+    """Where a task stands.
+
+    kind    "module:name" of its torch-free half, a `kinds.kind.Kind`
+    task    "module:name" of its torch half, a `tasks.Task`
+    """
+
+    kind: str
+    task: str
+
+
+TASKS = {
+    "classification": TaskRow(
+        kind="resvision.kinds.classification.kind:KIND", task="resvision.classification.task:TASK"
+    ),
+    "segmentation": TaskRow(kind="resvision.kinds.segmentation.kind:KIND", task="resvision.segmentation.task:TASK"),
+}
+"""The first row is what a folder, a net of a user's own, and a run of the first version are for when nothing says it."""
+
+USUAL = next(iter(TASKS))
+
+
+def require(name: str) -> str:
+    """The name of a task, if the table has it or it may be one of a user's own; UnknownNameError otherwise."""
+    if name not in TASKS and not references.is_reference(name):
+        raise unknown_name("task", name, TASKS)
+    return name
+
+
+def kind_of(name: str) -> "Kind[Any, Any, Any]":
+    """The torch-free half of a task; that of a user's own imports its module.
+
+    Raises UnknownNameError for a task that there is not, SettingsError for an object that has no `kind`.
+    """
+    if require(name) in TASKS:
+        ours: Kind[Any, Any, Any] = references.find(TASKS[name].kind, kind="task")
+        return ours
+    own = getattr(references.find(name, kind="task"), "kind", None)
+    if own is None:
+        raise SettingsError(f"task {printable(name)}: the object has no `kind`, its torch-free half")
+    found: Kind[Any, Any, Any] = own
+    return found
