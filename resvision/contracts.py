@@ -1,4 +1,4 @@
-"""What the floors above say to each other: batches, systems, losses, readers.
+"""Contracts between the floors above: batches, systems and their losses.
 
 Glossary
     N, C, H, W   images in a batch, channels, height and width in pixels
@@ -6,17 +6,10 @@ Glossary
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
-
-from resvision.core.images import Preprocess
-
-TaskName = Literal["classification", "segmentation"]
-"""What nets are asked; rows of the catalog and of the table of data sets say it."""
 
 
 class Images(NamedTuple):
@@ -49,10 +42,10 @@ class WeightedMasks(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What one step is fed. The loop passes it on unread.
+    """The samples of one step. The loop passes them on unread.
 
     inputs   a NamedTuple of the task, tensors with N first
-    targets  what the system's losses want; class indices (N,) int64 or MixedTargets for classification, labels
+    targets  for the system's losses: class indices (N,) int64 or MixedTargets for classification, labels
              (N, H, W) int64 or WeightedMasks for segmentation
     ids      positions in the data set, (N,) int64
     """
@@ -63,7 +56,7 @@ class Batch(NamedTuple):
 
 
 class Losses(NamedTuple):
-    """What `System.losses` returns.
+    """The loss of one batch.
 
     terms    named scalars, means over the batch; their sum is minimised
     metrics  detached scalars that are not minimised, means over the batch (`error`: share of wrong top-1)
@@ -121,45 +114,6 @@ class PixelSystem(System):
         return (pixels.float() - self.mean) / self.std
 
 
-class Sample(NamedTuple):
-    """One labelled example as a reader gives it.
-
-    image   uint8 (H, W) grey or (H, W, 3) RGB, decoded and oriented, at its stored size
-    target  class index for classification; uint8 (H, W) class indices, VOID where nothing is judged, for segmentation
-    """
-
-    image: NDArray[np.uint8]
-    target: int | NDArray[np.uint8]
-
-
-@runtime_checkable
-class Reader(Protocol):
-    """One split of a data set. Reading is random access and has no state, so workers may share it.
-
-    name        of the data set, or the folder as it was named
-    split       train | test | val
-    classes     in the order of their indices
-    preprocess  how the set's images are shown to a net, and its normalization
-    """
-
-    name: str
-    split: str
-    classes: tuple[str, ...]
-    preprocess: Preprocess
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int) -> Sample: ...
-
-    def target(self, index: int) -> Any:
-        """Class index of sample `index`, an int, without decoding the image; its mask where it is a MaskReader."""
-        ...
-
-    def source(self, index: int) -> str:
-        """Where sample `index` comes from: a path, or `name/split[index]`."""
-        ...
-
-
 class Batches(Protocol):
     """Batches by number; `[number]` is a pure function of the number."""
 
@@ -170,36 +124,6 @@ class CountedBatches(Batches, Protocol):
     """Batches that end: those of an evaluation."""
 
     def __len__(self) -> int: ...
-
-
-@runtime_checkable
-class MaskReader(Protocol):
-    """One split of a data set of label maps; as `Reader`, but every image has a mask in place of a class.
-
-    classes     in the order of their labels in memory, 0..K-1; VOID = 255 is none of them
-    preprocess  its `resize` is none: images at their own size; `crop_px` is the side of training crops
-    """
-
-    name: str
-    split: str
-    classes: tuple[str, ...]
-    preprocess: Preprocess
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int) -> Sample: ...
-
-    def target(self, index: int) -> NDArray[np.uint8]:
-        """The mask of sample `index`, (H, W) of 0..K-1 and VOID, without decoding the image."""
-        ...
-
-    def source(self, index: int) -> str:
-        """Where the image of sample `index` comes from: a path, or `name/split[index]`."""
-        ...
-
-    def mask_source(self, index: int) -> str:
-        """Where its mask comes from, likewise."""
-        ...
 
 
 def to_device(value: Any, device: torch.device) -> Any:

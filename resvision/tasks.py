@@ -1,108 +1,177 @@
-"""What a run asks of its task: how a data set becomes batches, and how results become scores.
+"""The torch half of a task: what a run, an evaluation and a prediction ask of it.
 
-The loop knows no task; `assembly` asks the one that the model's row of the catalog names, `TASKS` of the catalog being
-the table of them.
+The loop knows no task; `assembly`, `launch` and `inference` ask the one that the run names. `kinds.table` has the table
+of both halves; a task of a user's own is an object `package.module:TASK`, an instance of a class that inherits `Task`.
+
+Glossary
+    T    the target of a sample
+    view     what a net is shown of an image: `core.views`
+    side_px  side of the square that a net is trained on
 """
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import nn
 
-from resvision.contracts import Batch, Batches, CountedBatches, System, TaskName
-from resvision.core.images import Preprocess
+from resvision.contracts import Batch, Batches, CountedBatches, Images, System
+from resvision.core import references
+from resvision.core.errors import DataError, SettingsError
+from resvision.core.images import Pixels
+from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
-from resvision.data.sets import Splits
-from resvision.loading.augment import Augment
-from resvision.training.machine import Machine
+from resvision.core.views import View
+from resvision.kinds.kind import Kind, Scores
+from resvision.kinds.table import TASKS, kind_of, require
+from resvision.loading.augment import Augmentation
+from resvision.training.machine import Machine, autocast
 from resvision.training.stopping import StopSignals
 
+T = TypeVar("T")
 
-class Scores(Protocol):
-    """Scores over a data set, whatever the task."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """In the order of their indices."""
-        ...
-
-    @property
-    def images(self) -> int:
-        """How many were scored."""
-        ...
-
-    def figures(self) -> dict[str, float]:
-        """What a line of the history says."""
-        ...
-
-    def summary(self) -> str:
-        """What a person is told at the end, in a line."""
-        ...
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        ...
+IMAGENET = "imagenet"
+"""The set whose order of classes published weights have."""
 
 
-class Task(Protocol):
-    """One kind of question that nets answer.
+@dataclass(frozen=True)
+class Model:
+    """A trained system with all it takes to use it; `system` is in evaluation mode on the device of `machine`.
 
-    name       as rows of the catalog and of the table of data sets say it
-    judged_by  figures of the history that say which weights are best, the first before the others; the lower the
-               better, or the higher where a minus stands before the name
+    name     of the net
+    title    the run's folder or the weights' file, for errors
+    data     the name of the data set that it was trained on
+    view     how images are shown to it
+    side_px  side of the square that it was trained on, None where there was none
     """
 
-    name: TaskName
-    judged_by: tuple[str, ...]
+    system: System
+    name: str
+    title: str
+    data: str
+    classes: tuple[str, ...]
+    view: View
+    side_px: int | None
+    machine: Machine
 
-    def open_splits(self, name_or_folder: str, *, root: Path | None) -> Splits:
-        """The data set of that name, or a folder of images. Raises UnknownNameError and DataError."""
-        ...
+    def indices_of(self, classes: Sequence[str], *, data: str) -> list[int]:
+        """Its index of each of the classes of a data set, matched by name.
 
-    def require(self, augment: Augment, loss: Mapping[str, Scalar], reader: Any) -> None:
-        """SettingsError for augmentation that the task does not know, and for a loss that the data do not allow."""
-        ...
+        ImageNet's thousand, and a thousand WordNet ids, are matched by their order, which is the same everywhere, while
+        their English names are not. Raises DataError for a class that it does not know.
+        """
+        wordnet = data == IMAGENET or all(name[:1] == "n" and name[1:].isdecimal() for name in classes)
+        if self.data == IMAGENET and wordnet and len(classes) == len(self.classes):
+            return [*range(len(classes))]
+        foreign = [name for name in classes if name not in self.classes]
+        if foreign:
+            raise DataError(
+                f"{data}: has classes that the run was not trained on: {', '.join(foreign[:5])};"
+                f" the run knows {', '.join(self.classes[:10])}"
+            )
+        return [self.classes.index(name) for name in classes]
 
-    def crop_px(self, net: nn.Module, side_px: int) -> int:
+
+class How(NamedTuple):
+    """How an evaluation is done; None leaves it to the task.
+
+    batch_size  images, or views of them, at a time
+    grey        turn colour into grey for a net that takes grey
+    compiled    compile the net first
+    protocol    a name of the kind's protocols
+    scales      shorter sides of the resized images in pixels, in place of the protocol's
+    """
+
+    batch_size: int | None = None
+    grey: bool = False
+    compiled: bool | None = None
+    protocol: str | None = None
+    scales: tuple[int, ...] | None = None
+
+
+class Described(NamedTuple):
+    """A protocol as it is applied: in a line, in further lines, and as plain data for `--json`."""
+
+    title: str
+    lines: tuple[str, ...]
+    json: Any
+
+
+class Task(ABC, Generic[T]):
+    """The torch half of a task. Abstract.
+
+    kind     the torch-free half
+    augment  the type of its settings of augmentation, all of which have defaults
+    system   "module:class" of the system that trains a net, where the net's row in the catalog names none
+    """
+
+    kind: ClassVar[Kind[Any, Any, Any]]
+    augment: ClassVar[type[Augmentation]]
+    system: ClassVar[str]
+
+    # What a run asks -------------------------------------------------------------------------------------------------
+
+    def net_options(self, reader: Reader[T]) -> dict[str, Any]:
+        """Options of a net that follow from the data, of which the net is given those that it takes."""
+        side = reader.view.side_px or reader.crop_px
+        classes = {"num_classes": len(reader.classes)} if reader.classes else {}
+        return {**classes, "in_channels": reader.view.channels, **({"input_size": side} if side else {})}
+
+    def require(self, augment: Any, loss: Mapping[str, Scalar], reader: Reader[T], *, side_px: int | None) -> None:
+        """SettingsError for augmentation and losses that the data do not allow."""
+
+    def fitting_side(self, net: nn.Module, side_px: int) -> int:
         """The side nearest to `side_px` of images that the net can be trained on."""
-        ...
+        return side_px
 
-    def result_shape(self, side_px: int, num_classes: int) -> tuple[int, ...]:
-        """What a net gives for one square image, without the batch."""
-        ...
+    @abstractmethod
+    def result_shape(self, side_px: int, num_classes: int | None) -> tuple[int, ...]:
+        """The shape of what a net gives for one square image, without the batch."""
 
-    def decodes(self, reader: Any, rule: Preprocess, augment: Augment) -> bool:
+    @abstractmethod
+    def decodes(self, reader: Reader[T], augment: Any) -> bool:
         """Whether every step of training reads image files again."""
-        ...
 
-    def balanced_weights(self, reader: Any, *, power: float = 1.0) -> str:
-        """`class_weights` under which classes count the same, to a `power`; SettingsError where one does not occur."""
-        ...
+    def settled_augment(self, augment: Any, *, side_px: int | None) -> Any:
+        """The same settings with the choices made that follow from the data."""
+        return augment
 
+    def settled_loss(self, loss: Mapping[str, Scalar], reader: Reader[T]) -> dict[str, Scalar]:
+        """The same options with the choices made that follow from the targets of the training split."""
+        return dict(loss)
+
+    def advice(self, net: nn.Module, view: View, side_px: int | None) -> dict[str, str]:
+        """Lines, by their heading, that a person is to read before the run is trained."""
+        return {}
+
+    @abstractmethod
     def train_batches(
         self,
-        reader: Any,
+        reader: Reader[T],
         *,
         batch_size: int,
         seed: int,
-        augment: Augment,
+        augment: Any,
         loss: Mapping[str, Scalar],
         rank: int,
         world: int,
     ) -> Batches:
-        """What this process trains on; `batch_size` is that over all processes."""
-        ...
+        """The batches that this process trains on; `batch_size` is that over all processes."""
 
-    def exam_batches(self, reader: Any, *, batch_size: int, rank: int, world: int) -> CountedBatches:
-        """What this process evaluates, `batch_size` being its own."""
-        ...
+    @abstractmethod
+    def exam_batches(self, reader: Reader[T], *, batch_size: int, rank: int, world: int) -> CountedBatches:
+        """The batches that this process evaluates, `batch_size` being its own."""
 
+    @abstractmethod
     def score(
         self,
         system: System,
         batches: Iterable[Batch],
-        reader: Any,
+        reader: Reader[T],
         *,
         machine: Machine,
         stop: StopSignals | None = None,
@@ -111,4 +180,49 @@ class Task(Protocol):
 
         Raises Stopped after a stop signal.
         """
-        ...
+
+    # What an evaluation asks -----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def evaluate(self, model: Model, reader: Reader[T], how: How) -> Scores:
+        """Scores of a trained model over all images of a reader.
+
+        Raises DataError for classes that it does not know, SettingsError and UnknownNameError for a wrong `how`.
+        """
+
+    def evaluate_together(self, models: Sequence[Model], reader: Reader[T], how: How) -> tuple[Sequence[Scores], Scores]:
+        """Scores of several models, each alone and all averaged; SettingsError where there is no such average."""
+        raise SettingsError(f"--ensemble: predictions of {self.kind.name} are not averaged; leave it out")
+
+    def describe(self, model: Model, how: How) -> Described | None:
+        """The protocol of an evaluation for a person; None where there is nothing to tell."""
+        return None
+
+    def published_as(self, model: Model, how: How, *, input_px: int) -> tuple[str, tuple[int, ...]] | None:
+        """Name and scales under which published scores of the net, for images of `input_px`, can be compared."""
+        return None
+
+    # What a prediction asks ------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def raw(self, model: Model, pixels: Sequence[Pixels]) -> list[NDArray[Any]]:
+        """What the system predicts of each view, without the batch: of views of one size together."""
+        device = next(model.system.net.parameters()).device
+        images = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
+        with autocast(model.machine):
+            predicted = model.system.predict(Images(images.to(device)))
+        return [*predicted.float().cpu().numpy()]
+
+
+def task_of(name: str) -> Task[Any]:
+    """The torch half of a task, ours or `package.module:TASK`.
+
+    Raises UnknownNameError for a task that there is not, SettingsError for an object that is none.
+    """
+    if require(name) in TASKS:
+        ours: Task[Any] = references.find(TASKS[name].task, kind="task")
+        return ours
+    own = references.find(name, kind="task")
+    if not isinstance(own, Task) or kind_of(name) is not own.kind:
+        raise SettingsError(f"task {name}: a {type(own).__name__}, not an instance of resvision.tasks.Task")
+    return own

@@ -1,68 +1,79 @@
-"""Classification as a run asks for it: one label an image, judged by top-1 error."""
+"""The torch half of classification: one label an image, judged by top-1 error."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 
-from torch import nn
+import numpy as np
+from numpy.typing import NDArray
 
-from resvision.classification import scoring
 from resvision.classification.classifier import balanced_weights
-from resvision.contracts import Batch, Reader, System, TaskName
+from resvision.classification.protocols import MeanOverViews, Protocol, ViewBatches, apply
+from resvision.contracts import Batch, System
 from resvision.core.errors import SettingsError, printable
-from resvision.core.images import Preprocess
-from resvision.core.results import ClassificationScores
+from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
-from resvision.data.sets import Splits, open_splits
-from resvision.loading.augment import Augment, require_for_labels
-from resvision.loading.loader import EvalBatches, TrainBatches, fits_memory
-from resvision.training.evaluation import predict_all
-from resvision.training.machine import Machine
+from resvision.data.folder import FolderReader
+from resvision.kinds.classification.kind import KIND
+from resvision.kinds.classification.presets import CENTER_CROP, PAPER_CROPS
+from resvision.kinds.classification.scores import ClassificationScores, score
+from resvision.loading.augment import ImageAugment
+from resvision.loading.batches import EvalBatches, TrainBatches, fits_memory
+from resvision.loading.workers import batches
+from resvision.probes.count import count
+from resvision.tasks import Described, How, Model, Task
+from resvision.training.evaluation import COMPILE_PAYS_FROM, Predictions, predict_all
+from resvision.training.machine import Machine, compiler_found, decoding_workers, keep_freed_memory
 from resvision.training.stopping import StopSignals
 
+BATCH_SIZE = 64
+"""Views that are evaluated at a time unless it is said."""
 
-class Classification:
-    """The task whose systems give class probabilities (N, K). See `tasks.Task` for what its parts are asked."""
+BALANCED = {"balanced": 1.0, "balanced-root": 0.5}
+"""`class_weights` that are worked out from the training split, and the power of what balances the classes."""
 
-    name: TaskName = "classification"
-    judged_by = scoring.JUDGED_BY
 
-    def open_splits(self, name_or_folder: str, *, root: Path | None) -> Splits:
-        """A named set, or a folder with a folder for each class."""
-        return open_splits(name_or_folder, root=root)
+class ClassificationTask(Task[int]):
+    """The task whose systems predict class probabilities (N, K)."""
 
-    def require(self, augment: Augment, loss: Mapping[str, Scalar], reader: Reader) -> None:
-        """Masks alone know random scales and elastic deformation."""
-        require_for_labels(augment)
+    kind = KIND
+    augment = ImageAugment
+    system = "resvision.classification.classifier:Classifier"
 
-    def crop_px(self, net: nn.Module, side_px: int) -> int:
-        """The side itself: nets here are built for it."""
-        return side_px
+    def require(
+        self, augment: ImageAugment, loss: Mapping[str, Scalar], reader: Reader[int], *, side_px: int | None
+    ) -> None:
+        """Images must not be moved out of sight."""
+        if side_px is not None and augment.shift_px >= side_px:
+            raise SettingsError(f"augment.shift_px: {augment.shift_px} moves images of {side_px} px out of sight")
 
-    def result_shape(self, side_px: int, num_classes: int) -> tuple[int, ...]:
+    def result_shape(self, side_px: int, num_classes: int | None) -> tuple[int, ...]:
         """A logit for each class, (K,)."""
-        return (num_classes,)
+        return (num_classes or 0,)
 
-    def decodes(self, reader: Reader, rule: Preprocess, augment: Augment) -> bool:
+    def decodes(self, reader: Reader[int], augment: ImageAugment) -> bool:
         """Where images are cropped at random, changed one by one, or do not fit into memory."""
-        return augment.crop != "none" or augment.policy != "none" or not fits_memory(reader, rule)
+        return augment.crop != "none" or augment.policy != "none" or not fits_memory(reader, reader.view)
 
-    def balanced_weights(self, reader: Reader, *, power: float = 1.0) -> str:
-        """From the labels of all images."""
+    def settled_loss(self, loss: Mapping[str, Scalar], reader: Reader[int]) -> dict[str, Scalar]:
+        """Balanced `class_weights` written out as numbers, from the labels of all images."""
+        power = BALANCED.get(str(loss.get("class_weights")))
+        if power is None:
+            return dict(loss)
         images = Counter(reader.target(index) for index in range(len(reader)))
         counts = [images[k] for k in range(len(reader.classes))]
         if 0 in counts:
             name = printable(reader.classes[counts.index(0)])
             raise SettingsError(f"loss.class_weights: balanced, but {reader.name} has no training image of {name}")
-        return balanced_weights(counts, power=power)
+        return {**loss, "class_weights": balanced_weights(counts, power=power)}
 
     def train_batches(
         self,
-        reader: Reader,
+        reader: Reader[int],
         *,
         batch_size: int,
         seed: int,
-        augment: Augment,
+        augment: ImageAugment,
         loss: Mapping[str, Scalar],
         rank: int,
         world: int,
@@ -78,7 +89,7 @@ class Classification:
             grey=True,  # one channel was asked for, or the images are grey
         )
 
-    def exam_batches(self, reader: Reader, *, batch_size: int, rank: int, world: int) -> EvalBatches:
+    def exam_batches(self, reader: Reader[int], *, batch_size: int, rank: int, world: int) -> EvalBatches:
         """Images as evaluation shows them."""
         return EvalBatches(reader, batch_size=batch_size, rank=rank, world=world, grey=True)
 
@@ -86,11 +97,91 @@ class Classification:
         self,
         system: System,
         batches: Iterable[Batch],
-        reader: Reader,
+        reader: Reader[int],
         *,
         machine: Machine,
         stop: StopSignals | None = None,
     ) -> ClassificationScores:
         """Scores of the system's probabilities, gathered over all processes."""
         predictions = predict_all(system, batches, machine=machine, stop=stop)
-        return scoring.score(*predictions, classes=reader.classes, source=lambda index: printable(reader.source(index)))
+        return scored(predictions.outputs, predictions.targets, reader, classes=reader.classes)
+
+    def evaluate(self, model: Model, reader: Reader[int], how: How) -> ClassificationScores:
+        """Scores by a protocol; classes are matched by name, and `reader` may lack some of them."""
+        protocol = apply(how.protocol or CENTER_CROP, model, scales=how.scales)
+        index = np.array(model.indices_of(reader.classes, data=reader.name))
+        predictions = probabilities(model, reader, protocol, how)
+        return scored(predictions.outputs, index[predictions.targets], reader, classes=model.classes)
+
+    def evaluate_together(
+        self, models: Sequence[Model], reader: Reader[int], how: How
+    ) -> tuple[list[ClassificationScores], ClassificationScores]:
+        """Scores of each model, and of the mean of their probabilities (Krizhevsky et al. 2012, section 6)."""
+        protocols = [apply(how.protocol or CENTER_CROP, model, scales=how.scales) for model in models]
+        classes = models[0].classes
+        index = models[0].indices_of(reader.classes, data=reader.name)
+        targets = np.array(index)[[reader.target(i) for i in range(len(reader))]]
+        outputs: list[NDArray[np.float32]] = []
+        for model, protocol in zip(models, protocols, strict=True):
+            found = probabilities(model, reader, protocol, how).outputs
+            outputs.append(found[:, [model.classes.index(name) for name in classes]])
+        alone = [scored(member, targets, reader, classes=classes) for member in outputs]
+        return alone, scored(averaged(outputs), targets, reader, classes=classes)
+
+    def describe(self, model: Model, how: How) -> Described | None:
+        """Views, scales and pooling, where a protocol was asked for."""
+        if how.protocol is None:
+            return None
+        protocol = apply(how.protocol, model, scales=how.scales)
+        return Described(protocol.title, (protocol.details,), protocol.to_json())
+
+    def published_as(self, model: Model, how: How, *, input_px: int) -> tuple[str, tuple[int, ...]] | None:
+        """The paper's own size of images, and the protocol's own scales unless it is a dense one."""
+        protocol = apply(how.protocol or CENTER_CROP, model, scales=how.scales)
+        preset = protocol.preset
+        own_crops = PAPER_CROPS if input_px in PAPER_CROPS else (input_px,)
+        if protocol.view.crop_px not in own_crops or not (preset.dense or protocol.is_usual):
+            return None
+        return preset.published or preset.name, protocol.scales if preset.dense else ()
+
+
+def probabilities(model: Model, reader: Reader[int], protocol: Protocol, how: How) -> Predictions:
+    """Class probabilities of every image by a protocol, (N, K), beside the reader's own class indices, (N,).
+
+    Raises SettingsError where compiling is asked for and the protocol is not the single view.
+    """
+    view, machine, batch_size = protocol.view, model.machine, how.batch_size or BATCH_SIZE
+    system, compiled = model.system, how.compiled
+    share: EvalBatches | ViewBatches
+    if protocol.preset.name == CENTER_CROP:
+        share = EvalBatches(reader, batch_size=batch_size, view=view, grey=how.grey, in_memory=False)
+        if compiled is None:
+            macs = count(system.net, (view.channels, view.crop_px, view.crop_px)).macs
+            compiled = macs * len(reader) > COMPILE_PAYS_FROM and compiler_found(machine.device)
+    elif compiled:
+        raise SettingsError(f"{protocol.preset.name}: --compile is for {CENTER_CROP}; leave it out")
+    else:
+        share = ViewBatches(reader, protocol, batch_size=batch_size, grey=how.grey)
+        system = MeanOverViews(system, protocol, batch_size=batch_size)
+    keep_freed_memory()
+    workers = decoding_workers() if isinstance(reader, FolderReader) else 0
+    with closing(batches(share, 0, len(share), workers=workers)) as read:
+        return predict_all(system, read, machine=machine, compiled_for=batch_size if compiled else None)
+
+
+def averaged(members: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The mean of the class probabilities (N, K) of several nets, to the bit the same in any order of them."""
+    stacked = np.stack(members)
+    stacked.sort(axis=0)  # a sum of floats depends on its order
+    mean: NDArray[np.float32] = stacked.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return mean
+
+
+def scored(
+    outputs: NDArray[np.float32], targets: NDArray[np.int64], reader: Reader[int], *, classes: tuple[str, ...]
+) -> ClassificationScores:
+    """Scores of class probabilities (N, K) of a reader's images against class indices (N,)."""
+    return score(outputs, targets, classes=classes, source=lambda index: printable(reader.source(index)))
+
+
+TASK = ClassificationTask()

@@ -29,11 +29,12 @@ def is_reference(name: str) -> bool:
 
 def load(reference: str, *, kind: str) -> Callable[..., Any]:
     """The function or class that `package.module:name` names. Raises as `find`, also for other objects."""
-    found: Callable[..., Any] = find(reference, kind=kind)
+    found: Any = find(reference, kind=kind)
     if not callable(found):
         name = reference.partition(":")[2]
         raise UnknownNameError(f"unknown {kind} {reference!r}: {name} is a {type(found).__name__}, not a function")
-    return found
+    function: Callable[..., Any] = found
+    return function
 
 
 def find(reference: str, *, kind: str) -> Any:

@@ -82,6 +82,10 @@ class LabelMap:
         pixels = count_values(self.labels)[: len(self.classes)].tolist()
         return Areas(source=self.source, width=width, height=height, classes=self.classes, pixels=tuple(pixels))
 
+    def to_json(self) -> dict[str, Any]:
+        """The areas of the classes, as plain data."""
+        return self.areas.to_json()
+
     def save(self, path: str | Path) -> None:
         """Write the labels as a PNG of palette indices, in the colours of the overlays."""
         write_mask(Path(path), self.labels, label_colours(self.classes))

@@ -338,9 +338,9 @@ _KIND_OF_RESIZE = {"stretch": "stretch", "shorter-side": "centre-crop", "none": 
 
 def view_of_preprocess(data: dict[str, Any]) -> dict[str, Any]:
     """The view, as plain data, that a run of the version before kept as `data.preprocess`."""
-    shared = {key: data[key] for key in ("channels", "interpolation", "mean", "std") if key in data}
+    shared: dict[str, Any] = {key: data[key] for key in ("channels", "interpolation", "mean", "std") if key in data}
     kind = _KIND_OF_RESIZE.get(str(data.get("resize")), str(data.get("resize")))
-    sides = {key: data[key] for key in ("resize_px", "crop_px") if key in data and kind != "whole"}
+    sides: dict[str, Any] = {key: data[key] for key in ("resize_px", "crop_px") if key in data and kind != "whole"}
     return {**shared, **sides, "kind": kind}
 
 

@@ -6,13 +6,11 @@ ADEChallengeData2016 as it is published: images/{training,validation} with annot
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from resvision.data import class_list, mask_folder
 from resvision.data.faults import Fault, fault
+from resvision.data.mask_folder import MaskScan
 from resvision.data.mask_sets import MaskSet
-
-if TYPE_CHECKING:
-    from resvision.data.mask_folder import MaskScan
 
 NUM_CLASSES = 150
 NAMES = "objectInfo150.txt"
@@ -20,9 +18,8 @@ CROP_PX = 512
 _ROW = re.compile(r"\s*\d+\s+[\d.]+\s+\d+\s+\d+\s+\d+\s+(.+)")  # index, share, training, validation, stuff, name
 
 
-def read(folder: Path) -> "MaskScan":
+def read(folder: Path) -> MaskScan:
     """The folders training and validation."""
-    from resvision.data import class_list, mask_folder
 
     faults: list[Fault] = []
     classes = class_names(folder / NAMES, faults)
@@ -37,7 +34,7 @@ def read(folder: Path) -> "MaskScan":
                 mask_folder.partners(*places, faults),
                 classes=classes,
                 labels=class_list.labels_of(range(1, NUM_CLASSES + 1), [0]),
-                preprocess=mask_folder.crops(CROP_PX),
+                crop_px=CROP_PX,
             )
         )
     return mask_folder.scanned(folder, *readers, rule="from the folders training and validation", faults=faults)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from resvision.contracts import Sample
 from resvision.core.errors import DataError
-from resvision.core.images import VOID, Preprocess
+from resvision.core.images import VOID
+from resvision.core.samples import Mask, Reader, Sample
+from resvision.core.views import View
 
 
 @dataclass(kw_only=True)
-class ArrayReader:
+class ArrayReader(Reader[int]):
     """One split of a data set that lies in memory.
 
     images   (M, H, W) grey or (M, H, W, 3) RGB, uint8
@@ -22,7 +23,8 @@ class ArrayReader:
     name: str
     split: str
     classes: tuple[str, ...]
-    preprocess: Preprocess
+    view: View
+    crop_px: int | None = None
     images: NDArray[np.uint8]
     targets: NDArray[np.int64]
 
@@ -38,7 +40,7 @@ class ArrayReader:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> Sample[int]:
         return Sample(self.images[index], self.target(index))
 
     def target(self, index: int) -> int:
@@ -49,9 +51,13 @@ class ArrayReader:
         """`name/split[index]`."""
         return f"{self.name}/{self.split}[{index}]"
 
+    def stratum(self, index: int) -> int:
+        """The class."""
+        return self.target(index)
+
 
 @dataclass(kw_only=True)
-class MaskArrayReader:
+class MaskArrayReader(Reader[Mask]):
     """One split of a data set of label maps that lies in memory.
 
     images   (H, W) grey or (H, W, 3) RGB each, uint8
@@ -61,7 +67,8 @@ class MaskArrayReader:
     name: str
     split: str
     classes: tuple[str, ...]
-    preprocess: Preprocess
+    view: View
+    crop_px: int | None = None
     images: Sequence[NDArray[np.uint8]]
     masks: Sequence[NDArray[np.uint8]]
 
@@ -76,7 +83,7 @@ class MaskArrayReader:
     def __len__(self) -> int:
         return len(self.masks)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> Sample[Mask]:
         return Sample(self.images[index], self.masks[index])
 
     def target(self, index: int) -> NDArray[np.uint8]:
@@ -87,6 +94,6 @@ class MaskArrayReader:
         """`name/split[index]`."""
         return f"{self.name}/{self.split}[{index}]"
 
-    def mask_source(self, index: int) -> str:
+    def target_source(self, index: int) -> str:
         """`name/split[index] mask`."""
         return f"{self.source(index)} mask"

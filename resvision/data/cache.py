@@ -1,4 +1,4 @@
-"""Results about a data set's files that are kept while the files stay as they are.
+"""A cache of what was found in a data set's files, which holds while the files stay as they are.
 
 A result lies in the cache folder under a fingerprint of all paths, sizes and times of change, so what was
 found once holds until one of them changes. The cache may be deleted at any time; one that cannot be written
@@ -12,16 +12,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from resvision.contracts import Reader
-from resvision.data.sets import cache_root
+from resvision.data.roots import cache_root
 from resvision.data.tars import TarPlace
 
 FORMAT = 2  # raised when what is looked for in images changes: older results then no longer hold
 
 
 @runtime_checkable
-class Stamped(Reader, Protocol):
+class Stamped(Protocol):
     """A reader of files: it says how each is to be told from a later one of the same name."""
+
+    split: str
+
+    def __len__(self) -> int: ...
+
+    def source(self, index: int) -> str:
+        """Path of the image."""
+        ...
 
     def stamp(self, index: int) -> tuple[int, ...]:
         """Size and time of change in ns of the file, or of each file that the sample is made of."""

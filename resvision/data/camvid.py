@@ -5,12 +5,10 @@ each with images/ and masks/: label maps 0..10, 11 being void.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from resvision.data import class_list, mask_folder
+from resvision.data.mask_folder import MaskScan
 from resvision.data.mask_sets import MaskSet
-
-if TYPE_CHECKING:
-    from resvision.data.mask_folder import MaskScan
 
 CLASSES = (
     "sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist"
@@ -19,14 +17,11 @@ VOID_VALUE = 11
 CROP_PX = 360
 
 
-def read(folder: Path) -> "MaskScan":
+def read(folder: Path) -> MaskScan:
     """The folders train and val."""
-    from resvision.data import class_list, mask_folder
 
     labels = class_list.labels_of(range(len(CLASSES)), [VOID_VALUE])
-    return mask_folder.paired(
-        folder, name="camvid", classes=CLASSES, labels=labels, preprocess=mask_folder.crops(CROP_PX)
-    )
+    return mask_folder.paired(folder, name="camvid", classes=CLASSES, labels=labels, crop_px=CROP_PX)
 
 
 CAMVID = MaskSet(name="camvid", folders=("camvid", ""), mark="train/images", read=read)

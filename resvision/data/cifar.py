@@ -4,18 +4,19 @@ The Python version of the sets is made of pickles, which can run code, or end th
 unpickler that takes plain values and the bytes of numpy arrays out of them, and nothing else.
 """
 
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core.errors import DataError, printable
-from resvision.core.images import Preprocess
-from resvision.data.sets import Splits, default_root
+from resvision.core.views import Stretch
+from resvision.data.arrays import ArrayReader
+from resvision.data.pickles import StoredArray, read_arrays
+from resvision.data.roots import default_root
+from resvision.data.splits import Splits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,17 +29,14 @@ class CifarSet:
     """
 
     name: str
-    torchvision: str
     folder: str
     files: Mapping[str, tuple[Sequence[str], int]]
     labels: bytes
     classes: tuple[str, ...]
-    preprocess: Preprocess
+    view: Stretch
 
     def open_splits(self, root: Path | None = None) -> Splits:
         """The official split. Raises DataError where files are missing or damaged."""
-        from resvision.data.arrays import ArrayReader
-
         folder = self.find(root)
         if folder is None:
             places = ", ".join(map(str, self._places(root)))
@@ -56,7 +54,7 @@ class CifarSet:
                     name=self.name,
                     split=split,
                     classes=self.classes,
-                    preprocess=self.preprocess,
+                    view=self.view,
                     images=np.concatenate([images for images, _ in parts]),
                     targets=np.concatenate([targets for _, targets in parts]),
                 )
@@ -72,14 +70,6 @@ class CifarSet:
                 return place
         return None
 
-    def fetch(self, root: Path | None) -> Path:
-        """Download into `root` or the data root through torchvision, which checks the sums; the folder."""
-        from torchvision import datasets
-
-        base = root or default_root()
-        getattr(datasets, self.torchvision)(str(base), download=True)
-        return base / self.folder
-
     def _places(self, root: Path | None) -> list[Path]:
         return [default_root() / self.folder] if root is None else [root, root / self.folder]
 
@@ -93,7 +83,7 @@ def read_batch(path: Path, *, labels: bytes, images: int, classes: int) -> tuple
     """
     try:
         with path.open("rb") as file:
-            batch = _ArraysOnly(file, encoding="bytes").load()
+            batch = read_arrays(file)
     except DataError as error:
         raise DataError(f"{printable(path)}: {error}") from None
     except Exception as error:  # noqa: BLE001 - damaged pickles raise nearly anything
@@ -101,7 +91,7 @@ def read_batch(path: Path, *, labels: bytes, images: int, classes: int) -> tuple
     if not isinstance(batch, dict) or not {b"data", labels} <= batch.keys():
         raise DataError(f"{printable(path)}: not a batch of CIFAR, data or {labels.decode()} are missing")
     stored, targets = batch[b"data"], batch[labels]
-    planes = stored.pixels() if isinstance(stored, _StoredArray) else None
+    planes = stored.pixels() if isinstance(stored, StoredArray) else None
     if planes is None:
         raise DataError(f"{printable(path)}: data is not an array of bytes")
     if planes.shape != (images, 3072):
@@ -112,52 +102,3 @@ def read_batch(path: Path, *, labels: bytes, images: int, classes: int) -> tuple
         raise DataError(f"{printable(path)}: {labels.decode()} are not all whole numbers of 0..{classes - 1}")
     pixels = planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return np.ascontiguousarray(pixels), np.array(targets, dtype=np.int64)
-
-
-class _ArraysOnly(pickle._Unpickler):
-    """Rebuilds plain values, and arrays as what is stored of them; anything else is a DataError, and is not imported.
-
-    It is the unpickler in Python: the one in C makes room for whatever place in its memory a pickle names.
-    """
-
-    def find_class(self, module: str, name: str) -> Any:
-        """What a pickle may call: stand-ins for the three names that an array of numbers needs."""
-        known = {"_reconstruct": lambda *_: _StoredArray(), "ndarray": _StoredArray, "dtype": _StoredType}
-        homes = {"numpy", "numpy.core.multiarray", "numpy._core.multiarray"}
-        if module in homes and name in known:
-            return known[name]
-        if (module, name) == ("_codecs", "encode"):  # how newer pickles of protocol 2 write bytes
-            return _latin_bytes
-        raise DataError(f"a pickle that asks for {printable(f'{module}.{name}')}, refused")
-
-
-class _StoredArray:
-    """What a pickle holds of an array. numpy would believe it, and a damaged one can end the process."""
-
-    state: Any = None
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-    def pixels(self) -> NDArray[np.uint8] | None:
-        """The array, None where it is not a whole one of bytes."""
-        try:
-            _, shape, kind, by_columns, data = self.state
-            is_bytes = kind.code in {"u1", b"u1"}
-            return np.frombuffer(data, np.uint8).reshape(shape, order="F" if by_columns else "C") if is_bytes else None
-        except (TypeError, ValueError, AttributeError):
-            return None
-
-
-class _StoredType:
-    """The type of an array's numbers."""
-
-    def __init__(self, code: str | bytes, *_: Any) -> None:
-        self.code = code
-
-    def __setstate__(self, state: Any) -> None:
-        """Byte order and the like, which bytes do not have."""
-
-
-def _latin_bytes(text: str, encoding: str = "latin1") -> bytes:
-    return text.encode("latin1")

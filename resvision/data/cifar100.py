@@ -1,6 +1,6 @@
 """CIFAR-100: 50,000 + 10,000 RGB images of 32x32 pixels in a hundred classes (the fine labels)."""
 
-from resvision.core.images import Preprocess
+from resvision.core.views import Stretch
 from resvision.data.cifar import CifarSet
 
 # fmt: off
@@ -19,18 +19,16 @@ CLASSES = (
 # fmt: on
 CIFAR100 = CifarSet(
     name="cifar100",
-    torchvision="CIFAR100",
     folder="cifar-100-python",
     files={"train": (["train"], 50_000), "test": (["test"], 10_000)},
     labels=b"fine_labels",
     classes=CLASSES,
-    preprocess=Preprocess(
+    view=Stretch(
         channels=3,
-        resize="stretch",
         resize_px=32,
         crop_px=32,
         mean=(0.5071, 0.4865, 0.4409),  # of the training images, as is std
         std=(0.2673, 0.2564, 0.2762),
     ),
 )
-open_splits, find, fetch = CIFAR100.open_splits, CIFAR100.find, CIFAR100.fetch
+open_splits, find = CIFAR100.open_splits, CIFAR100.find

@@ -7,24 +7,24 @@ ten points of accuracy on it. Runs that were trained and tested on this copy may
 from pathlib import Path
 
 from resvision.core.errors import DataError
+from resvision.data import folder
+from resvision.data.cifar10 import VIEW
 from resvision.data.faults import at
-from resvision.data.sets import Splits, default_root
+from resvision.data.roots import default_root
+from resvision.data.splits import Splits
 
 FILES = ("cifar10_jpeg.tar.gz", "cifar10_jpeg.tar", "cifar10")
 
 
 def open_splits(root: Path | None = None) -> Splits:
     """The split of the copy, train and test. Raises DataError where it is missing or damaged."""
-    from resvision.data import folder  # which loads torch
-    from resvision.data.cifar10 import PREPROCESS
-
     found = find(root)
     if found is None:
         raise DataError(
             f"cifar10-jpeg: none of {', '.join(FILES)} in {root or default_root()}; `--root FOLDER` names the folder"
         )
     splits = folder.open_splits(at(found), name="cifar10-jpeg")
-    splits.train.preprocess = splits.test.preprocess = PREPROCESS
+    splits.train.view = splits.test.view = VIEW
     return splits
 
 

@@ -5,13 +5,11 @@ are stored, the nineteen of the benchmark are classes and all others are void.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from resvision.data import class_list, mask_folder
 from resvision.data.faults import Fault, Place, listing
+from resvision.data.mask_folder import MaskScan
 from resvision.data.mask_sets import MaskSet
-
-if TYPE_CHECKING:
-    from resvision.data.mask_folder import MaskScan
 
 CLASSES = {
     "road": 7, "sidewalk": 8, "building": 11, "wall": 12, "fence": 13, "pole": 17, "traffic light": 19,
@@ -24,9 +22,8 @@ ENDINGS = "_leftImg8bit.png", "_gtFine_labelIds.png"
 CROP_PX = 768
 
 
-def read(folder: Path) -> "MaskScan":
+def read(folder: Path) -> MaskScan:
     """The folders train and val, all cities."""
-    from resvision.data import class_list, mask_folder
 
     faults: list[Fault] = []
     readers = []
@@ -40,7 +37,7 @@ def read(folder: Path) -> "MaskScan":
                 mask_folder.partners(*places, faults, _by_scene),
                 classes=tuple(CLASSES),
                 labels=class_list.labels_of(CLASSES.values(), VOID_VALUES),
-                preprocess=mask_folder.crops(CROP_PX),
+                crop_px=CROP_PX,
             )
         )
     return mask_folder.scanned(folder, *readers, rule="from the folders train and val", faults=faults)

@@ -8,21 +8,22 @@ what pycocotools draws. Images without instances are all background.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core.errors import DataError, printable
-from resvision.core.images import VOID, Header, Pixels, Preprocess, decode, header
+from resvision.core.images import VOID, Header, Pixels, decode, header
+from resvision.core.views import View
+from resvision.data import class_list, mask_folder
+from resvision.data.cache import stamp
+from resvision.data.class_list import Labels
 from resvision.data.faults import Fault, fault, listing
+from resvision.data.mask_folder import MaskScan
+from resvision.data.mask_headers import MaskFiles
 from resvision.data.mask_sets import MaskSet
-
-if TYPE_CHECKING:
-    from resvision.contracts import Sample
-    from resvision.data.class_list import Labels
-    from resvision.data.mask_folder import MaskScan
 
 CROP_PX = 512
 
@@ -63,7 +64,7 @@ _SEGMENTATION = msgspec.json.Decoder(list[Polygon] | _Rle)
 
 
 @dataclass(kw_only=True)
-class CocoReader:
+class CocoReader(MaskFiles):
     """One split; masks are drawn when they are asked for.
 
     records    images in the order of their ids, and `instances` those of each
@@ -73,24 +74,17 @@ class CocoReader:
     name: str
     split: str
     classes: tuple[str, ...]
-    preprocess: Preprocess
+    view: View
+    crop_px: int | None
     folder: Path
     annotations: Path
     records: list[_Image]
     instances: dict[int, list[Instance]]
     label_of: dict[int, int]
-    labels: "Labels"
+    labels: Labels
 
     def __len__(self) -> int:
         return len(self.records)
-
-    def __getitem__(self, index: int) -> "Sample":
-        from resvision.contracts import Sample
-        from resvision.data.mask_headers import check_sides
-
-        image, mask = self.image(index), self.target(index)
-        check_sides(image.shape[:2], mask.shape, self.mask_source(index))
-        return Sample(image, mask)
 
     def target(self, index: int) -> Pixels:
         """The mask of sample `index`, (H, W) of 0..80 and VOID. Raises DataError for what cannot be drawn."""
@@ -104,10 +98,10 @@ class CocoReader:
                 mask[inside] = label
                 mask[others] = VOID
         except KeyError as error:
-            raise DataError(f"{printable(self.mask_source(index))}: an instance of no category, {error}") from None
+            raise DataError(f"{printable(self.target_source(index))}: an instance of no category, {error}") from None
         except ValueError as error:  # msgspec's own among them
             raise DataError(
-                f"{printable(self.mask_source(index))}: a segmentation that cannot be drawn ({error})"
+                f"{printable(self.target_source(index))}: a segmentation that cannot be drawn ({error})"
             ) from None
         return mask
 
@@ -115,7 +109,7 @@ class CocoReader:
         """Path of the image."""
         return str(self.path(index))
 
-    def mask_source(self, index: int) -> str:
+    def target_source(self, index: int) -> str:
         """`annotations.json[image id]`."""
         return f"{self.annotations}[{self.records[index].id}]"
 
@@ -141,14 +135,11 @@ class CocoReader:
 
     def stamp(self, index: int) -> tuple[int, ...]:
         """Sizes and times of change in ns of the image and of the annotations; -1 for what is missing."""
-        from resvision.data.cache import stamp
-
         return *stamp(self.path(index)), *stamp(self.annotations)
 
 
-def read(folder: Path) -> "MaskScan":
+def read(folder: Path) -> MaskScan:
     """The splits of 2017."""
-    from resvision.data import mask_folder
 
     faults: list[Fault] = []
     train, test = (_reader(folder, split, faults) for split in ("train", "val"))
@@ -189,7 +180,6 @@ def inside_polygon(corners: NDArray[Any], height: int, width: int) -> NDArray[np
 
 
 def _reader(folder: Path, split: str, faults: list[Fault]) -> CocoReader:
-    from resvision.data import class_list, mask_folder
 
     path = folder / "annotations" / f"instances_{split}2017.json"
     found = _Annotations([], [], [])
@@ -213,7 +203,8 @@ def _reader(folder: Path, split: str, faults: list[Fault]) -> CocoReader:
         name="coco-seg",
         split=split,
         classes=("background", *(category.name for category in categories)),
-        preprocess=mask_folder.crops(CROP_PX),
+        view=mask_folder.whole(),
+        crop_px=CROP_PX,
         folder=images,
         annotations=path,
         records=sorted((one for one in found.images if one.file_name in files), key=lambda record: record.id),

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from resvision.core.draws import shuffled
-from resvision.core.images import Preprocess
-from resvision.data.sets import Splits
+from resvision.core.views import Stretch
+from resvision.data.arrays import ArrayReader
+from resvision.data.splits import Splits
 
 TRAIN_IMAGES = 1400
-PREPROCESS = Preprocess(
+VIEW = Stretch(
     channels=1,
-    resize="stretch",
     resize_px=32,
     crop_px=32,
     mean=(0.3054,),  # of the training images at 32 px, as is std
@@ -27,8 +27,6 @@ def open_splits(root: Path | None = None) -> Splits:
     """1,400 training and 397 test images after a seeded shuffle; `root` is not needed."""
     from sklearn.datasets import load_digits
 
-    from resvision.data.arrays import ArrayReader
-
     digits = load_digits()
     images = np.rint(digits.images * (255 / 16)).astype(np.uint8)  # values are counts of 0..16
     targets = digits.target.astype(np.int64)
@@ -38,7 +36,7 @@ def open_splits(root: Path | None = None) -> Splits:
             name="digits",
             split=split,
             classes=tuple("0123456789"),
-            preprocess=PREPROCESS,
+            view=VIEW,
             images=images[chosen],
             targets=targets[chosen],
         )

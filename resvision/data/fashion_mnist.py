@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from resvision.core.images import Preprocess
+from resvision.core.views import Stretch
 from resvision.data.idx import IdxSet
 
 CLASSES = (
@@ -17,9 +17,8 @@ CLASSES = (
     "Bag",
     "Ankle boot",
 )
-PREPROCESS = Preprocess(
+VIEW = Stretch(
     channels=1,
-    resize="stretch",
     resize_px=28,
     crop_px=28,
     mean=(0.2860,),  # of the training images, as is std
@@ -29,8 +28,8 @@ FASHION_MNIST = IdxSet(
     name="fashion-mnist",
     folder="FashionMNIST",
     classes=CLASSES,
-    preprocess=PREPROCESS,
+    view=VIEW,
     debian=Path("/usr/share/datasets/fashion-mnist"),
     package="dataset-fashion-mnist",
 )
-open_splits, find, fetch = FASHION_MNIST.open_splits, FASHION_MNIST.find, FASHION_MNIST.fetch
+open_splits, find = FASHION_MNIST.open_splits, FASHION_MNIST.find

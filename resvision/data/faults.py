@@ -1,11 +1,14 @@
 """Files and folders of data sets, on disk or inside a tar, and what is wrong with them."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from resvision.core.errors import DataError, printable
 from resvision.data.tars import TarPlace, open_tar
+
+T = TypeVar("T")
 
 Place = Path | TarPlace
 """Where a file or a folder lies: on disk, or inside a tar."""
@@ -47,6 +50,15 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 def fault_of(path: str, error: DataError) -> Fault:
     """The fault of a file whose reading raised `error`, which begins with its name."""
     return fault(path, str(error).removeprefix(f"{printable(path)}: "))
+
+
+def attempt(read: Callable[[int], T], index: int, where: str, faults: list[Fault]) -> T | None:
+    """What `read` gives for a sample, or None where it raises a DataError, which goes to `faults` under `where`."""
+    try:
+        return read(index)
+    except DataError as error:
+        faults.append(fault_of(where, error))
+        return None
 
 
 def fault(where: Place | str, what: str) -> Fault:

@@ -10,23 +10,24 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from resvision.contracts import Sample
 from resvision.core.draws import shuffled
 from resvision.core.errors import DataError
-from resvision.core.images import Preprocess, decode, header
+from resvision.core.images import decode, header
+from resvision.core.samples import Reader, Sample
+from resvision.core.views import CentreCrop, Stretch, View
 from resvision.data import cache
 from resvision.data.faults import Fault, Place, fault, fault_of, listing, summary
-from resvision.data.sets import Splits
+from resvision.data.layouts import Layout, Scan
+from resvision.data.splits import Splits
 from resvision.data.tars import PackedNames
 
-PHOTOS = Preprocess(
+PHOTOS = CentreCrop(
     channels=3,
-    resize="shorter-side",
     resize_px=256,
     crop_px=224,
     mean=(0.485, 0.456, 0.406),  # of ImageNet, as is std: what published weights were trained with
@@ -37,7 +38,7 @@ SMALL_PX = 64
 
 
 @dataclass(kw_only=True)
-class FolderReader:
+class FolderReader(Reader[int]):
     """One split of a folder; an image is read when it is asked for.
 
     folder   holds one folder a class, under the class's name; on disk or inside a tar
@@ -48,7 +49,8 @@ class FolderReader:
     name: str
     split: str
     classes: tuple[str, ...]
-    preprocess: Preprocess
+    view: View
+    crop_px: int | None = None
     folder: Place
     directories: tuple[str, ...]
     names: PackedNames
@@ -57,7 +59,7 @@ class FolderReader:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> Sample[int]:
         path = self.path(index)
         image = decode(path) if isinstance(path, Path) else decode(path.read_bytes(), name=str(path))
         return Sample(image, self.target(index))
@@ -70,6 +72,10 @@ class FolderReader:
         """Path of the file."""
         return str(self.path(index))
 
+    def stratum(self, index: int) -> int:
+        """The class."""
+        return self.target(index)
+
     def path(self, index: int) -> Place:
         """Path of the file."""
         return self.folder / self.directories[self.target(index)] / self.names[index]
@@ -79,18 +85,31 @@ class FolderReader:
         return cache.stamp(self.path(index))
 
 
-class Scan(NamedTuple):
+@dataclass
+class ClassFolders(Scan):
     """A folder's two splits by structure and names, and what is wrong with them; no file was opened."""
 
+    folder: Place
     train: FolderReader
     test: FolderReader
     split_rule: str
     faults: list[Fault]
 
-    @property
-    def splits(self) -> Splits:
-        """The splits, whose images are not known to be fine."""
-        return Splits(self.train, self.test, self.split_rule)
+    def mark(self, *strays: Reader[Any]) -> str:
+        """The fingerprint of all files."""
+        return cache.fingerprint(self.train, self.test, *(stray for stray in strays if isinstance(stray, FolderReader)))
+
+    def strays(self) -> list[Reader[Any]]:
+        """The test images of classes that training does not have, which are in neither split."""
+        if self.test.folder == self.train.folder:
+            return []
+        whole = scan(self.test.folder)
+        strays: list[Reader[Any]] = []
+        for reader in (whole.train, whole.test):
+            where = [i for i in range(len(reader)) if reader.classes[reader.target(i)] not in self.train.classes]
+            names = PackedNames(reader.names[i] for i in where)
+            strays.append(replace(reader, names=names, targets=reader.targets[where]))
+        return [reader for reader in strays if len(reader)]
 
 
 Files = dict[str, list[str]]  # class -> names of its files, both in order
@@ -102,7 +121,7 @@ def open_splits(folder: Place, *, name: str | None = None) -> Splits:
     looks, unreadable = _looks(found.train, found.test)
     if faults := found.faults + unreadable:
         raise DataError(summary(folder, faults))
-    found.train.preprocess = found.test.preprocess = looks.preprocess()
+    found.train.view = found.test.view = looks.view()
     return found.splits
 
 
@@ -121,11 +140,11 @@ def open_labelled(folder: Place) -> FolderReader | None:
         faults.append(fault(folder, "no class folders with images"))
     if faults or unreadable:
         raise DataError(summary(folder, faults + unreadable))
-    reader.preprocess = looks.preprocess()
+    reader.view = looks.view()
     return reader
 
 
-def scan(folder: Place, *, name: str | None = None) -> Scan:
+def scan(folder: Place, *, name: str | None = None) -> ClassFolders:
     """The folder's splits and the faults of its structure and names."""
     faults: list[Fault] = []
     held_out = next((split for split in ("val", "test") if (folder / split).is_dir()), None)
@@ -154,7 +173,7 @@ def scan(folder: Place, *, name: str | None = None) -> Scan:
         for (split, place), files in zip(places.items(), (train, test), strict=True)
     ]
     counts = " / ".join(f"{len(reader):,} {reader.split}" for reader in readers)
-    return Scan(readers[0], readers[1], f"{counts} images, {rule}", faults)
+    return ClassFolders(folder, readers[0], readers[1], f"{counts} images, {rule}", faults)
 
 
 def _reader(name: str, split: str, place: Place, classes: tuple[str, ...], files: Files) -> FolderReader:
@@ -162,7 +181,7 @@ def _reader(name: str, split: str, place: Place, classes: tuple[str, ...], files
         name=name,
         split=split,
         classes=classes,
-        preprocess=PHOTOS,
+        view=PHOTOS,
         folder=place,
         directories=classes,
         names=PackedNames(each for one in classes for each in files.get(one, [])),
@@ -241,12 +260,18 @@ class Looks(NamedTuple):
     square_px: int | None
     colour: bool
 
-    def preprocess(self) -> Preprocess:
-        """The rule by which such images are shown."""
-        rule = PHOTOS if self.colour else PHOTOS.coloured(1)
+    def view(self) -> View:
+        """How such images are shown."""
+        photos = PHOTOS if self.colour else PHOTOS.coloured(1)
         if self.square_px is None or self.square_px > SMALL_PX:
-            return rule
-        return replace(rule, resize="stretch", resize_px=self.square_px, crop_px=self.square_px)
+            return photos
+        return Stretch(
+            channels=photos.channels,
+            resize_px=self.square_px,
+            crop_px=self.square_px,
+            mean=photos.mean,
+            std=photos.std,
+        )
 
 
 def _looks(*readers: FolderReader) -> tuple[Looks, list[Fault]]:
@@ -271,3 +296,12 @@ def _looks(*readers: FolderReader) -> tuple[Looks, list[Fault]]:
     if not faults:
         cache.write("headers", mark, looks._asdict())
     return looks, faults
+
+
+LAYOUT = Layout(
+    recognises=lambda place: False,  # any folder that nothing else recognises
+    scan=scan,
+    open=open_splits,
+    open_whole=open_labelled,
+    hint="train/<class>/* with val/<class>/*, or <class>/* alone",
+)

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core.errors import DataError, printable
-from resvision.core.images import Preprocess
-from resvision.data.sets import Splits, default_root
+from resvision.core.views import Stretch
+from resvision.data.arrays import ArrayReader
+from resvision.data.roots import default_root
+from resvision.data.splits import Splits
 
 FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", 60_000),
@@ -24,7 +26,7 @@ FILES = {
 class IdxSet:
     """A set of 60,000 + 10,000 grey images of 28x28 pixels in four idx files, plain or gzipped.
 
-    folder   under which torchvision keeps the files; also the name of torchvision's class
+    folder   under which torchvision keeps the files
     debian   where Debian's package puts them, if there is one
     package  its name
     """
@@ -32,14 +34,12 @@ class IdxSet:
     name: str
     folder: str
     classes: tuple[str, ...]
-    preprocess: Preprocess
+    view: Stretch
     debian: Path | None = None
     package: str = ""
 
     def open_splits(self, root: Path | None = None) -> Splits:
         """The official split. Raises DataError where files are missing, with the places looked at, or damaged."""
-        from resvision.data.arrays import ArrayReader
-
         folder = self.find(root)
         if folder is None:
             places = ", ".join(map(str, self._places(root)))
@@ -53,7 +53,7 @@ class IdxSet:
                 name=self.name,
                 split=split,
                 classes=self.classes,
-                preprocess=self.preprocess,
+                view=self.view,
                 images=read_idx(_file(folder, images), shape=(count, 28, 28)),
                 targets=read_idx(_file(folder, labels), shape=(count,)).astype(np.int64),
             )
@@ -68,15 +68,6 @@ class IdxSet:
             if all(_file(place, name).is_file() for name in needed):
                 return place
         return None
-
-    def fetch(self, root: Path | None) -> Path:
-        """Download into `root` or the data root through torchvision, which checks the sums; the folder."""
-        from torchvision import datasets
-
-        base = root or default_root()
-        for train in (True, False):
-            getattr(datasets, self.folder)(str(base), train=train, download=True)
-        return base / self.folder / "raw"
 
     def _places(self, root: Path | None) -> list[Path]:
         if root is not None:

@@ -7,20 +7,16 @@ torchvision has left that file, and by WordNet id otherwise. Class order is the 
 from pathlib import Path
 
 from resvision.core.errors import DataError, printable
-from resvision.data.sets import Splits, default_root
+from resvision.data import folder
+from resvision.data.layouts import Scan
+from resvision.data.pickles import read_saved
+from resvision.data.roots import default_root
+from resvision.data.splits import Splits
 
 
 def open_splits(root: Path | None = None) -> Splits:
     """The official train and val folders. Raises DataError where they are missing or at fault."""
-    found = find(root)
-    if found is None:
-        places = ", ".join(map(str, _places(root)))
-        raise DataError(
-            f"imagenet: no train and val folders in {places}; `--root FOLDER` names the folder that holds "
-            "them (the images need a registration at image-net.org)"
-        )
-    from resvision.data import folder  # which loads torch
-
+    found = _found(root)
     splits = folder.open_splits(found, name="imagenet")
     if (found / "meta.bin").is_file():
         classes = english_names(found / "meta.bin", splits.train.classes)
@@ -36,20 +32,34 @@ def find(root: Path | None) -> Path | None:
     return None
 
 
+def scan(root: Path | None = None) -> Scan:
+    """The train and val folders by structure and names. Raises DataError where they are missing."""
+    return folder.scan(_found(root), name="imagenet")
+
+
 def english_names(meta: Path, wnids: tuple[str, ...]) -> tuple[str, ...]:
     """A name for every WordNet id; the id itself, or is added, where words lack or repeat."""
-    import torch
-
     try:
-        words = torch.load(meta, weights_only=True)[0]
+        words = read_saved(meta)[0]
         first = [str(words[wnid][0]) if wnid in words else wnid for wnid in wnids]
-    except Exception as error:  # noqa: BLE001 - torch.load and a foreign structure raise nearly anything
+    except Exception as error:  # noqa: BLE001 - damaged archives, pickles and a foreign structure raise nearly anything
         reason = printable(str(error).splitlines()[0] if str(error) else type(error).__name__)
         raise DataError(f"{printable(meta)}: not torchvision's table of class names ({reason})") from None
     return tuple(
         f"{word} {wnid}" if first.count(word) > 1 and word != wnid else word
         for word, wnid in zip(first, wnids, strict=True)
     )
+
+
+def _found(root: Path | None) -> Path:
+    found = find(root)
+    if found is None:
+        places = ", ".join(map(str, _places(root)))
+        raise DataError(
+            f"imagenet: no train and val folders in {places}; `--root FOLDER` names the folder that holds "
+            "them (the images need a registration at image-net.org)"
+        )
+    return found
 
 
 def _places(root: Path | None) -> list[Path]:

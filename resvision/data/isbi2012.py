@@ -6,13 +6,11 @@ labels of its test images to itself, so the last six slices are held out.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from resvision.data import class_list, mask_folder
 from resvision.data.faults import Fault
+from resvision.data.mask_folder import MaskScan
 from resvision.data.mask_sets import MaskSet
-
-if TYPE_CHECKING:
-    from resvision.data.mask_folder import MaskScan
 
 CLASSES = ("membrane", "cell")
 STORED = (0, 255)
@@ -20,9 +18,8 @@ HELD_OUT = 6
 CROP_PX = 512
 
 
-def read(folder: Path) -> "MaskScan":
+def read(folder: Path) -> MaskScan:
     """The slices in the order of the stack, all but the last six for training."""
-    from resvision.data import class_list, mask_folder
 
     faults: list[Fault] = []
     places = folder / "images", folder / "labels"
@@ -35,7 +32,8 @@ def read(folder: Path) -> "MaskScan":
             part,
             classes=CLASSES,
             labels=class_list.labels_of(STORED, ()),
-            preprocess=mask_folder.crops(CROP_PX, channels=1),
+            crop_px=CROP_PX,
+            channels=1,
         )
         for split, part in (("train", pairs[:-HELD_OUT]), ("val", pairs[-HELD_OUT:]))
     ]

@@ -12,24 +12,26 @@ Glossary
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from resvision.contracts import Sample
 from resvision.core.draws import shuffled
 from resvision.core.errors import DataError, printable
-from resvision.core.images import VOID, Header, Pixels, Preprocess, decode, header
+from resvision.core.images import VOID, Header, Pixels, decode, header
 from resvision.core.masks import mask_header, read_mask
+from resvision.core.samples import Reader
+from resvision.core.views import View, Whole
 from resvision.data import cache
 from resvision.data.class_list import CLASS_LIST, UNKNOWN, Labels, labels_of, listed_classes, unknown_values
-from resvision.data.faults import Fault, Place, fault, listing, summary
+from resvision.data.faults import Fault, Place, attempt, fault, listing, summary
 from resvision.data.folder import PHOTOS
-from resvision.data.mask_headers import MaskFiles, check_sides, look
-from resvision.data.sets import Splits
+from resvision.data.layouts import Layout, Scan
+from resvision.data.mask_headers import MaskFiles, look, other_sides, present
+from resvision.data.splits import Splits
 from resvision.data.tars import PackedNames
 
 CROP_PX = 512
@@ -39,7 +41,7 @@ T = TypeVar("T")
 
 
 @dataclass(kw_only=True)
-class MaskFolderReader:
+class MaskFolderReader(MaskFiles):
     """One split of images and label maps in files, which are read when they are asked for.
 
     images, masks  the folders, on disk or inside a tar
@@ -50,7 +52,8 @@ class MaskFolderReader:
     name: str
     split: str
     classes: tuple[str, ...]
-    preprocess: Preprocess
+    view: View
+    crop_px: int | None
     images: Place
     masks: Place
     image_names: PackedNames
@@ -60,25 +63,20 @@ class MaskFolderReader:
     def __len__(self) -> int:
         return len(self.image_names)
 
-    def __getitem__(self, index: int) -> Sample:
-        image, mask = self.image(index), self.target(index)
-        check_sides(image.shape[:2], mask.shape, self.mask_source(index))
-        return Sample(image, mask)
-
     def target(self, index: int) -> Pixels:
         """The mask of sample `index`, (H, W) of 0..K-1 and VOID. Raises DataError for values that are neither."""
         stored = self.stored(index)
         labels = self.labels.take(stored)
         if labels.min() == UNKNOWN:
             what = unknown_values(np.unique(stored), self.labels)
-            raise DataError(f"{printable(self.mask_source(index))}: {what}")
+            raise DataError(f"{printable(self.target_source(index))}: {what}")
         return labels.astype(np.uint8)
 
     def source(self, index: int) -> str:
         """Path of the image."""
         return str(self.image_place(index))
 
-    def mask_source(self, index: int) -> str:
+    def target_source(self, index: int) -> str:
         """Path of the mask."""
         return str(self.mask_place(index))
 
@@ -111,7 +109,8 @@ class MaskFolderReader:
         return *cache.stamp(self.image_place(index)), *cache.stamp(self.mask_place(index))
 
 
-class MaskScan(NamedTuple):
+@dataclass
+class MaskScan(Scan):
     """Two splits by structure and names, and what is wrong with them.
 
     parted  whether the set itself says which images are tested on; else they were split off here
@@ -123,11 +122,29 @@ class MaskScan(NamedTuple):
     split_rule: str
     faults: list[Fault]
     parted: bool = True
+    held: list[NDArray[np.bool_]] = field(default_factory=list)
+    """The stored values of each mask that `look` has seen, (256,); none where it could not be read."""
 
-    @property
-    def splits(self) -> Splits:
-        """The splits, whose files are not known to be fine."""
-        return Splits(self.train, self.test, self.split_rule)
+    def mark(self, *strays: Reader[Any]) -> str:
+        """The fingerprint of all files, and of what their values mean."""
+        return cache.fingerprint(self.train, self.test, also=f"{self.train.classes}{self.train.labels.tolist()}")
+
+    def look(self, reader: Reader[Any], index: int, faults: list[Fault]) -> Pixels | None:
+        """Decode image and mask, which must have equal sides, and note the values that the mask holds."""
+        assert isinstance(reader, MaskFiles), "the readers of this scan"
+        where = reader.target_source(index)
+        stored = attempt(reader.stored, index, where, faults)
+        self.held.append(np.zeros(256, dtype=bool) if stored is None else present(stored))
+        image = attempt(reader.image, index, reader.source(index), faults)
+        if image is not None and stored is not None and image.shape[:2] != stored.shape:
+            faults.append(fault(where, other_sides(image.shape, stored.shape)))
+        return image
+
+    def faults_of_targets(self) -> list[Fault]:
+        """Values and classes that are at fault."""
+        held = np.array(self.held, dtype=bool).reshape(-1, 256)
+        settle(self, held)
+        return value_faults(self, held)
 
 
 def is_mask_folder(folder: Place) -> bool:
@@ -152,9 +169,8 @@ def open_splits(folder: Place, *, name: str | None = None) -> Splits:
         faults += value_faults(found, looks.seen)
     if faults := found.faults + faults:
         raise DataError(summary(folder, faults))
-    rule = PHOTOS if looks.colour else PHOTOS.coloured(1)
-    side = min(CROP_PX, looks.shortest_px)
-    found.train.preprocess = found.test.preprocess = replace(rule, resize="none", resize_px=side, crop_px=side)
+    found.train.view = found.test.view = whole(channels=3 if looks.colour else 1)
+    found.train.crop_px = found.test.crop_px = min(CROP_PX, looks.shortest_px)
     return found.splits
 
 
@@ -173,11 +189,12 @@ def scan(folder: Place, *, name: str | None = None) -> MaskScan:
     """
     faults: list[Fault] = []
     classes, labels = listed_classes(folder, faults) or ((), labels_of(range(VOID)))
-    found = paired(folder, name=name or str(folder), classes=classes, labels=labels, preprocess=crops(CROP_PX))
-    return found._replace(faults=faults + found.faults)
+    found = paired(folder, name=name or str(folder), classes=classes, labels=labels, crop_px=CROP_PX)
+    found.faults = faults + found.faults
+    return found
 
 
-def paired(folder: Place, *, name: str, classes: tuple[str, ...], labels: Labels, preprocess: Preprocess) -> MaskScan:
+def paired(folder: Place, *, name: str, classes: tuple[str, ...], labels: Labels, crop_px: int) -> MaskScan:
     """The splits of images/ and masks/ in a folder, or in its train and val, and what is wrong with the names."""
     faults: list[Fault] = []
     held_out = next((split for split in ("val", "test") if (folder / split).is_dir()), None)
@@ -205,7 +222,7 @@ def paired(folder: Place, *, name: str, classes: tuple[str, ...], labels: Labels
             pairs,
             classes=classes,
             labels=labels,
-            preprocess=preprocess,
+            crop_px=crop_px,
         )
         for split, pairs in (("train", train), (held_out if parted and held_out else "val", test))
     ]
@@ -225,14 +242,16 @@ def folder_reader(
     *,
     classes: tuple[str, ...],
     labels: Labels,
-    preprocess: Preprocess,
+    crop_px: int,
+    channels: int = 3,
 ) -> MaskFolderReader:
     """The reader of these pairs."""
     return MaskFolderReader(
         name=name,
         split=split,
         classes=classes,
-        preprocess=preprocess,
+        view=whole(channels=channels),
+        crop_px=crop_px,
         images=images,
         masks=masks,
         image_names=PackedNames(image for image, _ in pairs),
@@ -255,9 +274,10 @@ def scanned(
     return MaskScan(folder, train, test, f"{counts}, {rule}", faults, parted)
 
 
-def crops(crop_px: int, *, channels: int = 3) -> Preprocess:
-    """Whole images at their own size, training crops of `crop_px`, ImageNet's normalization."""
-    return replace(PHOTOS.coloured(channels), resize="none", resize_px=crop_px, crop_px=crop_px)
+def whole(*, channels: int = 3) -> Whole:
+    """Whole images at their own size, with ImageNet's normalization."""
+    photos = PHOTOS.coloured(channels)
+    return Whole(channels=channels, mean=photos.mean, std=photos.std)
 
 
 Names = dict[str, str]
@@ -307,7 +327,7 @@ def value_faults(found: MaskScan, seen: NDArray[np.bool_]) -> list[Fault]:
     """What is wrong with the values that masks hold, `seen` (M, 256), those of training first."""
     readers = found.train, found.test
     labels, classes = found.train.labels, found.train.classes
-    sources = [reader.mask_source(index) for reader in readers for index in range(len(reader))]
+    sources = [reader.target_source(index) for reader in readers for index in range(len(reader))]
     faults: list[Fault] = []
     one_is_255 = np.array([0, VOID]) if len(classes) == 2 and labels[VOID] == VOID else None
     for source, held in zip(sources, seen, strict=True):
@@ -360,3 +380,12 @@ def _split_off(pairs: Pairs) -> tuple[Pairs, Pairs]:
 def _read(how: Callable[..., T], place: Place) -> T:
     """A file read by `how`, from its path, or from its content where it lies inside a tar."""
     return how(place) if isinstance(place, Path) else how(place.read_bytes(), name=str(place))
+
+
+LAYOUT = Layout(
+    recognises=lambda place: is_mask_folder(place) or is_half_a_mask_folder(place),
+    scan=scan,
+    open=open_splits,
+    open_whole=lambda place: None,
+    hint="images/ and masks/ with label maps of the same names, or both in train and in val",
+)

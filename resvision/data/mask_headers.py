@@ -4,8 +4,8 @@ Glossary
     stored values   what a mask file holds, 0..255
 """
 
-from collections.abc import Callable
-from typing import NamedTuple, Protocol, TypeVar
+from abc import abstractmethod
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -14,44 +14,44 @@ from numpy.typing import NDArray
 from resvision.core.errors import DataError, printable
 from resvision.core.images import Header, Pixels
 from resvision.core.masks import count_values
+from resvision.core.samples import Mask, Reader, Sample
 from resvision.data import cache
 from resvision.data.class_list import Labels
-from resvision.data.faults import Fault, fault_of
-
-T = TypeVar("T")
+from resvision.data.faults import Fault, attempt
 
 
-class MaskFiles(cache.Stamped, Protocol):
-    """A mask reader whose images and masks can be looked at by themselves.
+class MaskFiles(Reader[Mask]):
+    """A reader of masks whose images and masks can be looked at by themselves. Abstract.
 
     labels  of every stored value
     """
 
     labels: Labels
 
-    def target(self, index: int) -> Pixels:
-        """The mask of sample `index`, (H, W) of 0..K-1 and VOID."""
-        ...
+    def __getitem__(self, index: int) -> Sample[Mask]:
+        image, mask = self.image(index), self.target(index)
+        check_sides(image.shape[:2], mask.shape, self.target_source(index))
+        return Sample(image, mask)
 
-    def mask_source(self, index: int) -> str:
-        """Where the mask comes from."""
-        ...
-
+    @abstractmethod
     def header(self, index: int) -> Header:
-        """What the image says of itself."""
-        ...
+        """The header of the image."""
 
+    @abstractmethod
     def mask_header(self, index: int) -> Header:
-        """What the mask says of itself."""
-        ...
+        """The header of the mask."""
 
+    @abstractmethod
     def image(self, index: int) -> Pixels:
         """The decoded image."""
-        ...
 
+    @abstractmethod
     def stored(self, index: int) -> Pixels:
         """The stored values of the mask, (H, W)."""
-        ...
+
+    @abstractmethod
+    def stamp(self, index: int) -> tuple[int, ...]:
+        """Sizes and times of change in ns of image and mask, or of the tar they are in; -1 for what is missing."""
 
 
 class Looks(NamedTuple):
@@ -87,29 +87,20 @@ def look(*readers: MaskFiles, decoded: bool) -> tuple[Looks, list[Fault]]:
         head = attempt(reader.header, index, reader.source(index), faults)
         sides: tuple[int, ...] | None = None
         if decoded:
-            if (stored := attempt(reader.stored, index, reader.mask_source(index), faults)) is not None:
+            if (stored := attempt(reader.stored, index, reader.target_source(index), faults)) is not None:
                 sides = stored.shape
                 values.append(np.packbits(present(stored)).tobytes().hex())
-        elif (read := attempt(reader.mask_header, index, reader.mask_source(index), faults)) is not None:
+        elif (read := attempt(reader.mask_header, index, reader.target_source(index), faults)) is not None:
             sides = read.height, read.width
         if head is not None and sides is not None:
             colour |= head.colour
             shortest = min(shortest, head.height, head.width)
             if sides != (head.height, head.width):  # which is as it should be where the image is turned upright
-                attempt(reader.__getitem__, index, reader.mask_source(index), faults)
+                attempt(reader.__getitem__, index, reader.target_source(index), faults)
     looks = Looks(colour, shortest, values)
     if not faults:
         cache.write(kind, mark, looks)
     return looks, faults
-
-
-def attempt(read: Callable[[int], T], index: int, where: str, faults: list[Fault]) -> T | None:
-    """What `read` gives for a sample, or None where it raises a DataError, which goes to `faults` under `where`."""
-    try:
-        return read(index)
-    except DataError as error:
-        faults.append(fault_of(where, error))
-        return None
 
 
 def present(stored: Pixels) -> NDArray[np.bool_]:

@@ -3,13 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from resvision.core.errors import DataError, printable
-from resvision.data.sets import Splits, default_root
-
-if TYPE_CHECKING:
-    from resvision.data.mask_folder import MaskScan
+from resvision.data.mask_folder import MaskScan, opened
+from resvision.data.roots import default_root
+from resvision.data.splits import Splits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,15 +22,13 @@ class MaskSet:
     name: str
     folders: tuple[str, ...]
     mark: str
-    read: Callable[[Path], "MaskScan"]
+    read: Callable[[Path], MaskScan]
 
     def open_splits(self, root: Path | None = None) -> Splits:
         """The set's splits. Raises DataError where it is missing or at fault."""
-        from resvision.data.mask_folder import opened  # which loads torch
-
         return opened(self.scan(root))
 
-    def scan(self, root: Path | None = None) -> "MaskScan":
+    def scan(self, root: Path | None = None) -> MaskScan:
         """The splits, and all faults of structure and names. Raises DataError where the set is missing."""
         found = self.find(root)
         if found is None:

@@ -3,14 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from resvision.contracts import MaskReader
 from resvision.core.images import VOID
 from resvision.core.masks import count_values
+from resvision.core.samples import Mask, Reader
 from resvision.data import cache
-from resvision.data.validation import MaskPart
+from resvision.data.validation import Part
 
 
-def pixel_counts(reader: MaskReader) -> NDArray[np.int64]:
+def pixel_counts(reader: Reader[Mask]) -> NDArray[np.int64]:
     """Pixels of every class over all masks of a reader, void left out, (K,).
 
     Every mask is decoded; for masks in files the counts are kept while the files stay as they are. Raises DataError for
@@ -28,9 +28,9 @@ def pixel_counts(reader: MaskReader) -> NDArray[np.int64]:
     return counts[:num_classes]
 
 
-def _mark(reader: MaskReader) -> str | None:
+def _mark(reader: Reader[Mask]) -> str | None:
     """What tells the files of a reader, or of a part of it, from others; None where it is not made of files."""
-    whole, part = (reader.whole, repr(reader.indices.tolist())) if isinstance(reader, MaskPart) else (reader, "")
+    whole, part = (reader.whole, repr(reader.indices.tolist())) if isinstance(reader, Part) else (reader, "")
     if not isinstance(whole, cache.Stamped):
         return None
     labels = getattr(whole, "labels", None)

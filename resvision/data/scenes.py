@@ -22,20 +22,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from resvision.core.draws import uniform
-from resvision.core.images import VOID, Pixels, Preprocess
+from resvision.core.images import VOID, Pixels
+from resvision.core.views import Whole
 from resvision.data import digits
 from resvision.data.arrays import ArrayReader, MaskArrayReader
-from resvision.data.sets import Splits
+from resvision.data.splits import Splits
 
 SEED = 0
 SIDE_PX = 96
 SCENES = {"train": 600, "test": 150}
 CLASSES = ("background", *"0123456789")
-PREPROCESS = Preprocess(
+VIEW = Whole(
     channels=1,
-    resize="none",
-    resize_px=SIDE_PX,
-    crop_px=SIDE_PX,
     mean=(0.4995,),  # of the training scenes, as is std
     std=(0.233,),
 )
@@ -58,7 +56,8 @@ def open_splits(root: Path | None = None) -> Splits:
             name="digit-scenes-composed",
             split=split,
             classes=CLASSES,
-            preprocess=PREPROCESS,
+            view=VIEW,
+            crop_px=SIDE_PX,
             images=[image for image, _ in scenes(split)],
             masks=[mask for _, mask in scenes(split)],
         )

@@ -1,65 +1,20 @@
-"""The table of data sets, as text: listing and completion load no torch and open nothing.
+"""The table of data sets, as text: listing and completion open nothing.
 
 A set's opener is a function `open_splits(root: Path | None) -> Splits`, named as "module:function"; a data
 set of your own is named the same way. To add one is one file and one row.
 """
 
-import hashlib
-import os
-from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Any
 
 from resvision.core import references
 from resvision.core.errors import DataError, SettingsError, printable, unknown_name
-
-if TYPE_CHECKING:
-    from resvision.contracts import Reader
-    from resvision.core.images import Preprocess
-
-
-Task = Literal["classification", "segmentation"]
-
-
-class Splits(NamedTuple):
-    """A data set, opened: what is trained on, what is tested on, and a sentence on how they were parted.
-
-    validation  what a run is judged by on its way, where the set has such images or some were held out of training
-    """
-
-    train: "Reader"
-    test: "Reader"
-    split_rule: str
-    validation: "Reader | None" = None
-
-    @property
-    def readers(self) -> list["Reader"]:
-        """Training, test, and validation where there is one."""
-        return [self.train, self.test, *([self.validation] if self.validation is not None else [])]
-
-    def fingerprint(self) -> str:
-        """A hash of the classes and of every sample's file name and class, or mask's name, in order.
-
-        Contents are not looked at.
-        """
-        digest = hashlib.blake2b("\0".join(self.train.classes).encode(errors="surrogateescape"), digest_size=16)
-        for reader in self.readers:
-            digest.update(f"\n{len(reader)}\n".encode())
-            for index in range(len(reader)):
-                name = os.path.basename(reader.source(index))  # noqa: PTH119 - a million times, and no path
-                digest.update(f"{name}\0{_target_of(reader, index)}\n".encode(errors="surrogateescape"))
-        return digest.hexdigest()
-
-    def seen_as(
-        self, *, channels: int | None = None, image_size: int | None = None, rule: "Preprocess | None" = None
-    ) -> "Splits":
-        """The same images for nets that take `channels`, 1 or 3, of `image_size` pixels; None leaves it.
-
-        `rule` is that of the net's weights, in place of the set's own.
-        """
-        train, test, *validation = (_seen_as(reader, channels, image_size, rule) for reader in self.readers)
-        return Splits(train, test, self.split_rule, *validation)
+from resvision.core.samples import Reader
+from resvision.data.faults import at
+from resvision.data.layouts import layout_for
+from resvision.data.splits import Splits
+from resvision.kinds.table import USUAL, kind_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +23,7 @@ class DataSet:
 
     task       what its samples are labelled for
     opener     "module:function" that opens the set
-    scanner    "module:function" that names its files and all faults of structure, `(root) -> MaskScan`, for `check`
+    scanner    "module:function" that names its files and all faults of structure, `(root) -> Scan`, for `check`
     finder     "module:function" that says where the set lies, `(root) -> Path | None`; empty if embedded
     fetcher    "module:function" that downloads it, `(root) -> Path`; empty if we cannot
     images     training + test images
@@ -77,7 +32,7 @@ class DataSet:
 
     name: str
     summary: str
-    task: Task = "classification"
+    task: str = USUAL
     opener: str
     scanner: str = ""
     finder: str = ""
@@ -128,7 +83,7 @@ SETS = (
         summary="handwritten digits, 28x28 grey",
         opener="resvision.data.mnist:open_splits",
         finder="resvision.data.mnist:find",
-        fetcher="resvision.data.mnist:fetch",
+        fetcher="resvision.loading.downloads:mnist",
         images="60,000 + 10,000",
         classes=10,
         licence="CC BY-SA 3.0",
@@ -139,7 +94,7 @@ SETS = (
         summary="articles of clothing, 28x28 grey",
         opener="resvision.data.fashion_mnist:open_splits",
         finder="resvision.data.fashion_mnist:find",
-        fetcher="resvision.data.fashion_mnist:fetch",
+        fetcher="resvision.loading.downloads:fashion_mnist",
         images="60,000 + 10,000",
         classes=10,
         licence="MIT",
@@ -150,7 +105,7 @@ SETS = (
         summary="animals and vehicles, 32x32 RGB",
         opener="resvision.data.cifar10:open_splits",
         finder="resvision.data.cifar10:find",
-        fetcher="resvision.data.cifar10:fetch",
+        fetcher="resvision.loading.downloads:cifar10",
         images="50,000 + 10,000",
         classes=10,
         licence="none stated",
@@ -161,7 +116,7 @@ SETS = (
         summary="a hundred kinds of things, 32x32 RGB",
         opener="resvision.data.cifar100:open_splits",
         finder="resvision.data.cifar100:find",
-        fetcher="resvision.data.cifar100:fetch",
+        fetcher="resvision.loading.downloads:cifar100",
         images="50,000 + 10,000",
         classes=100,
         licence="none stated",
@@ -181,6 +136,7 @@ SETS = (
         name=IMAGENET,
         summary="ILSVRC 2012 photographs in torchvision's layout",
         opener="resvision.data.imagenet:open_splits",
+        scanner="resvision.data.imagenet:scan",
         finder="resvision.data.imagenet:find",
         images="1,281,167 + 50,000",
         classes=1000,
@@ -281,7 +237,7 @@ def open_splits(
     root: Path | None = None,
     channels: int | None = None,
     image_size: int | None = None,
-    task: Task | None = "classification",
+    task: str | None = USUAL,
 ) -> Splits:
     """The data set of that name, a folder of images, a tar of one, or what `package.module:function` gives for root.
 
@@ -298,74 +254,53 @@ def open_splits(
     return _open(name_or_folder, root, task).seen_as(channels=channels, image_size=image_size)
 
 
-def default_root() -> Path:
-    """Where data sets are kept: $RESVISION_DATA, or resvision/data in the user's cache folder."""
-    given = os.environ.get("RESVISION_DATA")
-    return Path(given) if given else cache_root() / "data"
-
-
-def cache_root() -> Path:
-    """What may be deleted at any time: $XDG_CACHE_HOME/resvision or ~/.cache/resvision."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "resvision"
-
-
-def _open(name_or_folder: str, root: Path | None, task: Task | None) -> Splits:
+def _open(name_or_folder: str, root: Path | None, task: str | None) -> Splits:
     if name_or_folder in names():
         _check_task(name_or_folder, row(name_or_folder).task, task)
         splits: Splits = references.load(row(name_or_folder).opener, kind="data set")(root)
         return splits
     folder = Path(name_or_folder)
     if folder.exists():
-        place = references.load("resvision.data.faults:at", kind="data set")(folder)
-        masked = references.load("resvision.data.mask_folder:is_mask_folder", kind="data set")(place)
-        if masked:
-            _check_task(name_or_folder, "segmentation", task)
-        module = "mask_folder" if masked or task == "segmentation" else "folder"
-        splits = references.load(f"resvision.data.{module}:open_splits", kind="data set")(place)
-        return splits
+        place = at(folder)
+        is_for, layout = layout_for(place, task)
+        _check_task(name_or_folder, is_for, task)
+        return layout.open(place)
     if references.is_reference(name_or_folder):
         return _own(name_or_folder, root, task)
     raise unknown_name("data set", name_or_folder, names(), remedy="and no such folder exists")
 
 
-def _check_task(name: str, is_for: Task, task: Task | None) -> None:
+def _check_task(name: str, is_for: str, task: str | None) -> None:
     if task not in (None, is_for):
         raise SettingsError(f"{printable(name)}: a data set for {is_for}, not for {task}; choose another set or model")
 
 
-_OF_A_READER = ("name", "split", "classes", "preprocess", "__len__", "__getitem__", "target", "source")
+_OF_A_READER = ("name", "split", "classes", "view", "__len__", "__getitem__", "target", "source")
 
 
-def _own(name: str, root: Path | None, task: Task | None) -> Splits:
-    """What a function of the user's gives."""
+def _own(name: str, root: Path | None, task: str | None) -> Splits:
+    """The splits that a function of the user's gives."""
     opener = references.load(name, kind="data set")
     with references.own_code(name, error=DataError):
         splits = opener(root)
     if not isinstance(splits, Splits):
-        raise DataError(f"{name}: gave {type(splits).__name__}, not resvision.data.sets.Splits")
+        raise DataError(f"{name}: gave {type(splits).__name__}, not resvision.data.splits.Splits")
     for reader in splits.readers:
         if missing := [member for member in _OF_A_READER if not hasattr(reader, member)]:
             raise DataError(f"{name}: {type(reader).__name__} is no Reader, it lacks {', '.join(missing)}")
-        _check_task(name, "segmentation" if hasattr(reader, "mask_source") else "classification", task)
+        if not isinstance(reader, Reader):
+            raise DataError(
+                f"{name}: {type(reader).__name__} is no Reader; make it one of resvision.core.samples.Reader"
+            )
+        _check_target(name, reader, task)
     return splits
 
 
-def _target_of(reader: "Reader", index: int) -> str:
-    """The class of a sample, or the file name of its mask."""
-    masks = getattr(reader, "mask_source", None)
-    return str(reader.target(index)) if masks is None else os.path.basename(masks(index))  # noqa: PTH119
-
-
-def _seen_as(reader: "Reader", channels: int | None, image_size: int | None, rule: "Preprocess | None") -> "Reader":
-    seen = copy(reader)
-    try:
-        if rule is not None:
-            seen.preprocess = rule
-        if channels is not None:
-            seen.preprocess = seen.preprocess.coloured(channels)
-        if image_size is not None:
-            seen.preprocess = seen.preprocess.sized(image_size)
-    except ValueError as error:
-        raise SettingsError(f"{reader.name}: {error}") from None
-    return seen
+def _check_target(name: str, reader: Reader[Any], task: str | None) -> None:
+    """SettingsError where the first target is not what the task asks for."""
+    if task is None or not len(reader):
+        return
+    with references.own_code(name, error=DataError):
+        target = reader.target(0)
+    if fault := kind_of(task).target_fault(target, reader.classes):
+        raise SettingsError(f"{name}: not a data set for {task}: the target of {reader.source(0)} is {fault}")

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from resvision.core.errors import DataError, printable
-from resvision.data.sets import cache_root
+from resvision.data.roots import cache_root
 
 NOT_A_FILE = -1
 """In place of the size of a member that is a link or a device."""

@@ -5,13 +5,11 @@ val.txt in ImageSets/Segmentation.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from resvision.data import class_list, mask_folder
 from resvision.data.faults import Fault, fault, listing
+from resvision.data.mask_folder import MaskScan
 from resvision.data.mask_sets import MaskSet
-
-if TYPE_CHECKING:
-    from resvision.data.mask_folder import MaskScan
 
 CLASSES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -21,9 +19,8 @@ LISTS = "ImageSets/Segmentation"
 CROP_PX = 513
 
 
-def read(folder: Path) -> "MaskScan":
+def read(folder: Path) -> MaskScan:
     """The images that the lists name."""
-    from resvision.data import class_list, mask_folder
 
     faults: list[Fault] = []
     places = folder / "JPEGImages", folder / "SegmentationClass"
@@ -44,7 +41,7 @@ def read(folder: Path) -> "MaskScan":
                 pairs,
                 classes=CLASSES,
                 labels=class_list.labels_of(range(len(CLASSES))),
-                preprocess=mask_folder.crops(CROP_PX),
+                crop_px=CROP_PX,
             )
         )
     return mask_folder.scanned(folder, *readers, rule="by the lists of the set", faults=faults)

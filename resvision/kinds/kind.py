@@ -11,6 +11,7 @@ Glossary
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar
@@ -108,7 +109,7 @@ class Table(NamedTuple):
     """A table for a terminal; columns in `numbers` stand to the right."""
 
     columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
     numbers: tuple[str, ...] = ()
 
 
@@ -122,7 +123,7 @@ class ClassRow(NamedTuple):
 
 
 class ClassTable(NamedTuple):
-    """The classes of a run: headings of the amount and the two shares, and the means of these where they are spoken of."""
+    """The classes of a run: headings of the amount and the two shares, and the means of these, if they are told."""
 
     headings: tuple[str, str, str]
     rows: list[ClassRow]
@@ -145,7 +146,8 @@ class Matrix(NamedTuple):
     caption: str
 
 
-class Example(NamedTuple):
+@dataclass(frozen=True)
+class Example:
     """A test image that is shown on the page: its place in the data set and its source when it was scored."""
 
     index: int
@@ -182,8 +184,8 @@ class Kind(ABC, Generic[S, R, T]):
 
     name        the task's, as rows of the catalog and of the table of data sets say it
     folders     "module:LAYOUT" of `data.layouts` by which a folder is read; empty where only named sets are known
-    judged_by   figures that say which weights are best, the first before the others; the lower the better, or the higher
-                where a minus stands before the name
+    judged_by   figures that say which weights are best, the first before the others; lower is better, or higher where
+                a minus stands before the name
     figures     all figures of an evaluation
     shares      figures and metrics that are shares 0..1
     columns     of the table of runs, besides those that all runs have

@@ -1,6 +1,6 @@
 """The one table of tasks: a name, and where its two halves stand, as text. Importing it loads neither.
 
-A task of a user's own is named `package.module:TASK`; the object is its torch half, whose attribute `kind` is the other.
+A task of a user's own is named `package.module:TASK`; the object is its torch half, whose `kind` is the other one.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,7 +29,7 @@ TASKS = {
     ),
     "segmentation": TaskRow(kind="resvision.kinds.segmentation.kind:KIND", task="resvision.segmentation.task:TASK"),
 }
-"""The first row is what a folder, a net of a user's own, and a run of the first version are for when nothing says it."""
+"""The first row is the task of a folder, a net of a user's own and a run of the first version when nothing says it."""
 
 USUAL = next(iter(TASKS))
 

@@ -13,15 +13,16 @@ Glossary
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 from msgspec import Meta
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from resvision.core.errors import SettingsError
 from resvision.core.images import Box, Pixels, resized_sides
+
+Fill = Literal["black", "mean"]
 
 CROP_SLOTS = 22
 """Draws that a crop of one image may use: ten tries of area and ratio, and a place."""
@@ -37,26 +38,27 @@ ERASE_AREA, ERASE_RATIO = (0.02, 0.33), (0.3, 3.3)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Augment:
-    """What happens to a training image, in this order: crop, shift, elastic, flip, brightness, policy, erase, mix.
+class Augmentation:
+    """The settings of a task's augmentation; each task declares its own. Abstract."""
 
-    Label maps move with their image through crop, elastic and flip, and take no other crop than none and random-scale;
-    classes take all but random-scale and elastic.
+    @property
+    def mixes(self) -> bool:
+        """Whether images are made of two, with targets to match."""
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageAugment(Augmentation):
+    """Changes of images that all become one size, in this order: crop, shift, flip, brightness, policy, erase, mix.
 
     crop              none: the centre, as in evaluation
                       random-resized: area and shape drawn (Szegedy et al. 2014)
                       scale-jitter: shorter side drawn from 256..480 for 224 pixels, then a crop of that size drawn
                       (the recipe of VGG and of ResNet on ImageNet)
-                      random-scale: the image scaled by a factor drawn from `scale_range`, then a crop drawn, padded
-                      where the scaled image is smaller (label maps only; Chen et al. 2017, arXiv:1706.05587)
     crop_scale        smallest and largest share of the image's area, for random-resized
     crop_ratio        smallest and largest width / height, for random-resized
-    scale_range       smallest and largest factor, for random-scale
     shift_px          the image moves by -shift_px..shift_px in both axes (4 in the CIFAR recipe of ResNet)
-    fill              what a shift or a policy moves in, and what pads a crop of random-scale: black, or the mean
-                      colour (which is zero once normalized)
-    elastic_px        standard deviation, in pixels of the crop, of the displacements of 3x3 points, between which the
-                      image is stretched (label maps only; Ronneberger et al. 2015, arXiv:1505.04597, has 10)
+    fill              the colour that a shift or a policy moves in: black, or the mean colour (zero once normalized)
     flip              left and right are swapped in half of the images
     brightness        pixels are multiplied by a factor drawn from 1 - brightness .. 1 + brightness
     policy            rand-augment: so many changes of one strength, drawn (Cubuk et al. 2019, arXiv:1909.13719)
@@ -71,13 +73,11 @@ class Augment:
                       given, a batch draws one of the two with probability one half
     """
 
-    crop: Literal["none", "random-resized", "scale-jitter", "random-scale"] = "none"
+    crop: Literal["none", "random-resized", "scale-jitter"] = "none"
     crop_scale: tuple[float, float] = (0.08, 1.0)
     crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
-    scale_range: tuple[float, float] = (0.5, 2.0)
     shift_px: Annotated[int, Meta(ge=0)] = 0
-    fill: Literal["black", "mean"] = "black"
-    elastic_px: Annotated[float, Meta(ge=0)] = 0.0
+    fill: Fill = "black"
     flip: bool = False
     brightness: Annotated[float, Meta(ge=0, le=1)] = 0.0
     policy: Literal["none", "rand-augment", "trivial-augment"] = "none"
@@ -88,30 +88,22 @@ class Augment:
     cutmix_alpha: Annotated[float, Meta(ge=0)] = 0.0
 
     def __post_init__(self) -> None:
-        if self.crop not in {"none", "random-resized", "scale-jitter", "random-scale"}:
-            raise ValueError(f"crop must be none, random-resized, scale-jitter or random-scale, got {self.crop!r}")
-        if self.fill not in {"black", "mean"}:
-            raise ValueError(f"fill must be black or mean, got {self.fill!r}")
+        require_choice("crop", self.crop, ("none", "random-resized", "scale-jitter"))
+        require_choice("fill", self.fill, get_args(Fill))
+        require_choice("policy", self.policy, ("none", "rand-augment", "trivial-augment"))
         if self.shift_px < 0:
             raise ValueError(f"shift_px must not be negative, got {self.shift_px}")
         if not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
             raise ValueError(f"crop_scale must be two rising shares of 0..1, got {self.crop_scale}")
         if not 0 < self.crop_ratio[0] <= self.crop_ratio[1]:
             raise ValueError(f"crop_ratio must be two rising numbers above 0, got {self.crop_ratio}")
-        if not 0 < self.scale_range[0] <= self.scale_range[1] < math.inf:
-            raise ValueError(f"scale_range must be two rising numbers above 0, got {self.scale_range}")
-        if not 0 <= self.elastic_px < math.inf:
-            raise ValueError(f"elastic_px must be a number of at least 0, got {self.elastic_px}")
-        if not 0 <= self.brightness <= 1:
-            raise ValueError(f"brightness must be a share of 0..1, got {self.brightness}")
-        if self.policy not in {"none", "rand-augment", "trivial-augment"}:
-            raise ValueError(f"policy must be none, rand-augment or trivial-augment, got {self.policy!r}")
         if not 0 <= self.policy_magnitude <= 30:
             raise ValueError(f"policy_magnitude must be 0..30, got {self.policy_magnitude}")
         if self.policy_ops < 1:
             raise ValueError(f"policy_ops must be at least 1, got {self.policy_ops}")
-        if not 0 <= self.erase <= 1:
-            raise ValueError(f"erase must be a share of 0..1, got {self.erase}")
+        for name, share in {"brightness": self.brightness, "erase": self.erase}.items():
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name} must be a share of 0..1, got {share}")
         for name, alpha in {"mixup_alpha": self.mixup_alpha, "cutmix_alpha": self.cutmix_alpha}.items():
             if not 0 <= alpha < math.inf:
                 raise ValueError(f"{name} must be a number of at least 0, got {alpha}")
@@ -128,31 +120,45 @@ class Augment:
         return random_resized_crop_box(height, width, draws, scale=self.crop_scale, ratio=self.crop_ratio)
 
 
-def require_for_labels(augment: Augment) -> None:
-    """SettingsError where the augmentation holds what is for label maps only."""
-    if augment.elastic_px:
-        raise SettingsError(f"augment.elastic_px: {augment.elastic_px:g}, but it is for label maps; leave it out")
-    if augment.crop == "random-scale":
-        raise SettingsError(
-            "augment.crop: random-scale is for label maps; classification takes none, random-resized or scale-jitter"
-        )
+@dataclass(frozen=True, kw_only=True)
+class MaskAugment(Augmentation):
+    """Changes of an image together with its label map, in this order: crop, elastic, flip, brightness.
+
+    crop         none: the centre, padded where the image is smaller
+                 random-scale: the image scaled by a factor drawn from `scale_range`, then a crop drawn, padded where
+                 the scaled image is smaller (Chen et al. 2017, arXiv:1706.05587)
+    crop_px      side of the crops; None: `data.image_size`, or as the data set says
+    scale_range  smallest and largest factor, for random-scale
+    fill         the colour that pads a crop: black, or the mean colour (zero once normalized)
+    elastic_px   standard deviation, in pixels of the crop, of the displacements of 3x3 points, between which the image
+                 is stretched (Ronneberger et al. 2015, arXiv:1505.04597, has 10)
+    flip         left and right are swapped in half of the images
+    brightness   pixels are multiplied by a factor drawn from 1 - brightness .. 1 + brightness
+    """
+
+    crop: Literal["none", "random-scale"] = "none"
+    crop_px: Annotated[int, Meta(ge=1)] | None = None
+    scale_range: tuple[float, float] = (0.5, 2.0)
+    fill: Fill = "black"
+    elastic_px: Annotated[float, Meta(ge=0)] = 0.0
+    flip: bool = False
+    brightness: Annotated[float, Meta(ge=0, le=1)] = 0.0
+
+    def __post_init__(self) -> None:
+        require_choice("crop", self.crop, ("none", "random-scale"))
+        require_choice("fill", self.fill, get_args(Fill))
+        if not 0 < self.scale_range[0] <= self.scale_range[1] < math.inf:
+            raise ValueError(f"scale_range must be two rising numbers above 0, got {self.scale_range}")
+        if not 0 <= self.elastic_px < math.inf:
+            raise ValueError(f"elastic_px must be a number of at least 0, got {self.elastic_px}")
+        if not 0 <= self.brightness <= 1:
+            raise ValueError(f"brightness must be a share of 0..1, got {self.brightness}")
 
 
-def require_for_masks(augment: Augment) -> None:
-    """SettingsError that names all settings at once which would part images from their label maps."""
-    refused = {
-        f"crop={augment.crop}": augment.crop not in {"none", "random-scale"},
-        "shift_px": augment.shift_px > 0,
-        "policy": augment.policy != "none",
-        "erase": augment.erase > 0,
-        "mixup_alpha": augment.mixup_alpha > 0,
-        "cutmix_alpha": augment.cutmix_alpha > 0,
-    }
-    if any(refused.values()):
-        raise SettingsError(
-            f"augment: label maps do not take {', '.join(name for name, on in refused.items() if on)}; they take crop "
-            "none or random-scale, elastic_px, flip and brightness"
-        )
+def require_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """ValueError where a setting is none of its choices."""
+    if value not in choices:
+        raise ValueError(f"{name} must be {', '.join(choices[:-1])} or {choices[-1]}, got {value!r}")
 
 
 def shift(images: Pixels, pixels: int, draws: NDArray[np.float64], fill: Sequence[int]) -> Pixels:

@@ -22,7 +22,7 @@ from torch import Tensor
 from resvision.contracts import MixedTargets
 from resvision.core.draws import key, order, uniform
 from resvision.core.images import Pixels
-from resvision.loading.augment import Augment
+from resvision.loading.augment import ImageAugment
 
 CACHED_BYTES = 2**17
 """Images that are added at once: with 32 photos of 224 pixels, blocks took a quarter of the time of the whole batch."""
@@ -35,7 +35,7 @@ class Mixture(NamedTuple):
     share: float
 
 
-def mix(images: Pixels, targets: Tensor, augment: Augment, *, seed: int, step: int) -> tuple[Pixels, MixedTargets]:
+def mix(images: Pixels, targets: Tensor, augment: ImageAugment, *, seed: int, step: int) -> tuple[Pixels, MixedTargets]:
     """The images of step `step` mixed as `augment` says, with targets (N,) to match.
 
     Where both Mixup and CutMix are on, a batch takes either with probability one half.

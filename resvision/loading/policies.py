@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from resvision.core.images import Pixels
-from resvision.loading.augment import Augment
+from resvision.loading.augment import ImageAugment
 
 
-def apply_policy(images: Pixels, augment: Augment, draws: NDArray[np.float64], fill: Sequence[int]) -> Pixels:
+def apply_policy(images: Pixels, augment: ImageAugment, draws: NDArray[np.float64], fill: Sequence[int]) -> Pixels:
     """The images (N, H, W, C) after `augment.policy`, each seeded by its draw, (N,); `fill` (C,) moves in.
 
     torch's generator is left as it was found.

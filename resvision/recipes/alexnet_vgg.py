@@ -10,7 +10,7 @@ on biases.
 from dataclasses import replace
 
 from resvision.catalog import find, options
-from resvision.loading.augment import Augment
+from resvision.loading.augment import ImageAugment
 from resvision.recipes.enlarged import enlarged_short
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.machine import Machine
@@ -95,7 +95,7 @@ def _paper(name: str, model: str, data: str, *, epochs: int, batch_size: int) ->
         model=ModelSettings(name=model),
         data=DataSettings(name=data, image_size=find(model).input[1]),
         training=TrainingSettings(duration=f"{epochs} epochs", batch_size=batch_size),
-        augment=Augment(crop="scale-jitter", flip=True),
+        augment=ImageAugment(crop="scale-jitter", flip=True),
         optimizer=OptimizerSettings(lr=0.01, momentum=0.9, weight_decay=5e-4),
         schedule=Schedule(kind="step", milestones=(0.25, 0.5, 0.75), gamma=0.1),
         machine=Machine(precision="fp32"),

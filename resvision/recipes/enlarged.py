@@ -1,6 +1,6 @@
 """What the short recipes of nets for large images share: small images are shown to them enlarged."""
 
-from resvision.loading.augment import Augment
+from resvision.loading.augment import ImageAugment
 from resvision.recipes.small_images import FACING_ONE_WAY
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.optimizers import OptimizerSettings
@@ -14,9 +14,9 @@ def enlarged_short(
     recipe: str, model: str, data: str, *, small_px: int, batch_size: int, lr: float, weight_decay: float
 ) -> Run:
     """One-cycle Nesterov SGD over 30 epochs; sets of small images are shown at `small_px`, photos keep their size."""
-    augment = Augment(crop="random-resized", crop_scale=(0.25, 1.0), flip=True)
+    augment = ImageAugment(crop="random-resized", crop_scale=(0.25, 1.0), flip=True)
     if data in UP_TO_32_PX:
-        augment = Augment(shift_px=small_px // (10 if data == "digits" else 16), flip=data not in FACING_ONE_WAY)
+        augment = ImageAugment(shift_px=small_px // (10 if data == "digits" else 16), flip=data not in FACING_ONE_WAY)
     return Run(
         recipe=recipe,
         model=ModelSettings(name=model),

@@ -7,7 +7,7 @@ the first. Their photometric distortions are left out, and steps are taken one a
 workers.
 """
 
-from resvision.loading.augment import Augment
+from resvision.loading.augment import ImageAugment
 from resvision.recipes.enlarged import enlarged_short
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.machine import Machine
@@ -55,7 +55,7 @@ def _paper(name: str, model: str, data: str, *, lr: float, steps: int, per_drop:
         model=ModelSettings(name=model),
         data=DataSettings(name=data),
         training=TrainingSettings(duration=f"{steps} steps", batch_size=32, ema_decay=0.9999),
-        augment=Augment(crop="random-resized", crop_scale=(0.08, 1.0), flip=True),
+        augment=ImageAugment(crop="random-resized", crop_scale=(0.08, 1.0), flip=True),
         optimizer=OptimizerSettings(lr=lr, momentum=0.9, weight_decay=decay),
         schedule=Schedule(kind="step", milestones=drops, gamma=0.96),
         machine=Machine(precision="fp32"),

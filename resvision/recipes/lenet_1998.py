@@ -3,7 +3,7 @@
 Both show images in grey at 32 px. The paper lays 28x28 digits into 32x32; here images of another size are stretched.
 """
 
-from resvision.loading.augment import Augment
+from resvision.loading.augment import ImageAugment
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.machine import Machine
 from resvision.training.optimizers import OptimizerSettings
@@ -22,7 +22,7 @@ def lenet_short(model: str, data: str) -> Run:
         model=ModelSettings(name=model),
         data=DataSettings(name=data, channels=1, image_size=32),
         training=TrainingSettings(duration="20 epochs", batch_size=64, ema_decay=0.998),
-        augment=Augment(shift_px=2),
+        augment=ImageAugment(shift_px=2),
         optimizer=OptimizerSettings(lr=0.002, momentum=0.9, nesterov=True, weight_decay=0.0),
         schedule=Schedule(kind="one-cycle", warmup=0.2),
     )

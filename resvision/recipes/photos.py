@@ -1,6 +1,6 @@
 """A short modern recipe for folders of photos."""
 
-from resvision.loading.augment import Augment
+from resvision.loading.augment import ImageAugment
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.optimizers import OptimizerSettings
 from resvision.training.schedules import Schedule
@@ -18,7 +18,7 @@ def photos_short(model: str, data: str) -> Run:
         model=ModelSettings(name=model),
         data=DataSettings(name=data),
         training=TrainingSettings(duration="30 epochs", batch_size=32),
-        augment=Augment(crop="random-resized", crop_scale=(0.25, 1.0), flip=True),
+        augment=ImageAugment(crop="random-resized", crop_scale=(0.25, 1.0), flip=True),
         loss={"label_smoothing": 0.1},
         optimizer=OptimizerSettings(lr=0.05, momentum=0.9, nesterov=True, weight_decay=5e-5),
         schedule=Schedule(kind="one-cycle", warmup=0.2),

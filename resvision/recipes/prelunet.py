@@ -3,7 +3,7 @@
 Slopes do not decay, nor do biases.
 """
 
-from resvision.loading.augment import Augment
+from resvision.loading.augment import ImageAugment
 from resvision.recipes.enlarged import enlarged_short
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.machine import Machine
@@ -39,7 +39,7 @@ def prelunet_2015(model: str, data: str) -> Run:
         model=ModelSettings(name=model),
         data=DataSettings(name=data),
         training=TrainingSettings(duration="80 epochs", batch_size=128),
-        augment=Augment(crop="scale-jitter", flip=True),
+        augment=ImageAugment(crop="scale-jitter", flip=True),
         optimizer=OptimizerSettings(lr=0.01, momentum=0.9, weight_decay=5e-4),
         schedule=Schedule(kind="step", milestones=(0.5, 0.75), gamma=0.1),
         machine=Machine(precision="fp32"),

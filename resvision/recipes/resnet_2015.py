@@ -5,7 +5,7 @@ image. Weight decay acts on every parameter, norms and biases too.
 """
 
 from resvision.catalog import find
-from resvision.loading.augment import Augment
+from resvision.loading.augment import ImageAugment
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.machine import Machine
 from resvision.training.optimizers import OptimizerSettings
@@ -29,7 +29,7 @@ def cifar_2015(model: str, data: str) -> Run:
         model=ModelSettings(name=model),
         data=DataSettings(name=data),
         training=TrainingSettings(duration="64000 steps", batch_size=128),
-        augment=Augment(shift_px=4, flip=True, fill="mean"),
+        augment=ImageAugment(shift_px=4, flip=True, fill="mean"),
         optimizer=OptimizerSettings(lr=0.1, momentum=0.9, weight_decay=1e-4, norm_bias_decay=1e-4),
         schedule=Schedule(
             kind="step",
@@ -55,7 +55,7 @@ def imagenet_2015(model: str, data: str) -> Run:
         model=ModelSettings(name=model),
         data=DataSettings(name=data),
         training=TrainingSettings(duration="600000 steps", batch_size=256),
-        augment=Augment(crop="scale-jitter", flip=True),
+        augment=ImageAugment(crop="scale-jitter", flip=True),
         optimizer=OptimizerSettings(lr=0.1, momentum=0.9, weight_decay=1e-4, norm_bias_decay=1e-4),
         schedule=Schedule(kind="step", milestones=(0.5, 0.75), gamma=0.1),
         machine=Machine(precision="fp32"),

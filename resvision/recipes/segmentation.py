@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from resvision.catalog import find
 from resvision.core.errors import SettingsError
-from resvision.loading.augment import Augment
+from resvision.loading.augment import MaskAugment
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.segmentation.fcn_vgg import new_parts
 from resvision.training.machine import Machine
@@ -55,7 +55,7 @@ def segmentation_short(model: str, data: str) -> Run:
         model=ModelSettings(name=model),
         data=DataSettings(name=data, image_size=find(model).input[1] if model in OF_ONE_SIZE else None),
         training=TrainingSettings(duration="40 epochs", batch_size=8, ema_decay=0.99),
-        augment=Augment(crop="random-scale", flip=data != "digit-scenes-composed", fill="mean"),
+        augment=MaskAugment(crop="random-scale", flip=data != "digit-scenes-composed", fill="mean"),
         loss={"class_weights": "balanced-root"},
         optimizer=OptimizerSettings(name="adamw", lr=0.001, weight_decay=0.01),
         schedule=Schedule(kind="one-cycle", warmup=0.15),
@@ -82,7 +82,7 @@ def fcn_2015(model: str, data: str) -> tuple[Run, ...]:
         model=ModelSettings(name="fcn32s"),
         data=DataSettings(name=data, image_size=500),
         training=TrainingSettings(duration="100000 steps", batch_size=20),
-        augment=Augment(flip=True),
+        augment=MaskAugment(flip=True),
         optimizer=OptimizerSettings(lr=1e-4, momentum=0.9, weight_decay=5e-4),
         schedule=Schedule(kind="constant"),
         machine=Machine(precision="fp32"),
@@ -139,7 +139,7 @@ def unet_2015(model: str, data: str) -> Run:
         model=ModelSettings(name=model),
         data=DataSettings(name=data, image_size=572),
         training=TrainingSettings(duration="200 epochs", batch_size=1),
-        augment=Augment(crop="random-scale", scale_range=(1.0, 1.0), flip=True, elastic_px=10.0),
+        augment=MaskAugment(crop="random-scale", scale_range=(1.0, 1.0), flip=True, elastic_px=10.0),
         loss={"border_weight": 10.0, "border_sigma_px": 5.0, "class_weights": "balanced"},
         optimizer=OptimizerSettings(lr=0.001, momentum=0.99, weight_decay=0.0),
         schedule=Schedule(kind="constant"),
@@ -153,7 +153,7 @@ def _poly(name: str, model: str, data: str, *, crop_px: int, lr: float, decay: f
         model=ModelSettings(name=model),
         data=DataSettings(name=data, image_size=crop_px),
         training=TrainingSettings(duration=f"{steps} steps", batch_size=16),
-        augment=Augment(crop="random-scale", flip=True, fill="mean"),
+        augment=MaskAugment(crop="random-scale", flip=True, fill="mean"),
         optimizer=OptimizerSettings(lr=lr, momentum=0.9, weight_decay=decay),
         schedule=Schedule(kind="poly", power=0.9),
         machine=Machine(precision="fp32"),

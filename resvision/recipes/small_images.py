@@ -1,6 +1,6 @@
 """A short modern recipe for small images."""
 
-from resvision.loading.augment import Augment
+from resvision.loading.augment import ImageAugment
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.optimizers import OptimizerSettings
 from resvision.training.schedules import Schedule
@@ -26,7 +26,7 @@ def small_images_short(model: str, data: str) -> Run:
         model=ModelSettings(name=model),
         data=DataSettings(name=data),
         training=TrainingSettings(duration="20 epochs", batch_size=64, ema_decay=0.998),
-        augment=Augment(shift_px=3 if data == "digits" else 2, flip=data not in FACING_ONE_WAY),
+        augment=ImageAugment(shift_px=3 if data == "digits" else 2, flip=data not in FACING_ONE_WAY),
         optimizer=OptimizerSettings(lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4),
         schedule=Schedule(kind="one-cycle", warmup=0.2),
     )

@@ -93,8 +93,8 @@ class Segmenter(PixelSystem):
         return Losses(terms=terms, metrics={"error": wrong.sum() / judged.sum().clamp(min=1)})
 
     def predict(self, inputs: Images) -> Tensor:
-        """Label maps, uint8 (N, h, w)."""
-        return self.logits(inputs).max(dim=1).indices.to(torch.uint8)
+        """Class probabilities of every pixel that the net labels, float32 (N, K, h, w)."""
+        return self.logits(inputs).softmax(dim=1)
 
     def _cross_entropy(self, logits: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
         """Mean over the pixels that count, of which OHEM keeps those with the greatest loss; 0 where all is void."""

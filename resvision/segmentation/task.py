@@ -1,26 +1,37 @@
-"""Segmentation as a run asks for it: a class for every pixel, judged by mean IoU."""
+"""The torch half of segmentation: a class for every pixel, judged by mean IoU."""
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
 
+import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from resvision.classification.classifier import balanced_weights
-from resvision.contracts import Batch, MaskReader, System, TaskName
+from resvision.classification.task import BALANCED
+from resvision.contracts import Batch, System
 from resvision.core.errors import SettingsError, printable
-from resvision.core.images import Preprocess
-from resvision.core.label_maps import JUDGED_BY, SegmentationScores
+from resvision.core.images import VOID, Pixels
+from resvision.core.samples import Mask, Reader
 from resvision.core.settings import Scalar
+from resvision.core.views import View
 from resvision.data.pixel_counts import pixel_counts
-from resvision.data.sets import Splits, open_splits
-from resvision.loading.augment import Augment, require_for_masks
-from resvision.loading.mask_loader import MaskEvalBatches, MaskTrainBatches, require_objects
+from resvision.kinds.segmentation.kind import KIND
+from resvision.kinds.segmentation.presets import WHOLE, Preset, find
+from resvision.kinds.segmentation.scores import SegmentationScores, scores_of
+from resvision.loading.augment import MaskAugment
+from resvision.loading.workers import batches as read_batches
+from resvision.probes.padding import centre_alone
 from resvision.segmentation import scoring
+from resvision.segmentation.batches import MaskEvalBatches, MaskTrainBatches, require_objects
+from resvision.segmentation.full_images import labels_of, probabilities_of
 from resvision.segmentation.parts.tiles import input_rule
 from resvision.segmentation.segmenter import Segmenter
-from resvision.segmentation.whole import probabilities_of
+from resvision.tasks import Described, How, Model, Task
 from resvision.training.evaluation import evaluating, until_stopped
-from resvision.training.machine import Machine, autocast
+from resvision.training.machine import Machine, autocast, decoding_workers, keep_freed_memory
 from resvision.training.stopping import StopSignals
 
 BORDER_SIGMA_PX = 5.0
@@ -30,49 +41,67 @@ MOST_IMAGES = 4
 """Of a batch that is evaluated: K probabilities for each pixel are held at a time."""
 
 
-class Segmentation:
-    """The task whose systems give label maps. See `tasks.Task` for what its parts are asked."""
+class SegmentationTask(Task[Mask]):
+    """The task whose systems predict class probabilities of every pixel, (N, K, H, W)."""
 
-    name: TaskName = "segmentation"
-    judged_by = JUDGED_BY
+    kind = KIND
+    augment = MaskAugment
+    system = "resvision.segmentation.segmenter:Segmenter"
 
-    def open_splits(self, name_or_folder: str, *, root: Path | None) -> Splits:
-        """A named set, or a folder with `images` and `masks`."""
-        return open_splits(name_or_folder, root=root, task=self.name)
-
-    def require(self, augment: Augment, loss: Mapping[str, Scalar], reader: MaskReader) -> None:
-        """Scale, crop, flip, elastic deformation and brightness are known; border weights are for two classes."""
-        require_for_masks(augment)
+    def require(
+        self, augment: MaskAugment, loss: Mapping[str, Scalar], reader: Reader[Mask], *, side_px: int | None
+    ) -> None:
+        """Border weights are for two classes."""
         if _border(loss):
             require_objects(reader)
 
-    def crop_px(self, net: nn.Module, side_px: int) -> int:
-        """As the net's `input_rule` says."""
+    def fitting_side(self, net: nn.Module, side_px: int) -> int:
+        """The side that the net's `input_rule` allows."""
         return input_rule(net).nearest(side_px)
 
-    def result_shape(self, side_px: int, num_classes: int) -> tuple[int, ...]:
+    def result_shape(self, side_px: int, num_classes: int | None) -> tuple[int, ...]:
         """A logit for each class and pixel, (K, H, W)."""
-        return (num_classes, side_px, side_px)
+        return (num_classes or 0, side_px, side_px)
 
-    def decodes(self, reader: MaskReader, rule: Preprocess, augment: Augment) -> bool:
+    def decodes(self, reader: Reader[Mask], augment: MaskAugment) -> bool:
         """Always: crops are drawn anew from whole images."""
         return True
 
-    def balanced_weights(self, reader: MaskReader, *, power: float = 1.0) -> str:
-        """From the pixels of all masks."""
+    def settled_augment(self, augment: MaskAugment, *, side_px: int | None) -> MaskAugment:
+        """The side of the crops."""
+        return replace(augment, crop_px=side_px)
+
+    def settled_loss(self, loss: Mapping[str, Scalar], reader: Reader[Mask]) -> dict[str, Scalar]:
+        """Balanced `class_weights` written out as numbers, from the pixels of all masks."""
+        power = BALANCED.get(str(loss.get("class_weights")))
+        if power is None:
+            return dict(loss)
         counts = pixel_counts(reader).tolist()
         if 0 in counts:
             name = printable(reader.classes[counts.index(0)])
             raise SettingsError(f"loss.class_weights: balanced, but {reader.name} has no training pixel of {name}")
-        return balanced_weights(counts, power=power)
+        return {**loss, "class_weights": balanced_weights(counts, power=power)}
+
+    def advice(self, net: nn.Module, view: View, side_px: int | None) -> dict[str, str]:
+        """Atrous kernels that crops do not reach, where evaluation shows whole images, which may be larger."""
+        unmet = centre_alone(net, (view.channels, side_px, side_px)) if side_px else {}
+        if not unmet:
+            return {}
+        widest = sorted(unmet, key=unmet.__getitem__, reverse=True)
+        shown = ", ".join(map(printable, widest[:3])) + (", ..." if len(widest) > 3 else "")
+        return {
+            "atrous": f"in crops of {side_px} px only the centre taps of {shown} meet the map; larger images meet the"
+            f" others, which stay untrained. data.image_size={max(unmet.values())} or more trains them;"
+            " `evaluate --protocol sliding-window` shows windows of the crops' size"
+        }
 
     def train_batches(
         self,
-        reader: MaskReader,
+        reader: Reader[Mask],
         *,
         batch_size: int,
         seed: int,
-        augment: Augment,
+        augment: MaskAugment,
         loss: Mapping[str, Scalar],
         rank: int,
         world: int,
@@ -89,7 +118,7 @@ class Segmentation:
             border=_border(loss),
         )
 
-    def exam_batches(self, reader: MaskReader, *, batch_size: int, rank: int, world: int) -> MaskEvalBatches:
+    def exam_batches(self, reader: Reader[Mask], *, batch_size: int, rank: int, world: int) -> MaskEvalBatches:
         """Whole images, those of one size together."""
         return MaskEvalBatches(reader, batch_size=min(batch_size, MOST_IMAGES), rank=rank, world=world, grey=True)
 
@@ -97,22 +126,77 @@ class Segmentation:
         self,
         system: System,
         batches: Iterable[Batch],
-        reader: MaskReader,
+        reader: Reader[Mask],
         *,
         machine: Machine,
         stop: StopSignals | None = None,
     ) -> SegmentationScores:
         """Scores of the system's label maps of whole images."""
-        assert isinstance(system, Segmenter), "rows of this task name it, or one made of it"
-        device = next(system.net.parameters()).device
+        names = torch.arange(VOID + 1)
+        return _scored(system, until_stopped(batches, stop), reader, reader.classes, names, machine, find(WHOLE), None)
 
-        def probabilities(pixels: Tensor) -> Tensor:
-            with autocast(machine):
-                return probabilities_of(system, pixels, num_classes=len(reader.classes))
+    def evaluate(self, model: Model, reader: Reader[Mask], how: How) -> SegmentationScores:
+        """Scores by a protocol; labels are matched by the names of their classes."""
+        preset = find(how.protocol or WHOLE)
+        names = torch.full((VOID + 1,), VOID)
+        names[: len(reader.classes)] = torch.tensor(model.indices_of(reader.classes, data=reader.name))
+        share = MaskEvalBatches(
+            reader, batch_size=how.batch_size or MOST_IMAGES, view=model.view, grey=how.grey, in_memory=False
+        )
+        keep_freed_memory()
+        with closing(read_batches(share, 0, len(share), workers=decoding_workers())) as read:
+            return _scored(model.system, read, reader, model.classes, names, model.machine, preset, model.side_px)
 
-        with evaluating(system):
-            counts = scoring.count_all(probabilities, until_stopped(batches, stop), device=device)
-        return scoring.scores(counts, classes=reader.classes, source=lambda index: printable(reader.source(index)))
+    def describe(self, model: Model, how: How) -> Described:
+        """The protocol, the usual one too."""
+        preset = find(how.protocol or WHOLE)
+        return Described(f"{preset.name}: {preset.summary}", (), preset.name)
+
+    @torch.no_grad()
+    def raw(self, model: Model, pixels: Sequence[Pixels]) -> list[NDArray[Any]]:
+        """The label map of each view, (h, w) uint8, in tiles where it is large."""
+        keep_freed_memory()
+        with evaluating(model.system), autocast(model.machine):
+            return [
+                labels_of(_segmenter(model.system), torch.from_numpy(image).permute(2, 0, 1)).numpy()
+                for image in pixels
+            ]
+
+
+def _scored(
+    system: System,
+    batches: Iterable[Batch],
+    reader: Reader[Mask],
+    classes: tuple[str, ...],
+    names: Tensor,
+    machine: Machine,
+    preset: Preset,
+    side_px: int | None,
+) -> SegmentationScores:
+    """Scores of the batches by a preset; `names`, (256,) int64, is the system's label of each of the reader's."""
+    segmenter = _segmenter(system)
+    device = next(system.net.parameters()).device
+
+    def probabilities(pixels: Tensor) -> Tensor:
+        with autocast(machine):
+            return probabilities_of(
+                segmenter,
+                pixels,
+                num_classes=len(classes),
+                scales=preset.scales,
+                mirror=preset.mirror,
+                window_px=side_px if preset.windows else None,
+            )
+
+    with evaluating(system):
+        renamed = (batch._replace(targets=names[batch.targets]) for batch in batches)
+        counts = scoring.count_all(probabilities, renamed, device=device)
+    return scores_of(counts, classes=classes, source=lambda index: printable(reader.source(index)))
+
+
+def _segmenter(system: System) -> Segmenter:
+    assert isinstance(system, Segmenter), "rows of this task name it, or a class made of it"
+    return system
 
 
 def _border(loss: Mapping[str, Scalar]) -> tuple[float, float] | None:
@@ -121,3 +205,6 @@ def _border(loss: Mapping[str, Scalar]) -> tuple[float, float] | None:
     if isinstance(w0, float | int) and isinstance(sigma_px, float | int) and w0 > 0:
         return float(w0), float(sigma_px)
     return None
+
+
+TASK = SegmentationTask()

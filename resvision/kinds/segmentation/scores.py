@@ -23,7 +23,7 @@ WORST = 12  # images that are kept by name
 
 
 class ImageCounts(NamedTuple):
-    """The part of one image: its place in the data set, its confusion (K, K), and its pixels' cross-entropies in nats."""
+    """The part of one image: its place in the set, its confusion (K, K), the sum of its cross-entropies in nats."""
 
     image: int
     confusion: NDArray[np.int64]

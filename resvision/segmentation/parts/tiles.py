@@ -25,8 +25,8 @@ from resvision.core.errors import SettingsError
 MOST_CLASSES = 255
 """Labels are bytes, of which 255 means void."""
 
-LogitsOf = Callable[[Tensor], Tensor]
-"""Windows (N, C, side, side) to logits (N, K, side - 2 border_px, side - 2 border_px)."""
+Predict = Callable[[Tensor], Tensor]
+"""Windows (N, C, side, side) to class probabilities (N, K, side - 2 border_px, side - 2 border_px)."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def lay_out(length: int, *, rule: InputRule, tile_px: int | None = None, overlap
 
 
 def predict_tiled(
-    logits_of: LogitsOf,
+    predict: Predict,
     images: Tensor,
     *,
     rule: InputRule,
@@ -130,8 +130,8 @@ def predict_tiled(
 ) -> Tensor:
     """Class probabilities (N, K, H, W) of images (N, C, H, W) of any size: the mean of all results at a pixel.
 
-    `tile_px` and `overlap_px` are those of `lay_out`, with its errors. `images` may be bytes where `logits_of` takes
-    them. Raises ValueError if `logits_of` does not keep to the rule.
+    `tile_px` and `overlap_px` are those of `lay_out`, with its errors. `images` may be bytes where `predict` takes
+    them. Raises ValueError if `predict` does not keep to the rule.
     """
     height, width = images.shape[-2:]
     down = lay_out(height, rule=rule, tile_px=tile_px, overlap_px=overlap_px)
@@ -140,10 +140,10 @@ def predict_tiled(
     results = torch.zeros(height, width, device=images.device)
     for top in down.starts:
         for left in across.starts:
-            logits = _result(logits_of, images, top=top, left=left, down=down, across=across, rule=rule)
+            result = _result(predict, images, top=top, left=left, down=down, across=across, rule=rule)
             here = (slice(top, top + down.result), slice(left, left + across.result))
             part = total[:, :, here[0], here[1]]
-            part += logits[:, :, : part.shape[2], : part.shape[3]].float().softmax(dim=1)
+            part += result[:, :, : part.shape[2], : part.shape[3]]
             results[here] += 1
     return total.div_(results)
 
@@ -157,7 +157,7 @@ class LabelTile(NamedTuple):
 
 
 def label_tiles(
-    logits_of: LogitsOf, image: Tensor, *, rule: InputRule, tile_px: int | None = None, overlap_px: int = 0
+    predict: Predict, image: Tensor, *, rule: InputRule, tile_px: int | None = None, overlap_px: int = 0
 ) -> Iterator[LabelTile]:
     """The label map of one image (C, H, W) in parts that do not overlap, row by row; memory is that of one tile.
 
@@ -170,37 +170,37 @@ def label_tiles(
     for top, (row, bottom) in zip(down.starts, pairwise(_cuts(down, height)), strict=True):
         for left, (column, right) in zip(across.starts, pairwise(_cuts(across, width)), strict=True):
             with torch.no_grad():
-                logits = _result(logits_of, image[None], top=top, left=left, down=down, across=across, rule=rule)
-            if logits.shape[1] > MOST_CLASSES:
-                raise ValueError(f"{logits.shape[1]} classes; a label map names {MOST_CLASSES} at most")
-            labels = logits[0, :, row - top : bottom - top, column - left : right - left].max(dim=0).indices
+                result = _result(predict, image[None], top=top, left=left, down=down, across=across, rule=rule)
+            if result.shape[1] > MOST_CLASSES:
+                raise ValueError(f"{result.shape[1]} classes; a label map names {MOST_CLASSES} at most")
+            labels = result[0, :, row - top : bottom - top, column - left : right - left].max(dim=0).indices
             yield LabelTile(row, column, labels.to(torch.uint8))
 
 
 def label_map(
-    logits_of: LogitsOf, image: Tensor, *, rule: InputRule, tile_px: int | None = None, overlap_px: int = 0
+    predict: Predict, image: Tensor, *, rule: InputRule, tile_px: int | None = None, overlap_px: int = 0
 ) -> Tensor:
     """Labels (H, W) uint8 of one image (C, H, W) of any size, put together from `label_tiles`, on the CPU."""
     labels = torch.empty(image.shape[-2:], dtype=torch.uint8)
-    for tile in label_tiles(logits_of, image, rule=rule, tile_px=tile_px, overlap_px=overlap_px):
+    for tile in label_tiles(predict, image, rule=rule, tile_px=tile_px, overlap_px=overlap_px):
         h, w = tile.labels.shape
         labels[tile.top : tile.top + h, tile.left : tile.left + w] = tile.labels
     return labels
 
 
 def _result(
-    logits_of: LogitsOf, images: Tensor, *, top: int, left: int, down: Layout, across: Layout, rule: InputRule
+    predict: Predict, images: Tensor, *, top: int, left: int, down: Layout, across: Layout, rule: InputRule
 ) -> Tensor:
-    """Logits of the window whose result starts at (top, left)."""
+    """The probabilities of the window whose result starts at (top, left)."""
     window = _mirrored(images, dim=-2, start=top - rule.border_px, length=down.side)
     window = _mirrored(window, dim=-1, start=left - rule.border_px, length=across.side)
-    logits = logits_of(window)
-    if logits.shape[-2:] != (down.result, across.result):
+    result = predict(window)
+    if result.shape[-2:] != (down.result, across.result):
         raise ValueError(
-            f"logits are {'x'.join(map(str, logits.shape[-2:]))} for a window of {down.side}x{across.side}; "
-            f"by the rule of the net they are {down.result}x{across.result}"
+            f"the result is {'x'.join(map(str, result.shape[-2:]))} for a window of {down.side}x{across.side}; "
+            f"by the rule of the net it is {down.result}x{across.result}"
         )
-    return logits
+    return result
 
 
 def _mirrored(images: Tensor, *, dim: int, start: int, length: int) -> Tensor:

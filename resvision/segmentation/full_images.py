@@ -1,4 +1,4 @@
-"""Whole images through a net, whatever sizes it takes.
+"""Whole images through a segmentation net, whatever sizes it takes.
 
 Glossary
     N images of one size, K classes
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
+from resvision.contracts import Images
 from resvision.segmentation.parts.tiles import input_rule, label_map, predict_tiled
 from resvision.segmentation.segmenter import Segmenter
 
@@ -56,11 +57,10 @@ def labels_of(system: Segmenter, pixels: Tensor) -> Tensor:
     overlap = min(TILE_OVERLAP_PX, side // 8)
     device = next(system.net.parameters()).device
 
-    def logits(window: Tensor) -> Tensor:
-        result: Tensor = system.net(system.normalized(window.to(device)))
-        return result.cpu()
+    def probabilities(window: Tensor) -> Tensor:
+        return system.predict(Images(window.to(device))).cpu()
 
-    return label_map(logits, pixels, rule=rule, tile_px=side if large else None, overlap_px=overlap if large else 0)
+    return label_map(probabilities, pixels, rule=rule, tile_px=side if large else None, overlap_px=overlap if large else 0)
 
 
 def _at_own_size(system: Segmenter, images: Tensor, *, num_classes: int, window_px: int | None) -> Tensor:
@@ -68,7 +68,7 @@ def _at_own_size(system: Segmenter, images: Tensor, *, num_classes: int, window_
     side = None if window_px is None else rule.fixed_px or rule.nearest(window_px)
     overlap = 0 if side is None else (side - 2 * rule.border_px) // 3
     return predict_tiled(
-        lambda window: system.net(system.normalized(window)),
+        lambda window: system.predict(Images(window)),
         images,
         rule=rule,
         num_classes=num_classes,

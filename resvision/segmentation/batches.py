@@ -1,4 +1,4 @@
-"""Batches of images with their label maps, as pure functions of the step number; see `resvision.loading.loader`.
+"""Batches of images with their label maps, as pure functions of the step number; see `resvision.loading.batches`.
 
 Training takes a square crop of every image, scaled at random where asked for; evaluation shows whole images at their
 own size, so a batch holds images of one size only.
@@ -16,19 +16,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from resvision.contracts import Batch, MaskReader, WeightedMasks
+from resvision.contracts import Batch, WeightedMasks
 from resvision.core.draws import uniform
 from resvision.core.errors import DataError, SettingsError, printable
-from resvision.core.images import Pixels, Preprocess, as_channels, header
+from resvision.core.images import Pixels, as_channels, header
+from resvision.core.samples import Mask, Reader
+from resvision.core.views import View
 from resvision.geometry.crops import Window, centre_window, image_in, mask_in, random_scale_window
-from resvision.loading import loader
-from resvision.loading.augment import Augment, brighten, flip, require_for_masks
+from resvision.loading import batches
+from resvision.loading.augment import MaskAugment, brighten, flip
+from resvision.loading.batches import BRIGHTNESS, ELASTIC, FLIP, SLOTS, Visits, as_batch, mean_colour
 from resvision.loading.borders import border_weights
 from resvision.loading.elastic import deform
-from resvision.loading.loader import BRIGHTNESS, ELASTIC, FLIP, SLOTS, Visits, as_batch, mean_colour
 
 
-def require_objects(reader: MaskReader) -> None:
+def require_objects(reader: Reader[Mask]) -> None:
     """SettingsError for border weights between other than objects and their ground: the set must have two classes."""
     if len(reader.classes) != 2:
         raise SettingsError(
@@ -44,36 +46,39 @@ class MaskTrainBatches(Dataset[Batch]):
     learned: crops at a random scale, or the centre, padded where the image is smaller.
 
     batch_size  over all processes, a multiple of `world`
-    preprocess  in place of the reader's own
+    view        in place of the reader's own
     grey        convert colour for a net that takes grey
     border      w0 and sigma in pixels of the weights that keep objects of class 1 apart; targets are WeightedMasks then
 
-    Raises SettingsError for a batch that the set or the processes cannot fill, for what label maps do not take, and for
-    `border` with other than two classes.
+    Raises SettingsError for a batch that the set or the processes cannot fill, where nothing says the crops' side, and
+    for `border` with other than two classes.
     """
 
     def __init__(
         self,
-        reader: MaskReader,
+        reader: Reader[Mask],
         *,
         batch_size: int,
         seed: int,
-        augment: Augment,
+        augment: MaskAugment,
         rank: int = 0,
         world: int = 1,
-        preprocess: Preprocess | None = None,
+        view: View | None = None,
         grey: bool = False,
         border: tuple[float, float] | None = None,
     ) -> None:
-        require_for_masks(augment)
         if border is not None:
             require_objects(reader)
         self._visits = Visits(reader, batch_size=batch_size, seed=seed, rank=rank, world=world)
         self.batch_size, self.seed, self.augment, self.border = batch_size, seed, augment, border
         self.steps_per_epoch = self._visits.steps_per_epoch
-        self._rule = preprocess or reader.preprocess
-        self._pairs = Pairs(reader, self._rule, grey=grey)
-        colour = mean_colour(self._rule)
+        self._view = view or reader.view
+        crop_px = augment.crop_px or reader.crop_px
+        if crop_px is None:
+            raise SettingsError(f"augment.crop_px: {printable(reader.name)} does not say how large crops are to be")
+        self._crop_px = crop_px
+        self._pairs = Pairs(reader, self._view, grey=grey)
+        colour = mean_colour(self._view)
         self._fill = colour if augment.fill == "mean" else [0] * len(colour)
 
     def __getitem__(self, step: int) -> Batch:
@@ -92,15 +97,15 @@ class MaskTrainBatches(Dataset[Batch]):
         image, mask = self._pairs[index]
         height, width = mask.shape
         window = self._window(height, width, draws)
-        image, mask = image_in(window, image, self._fill, self._rule.interpolation), mask_in(window, mask)
+        image, mask = image_in(window, image, self._fill, self._view.interpolation), mask_in(window, mask)
         if self.augment.elastic_px:
             return deform(image, mask, draws[ELASTIC], sigma_px=self.augment.elastic_px)
         return image, mask
 
     def _window(self, height: int, width: int, draws: NDArray[np.float64]) -> Window:
         if self.augment.crop == "none":
-            return centre_window(height, width, self._rule.crop_px)
-        return random_scale_window(height, width, self._rule.crop_px, self.augment.scale_range, draws)
+            return centre_window(height, width, self._crop_px)
+        return random_scale_window(height, width, self._crop_px, self.augment.scale_range, draws)
 
     def _targets(self, masks: Pixels) -> Tensor | WeightedMasks:
         labels = torch.from_numpy(masks).long()
@@ -117,19 +122,19 @@ class MaskEvalBatches(Dataset[Batch]):
     A batch holds neighbours of equal size, at most batch_size. How the set is cut into batches follows from the sizes
     alone, and processes take whole batches in turn, so a batch gives the same bits whatever their number.
 
-    preprocess  in place of the reader's own
+    view        in place of the reader's own
     grey        convert colour for a net that takes grey
     in_memory   keep a small set for the next time; False where each image is asked for once
     """
 
     def __init__(
         self,
-        reader: MaskReader,
+        reader: Reader[Mask],
         *,
         batch_size: int,
         rank: int = 0,
         world: int = 1,
-        preprocess: Preprocess | None = None,
+        view: View | None = None,
         grey: bool = False,
         in_memory: bool = True,
     ) -> None:
@@ -137,7 +142,7 @@ class MaskEvalBatches(Dataset[Batch]):
             raise SettingsError(f"batch_size: {batch_size}; it must be at least 1")
         self.batch_size = batch_size
         self._cuts = _cut([sides(reader, index) for index in range(len(reader))], batch_size)[rank::world]
-        self._pairs = Pairs(reader, preprocess or reader.preprocess, grey=grey, in_memory=in_memory)
+        self._pairs = Pairs(reader, view or reader.view, grey=grey, in_memory=in_memory)
 
     def __len__(self) -> int:
         return len(self._cuts)
@@ -155,9 +160,9 @@ class Pairs:
     Raises DataError where a mask is of another size than its image.
     """
 
-    def __init__(self, reader: MaskReader, rule: Preprocess, *, grey: bool, in_memory: bool = True) -> None:
-        self._reader, self._rule, self._grey = reader, rule, grey
-        fits = in_memory and fits_memory(reader, rule)
+    def __init__(self, reader: Reader[Mask], view: View, *, grey: bool, in_memory: bool = True) -> None:
+        self._reader, self._view, self._grey = reader, view, grey
+        fits = in_memory and fits_memory(reader, view)
         self._memory = [self._read(index) for index in range(len(reader))] if fits else None
 
     def __getitem__(self, index: int) -> tuple[Pixels, Pixels]:
@@ -166,30 +171,28 @@ class Pairs:
     def _read(self, index: int) -> tuple[Pixels, Pixels]:
         name = self._reader.source(index)
         image, mask = self._reader[index]
-        if isinstance(mask, int):
-            raise DataError(f"{printable(name)}: comes with a class, where a label map is due")
         if mask.shape != image.shape[:2]:
             raise DataError(
-                f"{printable(self._reader.mask_source(index))}: {_size(mask)} pixels, but its image "
+                f"{printable(self._reader.target_source(index))}: {_size(mask)} pixels, but its image "
                 f"{printable(name)} has {_size(image)}"
             )
-        return as_channels(image, self._rule.channels, name=name, grey=self._grey), mask
+        return as_channels(image, self._view.channels, name=name, grey=self._grey), mask
 
 
-def fits_memory(reader: MaskReader, preprocess: Preprocess) -> bool:
-    """Whether all images and masks take at most loader.MEMORY_BYTES."""
-    room = loader.MEMORY_BYTES
+def fits_memory(reader: Reader[Mask], view: View) -> bool:
+    """Whether all images and masks take at most batches.MEMORY_BYTES."""
+    room = batches.MEMORY_BYTES
     for index in range(len(reader)):
         height, width = sides(reader, index)
-        room -= height * width * (preprocess.channels + 1)
+        room -= height * width * (view.channels + 1)
         if room < 0:
             return False
     return True
 
 
-def sides(reader: MaskReader, index: int) -> tuple[int, int]:
+def sides(reader: Reader[Mask], index: int) -> tuple[int, int]:
     """Height and width of a mask, from the header of its file where it is a PNG, so without decoding."""
-    path = Path(reader.mask_source(index))
+    path = Path(reader.target_source(index))
     if path.suffix.lower() == ".png" and path.is_file():
         head = header(path)
         return head.height, head.width

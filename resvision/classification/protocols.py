@@ -1,4 +1,4 @@
-"""A test protocol applied to a trained run: its views of an image, and what the net says of them on average.
+"""A test protocol applied to a trained classifier: its views of an image, and the mean of its predictions for them.
 
 Pooling is one of two rules:
 
@@ -21,15 +21,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from resvision import catalog
 from resvision.classification.classifier import Classifier
 from resvision.classification.dense import FullyConvolutional
-from resvision.contracts import Batch, Images, Losses, Reader, System
+from resvision.contracts import Batch, Images, Losses, System
 from resvision.core.errors import SettingsError
-from resvision.core.images import Pixels, Preprocess
-from resvision.inference.load import Trained
-from resvision.inference.presets import PAPER_CROPS, PRESETS, Preset, find, proportional
-from resvision.papers.results import Published, published
+from resvision.core.images import Pixels
+from resvision.core.samples import Reader
+from resvision.core.views import SquareView, Stretch
+from resvision.kinds.classification.presets import PRESETS, Preset, find, proportional
+from resvision.tasks import Model
 
 LARGEST_SCALE = 8192
 
@@ -43,12 +43,12 @@ POOLING = {
 class Protocol:
     """A preset as it is applied to one run.
 
-    rule   the run's preprocessing
+    view    the model's
     scales  of the resized images in pixels
     """
 
     preset: Preset
-    rule: Preprocess
+    view: SquareView
     scales: tuple[int, ...]
 
     @property
@@ -59,15 +59,15 @@ class Protocol:
     @property
     def is_usual(self) -> bool:
         """Whether the scales are the preset's."""
-        return self.scales == _scales(self.preset, self.rule)
+        return self.scales == _scales(self.preset, self.view)
 
     def of(self, image: Pixels, *, name: str, grey: bool = False) -> list[Pixels]:
-        """The views of an image (H, W) or (H, W, 3), by scale. Raises DataError as `Preprocess.pixels` does."""
+        """The views of an image (H, W) or (H, W, 3), by scale. Raises DataError as `View.show` does."""
         return [self._at(scale, image, name, grey) for scale in self.scales]
 
     def _at(self, scale: int, image: Pixels, name: str, grey: bool) -> Pixels:
-        resized = replace(self.rule, resize_px=scale).resized(image, name=name, grey=grey)
-        views = np.stack(self.preset.cut(resized, self.rule))
+        resized = replace(self.view, resize_px=scale).resized(image, name=name, grey=grey)
+        views = np.stack(self.preset.cut(resized, self.view))
         return np.concatenate([views, views[:, :, ::-1]]) if self.preset.mirrored else views
 
     @property
@@ -79,7 +79,7 @@ class Protocol:
     def details(self) -> str:
         """Views, pixels and pooling in a line."""
         scales = ", ".join(map(str, self.scales))
-        crop = "" if self.preset.dense else f", crop {self.rule.crop_px} px"
+        crop = "" if self.preset.dense else f", crop {self.view.crop_px} px"
         if self.views == 1:
             return f"1 view an image, resized to {scales} px{crop}"
         return f"{self.views} views an image, resized to {scales} px{crop}; {POOLING[self.preset.dense]}"
@@ -91,56 +91,41 @@ class Protocol:
             "summary": self.preset.summary,
             "source": self.preset.source,
             "scales_px": list(self.scales),
-            "crop_px": None if self.preset.dense else self.rule.crop_px,
+            "crop_px": None if self.preset.dense else self.view.crop_px,
             "views": self.views,
             "pooling": POOLING[self.preset.dense],
         }
 
 
-def apply(name: str, trained: Trained, *, scales: Sequence[int] | None = None) -> Protocol:
-    """The protocol of a name for a run; `scales` in pixels replace its own.
+def apply(name: str, model: Model, *, scales: Sequence[int] | None = None) -> Protocol:
+    """The protocol of a name for a model; `scales` in pixels replace its own.
 
     Raises UnknownNameError for a name that is not there, and SettingsError for scales that it does not take or that are
-    smaller than the run's crop, and for a net that cannot be applied fully convolutionally.
+    smaller than the model's crop, and for a net that cannot be applied fully convolutionally.
     """
-    preset, rule = find(name), trained.preprocess
-    system = trained.system
+    preset, view, system = find(name), model.view, model.system
+    if not isinstance(view, SquareView):
+        raise SettingsError(f"{name}: {model.title} is shown images of different sizes, of which no crops are tested")
     if preset.dense and not (isinstance(system, Classifier) and isinstance(system.net, FullyConvolutional)):
-        crops = ", ".join(each.name for each in PRESETS if not each.dense)
+        crops = ", ".join(other.name for other in PRESETS if not other.dense)
         raise SettingsError(
-            f"{name}: {trained.run.model.name} cannot be applied fully convolutionally (it has no `class_map`);"
+            f"{name}: {model.name} cannot be applied fully convolutionally (it has no `class_map`);"
             f" choose one of {crops}"
         )
     if scales is not None and not preset.scales:
         raise SettingsError(f"{name}: has no scales to choose, images are resized as the run says; leave out --scales")
     if scales is not None and not scales:
         raise SettingsError(f"{name}: no scales given; name one or more in pixels")
-    chosen = tuple(scales or _scales(preset, rule))
+    chosen = tuple(scales or _scales(preset, view))
     for scale in chosen:
-        if scale < rule.crop_px:
+        if scale < view.crop_px:
             raise SettingsError(
-                f"{name}: images of {scale} px are smaller than the crop of {rule.crop_px} px that"
-                f" {trained.folder} was trained on; choose scales from {rule.crop_px} on"
+                f"{name}: images of {scale} px are smaller than the crop of {view.crop_px} px that"
+                f" {model.title} was trained on; choose scales from {view.crop_px} on"
             )
         if scale > LARGEST_SCALE:
             raise SettingsError(f"{name}: images of {scale} px; scales go up to {LARGEST_SCALE}")
-    return Protocol(preset, rule, chosen)
-
-
-def comparable(trained: Trained, data: str, protocol: Protocol) -> list[Published]:
-    """What is published for the run's net on this data and by this protocol.
-
-    Nothing for a net with options of the user's own, for images of another size than the paper's, and for other scales.
-    """
-    model, preset, row = trained.run.model, protocol.preset, catalog.find(trained.run.model.name)
-    usual = catalog.options(model.name, model.options) | {"in_channels": row.input[0], "input_size": row.input[1]}
-    if any(value != usual.get(key) for key, value in model.options.items()):
-        return []
-    own_crops = PAPER_CROPS if row.input[1] in PAPER_CROPS else row.input[1:2]
-    if protocol.rule.crop_px not in own_crops or not (preset.dense or protocol.is_usual):
-        return []
-    scales = protocol.scales if preset.dense else ()
-    return published(model.name, data=data, protocol=preset.published or preset.name, scales=scales)
+    return Protocol(preset, view, chosen)
 
 
 class Views(NamedTuple):
@@ -155,11 +140,11 @@ class ViewBatches(Dataset[Batch]):
     Where images keep their proportions, and so may differ in size, a batch is one image.
     """
 
-    def __init__(self, reader: Reader, protocol: Protocol, *, batch_size: int, grey: bool = False) -> None:
+    def __init__(self, reader: Reader[int], protocol: Protocol, *, batch_size: int, grey: bool = False) -> None:
         if batch_size < 1:
             raise SettingsError(f"batch_size: {batch_size}; it must be at least 1")
         self._reader, self._protocol, self._grey = reader, protocol, grey
-        alike = protocol.rule.resize == "stretch"
+        alike = isinstance(protocol.view, Stretch)
         self._starts = range(0, len(reader), max(1, batch_size // protocol.views) if alike else 1)
 
     def __len__(self) -> int:
@@ -185,7 +170,7 @@ class MeanOverViews(System):
         self.net = classifier.net
         self.classifier = classifier
         self._dense = protocol.preset.dense
-        self._pixels = batch_size * protocol.rule.crop_px**2
+        self._pixels = batch_size * protocol.view.crop_px**2
         self.train(classifier.training)
 
     def losses(self, batch: Batch) -> Losses:
@@ -210,5 +195,5 @@ class MeanOverViews(System):
         return self.classifier.class_map(inputs).mean(dim=(2, 3)).softmax(dim=1)
 
 
-def _scales(preset: Preset, rule: Preprocess) -> tuple[int, ...]:
-    return tuple(proportional(scale, rule.crop_px) for scale in preset.scales) or (rule.resize_px,)
+def _scales(preset: Preset, view: SquareView) -> tuple[int, ...]:
+    return tuple(proportional(scale, view.crop_px) for scale in preset.scales) or (view.resize_px,)

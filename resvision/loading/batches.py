@@ -1,32 +1,30 @@
-"""Batches as pure functions of the step number, so that a run goes on anywhere and on any number of workers.
+"""Batches of images of one size as pure functions of the step number, so that a run goes on anywhere.
 
 Training visits the samples of epoch e in `order(seed, e)` and draws for sample i from (seed, e, i);
 evaluation visits all in their own order. A process of several takes its slice of every global batch. What is
 small lives in memory as it is shown; the rest is read from its files, in workers.
 """
 
-import os
-import signal
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from resvision.contracts import Batch, Batches, Images, MaskReader, MixedTargets, Reader, WeightedMasks
+from resvision.contracts import Batch, Images
 from resvision.core.draws import order, uniform
-from resvision.core.errors import ResVisionError, RunError, SettingsError
-from resvision.core.images import Pixels, Preprocess, as_channels, crop_resize
-from resvision.loading.augment import CROP_SLOTS, ELASTIC_SLOTS, ERASE_SLOTS, Augment, brighten, erase, flip, shift
+from resvision.core.errors import SettingsError
+from resvision.core.images import Pixels, as_channels, crop_resize
+from resvision.core.samples import Reader
+from resvision.core.views import View
+from resvision.loading.augment import CROP_SLOTS, ELASTIC_SLOTS, ERASE_SLOTS, ImageAugment, brighten, erase, flip, shift
 from resvision.loading.mixing import mix
 from resvision.loading.policies import apply_policy
 
 MEMORY_BYTES = 256 * 2**20
 """A split that takes at most this, as it is shown, is kept in memory."""
-
-STOP_SIGNALS = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
 
 SHIFT, FLIP, POLICY = slice(CROP_SLOTS, CROP_SLOTS + 2), CROP_SLOTS + 2, CROP_SLOTS + 3
 ERASE = slice(CROP_SLOTS + 4, CROP_SLOTS + 4 + ERASE_SLOTS)
@@ -36,13 +34,22 @@ SLOTS = ELASTIC.stop
 """Which of a sample's draws are whose; a new one goes to the end, so that the others stay what they are."""
 
 
+Encode = Callable[[Sequence[Any]], Any]
+"""Targets of a batch as tensors with N first."""
+
+
+def class_indices(targets: Sequence[Any]) -> torch.Tensor:
+    """Class indices, (N,) int64."""
+    return torch.tensor(targets, dtype=torch.int64)
+
+
 class Visits:
-    """Which samples one process sees at each step: its share of a global batch of the epoch's order.
+    """The samples that one process sees at each step: its share of a global batch of the epoch's order.
 
     Raises SettingsError for a batch that the set or the processes cannot fill.
     """
 
-    def __init__(self, reader: Reader | MaskReader, *, batch_size: int, seed: int, rank: int, world: int) -> None:
+    def __init__(self, reader: Reader[Any], *, batch_size: int, seed: int, rank: int, world: int) -> None:
         if not 1 <= batch_size <= len(reader):
             raise SettingsError(
                 f"batch_size: {batch_size}, but {reader.name} has {len(reader):,} training images; "
@@ -71,8 +78,9 @@ class TrainBatches(Dataset[Batch]):
     """The training batches of one process; `[step]` is a pure function of the step.
 
     batch_size  over all processes, a multiple of `world`
-    preprocess  in place of the reader's own
+    view        in place of the reader's own; it gives all images one size
     grey        convert colour for a net that takes grey
+    encode      tensors of the targets of a batch
 
     An epoch has as many full batches as the set gives; what is left over differs from epoch to epoch.
     Raises SettingsError for a batch that the set or the processes cannot fill.
@@ -80,15 +88,16 @@ class TrainBatches(Dataset[Batch]):
 
     def __init__(
         self,
-        reader: Reader,
+        reader: Reader[Any],
         *,
         batch_size: int,
         seed: int,
-        augment: Augment,
+        augment: ImageAugment,
         rank: int = 0,
         world: int = 1,
-        preprocess: Preprocess | None = None,
+        view: View | None = None,
         grey: bool = False,
+        encode: Encode = class_indices,
     ) -> None:
         self._visits = Visits(reader, batch_size=batch_size, seed=seed, rank=rank, world=world)
         if augment.mixes and batch_size // world < 2:
@@ -99,9 +108,10 @@ class TrainBatches(Dataset[Batch]):
         self.batch_size, self.seed, self.augment = batch_size, seed, augment
         self.steps_per_epoch = self._visits.steps_per_epoch
         self._reader, self._grey = reader, grey
-        self._preprocess = preprocess or reader.preprocess
-        self._memory = kept_in_memory(reader, self._preprocess, grey=grey) if augment.crop == "none" else None
-        self._mean = mean_colour(self._preprocess)
+        self._view = view or reader.view
+        self._encode = encode
+        self._memory = kept_in_memory(reader, self._view, grey=grey) if augment.crop == "none" else None
+        self._mean = mean_colour(self._view)
         self._fill = [0] * len(self._mean) if augment.fill == "black" else self._mean
 
     def __getitem__(self, step: int) -> Batch:
@@ -118,7 +128,7 @@ class TrainBatches(Dataset[Batch]):
             images = apply_policy(images, self.augment, draws[:, POLICY], self._fill)
         if self.augment.erase:
             images = erase(images, self.augment.erase, draws[:, ERASE], self._mean)
-        targets = _targets(self._reader, indices)
+        targets = self._encode(_targets(self._reader, indices))
         if self.augment.mixes:
             images, mixed = mix(images, targets, self.augment, seed=self.seed, step=step)
             return as_batch(images, mixed, indices)
@@ -127,16 +137,16 @@ class TrainBatches(Dataset[Batch]):
     def _images(self, indices: NDArray[np.int64], draws: NDArray[np.float64]) -> Pixels:
         """The images, cropped as the augmentation says, before all else, (N, H, W, C)."""
         if self.augment.crop == "none":
-            return _shown(self._reader, indices, self._preprocess, self._memory, grey=self._grey)
+            return _shown(self._reader, indices, self._view, self._memory, grey=self._grey)
         return np.stack([self._crop(int(i), row) for i, row in zip(indices, draws, strict=True)])
 
     def _crop(self, index: int, draws: NDArray[np.float64]) -> Pixels:
-        rule = self._preprocess
+        view, side = self._view, _side(self._view)
         name = self._reader.source(index)
-        image = as_channels(self._reader[index].image, rule.channels, name=name, grey=self._grey)
+        image = as_channels(self._reader[index].image, view.channels, name=name, grey=self._grey)
         height, width = image.shape[:2]
-        box = self.augment.crop_box(height, width, rule.crop_px, draws)
-        return crop_resize(image, box, rule.crop_px, rule.interpolation)
+        box = self.augment.crop_box(height, width, side, draws)
+        return crop_resize(image, box, side, view.interpolation)
 
 
 class EvalBatches(Dataset[Batch]):
@@ -146,29 +156,32 @@ class EvalBatches(Dataset[Batch]):
     bits. There may be none for a process.
 
     batch_size  of this process
-    preprocess  in place of the reader's own
+    view        in place of the reader's own; it gives all images one size
     grey        convert colour for a net that takes grey
+    encode      tensors of the targets of a batch
     in_memory   keep a small set for the next time; False where each image is asked for once
     """
 
     def __init__(
         self,
-        reader: Reader,
+        reader: Reader[Any],
         *,
         batch_size: int,
         rank: int = 0,
         world: int = 1,
-        preprocess: Preprocess | None = None,
+        view: View | None = None,
         grey: bool = False,
+        encode: Encode = class_indices,
         in_memory: bool = True,
     ) -> None:
         if batch_size < 1:
             raise SettingsError(f"batch_size: {batch_size}; it must be at least 1")
         self.batch_size = batch_size
         self._reader, self._grey = reader, grey
-        self._preprocess = preprocess or reader.preprocess
+        self._view = view or reader.view
+        self._encode = encode
         self._starts = range(rank * batch_size, len(reader), world * batch_size)
-        self._memory = kept_in_memory(reader, self._preprocess, grey=grey) if in_memory else None
+        self._memory = kept_in_memory(reader, self._view, grey=grey) if in_memory else None
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -176,128 +189,52 @@ class EvalBatches(Dataset[Batch]):
     def __getitem__(self, position: int) -> Batch:
         start = self._starts[position]
         ids = np.arange(start, min(start + self.batch_size, len(self._reader)), dtype=np.int64)
-        images = _shown(self._reader, ids, self._preprocess, self._memory, grey=self._grey)
-        return as_batch(images, _targets(self._reader, ids), ids)
+        images = _shown(self._reader, ids, self._view, self._memory, grey=self._grey)
+        return as_batch(images, self._encode(_targets(self._reader, ids)), ids)
 
 
-def batches(dataset: Batches, start: int, stop: int, *, workers: int) -> Generator[Batch, None, None]:
-    """Batches number start, start + 1, ... stop - 1, made here or by that many worker processes.
-
-    The batches do not depend on `workers`, and an error of ours in a worker is raised here as it is.
-    """
-    numbers = range(start, stop)
-    if workers == 0:
-        yield from (dataset[number] for number in numbers)
-        return
-    made = DataLoader(
-        _Guarded(dataset),
-        batch_size=None,
-        sampler=numbers,
-        num_workers=workers,
-        worker_init_fn=_leave_signals_to_the_loop,
-        generator=torch.Generator(),  # else a loader draws from the global generator of the net's dropout
-    )
-    with _held(STOP_SIGNALS):  # a worker must not meet one before it has left the process group
-        started = iter(made)
-    for batch in started:
-        if isinstance(batch, ResVisionError):
-            raise batch
-        yield batch
-
-
-@contextmanager
-def dead_workers_named() -> Iterator[None]:
-    """RunError, with the remedy, where the system ends a worker: torch says so anywhere in this thread."""
-    try:
-        yield
-    except RuntimeError as error:
-        if not str(error).startswith("DataLoader worker"):
-            raise
-        raise RunError(
-            f"{error}; systems do so when memory or shared memory (/dev/shm) runs out: free some, and --resume the run"
-        ) from None
-
-
-@contextmanager
-def _held(signals: set[signal.Signals]) -> Iterator[None]:
-    """Deliver `signals` to this thread only after the block; processes started in it begin with them held."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _leave_signals_to_the_loop(worker: int) -> None:
-    """Leave the process group: a signal to it is the loop's to obey, which writes a checkpoint and ends its workers.
-
-    What was sent to the group before that is dropped.
-    """
-    if not hasattr(os, "setpgid"):
-        return
-    os.setpgid(0, 0)
-    while pending := signal.sigpending() & STOP_SIGNALS:
-        signal.sigwait(pending)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-
-
-def mean_colour(preprocess: Preprocess) -> list[int]:
+def mean_colour(view: View) -> list[int]:
     """The mean colour, which is zero once normalized, (C,) in 0..255."""
-    colour: list[int] = np.rint(255 * np.array(preprocess.mean)).astype(int).tolist()
+    colour: list[int] = np.rint(255 * np.array(view.mean)).astype(int).tolist()
     return colour
 
 
-def kept_in_memory(reader: Reader, preprocess: Preprocess, *, grey: bool = False) -> Pixels | None:
+def kept_in_memory(reader: Reader[Any], view: View, *, grey: bool = False) -> Pixels | None:
     """All images as they are shown, (M, H, W, C), or None where that takes more than MEMORY_BYTES."""
-    if not fits_memory(reader, preprocess):
+    if not fits_memory(reader, view):
         return None
-    shape = (len(reader), preprocess.crop_px, preprocess.crop_px, preprocess.channels)
-    images = np.empty(shape, dtype=np.uint8)
+    side = _side(view)
+    images = np.empty((len(reader), side, side, view.channels), dtype=np.uint8)
     for index in range(len(reader)):
-        images[index] = preprocess.pixels(reader[index].image, name=reader.source(index), grey=grey)
+        images[index] = view.show(reader[index].image, name=reader.source(index), grey=grey).pixels
     return images
 
 
-def fits_memory(reader: Reader, preprocess: Preprocess) -> bool:
+def fits_memory(reader: Reader[Any], view: View) -> bool:
     """Whether all images as they are shown take at most MEMORY_BYTES."""
-    return len(reader) * preprocess.crop_px**2 * preprocess.channels <= MEMORY_BYTES
+    return len(reader) * _side(view) ** 2 * view.channels <= MEMORY_BYTES
 
 
-class _Guarded(Dataset[Batch | ResVisionError]):
-    """A data set whose errors of ours are given back, since a worker would raise them as a long traceback."""
-
-    def __init__(self, dataset: Batches) -> None:
-        self._dataset = dataset
-
-    def __getitem__(self, number: int) -> Batch | ResVisionError:
-        try:
-            return self._dataset[number]
-        except ResVisionError as error:
-            return error
+def _side(view: View) -> int:
+    """The side of the square that the view gives; SettingsError where it gives images of different sizes."""
+    if view.side_px is None:
+        raise SettingsError(f"a view of kind {view.kind} gives images of different sizes, which make no batch")
+    return view.side_px
 
 
-def _shown(
-    reader: Reader,
-    indices: NDArray[np.int64],
-    rule: Preprocess,
-    memory: Pixels | None,
-    *,
-    grey: bool,
-) -> Pixels:
+def _shown(reader: Reader[Any], indices: NDArray[np.int64], view: View, memory: Pixels | None, *, grey: bool) -> Pixels:
     """The images as evaluation shows them, (N, H, W, C), from memory or from the reader."""
     if memory is not None:
         return np.asarray(memory[indices])
-    return np.stack([rule.pixels(reader[i].image, name=reader.source(i), grey=grey) for i in indices.tolist()])
+    named = ((reader[i].image, reader.source(i)) for i in indices.tolist())
+    return np.stack([view.show(image, name=name, grey=grey).pixels for image, name in named])
 
 
-def _targets(reader: Reader, indices: NDArray[np.int64]) -> torch.Tensor:
-    return torch.tensor([reader.target(int(index)) for index in indices], dtype=torch.int64)
+def _targets(reader: Reader[Any], indices: NDArray[np.int64]) -> list[Any]:
+    return [reader.target(int(index)) for index in indices]
 
 
-def as_batch(images: Pixels, targets: torch.Tensor | MixedTargets | WeightedMasks, indices: NDArray[np.int64]) -> Batch:
+def as_batch(images: Pixels, targets: Any, indices: NDArray[np.int64]) -> Batch:
     """A batch of images (N, H, W, C): (N, C, H, W) is a view of them, which is what torch calls channels_last."""
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
     return Batch(inputs=Images(pixels), targets=targets, ids=torch.from_numpy(indices.copy()))

@@ -1,0 +1,91 @@
+"""Layouts: how a folder of images is read as a data set, whatever its samples are labelled with.
+
+A kind of task names its layout (`kinds.kind.Kind.folders`). The first row of the table of tasks reads every folder that
+no other layout recognises.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from resvision.core import references
+from resvision.core.images import Pixels
+from resvision.core.samples import Reader
+from resvision.data.faults import Fault, Place, attempt
+from resvision.data.splits import Splits
+from resvision.kinds.table import TASKS, USUAL, kind_of
+
+
+class Scan(ABC):
+    """A data set by its structure and names, before its images are decoded. Abstract.
+
+    folder      where it lies
+    split_rule  a sentence on how training and test images were parted
+    faults      what is wrong with structure and names
+    """
+
+    folder: Place
+    train: Reader[Any]
+    test: Reader[Any]
+    split_rule: str
+    faults: list[Fault]
+
+    @property
+    def splits(self) -> Splits:
+        """The splits, whose files are not known to be fine."""
+        return Splits(self.train, self.test, self.split_rule)
+
+    def strays(self) -> list[Reader[Any]]:
+        """Images of the set that are in neither split."""
+        return []
+
+    @abstractmethod
+    def mark(self, *strays: Reader[Any]) -> str:
+        """The fingerprint of the files of both splits and of `strays`."""
+
+    def look(self, reader: Reader[Any], index: int, faults: list[Fault]) -> Pixels | None:
+        """Decode image and target of a sample: the image, or None where it cannot be read; faults go to `faults`."""
+        sample = attempt(reader.__getitem__, index, reader.source(index), faults)
+        return None if sample is None else sample.image
+
+    def faults_of_targets(self) -> list[Fault]:
+        """What is wrong with the targets taken together, once `look` has seen each."""
+        return []
+
+
+class Layout(NamedTuple):
+    """One way to read a folder.
+
+    recognises  whether a folder can be nothing else
+    scan        its splits and the faults of its structure
+    open        its splits; raises one DataError for all faults of structure, names and headers
+    open_whole  all its images as one split, where it has no splits of its own; None where it has
+    hint        what such a folder holds, for a person
+    """
+
+    recognises: Callable[[Place], bool]
+    scan: Callable[[Place], Scan]
+    open: Callable[[Place], Splits]
+    open_whole: Callable[[Place], Reader[Any] | None]
+    hint: str
+
+
+def layouts() -> Iterator[tuple[str, Layout]]:
+    """The task and the layout of every row of the table of tasks that reads folders."""
+    for name in TASKS:
+        if folders := kind_of(name).folders:
+            yield name, _load(folders)
+
+
+def layout_for(place: Place, task: str | None) -> tuple[str, Layout]:
+    """The task and the layout that a folder is read by: its looks decide, and `task` where they say nothing."""
+    recognised = next(((name, layout) for name, layout in layouts() if layout.recognises(place)), None)
+    if recognised is not None:
+        return recognised
+    name = task if task is not None and kind_of(task).folders else USUAL
+    return name, _load(kind_of(name).folders)
+
+
+def _load(reference: str) -> Layout:
+    layout: Layout = references.find(reference, kind="layout of folders")
+    return layout
