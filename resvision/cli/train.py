@@ -17,9 +17,9 @@ _REST = inspect.Parameter.VAR_KEYWORD
 
 
 def with_flags(command: Command) -> Command:
-    """The same function with a signature that gives an option of typer's for each flag, after `recipe`.
+    """Give a command an option for each flag, after `recipe`, and return it.
 
-    Typer reads options off a signature, where `**flags` says nothing of the flags' names.
+    Typer reads a command's options off its signature, where `**flags` alone names no flag.
     """
     signature = inspect.signature(command)
     own = [parameter for parameter in signature.parameters.values() if parameter.kind is not _REST]
