@@ -1,4 +1,4 @@
-"""`resvision train`: a model on a data set, by a recipe."""
+"""`resvision train` trains a model on a data set by a recipe."""
 
 import inspect
 from collections.abc import Callable

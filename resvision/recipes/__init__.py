@@ -131,10 +131,10 @@ def recipe(name: str) -> Callable[[str, str], "Run | tuple[Run, ...]"]:
     """
     if name not in RECIPES and not references.is_reference(name):
         raise unknown_name("recipe", name, RECIPES)
-    found: Callable[[str, str], Run | tuple[Run, ...]] = references.load(
+    function: Callable[[str, str], Run | tuple[Run, ...]] = references.load(
         RECIPES[name].function if name in RECIPES else name, kind="recipe"
     )
-    return found
+    return function
 
 
 def compose(
@@ -160,7 +160,7 @@ def compose_phases(
     changes: Mapping[str, Any] | None = None,
     settings: Sequence[str] = (),
 ) -> "tuple[Run, ...]":
-    """The Runs of a model on a data set: its recipe, then `changes` by path, then `settings` as `a.b=value`, in each.
+    """The Runs of a model on a data set: the recipe's, each changed by `changes` by path, then by `settings` (`a.b=value`).
 
     If no recipe is named, the model's row in the catalog names it; for a net of the user's own, the task does. Most
     recipes are one Run. Raises UnknownNameError or SettingsError.
@@ -169,8 +169,8 @@ def compose_phases(
         raise SettingsError(f"{model} is a recipe; say: train MODEL --recipe {model}")
     name = recipe_name or _default_recipe(model, changes or {}, settings)
     with references.own_code(name):
-        made = recipe(name)(model, data)
-    runs = made if isinstance(made, tuple) else (made,)
+        composed = recipe(name)(model, data)
+    runs = composed if isinstance(composed, tuple) else (composed,)
     for run in runs:
         if not hasattr(run, "recipe"):
             raise SettingsError(f"{name}: gave {type(run).__name__}, not a resvision.Run")
