@@ -160,7 +160,7 @@ def compose_phases(
     changes: Mapping[str, Any] | None = None,
     settings: Sequence[str] = (),
 ) -> "tuple[Run, ...]":
-    """The Runs of a model on a data set: the recipe's, each changed by `changes` by path, then by `settings` (`a.b=value`).
+    """The Runs of a model on a data set: the recipe's, changed by `changes` by path, then by `settings` (`a.b=value`).
 
     If no recipe is named, the model's row in the catalog names it; for a net of the user's own, the task does. Most
     recipes are one Run. Raises UnknownNameError or SettingsError.
