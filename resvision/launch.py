@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import torch.distributed as dist
 from rich.console import Console
@@ -25,7 +25,8 @@ from resvision.core.history import read as read_history
 from resvision.core.settings import checked, differences, to_json
 from resvision.introduction import introduce
 from resvision.loading.loader import batches, dead_workers_named
-from resvision.recipes import compose, usual_changes
+from resvision.recipes import compose
+from resvision.recipes.flags import Flags, changes_of
 from resvision.run import Run, read_run
 from resvision.tasks import Scores
 from resvision.training import machine as machines
@@ -52,47 +53,33 @@ def train(
     data: str | None = None,
     *,
     recipe: str | None = None,
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    lr: float | None = None,
-    seed: int | None = None,
-    validation: float | None = None,
-    patience: int | None = None,
-    device: str | None = None,
-    precision: str | None = None,
     settings: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
     quiet: bool = False,
+    **flags: Unpack[Flags],
 ) -> Finished:
     """Train a model of the catalog on a named data set or a folder of images, or a Run, which says all of it.
 
-    validation  share of the training images held out to judge the run by; the best weights are the result
-    patience    evaluations without a better one that end the run early; needs `validation`
-    settings    further leaves of the Run by path, such as {"optimizer.weight_decay": 1e-4}
-    out         run directory, new or empty; runs/<model>-<data>-<date>-<n> when left out
-    quiet       print nothing
+    recipe    a recipe's name; the model's own when left out
+    settings  further leaves of the Run by path, such as {"optimizer.weight_decay": 1e-4}
+    out       run directory, new or empty; runs/<model>-<data>-<date>-<n> when left out
+    quiet     print nothing
+    flags     the settings that people change most, as `resvision train --help` explains them: epochs, batch_size, lr,
+              seed, validation, patience, device and precision. None leaves one to the recipe. With `validation`, a
+              share of the training images, the best weights are the result; `patience` needs it
 
     Raises a ResVisionError that says what is wrong with the input.
     """
-    usual: dict[str, Any] = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "lr": lr,
-        "seed": seed,
-        "validation": validation,
-        "patience": patience,
-        "device": device,
-        "precision": precision,
-    }
+    changes = {**changes_of(flags), **(settings or {})}
     if isinstance(model, Run):
-        given = {"data": data, "recipe": recipe, "settings": settings, **usual}
+        given = {"data": data, "recipe": recipe, "settings": settings, **flags}
         if extra := [name for name, value in given.items() if value is not None]:
             raise SettingsError(f"a Run holds all its settings: leave out {', '.join(extra)}, or change the Run")
         run = checked(model)
     elif data is None:
         raise SettingsError("which data? name a data set of `resvision data list` or a folder of images")
     else:
-        run = compose(model, data, recipe_name=recipe, changes={**usual_changes(**usual), **(settings or {})})
+        run = compose(model, data, recipe_name=recipe, changes=changes)
     return launch(run, out=Path(out) if out is not None else None, console=Console(stderr=True, quiet=quiet))
 
 

@@ -1,42 +1,62 @@
-"""`resvision train`: a model on a data set, by a recipe."""
+"""`resvision train` trains a model on a data set by a recipe."""
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar, Unpack
 
 import typer
+
+from resvision.recipes.flags import FLAGS, Flags, changes_of
 
 if TYPE_CHECKING:
     from resvision.run import Run
 
+Command = TypeVar("Command", bound=Callable[..., None])
+_REST = inspect.Parameter.VAR_KEYWORD
 
+
+def with_flags(command: Command) -> Command:
+    """Give a command an option for each flag, after `recipe`, and return it.
+
+    Typer reads a command's options off its signature, where `**flags` alone names no flag.
+    """
+    signature = inspect.signature(command)
+    own = [parameter for parameter in signature.parameters.values() if parameter.kind is not _REST]
+    options = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[declared.type, typer.Option(min=declared.flag.min, help=declared.flag.help)],
+        )
+        for name, declared in FLAGS.items()
+    ]
+    place = [parameter.name for parameter in own].index("recipe") + 1
+    extended = signature.replace(parameters=[*own[:place], *options, *own[place:]])
+    command.__signature__ = extended  # type: ignore[attr-defined]
+    return command
+
+
+@with_flags
 def command(
+    *,
     model: Annotated[str | None, typer.Argument(help="A name from `resvision list`; left out with --resume.")] = None,
     data: Annotated[str | None, typer.Option(help="A name from `resvision data list`, or a folder of images.")] = None,
     root: Annotated[Path | None, typer.Option(help="Where a named data set lies.")] = None,
     recipe: Annotated[str | None, typer.Option(help="A recipe; the model's own when left out.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training images.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Images of one step.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of weights, order and augmentation.")] = None,
-    validation: Annotated[
-        float | None, typer.Option(help="Share of the training images that judges the run; keeps its best weights.")
-    ] = None,
-    patience: Annotated[
-        int | None, typer.Option(min=1, help="Evaluations without a better one that end the run; with --validation.")
-    ] = None,
     weights: Annotated[
         str | None,
         typer.Option(help="Published weights to start with: torchvision, or torchvision:NAME. Fetched once."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory, new or empty.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Run directory to go on with.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
-    precision: Annotated[str | None, typer.Option(help="auto, fp32 or bf16.")] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, may be repeated."),
     ] = None,
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import own code that the run names.")] = False,
+    **flags: Unpack[Flags],
 ) -> None:
     """Train a model on a data set or a folder of images; leaves a run directory.
 
@@ -45,19 +65,10 @@ def command(
     from rich.console import Console
 
     from resvision.core.errors import SettingsError
-    from resvision.recipes import compose_phases, usual_changes
+    from resvision.recipes import compose_phases
     from resvision.weights.published import require_published
 
-    changes = usual_changes(
-        epochs=epochs,
-        batch_size=batch_size,
-        lr=lr,
-        seed=seed,
-        validation=validation,
-        patience=patience,
-        device=device,
-        precision=precision,
-    )
+    changes = changes_of(flags)
     if root is not None:
         changes["data.root"] = str(root.resolve())
     if weights is not None:

@@ -1,12 +1,13 @@
-"""Named runs: a recipe is a function of a model's and a data set's name that gives a Run; its docstring is its receipt.
+"""Named runs. A recipe is a function that makes a Run from the names of a model and a data set.
 
-RECIPES is the table: a name, where its function stands, and a line of help. Listing it loads no torch.
+A recipe's docstring is its receipt. The table RECIPES gives the function of each name and a line of help; listing it
+loads no torch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from resvision.catalog import find
+from resvision.catalog import RECIPES_BY_TASK, find
 from resvision.core import references
 from resvision.core.errors import SettingsError, unknown_name
 from resvision.core.settings import checked, with_leaf
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Recipe(NamedTuple):
-    """A row of the table."""
+    """A recipe's function, as `module:function`, and its line of help."""
 
     function: str
     summary: str
@@ -120,45 +121,20 @@ DECIDED = {
     "data.fingerprint": "the data",
     "data.preprocess": "the data, data.channels and data.image_size",
 }
-"""Leaves of a Run that follow from something else."""
+"""The leaves of a Run that a user cannot set, each with what decides it."""
 
 
 def recipe(name: str) -> Callable[[str, str], "Run | tuple[Run, ...]"]:
-    """The recipe function by its name, or by `package.module:function`; UnknownNameError otherwise.
+    """The function of a recipe, named by its name or as `package.module:function`.
 
-    It gives a Run, or the Runs of its phases.
+    The function returns a Run, or a tuple with the Run of each phase. Raises UnknownNameError.
     """
     if name not in RECIPES and not references.is_reference(name):
         raise unknown_name("recipe", name, RECIPES)
-    found: Callable[[str, str], Run | tuple[Run, ...]] = references.load(
+    function: Callable[[str, str], Run | tuple[Run, ...]] = references.load(
         RECIPES[name].function if name in RECIPES else name, kind="recipe"
     )
-    return found
-
-
-def usual_changes(
-    *,
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    lr: float | None = None,
-    seed: int | None = None,
-    validation: float | None = None,
-    patience: int | None = None,
-    device: str | None = None,
-    precision: str | None = None,
-) -> dict[str, Any]:
-    """What people change most, by its path in the Run; what is None is left to the recipe."""
-    changes = {
-        "training.duration": None if epochs is None else f"{epochs} epochs",
-        "training.batch_size": batch_size,
-        "optimizer.lr": lr,
-        "training.seed": seed,
-        "data.validation": validation,
-        "training.patience": patience,
-        "machine.device": device,
-        "machine.precision": precision,
-    }
-    return {path: value for path, value in changes.items() if value is not None}
+    return function
 
 
 def compose(
@@ -184,27 +160,34 @@ def compose_phases(
     changes: Mapping[str, Any] | None = None,
     settings: Sequence[str] = (),
 ) -> "tuple[Run, ...]":
-    """The Runs of a model on a data set: its recipe, then `changes` by path, then `settings` as `a.b=value`, in each.
+    """The Runs of a model on a data set: the recipe's, changed by `changes` by path, then by `settings` (`a.b=value`).
 
-    Without a recipe's name the model's row in the catalog chooses, for a net of the user's own its task. Most
+    If no recipe is named, the model's row in the catalog names it; for a net of the user's own, the task does. Most
     recipes are one Run. Raises UnknownNameError or SettingsError.
     """
     if model in RECIPES:
         raise SettingsError(f"{model} is a recipe; say: train MODEL --recipe {model}")
-    name = recipe_name or _usual(model, changes or {}, settings)
+    name = recipe_name or _default_recipe(model, changes or {}, settings)
     with references.own_code(name):
-        made = recipe(name)(model, data)
-    runs = made if isinstance(made, tuple) else (made,)
+        composed = recipe(name)(model, data)
+    runs = composed if isinstance(composed, tuple) else (composed,)
     for run in runs:
         if not hasattr(run, "recipe"):
             raise SettingsError(f"{name}: gave {type(run).__name__}, not a resvision.Run")
     return tuple(_changed(run, changes or {}, settings) for run in runs)
 
 
-def _usual(model: str, changes: Mapping[str, Any], settings: Sequence[str]) -> str:
+def _default_recipe(model: str, changes: Mapping[str, Any], settings: Sequence[str]) -> str:
     """The name of the recipe of a model where none is named."""
-    asked = "model.task=segmentation" in settings or changes.get("model.task") == "segmentation"
-    return "segmentation-short" if asked and references.is_reference(model) else find(model).recipe
+    default = find(model).recipe
+    if not references.is_reference(model):
+        return default
+    # A user's own net has no row, so the recipe follows from the task that the run asks for, if it asks for one.
+    task = changes.get("model.task")
+    for path, _, written in (text.partition("=") for text in settings):
+        if path.strip() == "model.task":
+            task = written.strip()
+    return RECIPES_BY_TASK.get(str(task), default)
 
 
 def _changed(run: "Run", changes: Mapping[str, Any], settings: Sequence[str]) -> "Run":
@@ -219,7 +202,7 @@ def _changed(run: "Run", changes: Mapping[str, Any], settings: Sequence[str]) ->
 
 
 def _open_to_change(path: str) -> str:
-    """The path, unless the value there follows from something else."""
+    """The path itself; raises SettingsError if something else decides the value there."""
     for decided, reason in DECIDED.items():
         if path == decided or path.startswith(f"{decided}."):
             raise SettingsError(f"{path}: cannot be set, it is decided by {reason}")

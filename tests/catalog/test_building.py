@@ -1,7 +1,5 @@
 import inspect
 import re
-import subprocess
-import sys
 from importlib import import_module
 
 import pytest
@@ -55,81 +53,6 @@ def open_ended(num_classes: int, **options: int) -> nn.Module:
     return nn.Linear(options["size"], num_classes)
 
 
-NAMES = {
-    "lenet5",
-    "lenet5_modern",
-    "alexnet",
-    "alexnet_2012",
-    "vgg11",
-    "vgg13",
-    "vgg16",
-    "vgg19",
-    "vgg11_bn",
-    "vgg13_bn",
-    "vgg16_bn",
-    "vgg19_bn",
-    "vgg11_lrn",
-    "vgg16_c",
-    "resnet18",
-    "resnet34",
-    "resnet50",
-    "resnet101",
-    "resnet152",
-    "resnet50_v1",
-    "resnet101_v1",
-    "resnet152_v1",
-    "resnet18_a",
-    "resnet34_a",
-    "resnet34_b",
-    "resnet34_c",
-    "plain18",
-    "plain34",
-    "resnet20",
-    "resnet32",
-    "resnet44",
-    "resnet56",
-    "resnet110",
-    "resnet1202",
-    "plain20",
-    "plain32",
-    "plain44",
-    "plain56",
-    "plain110",
-    "resnet20_b",
-    "resnet32_b",
-    "resnet44_b",
-    "resnet56_b",
-    "resnet110_b",
-    "resnet1202_b",
-    "preresnet110",
-    "preresnet164",
-    "preresnet1001",
-    "resmlp",
-    "plainmlp",
-    "googlenet",
-    "googlenet_2014",
-    "bn_inception",
-    "prelunet_a",
-    "prelunet_b",
-    "prelunet_c",
-    "xception65",
-}
-
-
-def test_every_name_stands_in_the_table_once() -> None:
-    names = [row.name for row in ROWS]
-    assert len(names) == len(set(names))
-    assert {*names} >= NAMES
-
-
-def test_importing_the_catalog_and_naming_everything_loads_no_torch() -> None:
-    code = (
-        "import sys; from resvision import catalog;"
-        "[catalog.find(row.name) for row in catalog.ROWS]; sys.exit('torch' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
 @pytest.mark.parametrize("row", CLASSIFIERS, ids=lambda row: row.name)
 def test_every_row_builds_on_meta_with_its_defaults_and_its_depth_is_its_name(row: catalog.Row) -> None:
     with torch.device("meta"):
@@ -181,6 +104,33 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
 def test_a_wrong_option_is_one_clear_error(options: dict, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         catalog.build("resnet20", num_classes=10, **options)
+
+
+def classless(width: int = 3) -> nn.Module:
+    """A user's builder of a net without classes."""
+    return Staged(width)
+
+
+def optional(num_classes: int = 6) -> nn.Module:
+    """A user's builder that has a number of classes of its own."""
+    return nn.Linear(2, num_classes)
+
+
+def test_classes_are_passed_on_only_where_the_builder_has_that_parameter() -> None:
+    assert catalog.build(f"{__name__}:classless", width=5).conv.out_channels == 5
+    assert catalog.build(f"{__name__}:optional").out_features == 6
+    assert catalog.build(f"{__name__}:optional", num_classes=2).out_features == 2
+    with pytest.raises(SettingsError, match="has no parameter num_classes, and 4 classes are asked for; give it"):
+        catalog.build(f"{__name__}:classless", num_classes=4)
+    with pytest.raises(SettingsError, match="resnet20: needs num_classes"):
+        catalog.build("resnet20")
+    with pytest.raises(SettingsError, match="fcn: needs num_classes"):
+        catalog.build("fcn")
+
+
+def test_a_net_without_classes_serves_as_backbone() -> None:
+    net = catalog.build("fcn", num_classes=4, backbone=f"{__name__}:classless", width=7)
+    assert net.backbone.conv.out_channels == 7
 
 
 def test_zero_classes_are_refused() -> None:

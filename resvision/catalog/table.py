@@ -1,53 +1,49 @@
-"""The one table of what can be built by name. Importing it loads no torch: rows name functions as text.
+"""The table of what can be built by name. Rows name functions as text, so the table loads no torch.
 
 A user's own builder is named like ours, `package.module:function`, wherever a name is taken.
 """
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, get_args
-
-import msgspec
+from typing import Any
 
 from resvision.core import references
-from resvision.core.errors import MissingStageError, SettingsError, nearest, unknown_name
-
-if TYPE_CHECKING:
-    from torch import nn
-
-POSITIVE = ("num_classes", "in_channels", "width", "input_size")
+from resvision.core.errors import unknown_name
 
 TASKS = {
     "classification": "resvision.classification.task:Classification",
     "segmentation": "resvision.segmentation.task:Segmentation",
 }
-"""What is asked of nets, and where it stands."""
+"""The class of each task."""
 
 SYSTEMS = {
     "classification": "resvision.classification.classifier:Classifier",
     "segmentation": "resvision.segmentation.segmenter:Segmenter",
 }
-"""What trains a net of a task, where its row names nothing else."""
+"""The system that trains a net of each task, unless the net's row names another."""
 
-_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-_MODULES = ("Module", "nn.Module", "torch.nn.Module")  # as text where annotations are not evaluated
-_REQUIRED = inspect.Parameter.empty
+RECIPES_BY_TASK = {
+    "classification": "small-images-short",
+    "segmentation": "segmentation-short",
+}
+"""The recipe of a user's own net for each task, when none is named."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One name.
+    """A row describes one model.
 
-    options      what the name stands for: given to the builder, and not to be given again
-    usual        what is given unless a user says otherwise
-    builder      "module:function"; its other parameters are the options that a user may give. A parameter `backbone`
-                 that is an nn.Module is given as the name of a model, whose options then are options of this one too
+    options      builder arguments that the name fixes, so that a user cannot give them
+    usual        builder arguments that apply unless a user gives others
+    builder      "module:function"; its other parameters are the options that a user may give. If it has a parameter
+                 `backbone` that is an nn.Module, the user gives the name of a model, whose options are options of this
+                 model too
     system       "module:class" that trains the net
     recipe       the recipe when none is named
     input        (C, H, W) of the paper's images
-    num_classes  the paper's
+    num_classes  the paper's number of classes
+    is_backbone  whether a system may stand on the net, if the net has the stages that the system needs
     """
 
     name: str
@@ -59,9 +55,10 @@ class Row:
     year: int
     builder: str
     system: str = SYSTEMS["classification"]
-    recipe: str = "small-images-short"
+    recipe: str = RECIPES_BY_TASK["classification"]
     input: tuple[int, int, int] = (3, 32, 32)
     num_classes: int = 10
+    is_backbone: bool = True
 
 
 _lenet_1998 = partial(
@@ -137,8 +134,9 @@ _perceptron = partial(
 _segmentation = partial(
     Row,
     task="segmentation",
-    system="resvision.segmentation.segmenter:Segmenter",
-    recipe="segmentation-short",
+    system=SYSTEMS["segmentation"],
+    recipe=RECIPES_BY_TASK["segmentation"],
+    is_backbone=False,
     input=(3, 512, 512),
     num_classes=21,
 )
@@ -306,165 +304,12 @@ _BY_NAME = {row.name: row for row in ROWS}
 
 
 def find(name: str) -> Row:
-    """The row of a name; for `package.module:function` a row that names that builder.
+    """The row of a model's name; for `package.module:function`, a new row that names this function as builder.
 
     Raises UnknownNameError with the nearest names.
     """
     if name in _BY_NAME:
         return _BY_NAME[name]
     if references.is_reference(name):
-        return Row(name, task="classification", paper="your own", year=0, builder=name)
+        return Row(name, paper="your own", year=0, builder=name)
     raise unknown_name("model", name, _BY_NAME, remedy="`resvision list` shows all")
-
-
-def build(name: str, *, num_classes: int, **options: Any) -> "nn.Module":
-    """The net of a name with fresh weights, on the current default device ("meta" too), in training mode.
-
-    A net over a backbone takes the name of a model as `backbone`, and passes on the options that are not its own.
-    Raises UnknownNameError for an unknown name, SettingsError for an option or value it does not take.
-    """
-    row = find(name)
-    for key in row.options.keys() & {"num_classes", *options}:
-        raise SettingsError(f"{name}: {key} is {row.options[key]!r} by the name; choose another model instead")
-    builder = references.load(row.builder, kind="model")
-    given = {**row.usual, "num_classes": num_classes, **options}
-    fixed = dict(row.options)
-    if takes_backbone(builder):
-        fixed["backbone"], given = _build_backbone(row, builder, given)
-    given = known_options(builder, given, kind=f"option of {name}", fixed=fixed)
-    for key in POSITIVE:
-        if isinstance(given.get(key), int) and given[key] < 1:
-            raise SettingsError(f"{name}: {key} is {given[key]}; it must be at least 1")
-    try:
-        with references.own_code(name):
-            net: nn.Module = builder(**fixed, **given)
-    except MissingStageError as error:
-        raise MissingStageError(f"{name}: {error}; these will do: {', '.join(_fitting(row, given))}") from None
-    if not callable(getattr(net, "state_dict", None)):
-        raise SettingsError(f"{name}: gave {type(net).__name__}, not a torch.nn.Module")
-    return net
-
-
-def options(name: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The options that `build` takes for a name, besides num_classes, with their defaults.
-
-    An option that must be given has the default `inspect.Parameter.empty`. A net over a backbone takes those of the
-    backbone too, which is the usual one unless `given` names another.
-    """
-    row = find(name)
-    builder = references.load(row.builder, kind="model")
-    taken = _own_options(row, builder)
-    backbone = {**row.usual, **(given or {}), **row.options}.get("backbone")
-    if takes_backbone(builder) and isinstance(backbone, str):
-        taken = {**options(backbone), **taken}
-    return {**taken, **row.usual}
-
-
-def takes_backbone(builder: Callable[..., Any]) -> bool:
-    """Whether a builder has a parameter `backbone` that is a module."""
-    parameter = inspect.signature(builder).parameters.get("backbone")
-    return parameter is not None and getattr(parameter.annotation, "__name__", parameter.annotation) in _MODULES
-
-
-def takes_anything(function: Callable[..., Any]) -> bool:
-    """Whether a function takes keyword arguments that it does not name."""
-    return any(each.kind is inspect.Parameter.VAR_KEYWORD for each in inspect.signature(function).parameters.values())
-
-
-def _own_options(row: Row, builder: Callable[..., Any]) -> dict[str, Any]:
-    """The parameters of the builder itself that a user may give, with their defaults."""
-    return {
-        key: parameter.default
-        for key, parameter in inspect.signature(builder).parameters.items()
-        if key != "num_classes" and key not in row.options and parameter.kind in _NAMED
-    }
-
-
-def _build_backbone(
-    row: Row, builder: Callable[..., Any], given: Mapping[str, Any]
-) -> tuple["nn.Module", dict[str, Any]]:
-    """The net that a row's builder stands on, and what of `given` is left for the builder itself."""
-    name = row.options.get("backbone", given.get("backbone"))
-    if not isinstance(name, str):
-        raise SettingsError(f"{row.name}: backbone: expected the name of a model, such as resnet50, got {name!r:.60}")
-    if find(name).task != "classification":
-        raise SettingsError(f"{row.name}: backbone: {name} is a net for {find(name).task}; choose a classification net")
-    own, below = _own_options(row, builder), options(name)
-    kept = {key: value for key, value in given.items() if key in own or key == "num_classes"}
-    passed_on = {key: value for key, value in given.items() if key not in kept}
-    if not takes_anything(references.load(find(name).builder, kind="model")):
-        for key in passed_on.keys() - below.keys():
-            raise _unknown_option(key, [*own, *below], kind=f"option of {row.name} over {name}")
-    kept.pop("backbone", None)
-    return build(name, num_classes=find(name).num_classes, **passed_on), kept
-
-
-def _fitting(row: Row, given: Mapping[str, Any]) -> Iterator[str]:
-    """The models over which the builder of a row builds; one narrow net of each of their builders is tried."""
-    builder = references.load(row.builder, kind="model")
-    fits: dict[str, bool] = {}
-    for each in ROWS:
-        if each.task == "classification" and each.builder not in fits:
-            narrow = {"width": 4} if "width" in options(each.name) else {}
-            backbone = build(each.name, num_classes=each.num_classes, **narrow)
-            try:
-                fits[each.builder] = bool(builder(backbone=backbone, **given))
-            except SettingsError:
-                fits[each.builder] = False
-        if fits.get(each.builder):
-            yield each.name
-
-
-def system(name: str, task: str | None = None) -> Callable[..., Any]:
-    """The class of the system that trains the net of a name, a user's own net being for `task`."""
-    row = find(name)
-    of_row = row.system if task in {None, row.task} else SYSTEMS[str(task)]
-    loaded: Callable[..., Any] = references.load(of_row, kind="system")
-    return loaded
-
-
-def known_options(
-    function: Callable[..., Any],
-    given: Mapping[str, Any],
-    *,
-    kind: str = "option",
-    fixed: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """`given`, after a look at the function's signature; `fixed` are parameters that are not to be given.
-
-    Raises SettingsError for a name that is not a parameter, a value that does not suit its annotation, and a
-    parameter without default that is not given.
-    """
-    parameters = inspect.signature(function).parameters
-    if takes_anything(function):
-        return dict(given)
-    choices = [key for key, parameter in parameters.items() if parameter.kind in _NAMED and key not in (fixed or {})]
-    for key, value in given.items():
-        if key not in choices:
-            raise _unknown_option(key, choices, kind=kind)
-        _check_value(key, value, parameters[key].annotation)
-    missing = [key for key in choices if parameters[key].default is _REQUIRED and key not in given]
-    if missing:
-        raise SettingsError(f"missing {kind}: {', '.join(missing)}")
-    return dict(given)
-
-
-def _unknown_option(key: str, choices: list[str], *, kind: str) -> SettingsError:
-    close = nearest(key, choices)
-    hint = f"nearest: {', '.join(close)}; " if close else ""
-    return SettingsError(f"unknown {kind} {key!r}; {hint}choices: {', '.join(choices)}")
-
-
-def _check_value(key: str, value: Any, annotation: Any) -> None:
-    """Hold a number, text or None against its annotation; other values are the builder's own to judge."""
-    if not isinstance(value, bool | int | float | str | None) or annotation is _REQUIRED:
-        return
-    choices = [choice for part in (annotation, *get_args(annotation)) for choice in get_args(part)]
-    try:
-        msgspec.convert(value, annotation)
-    except msgspec.ValidationError as error:
-        texts = [choice for choice in choices if isinstance(choice, str)]
-        hint = f"choices are {', '.join(texts)}" if texts else str(error).lower()
-        raise SettingsError(f"{key} {value!r:.60}: {hint}") from None
-    except TypeError:  # an annotation that is not plain data
-        return
