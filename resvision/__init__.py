@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from resvision.catalog import build as build
     from resvision.classification.stages import stages as stages
+    from resvision.inference.evaluate import evaluate as evaluate
     from resvision.inference.load import load as load
-    from resvision.inference.verbs import evaluate as evaluate
-    from resvision.inference.verbs import predict as predict
+    from resvision.inference.predict import predict as predict
     from resvision.launch import train as train
     from resvision.probes.count import count as count
     from resvision.run import Run as Run
@@ -24,9 +24,9 @@ _PUBLIC = {
     "count": "resvision.probes.count",
     "Run": "resvision.run",
     "train": "resvision.launch",
-    "evaluate": "resvision.inference.verbs",
+    "evaluate": "resvision.inference.evaluate",
     "load": "resvision.inference.load",
-    "predict": "resvision.inference.verbs",
+    "predict": "resvision.inference.predict",
 }
 
 __all__ = ["build", "stages", "count", "Run", "train", "evaluate", "load", "predict"]

@@ -1,6 +1,13 @@
-"""A Run made real: `resolve` closes its open choices, `assemble` builds what the loop trains.
+"""A Run made real: `prepare` closes its open choices, `assemble` builds what the loop trains.
 
-What depends on the task is asked of the task.
+All that depends on the task is asked of the task. `prepare` goes in steps, each a function below it:
+
+1. open the data, by names and headers alone;
+2. settle what the data decide: view, classes, options of the net, weights of classes;
+3. build the net on the meta device, which tells wrong options before anything is written; where it does not take images
+   of the data's size, settle and build once more at the size that it takes;
+4. look at the weights that it starts with;
+5. choose device, precision and speed from the work that there is.
 """
 
 from collections.abc import Callable
@@ -20,15 +27,18 @@ from resvision.contracts import Batches, CountedBatches, System
 from resvision.core import references
 from resvision.core.errors import RunError, SettingsError
 from resvision.core.history import TEST, VALIDATION
-from resvision.core.images import Preprocess
+from resvision.core.samples import Reader, side_of
 from resvision.core.settings import Scalar
-from resvision.data.sets import IMAGENET, Splits, names
+from resvision.core.views import View
+from resvision.data.sets import IMAGENET, names, open_splits
+from resvision.data.splits import Splits
 from resvision.data.validation import hold_out
-from resvision.loading.loader import batches
-from resvision.probes.count import count
+from resvision.kinds.kind import Scores
+from resvision.loading.workers import batches
+from resvision.probes.count import Count, count
 from resvision.probes.padding import taps_in_padding
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
-from resvision.tasks import Scores, Task
+from resvision.tasks import Task, task_of
 from resvision.training.freezing import freeze
 from resvision.training.initial import encoder_state, initial_state, weights_file
 from resvision.training.machine import Machine, decide, place, rank_and_world
@@ -38,14 +48,26 @@ from resvision.weights.convert import modules_that_differ, shapes
 from resvision.weights.fetch import obtain
 from resvision.weights.published import Published, find, is_published
 
+LARGE_PX = 224
+"""The side that a machine is chosen for where images have different sizes."""
+
+
+class Prepared(NamedTuple):
+    """A Run with every choice made, the data that it names, its net on the meta device, and what that counts."""
+
+    run: Run
+    splits: Splits
+    net: nn.Module
+    counted: Count
+
 
 class Exam(NamedTuple):
     """Images that weights are scored on: `split` as the history names it, and this process's share of the batches."""
 
     split: str
-    images: Any
+    images: Reader[Any]
     batches: CountedBatches
-    task: Task
+    task: Task[Any]
 
     def score(self, system: System, *, machine: Machine, stop: StopSignals | None = None) -> Scores:
         """Scores of a system on all of its images. Raises Stopped after a stop signal."""
@@ -54,7 +76,7 @@ class Exam(NamedTuple):
 
 
 class Assembly(NamedTuple):
-    """What a resolved Run stands for.
+    """The parts that a resolved Run stands for.
 
     on_the_way  what is evaluated during training: validation where the run has it, otherwise the test split
     at_the_end  the test split
@@ -68,8 +90,16 @@ class Assembly(NamedTuple):
     steps: int
 
 
+# Closing the choices of a run ----------------------------------------------------------------------------------------
+
+
 def resolve(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Run:
-    """The same run with every open choice made: classes and pixels from the data, speed from the machine.
+    """The run of `prepare`, which has its arguments and its errors."""
+    return prepare(run, initial=initial).run
+
+
+def prepare(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Prepared:
+    """The same run with every open choice made: classes and views from the data, speed from the machine.
 
     Reads names and headers of the data, and the weights that the run starts with, no more. `initial` gives the file of
     these, `initial_file` if left out. Raises DataError, SettingsError or WeightsError.
@@ -77,82 +107,150 @@ def resolve(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Run:
     if run.data.name not in names() and Path(run.data.name).exists():  # found again from another working directory
         run = replace(run, data=replace(run.data, name=str(Path(run.data.name).resolve())))
     published = published_weights(run)
-    task = task_of(run)
-    channels = run.data.channels or _whole(run.model.options.get("in_channels"))
-    splits = _open(run.data, task, channels=channels, rule=published.preprocess if published else None)
-    reader, rule = splits.train, splits.train.preprocess
-    task.require(run.augment, run.loss, reader)
-    known = catalog.options(run.model.name, run.model.options)
-    found = {"in_channels": rule.channels, "input_size": rule.crop_px}
-    options = {**{name: value for name, value in found.items() if name in known}, **run.model.options}
-    if run.model.num_classes not in {None, len(reader.classes)}:
+    run = replace(run, model=replace(run.model, task=task_name(run)))
+    task = task_of(task_name(run))
+    if not isinstance(run.augment, task.augment):
         raise SettingsError(
-            f"model.num_classes: {run.model.num_classes}, but {run.data.name} has {len(reader.classes)} classes"
+            f"{run.recipe}: augments with {type(run.augment).__name__}, but {run.model.name} is for {task.kind.name},"
+            f" which takes {task.augment.__name__}; choose another --recipe"
         )
-    if run.augment.shift_px >= rule.crop_px:
-        raise SettingsError(f"augment.shift_px: {run.augment.shift_px} moves images of {rule.crop_px} px out of sight")
+    channels = run.data.channels or _whole(run.model.options.get("in_channels"))
+    splits = open_data(run, channels=channels, view=published.view if published else None)
+    asked_px, fingerprint = run.data.image_size or task.asked_side(run.augment), splits.fingerprint()
+    closed = _settled(run, task, splits, published, fingerprint, side_px=asked_px or side_of(splits.train))
+    net = _on_meta(closed)
+    side_px = closed.data.image_size
+    if asked_px is None and side_px is not None and (fitting := task.fitting_side(net, side_px)) != side_px:
+        splits = splits.seen_as(image_size=fitting)
+        closed = _settled(run, task, splits, published, fingerprint, side_px=fitting)
+        net = _on_meta(closed)
+    _require_trainable(net, closed, initial or initial_file)
+    if references.is_reference(run.model.name):
+        _require_results(net, task, closed)
+    shape = task.example_shape(splits.train.view, closed.data.image_size)
+    counted = count(net, shape)
+    machine = decide(
+        run.machine,
+        training_macs=3.0 * counted.macs * total_steps(closed) * run.training.batch_size,
+        image_px=closed.data.image_size or LARGE_PX,
+        decodes_files=task.decodes(splits.train, closed.augment),
+        too_small_for=taps_in_padding(net, shape),
+    )
+    return Prepared(replace(closed, machine=machine), splits, net, counted)
+
+
+def reopen(run: Run) -> Prepared:
+    """A run that was resolved before, with its data, which must be the same, and its net on the meta device.
+
+    Raises RunError where names, classes, split or view of the data have changed.
+    """
+    view = run.data.view if is_published(run.model.init_from) else None
+    splits = open_data(run, channels=run.data.channels, view=view)
+    _require_same_data(run.data, splits)
+    net = _on_meta(run)
+    shape = task_of(task_name(run)).example_shape(splits.train.view, run.data.image_size)
+    return Prepared(run, splits, net, count(net, shape))
+
+
+def open_data(run: Run, *, channels: int | None, view: View | None = None) -> Splits:
+    """The data of a run, seen as its settings say, with what is held out for validation."""
+    data = run.data
+    splits = open_splits(data.name, root=Path(data.root) if data.root else None, task=task_name(run))
+    splits = splits.seen_as(channels=channels, image_size=data.image_size, view=view)
+    return splits if data.validation is None else hold_out(splits, data.validation)
+
+
+def _settled(
+    run: Run,
+    task: Task[Any],
+    splits: Splits,
+    published: Published | None,
+    fingerprint: str,
+    *,
+    side_px: int | None,
+) -> Run:
+    """The run with all choices made that follow from its data and from where its weights come from."""
+    reader = splits.train
+    num_classes = len(reader.classes) or None
+    if run.model.num_classes not in {None, num_classes}:
+        raise SettingsError(
+            f"model.num_classes: {run.model.num_classes}, but {run.data.name} has {num_classes} classes"
+        )
+    task.require(run.augment, run.loss, reader, side_px=side_px)
     if run.training.patience is not None and splits.validation is None:
         raise SettingsError("training.patience: needs validation images; hold some out, such as --validation 0.1")
-    model = replace(run.model, task=task.name, num_classes=len(reader.classes), options=options)
-    if published:
-        model = replace(model, init_from=published.source, init_except=_afresh(model, published, run.data, reader))
-    elif model.init_from is not None:
-        model = replace(model, init_from=str(weights_file(Path(model.init_from))))
-    if model.encoder_from is not None:
-        model = replace(model, encoder_from=_encoder_source(model))
+    options = {**_taken(run.model, {**task.net_options(reader), "input_size": side_px}), **run.model.options}
+    model = replace(run.model, num_classes=num_classes, options=options)
     data = replace(
         run.data,
-        channels=rule.channels,
-        image_size=rule.crop_px,
+        channels=reader.view.channels,
+        image_size=side_px,
         classes=reader.classes,
         train_images=len(splits.train),
         validation_images=len(splits.validation or ()),
         test_images=len(splits.test),
         split_rule=splits.split_rule,
-        fingerprint=splits.fingerprint(),
-        preprocess=rule,
+        fingerprint=fingerprint,
+        view=reader.view,
     )
-    closed = replace(run, model=model, data=data, loss=_weighted(run.loss, task, reader))
-    with torch.device("meta"):
-        net = build_system(closed).net  # tells wrong options of model and loss before anything is written
-    fitting = task.crop_px(net, rule.crop_px)
-    if run.data.image_size is None and fitting != rule.crop_px:
-        return resolve(replace(run, data=replace(run.data, image_size=fitting)), initial=initial)
-    _distances(net, closed.optimizer)
-    if model.init_from is not None:
-        initial_state(net, (initial or initial_file)(closed), fresh=model.init_except)
+    return replace(
+        run,
+        model=_with_sources(model, published, data),
+        data=data,
+        augment=task.settled_augment(run.augment, side_px=side_px),
+        loss=task.settled_loss(run.loss, reader),
+    )
+
+
+def _taken(model: ModelSettings, found: dict[str, Any]) -> dict[str, Any]:
+    """The options that follow from the data, of which the net takes some; the classes have a setting of their own."""
+    known = catalog.options(model.name, model.options)
+    return {name: value for name, value in found.items() if name in known and value is not None}
+
+
+def _with_sources(model: ModelSettings, published: Published | None, data: DataSettings) -> ModelSettings:
+    """The model with the places of the weights that it starts with as a run keeps them."""
+    if published:
+        model = replace(model, init_from=published.source, init_except=_afresh(model, published, data))
+    elif model.init_from is not None:
+        model = replace(model, init_from=str(weights_file(Path(model.init_from))))
     if model.encoder_from is not None:
-        encoder_state(net, encoder_file(closed))
-    if references.is_reference(run.model.name):
-        _require_results(net, task, closed)
+        model = replace(model, encoder_from=_encoder_source(model))
+    return model
+
+
+def _on_meta(run: Run) -> nn.Module:
+    """The net of a resolved run without weights; SettingsError for wrong options of model and loss."""
+    with torch.device("meta"):
+        return build_system(run).net
+
+
+def _require_trainable(net: nn.Module, run: Run, initial: Callable[[Run], Path]) -> None:
+    """SettingsError or WeightsError where optimizer, initial weights or batches do not suit the net."""
+    _distances(net, run.optimizer)
+    if run.model.init_from is not None:
+        initial_state(net, initial(run), fresh=run.model.init_except)
+    if run.model.encoder_from is not None:
+        encoder_state(net, encoder_file(run))
     _require_batches_for_norms(net, run.training)
-    macs = count(net, (rule.channels, rule.crop_px, rule.crop_px)).macs
-    images = total_steps(closed) * run.training.batch_size
-    machine = decide(
-        run.machine,
-        training_macs=3.0 * macs * images,
-        image_px=rule.crop_px,
-        decodes_files=task.decodes(reader, rule, run.augment),
-        too_small_for=taps_in_padding(net, (rule.channels, rule.crop_px, rule.crop_px)),
-    )
-    return replace(closed, machine=machine)
 
 
-def assemble(run: Run, *, device: torch.device, begun: bool = False) -> Assembly:
-    """Build what a resolved run trains: seeded net in its system on `device`, and the batches of this process.
+# Building what a resolved run trains ---------------------------------------------------------------------------------
+
+
+def assemble(prepared: Prepared, *, device: torch.device, begun: bool = False) -> Assembly:
+    """Build what a run trains: seeded net in its system on `device`, and the batches of this process.
 
     A run that has `begun` has its weights in a checkpoint, and `init_from` is not looked for.
     """
+    run, splits = prepared.run, prepared.splits
     rank, world = rank_and_world()
     if run.training.batch_size % (world * run.training.accumulate):
         raise SettingsError(
             f"training.batch_size: {run.training.batch_size} cannot be shared by {world} processes"
             f" times accumulate={run.training.accumulate}; choose a multiple of {world * run.training.accumulate}"
         )
-    rule = run.data.preprocess if is_published(run.model.init_from) else None
-    task = task_of(run)
-    splits = _open(run.data, task, channels=run.data.channels, rule=rule)
-    _same_data(run.data, splits)
+    task = task_of(task_name(run))
     train = task.train_batches(
         splits.train,
         batch_size=run.training.batch_size,
@@ -170,7 +268,7 @@ def assemble(run: Run, *, device: torch.device, begun: bool = False) -> Assembly
     if run.model.encoder_from is not None and not begun:
         system.net.load_state_dict(encoder_state(system.net, encoder_file(run)))
 
-    def exam(split: str, images: Any) -> Exam:
+    def exam(split: str, images: Reader[Any]) -> Exam:
         share = task.exam_batches(images, batch_size=2 * run.training.batch_size, rank=rank, world=world)
         return Exam(split, images, share, task)
 
@@ -179,24 +277,23 @@ def assemble(run: Run, *, device: torch.device, begun: bool = False) -> Assembly
     return Assembly(system, splits, train, on_the_way, test, total_steps(run))
 
 
-def task_of(run: Run) -> Task:
+def task_name(run: Run) -> str:
     """The task of a run: the one that it names, or that of its model in the catalog."""
-    name = run.model.task or catalog.find(run.model.name).task
-    task: Task = references.load(catalog.TASKS[name], kind="task")()
-    return task
+    return run.model.task or catalog.find(run.model.name).task
 
 
 def build_net(run: Run) -> nn.Module:
     """The net of a resolved run, with fresh weights."""
-    assert run.model.num_classes is not None, "resolve() comes first"
     return catalog.build(run.model.name, num_classes=run.model.num_classes, **run.model.options)
 
 
 def build_system(run: Run) -> System:
     """The system of a resolved run around a fresh net, on the CPU in fp32, its first stages frozen as the run says."""
-    assert run.data.preprocess is not None, "resolve() comes first"
-    system = catalog.system(run.model.name, run.model.task)
-    fixed = {"net": build_net(run), "mean": run.data.preprocess.mean, "std": run.data.preprocess.std}
+    assert run.data.view is not None, "prepare() comes first"
+    row = catalog.find(run.model.name)
+    usual = task_of(task_name(run)).system
+    system = references.load(row.system or usual if row.task == task_name(run) else usual, kind="system")
+    fixed = {"net": build_net(run), "mean": run.data.view.mean, "std": run.data.view.std}
     options = catalog.known_options(system, run.loss, kind="loss option", fixed=fixed)
     try:
         built: System = system(**fixed, **options)
@@ -211,6 +308,28 @@ def build_system(run: Run) -> System:
         )
     freeze(built, [*frozen_modules(built.net, run.model).values(), *_frozen_norms(built.net, run.model)])
     return built
+
+
+# Where weights come from ---------------------------------------------------------------------------------------------
+
+
+def published_run(published: Published, machine: Machine) -> Run:
+    """The run that a net with published weights stands for, closed by the steps that close any other: on ImageNet."""
+    view, classes = published.view, published.classes
+    model = ModelSettings(
+        name=published.model,
+        task=catalog.find(published.model).task,
+        num_classes=len(classes),
+        init_from=published.source,
+    )
+    options = _taken(model, {"in_channels": view.channels, "input_size": view.side_px})
+    return Run(
+        recipe="published",
+        model=replace(model, options=options),
+        data=DataSettings(name=IMAGENET, channels=view.channels, image_size=view.side_px, classes=classes, view=view),
+        training=TrainingSettings(duration="1 epochs"),
+        machine=decide(machine, training_macs=0, image_px=view.side_px or LARGE_PX, decodes_files=True),
+    )
 
 
 def published_weights(run: Run) -> Published | None:
@@ -255,11 +374,6 @@ def _backbone(model: ModelSettings) -> str:
     return name
 
 
-def optimizer_for(net: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    """The optimizer of a run over its net; SettingsError for a decay by depth over a net without stages."""
-    return build_optimizer(net, settings, _distances(net, settings))
-
-
 def head(model: ModelSettings) -> tuple[str, ...]:
     """The modules of a net that depend on the number of classes, such as `fc`."""
     with torch.device("meta"):
@@ -267,8 +381,23 @@ def head(model: ModelSettings) -> tuple[str, ...]:
     return modules_that_differ(shapes(two), shapes(three))
 
 
+def _afresh(model: ModelSettings, published: Published, data: DataSettings) -> tuple[str, ...]:
+    """`init_except`, and the head where the classes are not those of the published weights."""
+    theirs, ours = published.classes, data.classes or ()
+    same = ours == theirs or (data.name == IMAGENET and len(ours) == len(theirs))
+    return tuple(dict.fromkeys([*model.init_except, *(() if same else head(model))]))
+
+
+# Optimizer, frozen parts, length -------------------------------------------------------------------------------------
+
+
+def optimizer_for(net: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
+    """The optimizer of a run over its net; SettingsError for a decay by depth over a net without stages."""
+    return build_optimizer(net, settings, _distances(net, settings))
+
+
 def frozen_modules(net: nn.Module, model: ModelSettings) -> dict[str, nn.Module]:
-    """What `frozen_stages` names in the net, by dotted names; SettingsError where the net has no such stages."""
+    """The modules that `frozen_stages` names, by dotted names; SettingsError where the net has no such stages."""
     if not model.frozen_stages:
         return {}
     try:
@@ -286,7 +415,7 @@ def _frozen_norms(net: nn.Module, model: ModelSettings) -> list[nn.Module]:
 
 def steps_per_epoch(run: Run) -> int:
     """Full batches in the training split of a resolved run, at least 1."""
-    assert run.data.train_images is not None, "resolve() comes first"
+    assert run.data.train_images is not None, "prepare() comes first"
     if run.data.train_images < run.training.batch_size:
         raise SettingsError(
             f"training.batch_size: {run.training.batch_size} is more than the {run.data.train_images} training"
@@ -301,21 +430,36 @@ def total_steps(run: Run) -> int:
     return int(length) * (steps_per_epoch(run) if unit == "epochs" else 1)
 
 
-def _require_results(net: nn.Module, task: Task, run: Run) -> None:
+def _distances(net: nn.Module, settings: OptimizerSettings) -> dict[str, int] | None:
+    """Stages from each parameter to the head, where the learning rate decays by them."""
+    if settings.depth_decay == 1:
+        return None
+    try:
+        return distances_to_head(net)
+    except SettingsError as error:
+        raise SettingsError(f"optimizer.depth_decay: {error}") from None
+
+
+# What is refused before anything is written --------------------------------------------------------------------------
+
+
+def _require_results(net: nn.Module, task: Task[Any], run: Run) -> None:
     """SettingsError where a net of the user's own does not give what the task asks for."""
-    assert run.data.preprocess is not None, "the data was read"
-    assert run.model.num_classes is not None, "the data was read"
-    side = run.data.preprocess.crop_px
-    images = torch.empty(2, run.data.preprocess.channels, side, side, device="meta")
+    side = run.data.image_size
+    asked_one = None if side is None else task.result_shape(side, run.model.num_classes)
+    if asked_one is None or side is None:
+        return
+    assert run.data.view is not None, "the data was read"
+    images = torch.empty(2, run.data.view.channels, side, side, device="meta")
     with torch.no_grad(), references.own_code(run.model.name):
         results = deepcopy(net).eval()(images)
     found = tuple(getattr(results, "shape", [type(results).__name__]))
-    asked = (2, *task.result_shape(side, run.model.num_classes))
+    asked = (2, *asked_one)
     if found != asked:
+        each = f": a logit for each of {run.model.num_classes} classes" if run.model.num_classes else ""
         pixel = " and each pixel" if len(asked) > 2 else ""
         raise SettingsError(
-            f"{run.model.name}: gives {found} for 2 images of {tuple(images.shape[1:])}, not {asked}: a logit for each"
-            f" of {run.model.num_classes} classes{pixel}"
+            f"{run.model.name}: gives {found} for 2 images of {tuple(images.shape[1:])}, not {asked}{each}{pixel}"
         )
 
 
@@ -330,44 +474,15 @@ def _require_batches_for_norms(net: nn.Module, training: TrainingSettings) -> No
         )
 
 
-def _weighted(loss: dict[str, Scalar], task: Task, reader: Any) -> dict[str, Scalar]:
-    """The same options, with balanced `class_weights` written out as numbers, from the labels of the training split."""
-    power = {"balanced": 1.0, "balanced-root": 0.5}.get(str(loss.get("class_weights")))
-    return loss if power is None else {**loss, "class_weights": task.balanced_weights(reader, power=power)}
-
-
-def _distances(net: nn.Module, settings: OptimizerSettings) -> dict[str, int] | None:
-    """Stages from each parameter to the head, where the learning rate decays by them."""
-    if settings.depth_decay == 1:
-        return None
-    try:
-        return distances_to_head(net)
-    except SettingsError as error:
-        raise SettingsError(f"optimizer.depth_decay: {error}") from None
-
-
-def _afresh(model: ModelSettings, published: Published, data: DataSettings, reader: Any) -> tuple[str, ...]:
-    """`init_except`, and the head where the classes are not those of the published weights."""
-    theirs = published.classes
-    same = reader.classes == theirs or (data.name == IMAGENET and len(reader.classes) == len(theirs))
-    return tuple(dict.fromkeys([*model.init_except, *(() if same else head(model))]))
-
-
-def _open(data: DataSettings, task: Task, *, channels: int | None, rule: Preprocess | None = None) -> Splits:
-    root = Path(data.root) if data.root else None
-    splits = task.open_splits(data.name, root=root).seen_as(channels=channels, image_size=data.image_size, rule=rule)
-    return splits if data.validation is None else hold_out(splits, data.validation)
-
-
 def _whole(value: Scalar) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _same_data(data: DataSettings, splits: Splits) -> None:
-    """RunError when names, classes, split or preprocessing are not what the run was resolved with."""
+def _require_same_data(data: DataSettings, splits: Splits) -> None:
+    """RunError when names, classes, split or view are not what the run was resolved with."""
     counts = (len(splits.train), len(splits.validation or ()), len(splits.test))
-    found = (splits.fingerprint(), splits.train.preprocess, *counts)
-    if found != (data.fingerprint, data.preprocess, data.train_images, data.validation_images, data.test_images):
+    found = (splits.fingerprint(), splits.train.view, *counts)
+    if found != (data.fingerprint, data.view, data.train_images, data.validation_images, data.test_images):
         raise RunError(
             f"{data.name}: has changed since the run began: it had {data.train_images} training and"
             f" {data.test_images} test images in {len(data.classes or ())} classes, now it has {len(splits.train)},"

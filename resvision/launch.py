@@ -12,23 +12,27 @@ from rich.console import Console
 from resvision.assembly import (
     Assembly,
     Exam,
+    Prepared,
     assemble,
     initial_file,
     optimizer_for,
+    prepare,
+    reopen,
     resolve,
     steps_per_epoch,
-    task_of,
+    task_name,
 )
 from resvision.core import rundir
 from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.core.history import read as read_history
 from resvision.core.settings import checked, differences, to_json
 from resvision.introduction import introduce
-from resvision.loading.loader import batches, dead_workers_named
+from resvision.kinds.kind import Scores
+from resvision.kinds.table import kind_of
+from resvision.loading.workers import batches, dead_workers_named
 from resvision.recipes import compose
 from resvision.recipes.flags import Flags, changes_of
 from resvision.run import Run, read_run
-from resvision.tasks import Scores
 from resvision.training import machine as machines
 from resvision.training.best import BestSoFar
 from resvision.training.checkpoints import Checkpoints, load_weights, result_weights
@@ -90,11 +94,11 @@ def launch(run: Run, *, out: Path | None, console: Console) -> Finished:
             rundir.require_free(out)
         machines.join_processes(run.machine)
         console = _only_first(console)
-        run = resolve(run, initial=lambda closed: _shared(lambda: initial_file(closed, console)))
-        introduce(run, console)
-        folder = _shared(lambda: _new_folder(run, out, stack, console))
+        prepared = prepare(run, initial=lambda closed: _shared(lambda: initial_file(closed, console)))
+        introduce(prepared, console)
+        folder = _shared(lambda: _new_folder(prepared.run, out, stack, console))
         console.print(f"run directory: {folder}", highlight=False, soft_wrap=True, markup=False)
-        return _go_on(folder, run, stop, console)
+        return _go_on(folder, prepared, stop, console)
 
 
 def resume(folder: Path, *, asked: Run | None = None, allow_code: bool = False, console: Console) -> Finished:
@@ -109,8 +113,9 @@ def resume(folder: Path, *, asked: Run | None = None, allow_code: bool = False, 
         machines.join_processes(run.machine)
         console = _only_first(console)
         _shared(lambda: _lock(folder, stack, console))
-        introduce(run, console)
-        return _go_on(folder, run, stop, console)
+        prepared = reopen(run)
+        introduce(prepared, console)
+        return _go_on(folder, prepared, stop, console)
 
 
 def require_same(folder: Path, asked: Run) -> None:
@@ -141,10 +146,11 @@ def _lock(folder: Path, stack: ExitStack, console: Console) -> Path:
     return folder
 
 
-def _go_on(folder: Path, run: Run, stop: StopSignals, console: Console) -> Finished:
+def _go_on(folder: Path, prepared: Prepared, stop: StopSignals, console: Console) -> Finished:
     """Train from the last checkpoint in `folder`, or from the start where there is none, and score the result."""
+    run = prepared.run
     device, checkpoints = machines.prepare(run.machine), Checkpoints(folder)
-    built = assemble(run, device=device, begun=checkpoints.last() is not None)
+    built = assemble(prepared, device=device, begun=checkpoints.last() is not None)
     net, epoch = built.system.net, steps_per_epoch(run)
     optimizer = optimizer_for(net, run.optimizer)
     average = MovingAverage(net, run.training.ema_decay) if run.training.ema_decay else None
@@ -177,7 +183,15 @@ def _go_on(folder: Path, run: Run, stop: StopSignals, console: Console) -> Finis
                 rundir.write_json(folder / rundir.ENVIRONMENT, machines.environment())
             history = History(folder, step=first_step)
             stack.callback(history.close)
-            bar = ProgressBar(console, steps=built.steps, first_step=first_step, steps_per_epoch=epoch)
+            kind = kind_of(task_name(run))
+            bar = ProgressBar(
+                console,
+                steps=built.steps,
+                first_step=first_step,
+                steps_per_epoch=epoch,
+                metrics=kind.metrics,
+                write=kind.write,
+            )
             observers = [history.add, stack.enter_context(bar).show]
 
         def observe(line: Line) -> None:
@@ -229,7 +243,7 @@ def _evaluation_due(step: int, every: int, steps: int, lines: Sequence[Line]) ->
 def _best(run: Run, lines: Sequence[Line]) -> BestSoFar:
     """What the history says of the best validation; of one on test images, nothing."""
     lines = lines if run.data.validation_images else ()
-    return BestSoFar(task_of(run).judged_by, patience=run.training.patience, lines=lines)
+    return BestSoFar(kind_of(task_name(run)).judged_by, patience=run.training.patience, lines=lines)
 
 
 def _tell_best(best: BestSoFar, run: Run, console: Console) -> None:

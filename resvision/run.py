@@ -1,21 +1,22 @@
-"""A Run: everything that decides what a training gives, as one frozen tree that goes to JSON and back.
+"""A Run: every setting of a training, as one frozen tree that goes to JSON and back.
 
 A recipe makes a Run with open choices (None, `auto`); `assembly.resolve` looks at the data and the machine and closes
 them all. Nothing on a lower floor sees a Run.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
 from msgspec import Meta
 
-from resvision.contracts import TaskName
 from resvision.core import references, rundir
-from resvision.core.errors import RunError, SettingsError
-from resvision.core.images import Preprocess
+from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.core.settings import Scalar, from_json
-from resvision.loading.augment import Augment
+from resvision.core.views import View, view_of_preprocess
+from resvision.kinds.table import USUAL
+from resvision.loading.augment import Augmentation, ImageAugment
+from resvision.tasks import task_of
 from resvision.training.machine import Machine
 from resvision.training.optimizers import OptimizerSettings
 from resvision.training.schedules import Schedule
@@ -29,7 +30,8 @@ Count = Annotated[int, Meta(ge=1)]
 class ModelSettings:
     """Which net: a name of the catalog or `package.module:function`, with its options.
 
-    task           what its results mean; that of the name in the catalog, classification for a function of your own
+    task           what its results mean: a name of `kinds.table`, or `package.module:TASK`; that of the name in the
+                   catalog, classification for a function of your own, where it is left out
     init_from      weights to start with: a safetensors file, a run folder, whose result is meant, or published ones,
                    `torchvision` or `torchvision:NAME`, whose preprocessing the run then takes over
     init_except    parts that start afresh all the same, such as `fc` for other classes; with published weights the head
@@ -41,7 +43,7 @@ class ModelSettings:
     """
 
     name: str
-    task: TaskName | None = None
+    task: str | None = None
     num_classes: Count | None = None
     options: dict[str, Scalar] = field(default_factory=dict)
     init_from: str | None = None
@@ -55,6 +57,7 @@ class ModelSettings:
 class DataSettings:
     """Which data: a name or a folder, and where it lies; the rest is read off it by `resolve`.
 
+    `image_size` is the side of the square that a net is trained on, None where images keep different sizes.
     `validation` is the share of the training images, of each class alike, that is held out to judge the run by on its
     way; the test images are then looked at once, at the end. `train_images` are those that are left. `fingerprint` is
     that of file names and classes, so that a run goes on with the same data or not at all.
@@ -62,7 +65,7 @@ class DataSettings:
 
     name: str
     root: str | None = None
-    channels: Annotated[int, Meta(ge=1, le=3)] | None = None
+    channels: Count | None = None
     image_size: Count | None = None
     validation: Annotated[float, Meta(gt=0, lt=0.5)] | None = None
     classes: tuple[str, ...] | None = None
@@ -71,7 +74,7 @@ class DataSettings:
     test_images: int | None = None
     split_rule: str | None = None
     fingerprint: str | None = None
-    preprocess: Preprocess | None = None
+    view: View | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,13 +108,17 @@ class TrainingSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One training, whole. `loss` holds options of the system, such as `label_smoothing`."""
+    """One training, whole.
+
+    augment  the settings of the task's own type
+    loss     options of the system, such as `label_smoothing`
+    """
 
     recipe: str
     model: ModelSettings
     data: DataSettings
     training: TrainingSettings
-    augment: Augment = field(default_factory=Augment)
+    augment: Augmentation = field(default_factory=ImageAugment)
     loss: dict[str, Scalar] = field(default_factory=dict)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     schedule: Schedule = field(default_factory=Schedule)
@@ -134,29 +141,48 @@ def read_run(folder: Path, *, allow_code: bool = False) -> Run:
     if isinstance(data, dict) and data.get("format", FORMAT) != FORMAT:
         raise RunError(f"{path}: format {data['format']!r:.60}, this version of resvision reads {FORMAT}")
     try:
-        run = from_json(Run, _with_what_came_later(data))
+        run = run_from_json(data, allow_code=allow_code)
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from None
+    except ResVisionError as error:
+        raise RunError(f"{path}: {error}") from None
     if not is_resolved(run):
         raise RunError(f"{path}: not a run as training writes it: what data and machine decide is missing or disagrees")
-    code = [name for name in (run.model.name, run.data.name) if references.is_reference(name)]
-    if code and not allow_code:
-        raise RunError(f"{path}: would import {' and '.join(code)}; if you trust it, say --allow-code")
     return run
+
+
+def run_from_json(data: Any, *, allow_code: bool = False) -> Run:
+    """The Run in plain data of this version or an older one.
+
+    Raises SettingsError on an unknown, missing or ill-typed key, UnknownNameError for a task that there is not, and
+    RunError where it names code of a user's own and `allow_code` is not given.
+    """
+    data = _migrated(data)
+    named = [_leaf(data, path) for path in ("model.name", "model.task", "data.name")]
+    code = [name for name in named if isinstance(name, str) and references.is_reference(name)]
+    if code and not allow_code:
+        raise RunError(f"would import {' and '.join(code)}; if you trust it, say --allow-code")
+    task = _leaf(data, "model.task")
+    augment = task_of(task if isinstance(task, str) else USUAL).augment
+    return from_json(Run, data, types={"augment": augment})
 
 
 _CAME_LATER: dict[str, Any] = {
     "optimizer.depth_decay": 1.0,
-    "model.task": "classification",
+    "model.task": USUAL,
     "model.encoder_from": None,
     "model.frozen_norms": False,
-    "augment.scale_range": [0.5, 2.0],
-    "augment.elastic_px": 0.0,
     "augment.brightness": 0.0,
 }
 """Leaves that older runs do not have, and what they did."""
 
-_MAY_BE_NONE = {"root", "validation"}
+_OF_ONE_AUGMENT = {
+    "crop_scale", "crop_ratio", "scale_range", "shift_px", "elastic_px", "policy", "policy_magnitude", "policy_ops",
+    "erase", "mixup_alpha", "cutmix_alpha",
+}  # fmt: skip
+"""Settings that stood in all runs while augmentation had one type; a task that did not know one had it off."""
+
+_MAY_BE_NONE = {"root", "validation", "image_size"}
 
 
 def is_resolved(run: Run) -> bool:
@@ -164,13 +190,33 @@ def is_resolved(run: Run) -> bool:
     decided = vars(run.data) | vars(run.machine)
     missing = [name for name, value in decided.items() if value in (None, "auto") and name not in _MAY_BE_NONE]
     classes = run.data.classes or ()
-    return not missing and len(set(classes)) == len(classes) == run.model.num_classes
+    return not missing and len(set(classes)) == len(classes) == (run.model.num_classes or 0)
 
 
-def _with_what_came_later(data: Any) -> Any:
-    """The JSON of an older run with the leaves that this version knows beside its own."""
+def _migrated(data: Any) -> Any:
+    """The JSON of an older run in the form of this version."""
     for path, value in _CAME_LATER.items():
         group, _, key = path.partition(".")
         if isinstance(data, dict) and isinstance(data.get(group), dict) and key not in data[group]:
             data = {**data, group: {**data[group], key: value}}
+    preprocess = _leaf(data, "data.preprocess")
+    if not isinstance(preprocess, dict) or not isinstance(data.get("augment"), dict):
+        return data
+    rest = {key: value for key, value in data["data"].items() if key != "preprocess"}
+    data = {**data, "data": {**rest, "view": view_of_preprocess(preprocess)}}
+    return {**data, "augment": _of_its_task(data)}
+
+
+def _of_its_task(data: dict[str, Any]) -> dict[str, Any]:
+    """The augmentation of an older run, without the settings that its task did not know."""
+    task = data["model"]["task"] if isinstance(data.get("model"), dict) else USUAL
+    known = {field.name for field in fields(task_of(str(task)).augment)}
+    kept = {key: value for key, value in data["augment"].items() if key in known or key not in _OF_ONE_AUGMENT}
+    return {**kept, "crop_px": data["data"].get("image_size")} if "crop_px" in known else kept
+
+
+def _leaf(data: Any, path: str) -> Any:
+    """The value at `a.b` of plain data, None where there is none."""
+    for key in path.split("."):
+        data = data.get(key) if isinstance(data, dict) else None
     return data

@@ -26,6 +26,7 @@ from resvision.core.images import Pixels
 from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
 from resvision.core.views import View
+from resvision.data.sets import IMAGENET
 from resvision.kinds.kind import Kind, Scores
 from resvision.kinds.table import TASKS, kind_of, require
 from resvision.loading.augment import Augmentation
@@ -33,9 +34,6 @@ from resvision.training.machine import Machine, autocast
 from resvision.training.stopping import StopSignals
 
 T = TypeVar("T")
-
-IMAGENET = "imagenet"
-"""The set whose order of classes published weights have."""
 
 
 @dataclass(frozen=True)
@@ -128,13 +126,17 @@ class Task(ABC, Generic[T]):
         """The side nearest to `side_px` of images that the net can be trained on."""
         return side_px
 
-    @abstractmethod
-    def result_shape(self, side_px: int, num_classes: int | None) -> tuple[int, ...]:
-        """The shape of what a net gives for one square image, without the batch."""
+    def result_shape(self, side_px: int, num_classes: int | None) -> tuple[int, ...] | None:
+        """The shape of what a net gives for one square image, without the batch; None where that is not one tensor."""
+        return None
 
     @abstractmethod
     def decodes(self, reader: Reader[T], augment: Any) -> bool:
         """Whether every step of training reads image files again."""
+
+    def asked_side(self, augment: Any) -> int | None:
+        """The side of the square that the settings of augmentation ask for, where they say one."""
+        return None
 
     def settled_augment(self, augment: Any, *, side_px: int | None) -> Any:
         """The same settings with the choices made that follow from the data."""
@@ -181,6 +183,11 @@ class Task(ABC, Generic[T]):
         Raises Stopped after a stop signal.
         """
 
+    def example_shape(self, view: View, side_px: int | None) -> tuple[int, int, int]:
+        """The shape of what the net is shown, without the batch: (C, H, W), by which it is counted."""
+        assert side_px is not None, "a task whose views give no squares says its own shape"
+        return view.channels, side_px, side_px
+
     # What an evaluation asks -----------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -190,7 +197,9 @@ class Task(ABC, Generic[T]):
         Raises DataError for classes that it does not know, SettingsError and UnknownNameError for a wrong `how`.
         """
 
-    def evaluate_together(self, models: Sequence[Model], reader: Reader[T], how: How) -> tuple[Sequence[Scores], Scores]:
+    def evaluate_together(
+        self, models: Sequence[Model], reader: Reader[T], how: How
+    ) -> tuple[Sequence[Scores], Scores]:
         """Scores of several models, each alone and all averaged; SettingsError where there is no such average."""
         raise SettingsError(f"--ensemble: predictions of {self.kind.name} are not averaged; leave it out")
 

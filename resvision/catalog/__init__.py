@@ -2,20 +2,16 @@
 
 table       the rows: name, builder, task, recipe, paper
 signatures  the options that a builder takes, and checks of their values
-building    the net and the system of a name
+building    the net of a name
 """
 
 from resvision.catalog.building import backbones as backbones
 from resvision.catalog.building import build as build
-from resvision.catalog.building import system as system
 from resvision.catalog.signatures import known_options as known_options
 from resvision.catalog.signatures import options as options
 from resvision.catalog.signatures import takes as takes
 from resvision.catalog.signatures import takes_anything as takes_anything
 from resvision.catalog.signatures import takes_backbone as takes_backbone
-from resvision.catalog.table import RECIPES_BY_TASK as RECIPES_BY_TASK
 from resvision.catalog.table import ROWS as ROWS
-from resvision.catalog.table import SYSTEMS as SYSTEMS
-from resvision.catalog.table import TASKS as TASKS
 from resvision.catalog.table import Row as Row
 from resvision.catalog.table import find as find

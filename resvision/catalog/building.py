@@ -1,4 +1,4 @@
-"""The net and the system of a model's name, and the nets that fit below a system. Only a call loads torch."""
+"""The net of a model's name, and the nets that fit below a system. Only a call loads torch."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from resvision.catalog.signatures import (
     takes_backbone,
     unknown_option,
 )
-from resvision.catalog.table import ROWS, SYSTEMS, Row, find
+from resvision.catalog.table import ROWS, Row, find
 from resvision.core import references
 from resvision.core.errors import MissingStageError, SettingsError
 
@@ -51,14 +51,6 @@ def build(name: str, *, num_classes: int | None = None, **options: Any) -> "nn.M
     if not callable(getattr(net, "state_dict", None)):
         raise SettingsError(f"{name}: gave {type(net).__name__}, not a torch.nn.Module")
     return net
-
-
-def system(name: str, task: str | None = None) -> Callable[..., Any]:
-    """The class of the system that trains the net of a name. A user's own net may be trained for any `task`."""
-    row = find(name)
-    reference = row.system if task in {None, row.task} else SYSTEMS[str(task)]
-    loaded: Callable[..., Any] = references.load(reference, kind="system")
-    return loaded
 
 
 def backbones(name: str, given: Mapping[str, Any]) -> Iterator[str]:

@@ -10,24 +10,7 @@ from typing import Any
 
 from resvision.core import references
 from resvision.core.errors import unknown_name
-
-TASKS = {
-    "classification": "resvision.classification.task:Classification",
-    "segmentation": "resvision.segmentation.task:Segmentation",
-}
-"""The class of each task."""
-
-SYSTEMS = {
-    "classification": "resvision.classification.classifier:Classifier",
-    "segmentation": "resvision.segmentation.segmenter:Segmenter",
-}
-"""The system that trains a net of each task, unless the net's row names another."""
-
-RECIPES_BY_TASK = {
-    "classification": "small-images-short",
-    "segmentation": "segmentation-short",
-}
-"""The recipe of a user's own net for each task, when none is named."""
+from resvision.kinds.table import TASKS, USUAL
 
 
 @dataclass(frozen=True)
@@ -39,7 +22,7 @@ class Row:
     builder      "module:function"; its other parameters are the options that a user may give. If it has a parameter
                  `backbone` that is an nn.Module, the user gives the name of a model, whose options are options of this
                  model too
-    system       "module:class" that trains the net
+    system       "module:class" that trains the net, where that is not the usual system of its task
     recipe       the recipe when none is named
     input        (C, H, W) of the paper's images
     num_classes  the paper's number of classes
@@ -50,12 +33,12 @@ class Row:
     options: Mapping[str, Any] = field(default_factory=dict)
     _: KW_ONLY
     usual: Mapping[str, Any] = field(default_factory=dict)
-    task: str = "classification"
+    task: str = USUAL
     paper: str
     year: int
     builder: str
-    system: str = SYSTEMS["classification"]
-    recipe: str = RECIPES_BY_TASK["classification"]
+    system: str = ""
+    recipe: str = TASKS[USUAL].recipe
     input: tuple[int, int, int] = (3, 32, 32)
     num_classes: int = 10
     is_backbone: bool = True
@@ -134,8 +117,7 @@ _perceptron = partial(
 _segmentation = partial(
     Row,
     task="segmentation",
-    system=SYSTEMS["segmentation"],
-    recipe=RECIPES_BY_TASK["segmentation"],
+    recipe="segmentation-short",
     is_backbone=False,
     input=(3, 512, 512),
     num_classes=21,

@@ -10,6 +10,7 @@ from resvision.cli.tables import new_table, print_tables
 from resvision.core import references
 from resvision.core.errors import DataError, SettingsError
 from resvision.data import sets
+from resvision.data.layouts import layouts
 
 if TYPE_CHECKING:
     from resvision.data.check import Findings
@@ -51,8 +52,9 @@ def list_sets(root: Root = None, as_json: AsJson = False) -> None:
         place = where or f"not found; {missing}"
         table.add_row(each.name, each.task, each.summary, each.images, f"{each.classes:,}", place, each.licence)
     print_tables(table)
-    typer.echo("Any folder of images can be named too: train/<class>/* with val/<class>/*, or <class>/* alone.")
-    typer.echo("For segmentation: images/ and masks/ with label maps of the same names, or both in train and in val.")
+    typer.echo("Any folder of images can be named too:")
+    for task, layout in layouts():
+        typer.echo(f"  for {task}: {layout.hint}")
 
 
 @command.command("check")

@@ -1,11 +1,10 @@
-"""`resvision predict`: classes of image files, or label maps by a run that labels pixels."""
+"""`resvision predict`: results of a run for image files, as lines, JSON, CSV, or pictures in a folder."""
 
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,9 +12,7 @@ from resvision.core import rundir
 from resvision.core.errors import DataError, SettingsError, printable
 
 if TYPE_CHECKING:
-    from resvision.core.images import Pixels
-    from resvision.core.results import ClassScores
-    from resvision.inference.load import Trained
+    from resvision.kinds.kind import Kind
 
 
 def command(
@@ -37,9 +34,8 @@ def command(
 
     A file that cannot be used is named, the rest goes on, and the exit code is 1; it is 2 where none can be used.
     """
-    from resvision.cli.masks import predict_masks
     from resvision.inference.load import load
-    from resvision.inference.predict import files_of, predict_pixels
+    from resvision.inference.predict import files_of, predicted
 
     if as_json and as_csv:
         raise SettingsError("--json and --csv exclude each other")
@@ -47,45 +43,53 @@ def command(
         rundir.require(run)
     files = [file for path in images for file in files_of(path)]  # before weights are fetched for nothing
     trained = load(run, weights=weights, allow_code=allow_code)
-    if trained.run.model.task == "segmentation":
-        predict_masks(trained, files, out=out, as_json=as_json, as_csv=as_csv, top=top, grey=grey)
-        return
+    kind = trained.kind
+    for option, given in {"out": out is not None, "csv": as_csv, "top": top is not None}.items():
+        if given and option in kind.refused:
+            raise SettingsError(f"{run}: --{option}: {kind.refused[option]}")
     if out is not None:
-        raise SettingsError(f"{run}: gives classes of images, not label maps: leave --out away, or redirect the output")
-    failed: list[str] = []
-    results = predict_pixels(trained, _readable(trained, files, grey, failed), top=top or 5)
-    if as_json:
-        print(json.dumps([result.to_json() for result in results], ensure_ascii=False))
-    elif as_csv:
-        _write_csv(results)
-    else:
-        for result in results:
-            ranked = zip(result.labels, result.scores, strict=True)
-            print(f"{result.source}: {', '.join(f'{label} {score:.1%}' for label, score in ranked)}")
-    if failed:
-        print(f"resvision: {len(failed)} of {len(files)} images could not be used", file=sys.stderr)
-        raise typer.Exit(1 if len(failed) < len(files) else 2)
+        _require_free(kind, files, out)
+    errors: list[DataError] = []
 
+    def failed(error: DataError) -> None:
+        if len(files) == 1:  # the error is all there is to say
+            raise error
+        errors.append(error)
+        print(f"resvision: {error}", file=sys.stderr)
 
-def _readable(trained: "Trained", files: list[Path], grey: bool, failed: list[str]) -> "Iterator[tuple[str, Pixels]]":
-    """Each file's name with what the net sees of it; the others are told on standard error and noted in `failed`."""
-    from resvision.inference.predict import prepare
-
-    for file in files:
-        try:
-            pixels = prepare(trained, file, grey=grey)
-        except DataError as error:
-            if len(files) == 1:  # the error is all there is to say
-                raise
-            failed.append(str(file))
-            print(f"resvision: {error}", file=sys.stderr)
+    writer, documents = csv.writer(sys.stdout), []
+    if as_csv:
+        writer.writerow(kind.csv_header)
+    for source, image, result in predicted(trained, files, grey=grey, failed=failed):
+        if out is not None and isinstance(source, Path):
+            out.mkdir(parents=True, exist_ok=True)
+            kind.write_files(result, image, kind.files(source, out))
+        limited = kind.limited(result, top or kind.usual_top)
+        if as_json:
+            documents.append(limited.to_json())
+        elif as_csv:
+            writer.writerows(kind.csv_rows(limited))
         else:
-            yield printable(file), pixels
+            print(kind.line(limited))
+    if as_json:
+        print(json.dumps(documents, ensure_ascii=False))
+    if errors:
+        print(f"resvision: {len(errors)} of {len(files)} images could not be used", file=sys.stderr)
+        raise typer.Exit(1 if len(errors) < len(files) else 2)
 
 
-def _write_csv(results: "Iterable[ClassScores]") -> None:
-    writer = csv.writer(sys.stdout)
-    writer.writerow(["source", "rank", "label", "score"])
-    for result in results:
-        for rank, (label, score) in enumerate(zip(result.labels, result.scores, strict=True), start=1):
-            writer.writerow([result.source, rank, label, f"{score:.6f}"])
+def _require_free(kind: "Kind[Any, Any, Any]", files: list[Path], out: Path) -> None:
+    """DataError where two images would be written under one name, or over a file."""
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{printable(out)}: a file; --out names a folder")
+    claimed: dict[Path, Path] = {}
+    for file in files:
+        for place in kind.files(file, out):
+            if place in claimed:
+                raise DataError(
+                    f"{printable(file)} and {printable(claimed[place])} would both be written to {printable(place)};"
+                    " predict them into two folders"
+                )
+            if place.exists():
+                raise DataError(f"{printable(place)}: there already; name a new folder by --out")
+            claimed[place] = file

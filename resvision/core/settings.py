@@ -30,11 +30,14 @@ def to_json(tree: Any) -> dict[str, Any]:
     return plain
 
 
-def from_json(kind: type[Tree], data: Any, *, at: str = "") -> Tree:
-    """A tree of type `kind` from plain data; SettingsError on an unknown, missing or ill-typed key."""
+def from_json(kind: type[Tree], data: Any, *, at: str = "", types: Mapping[str, type] | None = None) -> Tree:
+    """A tree of type `kind` from plain data; SettingsError on an unknown, missing or ill-typed key.
+
+    types  of fields, by name, that are declared as an abstract base
+    """
     if not isinstance(data, Mapping):
         raise SettingsError(f"{at or 'the settings'}: expected an object, got {type(data).__name__}")
-    hints = get_type_hints(kind, include_extras=True)
+    hints = {**get_type_hints(kind, include_extras=True), **(types or {})}
     for key in data:
         if key not in hints:
             raise _unknown_key(_join(at, str(key)), hints)
@@ -47,7 +50,8 @@ def from_json(kind: type[Tree], data: Any, *, at: str = "") -> Tree:
 
 def checked(tree: Tree) -> Tree:
     """The same tree after the checks that reading it from JSON would make."""
-    return from_json(type(tree), to_json(tree))
+    trees = {key: type(value) for key, value in _fields(tree).items() if dataclasses.is_dataclass(value)}
+    return from_json(type(tree), to_json(tree), types=trees)
 
 
 def with_leaf(tree: Tree, path: str, value: Any, *, text: bool = False, at: str = "") -> Tree:

@@ -333,6 +333,25 @@ class Letterbox(_View):
 View = Stretch | CentreCrop | Whole | ShorterSide | LongerSide | Letterbox
 SquareView = Stretch | CentreCrop
 
+
+def described(view: View) -> str:
+    """The view in words, after the size of what it gives."""
+    match view:
+        case Stretch():
+            return f"stretched to {view.resize_px} px"
+        case CentreCrop():
+            return f"shorter side resized to {view.resize_px} px, centre crop of {view.crop_px} px"
+        case ShorterSide():
+            most = f", longer side at most {view.longest_px} px" if view.longest_px else ""
+            return f"shorter side resized to {view.shorter_px} px{most}"
+        case LongerSide():
+            return f"longer side resized to {view.longer_px} px"
+        case Letterbox():
+            return f"fitted into {view.size_px} px, filled up with grey {view.fill}"
+        case Whole():
+            return "not resized"
+
+
 _KIND_OF_RESIZE = {"stretch": "stretch", "shorter-side": "centre-crop", "none": "whole"}
 
 

@@ -1,43 +1,41 @@
-"""Several runs over the same images, each alone and all together by averaged softmax.
-
-Krizhevsky et al. 2012, section 6, average the predictions of five nets; the later papers do the same.
-"""
+"""Several runs over the same images, each alone and, where their task has such an average, all together."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from resvision.core.errors import SettingsError
-from resvision.core.results import ClassificationScores
-from resvision.inference.evaluate import class_index, open_reader, probabilities, scored
+from resvision.inference.evaluate import comparable, open_reader, require_how
 from resvision.inference.load import Trained, load
-from resvision.inference.presets import CENTER_CROP, PAPER_CROPS
-from resvision.inference.protocols import Protocol, apply, comparable
+from resvision.kinds.kind import Scores
 from resvision.papers.results import Published, PublishedEnsemble, published_ensembles
+from resvision.tasks import Described, How
+
+
+PAPER_PX = 224
+"""The side of the images for which ensembles are published."""
 
 
 class Member(NamedTuple):
-    """One run by a protocol, and what is published for its net by the same."""
+    """One run by a protocol, and the results that are published for its net by the same."""
 
     trained: Trained
-    protocol: Protocol
-    scores: ClassificationScores
+    protocol: Described | None
+    scores: Scores
     published: list[Published]
 
 
 class Ensemble(NamedTuple):
-    """Scores of each run, and of the mean of their probabilities.
+    """Scores of each run, and of the mean of their predictions.
 
-    data       the name of what they were tested on
+    data       the name of the set that they were tested on
+    together   None where the mean was not asked for
     published  ensembles that the papers tested on it by the same protocol
     """
 
     data: str
     members: list[Member]
-    together: ClassificationScores
+    together: Scores | None
     published: list[PublishedEnsemble]
 
 
@@ -46,46 +44,41 @@ def evaluate_ensemble(
     data: str | Path | None = None,
     *,
     root: str | Path | None = None,
-    batch_size: int = 64,
-    grey: bool = False,
-    compiled: bool | None = None,
-    protocol: str = CENTER_CROP,
-    scales: Sequence[int] | None = None,
+    how: How | None = None,
+    together: bool = True,
 ) -> Ensemble:
-    """Scores of several runs and of their ensemble over the same images; arguments as of `evaluate`.
+    """Scores of several runs over the same images, and of their ensemble if `together`.
 
-    Raises SettingsError for no runs, for runs with different classes, and for runs that were trained on different data
-    where `data` does not say which to take.
+    Raises SettingsError for no runs, for runs of different tasks or classes, for runs that were trained on different
+    data where `data` does not say which to take, and where predictions of their task are not averaged.
     """
     members = [run if isinstance(run, Trained) else load(run) for run in runs]
     _require_common_ground(members, data)
-    protocols = [apply(protocol, member, scales=scales) for member in members]
-    reader = open_reader(members[0], data, root=root)
-    classes = members[0].classes
-    targets = class_index(members[0], reader)[[reader.target(i) for i in range(len(reader))]]
-    grey = grey or data is None
-    outputs: list[NDArray[np.float32]] = []
-    for member, rule in zip(members, protocols, strict=True):
-        found = probabilities(member, reader, rule, batch_size=batch_size, grey=grey, compiled=compiled)
-        outputs.append(found.outputs[:, [member.classes.index(each) for each in classes]])
-    as_in_papers = all(rule.is_usual and rule.rule.crop_px in PAPER_CROPS for rule in protocols)
+    first = members[0]
+    how = how or How()
+    how = how._replace(grey=how.grey or data is None)
+    require_how(first.kind, how)
+    if together and "ensemble" in first.kind.refused:
+        raise SettingsError(f"--ensemble: {first.kind.refused['ensemble']}")
+    reader = open_reader(first, data, root=root)
+    if together:
+        alone, all_of_them = first.task.evaluate_together(members, reader, how)
+    else:
+        alone, all_of_them = [member.task.evaluate(member, reader, how) for member in members], None
+    told = how._replace(protocol=how.protocol or first.kind.protocols[0].name)
+    published = [comparable(member, reader.name, told) for member in members]
+    as_in_papers = told.scales is None and all(
+        member.task.published_as(member, told, input_px=PAPER_PX) for member in members
+    )
     return Ensemble(
         reader.name,
         [
-            Member(member, rule, scored(each, targets, reader, classes=classes), comparable(member, reader.name, rule))
-            for member, rule, each in zip(members, protocols, outputs, strict=True)
+            Member(member, member.task.describe(member, told), scores, results)
+            for member, scores, results in zip(members, alone, published, strict=True)
         ],
-        scored(averaged(outputs), targets, reader, classes=classes),
-        published_ensembles(data=reader.name, protocol=protocol) if as_in_papers else [],
+        all_of_them,
+        published_ensembles(data=reader.name, protocol=told.protocol or "") if together and as_in_papers else [],
     )
-
-
-def averaged(members: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """The mean of the class probabilities (N, K) of several nets, to the bit the same in any order of them."""
-    stacked = np.stack(members)
-    stacked.sort(axis=0)  # a sum of floats depends on its order
-    mean: NDArray[np.float32] = stacked.mean(axis=0, dtype=np.float64).astype(np.float32)
-    return mean
 
 
 def _require_common_ground(members: list[Trained], data: str | Path | None) -> None:
@@ -93,6 +86,10 @@ def _require_common_ground(members: list[Trained], data: str | Path | None) -> N
         raise SettingsError("an ensemble needs one run or more")
     first = members[0]
     for member in members[1:]:
+        if member.kind is not first.kind:
+            raise SettingsError(
+                f"{member.folder}: is for {member.kind.name}, {first.folder} for {first.kind.name}; evaluate them apart"
+            )
         other = sorted({*member.classes} ^ {*first.classes})
         if other:
             raise SettingsError(

@@ -2,24 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from resvision.classification.scoring import score
-from resvision.contracts import Reader, System
-from resvision.core.errors import SettingsError, printable
-from resvision.core.results import ClassificationScores
+from resvision import catalog
+from resvision.core.errors import SettingsError
+from resvision.core.samples import Reader
 from resvision.data.faults import at
-from resvision.data.folder import FolderReader, open_labelled
+from resvision.data.layouts import layout_for
 from resvision.data.sets import open_splits
 from resvision.inference.load import Trained, load
-from resvision.inference.presets import CENTER_CROP
-from resvision.inference.protocols import MeanOverViews, Protocol, ViewBatches, apply
-from resvision.loading.loader import EvalBatches, batches
-from resvision.probes.count import count
-from resvision.training.evaluation import COMPILE_PAYS_FROM, Predictions, predict_all
-from resvision.training.machine import compiler_found, decoding_workers, keep_freed_memory
+from resvision.kinds.kind import Kind, Scores
+from resvision.papers.results import Published, published
+from resvision.tasks import How
 
 
 def evaluate(
@@ -27,94 +21,71 @@ def evaluate(
     data: str | Path | None = None,
     *,
     root: str | Path | None = None,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     grey: bool = False,
     compiled: bool | None = None,
-    protocol: str = CENTER_CROP,
+    protocol: str | None = None,
     scales: Sequence[int] | None = None,
-) -> ClassificationScores:
+) -> Scores:
     """Scores of a run over the test split of `data`, by default of the data it was trained on.
 
-    A folder of class folders alone is scored whole, unless the run was trained on a part of it.
+    The result is of the run's task: errors of classes, or IoU and accuracies of label maps. A folder of class folders
+    alone is scored whole, unless the run was trained on a part of it.
 
-    root      where a named data set lies
-    grey      turn colour into grey for a net that takes grey; its own data is turned as in training
-    compiled  compile the net first; decided by the work there is to do when left out
-    protocol  a preset of `inference.protocols`: which views of an image the net sees
-    scales    shorter sides of the resized images in pixels, in place of the preset's
+    root        where a named data set lies
+    batch_size  images, or views of them, at a time; what suits the task when left out
+    grey        turn colour into grey for a net that takes grey; its own data is turned as in training
+    compiled    compile the net first; decided by the work there is to do when left out
+    protocol    one of `resvision evaluate --protocols`, the task's usual one when left out
+    scales      shorter sides of the resized images in pixels, in place of the protocol's
 
-    Images go through the run's own preprocessing. Classes are matched by name: `data` may lack some of the run's
-    classes or have them in another order, but a class that the run does not know is a DataError.
+    Images go through the run's own view. Classes are matched by name: `data` may lack some of the run's classes or have
+    them in another order. Raises DataError for a class that the run does not know, UnknownNameError for a protocol that
+    its task does not have, SettingsError for options that its task does not take.
     """
     trained = run if isinstance(run, Trained) else load(run)
-    rule = apply(protocol, trained, scales=scales)
-    reader = open_reader(trained, data, root=root)
-    index = class_index(trained, reader)
-    grey = grey or data is None
-    found = probabilities(trained, reader, rule, batch_size=batch_size, grey=grey, compiled=compiled)
-    return scored(found.outputs, index[found.targets], reader, classes=trained.classes)
+    how = How(batch_size, grey or data is None, compiled, protocol, None if scales is None else tuple(scales))
+    require_how(trained.kind, how)
+    return trained.task.evaluate(trained, open_reader(trained, data, root=root), how)
 
 
-def open_reader(trained: Trained, data: str | Path | None = None, *, root: str | Path | None = None) -> Reader:
-    """What `evaluate` scores: the test split of `data`, or all of it."""
-    settings = trained.run.data
+def require_how(kind: Kind[Any, Any, Any], how: How) -> None:
+    """SettingsError for an option that the task does not take."""
+    for option, given in {"scales": how.scales is not None, "compile": how.compiled}.items():
+        if given and option in kind.refused:
+            raise SettingsError(f"--{option}: {kind.refused[option]}")
+
+
+def open_reader(trained: Trained, data: str | Path | None = None, *, root: str | Path | None = None) -> Reader[Any]:
+    """The images that `evaluate` scores: the test split of `data`, or all of it."""
+    settings, task = trained.run.data, trained.run.model.task
     if data is None:
-        return open_data(settings.name, root=root if root is not None else settings.root, whole=False)
-    return open_data(data, root=root, whole=_resolved(data) != settings.name)
+        return open_data(settings.name, task, root=root if root is not None else settings.root, whole=False)
+    return open_data(data, task, root=root, whole=_resolved(data) != settings.name)
 
 
-def open_data(data: str | Path, *, root: str | Path | None = None, whole: bool = True) -> Reader:
-    """The test split of a data set or of a folder; `whole` takes all of a folder of class folders alone."""
+def open_data(data: str | Path, task: str | None, *, root: str | Path | None = None, whole: bool = True) -> Reader[Any]:
+    """The test split of a data set or of a folder; `whole` takes all of a folder that has no splits of its own."""
     name = _resolved(data)
-    reader = open_labelled(at(Path(name))) if whole and Path(name).exists() else None
-    return open_splits(name, root=Path(root) if root else None).test if reader is None else reader
+    if whole and Path(name).exists():
+        place = at(Path(name))
+        reader = layout_for(place, task)[1].open_whole(place)
+        if reader is not None:
+            return reader
+    return open_splits(name, root=Path(root) if root else None, task=task).test
 
 
-def class_index(trained: Trained, reader: Reader) -> NDArray[np.int64]:
-    """The run's index of each of the reader's classes; DataError for one that the run does not know."""
-    return np.array(trained.indices_of(reader.classes, data=reader.name))
+def comparable(trained: Trained, data: str, how: How) -> list[Published]:
+    """The results that are published for the run's net on this data and by this protocol.
 
-
-def probabilities(
-    trained: Trained,
-    reader: Reader,
-    protocol: Protocol,
-    *,
-    batch_size: int = 64,
-    grey: bool = False,
-    compiled: bool | None = None,
-) -> Predictions:
-    """Class probabilities of every image by a protocol, (N, K), beside the reader's own class indices, (N,).
-
-    Raises SettingsError where compiling is asked for and the protocol is not the single view.
+    Nothing for a net with options of the user's own, for images of another size than the paper's, and for other scales.
     """
-    rule, machine = trained.preprocess, trained.run.machine
-    system: System = trained.system
-    share: EvalBatches | ViewBatches
-    if protocol.preset.name == CENTER_CROP:
-        share = EvalBatches(reader, batch_size=batch_size, preprocess=rule, grey=grey, in_memory=False)
-        if compiled is None:
-            macs = count(system.net, (rule.channels, rule.crop_px, rule.crop_px)).macs
-            compiled = macs * len(reader) > COMPILE_PAYS_FROM and compiler_found(machine.device)
-    elif compiled:
-        raise SettingsError(f"{protocol.preset.name}: --compile is for {CENTER_CROP}; leave it out")
-    else:
-        share = ViewBatches(reader, protocol, batch_size=batch_size, grey=grey)
-        system = MeanOverViews(system, protocol, batch_size=batch_size)
-    keep_freed_memory()
-    return predict_all(
-        system,
-        batches(share, 0, len(share), workers=decoding_workers() if isinstance(reader, FolderReader) else 0),
-        machine=machine,
-        compiled_for=batch_size if compiled else None,
-    )
-
-
-def scored(
-    found: NDArray[np.float32], targets: NDArray[np.int64], reader: Reader, *, classes: tuple[str, ...]
-) -> ClassificationScores:
-    """Scores of class probabilities (N, K) of a reader's images against class indices (N,)."""
-    return score(found, targets, classes=classes, source=lambda index: printable(reader.source(index)))
+    model, row = trained.run.model, catalog.find(trained.run.model.name)
+    usual = catalog.options(model.name, model.options) | {"in_channels": row.input[0], "input_size": row.input[1]}
+    if any(value != usual.get(key) for key, value in model.options.items()):
+        return []
+    by = trained.task.published_as(trained, how, input_px=row.input[1])
+    return [] if by is None else published(model.name, data=data, protocol=by[0], scales=by[1])
 
 
 def _resolved(data: str | Path) -> str:

@@ -1,22 +1,33 @@
-"""Predictions on image files."""
+"""Results of a trained run for image files and arrays."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from resvision.contracts import Images
-from resvision.core.errors import DataError, printable
-from resvision.core.images import decode
-from resvision.core.results import ClassScores
+from resvision.core.errors import DataError, SettingsError, printable
+from resvision.core.images import Pixels, decode
+from resvision.core.views import Shown
 from resvision.inference.load import Trained, load
-from resvision.training.machine import autocast
+from resvision.kinds.kind import Result
 
 Picture = str | Path | NDArray[np.uint8]
+Source = Path | NDArray[np.uint8]
+
+BATCH_SIZE = 64
+"""Images that are shown to a net at a time, where all become one size."""
+
+
+class Predicted(NamedTuple):
+    """The result for one image: the source as it was named, the image (H, W, C), and the result."""
+
+    source: Source
+    image: Pixels
+    result: Any
 
 
 def predict(
@@ -25,22 +36,73 @@ def predict(
     *,
     top: int | None = None,
     grey: bool = False,
-) -> list[ClassScores]:
-    """Class scores of images, in their order.
+) -> list[Any]:
+    """The results of a run for images, in their order: the scores of classes, or label maps.
 
-    images  files, folders (all their files, in order of name), or uint8 arrays (H, W) or (H, W, 3)
-    top     how many classes to give, all when left out
+    images  files, folders (all their files, in order of name), or uint8 arrays (H, W) or (H, W, C)
+    top     how many classes to give, all when left out; SettingsError where the task has no ranked classes
     grey    turn colour into grey for a net that was trained on grey images
 
     Raises DataError, which names the file, for one that cannot be decoded or does not fit the net.
     """
     trained = run if isinstance(run, Trained) else load(run)
-    sources = sources_of(images)
-    pixels = (prepare(trained, source, grey=grey) for source in sources)
-    return list(predict_pixels(trained, zip(names_of(sources), pixels, strict=True), top=top))
+    if top is not None and "top" in trained.kind.refused:
+        raise SettingsError(f"top: {trained.kind.refused['top']}")
+    found = predicted(trained, sources_of(images), grey=grey)
+    return [trained.kind.limited(each.result, top) for each in found]
 
 
-def sources_of(images: Picture | Sequence[Picture]) -> list[Path | NDArray[np.uint8]]:
+def predicted(
+    trained: Trained,
+    sources: Sequence[Source],
+    *,
+    grey: bool = False,
+    failed: Callable[[DataError], None] | None = None,
+) -> Iterator[Predicted]:
+    """The result for each source, in order, a batch at a time.
+
+    failed  is told of each source that cannot be used, which is left out; if it is not given, the DataError is raised
+    """
+    together = BATCH_SIZE if trained.view.side_px is not None else 1
+    usable = _usable(trained, sources, grey, failed)
+    while chunk := list(islice(usable, together)):
+        raws = trained.task.raw(trained, [shown.pixels for _, _, _, shown in chunk])
+        for (source, name, image, shown), raw in zip(chunk, raws, strict=True):
+            result = trained.kind.decode(raw, shown.geometry, source=name, classes=trained.classes)
+            yield Predicted(source, image, result)
+
+
+def result_of(trained: Trained, image: Pixels, *, name: str, grey: bool = False) -> Result:
+    """The result for one decoded image (H, W) or (H, W, C); DataError where it does not fit the net."""
+    shown = _shown(trained, image, name=name, grey=grey)
+    (raw,) = trained.task.raw(trained, [shown.pixels])
+    result: Result = trained.kind.decode(raw, shown.geometry, source=name, classes=trained.classes)
+    return result
+
+
+def _usable(
+    trained: Trained, sources: Sequence[Source], grey: bool, failed: Callable[[DataError], None] | None
+) -> Iterator[tuple[Source, str, Pixels, Shown]]:
+    """Each source that can be decoded and shown, with its name; the others go to `failed`."""
+    for source, name in zip(sources, _names(sources), strict=True):
+        try:
+            image = decode(source) if isinstance(source, Path) else source
+            shown = _shown(trained, image, name=name, grey=grey)
+        except DataError as error:
+            if failed is None:
+                raise
+            failed(error)
+        else:
+            yield source, name, image if image.ndim == 3 else image[:, :, None], shown
+
+
+def _shown(trained: Trained, image: NDArray[Any], *, name: str, grey: bool) -> Shown:
+    if image.dtype != np.uint8 or image.ndim not in (2, 3):
+        raise DataError(f"{name}: an image is uint8 of shape (H, W) or (H, W, 3), not {image.dtype} of {image.shape}")
+    return trained.view.show(image, name=name, grey=grey)
+
+
+def sources_of(images: Picture | Sequence[Picture]) -> list[Source]:
     """Files, those of folders in order of name, and arrays, as `predict` is given them; DataError for missing ones."""
     pictures = [images] if isinstance(images, str | Path | np.ndarray) else images
     return [source for picture in pictures for source in _expand(picture)]
@@ -65,38 +127,7 @@ def files_of(path: Path) -> list[Path]:
     return sorted(files)
 
 
-def prepare(trained: Trained, source: Path | NDArray[np.uint8], *, grey: bool = False) -> NDArray[np.uint8]:
-    """What the net sees of an image, uint8 (H, W, C); DataError where it cannot be decoded or does not fit."""
-    name = printable(source) if isinstance(source, Path) else "the array"
-    image = decode(source) if isinstance(source, Path) else source
-    if image.dtype != np.uint8 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
-        raise DataError(f"{name}: an image is uint8 of shape (H, W) or (H, W, 3), not {image.dtype} of {image.shape}")
-    return trained.preprocess.pixels(image, name=name, grey=grey)
-
-
-@torch.no_grad()
-def predict_pixels(
-    trained: Trained,
-    named: Iterable[tuple[str, NDArray[np.uint8]]],
-    *,
-    top: int | None = None,
-    batch_size: int = 64,
-) -> Iterator[ClassScores]:
-    """Class scores of prepared images with their names, a batch at a time."""
-    named = iter(named)
-    device = next(trained.system.net.parameters()).device
-    while chunk := list(islice(named, batch_size)):
-        names, pixels = zip(*chunk, strict=True)
-        images = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
-        with autocast(trained.run.machine):
-            probabilities = trained.system.predict(Images(images.to(device))).float().cpu().numpy()
-        for name, row in zip(names, probabilities, strict=True):
-            ranked = np.argsort(-row, kind="stable")[:top]
-            labels = tuple(trained.classes[k] for k in ranked)
-            yield ClassScores(source=name, labels=labels, scores=tuple(float(row[k]) for k in ranked))
-
-
-def _expand(picture: Picture) -> Sequence[Path | NDArray[np.uint8]]:
+def _expand(picture: Picture) -> Sequence[Source]:
     return [picture] if isinstance(picture, np.ndarray) else files_of(Path(picture))
 
 
@@ -104,6 +135,6 @@ def _unlistable(error: OSError) -> None:
     raise DataError(f"{printable(str(error.filename))}: cannot be listed ({error.strerror})") from None
 
 
-def names_of(sources: Sequence[Path | NDArray[np.uint8]]) -> list[str]:
+def _names(sources: Iterable[Source]) -> list[str]:
     """Paths, and `array i` for the i-th of the sources."""
     return [printable(source) if isinstance(source, Path) else f"array {i}" for i, source in enumerate(sources)]

@@ -187,6 +187,7 @@ class Kind(ABC, Generic[S, R, T]):
     judged_by   figures that say which weights are best, the first before the others; lower is better, or higher where
                 a minus stands before the name
     figures     all figures of an evaluation
+    metrics     metrics of a training step that are told while a run is trained
     shares      figures and metrics that are shares 0..1
     columns     of the table of runs, besides those that all runs have
     curves      of the page, in order
@@ -201,6 +202,7 @@ class Kind(ABC, Generic[S, R, T]):
     folders: ClassVar[str] = ""
     judged_by: ClassVar[tuple[str, ...]]
     figures: ClassVar[tuple[str, ...]]
+    metrics: ClassVar[tuple[str, ...]] = ("error",)
     shares: ClassVar[frozenset[str]] = frozenset()
     columns: ClassVar[tuple[Column, ...]]
     curves: ClassVar[tuple[Curve, ...]]
@@ -282,19 +284,22 @@ class Kind(ABC, Generic[S, R, T]):
 
     # Results of single images ----------------------------------------------------------------------------------------
 
+    usual_top: ClassVar[int | None] = None
+    """Ranked classes that the command line tells when it is not said how many."""
+
+    def limited(self, result: R, top: int | None) -> R:
+        """The result with its `top` first classes, where it ranks classes."""
+        return result
+
     @abstractmethod
-    def line(self, result: R, *, top: int | None = None) -> str:
-        """The result in a line; `top` is how many classes are told, where there are some."""
+    def line(self, result: R) -> str:
+        """The result in a line."""
 
     csv_header: ClassVar[tuple[str, ...]] = ()
 
-    def csv_rows(self, result: R, *, top: int | None = None) -> list[tuple[Any, ...]]:
+    def csv_rows(self, result: R) -> list[tuple[Any, ...]]:
         """Rows below `csv_header`."""
         return []
-
-    def json(self, result: R, *, top: int | None = None) -> dict[str, Any]:
-        """Plain data of the result."""
-        return result.to_json()
 
     def files(self, source: Path, out: Path) -> tuple[Path, ...]:
         """Where `write_files` writes the result of an image in the folder `out`; none if there is nothing to write."""

@@ -17,17 +17,25 @@ class TaskRow(NamedTuple):
 
     kind    "module:name" of its torch-free half, a `kinds.kind.Kind`
     task    "module:name" of its torch half, a `tasks.Task`
+    recipe  the recipe of a net of a user's own, when none is named
     """
 
     kind: str
     task: str
+    recipe: str
 
 
 TASKS = {
     "classification": TaskRow(
-        kind="resvision.kinds.classification.kind:KIND", task="resvision.classification.task:TASK"
+        kind="resvision.kinds.classification.kind:KIND",
+        task="resvision.classification.task:TASK",
+        recipe="small-images-short",
     ),
-    "segmentation": TaskRow(kind="resvision.kinds.segmentation.kind:KIND", task="resvision.segmentation.task:TASK"),
+    "segmentation": TaskRow(
+        kind="resvision.kinds.segmentation.kind:KIND",
+        task="resvision.segmentation.task:TASK",
+        recipe="segmentation-short",
+    ),
 }
 """The first row is the task of a folder, a net of a user's own and a run of the first version when nothing says it."""
 

@@ -33,6 +33,16 @@ class Published:
     source: str
     note: str = ""
 
+    @property
+    def percents(self) -> dict[str, float | None]:
+        """The results by the names of our figures."""
+        return {"top1_error": self.top1, "top5_error": self.top5}
+
+    @property
+    def where(self) -> str:
+        """Source and note in a line."""
+        return f"{self.source}; {self.note}" if self.note else self.source
+
 
 @dataclass(frozen=True)
 class PublishedEnsemble:
@@ -51,6 +61,16 @@ class PublishedEnsemble:
     split: str
     protocol: str = ""
     source: str
+
+    @property
+    def percents(self) -> dict[str, float | None]:
+        """The results by the names of our figures."""
+        return {"top1_error": self.top1, "top5_error": self.top5}
+
+    @property
+    def where(self) -> str:
+        """Source and images in a line."""
+        return f"{self.source}, {self.split} images"
 
 
 _RESNET = "He et al. 2015, arXiv:1512.03385"

@@ -7,10 +7,11 @@ loads no torch.
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from resvision.catalog import RECIPES_BY_TASK, find
+from resvision.catalog import find
 from resvision.core import references
 from resvision.core.errors import SettingsError, unknown_name
 from resvision.core.settings import checked, with_leaf
+from resvision.kinds.table import TASKS
 
 if TYPE_CHECKING:
     from resvision.run import Run
@@ -119,7 +120,7 @@ DECIDED = {
     "data.test_images": "the data",
     "data.split_rule": "the data",
     "data.fingerprint": "the data",
-    "data.preprocess": "the data, data.channels and data.image_size",
+    "data.view": "the data, data.channels and data.image_size",
 }
 """The leaves of a Run that a user cannot set, each with what decides it."""
 
@@ -187,7 +188,7 @@ def _default_recipe(model: str, changes: Mapping[str, Any], settings: Sequence[s
     for path, _, written in (text.partition("=") for text in settings):
         if path.strip() == "model.task":
             task = written.strip()
-    return RECIPES_BY_TASK.get(str(task), default)
+    return TASKS[str(task)].recipe if str(task) in TASKS else default
 
 
 def _changed(run: "Run", changes: Mapping[str, Any], settings: Sequence[str]) -> "Run":

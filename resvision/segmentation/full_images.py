@@ -60,7 +60,9 @@ def labels_of(system: Segmenter, pixels: Tensor) -> Tensor:
     def probabilities(window: Tensor) -> Tensor:
         return system.predict(Images(window.to(device))).cpu()
 
-    return label_map(probabilities, pixels, rule=rule, tile_px=side if large else None, overlap_px=overlap if large else 0)
+    return label_map(
+        probabilities, pixels, rule=rule, tile_px=side if large else None, overlap_px=overlap if large else 0
+    )
 
 
 def _at_own_size(system: Segmenter, images: Tensor, *, num_classes: int, window_px: int | None) -> Tensor:

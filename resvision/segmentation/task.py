@@ -67,6 +67,10 @@ class SegmentationTask(Task[Mask]):
         """Always: crops are drawn anew from whole images."""
         return True
 
+    def asked_side(self, augment: MaskAugment) -> int | None:
+        """The side of the crops."""
+        return augment.crop_px
+
     def settled_augment(self, augment: MaskAugment, *, side_px: int | None) -> MaskAugment:
         """The side of the crops."""
         return replace(augment, crop_px=side_px)

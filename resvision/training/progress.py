@@ -1,7 +1,7 @@
 """The run as a person watches it: a bar on a terminal, a line an epoch elsewhere."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -16,10 +16,22 @@ class ProgressBar:
     """Shows epoch, ETA, images/s and the running training error; fed with the lines of the history.
 
     A terminal that is gone, or a full disk under its output, ends the display and not the run.
+
+    metrics  names of the metrics of a step that are shown
+    write    a figure or metric, by its name, as text
     """
 
-    def __init__(self, console: Console, *, steps: int, first_step: int, steps_per_epoch: int) -> None:
-        self._console = console
+    def __init__(
+        self,
+        console: Console,
+        *,
+        steps: int,
+        first_step: int,
+        steps_per_epoch: int,
+        metrics: Sequence[str] = (),
+        write: Callable[[str, float], str] = lambda name, value: f"{value:.4f}",
+    ) -> None:
+        self._console, self._metrics, self._write = console, metrics, write
         self._epochs = -(-steps // steps_per_epoch)
         self._recent: deque[dict[str, Any]] = deque(maxlen=WINDOW)
         self._epoch_lines: list[dict[str, Any]] = []
@@ -55,9 +67,10 @@ class ProgressBar:
             return
         self._recent.append(line)
         self._epoch_lines.append(line)
-        figures = [f"{self._images_per_s():,.0f} images/s", f"loss {self._recent_mean('loss'):.4f}"]
-        if "error" in line:
-            figures.insert(0, f"train error {self._recent_mean('error'):.2%}")
+        metrics = [
+            f"train {name} {self._write(name, self._recent_mean(name))}" for name in self._metrics if name in line
+        ]
+        figures = [*metrics, f"{self._images_per_s():,.0f} images/s", f"loss {self._recent_mean('loss'):.4f}"]
         epoch = f"epoch {line['epoch'] + 1}/{self._epochs}"
         self._bar.update(self._task, completed=line["step"], description=epoch, figures="  ".join(figures))
 
@@ -73,12 +86,11 @@ class ProgressBar:
         lines, self._epoch_lines = self._epoch_lines, []
         text = f"epoch {line['epoch'] + 1}/{self._epochs}  step {line['step']}"
         if lines:
-            text += f"  train loss {_mean(each['loss'] for each in lines):.4f}"
-            if "error" in lines[0]:
-                text += f"  train error {_mean(each['error'] for each in lines):.2%}"
+            text += f"  train loss {_mean(step['loss'] for step in lines):.4f}"
+            for name in [name for name in self._metrics if name in lines[0]]:
+                text += f"  train {name} {self._write(name, _mean(step[name] for step in lines))}"
         for name, value in line["evaluation"].items():
-            shown = f"{value:.2%}" if name.endswith("error") else f"{value:.4f}"
-            text += f"  {line['split']} {name.replace('_', ' ')} {shown}"
+            text += f"  {line['split']} {name.replace('_', ' ')} {self._write(name, value)}"
         self._console.print(f"{text}  {self._images_per_s():,.0f} images/s", highlight=False, soft_wrap=True)
 
 

@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 
 from resvision.core import rundir
 from resvision.core.errors import WeightsError, printable
-from resvision.data.sets import cache_root
+from resvision.data.roots import cache_root
 from resvision.training.checkpoints import State, os_error, write_tensors
 from resvision.weights.foreign import read_foreign
 from resvision.weights.published import Published

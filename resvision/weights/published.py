@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from resvision.core.errors import WeightsError, nearest
-from resvision.core.images import Preprocess
+from resvision.core.views import CentreCrop
 
 TORCHVISION = "torchvision"
 HALF = (0.5, 0.5, 0.5)
@@ -33,7 +33,7 @@ class Published:
     source      as a run keeps it
     sha256      the first hex digits of the file's SHA-256, which its name carries
     megabytes   size of the file, in units of 2^20 bytes
-    preprocess  what the net is to see of an image
+    view        how images are shown to the net
     classes     in the order of the logits
     """
 
@@ -42,7 +42,7 @@ class Published:
     url: str
     sha256: str
     megabytes: float
-    preprocess: Preprocess
+    view: CentreCrop
     classes: tuple[str, ...]
 
     @property
@@ -88,7 +88,7 @@ def find(model: str, source: str) -> Published:
         url=entry.url,
         sha256=digits[1],
         megabytes=float(entry.meta["_file_size"]),
-        preprocess=preprocess(model, entry.transforms()),
+        view=view_of(model, entry.transforms()),
         classes=tuple(entry.meta["categories"]),
     )
 
@@ -107,8 +107,8 @@ def entries(model: str) -> dict[str, Entry]:
     return {entry.name: entry for entry in sorted(table, key=lambda entry: bool(entry == best))}
 
 
-def preprocess(model: str, preset: Any) -> Preprocess:
-    """Our rule for torchvision's preset of a classifier; WeightsError for one that we have no rule for.
+def view_of(model: str, preset: Any) -> CentreCrop:
+    """Our view for torchvision's preset of a classifier; WeightsError for one that we have no view for.
 
     The pixels are equal. GoogLeNet's weights expect (pixels / 255 - 0.5) / 0.5, which torchvision makes inside the net
     (`transform_input`) out of ImageNet's normalization; we normalize so in the first place.
@@ -118,9 +118,8 @@ def preprocess(model: str, preset: Any) -> Preprocess:
         raise WeightsError(f"{model}: its weights want images prepared in a way that is not ours: {preset}")
     mean, std = (HALF, HALF) if model == "googlenet" else (tuple(preset.mean), tuple(preset.std))
     try:
-        return Preprocess(
+        return CentreCrop(
             channels=len(mean),
-            resize="shorter-side",
             resize_px=preset.resize_size[0],
             crop_px=preset.crop_size[0],
             interpolation=interpolation,

@@ -141,23 +141,23 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
         title = f"{mistake.true} → {mistake.predicted}"
         return Exhibit(mistake.source, title, f"{100 * mistake.score:.1f} %", (Panel("", picture),))
 
-    def line(self, result: ClassScores, *, top: int | None = None) -> str:
-        """The most probable classes, five unless `top` says how many."""
-        best = result.best(top or 5)
-        ranked = ", ".join(f"{label} {score:.1%}" for label, score in zip(best.labels, best.scores, strict=True))
+    usual_top = 5
+
+    def limited(self, result: ClassScores, top: int | None) -> ClassScores:
+        """The most probable classes."""
+        return result.best(top)
+
+    def line(self, result: ClassScores) -> str:
+        """The classes with their probabilities."""
+        ranked = ", ".join(f"{label} {score:.1%}" for label, score in zip(result.labels, result.scores, strict=True))
         return f"{result.source}: {ranked}"
 
     csv_header = ("source", "rank", "label", "score")
 
-    def csv_rows(self, result: ClassScores, *, top: int | None = None) -> list[tuple[Any, ...]]:
-        """A row for each of the most probable classes."""
-        best = result.best(top or 5)
-        ranked = enumerate(zip(best.labels, best.scores, strict=True), start=1)
+    def csv_rows(self, result: ClassScores) -> list[tuple[Any, ...]]:
+        """A row for each class."""
+        ranked = enumerate(zip(result.labels, result.scores, strict=True), start=1)
         return [(result.source, rank, label, f"{score:.6f}") for rank, (label, score) in ranked]
-
-    def json(self, result: ClassScores, *, top: int | None = None) -> dict[str, Any]:
-        """The most probable classes."""
-        return result.best(top or 5).to_json()
 
 
 KIND = Classification()

@@ -169,16 +169,12 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
         legend = [(names[label], _hex(colours[label])) for label in sorted(occurring)]
         return [*legend, ("wrong, in the difference", _hex(np.array(WRONG, dtype=np.uint8)))]
 
-    def line(self, result: LabelMap, *, top: int | None = None) -> str:
+    def line(self, result: LabelMap) -> str:
         """The share of the image that each class covers, the largest first."""
         areas = result.areas
         whole = areas.width * areas.height
         ranked = sorted(zip(areas.pixels, areas.classes, strict=True), key=lambda area: -area[0])
         return f"{areas.source}: {', '.join(f'{name} {count / whole:.1%}' for count, name in ranked if count)}"
-
-    def json(self, result: LabelMap, *, top: int | None = None) -> dict[str, Any]:
-        """The areas of the classes."""
-        return result.areas.to_json()
 
     def files(self, source: Path, out: Path) -> tuple[Path, ...]:
         """The label map, and its overlay."""
