@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from resvision.core import rundir
 from resvision.core.errors import SettingsError
-from resvision.report.parts import Box, Item, Repeat, Split, folded, items_of
+from resvision.report.blocks import Box, Item, Repeat, Split, folded, items_of
 
 if TYPE_CHECKING:
     from resvision.probes.graph import Node
