@@ -108,7 +108,7 @@ class Table(NamedTuple):
     """A table for a terminal; columns in `numbers` stand to the right."""
 
     columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
     numbers: tuple[str, ...] = ()
 
 
@@ -151,9 +151,9 @@ class Matrix(NamedTuple):
 
 
 class Example(NamedTuple):
-    """A test image that is shown on the page: its place in the data set and its source when it was scored."""
+    """A test image that is shown on the page: its index in the data set, and its source when it was scored."""
 
-    index: int
+    image: int
     source: str
 
 

@@ -17,15 +17,14 @@ from resvision.core.errors import DataError, ResVisionError, printable
 from resvision.core.images import Pixels
 from resvision.core.samples import Reader, Sample
 from resvision.data.sets import open_splits
-from resvision.kinds.kind import Example, Exhibit
+from resvision.kinds.kind import Example, Exhibit, Panel
 from resvision.report.record import RunRecord
 
 SINGLE_PX = 192  # of a single picture's longer side, twice what the page shows; larger ones are shrunk
+SINGLE_PIXELATED_PX = 95  # the page shows it larger than it is
 PANEL_PX = 320  # of one of several pictures
+PIXELATED_PX = 128  # a picture this small is no larger as a PNG, and its pixels are shown as they are
 UNSCORED = "The run has not been scored yet."
-
-_PIXELS_UP_TO = 128  # px of a side; a picture this small is no larger as a PNG, and is shown pixel by pixel
-_SINGLE_SHOWN_PX = 96
 
 
 class Picture(NamedTuple):
@@ -94,9 +93,9 @@ def _exhibits(
     predict = _predictor(record, allow_code=allow_code) if record.kind.predicts_examples else None
     for place, example in enumerate(examples):
         with references.own_code(str(record.setting("data.name")), error=DataError):
-            sample, source = test[example.index], printable(test.source(example.index))
+            sample, source = test[example.image], printable(test.source(example.image))
         if PurePath(source).name != PurePath(printable(example.source)).name:
-            raise DataError(f"{example.source}: is no longer the test image {example.index}, which is {source}")
+            raise DataError(f"{example.source}: is no longer the test image {example.image}, which is {source}")
         result = None if predict is None else predict(sample.image, source)
         with references.own_code(record.task_name, error=DataError):
             exhibit = record.kind.exhibit(record.scores, place, sample.image, sample.target, result)
@@ -138,31 +137,24 @@ def _predictor(record: RunRecord, *, allow_code: bool) -> Callable[[Pixels, str]
 
 
 def _shown(exhibit: Exhibit) -> Shown:
-    write = _single if len(exhibit.panels) == 1 else _panel
-    pictures = tuple(write(panel.name, panel.picture) for panel in exhibit.panels)
+    pictures = tuple(picture_of(panel, single=len(exhibit.panels) == 1) for panel in exhibit.panels)
     return Shown(exhibit.source, exhibit.lead, exhibit.title, exhibit.text, pictures)
 
 
-def _single(name: str, picture: Image.Image) -> Picture:
-    """A PNG, whatever the picture is: the page shows it small."""
-    picture = _shrunk(picture, SINGLE_PX)
-    pixelated = max(picture.size) < _SINGLE_SHOWN_PX
-    return Picture(name, _uri(picture, "png"), *picture.size, pixelated)
+def picture_of(panel: Panel, *, single: bool) -> Picture:
+    """A picture as the page holds it, shrunk if it is large.
 
-
-def _panel(name: str, picture: Image.Image) -> Picture:
-    """A PNG of a picture that is small or has a palette, a JPEG of any other."""
-    picture = _shrunk(picture, PANEL_PX)
-    pixelated = max(picture.size) <= _PIXELS_UP_TO
-    if pixelated or picture.mode == "P":
-        return Picture(name, _uri(picture, "png"), *picture.size, pixelated)
-    return Picture(name, _uri(picture.convert("RGB"), "jpeg"), *picture.size, pixelated)
-
-
-def _shrunk(picture: Image.Image, longest_px: int) -> Image.Image:
-    picture = picture.copy()
+    A single one is a PNG, since the page shows it small. One of several is a JPEG unless it is small or has a palette.
+    """
+    picture = panel.picture.copy()
+    longest_px = SINGLE_PX if single else PANEL_PX
     picture.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS)
-    return picture
+    pixelated = max(picture.size) <= (SINGLE_PIXELATED_PX if single else PIXELATED_PX)
+    if single or pixelated or picture.mode == "P":
+        uri = _uri(picture, "png")
+    else:
+        uri = _uri(picture.convert("RGB"), "jpeg")
+    return Picture(panel.name, uri, *picture.size, pixelated)
 
 
 def _uri(picture: Image.Image, form: str) -> str:
