@@ -50,5 +50,9 @@ def _worst(rows: Sequence[TableRow], *, many: int = 30, few: int = 15) -> list[T
 
 
 def _cells(shares: tuple[float, float]) -> tuple[BarCell, BarCell]:
-    first, second = (BarCell(percent(each), round(100 * float(each), 2) if isfinite(each) else 0.0) for each in shares)
+    first, second = map(_cell, shares)
     return first, second
+
+
+def _cell(share: float) -> BarCell:
+    return BarCell(percent(share), round(100 * float(share), 2) if isfinite(share) else 0.0)

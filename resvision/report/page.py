@@ -1,4 +1,4 @@
-"""Finished runs as one page: a sentence, results, settings that differ, curves, and what each run gets wrong."""
+"""Runs as one page: a sentence, results, settings that differ, curves, and the worst test images of each run."""
 
 import json
 from collections.abc import Sequence
@@ -118,9 +118,9 @@ def _line(record: RunRecord) -> str:
 def _title(records: Sequence[RunRecord]) -> str:
     models = list(dict.fromkeys(str(record.setting("model.name")) for record in records))
     data = list(dict.fromkeys(tables.data_of(record)[0] for record in records))
-    what = _listed(models) if len(models) <= 3 else f"{len(models)} models"
-    where = _listed(data) if len(data) <= 3 else f"{len(data)} data sets"
-    return f"{what} on {where}"
+    models_text = _listed(models) if len(models) <= 3 else f"{len(models)} models"
+    data_text = _listed(data) if len(data) <= 3 else f"{len(data)} data sets"
+    return f"{models_text} on {data_text}"
 
 
 def _listed(names: Sequence[str]) -> str:

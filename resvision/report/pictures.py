@@ -150,14 +150,13 @@ def picture_of(panel: Panel, *, single: bool) -> Picture:
     longest_px = SINGLE_PX if single else PANEL_PX
     picture.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS)
     pixelated = max(picture.size) <= (SINGLE_PIXELATED_PX if single else PIXELATED_PX)
-    if single or pixelated or picture.mode == "P":
-        uri = _uri(picture, "png")
-    else:
-        uri = _uri(picture.convert("RGB"), "jpeg")
-    return Picture(panel.name, uri, *picture.size, pixelated)
+    form = "png" if single or pixelated or picture.mode == "P" else "jpeg"
+    return Picture(panel.name, _uri(picture, form), *picture.size, pixelated)
 
 
 def _uri(picture: Image.Image, form: str) -> str:
     stream = BytesIO()
+    if form == "jpeg":
+        picture = picture.convert("RGB")  # it knows no transparency
     picture.save(stream, format=form, optimize=True, quality=85)
     return f"data:image/{form};base64,{b64encode(stream.getvalue()).decode()}"

@@ -52,8 +52,8 @@ def curves_svg(
     Training curves are running means over an epoch, drawn at the middle of it.
     """
     labels = list(labels) if labels is not None else [record.name for record in records]
-    known = shades or colours(labels)
-    shades = {label: known[label] for label in labels}
+    palette = shades or colours(labels)
+    shades = {label: palette[label] for label in labels}
     columns = _legend_columns(list(shades), width_in)
     with style(name):
         height = 0.45 * width_in + 1.07 + 0.19 * -(-len(shades) // columns)
@@ -69,7 +69,7 @@ def curves_svg(
             axes, records, curve
         )
         _name_lines(axes, records, curve)
-        done = max(each.steps_done / (1 if in_steps else each.steps_per_epoch) for each in records)
+        done = max(record.steps_done / (1 if in_steps else record.steps_per_epoch) for record in records)
         axes.set_xlim(0, 1.03 * max(done, 1))
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         _add_legend(figure, shades, columns)
@@ -77,7 +77,7 @@ def curves_svg(
 
 
 def throughput_svg(record: RunRecord, *, name: str, colour: str = COLOURS[0]) -> str:
-    """Images/s over the minutes of training, in up to 200 windows of equally many steps."""
+    """The curve of images/s over the minutes of training, in up to 200 windows of equally many steps."""
     cuts = np.arange(0, len(record.steps.step), -(-len(record.steps.step) // 200) or 1)
     seconds, images = np.add.reduceat(record.steps.seconds, cuts), np.add.reduceat(record.steps.images, cuts)
     with style(name):
@@ -126,7 +126,7 @@ def _factor(curve: Curve) -> float:
 
 
 def _training(record: RunRecord, curve: Curve, metric: str) -> tuple[Floats, Floats]:
-    """Where the training curve of a run is drawn, and its values in the curve's unit."""
+    """Steps at which the training curve of a run is drawn, and its values in the curve's unit."""
     values = record.metric(metric) * _factor(curve)
     return running_mean(record.steps.step, values, window=record.steps_per_epoch)
 
@@ -148,14 +148,14 @@ def _bounds(curve: Curve) -> tuple[float, float]:
 
 
 def _finish_rising(axes: Axes, records: Sequence[RunRecord], curve: Curve) -> None:
-    """A linear axis from 0 to a little above the highest point."""
+    """Let the axis go from 0 to a little above the highest point."""
     least, greatest = _bounds(curve)
     highest = max(map(_highest, _drawn(records, curve)), default=0.0)
     axes.set_ylim(0, min(greatest, max(1.15 * highest, least) or 1.0))
 
 
 def _finish_falling(axes: Axes, records: Sequence[RunRecord], curve: Curve) -> None:
-    """A linear axis from 0 to 2.5 times the highest end of a finished run, if that cuts anything much."""
+    """Let the axis go from 0 to 2.5 times the highest end of a finished run, if that cuts anything much."""
     least, greatest = _bounds(curve)
     highest = max(map(_highest, _drawn(records, curve)), default=0.0)
     judged = [record for record in records if record.finished] or records
@@ -168,7 +168,7 @@ def _finish_falling(axes: Axes, records: Sequence[RunRecord], curve: Curve) -> N
 
 
 def _finish_logarithmic(axes: Axes, records: Sequence[RunRecord], curve: Curve) -> None:
-    """A logarithmic axis with plain numbers, more of them where it spans little."""
+    """Make the axis logarithmic, with plain numbers, more of them where it spans little."""
     axes.set_ylabel(f"{axes.get_ylabel()} (logarithmic axis)")
     values = np.concatenate([np.empty(0), *_drawn(records, curve)])
     values = values[values > 0]
@@ -186,7 +186,7 @@ def _highest(column: Floats) -> float:
 
 
 def _end(column: Floats) -> float:
-    """Where a curve ends: the median of its last tenth, so that one jump does not stretch the axis."""
+    """The end of a curve: the median of its last tenth, so that one jump does not stretch the axis."""
     return float(np.median(column[-max(1, len(column) // 10) :])) if len(column) else 0.0
 
 
@@ -208,13 +208,13 @@ def _legend_columns(labels: Sequence[str], width_in: float) -> int:
 
 
 def _add_legend(figure: Figure, shades: dict[str, str], columns: int) -> None:
-    """Runs by colour, below the axes."""
+    """Name the runs by colour, below the axes."""
     lines = [Line2D([], [], color=colour, linewidth=2.4) for colour in shades.values()]
     figure.legend(lines, [short(label) for label in shades], loc="outside lower center", ncols=columns)
 
 
 def _name_lines(axes: Axes, records: Sequence[RunRecord], curve: Curve) -> None:
-    """The title, and, where there are several, which lines are of training and of which split."""
+    """Write the title, and, where lines are of training and of splits, which are of what."""
     grey = "#495057"
     splits = judged_splits(records) if curve.evaluated is not None else []
     thin = {"training": Line2D([], [], color=grey, **_THIN)} if curve.trained is not None else {}

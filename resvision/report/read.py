@@ -1,4 +1,4 @@
-"""Run directories, finished or not, read and checked. Reaches no torch."""
+"""Reading and checking of run directories, finished or not. Reaches no torch."""
 
 import os
 import re
@@ -83,29 +83,29 @@ def read_record(folder: Path, *, name: str | None = None, allow_code: bool = Fal
 
 
 def _object(path: Path) -> dict[str, Any]:
-    found = rundir.read_json(path)
-    if not isinstance(found, dict):
+    data = rundir.read_json(path)
+    if not isinstance(data, dict):
         raise RunError(f"{path}: damaged: expected a JSON object")
-    return found
+    return data
 
 
 def _check(run: Any, path: Path) -> None:
-    """RunError unless the Run is resolved: an object with all that the page speaks of."""
-    there = dict(leaves(run)) if isinstance(run, dict) else {}
-    missing = [key for key in _NEEDED if there.get(key) is None]
+    """Raise RunError unless the Run is resolved: an object with all that the page speaks of."""
+    values = dict(leaves(run)) if isinstance(run, dict) else {}
+    missing = [key for key in _NEEDED if values.get(key) is None]
     if missing:
         raise RunError(f"{path}: not a run of this version of resvision, it lacks {', '.join(missing)}")
-    if there.get("format") != rundir.RUN_FORMAT:
-        found = f"{there.get('format')!r:.60}"
-        raise RunError(f"{path}: format {found}, this version of resvision reads {rundir.RUN_FORMAT}")
+    if values.get("format") != rundir.RUN_FORMAT:
+        version = f"{values.get('format')!r:.60}"
+        raise RunError(f"{path}: format {version}, this version of resvision reads {rundir.RUN_FORMAT}")
     for key in _NEEDED:
-        value, is_count = there[key], key in _COUNTS
+        value, is_count = values[key], key in _COUNTS
         good = type(value) is int and value > 0 if is_count else isinstance(value, str)
         if not good or (key == "training.duration" and not re.fullmatch(rundir.DURATION, value)):
             raise RunError(f"{path}: {key} is {value!r:.60}, which no run of ours writes")
     for key, type_of_value in _OPTIONAL.items():
-        if there.get(key) is not None and type(there[key]) is not type_of_value:
-            raise RunError(f"{path}: {key} is {there[key]!r:.60}, which no run of ours writes")
+        if values.get(key) is not None and type(values[key]) is not type_of_value:
+            raise RunError(f"{path}: {key} is {values[key]!r:.60}, which no run of ours writes")
 
 
 def _kind(task: str, path: Path, *, allow_code: bool) -> Kind[Any, Any, Any]:
@@ -121,8 +121,8 @@ def _kind(task: str, path: Path, *, allow_code: bool) -> Kind[Any, Any, Any]:
 def _names(folders: Sequence[Path]) -> list[str]:
     """The shortest ends of the paths that tell them apart."""
     parts = [folder.resolve().parts for folder in folders]
-    for depth in range(1, max(len(each) for each in parts)):
-        names = ["/".join(each[-depth:]) for each in parts]
+    for depth in range(1, max(map(len, parts))):
+        names = ["/".join(path[-depth:]) for path in parts]
         if len(set(names)) == len(names):
             break
     return names
@@ -180,8 +180,8 @@ def _scores(path: Path, kind: Kind[Any, Any, Any]) -> Any:
 def _parameters(checkpoints: Path) -> int | None:
     """Numbers in the newest checkpoint's weights; the running statistics of batch norm are not parameters."""
     try:
-        place = checkpoints / (checkpoints / rundir.LAST).read_text(encoding="utf-8").strip()
-        with safe_open(os.fspath(place / rundir.WEIGHTS), framework="numpy") as file:
+        newest = checkpoints / (checkpoints / rundir.LAST).read_text(encoding="utf-8").strip()
+        with safe_open(os.fspath(newest / rundir.WEIGHTS), framework="numpy") as file:
             names = [name for name in file.keys() if not name.endswith(_STATISTICS)]  # noqa: SIM118 - not a mapping
             return sum(int(prod(file.get_slice(name).get_shape())) for name in names)
     except (OSError, SafetensorError):

@@ -84,7 +84,7 @@ def main_figure(kind: Kind[Any, Any, Any], value: float) -> str:
 
 
 def backbone(record: RunRecord) -> str:
-    """The net of the zoo that it stands on, where it stands on one."""
+    """The net of the zoo that a run's system stands on, "" for none."""
     return str(record.setting("model.options.backbone") or "")
 
 
@@ -93,7 +93,7 @@ def _precision(record: RunRecord) -> str:
 
 
 def epochs_done(record: RunRecord) -> str:
-    """`20`, or `7 of 20` before the end."""
+    """The epochs of a run: `20`, or `7 of 20` before the end."""
     done, total = (f"{steps / record.steps_per_epoch:.1f}" for steps in (record.steps_done, record.total_steps))
     words = total if record.steps_done >= record.total_steps else f"{done} of {total}"
     return words.replace(".0", "")
@@ -104,12 +104,12 @@ def _early(record: RunRecord) -> str:
 
 
 def of_best(record: RunRecord) -> str:
-    """The epoch of the best validation."""
+    """The epoch of the best validation, "" for none."""
     return f"epoch {record.best_step / record.steps_per_epoch:.3g}" if record.best_step else ""
 
 
 def _of_the_test(record: RunRecord) -> str:
-    """What figures in a column of the test are of, before there are scores of the result."""
+    """The epoch, and the split, of figures in a column of the test, before there are scores of the result."""
     tested = record.tested
     if record.scores is not None or tested is None:
         return ""
@@ -174,7 +174,7 @@ def is_number(heading: str) -> bool:
 
 
 def result_rows(records: Sequence[RunRecord]) -> list[Row]:
-    """A row a run of one task. A figure is best when no finished run on the same data is better and one is worse."""
+    """A row for each run of one task; the best figure has no better one among finished runs on its data, and a worse."""
     return [
         Row(record.name, status(record), tuple(_cell(column, record, records) for column in columns(records)))
         for record in records
@@ -182,7 +182,7 @@ def result_rows(records: Sequence[RunRecord]) -> list[Row]:
 
 
 def status(record: RunRecord) -> str:
-    """Empty for a finished run, `unfinished` or `not started` otherwise."""
+    """The state of a run: "" where it is finished, `unfinished` or `not started` otherwise."""
     if record.finished:
         return ""
     return "unfinished" if record.steps_done else "not started"
@@ -200,9 +200,9 @@ def _peers(record: RunRecord, records: Sequence[RunRecord]) -> list[RunRecord]:
 
 def _is_best(column: ResultColumn, value: float | None, peers: Sequence[RunRecord]) -> bool:
     figures = [column.figure(peer) for peer in peers]
-    known = [each for each in figures if each is not None and isfinite(each)]
+    finite = [figure for figure in figures if figure is not None and isfinite(figure)]
     assert column.better is not None
-    return len(set(known)) > 1 and value == column.better(known)
+    return len(set(finite)) > 1 and value == column.better(finite)
 
 
 def data_of(record: RunRecord) -> tuple[str, int]:
@@ -250,5 +250,5 @@ def throughput(record: RunRecord) -> list[tuple[str, str]]:
 
 
 def environment(record: RunRecord) -> list[tuple[str, str]]:
-    """What it ran on, in words."""
+    """Names and values of the machine and the versions that a run was made with."""
     return [(key.replace("_", " "), _setting(record.environment, key)) for key in record.environment]

@@ -120,7 +120,7 @@ def _judge(pairs: Sequence[tuple[Row, Row]]) -> list[Verdict]:
 
 
 def what_to_see(study: Degradation) -> str:
-    """Two sentences on what the deepest pair shows, from its measured figures."""
+    """Two sentences about the deepest pair, from its measured figures."""
     plain, residual = study.rows[-2:]
     plain_loss, loss = np.mean(plain.train_loss), np.mean(residual.train_loss)
     return (
