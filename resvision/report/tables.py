@@ -174,7 +174,7 @@ def is_number(heading: str) -> bool:
 
 
 def result_rows(records: Sequence[RunRecord]) -> list[Row]:
-    """A row for each run of one task; the best figure has no better one among finished runs on its data, and a worse."""
+    """A row for each run of one task; the best of finished runs on the same data is marked if another one is worse."""
     return [
         Row(record.name, status(record), tuple(_cell(column, record, records) for column in columns(records)))
         for record in records
