@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from resvision.classification.scoring import score
 from resvision.core import rundir
-from resvision.core.results import ClassificationScores
+from resvision.kinds.classification.scores import ClassificationScores, score
 
 EPOCHS, BATCH, TRAIN, TEST = 3, 10, 45, 30  # 4 steps an epoch
 NASTY = '<b>&"$x$'

@@ -170,7 +170,7 @@ def _draw(built: Built, path: Path, *, fold: bool | None) -> None:
     told = [f"{counted.params:,} parameters, {counted.macs:,} multiply-adds for an image of {shape}", built.row.paper]
     if side := side_parameters(built.net):
         told.append(f"{side:,} of the parameters are those of the side heads, which are not drawn")
-    picture = architecture.draw(graph(built.net, built.input), title=name, told=told, fold=fold)
+    picture = architecture.draw(graph(built.net, built.input), title=name, notes=told, fold=fold)
     architecture.write(path, picture)
     typer.echo(str(path))
 

@@ -11,6 +11,7 @@ def command(
     out: Annotated[
         Path | None, typer.Option(help="File of the page; report.html in the run, or here for several runs.")
     ] = None,
+    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import own code that the runs name.")] = False,
 ) -> None:
     """Write one self-contained page about runs: curves, results, differing settings, mistakes, throughput."""
     from resvision.core.rundir import REPORT
@@ -18,4 +19,4 @@ def command(
 
     if out is None:
         out = runs[0] / REPORT if len(runs) == 1 else Path(REPORT)
-    print(write_report(runs, out))
+    print(write_report(runs, out, allow_code=allow_code))

@@ -11,7 +11,6 @@ from resvision.kinds.kind import Scores
 from resvision.papers.results import Published, PublishedEnsemble, published_ensembles
 from resvision.tasks import Described, How
 
-
 PAPER_PX = 224
 """The side of the images for which ensembles are published."""
 

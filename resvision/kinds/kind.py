@@ -11,7 +11,6 @@ Glossary
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar
@@ -94,8 +93,8 @@ class Curve(NamedTuple):
     axis       rising: from 0 to a little above the highest point; falling: from 0, cut above the ends of the curves;
                logarithmic: for losses
     evaluated  the values (E,) at the evaluations, from their figures by name; None where they are not drawn
-    trained    the metric of the training steps that is drawn beside them
-    unit       after the numbers; shares are drawn in "%"
+    trained    the metric of the training steps that is drawn beside them, or alone
+    unit       of the axis: in "%", shares 0..1 are drawn a hundredfold; in any other, values are drawn as they are
     """
 
     name: str
@@ -123,7 +122,7 @@ class ClassRow(NamedTuple):
 
 
 class ClassTable(NamedTuple):
-    """The classes of a run: headings of the amount and the two shares, and the means of these, if they are told."""
+    """The classes of a run: headings of the amount and the two shares, and the means of these, if there are any."""
 
     headings: tuple[str, str, str]
     rows: list[ClassRow]
@@ -145,12 +144,16 @@ class Matrix(NamedTuple):
     numbers_to: int
     caption: str
 
+    @property
+    def numbered(self) -> bool:
+        """Whether numbers stand in the cells."""
+        return len(self.classes) <= self.numbers_to
 
-@dataclass(frozen=True)
-class Example:
-    """A test image that is shown on the page: its place in the data set and its source when it was scored."""
 
-    index: int
+class Example(NamedTuple):
+    """A test image that is shown on the page: its index in the data set, and its source when it was scored."""
+
+    image: int
     source: str
 
 
@@ -162,12 +165,13 @@ class Panel(NamedTuple):
 
 
 class Exhibit(NamedTuple):
-    """An example as it is shown: `title` in bold, after or before `text` as the kind has it, and its pictures."""
+    """An example as it is shown: its pictures, and a caption of `lead`, `title` in bold, and `text`."""
 
     source: str
     title: str
     text: str
     panels: tuple[Panel, ...]
+    lead: str = ""
 
 
 class ListedProtocol(NamedTuple):
@@ -184,8 +188,8 @@ class Kind(ABC, Generic[S, R, T]):
 
     name        the task's, as rows of the catalog and of the table of data sets say it
     folders     "module:LAYOUT" of `data.layouts` by which a folder is read; empty where only named sets are known
-    judged_by   figures that say which weights are best, the first before the others; lower is better, or higher where
-                a minus stands before the name
+    judged_by   figures that say which weights are best, the first before the others: the lower the better, the higher
+                where a minus stands before the name
     figures     all figures of an evaluation
     metrics     metrics of a training step that are told while a run is trained
     shares      figures and metrics that are shares 0..1
@@ -266,17 +270,20 @@ class Kind(ABC, Generic[S, R, T]):
     predicts_examples: ClassVar[bool] = False
     """Whether `exhibit` needs the net's result for the example, which the run directory does not hold."""
 
-    @abstractmethod
     def worst(self, scores: S) -> list[Example]:
         """The test images that are shown, the worst first."""
+        return []
 
-    @abstractmethod
     def none_wrong(self, scores: S) -> str:
-        """The sentence in place of examples where there are none."""
+        """The sentence in place of examples where there are none; "" leaves their section out."""
+        return ""
 
-    @abstractmethod
     def exhibit(self, scores: S, place: int, image: Pixels, target: T, result: R | None) -> Exhibit:
-        """Example number `place` of `worst` as it is shown; DataError where its file is not what was scored."""
+        """Example number `place` of `worst` as it is shown; DataError where its target is not what was scored.
+
+        Exhibits of one picture stand in a grid, of several in a row each. A kind whose `worst` is empty needs none.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.worst names examples, and nothing shows them")
 
     def legend(self, scores: S, shown: Sequence[tuple[T, R | None]]) -> list[tuple[str, str]]:
         """Names and colours (#rrggbb) that the pictures use."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from resvision.core import rundir
 from resvision.core.errors import SettingsError
-from resvision.report.parts import Box, Item, Repeat, Split, folded, items_of
+from resvision.report.blocks import Box, Item, Repeat, Split, folded, items_of
 
 if TYPE_CHECKING:
     from resvision.probes.graph import Node
@@ -40,8 +40,8 @@ class Extent(NamedTuple):
     height: float
 
 
-def draw(nodes: Sequence["Node"], *, title: str, told: Sequence[str] = (), fold: bool | None = None) -> str:
-    """The picture of a graph (`probes.graph.graph`) as the text of an SVG file, the lines `told` below its title.
+def draw(nodes: Sequence["Node"], *, title: str, notes: Sequence[str] = (), fold: bool | None = None) -> str:
+    """The picture of a graph (`probes.graph.graph`) as the text of an SVG file, the lines `notes` below its title.
 
     `fold` says whether repeated parts are drawn once; None leaves it to the number of layers.
     """
@@ -50,11 +50,11 @@ def draw(nodes: Sequence["Node"], *, title: str, told: Sequence[str] = (), fold:
     if layers > FOLD_ABOVE if fold is None else fold:
         items = folded(items)
     picture = _Picture(_colours(nodes))
-    return picture.finish(items, nodes[0].shape, title=title, told=told, contents=_contents(nodes))
+    return picture.finish(items, nodes[0].shape, title=title, notes=notes, contents=_contents(nodes))
 
 
 def require_free(path: Path, *, force: bool) -> None:
-    """SettingsError where the picture cannot come to stand: in no folder, on a folder, on a file unless `force`."""
+    """Raise SettingsError where there is no folder for the picture, or a file that `force` does not replace."""
     if path.is_dir():
         raise SettingsError(f"{path}: is a folder; name a file, such as {path / 'net.svg'}")
     if not path.parent.is_dir():
@@ -84,10 +84,10 @@ def _colours(nodes: Sequence["Node"]) -> dict[tuple[int, ...], str]:
 class _Picture:
     """Text of the SVG as it grows.
 
-    sizes   of maps, with the height that they are told at
+    sizes   of maps, with the height that they are written at
     styles  of the shortcuts that occur, for the legend
     tint    colour of all convolutions of a residual block: that of the map which it gives
-    aside   branches around what is drawn; where they stand side by side, no size is told
+    aside   branches around what is drawn; where they stand side by side, no size is written
     """
 
     colours: dict[tuple[int, ...], str]
@@ -98,22 +98,22 @@ class _Picture:
     aside: int = 0
 
     def finish(
-        self, items: tuple[Item, ...], image: tuple[int, ...], *, title: str, told: Sequence[str], contents: str
+        self, items: tuple[Item, ...], image: tuple[int, ...], *, title: str, notes: Sequence[str], contents: str
     ) -> str:
         """The whole file."""
         extent = _extent_of(items)
         left = extent.left + 84
-        width = max(left + extent.right + 24, *(LETTER * len(line) + 28 for line in told), 12 * len(title) + 28)
-        top = 70.0 + 16 * len(told)
+        width = max(left + extent.right + 24, *(LETTER * len(line) + 28 for line in notes), 12 * len(title) + 28)
+        top = 70.0 + 16 * len(notes)
         self.text(left, top - 8, f"image {'x'.join(map(str, image))}", anchor="middle", colour=FAINT)
         bottom = self.series(items, left, top + GAP)
-        seen = ""
+        previous = ""
         for text, y in self.sizes:
-            if text != seen:
+            if text != previous:
                 self.text(14, y, text, colour=FAINT)
-            seen = text
+            previous = text
         height = self.legend(bottom + 34) + 12
-        words = ". ".join([f"{title} from top to bottom: {contents}", *told])
+        words = ". ".join([f"{title} from top to bottom: {contents}", *notes])
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}"'
             f' viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="title desc"'
@@ -127,7 +127,7 @@ class _Picture:
             f' orient="auto"><path d="M0 0.5 L8 4 L0 7.5 z" fill="{INK}"/></marker></defs>',
             f'<rect width="{width:g}" height="{height:g}" fill="#ffffff"/>',
             f'<text x="14" y="30" font-size="18" font-weight="bold" fill="{INK}">{escape(title)}</text>',
-            *(f'<text x="14" y="{50 + 16 * i}" fill="{FAINT}">{escape(line)}</text>' for i, line in enumerate(told)),
+            *(f'<text x="14" y="{50 + 16 * i}" fill="{FAINT}">{escape(line)}</text>' for i, line in enumerate(notes)),
             *self.parts,
             "</svg>",
         ]
@@ -279,7 +279,7 @@ class _Picture:
 
 
 def _extent_of(items: tuple[Item, ...]) -> Extent:
-    """The space that items below each other take."""
+    """The space that items take below each other."""
     extents = [_extent(item) for item in items]
     if not extents:
         return Extent(10, 10, 0)

@@ -6,35 +6,25 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from resvision.core.label_maps import SegmentationScores
-from resvision.core.results import ClassificationScores
+from resvision.kinds.kind import Matrix
 from resvision.report.record import Floats, Ints
 from resvision.report.svg import short, style, svg_of
 
-NUMBERS_UP_TO = 20  # classes; a larger matrix has no room for counts
-PERCENT_UP_TO = 25  # nor for whole percents
-
+_LEVEL_UP_TO = 20  # classes whose names may lie level below the matrix
+_LARGE_UP_TO = 25  # classes whose names are written large
 _CELLS = 200  # classes that have a cell each; more would be thinner than a pixel
 
 
-def confusion_svg(scores: ClassificationScores, *, name: str) -> str:
-    """Of images. Counts stand in the cells of up to 20 classes."""
-    return _svg(
-        scores.classes, scores.confusion, name=name, numbers=len(scores.classes) <= NUMBERS_UP_TO, percent=False
-    )
+def confusion_svg(matrix: Matrix, *, name: str) -> str:
+    """The matrix, with counts or whole percents of the rows in its cells where the classes are few; zeros are left out.
 
-
-def pixel_confusion_svg(scores: SegmentationScores, *, name: str) -> str:
-    """Of pixels. Whole percents of the row stand in the cells of up to 25 classes, zeros left out."""
-    return _svg(scores.classes, scores.confusion, name=name, numbers=len(scores.classes) <= PERCENT_UP_TO, percent=True)
-
-
-def _svg(classes: Sequence[str], confusion: Ints, *, name: str, numbers: bool, percent: bool) -> str:
-    """Beyond 200 classes, neighbouring ones share a cell, as the axes then say."""
+    Beyond 200 classes, neighbouring ones share a cell, as the axes then say.
+    """
+    classes = matrix.classes
     k = len(classes)
     block = 1 if k <= _CELLS else -(-k // 100)
     starts = np.arange(0, k, block)
-    counts = np.add.reduceat(np.add.reduceat(confusion, starts, axis=0), starts, axis=1)
+    counts = np.add.reduceat(np.add.reduceat(matrix.counts, starts, axis=0), starts, axis=1)
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     side = float(np.clip(1.6 + 0.34 * k, 3.0, 5.8))
@@ -47,8 +37,8 @@ def _svg(classes: Sequence[str], confusion: Ints, *, name: str, numbers: bool, p
         axes.set(xlabel=f"predicted{note}", ylabel=f"true{note}")
         axes.spines[:].set_visible(True)
         _name_classes(axes, [classes[start] for start in starts.tolist()])
-        if numbers:
-            _write_numbers(axes, np.rint(100 * shares).astype(np.int64) if percent else counts, shares)
+        if matrix.numbered:
+            _write_numbers(axes, np.rint(100 * shares).astype(np.int64) if matrix.percent else counts, shares)
         return svg_of(figure, name=name, title=f"confusion matrix of {k} classes")
 
 
@@ -66,7 +56,7 @@ def _name_classes(axes: Axes, classes: Sequence[str]) -> None:
     every = -(-len(classes) // 40)
     ticks = range(0, len(classes), every)
     names = [short(classes[i], 14) for i in ticks]
-    size = 9.0 if len(classes) <= PERCENT_UP_TO else 6.5
-    upright = max(map(len, names), default=0) > 2 or len(names) > NUMBERS_UP_TO
+    size = 9.0 if len(classes) <= _LARGE_UP_TO else 6.5
+    upright = max(map(len, names), default=0) > 2 or len(names) > _LEVEL_UP_TO
     axes.set_xticks(ticks, names, rotation=90 if upright else 0, fontsize=size)
     axes.set_yticks(ticks, names, fontsize=size)

@@ -1,92 +1,162 @@
-"""The worst mistakes as pictures inside a page: PNG as data URIs, from the data that the run was tested on."""
+"""The worst test images of a run as pictures inside a page, as data URIs, from the data that the run was tested on.
+
+A run directory holds neither images nor results for them: images are read anew and, where the kind of the run shows
+results, the net predicts them anew.
+"""
 
 from base64 import b64encode
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path, PurePath
+from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from resvision.core import references
-from resvision.core.errors import DataError, ResVisionError
-from resvision.core.results import Mistake
+from resvision.core.errors import DataError, ResVisionError, printable
+from resvision.core.images import Pixels
+from resvision.core.samples import Reader, Sample
 from resvision.data.sets import open_splits
+from resvision.kinds.kind import Example, Exhibit, Panel
 from resvision.report.record import RunRecord
 
-if TYPE_CHECKING:
-    from resvision.contracts import Reader
-
-LARGEST_PX = 192  # of a picture's longer side, twice what the page shows; larger images are shrunk
+SINGLE_PX = 192  # of a single picture's longer side, twice what the page shows; larger ones are shrunk
+SINGLE_PIXELATED_PX = 95  # the page shows it larger than it is
+PANEL_PX = 320  # of one of several pictures
+PIXELATED_PX = 128  # a picture this small is no larger as a PNG, and its pixels are shown as they are
 UNSCORED = "The run has not been scored yet."
 
 
 class Picture(NamedTuple):
-    """A wrongly classified image: `uri` holds a PNG of `width` x `height` pixels."""
+    """A PNG or JPEG of `width` x `height` pixels as a data URI; `pixelated` where single pixels are to be seen."""
 
+    name: str
     uri: str
     width: int
     height: int
-    mistake: Mistake
+    pixelated: bool
+
+
+class Shown(NamedTuple):
+    """A test image with its caption, of which `title` is bold, and its pictures."""
+
+    source: str
+    lead: str
+    title: str
+    text: str
+    pictures: tuple[Picture, ...]
 
 
 class Gallery(NamedTuple):
-    """Pictures, or a sentence on why there are none."""
+    """Test images, the worst first, with names and colours of the legend; or a sentence on why there are none.
 
-    pictures: tuple[Picture, ...]
-    reason: str
+    single  whether each has one picture, so that they stand in a grid
+    """
+
+    images: tuple[Shown, ...] = ()
+    legend: tuple[tuple[str, str], ...] = ()
+    single: bool = False
+    reason: str = ""
 
 
-def mistake_pictures(record: RunRecord) -> Gallery:
-    """The worst mistakes of a run, the surest first; a reason in place of an error where the data cannot be read."""
-    scores = record.classified
-    if scores is None:
-        return Gallery((), UNSCORED)
-    if not scores.mistakes:
-        return Gallery((), f"None: all {scores.images:,} test images were recognised.")
+def gallery_of(record: RunRecord, *, allow_code: bool = False) -> Gallery:
+    """The worst test images of a run; a reason where data cannot be read, or the net not be loaded.
+
+    A data set, net or task that is a user's own code runs only with `allow_code`.
+    """
+    if record.scores is None:
+        return Gallery(reason=UNSCORED)
+    examples = record.kind.worst(record.scores)
+    if not examples:
+        return Gallery(reason=record.kind.none_wrong(record.scores))
+    images: list[Shown] = []
+    answers: list[tuple[Any, Any]] = []
     try:
-        test = scored_split(record)
-        pictures = tuple(_picture(test, mistake) for mistake in scores.mistakes)
+        for sample, result, exhibit in _exhibits(record, examples, allow_code=allow_code):
+            images.append(_shown(exhibit))
+            answers.append((sample.target, result))
+        legend = tuple(record.kind.legend(record.scores, answers))
     except (ResVisionError, ModuleNotFoundError) as error:
-        return Gallery((), left_out(error))
-    return Gallery(pictures, "")
+        return Gallery(reason=f"The pictures are left out: {error}")
+    return Gallery(tuple(images), legend, single=all(len(image.pictures) == 1 for image in images))
 
 
-def left_out(error: Exception) -> str:
-    """The sentence in place of pictures."""
-    return f"The pictures are left out: {error}"
+def _exhibits(
+    record: RunRecord, examples: Sequence[Example], *, allow_code: bool
+) -> Iterator[tuple[Sample[Any], Any, Exhibit]]:
+    """The samples, the net's results where the kind asks for them, and how the kind shows the two.
+
+    Raises DataError where the data are not what the run was scored on, and for code that is not to run.
+    """
+    _require_allowed(record, allow_code=allow_code)
+    test = _scored_split(record)
+    predict = _predictor(record, allow_code=allow_code) if record.kind.predicts_examples else None
+    for place, example in enumerate(examples):
+        with references.own_code(str(record.setting("data.name")), error=DataError):
+            sample, source = test[example.image], printable(test.source(example.image))
+        if PurePath(source).name != PurePath(printable(example.source)).name:
+            raise DataError(f"{example.source}: is no longer the test image {example.image}, which is {source}")
+        result = None if predict is None else predict(sample.image, source)
+        with references.own_code(record.task_name, error=DataError):
+            exhibit = record.kind.exhibit(record.scores, place, sample.image, sample.target, result)
+        yield sample, result, exhibit
 
 
-def png_uri(image: NDArray[np.uint8]) -> tuple[str, int, int]:
-    """A uint8 image (H, W) or (H, W, 3), shrunk if it is large, as a data URI with its width and height."""
-    picture = Image.fromarray(image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image)
-    picture.thumbnail((LARGEST_PX, LARGEST_PX), Image.Resampling.LANCZOS)
-    stream = BytesIO()
-    picture.save(stream, format="PNG", optimize=True)
-    return f"data:image/png;base64,{b64encode(stream.getvalue()).decode()}", picture.width, picture.height
+def _require_allowed(record: RunRecord, *, allow_code: bool) -> None:
+    """DataError where a data set, or a net that is to predict, is a user's own code that may not run."""
+    name, model = str(record.setting("data.name")), str(record.setting("model.name"))
+    code = [model] if record.kind.predicts_examples and references.is_reference(model) else []
+    if references.is_reference(name) and not Path(name).is_dir():
+        code.append(name)
+    if code and not allow_code:
+        raise DataError(f"{code[0]} is code of your own, which a report runs only with --allow-code")
 
 
-def scored_split(record: RunRecord) -> "Reader":
+def _scored_split(record: RunRecord) -> Reader[Any]:
     """The test split of the run; DataError where it is not what the run was scored on."""
     name, root = str(record.setting("data.name")), record.setting("data.root")
-    if references.is_reference(name) and not Path(name).is_dir():
-        raise DataError(f"{name} is code of your own, which a report does not run")
-    test = open_splits(
+    test: Reader[Any] = open_splits(
         name,
         root=Path(root) if root else None,
         channels=record.setting("data.channels"),
         image_size=record.setting("data.image_size"),
-        task="segmentation" if record.task == "segmentation" else "classification",
+        task=record.task_name,
     ).test
-    assert record.scores is not None, "asked for the pictures of a run with scores"
     if len(test) != record.scores.images or tuple(test.classes) != record.scores.classes:
         raise DataError(f"{name} has changed since the run was scored")
     return test
 
 
-def _picture(test: "Reader", mistake: Mistake) -> Picture:
-    image, target = test[mistake.index]
-    if test.classes[target] != mistake.true:
-        raise DataError(f"{mistake.source}: was {mistake.true!r} when the run was scored, is {test.classes[target]!r}")
-    return Picture(*png_uri(image), mistake)
+def _predictor(record: RunRecord, *, allow_code: bool) -> Callable[[Pixels, str], Any]:
+    """The net's result for an image and its name."""
+    from resvision.inference.load import load  # a page without predictions needs no net
+    from resvision.inference.predict import result_of
+
+    trained = load(record.folder, allow_code=allow_code)
+    return lambda image, name: result_of(trained, image, name=name, grey=True)
+
+
+def _shown(exhibit: Exhibit) -> Shown:
+    pictures = tuple(picture_of(panel, single=len(exhibit.panels) == 1) for panel in exhibit.panels)
+    return Shown(exhibit.source, exhibit.lead, exhibit.title, exhibit.text, pictures)
+
+
+def picture_of(panel: Panel, *, single: bool) -> Picture:
+    """A picture as the page holds it, shrunk if it is large.
+
+    A single one is a PNG, since the page shows it small. One of several is a JPEG unless it is small or has a palette.
+    """
+    picture = panel.picture.copy()
+    longest_px = SINGLE_PX if single else PANEL_PX
+    picture.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS)
+    pixelated = max(picture.size) <= (SINGLE_PIXELATED_PX if single else PIXELATED_PX)
+    form = "png" if single or pixelated or picture.mode == "P" else "jpeg"
+    return Picture(panel.name, _uri(picture, form), *picture.size, pixelated)
+
+
+def _uri(picture: Image.Image, form: str) -> str:
+    stream = BytesIO()
+    if form == "jpeg":
+        picture = picture.convert("RGB")  # it knows no transparency
+    picture.save(stream, format=form, optimize=True, quality=85)
+    return f"data:image/{form};base64,{b64encode(stream.getvalue()).decode()}"

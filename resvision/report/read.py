@@ -1,8 +1,8 @@
-"""Run directories, finished or not, read and checked. Reaches no torch."""
+"""Reading and checking of run directories, finished or not. Reaches no torch."""
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from resvision.core import history, rundir
+from resvision.core import history, references, rundir
 from resvision.core.errors import RunError
 from resvision.core.settings import leaves
-from resvision.report.record import KINDS, Evaluations, Floats, Ints, Kind, RunRecord, Scores, Steps, task_of
+from resvision.kinds import table
+from resvision.kinds.kind import Kind
+from resvision.report.record import Evaluations, Floats, Ints, RunRecord, Steps, task_of
 from resvision.training.best import BestSoFar
 
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
@@ -36,80 +38,99 @@ _OPTIONAL = {
     "data.classes": list,
     "training.patience": int,
 }
+_COLUMNS = {"step", "epoch", "seconds", "images"}
+_METRICS = 100
+"""Most metrics of a history that is read; one with a new name on every line would take more memory than there is."""
 
 
-def read_records(folders: Sequence[Path]) -> list[RunRecord]:
+def read_records(folders: Sequence[Path], *, allow_code: bool = False) -> list[RunRecord]:
     """The runs in these directories, each once, under names that differ.
 
-    Raises RunError for a directory that is missing, damaged or not of a run, and where none is named.
+    Raises RunError for a directory that is missing, damaged or not of a run, where none is named, and where a run's
+    task is a user's own code and `allow_code` is not given.
     """
     places = list({folder.resolve(): folder for folder in folders}.values())
     if not places:
         raise RunError("no run is named; name at least one run directory")
-    return [read_record(folder, name=name) for folder, name in zip(places, _names(places), strict=True)]
+    return [
+        read_record(folder, name=name, allow_code=allow_code)
+        for folder, name in zip(places, _names(places), strict=True)
+    ]
 
 
-def read_record(folder: Path, *, name: str | None = None) -> RunRecord:
-    """The run in a directory, called by the directory's name unless another is given; RunError says what is wrong."""
+def read_record(folder: Path, *, name: str | None = None, allow_code: bool = False) -> RunRecord:
+    """The run in a directory, called by the directory's name unless another is given; raises as `read_records`."""
     run = rundir.read_json(rundir.require(folder) / rundir.RUN)
     _check(run, folder / rundir.RUN)
     environment, evaluation = folder / rundir.ENVIRONMENT, folder / rundir.EVALUATION
-    kind, patience = KINDS[task_of(run)], dict(leaves(run)).get("training.patience")
+    kind = _kind(task_of(run), folder / rundir.RUN, allow_code=allow_code)
+    patience = dict(leaves(run)).get("training.patience")
     steps, evaluations, split, best = _columns(folder / rundir.HISTORY, kind, patience=patience)
     return RunRecord(
         folder=folder,
         name=name or folder.resolve().name,
         run=run,
+        kind=kind,
         environment=_object(environment) if environment.exists() else {},
         steps=steps,
         evaluations=evaluations,
         split=split,
         best_step=best.step,
         stopped_early=best.waited_enough,
-        scores=_read(evaluation, kind.scores) if evaluation.exists() else None,
+        scores=_scores(evaluation, kind) if evaluation.exists() else None,
         parameters=_parameters(folder / rundir.CHECKPOINTS),
     )
 
 
 def _object(path: Path) -> dict[str, Any]:
-    found = rundir.read_json(path)
-    if not isinstance(found, dict):
+    data = rundir.read_json(path)
+    if not isinstance(data, dict):
         raise RunError(f"{path}: damaged: expected a JSON object")
-    return found
+    return data
 
 
 def _check(run: Any, path: Path) -> None:
-    """RunError unless the Run is resolved: an object with all that the page speaks of."""
-    there = dict(leaves(run)) if isinstance(run, dict) else {}
-    missing = [key for key in _NEEDED if there.get(key) is None]
+    """Raise RunError unless the Run is resolved: an object with all that the page speaks of."""
+    values = dict(leaves(run)) if isinstance(run, dict) else {}
+    missing = [key for key in _NEEDED if values.get(key) is None]
     if missing:
         raise RunError(f"{path}: not a run of this version of resvision, it lacks {', '.join(missing)}")
-    if there.get("format") != rundir.RUN_FORMAT:
-        found = f"{there.get('format')!r:.60}"
-        raise RunError(f"{path}: format {found}, this version of resvision reads {rundir.RUN_FORMAT}")
+    if values.get("format") != rundir.RUN_FORMAT:
+        version = f"{values.get('format')!r:.60}"
+        raise RunError(f"{path}: format {version}, this version of resvision reads {rundir.RUN_FORMAT}")
     for key in _NEEDED:
-        value, is_count = there[key], key in _COUNTS
+        value, is_count = values[key], key in _COUNTS
         good = type(value) is int and value > 0 if is_count else isinstance(value, str)
         if not good or (key == "training.duration" and not re.fullmatch(rundir.DURATION, value)):
             raise RunError(f"{path}: {key} is {value!r:.60}, which no run of ours writes")
-    for key, kind in _OPTIONAL.items():
-        if there.get(key) is not None and type(there[key]) is not kind:
-            raise RunError(f"{path}: {key} is {there[key]!r:.60}, which no run of ours writes")
-    if task_of(run) not in KINDS:
-        raise RunError(f"{path}: model.task is {task_of(run)!r:.60}, which no run of ours writes")
+    for key, type_of_value in _OPTIONAL.items():
+        if values.get(key) is not None and type(values[key]) is not type_of_value:
+            raise RunError(f"{path}: {key} is {values[key]!r:.60}, which no run of ours writes")
+
+
+def _kind(task: str, path: Path, *, allow_code: bool) -> Kind[Any, Any, Any]:
+    """The torch-free half of a task; RunError for an unknown one, and for own code that is not allowed."""
+    if task not in table.TASKS:
+        if not references.is_reference(task):
+            raise RunError(f"{path}: model.task is {task!r:.60}, which no run of ours writes")
+        if not allow_code:
+            raise RunError(f"{path}: would import {task}; if you trust it, say --allow-code")
+    return table.kind_of(task)
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
     """The shortest ends of the paths that tell them apart."""
     parts = [folder.resolve().parts for folder in folders]
-    for depth in range(1, max(len(each) for each in parts)):
-        names = ["/".join(each[-depth:]) for each in parts]
+    for depth in range(1, max(map(len, parts))):
+        names = ["/".join(path[-depth:]) for path in parts]
         if len(set(names)) == len(names):
             break
     return names
 
 
-def _columns(path: Path, kind: Kind, *, patience: int | None) -> tuple[Steps, Evaluations, str, BestSoFar]:
+def _columns(
+    path: Path, kind: Kind[Any, Any, Any], *, patience: int | None
+) -> tuple[Steps, Evaluations, str, BestSoFar]:
     """Steps, evaluations, the split that these are of, and the best of them."""
     lines = list(history.read(path)) if path.exists() else []
     evaluations = [line for line in lines if "evaluation" in line]
@@ -134,23 +155,24 @@ def _table(
     def figures(lines: list[dict[str, Any]], key: str) -> Floats:
         return np.array([line.get(key, np.nan) for line in lines], dtype=np.float64)
 
+    metrics = {name for line in steps for name, value in line.items() if isinstance(value, int | float)} - _COLUMNS
+    if len(metrics) > _METRICS:
+        raise ValueError(f"{len(metrics):,} metrics of steps")
     return Steps(
         step=whole(steps, "step"),
         epoch=whole(steps, "epoch"),
-        loss=figures(steps, "loss"),
-        error=figures(steps, "error"),
-        lr=figures(steps, "lr"),
         seconds=np.maximum(figures(steps, "seconds"), 1e-9),
         images=whole(steps, "images"),
+        metrics={name: figures(steps, name) for name in sorted(metrics)},
     ), Evaluations(
         step=whole(evaluations, "step"),
         figures={name: figures(evaluations, name) for name in names},
     )
 
 
-def _read(path: Path, make: Callable[[Any], Scores]) -> Scores:
+def _scores(path: Path, kind: Kind[Any, Any, Any]) -> Any:
     try:
-        return make(rundir.read_json(path))
+        return kind.read_scores(rundir.read_json(path))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise RunError(f"{path}: damaged: {type(error).__name__}: {error}") from None
 
@@ -158,8 +180,8 @@ def _read(path: Path, make: Callable[[Any], Scores]) -> Scores:
 def _parameters(checkpoints: Path) -> int | None:
     """Numbers in the newest checkpoint's weights; the running statistics of batch norm are not parameters."""
     try:
-        place = checkpoints / (checkpoints / rundir.LAST).read_text(encoding="utf-8").strip()
-        with safe_open(os.fspath(place / rundir.WEIGHTS), framework="numpy") as file:
+        newest = checkpoints / (checkpoints / rundir.LAST).read_text(encoding="utf-8").strip()
+        with safe_open(os.fspath(newest / rundir.WEIGHTS), framework="numpy") as file:
             names = [name for name in file.keys() if not name.endswith(_STATISTICS)]  # noqa: SIM118 - not a mapping
             return sum(int(prod(file.get_slice(name).get_shape())) for name in names)
     except (OSError, SafetensorError):

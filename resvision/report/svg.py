@@ -55,7 +55,7 @@ def short(text: str, letters: int = LABEL) -> str:
 
 @contextmanager
 def style(name: str) -> Iterator[None]:
-    """Our look whatever the user's matplotlibrc says, and ids that are a function of `name` and the content."""
+    """Draw in our style, whatever the user's matplotlibrc says, with ids that follow from `name` and the content."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         settings: dict[Any, Any] = {**_STYLE, "svg.hashsalt": name}

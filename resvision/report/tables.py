@@ -1,4 +1,4 @@
-"""What a page says in words and tables, as rows of text: results, differing settings, throughput."""
+"""The tables of a page as rows of text: results, differing settings, throughput, environment."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -6,16 +6,15 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from resvision.core.history import TEST
 from resvision.core.settings import leaves
-from resvision.report.record import KINDS, RunRecord
+from resvision.kinds.kind import Column, Kind
+from resvision.report.record import RunRecord
 
 MISSING = "—"
 _LONGEST = 120  # letters of a setting's value in a table; run.json has it whole
-_DERIVED = ("data.classes", "data.preprocess", "format")
+_VIEW = ("data.view.", "data.preprocess.")  # preprocess is what runs had before there were views
+_DERIVED = ("data.classes", *_VIEW, "format")
 
 
 class Cell(NamedTuple):
@@ -34,14 +33,18 @@ class Row(NamedTuple):
     cells: tuple[Cell, ...]
 
 
-class Column(NamedTuple):
-    """A column of the results: a figure of a run, how it is written, and which end of it is better, if any."""
+class ResultColumn(NamedTuple):
+    """A column of the results: a figure of a run, how it is written, and which end of it is better, if any.
+
+    judged  whether only runs with validation images have it
+    """
 
     heading: str
     figure: Callable[[RunRecord], Any]
     write: Callable[[Any], str]
     better: Callable[[Sequence[float]], float] | None = None
     note: Callable[[RunRecord], str] = lambda record: ""
+    judged: bool = False
 
 
 def percent(share: float | None) -> str:
@@ -64,11 +67,6 @@ def rate(value: float | None) -> str:
     return whole(value) if value is None or not isfinite(value) or value >= 100 else f"{value:.3g}"
 
 
-def hex_colour(colour: NDArray[np.uint8]) -> str:
-    """`#rrggbb` of red, green and blue, (3,)."""
-    return f"#{bytes(colour).hex()}"
-
-
 def duration(seconds: float) -> str:
     """`48 s`, `12.3 min` or `3.4 h`."""
     if seconds < 90:
@@ -76,26 +74,17 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _tested(name: str) -> Callable[[RunRecord], Any]:
-    return lambda record: record.tested.figures[name] if record.tested else None
+_WRITTEN: dict[str, Callable[[Any], str]] = {"percent": percent, "figure": figure, "whole": whole}
 
 
-def _best_validation(record: RunRecord) -> float | None:
-    return record.best(record.evaluations.figures[KINDS[record.task].main])
-
-
-def _top5(record: RunRecord) -> float | None:
-    """None with five classes or fewer, where it says nothing."""
-    few = len(record.setting("data.classes") or range(6)) <= 5
-    return None if few or record.tested is None else record.tested.figures["top5_error"]
-
-
-def _weighted_iou(record: RunRecord) -> float | None:
-    return record.segmented.frequency_weighted_iou if record.segmented is not None else None
+def main_figure(kind: Kind[Any, Any, Any], value: float) -> str:
+    """The figure that runs of a kind are compared by: in percent where its column is, or as the kind writes it."""
+    shares = {column.figure for column in kind.columns if column.of == "test" and column.written == "percent"}
+    return percent(value) if kind.main in shares else kind.write(kind.main, value)
 
 
 def backbone(record: RunRecord) -> str:
-    """The net of the zoo that it stands on, where it stands on one."""
+    """The net of the zoo that a run's system stands on, "" for none."""
     return str(record.setting("model.options.backbone") or "")
 
 
@@ -104,7 +93,7 @@ def _precision(record: RunRecord) -> str:
 
 
 def epochs_done(record: RunRecord) -> str:
-    """`20`, or `7 of 20` before the end."""
+    """The epochs of a run: `20`, or `7 of 20` before the end."""
     done, total = (f"{steps / record.steps_per_epoch:.1f}" for steps in (record.steps_done, record.total_steps))
     words = total if record.steps_done >= record.total_steps else f"{done} of {total}"
     return words.replace(".0", "")
@@ -115,12 +104,12 @@ def _early(record: RunRecord) -> str:
 
 
 def of_best(record: RunRecord) -> str:
-    """The epoch of the best validation."""
+    """The epoch of the best validation, "" for none."""
     return f"epoch {record.best_step / record.steps_per_epoch:.3g}" if record.best_step else ""
 
 
 def _of_the_test(record: RunRecord) -> str:
-    """What figures in a column of the test are of, before there are scores of the result."""
+    """The epoch, and the split, of figures in a column of the test, before there are scores of the result."""
     tested = record.tested
     if record.scores is not None or tested is None:
         return ""
@@ -128,46 +117,55 @@ def _of_the_test(record: RunRecord) -> str:
     return epoch if tested.split == TEST else f"{tested.split}, {epoch}"
 
 
+def _figure(column: Column, record: RunRecord) -> float | None:
+    """The figure of a kind's column, None where the run has none, or too few classes for it to say anything."""
+    classes = record.setting("data.classes")
+    if classes and len(classes) < column.classes:
+        return None
+    if column.of == "training":
+        return record.last_epoch(column.figure)
+    if column.of == "validation":
+        return record.best(record.evaluations.figures[column.figure])
+    if column.of == "test":
+        return record.tested.figures.get(column.figure) if record.tested else None
+    return None if record.scores is None else getattr(record.scores, column.figure)
+
+
+_NOTES = {"validation": of_best, "test": _of_the_test}
+
+
+def _result_column(column: Column) -> ResultColumn:
+    return ResultColumn(
+        column.heading,
+        lambda record: _figure(column, record),
+        _WRITTEN[column.written],
+        min if column.better == "lower" else max,
+        note=_NOTES.get(column.of, lambda record: ""),
+        judged=column.of == "validation",
+    )
+
+
 _RUN = (
-    Column("model", lambda record: record.setting("model.name"), str, note=backbone),
-    Column("data", lambda record: data_of(record)[0], str),
-    Column("parameters", lambda record: record.parameters, whole),
-    Column("epochs", epochs_done, str, note=_early),
-    Column("train loss", lambda record: record.last_epoch_loss, figure, min),
+    ResultColumn("model", lambda record: record.setting("model.name"), str, note=backbone),
+    ResultColumn("data", lambda record: data_of(record)[0], str),
+    ResultColumn("parameters", lambda record: record.parameters, whole),
+    ResultColumn("epochs", epochs_done, str, note=_early),
+    ResultColumn("train loss", lambda record: record.last_epoch("loss"), figure, min),
 )
+_LOSS = Column("test loss", "test", "loss", "lower", "figure")
 _COST = (
-    Column("test loss", _tested("loss"), figure, min, note=_of_the_test),
-    Column("images/s", lambda record: record.images_per_s, rate, max, note=_precision),
-    Column("time", lambda record: record.seconds, duration, min),
+    ResultColumn("images/s", lambda record: record.images_per_s, rate, max, note=_precision),
+    ResultColumn("time", lambda record: record.seconds, duration, min),
 )
-_RESULTS = {
-    "classification": (
-        *_RUN,
-        Column("train error", lambda record: record.last_epoch_error, percent, min),
-        Column("best validation error", _best_validation, percent, min, note=of_best),
-        Column("top-1 error", _tested("top1_error"), percent, min, note=_of_the_test),
-        Column("top-5 error", _top5, percent, min, note=_of_the_test),
-        *_COST,
-    ),
-    "segmentation": (
-        *_RUN,
-        Column("train pixel error", lambda record: record.last_epoch_error, percent, min),
-        Column("best validation mean IoU", _best_validation, percent, max, note=of_best),
-        Column("mean IoU", _tested("mean_iou"), percent, max, note=_of_the_test),
-        Column("pixel accuracy", _tested("pixel_accuracy"), percent, max, note=_of_the_test),
-        Column("f.w. IoU", _weighted_iou, percent, max),
-        *_COST,
-    ),
-}
 _TEXT = {"model", "data"}
 
 
-def columns(records: Sequence[RunRecord]) -> tuple[Column, ...]:
+def columns(records: Sequence[RunRecord]) -> tuple[ResultColumn, ...]:
     """The columns of the results of runs of one task; the one of validation only where a run has it."""
-    judged = any(record.best_step for record in records)
-    return tuple(
-        column for column in _RESULTS[records[0].task] if judged or not column.heading.startswith("best validation")
-    )
+    kind, judged = records[0].kind, any(record.best_step for record in records)
+    of_kind = [*kind.columns, *([_LOSS] if _LOSS.figure in kind.figures else [])]
+    every = (*_RUN, *map(_result_column, of_kind), *_COST)
+    return tuple(column for column in every if judged or not column.judged)
 
 
 def is_number(heading: str) -> bool:
@@ -176,7 +174,7 @@ def is_number(heading: str) -> bool:
 
 
 def result_rows(records: Sequence[RunRecord]) -> list[Row]:
-    """A row a run of one task. A figure is best when no finished run on the same data is better and one is worse."""
+    """A row for each run of one task; the best of finished runs on the same data is marked if another one is worse."""
     return [
         Row(record.name, status(record), tuple(_cell(column, record, records) for column in columns(records)))
         for record in records
@@ -184,13 +182,13 @@ def result_rows(records: Sequence[RunRecord]) -> list[Row]:
 
 
 def status(record: RunRecord) -> str:
-    """Empty for a finished run, `unfinished` or `not started` otherwise."""
+    """The state of a run: "" where it is finished, `unfinished` or `not started` otherwise."""
     if record.finished:
         return ""
     return "unfinished" if record.steps_done else "not started"
 
 
-def _cell(column: Column, record: RunRecord, records: Sequence[RunRecord]) -> Cell:
+def _cell(column: ResultColumn, record: RunRecord, records: Sequence[RunRecord]) -> Cell:
     value = column.figure(record)
     best = column.better is not None and record.finished and _is_best(column, value, _peers(record, records))
     return Cell(column.write(value), best, column.note(record))
@@ -200,11 +198,11 @@ def _peers(record: RunRecord, records: Sequence[RunRecord]) -> list[RunRecord]:
     return [other for other in records if other.finished and data_of(other) == data_of(record)]
 
 
-def _is_best(column: Column, value: float | None, peers: Sequence[RunRecord]) -> bool:
+def _is_best(column: ResultColumn, value: float | None, peers: Sequence[RunRecord]) -> bool:
     figures = [column.figure(peer) for peer in peers]
-    known = [each for each in figures if each is not None and isfinite(each)]
+    finite = [figure for figure in figures if figure is not None and isfinite(figure)]
     assert column.better is not None
-    return len(set(known)) > 1 and value == column.better(known)
+    return len(set(finite)) > 1 and value == column.better(finite)
 
 
 def data_of(record: RunRecord) -> tuple[str, int]:
@@ -213,13 +211,21 @@ def data_of(record: RunRecord) -> tuple[str, int]:
 
 
 def differing_settings(records: Sequence[RunRecord]) -> list[tuple[str, list[str]]]:
-    """(path, value in every run) of each setting that is not the same in all; of all main settings for a single run."""
+    """(path, value in every run) of each setting that is not the same in all; of all main settings for a single run.
+
+    Of views, only what all runs say: those of before and after there were views say the same in other words.
+    """
     trees = [dict(leaves(record.run)) for record in records]
     paths = list(dict.fromkeys(path for tree in trees for path in tree))
     if len(trees) == 1:
         chosen = [path for path in paths if not path.startswith(_DERIVED)]
     else:
-        chosen = [path for path in paths if any(tree.get(path) != trees[0].get(path) for tree in trees)]
+        chosen = [
+            path
+            for path in paths
+            if any(tree.get(path) != trees[0].get(path) for tree in trees)
+            and (not path.startswith(_VIEW) or all(path in tree for tree in trees))
+        ]
     return [(path, [_setting(tree, path) for tree in trees]) for path in chosen]
 
 
@@ -244,5 +250,5 @@ def throughput(record: RunRecord) -> list[tuple[str, str]]:
 
 
 def environment(record: RunRecord) -> list[tuple[str, str]]:
-    """What it ran on, in words."""
+    """Names and values of the machine and the versions that a run was made with."""
     return [(key.replace("_", " "), _setting(record.environment, key)) for key in record.environment]

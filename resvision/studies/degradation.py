@@ -24,7 +24,7 @@ from resvision.studies.verdicts import Verdict, judge
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One net over its seeds: arrays (S,); errors are shares 0..1."""
+    """The figures of one net, one for each seed, (S,); errors are shares 0..1."""
 
     model: str
     train_loss: Sequence[float]
@@ -35,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Degradation:
-    """The finished study: a row a net, plain before residual at each depth, and a verdict a claim."""
+    """The finished study: a row for each net, plain before residual at each depth, and a verdict on each claim."""
 
     data: str
     depths: Sequence[int]
@@ -68,10 +68,10 @@ def pair(depth: int) -> tuple[str, str]:
 
 
 def study_degradation(folder: Path, trials: Sequence[Trial], console: Console) -> Degradation:
-    """Carry the trials of a plan out in `folder`, going on with what is there, and hold the claims against them."""
+    """Carry out the trials of a plan in `folder`, going on with those begun, and hold the claims against them."""
     outcomes = carry_out(folder, trials, console)
     models = list(dict.fromkeys(trial.model for trial in trials))
-    rows = {model: _row(model, [each for each in outcomes if each.trial.model == model]) for model in models}
+    rows = {model: _row(model, [outcome for outcome in outcomes if outcome.trial.model == model]) for model in models}
     depths = [int(model.removeprefix("plain")) for model in models if model.startswith("plain")]
     return Degradation(
         data=Path(trials[0].run.data.name).name,
@@ -85,10 +85,10 @@ def study_degradation(folder: Path, trials: Sequence[Trial], console: Console) -
 def _row(model: str, outcomes: Sequence[Outcome]) -> Row:
     return Row(
         model=model,
-        train_loss=[each.train_loss for each in outcomes],
-        train_error=[each.train_error for each in outcomes],
-        test_error=[each.test_error for each in outcomes],
-        seconds=[each.seconds for each in outcomes],
+        train_loss=[outcome.trained("loss") for outcome in outcomes],
+        train_error=[outcome.trained("error") for outcome in outcomes],
+        test_error=[outcome.tested for outcome in outcomes],
+        seconds=[outcome.seconds for outcome in outcomes],
     )
 
 
@@ -120,7 +120,7 @@ def _judge(pairs: Sequence[tuple[Row, Row]]) -> list[Verdict]:
 
 
 def what_to_see(study: Degradation) -> str:
-    """Two sentences on what the deepest pair shows, from its measured figures."""
+    """Two sentences about the deepest pair, from its measured figures."""
     plain, residual = study.rows[-2:]
     plain_loss, loss = np.mean(plain.train_loss), np.mean(residual.train_loss)
     return (

@@ -15,6 +15,9 @@ from resvision.report.tables import duration, figure, percent
 from resvision.studies.degradation import Degradation, Row, what_to_see
 from resvision.studies.verdicts import Verdict
 
+CURVES = ("loss", "error")
+"""Curves of the runs' kind, by name, in the order of the page."""
+
 ABOUT = (
     "Training loss and error are means over the last epoch, on augmented images while the weights change. With two"
     " seeds or more a figure is the mean over them ± the standard deviation of one run."
@@ -36,6 +39,7 @@ def write_study(study: Degradation, path: Path) -> Path:
     """Write the study as one self-contained page; the path."""
     records = [outcome.record for outcome in study.outcomes]
     models = [outcome.trial.model for outcome in study.outcomes]
+    curves = {curve.name: curve for curve in records[0].kind.curves}
     html = render(
         "study.html.j2",
         title=f"Degradation: plain against residual nets on {study.data}",
@@ -47,8 +51,7 @@ def write_study(study: Degradation, path: Path) -> Path:
         verdicts=verdict_rows(study.verdicts),
         settings=json.dumps(records[0].run, indent=2, ensure_ascii=False),
         curves=[
-            Markup(curves_svg(records, name="curve-loss", quantity="loss", labels=models)),
-            Markup(curves_svg(records, name="curve-error", quantity="error", labels=models)),
+            Markup(curves_svg(records, name=f"curve-{name}", curve=curves[name], labels=models)) for name in CURVES
         ],
     )
     return write_page(path, html)

@@ -1,4 +1,4 @@
-"""Trials of a study: runs in one folder, each carried out once, stopped and resumed at will."""
+"""Trials of a study: runs in one folder; each is carried out once, and may be stopped and resumed at any time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,26 +29,20 @@ class Trial:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A trial that has finished, and what its directory holds."""
+    """A trial that has finished, and the content of its directory."""
 
     trial: Trial
     record: RunRecord
 
-    @property
-    def train_loss(self) -> float:
-        """Mean training loss of the last epoch, while the weights changed."""
-        return self.record.last_epoch_loss
+    def trained(self, metric: str) -> float:
+        """Mean of a metric of training over the last epoch, while the weights changed."""
+        return self.record.last_epoch(metric)
 
     @property
-    def train_error(self) -> float:
-        """Share of wrong training images in the last epoch, 0..1."""
-        return self.record.last_epoch_error
-
-    @property
-    def test_error(self) -> float:
-        """Share of wrong test images, 0..1."""
-        assert self.record.classified is not None, "a trial is read after it has finished"
-        return self.record.classified.top1_error
+    def tested(self) -> float:
+        """The main figure of the trial's kind on the test images."""
+        assert self.record.scores is not None, "a trial is read after it has finished"
+        return float(self.record.scores.figures()[self.record.kind.main])
 
     @property
     def seconds(self) -> float:

@@ -20,7 +20,7 @@ Word = Literal["supported", "contradicted", "not shown", "undecided"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim held against its pairs. `mean` is larger minus smaller as the claim has it; positive speaks for it."""
+    """The verdict on a claim. `mean` is larger minus smaller as the claim has it; positive speaks for the claim."""
 
     claim: str
     pairs: int

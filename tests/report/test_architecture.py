@@ -23,7 +23,7 @@ def nodes_of(name: str, **options: object) -> tuple[Node, ...]:
 
 
 def drawn(nodes: tuple[Node, ...], *, fold: bool | None = None) -> ElementTree.Element:
-    return ElementTree.fromstring(draw(nodes, title="a <net>", told=('"1 & 2"',), fold=fold))
+    return ElementTree.fromstring(draw(nodes, title="a <net>", notes=('"1 & 2"',), fold=fold))
 
 
 def boxes(svg: ElementTree.Element) -> list[tuple[float, float]]:

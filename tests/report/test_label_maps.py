@@ -18,23 +18,16 @@ from report_runs import Page, write_run
 from resvision.core import rundir
 from resvision.core.errors import RunError
 from resvision.core.images import VOID
-from resvision.core.label_maps import SegmentationScores, WorstImage
 from resvision.core.masks import label_colours
+from resvision.kinds.segmentation.kind import EXAMPLES, KIND
+from resvision.kinds.segmentation.panels import DARKENED, SHOWN_PX, WRONG, difference, panels
+from resvision.kinds.segmentation.scores import SegmentationScores, WorstImage
 from resvision.launch import Finished, train
 from resvision.report import tables
-from resvision.report.class_tables import class_table
-from resvision.report.confusions import pixel_confusion_svg
-from resvision.report.mask_pictures import (
-    AT_MOST,
-    DARKENED,
-    SHOWN_PX,
-    WRONG,
-    Maps,
-    difference,
-    side_by_side,
-    worst_label_maps,
-)
+from resvision.report.class_tables import shown_table
+from resvision.report.confusions import confusion_svg
 from resvision.report.page import report_html
+from resvision.report.pictures import gallery_of, picture_of
 from resvision.report.plots import curves_svg
 from resvision.report.read import read_record, read_records
 from resvision.report.summaries import summary
@@ -107,7 +100,7 @@ def test_the_best_validation_is_that_of_the_greatest_iou(tmp_path: Path) -> None
     folder = write_mask_run(tmp_path / "run", scores(), split="validation")
     (row,) = cells([folder])
     assert (row["best validation mean IoU"].text, row["best validation mean IoU"].note) == ("60.00 %", "epoch 2")
-    assert "Validation mean IoU" in curves_svg([read_record(folder)], quantity="mean IoU")
+    assert "Validation mean IoU" in curves_svg([read_record(folder)], curve=KIND.curves[0])
 
 
 def test_curves_are_of_iou_pixel_error_and_loss(tmp_path: Path) -> None:
@@ -117,7 +110,7 @@ def test_curves_are_of_iou_pixel_error_and_loss(tmp_path: Path) -> None:
 
 
 def test_every_class_has_its_row_colour_and_share_of_the_mean() -> None:
-    table = class_table(scores())
+    table = shown_table(KIND.class_table(scores()))
     assert table.headings == ("pixels", "IoU", "accuracy")
     assert [(row.amount, row.shares[0].text) for row in table.rows] == [(80, "66.67 %"), (20, "25.00 %"), (0, "—")]
     assert table.means is not None
@@ -126,12 +119,12 @@ def test_every_class_has_its_row_colour_and_share_of_the_mean() -> None:
 
 
 def test_confusion_is_in_percent_of_the_true_class() -> None:
-    texts = re.findall(r">(\d+)<", pixel_confusion_svg(scores(), name="m"))
+    texts = re.findall(r">(\d+)<", confusion_svg(KIND.matrix(scores()), name="m"))
     assert sorted(map(int, texts)) == [25, 50, 50, 75]
     many = SegmentationScores(
         classes=tuple(map(str, range(26))), images=1, loss=0.0, confusion=7 * np.eye(26, dtype=np.int64), worst=()
     )
-    assert ">100<" not in pixel_confusion_svg(many, name="m")
+    assert ">100<" not in confusion_svg(KIND.matrix(many), name="m")
 
 
 def test_runs_of_both_kinds_stand_in_tables_of_their_own(tmp_path: Path) -> None:
@@ -223,15 +216,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 def test_the_worst_images_are_shown_with_truth_and_prediction(trained: Finished) -> None:
     record = read_record(trained.folder)
-    assert record.segmented is not None
-    gallery = worst_label_maps(record)
+    gallery = gallery_of(record)
     assert gallery.reason == ""
-    assert [image.source for image in gallery.images] == [worst.source for worst in record.segmented.worst[:AT_MOST]]
-    worst = record.segmented.worst[0]
-    pictures = {panel.name: _decoded(panel.uri) for panel in gallery.images[0].panels}
+    assert [image.source for image in gallery.images] == [worst.source for worst in record.scores.worst[:EXAMPLES]]
+    worst = record.scores.worst[0]
+    pictures = {picture.name: _decoded(picture.uri) for picture in gallery.images[0].pictures}
     assert [*pictures] == ["photo", "truth", "prediction", "difference"]
     stored = np.asarray(Image.open(Path(worst.source.replace("images", "masks"))))
-    colours = label_colours(record.segmented.classes)
+    colours = label_colours(record.scores.classes)
     np.testing.assert_array_equal(pictures["truth"], colours[stored])
     np.testing.assert_array_equal(pictures["photo"], np.asarray(Image.open(worst.source)))
     red = (pictures["difference"] == WRONG).all(axis=2)
@@ -243,7 +235,7 @@ def test_the_worst_images_are_shown_with_truth_and_prediction(trained: Finished)
 def test_the_page_holds_the_pictures(trained: Finished) -> None:
     html = report_html([read_record(trained.folder)])
     seen = Page(html)
-    assert html.count("<img") == 4 * AT_MOST
+    assert html.count("<img") == 4 * EXAMPLES
     assert "of the pixels wrong" in seen.text
     assert "://" not in html
     assert report_html([read_record(trained.folder)]) == html
@@ -251,11 +243,10 @@ def test_the_page_holds_the_pictures(trained: Finished) -> None:
 
 def test_large_photographs_are_shrunk() -> None:
     large = np.zeros((700, 1400), np.uint8)
-    shown = side_by_side(
-        WorstImage(index=0, source="x", pixel_error=0.0), Maps(large, large, large), label_colours(["a"])
-    )
-    assert (shown.width, shown.height) == (SHOWN_PX, SHOWN_PX // 2)
-    assert {_decoded(panel.uri).shape for panel in shown.panels} == {(SHOWN_PX // 2, SHOWN_PX, 3)}
+    shown = panels(large, large, large, label_colours(["a"]))
+    assert {panel.picture.size for panel in shown} == {(SHOWN_PX, SHOWN_PX // 2)}
+    pictures = [picture_of(panel, single=False) for panel in shown]
+    assert {_decoded(picture.uri).shape for picture in pictures} == {(SHOWN_PX // 2, SHOWN_PX, 3)}
 
 
 @pytest.mark.parametrize(
@@ -283,7 +274,7 @@ def test_pictures_that_cannot_be_made_are_a_sentence(trained: Finished, change: 
     try:
         rundir.write_json(folder / rundir.RUN, new)
         rundir.write_json(folder / rundir.EVALUATION, scored)
-        gallery = worst_label_maps(read_record(folder))
+        gallery = gallery_of(read_record(folder))
     finally:
         rundir.write_json(folder / rundir.RUN, run)
         rundir.write_json(folder / rundir.EVALUATION, found)

@@ -14,19 +14,23 @@ from PIL import Image
 from report_runs import BATCH, NASTY, Page, lines, scores, settings, write_run
 from safetensors.numpy import save_file
 
-from resvision.classification.scoring import score
 from resvision.core import rundir
 from resvision.core.errors import RunError
 from resvision.data.sets import open_splits
+from resvision.kinds.classification.kind import KIND
+from resvision.kinds.classification.scores import score
+from resvision.kinds.kind import Panel
 from resvision.launch import Finished
 from resvision.report import tables
 from resvision.report.confusions import confusion_svg
 from resvision.report.html import GENERATOR
 from resvision.report.page import report_html, write_report
-from resvision.report.pictures import LARGEST_PX, mistake_pictures, png_uri
+from resvision.report.pictures import PANEL_PX, SINGLE_PX, gallery_of, picture_of
 from resvision.report.plots import curves_svg, running_mean
 from resvision.report.read import read_record, read_records
 from resvision.report.summaries import summary
+
+ERROR, LOSS = KIND.curves
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +73,7 @@ def test_ids_are_unique_and_every_reference_is_answered(compared: tuple[str, Pag
 def test_names_with_markup_are_shown_as_they_are(compared: tuple[str, Page]) -> None:
     html, seen = compared
     assert NASTY in seen.text
-    assert Page(confusion_svg(scores(wrong=3), name="m")).text.count(NASTY) == 2  # a tick on either axis
+    assert Page(confusion_svg(KIND.matrix(scores(wrong=3)), name="m")).text.count(NASTY) == 2  # a tick on either axis
     assert "one <i>fast</i> machine" in seen.text
     assert "<b>&" not in html
     assert "<i>fast" not in html
@@ -87,6 +91,23 @@ def test_settings_that_differ_are_named_and_no_others(two_runs: list[Path], comp
 def test_equal_runs_are_said_to_be_equal(tmp_path: Path) -> None:
     folders = [write_run(tmp_path / name) for name in ("first", "second")]
     assert "same settings" in page(folders)[1].text
+
+
+def test_views_and_what_was_before_them_are_no_settings_that_differ(tmp_path: Path) -> None:
+    older, old, new, newer = (write_run(tmp_path / name) for name in ("older", "old", "new", "newer"))
+    for folder, key, value in (
+        (older, "preprocess", {"size_px": 32}),
+        (old, "preprocess", {"size_px": 28}),
+        (new, "view", {"kind": "stretch", "size_px": 32}),
+        (newer, "view", {"kind": "whole"}),
+    ):
+        run = rundir.read_json(folder / rundir.RUN)
+        run["data"][key] = value
+        rundir.write_json(folder / rundir.RUN, run)
+        assert not [path for path, _ in tables.differing_settings([read_record(folder)]) if key in path]
+    assert tables.differing_settings(read_records([older, new])) == []
+    assert tables.differing_settings(read_records([older, old])) == [("data.preprocess.size_px", ["32", "28"])]
+    assert tables.differing_settings(read_records([new, newer])) == [("data.view.kind", ["stretch", "whole"])]
 
 
 def test_a_single_run_shows_its_settings(tmp_path: Path) -> None:
@@ -147,8 +168,10 @@ def test_equal_runs_give_equal_pages(two_runs: list[Path], compared: tuple[str, 
 def test_columns_hold_what_the_history_says(tmp_path: Path) -> None:
     record = read_record(write_run(tmp_path / "run", error=0.25))
     assert record.steps.step.tolist() == list(range(1, 13))
-    assert record.last_epoch_error == pytest.approx(0.25)
-    assert record.last_epoch_loss == pytest.approx(0.5 + np.mean([1 / step for step in range(9, 13)]))
+    assert set(record.steps.metrics) == {"loss", "error", "lr"}
+    assert record.last_epoch("error") == pytest.approx(0.25)
+    assert np.isnan(record.last_epoch("no such metric"))
+    assert record.last_epoch("loss") == pytest.approx(0.5 + np.mean([1 / step for step in range(9, 13)]))
     assert record.images_per_s == pytest.approx(BATCH / 0.5)
     assert record.seconds == pytest.approx(6.0)
 
@@ -184,13 +207,13 @@ def test_the_error_axis_says_where_it_is_cut(tmp_path: Path) -> None:
         for line in lines(steps=12, error=0.02)
     ]
     (folder / rundir.HISTORY).write_text("".join(json.dumps(line) + "\n" for line in early))
-    assert "axis cut at" in curves_svg([read_record(folder)], quantity="error")
+    assert "axis cut at" in curves_svg([read_record(folder)], curve=ERROR)
     flat = write_run(tmp_path / "flat", error=0.5)
-    assert "axis cut at" not in curves_svg([read_record(flat)], quantity="error")
+    assert "axis cut at" not in curves_svg([read_record(flat)], curve=ERROR)
 
 
 def test_runs_of_one_label_share_a_line_of_the_legend(two_runs: list[Path]) -> None:
-    plot = curves_svg(read_records(two_runs), quantity="loss", labels=["both", "both"])
+    plot = curves_svg(read_records(two_runs), curve=LOSS, labels=["both", "both"])
     assert plot.count(">both<") == 1
 
 
@@ -198,7 +221,8 @@ def test_counts_stand_in_small_confusion_matrices_only() -> None:
     def matrix(k: int) -> str:
         chances = np.eye(k, dtype=np.float32)[np.repeat(np.arange(k), 321)]
         names = tuple(f"class {i}" for i in range(k))
-        return confusion_svg(score(chances, np.repeat(np.arange(k), 321), classes=names, source=str), name="m")
+        found = score(chances, np.repeat(np.arange(k), 321), classes=names, source=str)
+        return confusion_svg(KIND.matrix(found), name="m")
 
     assert matrix(20).count(">321<") == 20
     assert matrix(21).count(">321<") == 0
@@ -218,12 +242,16 @@ def write_digits_run(folder: Path, wrong: list[int]) -> Path:
 
 def test_mistakes_are_shown_as_the_pictures_that_the_reader_gives(tmp_path: Path) -> None:
     folder = write_digits_run(tmp_path / "digits", [5, 17])
-    gallery = mistake_pictures(read_record(folder))
+    gallery = gallery_of(read_record(folder))
     test = open_splits("digits").test
-    assert [picture.mistake.index for picture in gallery.pictures] == [5, 17]
-    for picture in gallery.pictures:
+    assert gallery.single
+    assert [image.source for image in gallery.images] == [test.source(5), test.source(17)]
+    for image, index in zip(gallery.images, (5, 17), strict=True):
+        (picture,) = image.pictures
         shown = np.asarray(Image.open(BytesIO(b64decode(picture.uri.partition(",")[2]))))
-        np.testing.assert_array_equal(shown, test[picture.mistake.index].image)
+        np.testing.assert_array_equal(shown, np.squeeze(test[index].image))
+        true = test[index].target
+        assert (image.lead, image.title, image.text) == (f"{true} →", f"{(true + 1) % 10}", "100.0 %")
     assert page([folder])[0].count("<img") == 2
 
 
@@ -232,9 +260,12 @@ def test_changed_data_are_said_instead_of_shown(tmp_path: Path) -> None:
     found = rundir.read_json(folder / rundir.EVALUATION)
     found["mistakes"][0]["true"] = "another"
     rundir.write_json(folder / rundir.EVALUATION, found)
-    gallery = mistake_pictures(read_record(folder))
-    assert gallery.pictures == ()
+    gallery = gallery_of(read_record(folder))
+    assert gallery.images == ()
     assert "was 'another' when the run was scored" in gallery.reason
+    found["mistakes"][0]["source"] = "other.png"
+    rundir.write_json(folder / rundir.EVALUATION, found)
+    assert "other.png: is no longer the test image 5" in gallery_of(read_record(folder)).reason
 
 
 def test_data_that_are_gone_are_said_on_the_page(compared: tuple[str, Page]) -> None:
@@ -245,12 +276,31 @@ def test_a_report_runs_no_code_that_a_run_names(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "trap.py").write_text("raise SystemExit('ran')")
     monkeypatch.chdir(tmp_path)
     folder = write_run(tmp_path / "run", data__name="trap:open_splits")
-    assert "code of your own" in mistake_pictures(read_record(folder)).reason
+    assert "code of your own" in gallery_of(read_record(folder)).reason
 
 
 def test_large_pictures_are_shrunk() -> None:
-    _, width, height = png_uri(np.zeros((300, 600, 3), np.uint8))
-    assert (width, height) == (LARGEST_PX, LARGEST_PX // 2)
+    large = Panel("photo", Image.new("RGB", (600, 300)))
+    single, panel = (picture_of(large, single=single) for single in (True, False))
+    assert (single.width, single.height) == (SINGLE_PX, SINGLE_PX // 2)
+    assert (panel.width, panel.height) == (PANEL_PX, PANEL_PX // 2)
+    assert large.picture.size == (600, 300)
+
+
+@pytest.mark.parametrize(
+    ("mode", "side_px", "single", "form"),
+    [
+        ("RGB", 150, True, "png"),
+        ("RGB", 150, False, "jpeg"),
+        ("RGBA", 150, False, "jpeg"),
+        ("P", 150, False, "png"),
+        ("RGB", 100, False, "png"),
+    ],
+)
+def test_photographs_among_several_pictures_are_jpegs(mode: str, side_px: int, single: bool, form: str) -> None:
+    picture = picture_of(Panel("", Image.new(mode, (side_px, side_px))), single=single)
+    assert picture.uri.startswith(f"data:image/{form};base64,")
+    assert picture.pixelated is (side_px == 100)
 
 
 def test_only_pages_of_ours_are_replaced(two_runs: list[Path], tmp_path: Path) -> None:

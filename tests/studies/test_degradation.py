@@ -9,6 +9,7 @@ from resvision import catalog
 from resvision.core import rundir
 from resvision.core.errors import RunError
 from resvision.core.history import read
+from resvision.report.read import read_record
 from resvision.studies.degradation import Degradation, pair, plan, study_degradation, what_to_see
 from resvision.studies.page import write_study
 
@@ -64,9 +65,20 @@ def test_a_study_in_the_folder_of_another_is_refused(study: tuple[Path, Degradat
         study_degradation(folder, other, QUIET)
 
 
+def test_figures_are_those_of_the_runs(study: tuple[Path, Degradation]) -> None:
+    folder, result = study
+    for row in result.rows:
+        record = read_record(folder / f"{row.model}-seed0")
+        assert row.train_loss == [record.steps.metrics["loss"].mean()]  # one epoch is all steps
+        assert row.train_error == [record.steps.metrics["error"].mean()]
+        assert row.test_error == [record.scores.top1_error]
+
+
 def test_the_page_holds_the_figures_and_two_sentences(study: tuple[Path, Degradation], tmp_path: Path) -> None:
     _, result = study
     html = write_study(result, tmp_path / "page.html").read_text()
+    titles = (">Training loss<", ">Training and test error<")
+    assert [title for title in titles if title in html] == [*titles]
     assert f"{result.rows[0].train_loss[0]:.4g}" in html
     assert html.count("undecided") >= len(result.verdicts)
     sentences = what_to_see(result)

@@ -48,7 +48,7 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
     )
     curves = (
         Curve("error", "falling", lambda figures: figures["top1_error"], trained="error"),
-        Curve("loss", "logarithmic", trained="loss"),
+        Curve("loss", "logarithmic", trained="loss", unit=""),
     )
     worst_title = "Worst mistakes"
     worst_note = "True → predicted, with the probability that was given to the wrong class; the surest first."
@@ -138,8 +138,8 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
                 f"{mistake.source}: was {mistake.true!r} when the run was scored, is {scores.classes[target]!r}"
             )
         picture = Image.fromarray(image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image)
-        title = f"{mistake.true} → {mistake.predicted}"
-        return Exhibit(mistake.source, title, f"{100 * mistake.score:.1f} %", (Panel("", picture),))
+        chance = f"{100 * mistake.score:.1f} %"
+        return Exhibit(mistake.source, mistake.predicted, chance, (Panel("", picture),), lead=f"{mistake.true} →")
 
     usual_top = 5
 

@@ -56,7 +56,7 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
     curves = (
         Curve("mean IoU", "rising", lambda figures: figures["mean_iou"]),
         Curve("pixel error", "falling", lambda figures: 1 - figures["pixel_accuracy"], trained="error"),
-        Curve("loss", "logarithmic", trained="loss"),
+        Curve("loss", "logarithmic", trained="loss", unit=""),
     )
     footnote = "F.w. IoU is the frequency-weighted one: every class counts by its pixels."
     refused: ClassVar[dict[str, str]] = {

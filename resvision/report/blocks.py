@@ -1,4 +1,4 @@
-"""A graph of layers as parts below each other and side by side: boxes, splits with their branches, repeats."""
+"""A graph of layers as blocks below each other and side by side: boxes, splits with their branches, repeats."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Split:
-    """Branches that begin at one place and meet at another; an empty branch is the identity."""
+    """Branches that begin at one layer and meet at another; an empty branch is the identity."""
 
     meeting: str
     branches: tuple[tuple["Item", ...], ...]
@@ -53,74 +53,76 @@ Item = Box | Split | Repeat
 
 
 def items_of(nodes: Sequence["Node"]) -> tuple[Item, ...]:
-    """What lies between the image, the first node, and the last one, from top to bottom."""
+    """The items between the image, which is the first node, and the last node, from top to bottom."""
     return _series(nodes, _fork_of(nodes), len(nodes) - 1, 0)
 
 
 def _fork_of(nodes: Sequence["Node"]) -> list[int]:
-    """For every node the last one before it that all paths to it go through (its immediate dominator)."""
+    """The index of the last node before each that all paths to it go through (its immediate dominator)."""
     fork = [0]
     for node in nodes[1:]:
-        place = node.inputs[0]
+        index = node.inputs[0]
         for other in node.inputs[1:]:
-            while place != other:
-                place, other = (fork[place], other) if place > other else (place, fork[other])
-        fork.append(place)
+            while index != other:
+                index, other = (fork[index], other) if index > other else (index, fork[other])
+        fork.append(index)
     return fork
 
 
 def _series(nodes: Sequence["Node"], fork: list[int], last: int, before: int) -> tuple[Item, ...]:
-    """What lies between the nodes `before` and `last`, `last` with it."""
+    """The items between the nodes `before` and `last`, `last` included."""
     items: list[Item] = []
-    place = last
-    while place > before:
-        node = nodes[place]
+    index = last
+    while index > before:
+        node = nodes[index]
         if len(node.inputs) == 1:
             items.append(Box(node.label, node.kind, node.shape))
         else:
-            begin = fork[place]
+            begin = fork[index]
             parts = [_between(nodes, end, begin) for end in node.inputs]
+            # branches that share nodes cross each other, which no picture of nested blocks can show
             if sum(map(len, parts)) > len(set().union(*parts)):
                 layers = sum(nodes[i].kind != "meeting" for i in set().union(*parts))
                 items.append(Box(f"{layers} layers, crossing", "other", node.shape))
             else:
                 branches = tuple(_series(nodes, fork, end, begin) for end in node.inputs)
                 items.append(Split(node.label, branches, nodes[begin].shape, node.shape))
-        place = fork[place]
+        index = fork[index]
     return tuple(reversed(items))
 
 
 def _between(nodes: Sequence["Node"], end: int, begin: int) -> set[int]:
-    found, waiting = set(), [end]
+    """Indices of the nodes on paths from `begin` to `end`, `end` included."""
+    between, waiting = set(), [end]
     while waiting:
-        place = waiting.pop()
-        if place > begin and place not in found:
-            found.add(place)
-            waiting += nodes[place].inputs
-    return found
+        index = waiting.pop()
+        if index > begin and index not in between:
+            between.add(index)
+            waiting += nodes[index].inputs
+    return between
 
 
 def folded(items: Sequence[Item]) -> tuple[Item, ...]:
-    """The items with what repeats drawn once; at every place the fold that covers most."""
+    """The items with repeated ones drawn once; from every item on, the fold that covers most is taken."""
     done: list[Item] = []
-    place = 0
-    while place < len(items):
+    index = 0
+    while index < len(items):
         period, count = max(
-            ((period, _repeats(items, place, period)) for period in range(1, LONGEST_PERIOD + 1)),
-            key=lambda found: (found[0] * found[1] if found[1] > 1 else 0, -found[0]),
+            ((period, _repeats(items, index, period)) for period in range(1, LONGEST_PERIOD + 1)),
+            key=lambda fold: (fold[0] * fold[1] if fold[1] > 1 else 0, -fold[0]),
         )
         if count > 1:
-            done.append(Repeat(tuple(items[place : place + period]), count))
-            place += period * count
+            done.append(Repeat(tuple(items[index : index + period]), count))
+            index += period * count
         else:
-            done.append(items[place])
-            place += 1
+            done.append(items[index])
+            index += 1
     return tuple(done)
 
 
-def _repeats(items: Sequence[Item], place: int, period: int) -> int:
-    first = items[place : place + period]
+def _repeats(items: Sequence[Item], index: int, period: int) -> int:
+    first = items[index : index + period]
     count = 1
-    while items[place + count * period : place + (count + 1) * period] == first and len(first) == period:
+    while items[index + count * period : index + (count + 1) * period] == first and len(first) == period:
         count += 1
     return count
