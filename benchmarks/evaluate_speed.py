@@ -29,7 +29,8 @@ from resvision.contracts import filled
 from resvision.data.faults import at
 from resvision.data.folder import FolderReader, open_labelled
 from resvision.data.sets import open_splits
-from resvision.loading.loader import EvalBatches, batches
+from resvision.loading.batches import EvalBatches
+from resvision.loading.workers import batches
 from resvision.training.evaluation import compiled
 from resvision.training.machine import autocast, decoding_workers, keep_freed_memory
 
@@ -112,7 +113,7 @@ def usual(run: Path, folder: Path, out: Path) -> dict[str, float]:
 
     began = time.monotonic()
     trained = resvision.load(run)
-    rule, reader = trained.preprocess, labelled(folder)
+    rule, reader = trained.view, labelled(folder)
     net = resnet50(num_classes=len(trained.classes)).eval()
     net.load_state_dict(trained.system.net.state_dict())
     transform = transforms.Compose(
@@ -138,7 +139,7 @@ def ours(run: Path, folder: Path, out: Path, *, graph: bool = True) -> dict[str,
     began = time.monotonic()
     keep_freed_memory()
     trained, reader = resvision.load(run), labelled(folder)
-    share = EvalBatches(reader, batch_size=BATCH, preprocess=trained.preprocess, in_memory=False)
+    share = EvalBatches(reader, batch_size=BATCH, view=trained.view, in_memory=False)
     predict = compiled(trained.system) if graph else trained.system.predict
     marks, outputs = [], []
     made = batches(share, 0, len(share), workers=decoding_workers())
@@ -169,7 +170,7 @@ def same_pixels(run: Path, reader: FolderReader) -> int:
     """How many images both sides show to the net with equal pixels, before normalization."""
     from torchvision import transforms
 
-    rule = resvision.load(run).preprocess
+    rule = resvision.load(run).view
     transform = transforms.Compose([transforms.Resize(rule.resize_px), transforms.CenterCrop(rule.crop_px)])
     same = 0
     for index in range(len(reader)):

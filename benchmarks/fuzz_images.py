@@ -31,13 +31,14 @@ from numpy.random import Generator
 from PIL import Image
 
 from resvision.core.errors import DataError
-from resvision.core.images import Preprocess, decode, header
+from resvision.core.images import decode, header
+from resvision.core.views import CentreCrop, Stretch
 
 SECONDS = 30.0
 ADDRESS_SPACE = 4 * 2**30
 EXTREMES = (0, 1, 2, 7, 127, 128, 255, 256, 0x7FFF, 0x8000, 0xFFFF, 10_000, 30_000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
-COLOUR = Preprocess(channels=3, resize="shorter-side", resize_px=64, crop_px=56, mean=(0.5,) * 3, std=(0.5,) * 3)
-GREY = Preprocess(channels=1, resize="stretch", resize_px=28, crop_px=28, mean=(0.5,), std=(0.5,))
+COLOUR = CentreCrop(channels=3, resize_px=64, crop_px=56, mean=(0.5,) * 3, std=(0.5,) * 3)
+GREY = Stretch(channels=1, resize_px=28, crop_px=28, mean=(0.5,), std=(0.5,))
 
 
 @dataclass

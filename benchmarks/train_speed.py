@@ -29,9 +29,10 @@ from torch.utils.data import DataLoader, Dataset
 
 import resvision
 from resvision.assembly import assemble, resolve
-from resvision.contracts import Reader, to_device
+from resvision.contracts import to_device
+from resvision.core.samples import Reader
 from resvision.data.sets import open_splits
-from resvision.loading.loader import batches
+from resvision.loading.workers import batches
 from resvision.recipes import compose
 from resvision.run import Run
 from resvision.training import machine as machines

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor, nn
 
-from resvision.contracts import Sample
-from resvision.core.images import Preprocess
-from resvision.data.sets import Splits
-from resvision.loading.augment import Augment
+from resvision.core.samples import Sample
+from resvision.core.views import Stretch
+from resvision.data.splits import Splits
+from resvision.loading.augment import ImageAugment
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.optimizers import OptimizerSettings
 from resvision.training.schedules import Schedule
@@ -50,7 +50,7 @@ class Shapes:
 
     name = "shapes"
     classes = ("disc", "square", "triangle")
-    preprocess = Preprocess(channels=1, resize="stretch", resize_px=24, crop_px=24, mean=(0.4,), std=(0.16,))
+    preprocess = Stretch(channels=1, resize_px=24, crop_px=24, mean=(0.4,), std=(0.16,))
 
     def __init__(self, split: str, images: int, *, seed: int) -> None:
         self.split, self.images, self.seed = split, images, seed
@@ -92,7 +92,7 @@ def recipe(model: str, data: str) -> Run:
         model=ModelSettings(name=model),
         data=DataSettings(name=data, validation=0.1),
         training=TrainingSettings(duration="8 epochs", batch_size=50),
-        augment=Augment(shift_px=2, fill="mean"),
+        augment=ImageAugment(shift_px=2, fill="mean"),
         optimizer=OptimizerSettings(name="adamw", lr=0.01, weight_decay=0.02),
         schedule=Schedule(kind="cosine", warmup=0.1),
     )

@@ -24,11 +24,12 @@ from resvision.classification.classifier import Classifier
 from resvision.core import rundir
 from resvision.core.errors import NonFiniteLossError, RunError, Stopped
 from resvision.core.history import read
-from resvision.core.images import Preprocess
-from resvision.core.results import ClassificationScores
+from resvision.core.views import Stretch
 from resvision.data.arrays import ArrayReader
+from resvision.kinds.classification.scores import ClassificationScores
 from resvision.launch import Finished, resume, train
-from resvision.loading.loader import EvalBatches, batches
+from resvision.loading.batches import EvalBatches
+from resvision.loading.workers import batches
 from resvision.training import checkpoints as checkpoint_files
 from resvision.training import history as history_files
 from resvision.training import stopping
@@ -472,7 +473,7 @@ def few(images: int) -> ArrayReader:
         name="few",
         split="test",
         classes=("a", "b", "c"),
-        preprocess=Preprocess(channels=1, resize="stretch", resize_px=20, crop_px=20, mean=(0.5,), std=(0.25,)),
+        view=Stretch(channels=1, resize_px=20, crop_px=20, mean=(0.5,), std=(0.25,)),
         images=draws.integers(0, 256, (images, 20, 20), dtype=np.uint8),
         targets=draws.integers(0, 3, images),
     )

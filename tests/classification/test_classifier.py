@@ -13,7 +13,7 @@ from resvision.classification.classifier import Classifier, balanced_weights
 from resvision.classification.task import Classification
 from resvision.contracts import Batch, Images, MixedTargets, split, to_device
 from resvision.core.errors import SettingsError
-from resvision.core.images import Preprocess
+from resvision.core.views import Stretch
 from resvision.data.arrays import ArrayReader
 from resvision.launch import train
 from resvision.recipes import compose
@@ -104,13 +104,13 @@ def test_mixed_targets_are_cut_moved_and_accumulated_like_others() -> None:
 
 
 def unbalanced() -> ArrayReader:
-    rule = Preprocess(channels=1, resize="stretch", resize_px=4, crop_px=4, mean=(0.5,), std=(0.25,))
+    rule = Stretch(channels=1, resize_px=4, crop_px=4, mean=(0.5,), std=(0.25,))
     targets = np.array([0] * 8 + [1] * 3 + [2])
     return ArrayReader(
         name="toy",
         split="train",
         classes=("a", "b", "c"),
-        preprocess=rule,
+        view=rule,
         images=PIXELS[:, 0].numpy(),
         targets=targets,
     )

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, log_loss, precision_score, recall_score, top_k_accuracy_score
 
-from resvision.classification.scoring import score
 from resvision.core.errors import NonFiniteLossError
-from resvision.core.results import ClassificationScores
+from resvision.kinds.classification.scores import ClassificationScores, score
 
 CLASSES = tuple("abcdefgh")
 

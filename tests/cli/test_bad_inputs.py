@@ -22,11 +22,11 @@ from hypothesis import strategies as st
 from resvision.cli.main import run as run_cli
 from resvision.core import history, images, rundir
 from resvision.core.errors import DataError, ResVisionError
-from resvision.core.results import ClassificationScores
 from resvision.data import cache, folder
 from resvision.data.check import check
 from resvision.data.cifar import read_batch
 from resvision.data.idx import read_idx
+from resvision.kinds.classification.scores import ClassificationScores
 from resvision.run import read_run
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -263,4 +263,4 @@ def test_a_damaged_cache_is_as_good_as_none(place: Path, data: bytes) -> None:
         file.write_bytes(data)
     assert cache.read("nothing", "of that name") is None
     assert check(str(pets)) == expected
-    assert folder.open_splits(pets).train.preprocess.crop_px == 4
+    assert folder.open_splits(pets).train.view.crop_px == 4

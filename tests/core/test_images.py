@@ -25,7 +25,6 @@ from resvision.core.images import (
     FORMATS,
     PIXEL_LIMIT,
     SLOW_PIXEL_LIMIT,
-    Preprocess,
     as_channels,
     crop_resize,
     decode,

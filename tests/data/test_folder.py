@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from resvision.contracts import Reader
 from resvision.core.errors import DataError
+from resvision.core.samples import Reader
 from resvision.data import check as checks
 from resvision.data.check import check
 from resvision.data.sets import open_splits
@@ -102,16 +102,16 @@ def test_classes_in_korean_and_with_spaces_are_fine(tmp_path: Path) -> None:
 
 
 def test_photos_are_shown_at_224_and_small_squares_as_they_are(tmp_path: Path) -> None:
-    rule = open_splits(str(grow(tmp_path / "photos", {"a": 2, "b": 2}))).train.preprocess
+    rule = open_splits(str(grow(tmp_path / "photos", {"a": 2, "b": 2}))).train.view
     assert (rule.resize, rule.resize_px, rule.crop_px, rule.channels) == ("shorter-side", 256, 224, 3)
     small = grow(tmp_path / "small", {"a": 2, "b": 2}, height=32, width=32)
-    rule = open_splits(str(small)).train.preprocess
+    rule = open_splits(str(small)).train.view
     assert (rule.resize, rule.resize_px, rule.crop_px, rule.channels) == ("stretch", 32, 32, 3)
-    assert open_splits(str(small)).train.preprocess == rule  # the second time from what was kept
+    assert open_splits(str(small)).train.view == rule  # the second time from what was kept
     grey = grow(tmp_path / "grey", {"a": 2, "b": 2}, grey=True)
-    assert open_splits(str(grey)).train.preprocess.channels == 1
+    assert open_splits(str(grey)).train.view.channels == 1
     draw(grey / "a" / "colour.png")
-    assert open_splits(str(grey)).train.preprocess.channels == 3
+    assert open_splits(str(grey)).train.view.channels == 3
 
 
 def no_classes(folder: Path) -> None:

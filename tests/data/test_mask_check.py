@@ -229,10 +229,10 @@ def test_the_list_says_what_a_set_is_for(cli: Cli) -> None:
 
 def test_a_reader_never_gives_values_outside_the_class_list(folder: Path) -> None:
     train = open_splits(str(folder), task="segmentation").train
-    label_map(Path(train.mask_source(0)), 0, 1, 44)
+    label_map(Path(train.target_source(0)), 0, 1, 44)
     with pytest.raises(DataError, match=r"value 44 outside the class list \(0\.\.2, void 255\)"):
         train.target(0)
-    label_map(Path(train.mask_source(1)), 0, 1, height=3)
+    label_map(Path(train.target_source(1)), 0, 1, height=3)
     with pytest.raises(DataError, match="a mask of 8 x 3 pixels for an image of 8 x 6"):
         train[1]
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resvision.contracts import MaskReader, Reader
 from resvision.core import masks as core_masks
 from resvision.core.errors import DataError, SettingsError
 from resvision.core.images import VOID
 from resvision.core.masks import count_values, label_colours, mask_header, read_mask, write_mask
+from resvision.core.samples import Reader
 from resvision.data import mask_folder
 from resvision.data.class_list import UNKNOWN, class_list, labels_of
 from resvision.data.pixel_counts import pixel_counts
@@ -192,17 +192,17 @@ def test_a_folder_of_pairs_gives_a_fifth_to_val(tmp_path: Path) -> None:
     (tmp_path / "images" / ".hidden").touch()
     splits = open_splits(str(tmp_path), task="segmentation")
     train, test = splits.train, splits.test
-    assert isinstance(train, MaskReader)
+    assert isinstance(train, Reader)
     assert splits.split_rule == "9 train / 2 val images, a fifth is val, after a shuffle with seed 0"
     assert len({*sources(train), *sources(test)}) == 11
     assert train.classes == test.classes == ("class 0", "class 1", "class 2")
-    assert (train.preprocess.resize, train.preprocess.crop_px, train.preprocess.channels) == ("none", 6, 3)
+    assert (train.view.resize, train.view.crop_px, train.view.channels) == ("none", 6, 3)
     sample = train[3]
     assert sample.image.shape == (6, 8, 3)
     assert np.array_equal(sample.target, values(0, 1, 2, VOID))
     assert np.array_equal(sample.target, train.target(3))
     assert sample.target.dtype == np.uint8
-    assert Path(train.mask_source(3)) == tmp_path / "masks" / Path(train.source(3)).name
+    assert Path(train.target_source(3)) == tmp_path / "masks" / Path(train.source(3)).name
     assert sources(open_splits(str(tmp_path), task="segmentation").test) == sources(test)
 
 
@@ -222,10 +222,10 @@ def test_folders_train_and_val_are_the_splits(tmp_path: Path) -> None:
 def test_grey_images_are_shown_in_one_channel(tmp_path: Path) -> None:
     for name in "abc":
         pair(tmp_path, name, values(0, 1, height=700, width=600), grey=True)
-    rule = open_splits(str(tmp_path), task="segmentation").train.preprocess
+    rule = open_splits(str(tmp_path), task="segmentation").train.view
     assert (rule.channels, rule.crop_px) == (1, mask_folder.CROP_PX)
-    assert open_splits(str(tmp_path), task="segmentation", channels=3).train.preprocess.channels == 3
-    assert open_splits(str(tmp_path), task="segmentation", image_size=64).train.preprocess.crop_px == 64
+    assert open_splits(str(tmp_path), task="segmentation", channels=3).train.view.channels == 3
+    assert open_splits(str(tmp_path), task="segmentation", image_size=64).train.view.crop_px == 64
 
 
 def test_a_tar_is_as_good_as_the_folder(tmp_path: Path) -> None:
@@ -271,9 +271,9 @@ def test_validation_of_masks_is_a_plain_share(tmp_path: Path) -> None:
     splits = open_splits(str(grow(tmp_path, 20)), task="segmentation")
     held = hold_out(splits, 0.25)
     assert (len(held.train), len(held.validation)) == (12, 4)
-    assert isinstance(held.validation, MaskReader)
+    assert isinstance(held.validation, Reader)
     assert not {*sources(held.train)} & {*sources(held.validation)}
-    assert held.validation.mask_source(0).endswith(Path(held.validation.source(0)).name)
+    assert held.validation.target_source(0).endswith(Path(held.validation.source(0)).name)
     assert np.array_equal(held.validation[1].target, held.validation.target(1))
     assert "of the training images 25 % are held out" in held.split_rule
     assert held.fingerprint() != splits.fingerprint()

@@ -8,15 +8,16 @@ import pytest
 from matplotlib.path import Path as Outline
 from PIL import Image
 
-from resvision.contracts import MaskReader
 from resvision.core.errors import DataError
 from resvision.core.images import VOID
 from resvision.core.masks import label_colours, write_mask
+from resvision.core.samples import Reader
 from resvision.data import camvid, isbi2012, sets
 from resvision.data.check import check
 from resvision.data.coco_seg import drawn, inside_polygon
 from resvision.data.pixel_counts import pixel_counts
-from resvision.data.sets import Splits, open_splits
+from resvision.data.sets import open_splits
+from resvision.data.splits import Splits
 
 REAL = sets.default_root()
 MASKED = [row.name for row in sets.SETS if row.task == "segmentation"]
@@ -43,8 +44,8 @@ def of(name: str, root: Path) -> Splits:
     """The set, opened from its root, whose readers are those of masks."""
     splits = open_splits(name, root=root, task="segmentation")
     for reader in splits[:2]:
-        assert isinstance(reader, MaskReader)
-        assert reader.preprocess.resize == "none"
+        assert isinstance(reader, Reader)
+        assert reader.view.resize == "none"
         assert len(reader.classes) == sets.row(name).classes
         assert reader[0].image.shape[:2] == reader[0].target.shape
     return splits
@@ -76,7 +77,7 @@ def test_isbi_2012_holds_out_the_last_slices_in_the_order_of_numbers(tmp_path: P
         label_map(tmp_path / "isbi2012" / "labels" / f"{index}.png", 0, 255, 255)
     splits = of("isbi2012", tmp_path)
     assert [Path(splits.test.source(index)).stem for index in range(6)] == ["6", "7", "8", "9", "10", "11"]
-    assert splits.train.preprocess.channels == 1
+    assert splits.train.view.channels == 1
     assert splits.train.target(0)[0].tolist() == [0, 1, 1, 0, 1, 1, 0, 1]
     assert check("isbi2012", root=tmp_path).faults == []
 
@@ -184,7 +185,7 @@ def test_coco_draws_polygons_and_runs_and_overlaps_are_void(tmp_path: Path) -> N
     expected[1:3, 3] = VOID
     assert np.array_equal(train.target(0), expected)
     assert train.classes[:2] == ("background", "thing 1")
-    assert train.mask_source(0).endswith("instances_train2017.json[7]")
+    assert train.target_source(0).endswith("instances_train2017.json[7]")
     assert pixel_counts(train)[[0, 1, 80]].tolist() == [48 - 6 - 6, 6, 4]
 
 

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from resvision.contracts import MaskReader
 from resvision.core.images import VOID
+from resvision.core.samples import Reader
 from resvision.data import digits, scenes
 from resvision.data.scenes import Drawing, compose
-from resvision.data.sets import Splits, open_splits
-from resvision.loading.augment import Augment
-from resvision.loading.mask_loader import MaskEvalBatches, MaskTrainBatches
+from resvision.data.sets import open_splits
+from resvision.data.splits import Splits
+from resvision.loading.augment import MaskAugment
+from resvision.segmentation.batches import MaskEvalBatches, MaskTrainBatches
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +21,12 @@ def splits() -> Splits:
 def test_the_table_opens_the_scenes(splits: Splits) -> None:
     assert (len(splits.train), len(splits.test)) == (600, 150)
     for reader in splits.readers:
-        assert isinstance(reader, MaskReader)
+        assert isinstance(reader, Reader)
         assert reader.classes == ("background", *"0123456789")
         image, mask = reader[3]
         assert image.shape == mask.shape == (96, 96)
         assert image.dtype == mask.dtype == np.uint8
-    assert splits.train.mask_source(3) == "digit-scenes-composed/train[3] mask"
+    assert splits.train.target_source(3) == "digit-scenes-composed/train[3] mask"
 
 
 def test_a_scene_follows_from_split_and_index_alone(splits: Splits) -> None:
@@ -100,12 +101,12 @@ def test_digits_and_ground_differ_in_grey(splits: Splits) -> None:
 
 def test_the_normalization_is_that_of_the_training_scenes(splits: Splits) -> None:
     pixels = np.stack([splits.train[index].image for index in range(600)]) / 255
-    assert splits.train.preprocess.mean[0] == pytest.approx(pixels.mean(), abs=1e-3)
-    assert splits.train.preprocess.std[0] == pytest.approx(pixels.std(), abs=1e-3)
+    assert splits.train.view.mean[0] == pytest.approx(pixels.mean(), abs=1e-3)
+    assert splits.train.view.std[0] == pytest.approx(pixels.std(), abs=1e-3)
 
 
 def test_scenes_can_be_trained_on(splits: Splits) -> None:
-    augment = Augment(crop="random-scale", flip=True)
+    augment = MaskAugment(crop="random-scale", flip=True)
     batch = MaskTrainBatches(splits.train, batch_size=4, seed=0, augment=augment)[0]
     assert batch.inputs.images.shape == (4, 1, 96, 96)
     assert batch.targets.shape == (4, 96, 96)

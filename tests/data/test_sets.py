@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from resvision.contracts import Reader
 from resvision.core import references
 from resvision.core.errors import DataError, SettingsError, UnknownNameError
+from resvision.core.samples import Reader
 from resvision.data import cifar10, cifar100, digits, fashion_mnist, idx, sets
 from resvision.data.arrays import ArrayReader
 from resvision.data.cifar import read_batch
 from resvision.data.idx import read_idx
-from resvision.data.sets import Splits, open_splits
+from resvision.data.sets import open_splits
+from resvision.data.splits import Splits
 
 DEBIAN = fashion_mnist.FASHION_MNIST.debian
 
@@ -29,7 +30,7 @@ def _no_data_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 
 def shown(reader: Reader) -> np.ndarray:
-    return np.stack([reader.preprocess.pixels(reader[i].image, name="x") for i in range(len(reader))])
+    return np.stack([reader.view.pixels(reader[i].image, name="x") for i in range(len(reader))])
 
 
 def statistics(reader: Reader) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -47,7 +48,7 @@ def tiny_splits(root: Path | None) -> Splits:
             name="own",
             split=split,
             classes=("a", "b"),
-            preprocess=digits.PREPROCESS,
+            view=digits.VIEW,
             images=np.zeros((4, 8, 8), dtype=np.uint8),
             targets=np.array([0, 1, 0, 1]),
         )
@@ -100,13 +101,13 @@ def test_the_split_of_digits_is_the_same_on_every_machine() -> None:
 def test_the_normalization_of_digits_is_that_of_its_training_images() -> None:
     train = open_splits("digits").train
     assert shown(train).shape == (1400, 32, 32, 1)
-    assert statistics(train) == (train.preprocess.mean, train.preprocess.std)
+    assert statistics(train) == (train.view.mean, train.view.std)
 
 
 def test_channels_and_image_size_are_what_was_asked_for() -> None:
     splits = open_splits("digits", channels=3, image_size=28)
     assert shown(splits.test).shape == (397, 28, 28, 3)
-    assert open_splits("digits").train.preprocess == digits.PREPROCESS
+    assert open_splits("digits").train.view == digits.VIEW
     with pytest.raises(SettingsError, match="image_size"):
         open_splits("digits", image_size=0)
     with pytest.raises(SettingsError, match="digits: channels must be 1"):
@@ -130,7 +131,7 @@ def test_a_file_is_not_a_data_set(tmp_path: Path) -> None:
 def test_a_function_of_the_users_own_is_a_data_set(tmp_path: Path) -> None:
     splits = open_splits(f"{__name__}:tiny_splits", root=tmp_path, image_size=16)
     assert splits.split_rule == f"root {tmp_path}"
-    assert splits.train.preprocess.crop_px == 16
+    assert splits.train.view.crop_px == 16
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_a_function_that_gives_no_splits_is_named(name: str, kind: type[Exceptio
 
 
 def test_labels_that_do_not_fit_the_images_are_errors() -> None:
-    settings = {"name": "own", "split": "train", "classes": ("a", "b"), "preprocess": digits.PREPROCESS}
+    settings = {"name": "own", "split": "train", "classes": ("a", "b"), "preprocess": digits.VIEW}
     images = np.zeros((3, 8, 8), dtype=np.uint8)
     with pytest.raises(DataError, match="3 images, but 2 labels"):
         ArrayReader(**settings, images=images, targets=np.array([0, 1]))
@@ -236,8 +237,8 @@ def test_the_real_fashion_mnist_has_the_stated_counts_and_normalization() -> Non
     assert (len(splits.train), len(splits.test)) == (60_000, 10_000)
     assert np.bincount(splits.train.targets).tolist() == [6000] * 10
     pixels = splits.train.images / 255
-    assert pixels.mean() == pytest.approx(splits.train.preprocess.mean[0], abs=1e-4)
-    assert pixels.std() == pytest.approx(splits.train.preprocess.std[0], abs=1e-4)
+    assert pixels.mean() == pytest.approx(splits.train.view.mean[0], abs=1e-4)
+    assert pixels.std() == pytest.approx(splits.train.view.std[0], abs=1e-4)
 
 
 def cifar_batch(count: int, seed: int, *, labels: bytes = b"labels") -> dict[bytes, object]:

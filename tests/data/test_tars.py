@@ -11,10 +11,12 @@ from PIL import Image
 from resvision.core.errors import DataError
 from resvision.data.check import check
 from resvision.data.folder import FolderReader
-from resvision.data.sets import Splits, open_splits
+from resvision.data.sets import open_splits
+from resvision.data.splits import Splits
 from resvision.data.tars import Archive, open_tar
-from resvision.loading.augment import Augment
-from resvision.loading.loader import TrainBatches, batches
+from resvision.loading.augment import ImageAugment
+from resvision.loading.batches import TrainBatches
+from resvision.loading.workers import batches
 
 NAMES = (
     "train/cat/a.png",
@@ -77,7 +79,7 @@ def test_a_tar_of_classes_alone_is_split_like_their_folder(folder: Path) -> None
 
 def test_workers_read_the_same_tar(folder: Path) -> None:
     reader = open_splits(str(packed(folder, "w:gz"))).train
-    made = TrainBatches(reader, batch_size=2, seed=0, augment=Augment(crop="random-resized"))
+    made = TrainBatches(reader, batch_size=2, seed=0, augment=ImageAugment(crop="random-resized"))
     here, there = ([batch.inputs.images for batch in batches(made, 0, 4, workers=n)] for n in (0, 2))
     assert all(bool((a == b).all()) for a, b in zip(here, there, strict=True))
 
@@ -146,6 +148,6 @@ def test_cifar10_jpeg_is_found_by_its_root_with_the_normalization_of_cifar10(fol
     packed(folder, "w:gz", within="cifar10").rename(tmp_path / "cifar10_jpeg.tar.gz")
     splits = open_splits("cifar10-jpeg", root=tmp_path)
     assert isinstance(splits.train, FolderReader)
-    assert splits.train.preprocess.mean == (0.4914, 0.4822, 0.4465)
+    assert splits.train.view.mean == (0.4914, 0.4822, 0.4465)
     with pytest.raises(DataError, match=r"cifar10-jpeg: none of .* in .*--root"):
         open_splits("cifar10-jpeg", root=tmp_path / "nowhere")

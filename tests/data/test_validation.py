@@ -19,8 +19,9 @@ from resvision.core import rundir
 from resvision.core.errors import RunError, SettingsError
 from resvision.core.history import read
 from resvision.data.arrays import ArrayReader
-from resvision.data.digits import PREPROCESS
-from resvision.data.sets import Splits, open_splits
+from resvision.data.digits import VIEW
+from resvision.data.sets import open_splits
+from resvision.data.splits import Splits
 from resvision.data.validation import held_out_indices, hold_out
 from resvision.launch import Finished, resume, train
 from resvision.report.page import report_html
@@ -47,7 +48,7 @@ def digits_of(targets: list[int]) -> Splits:
             name="few",
             split=split,
             classes=tuple("0123456789"),
-            preprocess=PREPROCESS,
+            view=VIEW,
             images=images,
             targets=np.array(targets),
         )

@@ -7,7 +7,7 @@ import pytest
 
 from resvision.core.masks import label_colours
 from resvision.inference import overlays
-from resvision.inference.overlays import OPACITY, overlay
+from resvision.kinds.segmentation.overlays import OPACITY, overlay
 
 NAMES = ("ground", "square")
 COLOURS = label_colours(NAMES)

@@ -18,38 +18,36 @@ import resvision
 from resvision import catalog
 from resvision.classification.classifier import Classifier
 from resvision.classification.dense import FullyConvolutional
+from resvision.classification.protocols import MeanOverViews, Protocol, ViewBatches, apply, comparable
 from resvision.contracts import Images
 from resvision.core.errors import SettingsError, UnknownNameError
-from resvision.core.images import Preprocess
+from resvision.core.views import CentreCrop
 from resvision.data import sets
 from resvision.data.arrays import ArrayReader
 from resvision.inference import ensemble as ensembles
 from resvision.inference.ensemble import averaged, evaluate_ensemble
 from resvision.inference.evaluate import probabilities
 from resvision.inference.load import Trained
-from resvision.inference.presets import PRESETS, corners_and_centre, find, proportional, squares
-from resvision.inference.protocols import MeanOverViews, Protocol, ViewBatches, apply, comparable
+from resvision.kinds.classification.presets import PRESETS, corners_and_centre, find, proportional, squares
 from resvision.launch import Finished
 from resvision.layers.dense import convolved
 from resvision.papers.results import ENSEMBLES, RESULTS, Published, published
 
 Cli = Callable[..., tuple[int, str, str]]
 
-PHOTO = Preprocess(
-    channels=3, resize="shorter-side", resize_px=40, crop_px=32, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25)
-)
+PHOTO = CentreCrop(channels=3, resize_px=40, crop_px=32, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25))
 
 
 def picture(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def reader_of(images: Sequence[NDArray[np.uint8]], preprocess: Preprocess = PHOTO) -> ArrayReader:
+def reader_of(images: Sequence[NDArray[np.uint8]], view: View = PHOTO) -> ArrayReader:
     return ArrayReader(
         name="made",
         split="test",
         classes=("a", "b", "c"),
-        preprocess=preprocess,
+        view=preprocess,
         images=images,
         targets=np.arange(len(images)) % 3,
     )
@@ -65,7 +63,7 @@ def trained(finished: Finished) -> Trained:
     system = Classifier(net, mean=PHOTO.mean, std=PHOTO.std).eval()
     loaded = resvision.load(finished.folder)
     run = replace(loaded.run, model=replace(loaded.run.model, options={}))
-    return replace(loaded, run=run, system=system, classes=("a", "b", "c"), preprocess=PHOTO)
+    return replace(loaded, run=run, system=system, classes=("a", "b", "c"), view=PHOTO)
 
 
 def said_of(trained: Trained, views: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -105,7 +103,7 @@ def test_every_preset_names_its_paper_and_section() -> None:
     ],
 )
 def test_at_224_pixels_a_preset_is_the_papers(name: str, scales: tuple[int, ...], views: int, trained: Trained) -> None:
-    large = replace(trained, preprocess=replace(PHOTO, resize_px=256, crop_px=224))
+    large = replace(trained, view=replace(PHOTO, resize_px=256, crop_px=224))
     protocol = apply(name, large)
     assert (protocol.scales, protocol.views) == (scales, views)
     seen = protocol.of(picture(300, 400), name="made")
@@ -122,7 +120,7 @@ def test_the_single_view_is_the_evaluation_there_always_was(finished: Finished) 
     model = resvision.load(finished.folder)
     assert resvision.evaluate(model, protocol="center-crop").to_json() == finished.scores.to_json()
     reader = sets.open_splits("digits").test
-    by_views = Protocol(replace(find("mirror"), mirrored=False), model.preprocess, (model.preprocess.resize_px,))
+    by_views = Protocol(replace(find("mirror"), mirrored=False), model.view, (model.view.resize_px,))
     single = probabilities(model, reader, apply("center-crop", model)).outputs
     np.testing.assert_allclose(probabilities(model, reader, by_views).outputs, single, atol=1e-6)
 
@@ -199,7 +197,7 @@ def test_images_of_different_sizes_do_not_depend_on_the_batch_they_are_in(name: 
 
 
 def test_batches_hold_no_more_views_than_asked_for_or_one_image(trained: Trained) -> None:
-    stretched = replace(trained, preprocess=replace(PHOTO, resize="stretch"))
+    stretched = replace(trained, view=replace(PHOTO, resize="stretch"))
     reader = reader_of([picture(40, 40, seed) for seed in range(7)])
     batches = ViewBatches(reader, apply("ten-crop", stretched), batch_size=32)
     assert [len(batches[i].ids) for i in range(len(batches))] == [3, 3, 1]
@@ -364,10 +362,10 @@ def test_published_figures_stand_beside_the_papers_net_on_the_papers_data_only(t
     assert beside(trained, name="mirror") == []
     assert beside(with_options(width=4)) == []
     assert beside(with_options(in_channels=1)) == []
-    assert beside(replace(trained, preprocess=replace(PHOTO, crop_px=28))) == []
+    assert beside(replace(trained, view=replace(PHOTO, crop_px=28))) == []
     large = replace(
         trained,
-        preprocess=replace(PHOTO, resize_px=256, crop_px=224),
+        view=replace(PHOTO, resize_px=256, crop_px=224),
         run=replace(trained.run, model=replace(trained.run.model, name="resnet34")),
     )
     assert [row.top1 for row in beside(large, "imagenet", "ten-crop")] == [24.52]

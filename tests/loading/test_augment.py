@@ -11,7 +11,7 @@ from resvision.core.images import resized_sides
 from resvision.loading.augment import (
     CROP_SLOTS,
     ERASE_SLOTS,
-    Augment,
+    ImageAugment,
     brighten,
     erase,
     flip,
@@ -178,7 +178,7 @@ def test_the_jittered_shorter_side_spans_256_to_480(draw: float, shorter_px: int
 )
 def test_an_augmentation_that_cannot_work_says_which_setting(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        Augment(**wrong)
+        ImageAugment(**wrong)
 
 
 def test_brightness_multiplies_every_image_by_its_own_factor() -> None:
@@ -191,19 +191,19 @@ def test_brightness_multiplies_every_image_by_its_own_factor() -> None:
 
 
 def test_label_maps_refuse_by_name_all_that_does_not_move_with_them() -> None:
-    require_for_masks(Augment(crop="random-scale", elastic_px=10.0, flip=True, brightness=0.2, fill="mean"))
+    require_for_masks(ImageAugment(crop="random-scale", elastic_px=10.0, flip=True, brightness=0.2, fill="mean"))
     with pytest.raises(
         SettingsError, match="do not take crop=random-resized, shift_px, cutmix_alpha; they take crop none"
     ):
-        require_for_masks(Augment(crop="random-resized", shift_px=4, cutmix_alpha=1.0))
+        require_for_masks(ImageAugment(crop="random-resized", shift_px=4, cutmix_alpha=1.0))
     for name, value in {"policy": "rand-augment", "erase": 0.1, "mixup_alpha": 0.2}.items():
         with pytest.raises(SettingsError, match=f"do not take {name};"):
-            require_for_masks(Augment(**{name: value}))
+            require_for_masks(ImageAugment(**{name: value}))
 
 
 def test_classification_refuses_what_is_for_label_maps() -> None:
-    require_for_labels(Augment(crop="random-resized", flip=True, brightness=0.2, mixup_alpha=1.0))
+    require_for_labels(ImageAugment(crop="random-resized", flip=True, brightness=0.2, mixup_alpha=1.0))
     with pytest.raises(SettingsError, match="random-scale is for label maps"):
-        require_for_labels(Augment(crop="random-scale"))
+        require_for_labels(ImageAugment(crop="random-scale"))
     with pytest.raises(SettingsError, match="elastic_px: 10, but it is for label maps"):
-        require_for_labels(Augment(elastic_px=10.0))
+        require_for_labels(ImageAugment(elastic_px=10.0))

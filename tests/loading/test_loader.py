@@ -12,17 +12,18 @@ from PIL import Image
 from resvision.contracts import Batch, MixedTargets
 from resvision.core.draws import order, uniform
 from resvision.core.errors import DataError, SettingsError
-from resvision.core.images import Preprocess
+from resvision.core.views import Stretch
 from resvision.data.arrays import ArrayReader
 from resvision.data.sets import open_splits
 from resvision.loading import loader
-from resvision.loading.augment import Augment, flip, shift
-from resvision.loading.loader import EvalBatches, TrainBatches, batches, kept_in_memory
+from resvision.loading.augment import ImageAugment, flip, shift
+from resvision.loading.batches import EvalBatches, TrainBatches, kept_in_memory
+from resvision.loading.workers import batches
 
-RULE = Preprocess(channels=3, resize="stretch", resize_px=16, crop_px=16, mean=(0.5, 0.25, 1.0), std=(0.25, 0.25, 0.25))
-MOVING = Augment(shift_px=2, flip=True)
-MIXING = Augment(mixup_alpha=0.4, cutmix_alpha=1.0)
-EVERYTHING = Augment(
+RULE = Stretch(channels=3, resize_px=16, crop_px=16, mean=(0.5, 0.25, 1.0), std=(0.25, 0.25, 0.25))
+MOVING = ImageAugment(shift_px=2, flip=True)
+MIXING = ImageAugment(mixup_alpha=0.4, cutmix_alpha=1.0)
+EVERYTHING = ImageAugment(
     crop="random-resized",
     shift_px=2,
     flip=True,
@@ -40,7 +41,7 @@ def reader(length: int = 50) -> ArrayReader:
         name="made",
         split="train",
         classes=("a", "b", "c"),
-        preprocess=RULE,
+        view=RULE,
         images=draws.integers(0, 256, (length, 16, 16, 3), dtype=np.uint8),
         targets=draws.integers(0, 3, length),
     )
@@ -98,7 +99,7 @@ def test_an_epoch_visits_full_batches_in_its_order() -> None:
 
 def test_images_targets_and_ids_belong_together() -> None:
     source = reader()
-    batch = train_batches(source, augment=Augment())[4]
+    batch = train_batches(source, augment=ImageAugment())[4]
     assert batch.inputs.images.shape == (8, 3, 16, 16)
     assert batch.inputs.images.dtype == torch.uint8
     assert batch.targets.dtype == torch.int64
@@ -122,7 +123,7 @@ def test_what_a_sample_becomes_depends_on_its_epoch_and_not_on_its_batch() -> No
 def test_shifts_bring_in_the_fill(fill: str, colour: list[int]) -> None:
     source = reader()
     source.images[:] = 200
-    images = train_batches(source, augment=Augment(shift_px=3, fill=fill))[0].inputs.images
+    images = train_batches(source, augment=ImageAugment(shift_px=3, fill=fill))[0].inputs.images
     corners = images[:, :, [0, 0, -1, -1], [0, -1, 0, -1]].permute(0, 2, 1).reshape(-1, 3)
     seen = {tuple(corner.tolist()) for corner in corners}
     assert seen == {(200, 200, 200), tuple(colour)}
@@ -170,7 +171,7 @@ def test_evaluation_sees_every_image_once_over_all_ranks(world: int, length: int
 def test_batches_do_not_depend_on_workers(crop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     splits = open_splits(str(write_images(tmp_path / "images")), image_size=24)
-    made = TrainBatches(splits.train, batch_size=6, seed=3, augment=Augment(crop=crop, shift_px=1, flip=True))
+    made = TrainBatches(splits.train, batch_size=6, seed=3, augment=ImageAugment(crop=crop, shift_px=1, flip=True))
     torch.manual_seed(0)
     here = list(batches(made, 2, 7, workers=0))
     assert [len(batch.ids) for batch in here] == [6] * 5
@@ -195,7 +196,7 @@ def test_memory_and_files_give_the_same_pixels(tmp_path: Path, monkeypatch: pyte
 
     from_memory = read()
     monkeypatch.setattr(loader, "MEMORY_BYTES", 0)
-    assert kept_in_memory(splits.train, splits.train.preprocess) is None
+    assert kept_in_memory(splits.train, splits.train.view) is None
     assert all(equal(a, b) for a, b in zip(from_memory, read(), strict=True))
 
 
@@ -218,8 +219,8 @@ def test_a_bad_file_stops_the_run_with_its_name_on_one_line(
 def test_colour_for_a_grey_net_is_converted_only_when_asked() -> None:
     grey = RULE.coloured(1)
     with pytest.raises(DataError, match=r"made/train\[0\]: a colour image"):
-        EvalBatches(reader(), batch_size=4, preprocess=grey)
-    assert EvalBatches(reader(), batch_size=4, preprocess=grey, grey=True)[0].inputs.images.shape == (
+        EvalBatches(reader(), batch_size=4, view=grey)
+    assert EvalBatches(reader(), batch_size=4, view=grey, grey=True)[0].inputs.images.shape == (
         4,
         1,
         16,
@@ -271,7 +272,7 @@ def test_everything_at_once_does_not_depend_on_workers_or_order(
 
 
 def test_every_augmentation_changes_the_batch() -> None:
-    plain = train_batches(augment=Augment())[3]
+    plain = train_batches(augment=ImageAugment())[3]
     for changed in (
         {"policy": "trivial-augment"},
         {"brightness": 0.5},
@@ -279,7 +280,7 @@ def test_every_augmentation_changes_the_batch() -> None:
         {"mixup_alpha": 5.0},
         {"cutmix_alpha": 5.0},
     ):
-        batch = train_batches(augment=Augment(**changed))[3]
+        batch = train_batches(augment=ImageAugment(**changed))[3]
         assert torch.equal(batch.ids, plain.ids)
         assert not torch.equal(batch.inputs.images, plain.inputs.images)
 
@@ -287,7 +288,7 @@ def test_every_augmentation_changes_the_batch() -> None:
 def test_what_is_erased_takes_the_mean_colour() -> None:
     source = reader()
     source.images[:] = 200
-    images = train_batches(source, augment=Augment(erase=1.0))[0].inputs.images
+    images = train_batches(source, augment=ImageAugment(erase=1.0))[0].inputs.images
     assert {tuple(colour) for colour in images.permute(0, 2, 3, 1).reshape(-1, 3).tolist()} == {
         (200, 200, 200),
         (128, 64, 255),
@@ -315,7 +316,7 @@ def test_a_share_of_one_image_cannot_be_mixed() -> None:
 def test_every_sample_draws_anew_in_every_epoch(changes: dict[str, object]) -> None:
     source = reader()
     source.images[:] = np.arange(16, dtype=np.uint8)[:, None, None] * 10
-    made = train_batches(source, batch_size=50, augment=Augment(**changes))
+    made = train_batches(source, batch_size=50, augment=ImageAugment(**changes))
     first, second = (
         {int(i): image.numpy().tobytes() for i, image in zip(batch.ids, batch.inputs.images, strict=True)}
         for batch in (made[0], made[1])

@@ -8,21 +8,24 @@ import pytest
 import torch
 from PIL import Image
 
-from resvision.contracts import Batch, MaskReader, Sample, WeightedMasks
+from resvision.contracts import Batch, WeightedMasks
 from resvision.core.draws import order, uniform
 from resvision.core.errors import DataError, SettingsError
-from resvision.core.images import VOID, Preprocess, decode
+from resvision.core.images import VOID, decode
+from resvision.core.samples import Reader, Sample
+from resvision.core.views import Whole
 from resvision.data.arrays import MaskArrayReader
 from resvision.geometry.crops import Window, centre_window, image_in, mask_in, random_scale_window
 from resvision.loading import loader
-from resvision.loading.augment import Augment, brighten
+from resvision.loading.augment import MaskAugment, brighten
+from resvision.loading.batches import BRIGHTNESS, ELASTIC, SLOTS
 from resvision.loading.borders import border_weights
 from resvision.loading.elastic import deform
-from resvision.loading.loader import BRIGHTNESS, ELASTIC, SLOTS, batches
-from resvision.loading.mask_loader import MaskEvalBatches, MaskTrainBatches, fits_memory, sides
+from resvision.loading.workers import batches
+from resvision.segmentation.batches import MaskEvalBatches, MaskTrainBatches, fits_memory, sides
 
-RULE = Preprocess(channels=3, resize="none", resize_px=24, crop_px=24, mean=(0.5, 0.25, 1.0), std=(0.25, 0.25, 0.25))
-SCALED = Augment(crop="random-scale", flip=True)
+RULE = Whole(channels=3, mean=(0.5, 0.25, 1.0), std=(0.25, 0.25, 0.25))
+SCALED = MaskAugment(crop="random-scale", flip=True)
 SIZES = [(30, 40)] * 5 + [(20, 40)] * 2 + [(30, 40), (50, 16)]
 
 
@@ -35,7 +38,7 @@ class Files:
         self.folder, self.length = folder, len(reader)
         for index in range(len(reader)):
             Image.fromarray(reader.images[index]).save(self.source(index))
-            Image.fromarray(reader.masks[index]).save(self.mask_source(index))
+            Image.fromarray(reader.masks[index]).save(self.target_source(index))
 
     def __len__(self) -> int:
         return self.length
@@ -44,12 +47,12 @@ class Files:
         return Sample(decode(Path(self.source(index))), self.target(index))
 
     def target(self, index: int) -> np.ndarray:
-        return decode(Path(self.mask_source(index)))
+        return decode(Path(self.target_source(index)))
 
     def source(self, index: int) -> str:
         return str(self.folder / f"{index}.png")
 
-    def mask_source(self, index: int) -> str:
+    def target_source(self, index: int) -> str:
         return str(self.folder / f"{index}-mask.png")
 
 
@@ -59,13 +62,13 @@ def reader(sizes: Sequence[tuple[int, int]] = SIZES) -> MaskArrayReader:
         name="made",
         split="train",
         classes=("a", "b", "c"),
-        preprocess=RULE,
+        view=RULE,
         images=[draws.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes],
         masks=[draws.choice(np.array([0, 1, 2, VOID], np.uint8), size) for size in sizes],
     )
 
 
-def train_batches(source: MaskReader | None = None, **changes: object) -> MaskTrainBatches:
+def train_batches(source: Reader | None = None, **changes: object) -> MaskTrainBatches:
     return MaskTrainBatches(source or reader(), **{"batch_size": 4, "seed": 0, "augment": SCALED, **changes})
 
 
@@ -84,8 +87,8 @@ def wave(height: int, width: int) -> np.ndarray:
 
 
 def test_readers_over_arrays_and_files_are_mask_readers(tmp_path: Path) -> None:
-    assert isinstance(reader(), MaskReader)
-    assert isinstance(Files(tmp_path, reader()), MaskReader)
+    assert isinstance(reader(), Reader)
+    assert isinstance(Files(tmp_path, reader()), Reader)
 
 
 def test_a_batch_is_a_pure_function_of_the_step() -> None:
@@ -119,7 +122,7 @@ def test_ranks_take_parts_of_one_global_batch(world: int) -> None:
 
 def test_batches_do_not_depend_on_workers_or_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = Files(tmp_path, reader())
-    augment = Augment(crop="random-scale", elastic_px=2.0, flip=True, brightness=0.3, fill="mean")
+    augment = MaskAugment(crop="random-scale", elastic_px=2.0, flip=True, brightness=0.3, fill="mean")
     from_memory = list(batches(train_batches(files, augment=augment), 1, 4, workers=0))
     judged = list(batches(MaskEvalBatches(files, batch_size=3), 0, 5, workers=0))
     monkeypatch.setattr(loader, "MEMORY_BYTES", 0)
@@ -157,8 +160,8 @@ def test_the_cut_into_batches_follows_from_the_sizes() -> None:
 def test_sizes_are_read_without_decoding(tmp_path: Path) -> None:
     files = Files(tmp_path, reader())
     for index in range(len(files)):
-        data = Path(files.mask_source(index)).read_bytes()
-        Path(files.mask_source(index)).write_bytes(data[: len(data) // 2])
+        data = Path(files.target_source(index)).read_bytes()
+        Path(files.target_source(index)).write_bytes(data[: len(data) // 2])
     assert [sides(files, index) for index in range(len(files))] == SIZES
     assert [sides(reader(), index) for index in range(len(SIZES))] == SIZES
 
@@ -176,9 +179,9 @@ def test_a_mask_of_another_size_than_its_image_is_named_with_both() -> None:
 def test_colour_for_a_grey_net_is_converted_only_when_asked() -> None:
     grey = RULE.coloured(1)
     with pytest.raises(DataError, match=r"made/train\[0\]: a colour image"):
-        MaskEvalBatches(reader(), batch_size=4, preprocess=grey)
-    assert MaskEvalBatches(reader(), batch_size=4, preprocess=grey, grey=True)[0].inputs.images.shape == (4, 1, 30, 40)
-    assert train_batches(preprocess=grey, grey=True)[0].inputs.images.shape == (4, 1, 24, 24)
+        MaskEvalBatches(reader(), batch_size=4, view=grey)
+    assert MaskEvalBatches(reader(), batch_size=4, view=grey, grey=True)[0].inputs.images.shape == (4, 1, 30, 40)
+    assert train_batches(view=grey, grey=True)[0].inputs.images.shape == (4, 1, 24, 24)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +191,7 @@ def test_colour_for_a_grey_net_is_converted_only_when_asked() -> None:
         ({"border": (10.0, 5.0)}, "border weights are for two classes, .* made has 3"),
         ({"batch_size": 3, "world": 2}, "batch_size: 3 cannot be shared by 2"),
         (
-            {"augment": Augment(erase=0.5, policy="rand-augment", crop="scale-jitter")},
+            {"augment": MaskAugment(erase=0.5, policy="rand-augment", crop="scale-jitter")},
             "crop=scale-jitter, policy, erase",
         ),
     ],
@@ -221,8 +224,8 @@ def test_image_and_mask_stay_aligned_to_within_half_a_pixel(scale: float) -> Non
         made = train_batches(
             source,
             batch_size=1,
-            preprocess=RULE.sized(64),
-            augment=Augment(crop="random-scale", scale_range=(scale, scale), flip=True),
+            view=RULE.sized(64),
+            augment=MaskAugment(crop="random-scale", scale_range=(scale, scale), flip=True),
         )
         for step in range(12):
             batch = made[step]
@@ -243,7 +246,7 @@ def test_padding_is_void_in_the_mask_and_the_fill_in_the_image() -> None:
         source.masks[index][:] = 1
     for fill, colour in (("black", (0, 0, 0)), ("mean", (128, 64, 255))):
         for crop in ("none", "random-scale"):
-            batch = train_batches(source, augment=Augment(crop=crop, fill=fill, flip=True))[0]
+            batch = train_batches(source, augment=MaskAugment(crop=crop, fill=fill, flip=True))[0]
             padded = batch.targets == VOID
             colours = batch.inputs.images.permute(0, 2, 3, 1)
             assert padded.any()
@@ -254,7 +257,7 @@ def test_padding_is_void_in_the_mask_and_the_fill_in_the_image() -> None:
 
 def test_crop_none_shows_the_middle_as_it_is() -> None:
     source = reader([(40, 50), (24, 24), (10, 30), (41, 25)])
-    made = train_batches(source, augment=Augment())
+    made = train_batches(source, augment=MaskAugment())
     batch = made[0]
     for image, target, index in zip(*batch.inputs, batch.targets, batch.ids.tolist(), strict=True):
         height, width = source.masks[index].shape
@@ -270,7 +273,7 @@ def test_crop_none_shows_the_middle_as_it_is() -> None:
 
 def test_a_flip_moves_image_and_mask() -> None:
     source = reader([(30, 40)] * 9)
-    still, flipped = train_batches(source, augment=Augment()), train_batches(source, augment=Augment(flip=True))
+    still, flipped = train_batches(source, augment=MaskAugment()), train_batches(source, augment=MaskAugment(flip=True))
     swapped = 0
     for step in range(6):
         a, b = still[step], flipped[step]
@@ -286,7 +289,7 @@ def test_a_flip_moves_image_and_mask() -> None:
 def test_brightness_changes_the_image_and_leaves_the_mask() -> None:
     source = reader()
     plain = train_batches(source, seed=9)[3]
-    bright = train_batches(source, seed=9, augment=Augment(crop="random-scale", flip=True, brightness=0.5))[3]
+    bright = train_batches(source, seed=9, augment=MaskAugment(crop="random-scale", flip=True, brightness=0.5))[3]
     draws = uniform(9, 1, plain.ids.numpy(), SLOTS)[:, BRIGHTNESS]
     assert torch.equal(plain.targets, bright.targets)
     pixels = plain.inputs.images.permute(0, 2, 3, 1).numpy()
@@ -319,8 +322,8 @@ def test_a_window_at_twice_the_size_repeats_labels_and_at_half_takes_every_secon
 
 def test_an_elastic_deformation_moves_image_and_mask_by_the_drawn_field() -> None:
     source = reader()
-    plain = train_batches(source, seed=9, augment=Augment(crop="random-scale"))[3]
-    moved = train_batches(source, seed=9, augment=Augment(crop="random-scale", elastic_px=3.0))[3]
+    plain = train_batches(source, seed=9, augment=MaskAugment(crop="random-scale"))[3]
+    moved = train_batches(source, seed=9, augment=MaskAugment(crop="random-scale", elastic_px=3.0))[3]
     draws = uniform(9, 1, plain.ids.numpy(), SLOTS)[:, ELASTIC]
     pixels = plain.inputs.images.permute(0, 2, 3, 1).numpy()
     masks = plain.targets.numpy().astype(np.uint8)
@@ -337,11 +340,11 @@ def test_border_weights_are_those_of_the_mask_as_it_is_shown() -> None:
     for mask in source.masks:
         mask[:] = 0
         mask[5:28, 5:55] = mask[30:55, 5:55] = 1
-    batch = train_batches(source, border=(10.0, 5.0), preprocess=RULE.sized(48))[2]
+    batch = train_batches(source, border=(10.0, 5.0), view=RULE.sized(48))[2]
     assert isinstance(batch.targets, WeightedMasks)
     assert batch.targets.weights.dtype == torch.float32
     for labels, weights in zip(*batch.targets, strict=True):
         assert np.array_equal(weights, border_weights(labels.numpy().astype(np.uint8), w0=10.0, sigma_px=5.0))
     assert batch.targets.weights.max() > 5
-    plain = train_batches(source, preprocess=RULE.sized(48))[2]
+    plain = train_batches(source, view=RULE.sized(48))[2]
     assert torch.equal(batch.targets.labels, plain.targets)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta, kstest
 
 from resvision.core.draws import uniform
-from resvision.loading.augment import Augment
+from resvision.loading.augment import ImageAugment
 from resvision.loading.mixing import cutmix, mix, mixup, symmetric_beta
 
 BLACK_AND_WHITE = np.stack([np.zeros((8, 8, 1), np.uint8), np.full((8, 8, 1), 255, np.uint8)])
@@ -99,7 +99,7 @@ def test_any_alpha_and_draws_give_a_share(alpha: float, first: float, second: fl
 def test_targets_say_what_the_images_are_made_of(kind: str) -> None:
     targets = torch.arange(8)
     for step in range(20):
-        images, mixed = mix(flat(), targets, Augment(**{kind: 1.0}), seed=0, step=step)
+        images, mixed = mix(flat(), targets, ImageAugment(**{kind: 1.0}), seed=0, step=step)
         assert torch.equal(mixed.first, targets)
         assert sorted(mixed.second.tolist()) == list(range(8))
         assert mixed.share.dtype == torch.float32
@@ -108,7 +108,7 @@ def test_targets_say_what_the_images_are_made_of(kind: str) -> None:
 
 
 def test_both_given_each_batch_draws_one_of_the_two() -> None:
-    both = Augment(mixup_alpha=1.0, cutmix_alpha=1.0)
+    both = ImageAugment(mixup_alpha=1.0, cutmix_alpha=1.0)
     shades = [len(np.unique(mix(flat(2), torch.arange(2), both, seed=1, step=step)[0][0])) for step in range(600)]
     pasted = sum(number == 2 for number in shades)  # half of the pairings are an image with itself
     assert abs(pasted - 150) < 5 * np.sqrt(600 * 0.25 * 0.75)
@@ -116,7 +116,7 @@ def test_both_given_each_batch_draws_one_of_the_two() -> None:
 
 
 def test_mixing_follows_from_seed_and_step_alone() -> None:
-    both = Augment(mixup_alpha=0.4, cutmix_alpha=1.0)
+    both = ImageAugment(mixup_alpha=0.4, cutmix_alpha=1.0)
 
     def made(seed: int, step: int) -> tuple[bytes, list[int], float]:
         images, mixed = mix(flat(), torch.arange(8), both, seed=seed, step=step)

@@ -7,12 +7,12 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from resvision.core.draws import uniform
-from resvision.loading.augment import Augment
+from resvision.loading.augment import ImageAugment
 from resvision.loading.policies import apply_policy
 
 POLICIES = [
-    Augment(policy="rand-augment", policy_magnitude=15, policy_ops=3),
-    Augment(policy="trivial-augment"),
+    ImageAugment(policy="rand-augment", policy_magnitude=15, policy_ops=3),
+    ImageAugment(policy="trivial-augment"),
 ]
 DRAWS = uniform(0, 0, np.arange(200), 1)[:, 0]
 
@@ -25,7 +25,7 @@ def pictures(n: int, channels: int) -> np.ndarray:
 
 @pytest.mark.parametrize("augment", POLICIES, ids=lambda augment: augment.policy)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_policy_is_what_torchvision_gives_for_the_seed(augment: Augment, channels: int) -> None:
+def test_a_policy_is_what_torchvision_gives_for_the_seed(augment: ImageAugment, channels: int) -> None:
     fill = [7, 8, 9][:channels]
     theirs = (
         v2.RandAugment(num_ops=3, magnitude=15, interpolation="bilinear", fill=fill)
@@ -45,7 +45,7 @@ def test_a_policy_is_what_torchvision_gives_for_the_seed(augment: Augment, chann
 
 
 @pytest.mark.parametrize("augment", POLICIES, ids=lambda augment: augment.policy)
-def test_a_grey_image_becomes_what_it_becomes_in_colour(augment: Augment) -> None:
+def test_a_grey_image_becomes_what_it_becomes_in_colour(augment: ImageAugment) -> None:
     grey = pictures(200, 1)
     colour = apply_policy(np.repeat(grey, 3, axis=3), augment, DRAWS, [30, 30, 30])
     difference = np.abs(colour.astype(int) - apply_policy(grey, augment, DRAWS, [30]))
@@ -53,7 +53,7 @@ def test_a_grey_image_becomes_what_it_becomes_in_colour(augment: Augment) -> Non
 
 
 @pytest.mark.parametrize("augment", POLICIES, ids=lambda augment: augment.policy)
-def test_a_policy_leaves_the_generators_alone_and_does_not_listen_to_them(augment: Augment) -> None:
+def test_a_policy_leaves_the_generators_alone_and_does_not_listen_to_them(augment: ImageAugment) -> None:
     images = pictures(30, 3)
     found = []
     for seed in (0, 1):

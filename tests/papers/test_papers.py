@@ -7,7 +7,7 @@ import torchvision.models
 
 import resvision.papers
 from resvision import catalog
-from resvision.inference.presets import PRESETS
+from resvision.kinds.classification.presets import PRESETS
 from resvision.papers.counts import KEPT, counts
 from resvision.papers.printed import NOTHING, Cell, Compared, compare, is_printed_as
 from resvision.papers.results import RESULTS, of_net, published

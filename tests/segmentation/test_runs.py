@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from resvision.inference.segment import evaluate_masks, segment
 from rich.console import Console
 from safetensors.torch import load_file
 from support import SEGMENTED, scenes
@@ -21,11 +22,11 @@ from resvision.assembly import resolve
 from resvision.core import rundir
 from resvision.core.errors import DataError, SettingsError, Stopped
 from resvision.core.history import read
-from resvision.core.label_maps import LabelMap, SegmentationScores
+from resvision.core.results import LabelMap
 from resvision.inference.load import load
-from resvision.inference.mask_presets import MASK_PROTOCOLS
-from resvision.inference.segment import evaluate_masks, segment
 from resvision.introduction import introduce
+from resvision.kinds.segmentation.presets import MASK_PROTOCOLS
+from resvision.kinds.segmentation.scores import SegmentationScores
 from resvision.launch import Finished, resume, train
 from resvision.phases import launch_phases, resume_phases
 from resvision.recipes import compose, compose_phases

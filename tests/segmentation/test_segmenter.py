@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from resvision.contracts import Batch, Images, WeightedMasks
 from resvision.core.errors import DataError, NonFiniteLossError
 from resvision.core.images import VOID
-from resvision.core.label_maps import SegmentationScores, WorstImage
+from resvision.kinds.segmentation.scores import SegmentationScores, WorstImage
 from resvision.segmentation.scoring import confusion_of, count_all, scores
 from resvision.segmentation.segmenter import Segmenter, dice_loss
 

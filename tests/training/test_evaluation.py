@@ -10,9 +10,9 @@ import resvision
 from resvision.classification.classifier import Classifier
 from resvision.contracts import Images, filled
 from resvision.data.arrays import ArrayReader
-from resvision.data.digits import PREPROCESS
+from resvision.data.digits import VIEW
 from resvision.launch import Finished
-from resvision.loading.loader import EvalBatches
+from resvision.loading.batches import EvalBatches
 from resvision.training import evaluation
 from resvision.training.evaluation import Predictions, predict_all
 from resvision.training.machine import Machine, compiler_found
@@ -26,13 +26,13 @@ def predictions(length: int, **options: object) -> Predictions:
         name="made",
         split="test",
         classes=("a", "b", "c"),
-        preprocess=PREPROCESS,
+        view=VIEW,
         images=draws.integers(0, 256, (length, 32, 32), dtype=np.uint8),
         targets=draws.integers(0, 3, length),
     )
     torch.manual_seed(0)
     net = resvision.build("resmlp", num_classes=3, in_channels=1, input_size=32, depth=4, width=8)
-    system = Classifier(net, mean=PREPROCESS.mean, std=PREPROCESS.std)
+    system = Classifier(net, mean=VIEW.mean, std=VIEW.std)
     share = EvalBatches(reader, batch_size=4)
     return predict_all(system, (share[number] for number in range(len(share))), machine=MACHINE, **options)
 
@@ -92,7 +92,7 @@ def test_images_that_are_read_once_are_not_kept(tmp_path: Path) -> None:
         name="made",
         split="test",
         classes=("a",),
-        preprocess=PREPROCESS,
+        view=VIEW,
         images=np.zeros((3, 32, 32), np.uint8),
         targets=np.zeros(3, np.int64),
     )

@@ -117,8 +117,8 @@ def test_every_name_that_is_torchvisions_has_weights_with_classes_and_the_start_
 def test_one_of_several_is_named_and_the_best_is_the_default() -> None:
     assert find("resnet50", "torchvision:IMAGENET1K_V1").sha256 == "0676ba61"
     assert find("resnet50", "torchvision").sha256 == find("resnet50", "torchvision:IMAGENET1K_V2").sha256 == "11ad3fa6"
-    assert find("resnet50", "torchvision").preprocess.resize_px == 232
-    assert find("resnet50", "torchvision:IMAGENET1K_V1").preprocess.resize_px == 256
+    assert find("resnet50", "torchvision").view.resize_px == 232
+    assert find("resnet50", "torchvision:IMAGENET1K_V1").view.resize_px == 256
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_weights_that_nobody_publishes_are_refused_with_the_choices(model: str, 
 
 @pytest.mark.parametrize("source", ["IMAGENET1K_V1", "IMAGENET1K_V2"])
 def test_pixels_are_equal_to_those_of_torchvisions_preset(source: str) -> None:
-    rule = find("resnet50", f"torchvision:{source}").preprocess
+    rule = find("resnet50", f"torchvision:{source}").view
     preset = models.ResNet50_Weights[source].transforms()
     draws = np.random.default_rng(0)
     for height, width in [(100, 80), (333, 500), (500, 375), (257, 1031), (224, 224), (232, 300), (1200, 901)]:
@@ -155,7 +155,7 @@ def test_pixels_are_equal_to_those_of_torchvisions_preset(source: str) -> None:
 
 
 def test_googlenets_second_normalization_is_made_by_the_first() -> None:
-    rule, preset = find("googlenet", "torchvision").preprocess, models.GoogLeNet_Weights.DEFAULT.transforms()
+    rule, preset = find("googlenet", "torchvision").view, models.GoogLeNet_Weights.DEFAULT.transforms()
     assert (rule.mean, rule.std) == ((0.5,) * 3, (0.5,) * 3)
     image = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
     wanted = GoogLeNet._transform_input(SimpleNamespace(transform_input=True), preset(Image.fromarray(image))[None])
@@ -165,11 +165,9 @@ def test_googlenets_second_normalization_is_made_by_the_first() -> None:
 
 def test_a_preset_that_is_not_ours_is_refused() -> None:
     with pytest.raises(WeightsError, match="in a way that is not ours"):
-        published.preprocess("net", ImageClassification(crop_size=224, antialias=None))
+        published.view("net", ImageClassification(crop_size=224, antialias=None))
     with pytest.raises(WeightsError, match="in a way that is not ours: interpolation"):
-        published.preprocess(
-            "net", SimpleNamespace(**{**vars(ImageClassification(crop_size=9)), "interpolation": "box"})
-        )
+        published.view("net", SimpleNamespace(**{**vars(ImageClassification(crop_size=9)), "interpolation": "box"}))
 
 
 # ---------------------------------------------------------------------------------------- fetching them
@@ -554,7 +552,7 @@ def test_a_fine_tuned_run_takes_the_preprocessing_and_gets_a_new_head(
     assert f"from {found.source}, but afresh: fc.weight, fc.bias" in err
     run = read_run(out)
     assert (run.model.init_from, run.model.init_except) == (found.source, ("fc",))
-    assert run.data.preprocess == found.preprocess.sized(16)
+    assert run.data.view == found.view.sized(16)
     begun = assemble(run, device=torch.device("cpu")).system.net.state_dict()
     for name, tensor in begun.items():
         assert torch.equal(tensor, state[name]) if not name.startswith("fc.") else len(tensor) == 2, name
@@ -576,4 +574,4 @@ def test_the_head_is_kept_where_the_classes_are_the_same(publisher: Publisher, t
     data, out = str(tmp_path / "pets"), tmp_path / "run"
     run = train("resnet18", data, epochs=1, batch_size=2, settings=settings, out=out, quiet=True).run
     assert run.model.init_except == ()
-    assert run.data.preprocess == found.preprocess
+    assert run.data.view == found.view
