@@ -154,7 +154,7 @@ def training(machine: machines.Machine, *, quick: bool, side: str) -> Figures:
 
     def step() -> None:
         with machines.autocast(machine):
-            loss = sum(module(batch).terms.values())
+            loss = sum(term.mean() for term in module(batch).terms.values())
         loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

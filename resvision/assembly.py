@@ -21,7 +21,7 @@ from resvision.core import references
 from resvision.core.errors import RunError, SettingsError
 from resvision.core.history import TEST, VALIDATION
 from resvision.core.images import Preprocess
-from resvision.core.settings import Scalar
+from resvision.core.settings import Scalar, from_options
 from resvision.data.sets import IMAGENET, Splits, names
 from resvision.data.validation import hold_out
 from resvision.loading.loader import batches
@@ -195,12 +195,12 @@ def build_net(run: Run) -> nn.Module:
 def build_system(run: Run) -> System:
     """The system of a resolved run around a fresh net, on the CPU in fp32, its first stages frozen as the run says."""
     assert run.data.preprocess is not None, "resolve() comes first"
-    system = catalog.system(run.model.name, run.model.task)
-    fixed = {"net": build_net(run), "mean": run.data.preprocess.mean, "std": run.data.preprocess.std}
-    options = catalog.known_options(system, run.loss, kind="loss option", fixed=fixed)
+    system: Any = catalog.system(run.model.name, run.model.task)
+    options = from_options(system.loss_options, run.loss, at="loss")
+    rule = run.data.preprocess
     try:
-        built: System = system(**fixed, **options)
-    except ValueError as error:
+        built: System = system(build_net(run), mean=rule.mean, std=rule.std, options=options)
+    except ValueError as error:  # a loss that the net is not made for
         raise SettingsError(f"loss: {error}") from None
     weights, classes = run.loss.get("class_weights"), run.model.num_classes
     if isinstance(weights, str) and len(weights.split(",")) != classes:
