@@ -94,8 +94,8 @@ class System(nn.Module):
     """A net with its loss and its decoding: what the loop trains.
 
     Abstract. `net` holds every parameter; `losses` and `predict` never look at `self.training` to choose a type.
-    `takes_mixed_targets` says whether `losses` knows MixedTargets. `loss_options` is the dataclass of what can be chosen
-    in the loss, which the constructor takes as `options`. `frozen` modules of the net are never in training mode.
+    `takes_mixed_targets` says whether `losses` knows MixedTargets. `loss_options` is the dataclass of the options of
+    `losses`, which the constructor takes as `options`. `frozen` modules of the net are never in training mode.
     """
 
     net: nn.Module

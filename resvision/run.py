@@ -80,7 +80,7 @@ class TrainingSettings:
 
     duration            `20 epochs` or `64000 steps`
     batch_size          images of one optimizer step, over all processes
-    accumulate          parts that a batch is cut into to save memory
+    accumulate          parts that each process cuts its share of a batch into to save memory
     clip_norm           largest norm of the whole gradient
     ema_decay           of the moving average of weights that is evaluated in their place
     evaluate_every      epochs between evaluations
@@ -105,7 +105,7 @@ class TrainingSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One training, whole. `loss` holds options of the system, such as `label_smoothing`."""
+    """One training, whole. `loss` holds options of the system's `loss_options`, such as `label_smoothing`."""
 
     recipe: str
     model: ModelSettings
