@@ -78,7 +78,7 @@ class Term(NamedTuple):
 
 
 class Losses(NamedTuple):
-    """`System.losses` returns these for a part of a batch: sums, which the loop divides once over all parts.
+    """Sums over a part of a batch, by name, which the loop divides once over all parts.
 
     terms    the sum of their quotients is minimised. A factor such as `auxiliary_weight` is in the total
     metrics  detached, and not minimised (`error`: wrong images or pixels, of those that are judged)
