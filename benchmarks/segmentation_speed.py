@@ -24,13 +24,13 @@ import numpy as np
 import torch
 from harness import Figures, ceiling, in_turn, machine, middle, table, write
 from PIL import Image
+from resvision.segmentation.whole import labels_of
 from torch import Tensor
 
 import resvision
 from resvision.contracts import Batch, Images
 from resvision.core.images import VOID
 from resvision.segmentation.segmenter import Segmenter
-from resvision.segmentation.whole import labels_of
 from resvision.training import machine as machines
 from resvision.training.evaluation import compiled as as_graph
 from resvision.training.loop import LossModule
@@ -154,7 +154,7 @@ def training(machine: machines.Machine, *, quick: bool, side: str) -> Figures:
 
     def step() -> None:
         with machines.autocast(machine):
-            loss = sum(module(batch).terms.values())
+            loss = sum(term.mean() for term in module(batch).terms.values())
         loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

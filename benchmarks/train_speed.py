@@ -199,7 +199,7 @@ def ours(net_name: str, data: str) -> dict[str, float]:
     with closing(batches(built.train, 0, WARM_UP + steps, workers=run.machine.workers or 0)) as share:
         for batch in share:
             with machines.autocast(run.machine):
-                loss = sum(module(to_device(batch, device)).terms.values())
+                loss = sum(term.mean() for term in module(to_device(batch, device)).terms.values())
             loss.backward()
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -244,7 +244,7 @@ def parts(net_name: str, data: str) -> dict[str, float]:
     def one_step() -> None:
         marks = [time.monotonic()]
         with machines.autocast(run.machine):
-            loss = sum(module(batch).terms.values())
+            loss = sum(term.mean() for term in module(batch).terms.values())
         marks.append(time.monotonic())
         loss.backward()
         marks.append(time.monotonic())

@@ -28,7 +28,7 @@ from resvision.core import references
 from resvision.core.errors import RunError, SettingsError
 from resvision.core.history import TEST, VALIDATION
 from resvision.core.samples import Reader, side_of
-from resvision.core.settings import Scalar
+from resvision.core.settings import Scalar, from_options
 from resvision.core.views import View
 from resvision.data.sets import IMAGENET, names, open_splits
 from resvision.data.splits import Splits
@@ -289,15 +289,15 @@ def build_net(run: Run) -> nn.Module:
 
 def build_system(run: Run) -> System:
     """The system of a resolved run around a fresh net, on the CPU in fp32, its first stages frozen as the run says."""
-    assert run.data.view is not None, "prepare() comes first"
-    row = catalog.find(run.model.name)
-    usual = task_of(task_name(run)).system
-    system = references.load(row.system or usual if row.task == task_name(run) else usual, kind="system")
-    fixed = {"net": build_net(run), "mean": run.data.view.mean, "std": run.data.view.std}
-    options = catalog.known_options(system, run.loss, kind="loss option", fixed=fixed)
+    view = run.data.view
+    assert view is not None, "prepare() comes first"
+    row, usual = catalog.find(run.model.name), task_of(task_name(run)).system
+    is_the_rows = bool(row.system) and row.task == task_name(run)
+    system: Any = references.load(row.system if is_the_rows else usual, kind="system")
+    options = from_options(system.loss_options, run.loss, at="loss")
     try:
-        built: System = system(**fixed, **options)
-    except ValueError as error:
+        built: System = system(build_net(run), mean=view.mean, std=view.std, options=options)
+    except ValueError as error:  # a loss that the net is not made for
         raise SettingsError(f"loss: {error}") from None
     weights, classes = run.loss.get("class_weights"), run.model.num_classes
     if isinstance(weights, str) and len(weights.split(",")) != classes:

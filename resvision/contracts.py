@@ -55,28 +55,46 @@ class Batch(NamedTuple):
     ids: Tensor
 
 
-class Losses(NamedTuple):
-    """The loss of one batch.
+class Term(NamedTuple):
+    """A sum over a part of a batch, and the weight that it is to be divided by; scalars.
 
-    terms    named scalars, means over the batch; their sum is minimised
-    metrics  detached scalars that are not minimised, means over the batch (`error`: share of wrong top-1)
+    total   the sum
+    weight  how much it is taken over, at least 0: images, judged pixels, weights of their classes. Without gradient
     """
 
-    terms: dict[str, Tensor]
-    metrics: dict[str, Tensor]
+    total: Tensor
+    weight: Tensor
+
+    def mean(self) -> Tensor:
+        """The total divided by its own weight, 0 where nothing counts."""
+        return quotient(self.total, self.weight)
+
+
+class Losses(NamedTuple):
+    """Sums over a part of a batch, by name, which the loop divides once over all parts.
+
+    terms    the sum of their quotients is minimised. A factor such as `auxiliary_weight` is in the total
+    metrics  detached, and not minimised (`error`: wrong images or pixels, of those that are judged)
+
+    Every part of every batch has the same names, in the same order.
+    """
+
+    terms: dict[str, Term]
+    metrics: dict[str, Term]
 
 
 class System(nn.Module):
     """A net with its loss and its decoding: what the loop trains.
 
     Abstract. `net` holds every parameter; `losses` and `predict` never look at `self.training` to choose a type.
-    `takes_mixed_targets` says whether `losses` knows MixedTargets. `frozen` modules of the net are never in training
-    mode.
+    `takes_mixed_targets` says whether `losses` knows MixedTargets. `loss_options` is the dataclass of the options of
+    `losses`, which the constructor takes as `options`. `frozen` modules of the net are never in training mode.
     """
 
     net: nn.Module
     frozen: Sequence[nn.Module] = ()
     takes_mixed_targets: ClassVar[bool] = False
+    loss_options: ClassVar[type]
 
     def train(self, mode: bool = True) -> Self:
         """Training or evaluation mode for all but what is frozen."""
@@ -87,7 +105,17 @@ class System(nn.Module):
 
     @abstractmethod
     def losses(self, batch: Batch) -> Losses:
-        """Loss terms and metrics of one batch."""
+        """Loss terms and metrics of a part of a batch, or of all of it."""
+
+    @abstractmethod
+    def weights(self, batch: Batch) -> dict[str, Tensor]:
+        """The weights of terms of `losses` that follow from the targets alone, by the names of the terms; no net runs.
+
+        The weight of a batch is the sum of those of its parts, so that such a term is divided by the weight of the
+        whole batch, over all processes: its gradient does not depend on how the batch was cut. A term that is not
+        named here, whose weight depends on predictions, is divided part by part, and all parts of all processes count
+        the same.
+        """
 
     @abstractmethod
     def predict(self, inputs: Any) -> Tensor:
@@ -126,13 +154,23 @@ class CountedBatches(Batches, Protocol):
     def __len__(self) -> int: ...
 
 
+def quotient(total: Tensor, weight: Tensor) -> Tensor:
+    """`total` / `weight`; 0, and no gradient, where the weight is 0, as the total then is."""
+    return total / weight.clamp(min=torch.finfo(torch.float32).tiny)
+
+
+def fp32_or_more(values: Tensor) -> Tensor:
+    """The same numbers in float32, or in float64 where they have it: losses are never computed in less."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
 def to_device(value: Any, device: torch.device) -> Any:
-    """The same tree of tensors, tuples and lists on another device."""
+    """The same tree on another device. A tree is a tensor, None, or a tuple, NamedTuple, list or dict of trees."""
     return _map(value, lambda tensor: tensor.to(device, non_blocking=True))
 
 
 def split(batch: Batch, parts: int) -> list[Batch]:
-    """The batch cut into `parts` batches of equal length, which must divide it."""
+    """The batch cut into `parts` batches of equal length, which must divide it; every tensor has N first."""
     length = len(batch.ids) // parts
 
     def cut(start: int) -> Batch:
@@ -148,8 +186,13 @@ def filled(value: Any, length: int) -> Any:
 
 
 def _map(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    if value is None:
+        return None
     if isinstance(value, Tensor):
         return change(value)
-    if isinstance(value, tuple):
-        return type(value)(*(_map(part, change) for part in value))
-    return [_map(part, change) for part in value]
+    if isinstance(value, dict):
+        return {key: _map(member, change) for key, member in value.items()}
+    members = [_map(member, change) for member in value]
+    if isinstance(value, tuple):  # a NamedTuple takes its members one by one
+        return type(value)(*members) if hasattr(value, "_fields") else tuple(members)
+    return members

@@ -83,7 +83,7 @@ class TrainingSettings:
 
     duration            `20 epochs` or `64000 steps`
     batch_size          images of one optimizer step, over all processes
-    accumulate          parts that a batch is cut into to save memory
+    accumulate          parts that each process cuts its share of a batch into to save memory
     clip_norm           largest norm of the whole gradient
     ema_decay           of the moving average of weights that is evaluated in their place
     evaluate_every      epochs between evaluations
@@ -111,7 +111,7 @@ class Run:
     """One training, whole.
 
     augment  the settings of the task's own type
-    loss     options of the system, such as `label_smoothing`
+    loss     options of the system's `loss_options`, such as `label_smoothing`
     """
 
     recipe: str

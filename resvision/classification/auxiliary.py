@@ -3,14 +3,14 @@
 Classifiers on maps in the middle of a net, whose weighted losses are added to its own. Nothing but the loss runs them.
 """
 
-import math
 from collections.abc import Sequence
-from typing import Protocol, cast, runtime_checkable
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, cast, runtime_checkable
 
 from torch import Tensor, nn
 
-from resvision.classification.classifier import Classifier
-from resvision.contracts import Batch, Losses
+from resvision.classification.classifier import Classifier, ClassifierLoss, require_factor
+from resvision.contracts import Batch, Losses, Term, fp32_or_more
 
 
 @runtime_checkable
@@ -27,37 +27,47 @@ class SideHeaded(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class AuxiliaryLoss(ClassifierLoss):
+    """Options of the loss of a classifier with side heads, each of whose losses is multiplied by `auxiliary_weight`."""
+
+    auxiliary_weight: float = 0.3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_factor("auxiliary_weight", self.auxiliary_weight)
+
+
 class AuxiliaryClassifier(Classifier):
     """A classifier whose side heads are trained with the same loss as it is, times `auxiliary_weight`.
 
     The weighted losses are the terms auxiliary_1, auxiliary_2 .. of `losses`; the error is the main classifier's.
     """
 
+    loss_options: ClassVar[type] = AuxiliaryLoss
+
     def __init__(
-        self,
-        net: nn.Module,
-        *,
-        mean: Sequence[float],
-        std: Sequence[float],
-        label_smoothing: float = 0.0,
-        class_weights: str | None = None,
-        auxiliary_weight: float = 0.3,
+        self, net: nn.Module, *, mean: Sequence[float], std: Sequence[float], options: AuxiliaryLoss | None = None
     ) -> None:
-        super().__init__(net, mean=mean, std=std, label_smoothing=label_smoothing, class_weights=class_weights)
-        if not 0.0 <= auxiliary_weight < math.inf:
-            raise ValueError(f"auxiliary_weight must be a number of at least 0, got {auxiliary_weight}")
+        options = options or AuxiliaryLoss()
+        super().__init__(net, mean=mean, std=std, options=options)
         if not isinstance(net, SideHeaded):
             raise ValueError(f"{type(net).__name__} has no side heads: it lacks `auxiliary` and `all_logits`")
-        self.auxiliary_weight = auxiliary_weight
+        self.auxiliary_weight = options.auxiliary_weight
 
     def losses(self, batch: Batch) -> Losses:
         """Those of Classifier, and a term for every side head."""
         main, *side = cast(SideHeaded, self.net).all_logits(self.normalized(batch.inputs.images))
-        losses = self.losses_of(main.float(), batch.targets)
+        losses = self.losses_of(fp32_or_more(main), batch.targets)
         for i, logits in enumerate(side, start=1):
-            loss = self.cross_entropy(logits.float(), batch.targets)
-            losses.terms[f"auxiliary_{i}"] = self.auxiliary_weight * loss
+            total, weight = self.cross_entropy(fp32_or_more(logits), batch.targets)
+            losses.terms[f"auxiliary_{i}"] = Term(self.auxiliary_weight * total, weight)
         return losses
+
+    def weights(self, batch: Batch) -> dict[str, Tensor]:
+        """That of Classifier, for every side head too."""
+        names = [f"auxiliary_{i}" for i, _ in enumerate(cast(SideHeaded, self.net).auxiliary, start=1)]
+        return dict.fromkeys(["cross_entropy", *names], self.weight_of(batch.targets))
 
 
 def side_parameters(net: nn.Module) -> int:

@@ -9,6 +9,7 @@ Glossary
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -16,51 +17,65 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resvision.classification.dense import FullyConvolutional
-from resvision.contracts import Batch, Images, Losses, MixedTargets, PixelSystem
+from resvision.contracts import Batch, Images, Losses, MixedTargets, PixelSystem, Term, fp32_or_more
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierLoss:
+    """Options of the loss of a classifier; ValueError for values that cannot work.
+
+    label_smoothing  share of the target spread evenly over all classes (Szegedy et al. 2016), 0 <= s < 1
+    class_weights    K numbers above 0 as text, `1,2.5,1`: how much an image of each class counts. The loss is divided
+                     by the sum of the weights of the batch's images
+    """
+
+    label_smoothing: float = 0.0
+    class_weights: str | None = None
+
+    def __post_init__(self) -> None:
+        require_smoothing(self.label_smoothing)
+        if self.class_weights is not None:
+            numbers(self.class_weights)
 
 
 class Classifier(PixelSystem):
     """A net that gives logits, trained with cross-entropy.
 
-    mean, std        per channel, in units of 0..1
-    label_smoothing  share of the target spread evenly over all classes (Szegedy et al. 2016), 0 <= s < 1
-    class_weights    K numbers above 0 as text, `1,2.5,1`: how much an image of each class counts. The loss is divided
-                     by the weights of the images it is taken over, which are those of one part of one process
+    mean, std  per channel, in units of 0..1
+    options    of the loss
     """
 
     takes_mixed_targets: ClassVar[bool] = True
+    loss_options: ClassVar[type] = ClassifierLoss
 
     class_weights: Tensor | None
 
     def __init__(
-        self,
-        net: nn.Module,
-        *,
-        mean: Sequence[float],
-        std: Sequence[float],
-        label_smoothing: float = 0.0,
-        class_weights: str | None = None,
+        self, net: nn.Module, *, mean: Sequence[float], std: Sequence[float], options: ClassifierLoss | None = None
     ) -> None:
         super().__init__(net, mean=mean, std=std)
-        if not 0.0 <= label_smoothing < 1.0:
-            raise ValueError(f"label_smoothing must be at least 0 and below 1, got {label_smoothing}")
-        self.label_smoothing = label_smoothing
-        weights = None if class_weights is None else torch.tensor(numbers(class_weights))
+        options = options or ClassifierLoss()
+        self.label_smoothing = options.label_smoothing
+        weights = None if options.class_weights is None else torch.tensor(numbers(options.class_weights))
         self.register_buffer("class_weights", weights, persistent=False)
 
     def logits(self, inputs: Images) -> Tensor:
         """Class logits of uint8 pixels, float32 (N, K)."""
         logits: Tensor = self.net(self.normalized(inputs.images))
-        return logits.float()
+        return fp32_or_more(logits)
 
     def class_map(self, inputs: Images) -> Tensor:
         """Class logits of uint8 pixels at each position of a fully convolutional net, float32 (N, K, h, w)."""
         assert isinstance(self.net, FullyConvolutional), "whoever asks for a map knows the net"
-        return self.net.class_map(self.normalized(inputs.images)).float()
+        return fp32_or_more(self.net.class_map(self.normalized(inputs.images)))
 
     def losses(self, batch: Batch) -> Losses:
         """Cross-entropy, and the share of images whose most probable class is wrong."""
         return self.losses_of(self.logits(batch.inputs), batch.targets)
+
+    def weights(self, batch: Batch) -> dict[str, Tensor]:
+        """The number of images, or the weights of their classes."""
+        return {"cross_entropy": self.weight_of(batch.targets)}
 
     def losses_of(self, logits: Tensor, targets: Tensor | MixedTargets) -> Losses:
         """`losses` of logits that were computed.
@@ -72,28 +87,48 @@ class Classifier(PixelSystem):
             wrong = torch.lerp((pred != targets.second).float(), (pred != targets.first).float(), targets.share)
         else:
             wrong = (pred != targets).float()
-        return Losses(terms={"cross_entropy": self.cross_entropy(logits, targets)}, metrics={"error": wrong.mean()})
+        error = Term(wrong.sum(), wrong.new_full((), len(wrong)))
+        return Losses(terms={"cross_entropy": self.cross_entropy(logits, targets)}, metrics={"error": error})
 
-    def cross_entropy(self, logits: Tensor, targets: Tensor | MixedTargets) -> Tensor:
+    def cross_entropy(self, logits: Tensor, targets: Tensor | MixedTargets) -> Term:
         """The loss of logits, with label smoothing and class weights."""
-        if isinstance(targets, MixedTargets):
-            return self._mixed_cross_entropy(logits, targets)
-        return F.cross_entropy(logits, targets, self.class_weights, label_smoothing=self.label_smoothing)
+        total = self._mixed_sum(logits, targets) if isinstance(targets, MixedTargets) else self._sum(logits, targets)
+        return Term(total, self.weight_of(targets))
+
+    def weight_of(self, targets: Tensor | MixedTargets) -> Tensor:
+        """How much the images of a batch count together, a scalar."""
+        if not isinstance(targets, MixedTargets):
+            if self.class_weights is None:
+                return self.mean.new_full((), len(targets))
+            return self.class_weights[targets].sum()
+        weight = self.mean.new_zeros(())
+        for classes, share in self._shares(targets):
+            weight = weight + (share if self.class_weights is None else share * self.class_weights[classes]).sum()
+        return weight
 
     def predict(self, inputs: Images) -> Tensor:
         """Class probabilities, (N, K)."""
         return self.logits(inputs).softmax(dim=1)
 
-    def _mixed_cross_entropy(self, logits: Tensor, targets: MixedTargets) -> Tensor:
-        """Sum of weight x share x loss over both classes of every image, divided by the sum of weight x share."""
-        total, weight = logits.new_zeros(()), logits.new_zeros(())
-        for classes, share in ((targets.first, targets.share), (targets.second, 1 - targets.share)):
+    def _sum(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(
+            logits, targets, self.class_weights, label_smoothing=self.label_smoothing, reduction="sum"
+        )
+
+    def _mixed_sum(self, logits: Tensor, targets: MixedTargets) -> Tensor:
+        """Sum of weight x share x loss over both classes of every image."""
+        total = logits.new_zeros(())
+        for classes, share in self._shares(targets):
             each = F.cross_entropy(
                 logits, classes, self.class_weights, label_smoothing=self.label_smoothing, reduction="none"
             )
             total = total + (share * each).sum()
-            weight = weight + (share if self.class_weights is None else share * self.class_weights[classes]).sum()
-        return total / weight
+        return total
+
+    def _shares(self, targets: MixedTargets) -> tuple[tuple[Tensor, Tensor], ...]:
+        """Both classes of every image, each with its share, in the precision of the system."""
+        share = targets.share.to(self.mean.dtype)
+        return (targets.first, share), (targets.second, 1 - share)
 
 
 def balanced_weights(counts: Sequence[int], *, power: float = 1.0) -> str:
@@ -102,6 +137,18 @@ def balanced_weights(counts: Sequence[int], *, power: float = 1.0) -> str:
     A power below 1 leaves frequent classes some of their weight.
     """
     return ",".join(repr((sum(counts) / (len(counts) * count)) ** power) for count in counts)
+
+
+def require_smoothing(share: float) -> None:
+    """ValueError for a label smoothing that is no share, or all of the target."""
+    if not 0.0 <= share < 1.0:
+        raise ValueError(f"label_smoothing must be at least 0 and below 1, got {share}")
+
+
+def require_factor(name: str, value: float) -> None:
+    """ValueError for a factor of a loss below 0 or without end."""
+    if not 0.0 <= value < math.inf:
+        raise ValueError(f"{name} must be a number of at least 0, got {value}")
 
 
 def numbers(text: str) -> list[float]:

@@ -10,6 +10,7 @@ Glossary
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import ClassVar, Literal, get_args
 
@@ -18,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resvision.classification.classifier import Classifier
-from resvision.contracts import Batch, Losses
+from resvision.contracts import Batch, Losses, Term
 from resvision.core.errors import SettingsError
 from resvision.layers.dense import classify_everywhere
 from resvision.probes.count import count
@@ -192,31 +193,37 @@ def _fan_in(module: nn.Conv2d | nn.Linear | Subsampling) -> int:
     return 4 if isinstance(module, Subsampling) else module.weight[0].numel()
 
 
-class LeNetClassifier(Classifier):
-    """The paper's losses over distances to the codes; a net's logits are minus its distances.
+@dataclass(frozen=True, kw_only=True)
+class LeNetLoss:
+    """Options of the paper's losses; ValueError for values that cannot work.
 
     criterion  map: y_D + log(exp(-j) + sum over i of exp(-y_i)), D the true class, equation (9): it pulls the true
                class in and pushes others out. mse: y_D alone, equation (8)
     j          above 0: classes further away than about this are not pushed. The paper does not give its value
     """
 
+    criterion: Criterion = "map"
+    j: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.criterion not in get_args(Criterion):
+            raise ValueError(f"criterion must be one of {', '.join(get_args(Criterion))}, got {self.criterion!r}")
+        if not self.j > 0:
+            raise ValueError(f"j must be above 0, got {self.j}")
+
+
+class LeNetClassifier(Classifier):
+    """The paper's losses over distances to the codes; a net's logits are minus its distances."""
+
     takes_mixed_targets: ClassVar[bool] = False
+    loss_options: ClassVar[type] = LeNetLoss
 
     def __init__(
-        self,
-        net: nn.Module,
-        *,
-        mean: Sequence[float],
-        std: Sequence[float],
-        criterion: Criterion = "map",
-        j: float = 1.0,
+        self, net: nn.Module, *, mean: Sequence[float], std: Sequence[float], options: LeNetLoss | None = None
     ) -> None:
         super().__init__(net, mean=mean, std=std)
-        if criterion not in get_args(Criterion):
-            raise ValueError(f"criterion must be one of {', '.join(get_args(Criterion))}, got {criterion!r}")
-        if not j > 0:
-            raise ValueError(f"j must be above 0, got {j}")
-        self.criterion, self.j = criterion, j
+        options = options or LeNetLoss()
+        self.criterion, self.j = options.criterion, options.j
 
     def losses(self, batch: Batch) -> Losses:
         """The criterion, and the share of images whose nearest code is of another class."""
@@ -226,7 +233,12 @@ class LeNetClassifier(Classifier):
             rubbish = logits.new_full((len(logits), 1), -self.j)  # the class of what is no digit
             loss = loss + torch.cat([logits, rubbish], dim=1).logsumexp(dim=1)
         wrong = (logits.detach().argmax(dim=1) != batch.targets).float()
-        return Losses(terms={self.criterion: loss.mean()}, metrics={"error": wrong.mean()})
+        images = self.weight_of(batch.targets)
+        return Losses(terms={self.criterion: Term(loss.sum(), images)}, metrics={"error": Term(wrong.sum(), images)})
+
+    def weights(self, batch: Batch) -> dict[str, Tensor]:
+        """The number of images."""
+        return {self.criterion: self.weight_of(batch.targets)}
 
 
 class LeNet5Modern(nn.Module):

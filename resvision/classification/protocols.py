@@ -177,6 +177,10 @@ class MeanOverViews(System):
         """Those of the classifier, for batches of single images."""
         return self.classifier.losses(batch)
 
+    def weights(self, batch: Batch) -> dict[str, Tensor]:
+        """Those of the classifier."""
+        return self.classifier.weights(batch)
+
     def predict(self, inputs: Views) -> Tensor:
         """Class probabilities of images by their views, (N, K)."""
         return torch.stack([self._mean(views) for views in inputs.by_scale]).mean(dim=0)

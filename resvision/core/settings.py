@@ -48,6 +48,23 @@ def from_json(kind: type[Tree], data: Any, *, at: str = "", types: Mapping[str, 
     return _construct(kind, values, at=at)
 
 
+def from_options(kind: type[Tree], given: Mapping[str, Any], *, at: str) -> Tree:
+    """A tree of type `kind` from some of its fields by name, the others having their defaults.
+
+    Raises SettingsError on an unknown or ill-typed option, on one that lacks and has no default, and for values that
+    do not go together.
+    """
+    hints = get_type_hints(kind, include_extras=True)
+    for key in given:
+        if key not in hints:
+            raise _unknown_key(_join(at, key), hints)
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        if field.name not in given and field.default is field.default_factory is dataclasses.MISSING:
+            raise SettingsError(f"{_join(at, field.name)}: missing")
+    values = {key: _read(hints[key], value, at=_join(at, key)) for key, value in given.items()}
+    return _construct(kind, values, at=at)
+
+
 def checked(tree: Tree) -> Tree:
     """The same tree after the checks that reading it from JSON would make."""
     trees = {key: type(value) for key, value in _fields(tree).items() if dataclasses.is_dataclass(value)}

@@ -9,95 +9,131 @@ Glossary
 
 import math
 from collections.abc import Sequence
-from typing import cast
+from dataclasses import dataclass
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resvision.classification.auxiliary import SideHeaded
-from resvision.classification.classifier import numbers
-from resvision.contracts import Batch, Images, Losses, PixelSystem, WeightedMasks
+from resvision.classification.classifier import numbers, require_factor, require_smoothing
+from resvision.contracts import Batch, Images, Losses, PixelSystem, Term, WeightedMasks, fp32_or_more
 from resvision.core.images import VOID
+from resvision.segmentation.parts.tiles import input_rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmenterLoss:
+    """Options of the loss of a segmentation net; ValueError for values that cannot work.
+
+    A part of a batch is what goes through the net at once: a process's share of the batch, or what
+    `training.accumulate` leaves of it. The two options that look at a part as a whole say so; all others are those of
+    the whole batch, however it is cut.
+
+    label_smoothing   share of the target spread evenly over all classes, 0 <= s < 1
+    class_weights     K numbers above 0 as text: how much a pixel of each class counts
+    auxiliary_weight  of the same loss of each side head that the net has (0.4 in PSPNet)
+    ohem              share of the pixels of a part that are trained on, those with the greatest loss (Shrivastava et
+                      al. 2016, https://arxiv.org/abs/1604.03540, for pixels), 0 < s <= 1. The loss is divided by the
+                      weight of the pixels that are kept, part by part, and all parts count the same
+    border_weight     w0 of U-Net's weights of the pixels between two objects (Ronneberger et al. 2015), which
+                      come with the targets; 0 for none
+    border_sigma_px   how wide those borders are, in pixels
+    dice_weight       of the Dice loss of a part, 1 - 2 |A and B| / (|A| + |B|), mean over the classes that occur in it
+                      (Milletari et al. 2016, https://arxiv.org/abs/1606.04797, with their squares left out); the loss
+                      of a batch is the mean over its parts
+    """
+
+    label_smoothing: float = 0.0
+    class_weights: str | None = None
+    auxiliary_weight: float = 0.4
+    ohem: float = 1.0
+    dice_weight: float = 0.0
+    border_weight: float = 0.0
+    border_sigma_px: float = 5.0
+
+    def __post_init__(self) -> None:
+        require_smoothing(self.label_smoothing)
+        if self.class_weights is not None:
+            numbers(self.class_weights)
+        if not 0.0 < self.ohem <= 1.0:
+            raise ValueError(f"ohem must be a share above 0 and at most 1, got {self.ohem}")
+        for name in ("auxiliary_weight", "dice_weight", "border_weight"):
+            require_factor(name, getattr(self, name))
+        if not 0.0 < self.border_sigma_px < math.inf:
+            raise ValueError(f"border_sigma_px must be a number above 0, got {self.border_sigma_px}")
 
 
 class Segmenter(PixelSystem):
     """A net that gives a logit for each class and pixel, trained with cross-entropy over the pixels that are not void.
 
-    mean, std         per channel, in units of 0..1
-    label_smoothing   share of the target spread evenly over all classes, 0 <= s < 1
-    class_weights     K numbers above 0 as text: how much a pixel of each class counts
-    auxiliary_weight  of the same loss of each side head that the net has (0.4 in PSPNet)
-    ohem              share of a batch's pixels that are trained on, those with the greatest loss (Shrivastava et al.
-                      2016, https://arxiv.org/abs/1604.03540, for pixels), 0 < s <= 1
-    border_weight     w0 of U-Net's weights of the pixels between two objects (Ronneberger et al. 2015), which
-                      come with the targets; 0 for none
-    border_sigma_px   how wide those borders are, in pixels
-    dice_weight       of the Dice loss, 1 - 2 |A and B| / (|A| + |B|), mean over the classes that occur (Milletari et
-                      al. 2016, https://arxiv.org/abs/1606.04797, with their squares left out)
+    mean, std  per channel, in units of 0..1
+    options    of the loss
 
-    Targets are labels or WeightedMasks, whose weights multiply the loss of their pixels.
+    Targets are labels or WeightedMasks, whose weights multiply the loss of their pixels, not what it is divided by.
     """
+
+    loss_options: ClassVar[type] = SegmenterLoss
 
     class_weights: Tensor | None
 
     def __init__(
-        self,
-        net: nn.Module,
-        *,
-        mean: Sequence[float],
-        std: Sequence[float],
-        label_smoothing: float = 0.0,
-        class_weights: str | None = None,
-        auxiliary_weight: float = 0.4,
-        ohem: float = 1.0,
-        dice_weight: float = 0.0,
-        border_weight: float = 0.0,
-        border_sigma_px: float = 5.0,
+        self, net: nn.Module, *, mean: Sequence[float], std: Sequence[float], options: SegmenterLoss | None = None
     ) -> None:
         super().__init__(net, mean=mean, std=std)
-        if not 0.0 <= label_smoothing < 1.0:
-            raise ValueError(f"label_smoothing must be at least 0 and below 1, got {label_smoothing}")
-        if not 0.0 < ohem <= 1.0:
-            raise ValueError(f"ohem must be a share above 0 and at most 1, got {ohem}")
-        weights_of = {"auxiliary_weight": auxiliary_weight, "dice_weight": dice_weight, "border_weight": border_weight}
-        for name, weight in weights_of.items():
-            if not 0.0 <= weight < math.inf:
-                raise ValueError(f"{name} must be a number of at least 0, got {weight}")
-        if not 0.0 < border_sigma_px < math.inf:
-            raise ValueError(f"border_sigma_px must be a number above 0, got {border_sigma_px}")
-        self.label_smoothing, self.auxiliary_weight = label_smoothing, auxiliary_weight
-        self.ohem, self.dice_weight = ohem, dice_weight
-        weights = None if class_weights is None else torch.tensor(numbers(class_weights))
+        options = options or SegmenterLoss()
+        self.label_smoothing, self.auxiliary_weight = options.label_smoothing, options.auxiliary_weight
+        self.ohem, self.dice_weight = options.ohem, options.dice_weight
+        weights = None if options.class_weights is None else torch.tensor(numbers(options.class_weights))
         self.register_buffer("class_weights", weights, persistent=False)
 
     def logits(self, inputs: Images) -> Tensor:
         """Logits of uint8 pixels, float32 (N, K, h, w)."""
         logits: Tensor = self.net(self.normalized(inputs.images))
-        return logits.float()
+        return fp32_or_more(logits)
 
     def losses(self, batch: Batch) -> Losses:
         """Cross-entropy, dice where asked for, a term for each side head; `error` is the share of wrong pixels."""
         images = self.normalized(batch.inputs.images)
         sided = isinstance(self.net, SideHeaded) and bool(self.net.auxiliary)
         main, *side = cast(SideHeaded, self.net).all_logits(images) if sided else (self.net(images),)
-        logits = main.float()
-        labels, weights = _centre_of(batch.targets, logits)
+        logits = fp32_or_more(main)
+        labels, weights = _centre_of(batch.targets, *logits.shape[2:])
         terms = {"cross_entropy": self._cross_entropy(logits, labels, weights)}
         if self.dice_weight:
-            terms["dice"] = self.dice_weight * dice_loss(logits, labels)
+            count = self.mean.new_full((), len(labels))
+            terms["dice"] = Term(self.dice_weight * dice_loss(logits, labels) * count, count)
         for i, each in enumerate(side, start=1):
-            terms[f"auxiliary_{i}"] = self.auxiliary_weight * self._cross_entropy(each.float(), labels, weights)
+            total, weight = self._cross_entropy(fp32_or_more(each), labels, weights)
+            terms[f"auxiliary_{i}"] = Term(self.auxiliary_weight * total, weight)
         judged = labels != VOID
         wrong = (logits.detach().max(dim=1).indices != labels) & judged  # argmax takes 13 times as long over planes
-        return Losses(terms=terms, metrics={"error": wrong.sum() / judged.sum().clamp(min=1)})
+        return Losses(terms=terms, metrics={"error": Term(wrong.sum(), judged.sum())})
+
+    def weights(self, batch: Batch) -> dict[str, Tensor]:
+        """The judged pixels or the weights of their classes, and the images of `dice`; with OHEM that of `dice` alone.
+
+        Pixels are those that the net labels, by its `input_rule`.
+        """
+        found: dict[str, Tensor] = {}
+        if self.ohem == 1:
+            border = 2 * input_rule(self.net).border_px
+            height, width = batch.inputs.images.shape[2:]
+            labels, _ = _centre_of(batch.targets, height - border, width - border)
+            sides = len(self.net.auxiliary) if isinstance(self.net, SideHeaded) else 0
+            names = ["cross_entropy", *(f"auxiliary_{i}" for i in range(1, sides + 1))]
+            found |= dict.fromkeys(names, self._counts(labels).sum())
+        if self.dice_weight:
+            found["dice"] = self.mean.new_full((), len(batch.ids))
+        return found
 
     def predict(self, inputs: Images) -> Tensor:
         """Class probabilities of every pixel that the net labels, float32 (N, K, h, w)."""
         return self.logits(inputs).softmax(dim=1)
 
-    def _cross_entropy(self, logits: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
-        """Mean over the pixels that count, of which OHEM keeps those with the greatest loss; 0 where all is void."""
+    def _cross_entropy(self, logits: Tensor, labels: Tensor, weights: Tensor | None) -> Term:
+        """The sum over the pixels that count, of which OHEM keeps those with the greatest loss."""
         each = F.cross_entropy(
             logits,
             labels,
@@ -106,15 +142,20 @@ class Segmenter(PixelSystem):
             label_smoothing=self.label_smoothing,
             reduction="none",
         )
-        count = (labels != VOID).float()
-        if self.class_weights is not None:
-            count = count * self.class_weights[labels.clamp(max=len(self.class_weights) - 1)]
+        counts = self._counts(labels)
         if weights is not None:
             each = each * weights
         if self.ohem < 1:
             kept = each.flatten().topk(max(1, round(self.ohem * each.numel()))).indices
-            each, count = each.flatten()[kept], count.flatten()[kept]
-        return each.sum() / count.sum().clamp(min=torch.finfo(torch.float32).tiny)
+            each, counts = each.flatten()[kept], counts.flatten()[kept]
+        return Term(each.sum(), counts.sum())
+
+    def _counts(self, labels: Tensor) -> Tensor:
+        """How much each pixel counts, as `labels`: 0 where it is void, the weight of its class or 1 elsewhere."""
+        counts = (labels != VOID).to(self.mean.dtype)
+        if self.class_weights is None:
+            return counts
+        return counts * self.class_weights[labels.clamp(max=len(self.class_weights) - 1)]
 
 
 def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -133,10 +174,9 @@ def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return 1 - (coefficient * occurs).sum() / occurs.sum().clamp(min=1)
 
 
-def _centre_of(targets: Tensor | WeightedMasks, logits: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Labels, and weights where there are, of the pixels that the logits are of: the centre."""
+def _centre_of(targets: Tensor | WeightedMasks, height: int, width: int) -> tuple[Tensor, Tensor | None]:
+    """Labels, and weights where there are, of the centre, (N, height, width): the pixels that the logits are of."""
     labels, weights = targets if isinstance(targets, WeightedMasks) else (targets, None)
-    height, width = logits.shape[2:]
     top, left = (labels.shape[1] - height) // 2, (labels.shape[2] - width) // 2
     centre = (slice(None), slice(top, top + height), slice(left, left + width))
     return labels[centre], None if weights is None else weights[centre]

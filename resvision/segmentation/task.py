@@ -15,7 +15,7 @@ from resvision.contracts import Batch, System
 from resvision.core.errors import SettingsError, printable
 from resvision.core.images import VOID, Pixels
 from resvision.core.samples import Mask, Reader
-from resvision.core.settings import Scalar
+from resvision.core.settings import Scalar, from_options
 from resvision.core.views import View
 from resvision.data.pixel_counts import pixel_counts
 from resvision.kinds.segmentation.kind import KIND
@@ -28,14 +28,11 @@ from resvision.segmentation import scoring
 from resvision.segmentation.batches import MaskEvalBatches, MaskTrainBatches, require_objects
 from resvision.segmentation.full_images import labels_of, probabilities_of
 from resvision.segmentation.parts.tiles import input_rule
-from resvision.segmentation.segmenter import Segmenter
+from resvision.segmentation.segmenter import Segmenter, SegmenterLoss
 from resvision.tasks import Described, How, Model, Task
 from resvision.training.evaluation import evaluating, until_stopped
 from resvision.training.machine import Machine, autocast, decoding_workers, keep_freed_memory
 from resvision.training.stopping import StopSignals
-
-BORDER_SIGMA_PX = 5.0
-"""Where the loss does not say, as in the Segmenter."""
 
 MOST_IMAGES = 4
 """Of a batch that is evaluated: K probabilities for each pixel are held at a time."""
@@ -205,10 +202,8 @@ def _segmenter(system: System) -> Segmenter:
 
 def _border(loss: Mapping[str, Scalar]) -> tuple[float, float] | None:
     """Weight and width in pixels of the borders between objects; None where they do not count more."""
-    w0, sigma_px = loss.get("border_weight"), loss.get("border_sigma_px", BORDER_SIGMA_PX)
-    if isinstance(w0, float | int) and isinstance(sigma_px, float | int) and w0 > 0:
-        return float(w0), float(sigma_px)
-    return None
+    options = from_options(SegmenterLoss, loss, at="loss")
+    return (options.border_weight, options.border_sigma_px) if options.border_weight > 0 else None
 
 
 TASK = SegmentationTask()

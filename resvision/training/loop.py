@@ -16,7 +16,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from resvision.contracts import Batch, Losses, System, split, to_device
+from resvision.contracts import Batch, Losses, System, fp32_or_more, quotient, split, to_device
 from resvision.core.draws import key
 from resvision.core.errors import NonFiniteLossError, Stopped
 from resvision.training.best import BestSoFar
@@ -35,7 +35,7 @@ class Plan:
 
     last_kept         checkpoint that training starts from, None at the start
     evaluation_due    whether that one lacks its evaluation, since a signal came first
-    accumulate        parts that a batch is cut into, their gradients averaged
+    accumulate        parts that a process cuts its share of a batch into, their gradients added up
     clip_norm         largest norm of the whole gradient, None to leave it
     evaluate_every    steps between evaluations; the last step is always followed by one
     checkpoint_every  seconds between checkpoints; the last step always leaves one
@@ -111,7 +111,7 @@ def fit(
     for step, batch in zip(range(plan.first_step, plan.steps), batches, strict=True):
         torch.manual_seed(key(plan.seed, step, rank))  # dropout and samplers inside the net
         lr = set_lr(optimizer, plan.lr * schedule.factor(step / plan.steps))
-        values = backward(module, to_device(batch, device), machine=machine, accumulate=plan.accumulate)
+        values = backward(module, to_device(batch, device), system=system, machine=machine, accumulate=plan.accumulate)
         if not all(math.isfinite(value) for value in values.values()):
             raise non_finite(step + 1, values, kept)
         if plan.clip_norm is not None:
@@ -159,21 +159,45 @@ def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> float:
     return lr
 
 
-def backward(module: nn.Module, batch: Batch, *, machine: Machine, accumulate: int) -> dict[str, float]:
-    """Add up the gradients of one batch; `loss`, its terms and the metrics, means over all processes."""
+def backward(module: nn.Module, batch: Batch, *, system: System, machine: Machine, accumulate: int) -> dict[str, float]:
+    """Add up the gradients of one batch; `loss`, its terms and the metrics, over the whole batch of all processes.
+
+    module      the system as `wrap` gives it
+    batch       this process's share
+    accumulate  parts that it is cut into
+    """
+    _, world = rank_and_world()
+    parts = world * accumulate
+    # A single part brings the weights of the whole batch with it, and no targets are looked at twice.
+    weights = whole_weights(system, batch) if parts > 1 else {}
     sums: dict[str, Tensor] = {}
     for part in split(batch, accumulate):
         with autocast(machine):
             terms, metrics = module(part)
-        loss = sum(terms.values()) / accumulate
-        loss.backward()
-        for name, value in {"loss": loss * accumulate, **terms, **metrics}.items():
-            sums[name] = sums.get(name, 0) + value.detach().float() / accumulate
-    values = torch.stack([*sums.values()])
+        means = [quotient(term.total, weights.get(name, parts * term.weight)) for name, term in terms.items()]
+        loss = world * torch.stack(means).sum()  # DistributedDataParallel takes the mean over processes
+        loss.backward()  # type: ignore[no-untyped-call]
+        for name, term in {**terms, **metrics}.items():
+            sums[name] = sums.get(name, 0) + torch.stack([fp32_or_more(value.detach()) for value in term])
+    totals, counts = over_processes(torch.stack([*sums.values()])).unbind(dim=1)
+    values = quotient(totals, counts)
+    loss = values[: len(terms)].sum()
+    return dict(zip(["loss", *sums], torch.stack([loss, *values]).tolist(), strict=True))
+
+
+def whole_weights(system: System, batch: Batch) -> dict[str, Tensor]:
+    """The weights that follow from the targets alone, over the whole batch of all processes."""
+    weights = system.weights(batch)
+    if not weights:
+        return {}
+    return dict(zip(weights, over_processes(torch.stack([*weights.values()])), strict=True))
+
+
+def over_processes(values: Tensor) -> Tensor:
+    """The sum of the same tensor of all processes, which is changed in place."""
     if dist.is_initialized():
         dist.all_reduce(values)
-        values /= dist.get_world_size()
-    return dict(zip(sums, values.tolist(), strict=True))
+    return values
 
 
 def require_finite(system: System, optimizer: torch.optim.Optimizer, step: int, kept: Path | None) -> None:

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from resvision import catalog
 from resvision.assembly import resolve
-from resvision.classification.auxiliary import AuxiliaryClassifier, side_parameters
-from resvision.classification.classifier import Classifier
+from resvision.classification.auxiliary import AuxiliaryClassifier, AuxiliaryLoss, side_parameters
+from resvision.classification.classifier import Classifier, ClassifierLoss
 from resvision.classification.googlenet import VARIANTS, GoogLeNet, googlenet
 from resvision.classification.stages import first_stages, stages
 from resvision.contracts import Batch, Images, MixedTargets
@@ -284,7 +284,7 @@ EVERYTHING = {"label_smoothing": 0.1, "class_weights": "1,2,3,4,5"}
 
 def system(variant: str = "torchvision", **options: object) -> AuxiliaryClassifier:
     net = small(variant)
-    return AuxiliaryClassifier(net, mean=[0.5] * 3, std=[0.25] * 3, **options).eval()
+    return AuxiliaryClassifier(net, mean=[0.5] * 3, std=[0.25] * 3, options=AuxiliaryLoss(**options)).eval()
 
 
 def batch(targets: Tensor | MixedTargets = TARGETS) -> Batch:
@@ -312,8 +312,9 @@ def test_the_terms_of_the_heads_are_the_loss_of_a_classifier_with_their_logits(
     assert [*terms] == ["cross_entropy", "auxiliary_1", "auxiliary_2"]
     every_logits = made.net.all_logits(made.normalized(PIXELS))
     for weight, logits, term in zip((1, 0.3, 0.3), every_logits, terms.values(), strict=True):
-        alone = Classifier(Given(logits), mean=[0.5] * 3, std=[0.25] * 3, **options).losses(batch(targets))
-        torch.testing.assert_close(term, weight * alone.terms["cross_entropy"])
+        plain = Classifier(Given(logits), mean=[0.5] * 3, std=[0.25] * 3, options=ClassifierLoss(**options))
+        alone = plain.losses(batch(targets))
+        torch.testing.assert_close(term.mean(), weight * alone.terms["cross_entropy"].mean())
         if weight == 1:
             assert metrics["error"] == alone.metrics["error"]
 
@@ -328,12 +329,12 @@ def test_the_loss_compiles_as_one_graph() -> None:
 def test_the_heads_bring_gradient_to_the_stem() -> None:
     def gradient(weight: float) -> Tensor:
         made = system(auxiliary_weight=weight)
-        sum(made.losses(batch()).terms.values()).backward()
+        sum(term.mean() for term in made.losses(batch()).terms.values()).backward()
         return made.net.conv1.conv.weight.grad
 
     without = gradient(0.0)
     alone = system()
-    alone.losses(batch()).terms["cross_entropy"].backward()
+    alone.losses(batch()).terms["cross_entropy"].mean().backward()
     torch.testing.assert_close(without, alone.net.conv1.conv.weight.grad)
     assert relative_difference(gradient(0.3), without) > 0.01
 

@@ -12,6 +12,7 @@ from resvision.classification.lenet import (
     C3_TABLE,
     EuclideanRbf,
     LeNetClassifier,
+    LeNetLoss,
     ScaledTanh,
     Subsampling,
     TableConv2d,
@@ -136,20 +137,22 @@ def test_codes_are_no_parameters_and_initial_weights_lie_within_the_papers_bound
 def test_both_losses_are_the_papers_sums() -> None:
     distances, j = [3.0, 0.5, 4.0, 7.0], 1.5
     for criterion in ("map", "mse"):
-        system = LeNetClassifier(FixedDistances(distances), mean=[0], std=[1], criterion=criterion, j=j)
+        system = LeNetClassifier(
+            FixedDistances(distances), mean=[0], std=[1], options=LeNetLoss(criterion=criterion, j=j)
+        )
         terms, metrics = system.losses(batch())
         rubbish = math.log(math.exp(-j) + sum(math.exp(-y) for y in distances)) if criterion == "map" else 0.0
         assert terms.keys() == {criterion}
-        assert terms[criterion].item() == pytest.approx(sum(y + rubbish for y in distances) / 4)
-        assert metrics["error"].item() == 0.75
+        assert terms[criterion].mean().item() == pytest.approx(sum(y + rubbish for y in distances) / 4)
+        assert metrics["error"].mean().item() == 0.75
 
 
 def test_only_the_discriminative_loss_pushes_wrong_classes_away_and_near_ones_most() -> None:
     gradients = {}
     for criterion in ("map", "mse"):
         net = FixedDistances([0.5, 1.0, 6.0, 60.0])
-        system = LeNetClassifier(net, mean=[0], std=[1], criterion=criterion)
-        system.losses(batch(1)).terms[criterion].backward()
+        system = LeNetClassifier(net, mean=[0], std=[1], options=LeNetLoss(criterion=criterion))
+        system.losses(batch(1)).terms[criterion].mean().backward()
         gradients[criterion] = net.distances.grad.tolist()
     assert gradients["mse"] == [1.0, 0.0, 0.0, 0.0]
     true, near, far, further = gradients["map"]
@@ -192,10 +195,11 @@ def test_eight_images_are_learned_by_heart(name: str) -> None:
     for _ in range(120):
         optimizer.zero_grad()
         terms, metrics = system.losses(batch(8))
-        sum(terms.values()).backward()
+        loss = sum(term.mean() for term in terms.values())
+        loss.backward()
         optimizer.step()
-    assert metrics["error"] == 0
-    assert sum(terms.values()) < 1.0
+    assert metrics["error"].total == 0
+    assert loss < 1.0
 
 
 def test_lenet5_trains_by_the_command_with_its_own_loss_at_32_px(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from resvision.core import rundir
 from resvision.core.errors import ResVisionError, SettingsError
-from resvision.core.settings import Scalar, checked, differences, from_json, leaves, to_json, with_leaf
+from resvision.core.settings import Scalar, checked, differences, from_json, from_options, leaves, to_json, with_leaf
 from resvision.recipes import compose
 from resvision.run import Run, read_run
 
@@ -157,6 +157,48 @@ def test_a_missing_key_is_refused_by_its_path() -> None:
     del data["inner"]["kind"]
     with pytest.raises(SettingsError, match=r"inner\.kind: missing"):
         from_json(Outer, data)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Criterion:
+    kind: Literal["map", "mse"] = "map"
+    smoothing: float = 0.0
+    weights: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.smoothing < 1:
+            raise ValueError(f"smoothing must be at least 0 and below 1, got {self.smoothing}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Required:
+    margin: float
+
+
+def test_options_that_are_not_given_have_their_defaults() -> None:
+    assert from_options(Criterion, {}, at="loss") == Criterion()
+    assert from_options(Criterion, {"smoothing": 0, "weights": "1,2"}, at="loss") == Criterion(weights="1,2")
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "said"),
+    [
+        (
+            Criterion,
+            {"smooth": 0.1},
+            r"unknown key 'loss\.smooth'; nearest: smoothing; keys of loss: kind, smoothing, w",
+        ),
+        (Criterion, {"kind": "max"}, r"loss\.kind: unknown value 'max'; nearest: map"),
+        (Criterion, {"smoothing": "much"}, r"loss\.smoothing: expected `float`, got 'much'"),
+        (Criterion, {"smoothing": math.nan}, r"loss\.smoothing: must be finite"),
+        (Criterion, {"smoothing": 1.0}, r"loss: smoothing must be at least 0 and below 1, got 1\.0"),
+        (Criterion, {"weights": 3}, r"loss\.weights: expected `str \| null`, got 3"),
+        (Required, {}, r"loss\.margin: missing"),
+    ],
+)
+def test_an_option_that_does_not_fit_is_refused_by_its_path(kind: type, given: dict[str, Scalar], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        from_options(kind, given, at="loss")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from resvision.core.errors import DataError, NonFiniteLossError
 from resvision.core.images import VOID
 from resvision.kinds.segmentation.scores import SegmentationScores, WorstImage
 from resvision.segmentation.scoring import confusion_of, count_all, scores
-from resvision.segmentation.segmenter import Segmenter, dice_loss
+from resvision.segmentation.segmenter import Segmenter, SegmenterLoss, dice_loss
 
 CLASSES = ("a", "b", "c")
 
@@ -44,7 +44,7 @@ class Sided(Pixelwise):
 
 def system(net: nn.Module | None = None, **options: Any) -> Segmenter:
     torch.manual_seed(0)
-    return Segmenter(net or Pixelwise(), mean=(0.5,) * 3, std=(0.25,) * 3, **options)
+    return Segmenter(net or Pixelwise(), mean=(0.5,) * 3, std=(0.25,) * 3, options=SegmenterLoss(**options))
 
 
 def batch(*, void: bool = True, weighted: bool = False) -> Batch:
@@ -60,7 +60,7 @@ def batch(*, void: bool = True, weighted: bool = False) -> Batch:
 def test_the_loss_is_torchs_without_void_pixels() -> None:
     each, given = system(), batch()
     expected = F.cross_entropy(each.logits(given.inputs), given.targets, ignore_index=VOID)
-    torch.testing.assert_close(each.losses(given).terms["cross_entropy"], expected)
+    torch.testing.assert_close(each.losses(given).terms["cross_entropy"].mean(), expected)
 
 
 def test_class_weights_and_smoothing_are_torchs() -> None:
@@ -68,11 +68,11 @@ def test_class_weights_and_smoothing_are_torchs() -> None:
     logits = each.logits(given.inputs)
     weights = torch.tensor([1, 2, 0.5])
     expected = F.cross_entropy(logits, given.targets, weights, label_smoothing=0.1)
-    torch.testing.assert_close(each.losses(given).terms["cross_entropy"], expected)
+    torch.testing.assert_close(each.losses(given).terms["cross_entropy"].mean(), expected)
 
 
 def test_pixel_weights_multiply_the_loss() -> None:
-    plain, weighted = (system().losses(batch(weighted=each)).terms["cross_entropy"] for each in (False, True))
+    plain, weighted = (system().losses(batch(weighted=each)).terms["cross_entropy"].mean() for each in (False, True))
     torch.testing.assert_close(weighted, 2 * plain)
 
 
@@ -80,15 +80,15 @@ def test_ohem_keeps_the_pixels_with_the_greatest_loss() -> None:
     each, given = system(ohem=0.25), batch()
     losses = F.cross_entropy(each.logits(given.inputs), given.targets, ignore_index=VOID, reduction="none")
     hardest = losses.flatten().sort(descending=True).values[: losses.numel() // 4]
-    torch.testing.assert_close(each.losses(given).terms["cross_entropy"], hardest.mean())
+    torch.testing.assert_close(each.losses(given).terms["cross_entropy"].mean(), hardest.mean())
 
 
 def test_a_batch_of_void_has_no_loss_and_no_gradient() -> None:
     each, given = system(), batch()
     given.targets[:] = VOID
     losses = each.losses(given)
-    losses.terms["cross_entropy"].backward()
-    assert losses.terms["cross_entropy"] == losses.metrics["error"] == 0
+    losses.terms["cross_entropy"].mean().backward()
+    assert losses.terms["cross_entropy"].mean() == losses.metrics["error"].mean() == 0
     assert not each.net.score.weight.grad.any()
 
 
@@ -97,7 +97,7 @@ def test_the_error_is_the_share_of_wrong_pixels() -> None:
     pred, judged = each.predict(given.inputs), given.targets != VOID
     assert pred.dtype == torch.uint8
     expected = (pred[judged] != given.targets[judged]).float().mean()
-    torch.testing.assert_close(each.losses(given).metrics["error"], expected)
+    torch.testing.assert_close(each.losses(given).metrics["error"].mean(), expected)
 
 
 def test_a_net_that_gives_the_centre_is_judged_there() -> None:
@@ -105,14 +105,14 @@ def test_a_net_that_gives_the_centre_is_judged_there() -> None:
     centre = given.targets[:, 2:-2, 2:-2]
     each = system(Pixelwise(border=2))
     expected = F.cross_entropy(each.logits(given.inputs), centre, ignore_index=VOID)
-    torch.testing.assert_close(each.losses(given).terms["cross_entropy"], expected)
+    torch.testing.assert_close(each.losses(given).terms["cross_entropy"].mean(), expected)
 
 
 def test_side_heads_are_trained_with_their_weight_and_never_predict() -> None:
     each, given = system(Sided(), auxiliary_weight=0.4), batch()
     side = F.cross_entropy(each.logits(given.inputs) / 2, given.targets, ignore_index=VOID)
     losses = each.losses(given)
-    torch.testing.assert_close(losses.terms["auxiliary_1"], 0.4 * side)
+    torch.testing.assert_close(losses.terms["auxiliary_1"].mean(), 0.4 * side)
     torch.testing.assert_close(each.logits(given.inputs), each.net(each.normalized(given.inputs.images)))
 
 

@@ -18,7 +18,7 @@ from support import TINY
 from torch import nn
 
 import resvision
-from resvision.classification.classifier import Classifier
+from resvision.classification.classifier import Classifier, ClassifierLoss
 from resvision.contracts import Batch, Images
 from resvision.core import rundir
 from resvision.core.errors import NonFiniteLossError, RunError, SettingsError, Stopped
@@ -241,7 +241,7 @@ def test_clipping_bounds_the_gradient(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_accumulated_gradients_are_those_of_the_whole_batch() -> None:
     net = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))  # no batch norm, which would see the parts apart
-    system = Classifier(net, mean=[0.5], std=[0.25], label_smoothing=0.1)
+    system = Classifier(net, mean=[0.5], std=[0.25], options=ClassifierLoss(label_smoothing=0.1))
     draw = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (12, 1, 4, 4), dtype=torch.uint8, generator=draw)
     batch = Batch(Images(pixels), torch.randint(0, 3, (12,), generator=draw), torch.arange(12))
@@ -249,7 +249,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch() -> None:
     found = {}
     for accumulate in (1, 4):
         net.zero_grad()
-        values = backward(LossModule(system), batch, machine=machine, accumulate=accumulate)
+        values = backward(LossModule(system), batch, system=system, machine=machine, accumulate=accumulate)
         found[accumulate] = (values, net[1].weight.grad.clone())
     torch.testing.assert_close(found[1][1], found[4][1])
     assert found[1][0] == pytest.approx(found[4][0])
