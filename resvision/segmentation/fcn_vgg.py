@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from resvision.classification.vgg import HIDDEN, WINDOW, blocks, pools_of, widths_of
 from resvision.core.errors import SettingsError
 from resvision.layers.init import he_initialize_incoming
-from resvision.segmentation.parts.upsampling import BlockwiseDeconvolution, bilinear_kernel
+from resvision.layers.on_cpu.deconvolution import BlockwiseDeconvolution
+from resvision.segmentation.parts.upsampling import bilinear_kernel
 
 Stride = Literal[32, 16, 8]
 Deconvolution = Literal["fixed", "learned"]
