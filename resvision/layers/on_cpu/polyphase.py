@@ -36,7 +36,7 @@ def depthwise_by_polyphase(
     x = F.pad(as_autocast(x), [max(0, pixels) for pixels in surplus])
     (number, channels, height, width), (down, right) = x.shape, dilation
     rows, columns = -(-height // down), -(-width // right)  # of a component
-    # Channels go last, where bf16 kernels want them: (N, rows, down, columns, right, C) to (N, down, rows, right, ..)
+    # (N, rows, down, columns, right, C) becomes (N, down, rows, right, columns, C): one component after another.
     x = F.pad(x, (0, right * columns - width, 0, down * rows - height)).permute(0, 2, 3, 1)
     components = x.reshape(number, rows, down, columns, right, channels).permute(0, 2, 1, 4, 3, 5)
     components = F.pad(components, (0, 0, 0, halves[1], 0, 0, 0, halves[0]))

@@ -11,7 +11,7 @@ from torch import Tensor
 from resvision.layers.on_cpu.autocast import as_autocast
 
 BLOCK_CHANNELS = 16
-"""Channels up to which a block of 2 x 2 pixels is filled with zeros: the kernels for bf16 take 16 at a time."""
+"""Channels up to which a block of 2 x 2 pixels is filled with zeros."""
 
 
 def conv_by_space_to_depth(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, ...]) -> Tensor:

@@ -74,7 +74,7 @@ def _sum_over_taps(x: Tensor, weight: Tensor, dilation: tuple[int, ...]) -> Tens
     # The centre sees the whole map, so its product is where the sum starts.
     rows, columns = weight.shape[2] // 2, weight.shape[3] // 2
     y = F.conv2d(x, weight[:, :, rows : rows + 1, columns : columns + 1])
-    y = y.to(torch.promote_types(y.dtype, torch.float32))  # nine roundings to bf16 would cost a digit
+    y = y.to(torch.promote_types(y.dtype, torch.float32))  # in bf16 every addition would round
     for tap in _taps(x.shape[2:], weight.shape[2:], dilation):
         if (tap.row, tap.column) != (rows, columns):
             y[:, :, *tap.outputs] += F.conv2d(x[:, :, *tap.inputs], weight[:, :, tap.row, tap.column, None, None])

@@ -41,8 +41,8 @@ def deepest(of_maps: Mapping[str, T]) -> T:
 def apply_multi_grid(encoder: Stages, backbone: nn.Module, *, wanted: bool | None) -> None:
     """Multiply the rates of the three blocks of the encoder's last stage by 1, 2, 4, in place.
 
-    All three then have rates from the stride that was taken away, the first block too, as in the paper, whose nets
-    stride at the end of a stage.
+    The first block then starts from the rate of the others, too, as in the paper, whose nets stride at the end of a
+    stage.
 
     wanted  None multiplies where the last stage is a row of three blocks
     Raises SettingsError where it is not, and `wanted` is True.
