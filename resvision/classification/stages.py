@@ -29,8 +29,9 @@ MAX_STRIDE = 32
 class Staged(Protocol):
     """A net that names the children after which it can be cut.
 
-    Its children, called in order, are its forward up to the last cut. A block whose children are not one chain names those that start at its input in `parallel_children`; a block of
-    branches alone names all but one, which then is the chain.
+    Its children, called in order, are its forward up to the last cut. A block whose children are not one chain names
+    those that start at its input in `parallel_children`; a block of branches alone names all but one, which then is the
+    chain.
     """
 
     def stage_ends(self) -> dict[str, int]:
@@ -46,7 +47,7 @@ class Map(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """Distances on a map, as the glossary has them."""
+    """Stride and stretch of a map, as in the glossary."""
 
     stride: int = 1
     stretch: int = 1

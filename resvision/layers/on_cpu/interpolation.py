@@ -1,4 +1,4 @@
-"""Bilinear interpolation as two products of matrices, where the maps are few.
+"""Bilinear interpolation as two products of matrices, for maps of few channels.
 
 In bf16 on a CPU torch's own interpolation is slow beside its products; logits, as a rule, have few channels.
 """
