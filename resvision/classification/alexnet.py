@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from torch import Tensor, nn
 
 from resvision.core.errors import SettingsError
-from resvision.layers.dense import classify_everywhere
+from resvision.layers.fully_connected import classify_everywhere
 from resvision.layers.init import glorot_initialize, relu_initialize
 from resvision.layers.lrn import local_response_norm
 
@@ -21,7 +21,7 @@ Init2012 = Literal["paper", "caffe", "glorot", "he"]
 
 WINDOW = 6
 SMALLEST, SMALLEST_2012 = 63, 67
-"""Images of which the three poolings leave one position; conv1 of 2012 has no padding."""
+"""Least side in pixels of an image of which the three poolings leave one position; conv1 of 2012 has no padding."""
 
 
 class AlexNet(nn.Module):
@@ -161,10 +161,10 @@ class AlexNet2012(nn.Module):
 def initialize_2012(net: AlexNet2012, init: Init2012) -> None:
     """Draw the weights as section 5 says, in place: N(0, 0.01), biases 1 in conv2, conv4, conv5, fc6, fc7, else 0.
 
-    "caffe" draws them as the authors of Caffe did who trained the net again: these biases are 0.1, and fc6 and fc7 have
-    a deviation of 0.005. Not in the paper: "glorot", which halves the signal's square at each layer, since it counts no
-    ReLU, and "he", N(0, 2 / fan_in), which keeps its size, with N(0, 0.01^2) in fc8. Raises SettingsError for another
-    name.
+    "caffe" draws them as Caffe's authors did when they trained the net again: these biases are 0.1, and fc6 and fc7
+    have a deviation of 0.005. Two are not in the paper: "glorot", which halves the signal's square at each layer, since
+    it counts no ReLU, and "he", N(0, 2 / fan_in), which keeps its size, with N(0, 0.01^2) in fc8. Raises SettingsError
+    for another name.
     """
     if init not in get_args(Init2012):
         raise SettingsError(f"init {init!r}: choices are {', '.join(get_args(Init2012))}")
@@ -210,7 +210,7 @@ def alexnet_2012(
 
 
 def _last_side(input_size: int) -> int:
-    """Positions along one side after conv1 and the three poolings; SettingsError where none is left."""
+    """Positions along one side after conv1 and the three poolings. Raises SettingsError where none is left."""
     if input_size < SMALLEST_2012:
         raise SettingsError(
             f"input_size {input_size}: AlexNet's poolings need {SMALLEST_2012} px or more; train it with"
@@ -223,6 +223,7 @@ def _last_side(input_size: int) -> int:
 
 
 def _large_enough(images: Tensor, smallest: int) -> Tensor:
+    """The images. Raises SettingsError where a side is below `smallest` pixels."""
     height, width = images.shape[2:]
     if min(height, width) < smallest:
         raise SettingsError(

@@ -19,11 +19,12 @@ from resvision.layers.sizes import scaled
 FULL_WIDTH = 64
 
 
-class Module(NamedTuple):
-    """One row of figure 5: channels of the convolutions, and of the reductions before them.
+class Widths(NamedTuple):
+    """One row of figure 5: channels of the convolutions of a module, and of the reductions before them.
 
     one   0 in a module that strides, which has no such branch
-    pool  channels after the pooling; 0 in a module that strides, where the pooling passes all of its input on
+    kind  of the pooling; "pass" in a module that strides, where a max pooling passes all channels on
+    pool  channels after the pooling; 0 in a module that strides
     """
 
     one: int
@@ -36,16 +37,16 @@ class Module(NamedTuple):
 
 
 MODULES = {
-    "3a": Module(64, 64, 64, 64, 96, "avg", 32),
-    "3b": Module(64, 64, 96, 64, 96, "avg", 64),
-    "3c": Module(0, 128, 160, 64, 96, "pass"),
-    "4a": Module(224, 64, 96, 96, 128, "avg", 128),
-    "4b": Module(192, 96, 128, 96, 128, "avg", 128),
-    "4c": Module(160, 128, 160, 128, 160, "avg", 96),
-    "4d": Module(96, 128, 192, 160, 192, "avg", 96),
-    "4e": Module(0, 128, 192, 192, 256, "pass"),
-    "5a": Module(352, 192, 320, 160, 224, "avg", 128),
-    "5b": Module(352, 192, 320, 192, 224, "max", 128),
+    "3a": Widths(64, 64, 64, 64, 96, "avg", 32),
+    "3b": Widths(64, 64, 96, 64, 96, "avg", 64),
+    "3c": Widths(0, 128, 160, 64, 96, "pass"),
+    "4a": Widths(224, 64, 96, 96, 128, "avg", 128),
+    "4b": Widths(192, 96, 128, 96, 128, "avg", 128),
+    "4c": Widths(160, 128, 160, 128, 160, "avg", 96),
+    "4d": Widths(96, 128, 192, 160, 192, "avg", 96),
+    "4e": Widths(0, 128, 192, 192, 256, "pass"),
+    "5a": Widths(352, 192, 320, 160, 224, "avg", 128),
+    "5b": Widths(352, 192, 320, 192, 224, "max", 128),
 }
 
 unit = partial(ConvUnit, normalize=True)
@@ -60,7 +61,7 @@ def inception(in_channels: int, name: str, *, width: int) -> Inception:
     )
     stride = 2 if row.kind == "pass" else 1
     pooling = SameAvgPool2d(3) if row.kind == "avg" else SameMaxPool2d(3, stride=stride)
-    kept = (three, double, in_channels) if row.kind == "pass" else (one, three, double, pool)
+    widths = (three, double, in_channels) if row.kind == "pass" else (one, three, double, pool)
     return Inception(
         None if row.kind == "pass" else unit(in_channels, channels=one),
         nn.Sequential(
@@ -72,12 +73,12 @@ def inception(in_channels: int, name: str, *, width: int) -> Inception:
             unit(double, channels=double, size=3, stride=stride),
         ),
         pooling if row.kind == "pass" else nn.Sequential(pooling, unit(in_channels, channels=pool)),
-        out_channels=sum(kept),
+        out_channels=sum(widths),
     )
 
 
 class BNInception(nn.Module):
-    """A stem, ten inception modules, a global average, one linear layer.
+    """A stem, ten inception modules, a global average, one linear layer: figure 5.
 
     width  channels of the stem, 64 in the paper; all other maps are in proportion
     """
@@ -105,7 +106,7 @@ class BNInception(nn.Module):
         he_initialize(self)
 
     def last_map(self, images: Tensor) -> Tensor:
-        """The net up to its last map, (N, 16 * width, H / 32, W / 32), rounded up."""
+        """The last map, (N, 16 * width, H / 32, W / 32), sides rounded up."""
         x = self.maxpool1(self.conv1(images))
         x = self.maxpool2(self.conv3(self.conv2(x)))
         x = self.inception3a(x)
@@ -129,7 +130,7 @@ class BNInception(nn.Module):
     def class_map(self, images: Tensor) -> Tensor:
         """Logits (N, K, h, w) of the net applied fully convolutionally: 7x7 averages at stride 1, then the classifier.
 
-        At 224 px, and below, one position with the logits of `forward`.
+        Images of 224 px and below give one position, with the logits of `forward`.
         """
         return window_logits(self.last_map(images), self.fc)
 
@@ -145,5 +146,5 @@ class BNInception(nn.Module):
 
 
 def bn_inception(*, num_classes: int, in_channels: int = 3, width: int = FULL_WIDTH) -> BNInception:
-    """The net of figure 5."""
+    """The net of figure 5, with `width` channels in its stem."""
     return BNInception(num_classes=num_classes, in_channels=in_channels, width=width)

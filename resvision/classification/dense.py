@@ -1,4 +1,4 @@
-"""What dense testing asks of a net: N images, K classes."""
+"""The contract of a net for dense testing, with N images and K classes."""
 
 from typing import Protocol, runtime_checkable
 

@@ -5,8 +5,8 @@ names. The paper does not give the constants of its local response normalization
 are those of Caffe's bvlc_googlenet. It pools for its side heads over 5x5 at stride 3, which makes 4x4 of the maps at
 224 px; here maps of other sizes are cut into 4x4 windows too.
 
-Weights that torchvision publishes want channels of mean and deviation 0.5; torchvision hides that normalization in
-`transform_input`. There is none of it in this net: a run with those weights states mean = std = 0.5.
+Weights that torchvision publishes are for images normalized with mean and deviation 0.5; torchvision hides that
+normalization in `transform_input`. This net has none of it: a run with those weights states mean = std = 0.5.
 """
 
 from collections.abc import Callable
@@ -25,13 +25,13 @@ FULL_WIDTH = 64
 
 
 class Variant(NamedTuple):
-    """What the two nets differ in.
+    """The settings in which the two nets differ.
 
     normalize   a BN after every convolution; otherwise biases, and local response normalization in the stem
     largest     window of the branch that the paper calls 5x5
     last_pool   window of the last max pooling
     dropout     before the classifier
-    head_pool   what makes 4x4 of the map that a side head reads
+    head_pool   the pooling to 4x4 of the map that a side head reads
     least_px    smallest image
     """
 
@@ -89,7 +89,7 @@ def inception(in_channels: int, name: str, *, width: int, variant: Variant) -> I
 
 
 class SideHead(nn.Module):
-    """A classifier on a map in the middle of the net, whose loss brings gradient there: only training asks it."""
+    """A classifier on a map in the middle of the net, whose loss brings gradient there; only training runs it."""
 
     def __init__(self, in_channels: int, *, num_classes: int, width: int, variant: Variant) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class SideHead(nn.Module):
 
 
 class Trunk(NamedTuple):
-    """Maps that classifiers read: those of modules 4a and 4d the side heads, that of 5b the main one."""
+    """Maps that the classifiers read: the side heads those of modules 4a and 4d, the main one that of 5b."""
 
     after_4a: Tensor
     after_4d: Tensor
@@ -160,7 +160,7 @@ class GoogLeNet(nn.Module):
         (he_initialize if variant.normalize else caffe_initialize)(self)
 
     def trunk(self, images: Tensor) -> Trunk:
-        """The net up to its last map; SettingsError for images that are too small for its poolings."""
+        """The maps that the classifiers read. Raises SettingsError for images that are too small for the poolings."""
         require_side(images, least=self.least_px, net="GoogLeNet")
         x = self.norm1(self.maxpool1(self.conv1(images)))
         x = self.norm2(self.conv3(self.conv2(x)))
@@ -197,7 +197,7 @@ class GoogLeNet(nn.Module):
     def class_map(self, images: Tensor) -> Tensor:
         """Logits (N, K, h, w) of the net applied fully convolutionally: 7x7 averages at stride 1, then the classifier.
 
-        At 224 px, and below, one position with the logits of `forward`.
+        Images of 224 px and below give one position, with the logits of `forward`.
         """
         return window_logits(self.trunk(images).last, self.fc)
 
@@ -218,7 +218,10 @@ def response_norm(variant: Variant) -> nn.Module:
 
 
 def caffe_initialize(net: nn.Module) -> None:
-    """As bvlc_googlenet: weights uniform with variance 1 / fan-in, biases 0.2, but 0 in layers that give logits."""
+    """Draw weights, in place, as bvlc_googlenet does: uniform with variance 1 / fan-in.
+
+    Biases are 0.2, and 0 in the layers that give logits.
+    """
     for name, module in net.named_modules():
         if isinstance(module, nn.Conv2d | nn.Linear) and not module.weight.is_meta:
             assert module.bias is not None

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from resvision.classification.classifier import Classifier
 from resvision.contracts import Batch, Losses, Term
 from resvision.core.errors import SettingsError
-from resvision.layers.dense import classify_everywhere
+from resvision.layers.fully_connected import classify_everywhere
 from resvision.probes.count import count
 
 C3_TABLE = (
@@ -30,7 +30,7 @@ C3_TABLE = (
     *((0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5)),
     (0, 1, 2, 3, 4, 5),
 )
-"""Maps of S2 that each map of C3 sees: Table I."""
+"""The maps of S2 that each map of C3 takes as input: Table I."""
 
 DIGITS = """
     ....... ....... ....... ....... ....... ....... ....... ....... ....... .......
@@ -55,7 +55,7 @@ Criterion = Literal["map", "mse"]
 
 
 def digit_codes() -> Tensor:
-    """DIGITS as numbers, (10, 84): +1 for ink, -1 for paper, row by row."""
+    """The codes of DIGITS, (10, 84): +1 for ink, -1 for paper, row by row."""
     rows = [line.split() for line in DIGITS.split("\n") if line.strip()]
     pictures = ["".join(row[digit] for row in rows) for digit in range(len(rows[0]))]
     return torch.tensor([[1.0 if pixel == "#" else -1.0 for pixel in picture] for picture in pictures])
@@ -65,7 +65,7 @@ class ScaledTanh(nn.Module):
     """f(a) = 1.7159 tanh(2a / 3), so that f(1) = 1 and f(-1) = -1."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape to the same."""
+        """The function of every value; the shape stays."""
         return AMPLITUDE * torch.tanh(SLOPE * x)
 
 
@@ -84,23 +84,23 @@ class Subsampling(nn.Module):
 
 
 class TableConv2d(nn.Module):
-    """A convolution whose maps see some of the maps before them: a row of `table` names those that each map sees.
+    """A convolution in which each map takes some of the maps before it: its row of `table` names them.
 
-    Rows of equal length stand together; each such group is one grouped convolution over its gathered inputs.
+    Rows of equal length stand together in the table; each such group is one grouped convolution of gathered inputs.
     """
 
     def __init__(self, table: Sequence[Sequence[int]], *, window: int) -> None:
         super().__init__()
         groups = [[*rows] for _, rows in groupby(table, key=len)]
-        self.seen = [[source for row in rows for source in row] for rows in groups]
+        self.inputs = [[source for row in rows for source in row] for rows in groups]
         self.convs = nn.ModuleList(
-            nn.Conv2d(len(seen), len(rows), window, groups=len(rows))
-            for seen, rows in zip(self.seen, groups, strict=True)
+            nn.Conv2d(len(inputs), len(rows), window, groups=len(rows))
+            for inputs, rows in zip(self.inputs, groups, strict=True)
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, len(table), H - window + 1, W - window + 1)."""
-        return torch.cat([conv(x[:, seen]) for conv, seen in zip(self.convs, self.seen, strict=True)], dim=1)
+        return torch.cat([conv(x[:, inputs]) for conv, inputs in zip(self.convs, self.inputs, strict=True)], dim=1)
 
 
 class EuclideanRbf(nn.Module):
@@ -118,7 +118,7 @@ class EuclideanRbf(nn.Module):
 
 
 class LeNet5(nn.Module):
-    """C1, S2, C3, S4, C5, F6 and the RBF outputs; its logits are minus the distances."""
+    """The paper's layers C1, S2, C3, S4, C5, F6 and the RBF outputs; logits are minus the distances."""
 
     def __init__(self, *, in_channels: int = 1) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """A perceptron of depth 2n+2, residual or plain, after He et al. 2015, https://arxiv.org/abs/1512.03385.
 
-Not in the paper. n blocks of two linear layers, each with BN, stand between a first and a last linear layer.
-The shortcuts are identities, so that residual and plain nets have equal parameters.
+The net is not in the paper. n blocks of two linear layers, each with BN, stand between a first and a last linear
+layer. The shortcuts are identities, so that residual and plain nets have equal parameters.
 """
 
 from typing import Literal, get_args

@@ -1,7 +1,7 @@
 """PReLU-net: He et al. 2015, Delving Deep into Rectifiers, https://arxiv.org/abs/1502.01852, table 3.
 
-VGG's manner with a 7x7 stem, spatial pyramid pooling, and a slope of its own for the negative values of every
-channel. The max poolings are taken to be 2x2, as VGG's are; counts do not depend on it.
+A net in the manner of VGG with a 7x7 stem, spatial pyramid pooling, and, for every channel, a learned slope of its
+negative values. The max poolings are taken to be 2x2, as VGG's are; counts do not depend on it.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,7 @@ LEAST_PX = 15
 
 
 class Block(NamedTuple):
-    """So many 3x3 convolutions of one width."""
+    """The number of 3x3 convolutions of a block, and their channels."""
 
     convolutions: int
     channels: int
@@ -32,12 +32,12 @@ SIZES = {
 
 
 def prelu(channels: int) -> nn.PReLU:
-    """max(0, y) + a min(0, y), with a slope a for every channel."""
+    """A layer that computes max(0, y) + a min(0, y), with a learned slope a for every channel."""
     return nn.PReLU(channels, init=FIRST_SLOPE)
 
 
 def stack(block: Block, in_channels: int) -> nn.Sequential:
-    """The convolutions of a block, each with its slopes."""
+    """The convolutions of a block, each followed by a PReLU."""
     layers: list[nn.Module] = []
     for _ in range(block.convolutions):
         layers += [nn.Conv2d(in_channels, block.channels, 3, padding=1), prelu(block.channels)]

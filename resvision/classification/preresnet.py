@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from resvision.classification.resnet import conv1x1, conv3x3
 from resvision.core.errors import SettingsError
-from resvision.layers.dense import convolved
 from resvision.layers.depths import repeats
+from resvision.layers.fully_connected import convolved
 from resvision.layers.init import he_initialize
 from resvision.layers.shortcuts import ShortcutOption, make_shortcut
 
@@ -23,13 +23,13 @@ UnitKind = Literal["basic", "bottleneck"]
 
 
 class Placement(NamedTuple):
-    """Where a unit has its BN and ReLU; between two convolutions of the branch there is always BN, ReLU.
+    """Places of BN and ReLU in a net; between two convolutions of a branch there are always BN, ReLU.
 
-    stem    after the net's first convolution
-    before  what opens the branch: the pre-activation
-    end     what follows the last convolution of the branch
-    after   what follows the addition
-    head    after the last unit
+    stem    layers after the net's first convolution
+    before  layers that open a branch: the pre-activation
+    end     layers after the last convolution of a branch
+    after   layers after the addition
+    head    layers after the last unit
     """
 
     stem: str
@@ -164,15 +164,15 @@ class PreResNet(nn.Module):
     ) -> None:
         super().__init__()
         self.shortcut = shortcut
-        where = PLACEMENTS[placement]
+        layers = PLACEMENTS[placement]
         self.widths = [width * 2**stage * (1 if block == "basic" else 4) for stage in range(3)]
-        stage = partial(stack_units, n, block=block, placement=where, shortcut=shortcut)
+        stage = partial(stack_units, n, block=block, placement=layers, shortcut=shortcut)
         self.conv1 = conv3x3(in_channels, width)
-        self.stem = _activation(where.stem, width)
+        self.stem = _activation(layers.stem, width)
         self.layer1 = stage(in_channels=width, channels=width, stride=1, opens_net=True)
         self.layer2 = stage(in_channels=self.widths[0], channels=2 * width, stride=2)
         self.layer3 = stage(in_channels=self.widths[1], channels=4 * width, stride=2)
-        self.head = _activation(where.head, self.widths[2])
+        self.head = _activation(layers.head, self.widths[2])
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(self.widths[2], num_classes)
         he_initialize(self)

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, get_args
 from torch import Tensor, nn
 
 from resvision.core.errors import SettingsError
-from resvision.layers.dense import convolved
+from resvision.layers.fully_connected import convolved
 from resvision.layers.init import he_initialize
 from resvision.layers.shortcuts import ShortcutOption, make_shortcut
 
@@ -21,12 +21,12 @@ Stem = Literal["plain", "deep"]
 
 
 def conv3x3(in_channels: int, out_channels: int, *, stride: int = 1) -> nn.Conv2d:
-    """3x3 convolution without bias (a BN follows) that keeps the size at stride 1."""
+    """A 3x3 convolution without bias (a BN follows) that keeps the size at stride 1."""
     return nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
 
 
 def conv1x1(in_channels: int, out_channels: int, *, stride: int = 1) -> nn.Conv2d:
-    """1x1 convolution without bias (a BN follows)."""
+    """A 1x1 convolution without bias (a BN follows)."""
     return nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False)
 
 
@@ -169,7 +169,7 @@ def zero_branches(net: nn.Module) -> None:
     """Zero the last normalization's scale in every F, so that each block starts as its shortcut.
 
     Not in the paper: Goyal et al. 2017, https://arxiv.org/abs/1706.02677, section 5.1.
-    Raises SettingsError for a plain net, in which nothing would be left.
+    Raises SettingsError for a plain net, whose blocks would then give zeros.
     """
     for module in net.modules():
         if isinstance(module, BasicBlock | Bottleneck):

@@ -9,8 +9,8 @@ from functools import partial
 from torch import Tensor, nn
 
 from resvision.classification.resnet import BasicBlock, conv3x3, stack_blocks, zero_branches
-from resvision.layers.dense import convolved
 from resvision.layers.depths import repeats
+from resvision.layers.fully_connected import convolved
 from resvision.layers.init import he_initialize
 from resvision.layers.shortcuts import ShortcutOption
 

@@ -1,12 +1,14 @@
-"""Cut a net into maps by stride: the backbone contract of every detector and segmenter.
+"""Nets cut into maps by stride: the backbone contract of every detector and segmenter.
 
 A map is called Ck when its stride is 2^k in the uncut net. A smaller output stride takes strides away and
-dilates what follows, with the same weights (Chen et al. 2017, https://arxiv.org/abs/1706.05587): subsampled,
+dilates the layers that follow, with the same weights (Chen et al. 2017, https://arxiv.org/abs/1706.05587): subsampled,
 the maps equal those of the uncut net.
 
 Glossary
     stride    input pixels between neighbours of a map
-    stretch   product of the strides taken away so far: what was next to a pixel is now this far away
+    stretch   product of the strides taken away so far: former neighbours are now this many pixels apart
+    path      dotted name of a module in the net
+    ends      paths of the modules whose results are the maps, with the channels of these
 """
 
 from collections import OrderedDict
@@ -25,26 +27,27 @@ MAX_STRIDE = 32
 
 @runtime_checkable
 class Staged(Protocol):
-    """A net that tells where it can be cut. Its children, in order, are its forward up to the last cut.
+    """A net that names the children after which it can be cut.
 
-    A block whose children are not one chain names those that start at its input in `parallel_children`; a block of
-    branches alone names all but one, which then is the chain.
+    Its children, called in order, are its forward up to the last cut. A block whose children are not one chain names
+    those that start at its input in `parallel_children`; a block of branches alone names all but one, which then is the
+    chain.
     """
 
     def stage_ends(self) -> dict[str, int]:
-        """Dotted names of the children, also inside a Sequential, that end in a map, with its channels."""
+        """Dotted names of the children, also inside a Sequential, whose results are maps, with their channels."""
         ...
 
 
 class Map(NamedTuple):
-    """What is known of a map before the first forward."""
+    """Channels and stride of a map, known before the first forward."""
 
     channels: int
     stride: int
 
 
 class Grid(NamedTuple):
-    """How a map lies over the input."""
+    """Stride and stretch of a map, as in the glossary."""
 
     stride: int = 1
     stretch: int = 1
@@ -53,7 +56,9 @@ class Grid(NamedTuple):
 class Stages(nn.Module):
     """The children of a net up to its last map, under their own names; `stages` makes it.
 
-    channels, stride   by the name of the map
+    steps     for each module to call, in order and by its path, the name of the map that it gives, or ""
+    channels  by the name of the map
+    stride    by the name of the map
     """
 
     def __init__(self, children: dict[str, nn.Module], *, steps: dict[str, str], maps: dict[str, Map]) -> None:
@@ -61,11 +66,11 @@ class Stages(nn.Module):
         for name, child in children.items():
             self.add_module(name, child)
         self.steps = steps
-        self.channels = {name: made.channels for name, made in maps.items()}
-        self.stride = {name: made.stride for name, made in maps.items()}
+        self.channels = {name: entry.channels for name, entry in maps.items()}
+        self.stride = {name: entry.stride for name, entry in maps.items()}
 
     def stage_ends(self) -> dict[str, int]:
-        """The steps that end in a map, with its channels."""
+        """The steps whose results are maps, with their channels."""
         return {path: self.channels[name] for path, name in self.steps.items() if name}
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
@@ -80,7 +85,7 @@ class Stages(nn.Module):
 
 
 def stages(net: nn.Module, output_stride: int = MAX_STRIDE) -> Stages:
-    """A copy of the net, cut into maps, that ends at stride `output_stride`: 32, 16 or 8.
+    """A copy of the net, cut into maps, whose deepest map has stride `output_stride`: 32, 16 or 8.
 
     A net whose deepest stride d is below 32 takes d, d/2, .. 1; 32, the default, leaves it at d.
     Raises SettingsError for another output stride, MissingStageError for a net that has no stages.
@@ -88,15 +93,19 @@ def stages(net: nn.Module, output_stride: int = MAX_STRIDE) -> Stages:
     net = deepcopy(net)
     ends = _ends(net)
     paths = [*_steps_until_last(net, ends)]
+    # First without an output stride, which changes nothing: maps have the names of the strides of the uncut net.
     uncut = _restride_steps(net, paths, output_stride=None)
-    grids = _restride_steps(net, paths, output_stride=_checked(output_stride, uncut[-1].stride))
+    grids = _restride_steps(net, paths, output_stride=_checked_stride(output_stride, uncut[-1].stride))
     names = _names(paths, uncut, ends)
     maps = {names[path]: Map(ends[path], grid.stride) for path, grid in zip(paths, grids, strict=True) if path in ends}
-    return Stages(_kept(net, paths), steps={path: names.get(path, "") for path in paths}, maps=maps)
+    return Stages(_children_up_to_last(net, paths), steps={path: names.get(path, "") for path in paths}, maps=maps)
 
 
 def uncut_maps(net: nn.Module) -> dict[str, Map]:
-    """What `stages(net)` would give, by the name of the map, without the copy. Raises MissingStageError."""
+    """Channels and stride of the maps that `stages(net)` would give, by name; the net is not copied.
+
+    Raises MissingStageError for a net that has no stages.
+    """
     ends = _ends(net)
     paths = [*_steps_until_last(net, ends)]
     grids = _restride_steps(net, paths, output_stride=None)
@@ -107,7 +116,7 @@ def uncut_maps(net: nn.Module) -> dict[str, Map]:
 def first_stages(net: nn.Module, count: int) -> dict[str, nn.Module]:
     """The net's own modules up to the end of its `count`-th map, 1 being the shallowest, by their dotted names.
 
-    Those of its `backbone` where it stands on one. Raises SettingsError for a net with fewer maps, or none.
+    Of a net on a `backbone` these are the modules of that. Raises SettingsError for a net with fewer maps, or none.
     """
     prefix, encoder = _encoder(net)
     ends = _ends(encoder)
@@ -118,25 +127,27 @@ def first_stages(net: nn.Module, count: int) -> dict[str, nn.Module]:
 
 
 def distances_to_head(net: nn.Module) -> dict[str, int]:
-    """For every parameter, by name, the stages between it and what follows the last map, which is at distance 0.
+    """The distance of every parameter, by name, to the head, in stages.
 
-    Stages are those of `first_stages`: the last is at distance 1. Raises SettingsError for a net that has none.
+    The layers after the last map are the head, at distance 0; the last of the stages of `first_stages` is at distance
+    1. Raises SettingsError for a net that has no stages.
     """
     count = len(_ends(_encoder(net)[1]))
     distances = {name: 0 for name, _ in net.named_parameters()}
-    for stage in range(count, 0, -1):  # a stage holds those before it, so that the first has the last word
+    for stage in range(count, 0, -1):  # stages hold those before them: each overwrites its part
         for path, module in first_stages(net, stage).items():
             distances |= {f"{path}.{name}": count + 1 - stage for name, _ in module.named_parameters()}
     return distances
 
 
 def _encoder(net: nn.Module) -> tuple[str, nn.Module]:
-    """The part of a net that has the stages, and what stands before its names: the net itself, or its `backbone`."""
+    """The prefix of names, and the part of the net that has the stages: the net itself, or its `backbone`."""
     inner = getattr(net, "backbone", None)
     return ("backbone.", inner) if isinstance(inner, Stages) else ("", net)
 
 
 def _ends(net: nn.Module) -> dict[str, int]:
+    """The net's `stage_ends`. Raises MissingStageError for a net without that method."""
     if not isinstance(net, Staged):
         raise MissingStageError(
             f"{type(net).__name__} has no stages; convolutional nets of the catalog do, such as resnet18,"
@@ -147,13 +158,14 @@ def _ends(net: nn.Module) -> dict[str, int]:
 
 
 def _names(paths: list[str], uncut: list[Grid], ends: dict[str, int]) -> dict[str, str]:
-    """The names of the maps, by the paths that end in them."""
+    """The names of the maps, by the paths of the modules that give them."""
     names = {path: f"C{grid.stride.bit_length() - 1}" for path, grid in zip(paths, uncut, strict=True) if path in ends}
     assert len({*names.values()}) == len(ends), "every cut has its own stride"
     return names
 
 
-def _checked(output_stride: int, deepest: int) -> int:
+def _checked_stride(output_stride: int, deepest: int) -> int:
+    """The output stride. Raises SettingsError for one that a net whose deepest stride is `deepest` does not take."""
     smallest = 8 if deepest >= MAX_STRIDE else 1
     choices = [deepest >> k for k in range(deepest.bit_length()) if deepest >> k >= smallest]
     if output_stride not in {*choices, MAX_STRIDE}:
@@ -162,7 +174,7 @@ def _checked(output_stride: int, deepest: int) -> int:
 
 
 def _steps_until_last(net: nn.Module, ends: dict[str, int], prefix: str = "") -> Iterator[str]:
-    """Dotted names of the modules to call one after another; a Sequential that holds a cut is taken apart."""
+    """Paths of the modules to call one after another up to the last map; a Sequential with an end inside is opened."""
     last = [*ends][-1]
     for name, child in net.named_children():
         path = prefix + name
@@ -174,20 +186,21 @@ def _steps_until_last(net: nn.Module, ends: dict[str, int], prefix: str = "") ->
             return
 
 
-def _kept(net: nn.Module, paths: list[str], prefix: str = "") -> dict[str, nn.Module]:
-    """The children that `paths` call; of a Sequential that was taken apart, the part that they call."""
-    kept: dict[str, nn.Module] = {}
+def _children_up_to_last(net: nn.Module, paths: list[str], prefix: str = "") -> dict[str, nn.Module]:
+    """The children of a net at `paths`; of a Sequential that was opened, those parts that `paths` name."""
+    children: dict[str, nn.Module] = {}
     for name, child in net.named_children():
         path = prefix + name
         if path in paths:
-            kept[name] = child
+            children[name] = child
         elif any(step.startswith(f"{path}.") for step in paths):
-            kept[name] = nn.Sequential(OrderedDict(_kept(child, paths, prefix=f"{path}.")))
-    return kept
+            # The Sequential keeps its name and those of its parts, so that the state has the net's own names.
+            children[name] = nn.Sequential(OrderedDict(_children_up_to_last(child, paths, prefix=f"{path}.")))
+    return children
 
 
 def _restride_steps(net: nn.Module, paths: list[str], *, output_stride: int | None) -> list[Grid]:
-    """The grid after each step, without the strides beyond `output_stride`; None keeps them all."""
+    """The grid after each step, once strides beyond `output_stride` are taken away in place; None keeps them all."""
     grid, grids = Grid(), []
     for path in paths:
         grid = _restride(net.get_submodule(path), grid, output_stride)
@@ -203,8 +216,8 @@ def _restride(module: nn.Module, grid: Grid, output_stride: int | None) -> Grid:
         module.stride, after = _step(grid, module.stride, output_stride)
         return after
     if isinstance(module, CeilMaxPool2d):
-        kept, after = _step(grid, module.stride, output_stride)
-        if kept < module.stride:
+        stride, after = _step(grid, module.stride, output_stride)
+        if stride < module.stride:  # the pooling changes its far edge, too, so that it takes its stride away itself
             module.take_stride(grid.stretch)
         return after
     if isinstance(module, SameMaxPool2d | SameAvgPool2d):
@@ -212,11 +225,11 @@ def _restride(module: nn.Module, grid: Grid, output_stride: int | None) -> Grid:
         module.dilation *= grid.stretch
         return after
     if isinstance(module, nn.AvgPool2d):
-        _, after = _step(grid, _one(module.stride), output_stride)
+        _, after = _step(grid, _per_axis(module.stride), output_stride)
         if after.stretch > 1:
             raise SettingsError(f"output_stride {output_stride}: an average pooling cannot be dilated")
         return after
-    after = grid
+    after = grid  # a module without a window, or a block: the grid goes through its chain of children
     for name, child in module.named_children():
         if name in getattr(module, "parallel_children", ()):
             _restride(child, grid, output_stride)
@@ -226,23 +239,24 @@ def _restride(module: nn.Module, grid: Grid, output_stride: int | None) -> Grid:
 
 
 def _restride_window(window: nn.Conv2d | nn.MaxPool2d, grid: Grid, output_stride: int | None) -> Grid:
-    stride, padding, dilation = (_one(size) for size in (window.stride, window.padding, window.dilation))
-    kept, after = _step(grid, stride, output_stride)
-    window.stride = (kept, kept)
+    """The grid after a window, which is changed in place: on a stretched grid its pixels lie further apart."""
+    stride, padding, dilation = (_per_axis(size) for size in (window.stride, window.padding, window.dilation))
+    stride, after = _step(grid, stride, output_stride)
+    window.stride = (stride, stride)
     window.padding = (padding * grid.stretch,) * 2
     window.dilation = (dilation * grid.stretch,) * 2
     return after
 
 
 def _step(grid: Grid, stride: int, output_stride: int | None) -> tuple[int, Grid]:
-    """The stride that a window keeps, and the grid after it."""
+    """The stride with which a window goes on, 1 if its own was taken away, and the grid after it."""
     if output_stride is not None and grid.stride * stride > output_stride:
         return 1, Grid(grid.stride, grid.stretch * stride)
     return stride, Grid(grid.stride * stride, grid.stretch)
 
 
-def _one(size: int | str | tuple[int, ...]) -> int:
-    """The common value of a size that may be given per axis; the zoo has square windows only."""
+def _per_axis(size: int | str | tuple[int, ...]) -> int:
+    """The one value of a size that may be given for each axis: all windows here are square."""
     both = {size} if isinstance(size, int | str) else {*size}
     (value,) = both
     assert isinstance(value, int)

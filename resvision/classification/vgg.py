@@ -1,6 +1,6 @@
 """VGG: Simonyan and Zisserman 2014, https://arxiv.org/abs/1409.1556, Table 1.
 
-Not in the paper: batch normalization after each convolution, as torchvision offers it. Parameter names are
+Batch normalization after each convolution is not in the paper; torchvision offers it. Parameter names are
 torchvision's. Weights are drawn by Glorot's rule, with which, the paper says, the deeper nets need not be seeded with
 the weights of net A.
 """
@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from torch import Tensor, nn
 
 from resvision.core.errors import SettingsError
-from resvision.layers.dense import classify_everywhere
+from resvision.layers.fully_connected import classify_everywhere
 from resvision.layers.init import glorot_initialize, relu_initialize
 from resvision.layers.lrn import local_response_norm
 
@@ -29,28 +29,26 @@ CONFIGS: dict[Config, tuple[tuple[int, ...], ...]] = {
 
 WINDOW = 7
 SMALLEST = 32
-"""Images of which the five poolings leave one position."""
-
+"""Least side in pixels of an image of which the five poolings leave one position."""
 
 HIDDEN = 64
-"""Maps of fc6 and fc7 for each of the first block."""
+"""Maps of fc6 and fc7, as a multiple of those of the first block."""
 
 
 def widths_of(width: int) -> list[int]:
-    """Maps of the five blocks."""
+    """The numbers of maps of the five blocks."""
     return [width, 2 * width, 4 * width, 8 * width, 8 * width]
 
 
 def blocks(config: Config, *, in_channels: int = 3, width: int = 64, batch_norm: bool = False) -> nn.Sequential:
     """The five blocks of a column, each of which ends in a pooling."""
     layers: list[nn.Module] = []
-    channels = in_channels
-    for block, (windows, entered) in enumerate(zip(CONFIGS[config], widths_of(width), strict=True)):
+    for block, (windows, channels) in enumerate(zip(CONFIGS[config], widths_of(width), strict=True)):
         for window in windows:
-            layers.append(nn.Conv2d(channels, entered, window, padding=window // 2))
-            layers.extend([nn.BatchNorm2d(entered)] if batch_norm else [])
+            layers.append(nn.Conv2d(in_channels, channels, window, padding=window // 2))
+            layers.extend([nn.BatchNorm2d(channels)] if batch_norm else [])
             layers.append(nn.ReLU(inplace=True))
-            channels = entered
+            in_channels = channels
         if config == "A-LRN" and block == 0:
             layers.append(local_response_norm())
         layers.append(nn.MaxPool2d(2))
@@ -58,12 +56,12 @@ def blocks(config: Config, *, in_channels: int = 3, width: int = 64, batch_norm:
 
 
 def pools_of(features: nn.Sequential) -> list[int]:
-    """The places of the five poolings."""
+    """The indices of the five poolings among the layers."""
     return [i for i, layer in enumerate(features) if isinstance(layer, nn.MaxPool2d)]
 
 
 class VGG(nn.Module):
-    """Five blocks of convolutions, each halved by a pooling, an average to 7x7, three fully connected layers.
+    """Five blocks of convolutions, each of which ends in a pooling, an average to 7x7, three fully connected layers.
 
     The average is torchvision's: it changes nothing at 224 px, and lets the net take other sizes.
     """
@@ -172,6 +170,7 @@ def vgg(
 
 
 def _large_enough(images: Tensor) -> Tensor:
+    """The images. Raises SettingsError where a side is below SMALLEST pixels."""
     height, width = images.shape[2:]
     if min(height, width) < SMALLEST:
         raise SettingsError(

@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from resvision.layers.dense import convolved
+from resvision.layers.fully_connected import convolved
 from resvision.layers.init import he_initialize
 from resvision.layers.sizes import scaled
 
@@ -29,7 +29,7 @@ EXIT: tuple[tuple[int, int, int], tuple[int, int, int]] = ((728, 1024, 1024), (1
 
 
 def separable(in_channels: int, channels: int, *, stride: int = 1) -> list[nn.Module]:
-    """Depthwise 3x3, BN, ReLU, pointwise 1x1, BN."""
+    """The layers of a separable convolution: depthwise 3x3, BN, ReLU, pointwise 1x1, BN."""
     return [
         nn.Conv2d(in_channels, in_channels, 3, stride=stride, padding=1, groups=in_channels, bias=False),
         nn.BatchNorm2d(in_channels),
@@ -50,17 +50,17 @@ class SeparableBlock(nn.Module):
     def __init__(self, in_channels: int, *, widths: Sequence[int], stride: int = 1) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        entering = in_channels
+        out_channels = in_channels
         for i, channels in enumerate(widths):
             # The first ReLU must not write into x, which the shortcut reads.
             layers.append(nn.ReLU(inplace=i > 0))
-            layers += separable(entering, channels, stride=stride if i == len(widths) - 1 else 1)
-            entering = channels
+            layers += separable(out_channels, channels, stride=stride if i == len(widths) - 1 else 1)
+            out_channels = channels
         self.branch = nn.Sequential(*layers)
         self.shortcut: nn.Module = nn.Identity()
-        if stride > 1 or entering != in_channels:
+        if stride > 1 or out_channels != in_channels:
             self.shortcut = nn.Sequential(
-                nn.Conv2d(in_channels, entering, 1, stride=stride, bias=False), nn.BatchNorm2d(entering)
+                nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False), nn.BatchNorm2d(out_channels)
             )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ class SeparableBlock(nn.Module):
 
 
 class Xception65(nn.Module):
-    """Entry flow, 16 blocks of the middle flow, exit flow, a global average, one linear layer.
+    """Entry flow, 16 blocks of the middle flow, exit flow, a global average, one linear layer: figure 4.
 
     width  channels of the first convolution, 32 in the paper; all other maps are in proportion
     """
@@ -97,7 +97,7 @@ class Xception65(nn.Module):
         he_initialize(self)
 
     def last_map(self, images: Tensor) -> Tensor:
-        """The net up to its last map, (N, 64 * width, H / 32, W / 32), rounded up."""
+        """The last map, (N, 64 * width, H / 32, W / 32), sides rounded up."""
         x = self.conv2(self.conv1(images))
         x = self.block3(self.block2(self.block1(x)))
         x = self.middle(x)
@@ -132,5 +132,5 @@ def _conv3x3(in_channels: int, channels: int, *, stride: int = 1) -> nn.Sequenti
 
 
 def xception65(*, num_classes: int, in_channels: int = 3, width: int = FULL_WIDTH) -> Xception65:
-    """The net of figure 4."""
+    """The net of figure 4, with `width` channels in its first convolution."""
     return Xception65(num_classes=num_classes, in_channels=in_channels, width=width)

@@ -1,10 +1,10 @@
-"""Depths of nets that repeat one block: weighted layers = per_step * n + 2."""
+"""Depths of nets that repeat one block n times: such a net has per_step * n + 2 weighted layers."""
 
 from resvision.core.errors import SettingsError
 
 
 def repeats(depth: int, *, per_step: int, kind: str) -> int:
-    """The n >= 1 with depth == per_step * n + 2; SettingsError naming the nearest depths if there is none."""
+    """The n >= 1 with depth == per_step * n + 2. Raises SettingsError, which names the nearest depths, without one."""
     n, rest = divmod(depth - 2, per_step)
     if n >= 1 and rest == 0:
         return n

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resvision.layers.dense import convolved
+from resvision.layers.fully_connected import convolved
 
 
 class ConvUnit(nn.Module):
@@ -32,12 +32,12 @@ class ConvUnit(nn.Module):
 
 
 class Inception(nn.Module):
-    """Branches side by side on one map; their results, channel after channel. The last branch is the pooling.
+    """Parallel branches on one map, whose results are concatenated; the last branch is the pooling.
 
     branches  from branch1 on; None leaves one out
     """
 
-    parallel_children: ClassVar[tuple[str, ...]] = ("branch1", "branch2", "branch3")  # the pooling is the chain's
+    parallel_children: ClassVar[tuple[str, ...]] = ("branch1", "branch2", "branch3")  # `stages` follows the pooling
 
     def __init__(self, *branches: nn.Module | None, out_channels: int) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Inception(nn.Module):
 def window_logits(x: Tensor, classifier: nn.Linear, *, side: int = 7) -> Tensor:
     """Logits (N, K, h, w) of a map (N, C, H, W), one for the average of every window of side x side positions.
 
-    Where the map is smaller, the window is the whole of it. The net applied fully convolutionally, in dense testing.
+    Where the map is smaller, the window is the whole of it. Dense testing applies a net so, fully convolutionally.
     """
     height, width = x.shape[2:]
     averages = F.avg_pool2d(x, (min(side, height), min(side, width)), stride=1)

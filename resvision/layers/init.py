@@ -29,7 +29,8 @@ def he_initialize(net: nn.Module) -> None:
 def relu_initialize(net: nn.Module, *, last: nn.Module) -> None:
     """Draw every convolution and linear layer from N(0, 2 / fan_in), in place; their biases become 0.
 
-    `last` gives the logits, and no ReLU follows it: N(0, 0.01^2), so that training starts near even odds.
+    `last` gives the logits, and no ReLU follows it: it is drawn from N(0, 0.01^2), so that training starts near even
+    odds.
     """
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.Linear) and not module.weight.is_meta:
@@ -44,8 +45,8 @@ def relu_initialize(net: nn.Module, *, last: nn.Module) -> None:
 def he_initialize_incoming(net: nn.Module) -> None:
     """Draw every convolution, transposed ones too, from N(0, 2 / N) for N incoming connections, in place; biases are 0.
 
-    He et al. 2015, section 2.2, in its forward form. Of a transposed convolution's window of k x k, a value of the
-    result meets k^2 / stride^2.
+    He et al. 2015, section 2.2, in its forward form. A value that a transposed convolution gives meets k^2 / stride^2
+    positions of its k x k window.
     """
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and not module.weight.is_meta:

@@ -8,5 +8,5 @@ from torch import nn
 
 
 def local_response_norm(*, k: float = 2.0, n: int = 5, alpha: float = 1e-4, beta: float = 0.75) -> nn.LocalResponseNorm:
-    """The layer of the paper's constants, in the paper's terms; (N, C, H, W) to the same."""
+    """The paper's layer, its constants in the paper's terms; it keeps the shape (N, C, H, W)."""
     return nn.LocalResponseNorm(n, alpha=n * alpha, beta=beta, k=k)

@@ -1,8 +1,8 @@
 """Poolings that nets of two papers share; `stages` can take away their strides and dilate their windows.
 
 Glossary
-    h, w     sides of the result
-    stretch  how far the pixels of a window lie apart once strides before it were taken away
+    h, w     height and width of the result
+    stretch  distance between the pixels of a window once strides before it were taken away
 """
 
 import torch.nn.functional as F
@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 
 class CeilMaxPool2d(nn.Module):
-    """Max pooling without padding, of which the last window may hang over the far edge, as in Caffe.
+    """Max pooling without padding whose last window may hang over the far edge, as in Caffe.
 
     taken  the stride that was taken away: the result then has every position of the grid that the strided pooling
-           chose from, and none beyond, so that what follows meets the same far edge
+           chose from, and none beyond, so that the next layer meets the same far edge
     """
 
     def __init__(self, size: int, *, stride: int) -> None:
@@ -21,7 +21,7 @@ class CeilMaxPool2d(nn.Module):
         self.kernel_size, self.stride, self.dilation, self.taken = size, stride, 1, 1
 
     def take_stride(self, stretch: int) -> None:
-        """From now on give the grid that the stride chose from, of a map whose pixels lie `stretch` apart."""
+        """Give every position from now on, over a map whose pixels lie `stretch` apart."""
         self.taken, self.stride, self.dilation = self.stride, 1, stretch
 
     def forward(self, x: Tensor) -> Tensor:
@@ -33,19 +33,24 @@ class CeilMaxPool2d(nn.Module):
         return F.max_pool2d(padded, self.kernel_size, stride=1, dilation=self.dilation)
 
     def _overhang(self, side: int) -> int:
-        """Pixels beyond the far edge that the windows of a map of `side` pixels reach."""
-        of_one_grid = -(-side // self.dilation)
-        uncut = -(-(of_one_grid - self.kernel_size) // self.taken) + 1
-        positions = min(uncut * self.taken * self.dilation, side)
+        """Pixels beyond the far edge that windows reach on a map of `side` pixels."""
+        # The strided pooling would see every dilation-th pixel: so many pixels, and so many windows.
+        subsampled = -(-side // self.dilation)
+        strided = -(-(subsampled - self.kernel_size) // self.taken) + 1
+        # Each of its windows stands for taken x dilation positions here, but no position lies beyond the map.
+        positions = min(strided * self.taken * self.dilation, side)
         return positions + self.dilation * (self.kernel_size - 1) - side
 
     def extra_repr(self) -> str:
-        """What `print` adds to the class name."""
+        """The text that `print` adds to the class name."""
         return f"kernel_size={self.kernel_size}, stride={self.stride}, dilation={self.dilation}, taken={self.taken}"
 
 
 class SameMaxPool2d(nn.Module):
-    """The maximum around every pixel, or every stride-th, over size x size pixels; `dilation` moves them apart."""
+    """The maximum of the size x size pixels around every pixel, or around every stride-th.
+
+    dilation  distance between those pixels
+    """
 
     def __init__(self, size: int, *, stride: int = 1) -> None:
         super().__init__()
@@ -59,12 +64,12 @@ class SameMaxPool2d(nn.Module):
         return F.max_pool2d(x, self.kernel_size, stride=self.stride, padding=padding, dilation=self.dilation)
 
     def extra_repr(self) -> str:
-        """What `print` adds to the class name."""
+        """The text that `print` adds to the class name."""
         return f"kernel_size={self.kernel_size}, stride={self.stride}, dilation={self.dilation}"
 
 
 class SameAvgPool2d(nn.Module):
-    """The average around every pixel over size x size pixels, of which those beyond the edge count as zeros."""
+    """The average of the size x size pixels around every pixel; those beyond the edge count as zeros."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -75,20 +80,20 @@ class SameAvgPool2d(nn.Module):
         padding = self.dilation * (self.kernel_size // 2)
         if self.dilation == 1:
             return F.avg_pool2d(x, self.kernel_size, stride=1, padding=padding)
-        span = 2 * padding + 1
+        span = 2 * padding + 1  # torch's average pooling knows no dilation
         windows = F.pad(x, (padding,) * 4).unfold(2, span, 1).unfold(3, span, 1)  # views (N, C, H, W, span, span)
         return windows[..., :: self.dilation, :: self.dilation].mean(dim=(-2, -1))
 
     def extra_repr(self) -> str:
-        """What `print` adds to the class name."""
+        """The text that `print` adds to the class name."""
         return f"kernel_size={self.kernel_size}, dilation={self.dilation}"
 
 
 class EvenAvgPool2d(nn.Module):
-    """side x side averages over windows of equal size at equal strides that reach both edges.
+    """Average pooling to side x side values, by windows of equal size at equal strides that reach both edges.
 
-    The stride is that of a map cut into `side` parts, rounded down: 14 pixels make 4 of 5 pixels at stride 3, where
-    adaptive pooling has uneven windows. A map of fewer than `side` pixels is pooled adaptively.
+    The stride is the length of the map divided by `side`, rounded down: 14 pixels give 4 windows of 5 pixels at
+    stride 3, where adaptive pooling has uneven windows. A map of fewer than `side` pixels is pooled adaptively.
     """
 
     def __init__(self, side: int) -> None:
@@ -104,5 +109,5 @@ class EvenAvgPool2d(nn.Module):
         return F.avg_pool2d(x, windows, strides)
 
     def extra_repr(self) -> str:
-        """What `print` adds to the class name."""
+        """The text that `print` adds to the class name."""
         return f"side={self.side}"

@@ -19,7 +19,7 @@ ShortcutOption = Literal["none", "A", "B", "C"]
 
 
 class PaddedShortcut(nn.Module):
-    """Option A where the shape changes: x[:, :, ::stride, ::stride], with zeros as the channels it lacks."""
+    """Option A where the shape changes: x[:, :, ::stride, ::stride], with zeros for the new channels."""
 
     def __init__(self, in_channels: int, *, out_channels: int, stride: int) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class PaddedShortcut(nn.Module):
         return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.extra_channels))
 
     def extra_repr(self) -> str:
-        """What `print` adds to the class name."""
+        """The text that `print` adds to the class name."""
         return f"extra_channels={self.extra_channels}, stride={self.stride}"
 
 

@@ -1,4 +1,4 @@
-"""Widths of nets in proportion, and the smallest image a net takes."""
+"""Widths in proportion to the paper's net, and the smallest image that a net takes."""
 
 from torch import Tensor
 
@@ -6,12 +6,12 @@ from resvision.core.errors import SettingsError
 
 
 def scaled(channels: int, *, width: int, full: int) -> int:
-    """`channels` of the paper's net in one whose first map has `width` channels where the paper's has `full`."""
+    """The paper's `channels` for a net whose first map has `width` channels, and not `full` as in the paper."""
     return max(1, round(channels * width / full))
 
 
 def require_side(images: Tensor, *, least: int, net: str) -> None:
-    """SettingsError for images (N, C, H, W) of which a side is below `least` pixels."""
+    """Raise SettingsError for images (N, C, H, W) with a side below `least` pixels."""
     height, width = images.shape[-2:]
     if min(height, width) < least:
         raise SettingsError(

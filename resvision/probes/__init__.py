@@ -1,1 +1,1 @@
-"""Instruments held against a net: counts and receptive fields."""
+"""Instruments that measure a net: its counts, receptive fields, memory and graph."""

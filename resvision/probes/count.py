@@ -1,12 +1,12 @@
 """Parameters, multiply-adds and receptive field of any net, without running it on numbers.
 
-The net is copied onto the meta device and run once; every tensor operation is seen, functional ones too.
+The net is copied onto the meta device and run once; every tensor operation is traced, functional ones too.
 
 MACs     multiply-adds of convolutions, transposed convolutions and linear layers. Bias, normalization,
          activation, pooling and element-wise addition are not counted, nor are products of two activations.
          He et al. 2015 print this number and call it FLOPs ("multiply-adds").
-field    pixels of the input, along one side, that one position of a map sees
-depth    weighted layers on the longest path, which is how the papers count
+field    pixels of the input, along one side, on which one position of a map depends
+depth    weighted layers on the longest path, as the papers count them
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,10 +47,10 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class Count:
-    """What a net has and does for one image of shape `input` (C, H, W).
+    """Parameters, multiply-adds and layers of a net for one image of shape `input` (C, H, W).
 
-    `receptive_field` is the largest of the maps whose positions do not see the whole image; None without such a map.
-    `outputs` has the shape that every module gives, containers too, by dotted name; "" is the net.
+    receptive_field  the largest among maps whose positions do not see the whole image; None without such a map
+    outputs          shapes, without N, that all modules give, containers too, by dotted name; "" is the net
     """
 
     input: tuple[int, int, int]
@@ -64,7 +64,7 @@ class Count:
 
 @dataclass
 class _Call:
-    """A module that is running, with what its own operations add."""
+    """A module that is running, with its input and the multiply-adds of its own operations."""
 
     name: str
     module: nn.Module
@@ -94,7 +94,7 @@ def count(net: nn.Module, input: Sequence[int]) -> Count:
 
 
 class _Tape(Shapes):  # type: ignore[no-untyped-call]
-    """Sees every operation under it, and knows which module runs."""
+    """A mode that traces every operation, and knows which module runs it."""
 
     def __init__(self, image: Tensor) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class _Tape(Shapes):  # type: ignore[no-untyped-call]
         self._traces: dict[int, tuple[Tensor, Trace]] = {id(image): (image, Trace(0, (Axis(), Axis())))}
 
     def enter(self, name: str, module: nn.Module, inputs: Any) -> None:
-        """A module of the net starts."""
+        """Note that a module of the net starts."""
         self._running.append(_Call(name, module, next(tensors(inputs), None)))
 
     def __torch_dispatch__(
@@ -117,7 +117,7 @@ class _Tape(Shapes):  # type: ignore[no-untyped-call]
     ) -> Any:
         output = super().__torch_dispatch__(func, types, args, kwargs)
         traces = [self._traces[id(t)][1] for t in tensors((args, kwargs)) if id(t) in self._traces]
-        if not traces:
+        if not traces:  # an operation on weights alone, which does not depend on the image
             return output
         operation = func._schema.name.removeprefix("aten::").removesuffix("_")
         macs = _macs(operation, args, output)
@@ -128,7 +128,7 @@ class _Tape(Shapes):  # type: ignore[no-untyped-call]
             self._traces[id(tensor)] = (tensor, trace)
             self._note(tensor, trace)
         self.macs += macs
-        if self._running:
+        if self._running:  # the innermost module that runs
             self._running[-1].macs += macs
         return output
 
@@ -138,12 +138,13 @@ class _Tape(Shapes):  # type: ignore[no-untyped-call]
             self.receptive_field = max(self.receptive_field or 0, _pixels(trace.axes))
 
     def leave(self, name: str, module: nn.Module, output: Any) -> None:
-        """Write the row of the module that ends: if it is a leaf, or has weights or products of its own."""
+        """Write the row of the module that ends, if it is a leaf, or has weights or multiply-adds of its own."""
         call = self._running.pop()
         tensor = next(tensors(output), None)
         self.outputs[name] = tuple(tensor.shape[1:]) if tensor is not None else ()
         if isinstance(module, nn.LocalResponseNorm | SameAvgPool2d):
-            self._sees_its_window(call, tensor)
+            self._trace_window(call, tensor)
+        # A module that is called twice, or shares its weights, has its parameters counted once.
         own = [p for p in call.module.parameters(recurse=False) if id(p) not in self._counted]
         self._counted.update(map(id, own))
         is_leaf = not any(True for _ in call.module.children())
@@ -167,10 +168,11 @@ class _Tape(Shapes):  # type: ignore[no-untyped-call]
     def _trace(self, tensor: Tensor | None) -> Trace | None:
         return self._traces[id(tensor)][1] if tensor is not None and id(tensor) in self._traces else None
 
-    def _sees_its_window(self, call: _Call, output: Tensor | None) -> None:
-        """Its output has the trace of its input after its window: its operations hide what they see.
+    def _trace_window(self, call: _Call, output: Tensor | None) -> None:
+        """Give the output of a pooling or of a local response normalization the trace of its input after its window.
 
-        A normalization along the channels sees its own position.
+        Their own operations reshape and average, and would look as if each position depended on the whole map. A
+        normalization along the channels depends on its own position.
         """
         trace = self._trace(call.input)
         if trace is None or output is None:
@@ -184,8 +186,10 @@ class _Tape(Shapes):  # type: ignore[no-untyped-call]
 
 
 def _macs(operation: str, args: tuple[Any, ...], output: Any) -> int:
+    """Multiply-adds of an operation; 0 where none are counted."""
     if operation == "convolution":
         image, weight, transposed = args[0], args[1], args[6]
+        # Each number of the weight is used at every position: of the result, or of the input if transposed.
         spatial: Tensor = image if transposed else output
         return int(weight.numel() * spatial.shape[0] * spatial.shape[2:].numel())
     if operation in {"mm", "addmm"}:
@@ -203,7 +207,7 @@ def _whole(value: float) -> int | float:
 
 
 def _kind(module: nn.Module) -> str:
-    """Class and window of a module."""
+    """Class and window of a module, such as "Conv2d 3x3 /2"."""
     words = [type(module).__name__]
     sizes = getattr(module, "kernel_size", None)
     if isinstance(sizes, int | tuple):

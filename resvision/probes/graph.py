@@ -1,8 +1,8 @@
-"""The layers of a net and how they hang together, seen in one run on the meta device.
+"""The graph of a net's layers, traced in one run on the meta device.
 
 A layer is a convolution, a linear layer, a pooling, a local response normalization, or a module that changes the shape;
-what works on every value for itself (normalizations, activations, dropout) is part of the layer before it. Where paths
-meet, there is a node of its own: `add`, `concat`, or the name of the operation.
+operations on each value alone (normalizations, activations, dropout) are part of the layer before them. Where paths
+meet there is a node of its own: `add`, `concat`, or the name of the operation.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ class Node:
 
     label   "3x3 conv, 64, /2"; "add" or "concat" for a meeting
     shape   of the output for one image, without N
-    inputs  places in the graph of what it takes, all before its own
+    inputs  indices of the nodes whose outputs it takes, all below its own
     """
 
     kind: Kind
@@ -50,50 +50,51 @@ def graph(net: nn.Module, input: Sequence[int]) -> tuple[Node, ...]:
 
 
 class _Tracer(Shapes):  # type: ignore[no-untyped-call]
-    """Knows for every tensor the node that it comes from."""
+    """A mode that records, for every tensor, the node that it comes from."""
 
     def __init__(self, image: Tensor) -> None:
         super().__init__()
         self.nodes = [Node("image", "image", tuple(image.shape[1:]), ())]
         self._sources: dict[int, tuple[Tensor, int]] = {id(image): (image, 0)}
-        self._closed: tuple[nn.Module, Tensor] | None = None  # a layer that is running, with its input
+        self._layer: tuple[nn.Module, Tensor] | None = None  # a layer that is running, with its input
 
     def source(self, tensor: Tensor) -> int | None:
         """The node that a tensor comes from."""
         return self._sources[id(tensor)][1] if id(tensor) in self._sources else None
 
     def enter(self, name: str, module: nn.Module, inputs: Any) -> None:
-        """What has no children and one input is one layer, whatever it runs."""
-        taken = [tensor for tensor in tensors(inputs) if self.source(tensor) is not None]
-        if self._closed is None and name and len(taken) == 1 and not any(True for _ in module.children()):
-            self._closed = (module, taken[0])
+        """Note that a module starts; one without children and with one input is one layer, whatever it runs."""
+        traced = [tensor for tensor in tensors(inputs) if self.source(tensor) is not None]
+        if self._layer is None and name and len(traced) == 1 and not any(True for _ in module.children()):
+            self._layer = (module, traced[0])
 
     def leave(self, name: str, module: nn.Module, output: Any) -> None:
         """Note the layer that ends."""
-        if self._closed is None or self._closed[0] is not module:
+        if self._layer is None or self._layer[0] is not module:
             return
-        entered, self._closed = self._closed[1], None
-        source = self.source(entered)
+        input, self._layer = self._layer[1], None
+        source = self.source(input)
         assert source is not None, "`enter` looked at it"
         for tensor in tensors(output):
-            drawn = _layer(module, entered, tensor)
-            self._note(tensor, self._add(*drawn, tensor, (source,)) if drawn else source)
+            label = _layer_label(module, input, tensor)
+            self._note(tensor, self._add(*label, tensor, (source,)) if label else source)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Follow an operation that stands between the layers."""
+        """Run an operation, and note its result if it stands between layers."""
         output = super().__torch_dispatch__(func, types, args, kwargs)
-        if self._closed is not None:
+        if self._layer is not None:  # `leave` adds the layer as a whole
             return output
-        taken = [tensor for tensor in tensors((args, kwargs)) if self.source(tensor) is not None]
-        inputs = tuple(dict.fromkeys(self._sources[id(tensor)][1] for tensor in taken))
+        traced = [tensor for tensor in tensors((args, kwargs)) if self.source(tensor) is not None]
+        # A node whose output is taken twice, as in x + x, is one input.
+        inputs = tuple(dict.fromkeys(self._sources[id(tensor)][1] for tensor in traced))
         if not inputs:
             return output
         operation = func._schema.name.removeprefix("aten::").removesuffix("_")
-        drawn: tuple[Kind, str] | None = ("meeting", MEETINGS.get(operation, operation))
+        label: tuple[Kind, str] | None = ("meeting", MEETINGS.get(operation, operation))
         for tensor in tensors(output):
             if len(inputs) == 1:
-                drawn = _operation(operation, args, taken[0], tensor)
-            self._note(tensor, self._add(*drawn, tensor, inputs) if drawn else inputs[0])
+                label = _operation_label(operation, args, traced[0], tensor)
+            self._note(tensor, self._add(*label, tensor, inputs) if label else inputs[0])
         return output
 
     def _add(self, kind: Kind, label: str, output: Tensor, inputs: tuple[int, ...]) -> int:
@@ -104,53 +105,55 @@ class _Tracer(Shapes):  # type: ignore[no-untyped-call]
         self._sources[id(tensor)] = (tensor, source)  # kept, so that an id means one tensor
 
 
-def _layer(module: nn.Module, entered: Tensor, left: Tensor) -> tuple[Kind, str] | None:
-    """Kind and label of a module without children, None if it is part of what came before."""
+def _layer_label(module: nn.Module, input: Tensor, output: Tensor) -> tuple[Kind, str] | None:
+    """Kind and label of a module without children; None if it is part of the layer before it."""
     name = type(module).__name__
     if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
-        return "convolution", _window_label(module, "conv", int(left.shape[1]))
+        return "convolution", _window_label(module, "conv", int(output.shape[1]))
     if isinstance(module, nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d):
-        return "convolution", _window_label(module, "deconv", int(left.shape[1]))
+        return "convolution", _window_label(module, "deconv", int(output.shape[1]))
     if isinstance(module, nn.Linear):
         return "linear", f"fc {module.out_features}"
     if isinstance(module, nn.LocalResponseNorm):
         return "normalization", "LRN"
-    if "Pool" in name and entered.dim() >= 3:
+    if "Pool" in name and input.dim() >= 3:
         kind = "max pool" if "Max" in name else "avg pool"
         if hasattr(module, "kernel_size"):
             return "pooling", _window_label(module, kind)
-        if entered.shape == left.shape:
+        if input.shape == output.shape:  # nothing was pooled: an average to 7x7 of a map of 7x7
             return None
-        if left.shape[1] != entered.shape[1]:  # not map by map
+        if output.shape[1] != input.shape[1]:  # spatial pyramid pooling, whose result is a vector
             return "pooling", name
-        sides = "x".join(map(str, left.shape[2:]))
-        return "pooling", f"global {kind}" if left[0, 0].numel() == 1 else f"{kind} to {sides}"
+        sides = "x".join(map(str, output.shape[2:]))
+        return "pooling", f"global {kind}" if output[0, 0].numel() == 1 else f"{kind} to {sides}"
     if isinstance(module, PaddedShortcut):
         return "other", "zero padding"
     weighted = any(parameter.dim() > 1 for parameter in module.parameters())
-    return ("other", name) if weighted or entered.numel() != left.numel() else None
+    return ("other", name) if weighted or input.numel() != output.numel() else None
 
 
-def _operation(operation: str, args: Any, entered: Tensor, left: Tensor) -> tuple[Kind, str] | None:
-    """The same for an operation between layers, on one path."""
+def _operation_label(operation: str, args: Any, input: Tensor, output: Tensor) -> tuple[Kind, str] | None:
+    """Kind and label of an operation on one path, between layers; None if it is part of the layer before it."""
     if operation == "convolution":
         window, stride = "x".join(map(str, args[1].shape[2:])), size_along(args[3], 0)
-        return "convolution", _joined(f"{window} conv", str(left.shape[1]), f"/{stride}" if stride > 1 else "")
+        return "convolution", _comma_separated(
+            f"{window} conv", str(output.shape[1]), f"/{stride}" if stride > 1 else ""
+        )
     if operation in {"mm", "addmm"}:
-        return "linear", f"fc {left.shape[-1]}"
-    if "pool" in operation and left.dim() == 4 and entered.shape != left.shape:
+        return "linear", f"fc {output.shape[-1]}"
+    if "pool" in operation and output.dim() == 4 and input.shape != output.shape:
         return "pooling", "max pool" if "max" in operation else "avg pool"
-    if operation in {"mean", "amax"} and entered.dim() == 4 and left.numel() == left.shape[0] * left.shape[1]:
+    if operation in {"mean", "amax"} and input.dim() == 4 and output.numel() == output.shape[0] * output.shape[1]:
         return "pooling", "global avg pool" if operation == "mean" else "global max pool"
     return None
 
 
 def _window_label(module: nn.Module, kind: str, channels: int | None = None) -> str:
-    """ "3x3 conv, 64, /2" """
+    """The label of a layer with a window, such as "3x3 conv, 64, /2"."""
     sizes: Any = module.kernel_size
     window = f"{size_along(sizes, 0)}x{size_along(sizes, 1)}"
     stride, dilation, groups = (getattr(module, name, 1) for name in ("stride", "dilation", "groups"))
-    return _joined(
+    return _comma_separated(
         f"{window} {kind}",
         "" if channels is None else str(channels),
         f"/{size_along(stride, 0)}" if size_along(stride, 0) > 1 else "",
@@ -159,19 +162,19 @@ def _window_label(module: nn.Module, kind: str, channels: int | None = None) -> 
     )
 
 
-def _joined(*words: str) -> str:
+def _comma_separated(*words: str) -> str:
     return ", ".join(word for word in words if word)
 
 
 def _up_to(nodes: Sequence[Node], last: int) -> tuple[Node, ...]:
-    """The nodes that the last one needs, renumbered."""
+    """The nodes on which the last one depends, renumbered, and the image."""
     needed, waiting = {0, last}, [last]
     while waiting:
         new = set(nodes[waiting.pop()].inputs) - needed
         needed |= new
         waiting += new
-    place = {old: new for new, old in enumerate(sorted(needed))}
+    renumbered = {old: new for new, old in enumerate(sorted(needed))}
     return tuple(
-        Node(node.kind, node.label, node.shape, tuple(place[i] for i in node.inputs))
+        Node(node.kind, node.label, node.shape, tuple(renumbered[i] for i in node.inputs))
         for node in (nodes[old] for old in sorted(needed))
     )

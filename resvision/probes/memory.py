@@ -1,4 +1,4 @@
-"""What training keeps of one image: the tensors that autograd saves in a forward, counted on the meta device."""
+"""Memory that training keeps for one image: the tensors that autograd saves in a forward, on the meta device."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ from resvision.probes.shapes import Shapes, image_for, on_meta, run
 def kept_bytes(net: nn.Module, input: Sequence[int]) -> int:
     """Bytes that the backward pass of one image (C, H, W) needs from its forward, in the type of the net's weights.
 
-    Every tensor that autograd saves, once, the image and a batch's statistics among them; not the weights. Masks of
-    dropout and what only `losses` runs are not in it. Raises SettingsError when such an image does not go
+    Every tensor that autograd saves counts once, the image and a batch's statistics among them; weights do not count,
+    nor do masks of dropout and heads that only `losses` runs. Raises SettingsError when such an image does not go
     through the net.
     """
     image = image_for(net, input)
-    kept: dict[int, torch.UntypedStorage] = {}
+    kept: dict[int, torch.UntypedStorage] = {}  # by storage: views of one tensor share it, and count once
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()

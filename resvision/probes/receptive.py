@@ -1,7 +1,7 @@
-"""How far every operation sees: receptive field and stride of its result, from those of its inputs.
+"""Receptive field and stride of an operation's result, from those of its inputs.
 
-field    r pixels of the input that one position of a map sees, j pixels between neighbours:
-         r += (k - 1) d j and j *= s for every window of size k, dilation d, stride s; largest over all paths
+One position of a map depends on r pixels of the image along an axis, and its neighbour lies j pixels further:
+r += (k - 1) d j and j *= s for every window of size k, dilation d, stride s. The largest over all paths counts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,22 +17,26 @@ class Axis(NamedTuple):
     j: float = 1.0
 
     def window(self, size: int, stride: int, dilation: int = 1) -> "Axis":
-        """The axis after a window."""
+        """Receptive field and jump after a window."""
         return Axis(self.r + (size - 1) * dilation * self.j, self.j * stride)
 
 
 class Trace(NamedTuple):
-    """What a tensor has behind it; axes (height, width) are None once it has seen everything."""
+    """Depth and receptive field of a tensor.
+
+    depth  weighted layers on the longest path to it
+    axes   height and width; None once every position depends on the whole image
+    """
 
     depth: int
     axes: tuple[Axis, Axis] | None
 
 
 def merge(traces: Sequence[Trace]) -> Trace:
-    """What an operation on several tensors has behind it: the largest of each figure."""
+    """The trace of an operation on several tensors: the largest of each figure."""
     depth = max(trace.depth for trace in traces)
     fields = [trace.axes for trace in traces if trace.axes is not None]
-    if len(fields) < len(traces):
+    if len(fields) < len(traces):  # one of them depends on the whole image already
         return Trace(depth, None)
     vertical, horizontal = (
         Axis(max(axis.r for axis in axes), max(axis.j for axis in axes)) for axes in zip(*fields, strict=True)
@@ -60,8 +64,8 @@ def _convolution(args: tuple[Any, ...], axis: Axis, side: int, output: Tensor) -
     stride, dilation, transposed = size_along(args[3], side), size_along(args[5], side), args[6]
     if not transposed:
         return axis.window(size, stride, dilation)
-    seen = -(-((size - 1) * dilation + 1) // stride)
-    return Axis(axis.r + (seen - 1) * axis.j, axis.j / stride)
+    inputs = -(-((size - 1) * dilation + 1) // stride)  # under one output, at most
+    return Axis(axis.r + (inputs - 1) * axis.j, axis.j / stride)
 
 
 def _pooling(args: tuple[Any, ...], axis: Axis, side: int, output: Tensor, dilation: int = 1) -> Axis:
@@ -76,6 +80,7 @@ def _max_pooling(args: tuple[Any, ...], axis: Axis, side: int, output: Tensor) -
 def _adaptive_pooling(args: tuple[Any, ...], axis: Axis, side: int, output: Tensor) -> Axis:
     entering, leaving = args[0].shape[2:][side], output.shape[2:][side]
     stride = max(1, entering // leaving)
+    # Bins reach from one edge to the other; where the pooling enlarges, each is one pixel.
     return axis.window(entering - (leaving - 1) * stride if leaving <= entering else 1, stride)
 
 
@@ -104,6 +109,7 @@ _RULES: Mapping[str, Callable[[tuple[Any, ...], Axis, int, Tensor], Axis]] = {
     "max_unpool2d": _nearest,
     "upsample_bilinear2d": _bilinear,
 }
+# Operations that make all positions depend on one another, unless height and width stay as they are.
 _MIXING = {
     "mean",
     "sum",
@@ -120,6 +126,6 @@ _MIXING = {
 
 
 def size_along(sizes: Any, side: int) -> int:
-    """The size along one axis, of a size that is given once or per axis."""
+    """The size along one axis, where sizes are given once for both or per axis."""
     per_axis = [sizes] if isinstance(sizes, int) else [*sizes]
     return int(per_axis[min(side, len(per_axis) - 1)])

@@ -1,6 +1,6 @@
-"""A net run for its shapes alone: on the meta device, without weights, without drawing, equal operations once.
+"""Runs of a net for its shapes alone: on the meta device, without weights or drawing, and equal operations once.
 
-torch works out the shape of many a meta operation in Python, which is slow for a net of a thousand equal layers.
+torch works out the shapes of many meta operations in Python, which is slow for a net of a thousand equal layers.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,10 +20,10 @@ _FILLING = {"uniform_", "normal_", "fill_", "zero_"}
 
 
 class WithoutDrawing(TorchFunctionMode):
-    """Under it, weights on the meta device are not initialized: there is nothing to draw, and trying is slow."""
+    """A mode that initializes no weights on the meta device: there is nothing to draw, and trying is slow."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """The operation's result; the tensor itself where a meta tensor was to be filled."""
+        """The result of the operation; where it would fill a meta tensor, that tensor as it is."""
         kwargs = kwargs or {}
         target = args[0] if args else kwargs.get("tensor")
         fills = getattr(func, "__module__", "") == "torch.nn.init" or getattr(func, "__name__", "") in _FILLING
@@ -31,7 +31,7 @@ class WithoutDrawing(TorchFunctionMode):
 
 
 class Shapes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Under it, an operation on tensors of known shapes is run once; later ones get a fresh tensor of that shape."""
+    """A mode that runs an operation once for inputs of equal shapes; later calls get a fresh tensor of that shape."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -40,9 +40,10 @@ class Shapes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """The operation's result on meta."""
         kwargs = kwargs or {}
-        taken = [tensor.is_meta for tensor in tensors((args, kwargs))]
+        on_meta = [tensor.is_meta for tensor in tensors((args, kwargs))]
+        # The result of an operation in place, or of a view, is no fresh tensor: it shares memory with an input.
         in_place_or_view = any(result.alias_info for result in func._schema.returns)
-        if in_place_or_view or not taken or not all(taken):
+        if in_place_or_view or not on_meta or not all(on_meta):
             return func(*args, **kwargs)
         key = (func, _signature(args), _signature(kwargs))
         if key in self._known:
@@ -57,7 +58,7 @@ class Shapes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 @contextmanager
 def on_meta(net: nn.Module) -> Iterator[nn.Module]:
-    """The net in evaluation mode, without weights and hooks; it takes no memory, and `net` stays as it is.
+    """The net in evaluation mode on meta, without hooks; it takes no memory, and `net` stays as it is.
 
     A net that is on meta already, and has no hooks, is not copied.
     """
@@ -81,6 +82,7 @@ def _is_bare(net: nn.Module) -> bool:
 
 
 def _copied(net: nn.Module) -> nn.Module:
+    # deepcopy takes these from the memo, so that no weights are copied.
     memo: dict[int, Any] = {}
     for parameter in net.parameters():
         on_meta = torch.empty_like(parameter, device="meta")
@@ -100,7 +102,7 @@ def watched(
     enter: Callable[[str, nn.Module, Any], None],
     leave: Callable[[str, nn.Module, Any], None],
 ) -> Iterator[None]:
-    """Under it, `enter` gets name, module and inputs of every module of the net that starts, `leave` the output."""
+    """A context in which `enter` gets name, module and inputs of every module that starts, and `leave` its output."""
     names = {module: name for name, module in net.named_modules()}
 
     def before(module: nn.Module, inputs: Any) -> None:
@@ -131,7 +133,7 @@ def image_for(net: nn.Module, input: Sequence[int]) -> Tensor:
 
 
 def run(net: nn.Module, image: Tensor) -> Any:
-    """What the net makes of the image; SettingsError where the image does not go through."""
+    """The net's output for the image. Raises SettingsError where the image does not go through the net."""
     try:
         return net(image)
     except RuntimeError as error:
@@ -149,7 +151,7 @@ def tensors(tree: Any) -> Iterator[Tensor]:
 
 
 def _signature(tree: Any) -> Any:
-    """What an operation's result depends on, on meta: shapes and types of tensors, and all other values."""
+    """The arguments as far as a result on meta depends on them: shapes and types of tensors, and all other values."""
     if isinstance(tree, Tensor):
         return (tuple(tree.shape), tree.stride(), tree.dtype, tree.device.type)
     if isinstance(tree, list | tuple):
@@ -160,6 +162,7 @@ def _signature(tree: Any) -> Any:
 
 
 def _form(output: Any) -> Any:
+    """Shape, strides and type of a result, or of each part of it."""
     if isinstance(output, tuple):
         return [_form(part) for part in output]
     return output if output is None else (output.shape, output.stride(), output.dtype)

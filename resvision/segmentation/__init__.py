@@ -1,1 +1,1 @@
-"""Nets that give every pixel a class, one paper a file; what two of them share is in `parts/`."""
+"""Nets that give every pixel a class, one paper a file; `parts/` holds the parts that two papers share."""

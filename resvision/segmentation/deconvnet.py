@@ -1,8 +1,9 @@
 """DeconvNet: Noh, Hong, Han 2015, https://arxiv.org/abs/1505.04366.
 
-VGG-16 with batch normalization down to a vector of 4096 numbers, and its mirror image up again. Each unpooling puts a
-value back where the pooling of the same level had found its maximum (the switches). The convolutions on the way down
-have the names of torchvision's vgg16_bn. The paper starts from the weights of VGG-16; here all are drawn by He's rule.
+VGG-16 with batch normalization leads down to a vector of 4096 numbers, and its mirror image up again. Each unpooling
+puts a value back where the pooling of the same level had found its maximum (the switches). The convolutions on the way
+down have the names of torchvision's vgg16_bn. The paper starts from the weights of VGG-16; here all are drawn by He's
+rule.
 """
 
 from itertools import pairwise
@@ -17,16 +18,16 @@ from resvision.segmentation.parts.tiles import InputRule
 SIDE = 224
 WINDOW = 7
 DEPTHS = tuple(len(windows) for windows in CONFIGS["D"])
-"""Convolutions of each level, shallow to deep, and deconvolutions on the way back."""
+"""The number of convolutions of each level, shallow to deep; on the way back there are as many deconvolutions."""
 
 
 def normalized(layer: nn.Conv2d | nn.ConvTranspose2d) -> list[nn.Module]:
-    """The layer, batch normalization, ReLU."""
+    """The layer, followed by batch normalization and ReLU."""
     return [layer, nn.BatchNorm2d(layer.out_channels), nn.ReLU(inplace=True)]
 
 
 class DeconvNet(nn.Module):
-    """Maps of 224, 112, 56, 28, 14, 7 and 1 pixels, and back.
+    """VGG-16 and its mirror image: maps of 224, 112, 56, 28, 14, 7 and 1 pixels a side, and the same sizes back.
 
     features     convolutions with their normalization and ReLU, and the poolings, in one list as in torchvision
     fc6, fc7     the fully connected layers as convolutions; fc6_deconv brings 1x1 back to 7x7
@@ -41,19 +42,18 @@ class DeconvNet(nn.Module):
         widths = [width, 2 * width, 4 * width, 8 * width, 8 * width]
         deepest, hidden = widths[-1], 64 * width
         layers: list[nn.Module] = []
-        entering = in_channels
         for depth, channels in zip(DEPTHS, widths, strict=True):
             for _ in range(depth):
-                layers += normalized(nn.Conv2d(entering, channels, 3, padding=1))
-                entering = channels
+                layers += normalized(nn.Conv2d(in_channels, channels, 3, padding=1))
+                in_channels = channels
             layers.append(nn.MaxPool2d(2, return_indices=True))
         self.features = nn.ModuleList(layers)
         self.fc6 = nn.Sequential(*normalized(nn.Conv2d(deepest, hidden, WINDOW)))
         self.fc7 = nn.Sequential(*normalized(nn.Conv2d(hidden, hidden, 1)))
         self.fc6_deconv = nn.Sequential(*normalized(nn.ConvTranspose2d(hidden, deepest, WINDOW)))
         self.deconvs = nn.ModuleList(
-            _mirrored_level(depth, channels=channels, leaving=leaving)
-            for depth, (channels, leaving) in zip(reversed(DEPTHS), pairwise([*widths[::-1], width]), strict=True)
+            _mirrored_level(depth, channels=channels, next_channels=next_channels)
+            for depth, (channels, next_channels) in zip(reversed(DEPTHS), pairwise([*widths[::-1], width]), strict=True)
         )
         self.score = nn.Conv2d(width, num_classes, 1)
         he_initialize_incoming(self)
@@ -61,25 +61,31 @@ class DeconvNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, K, 224, 224) of images (N, C, 224, 224). Raises SettingsError for other sizes."""
         self.input_rule.check(images, net="DeconvNet")
-        x, switches = images, []
-        for layer in self.features:
-            if isinstance(layer, nn.MaxPool2d):
-                x, places = layer(x)
-                switches.append(places)
-            else:
-                x = layer(x)
+        x, switches = self.convolve(images)
         x = self.fc6_deconv(self.fc7(self.fc6(x)))
         for level in self.deconvs:
-            x = level(F.max_unpool2d(x, switches.pop(), [2, 2]))
+            x = F.max_unpool2d(x, switches.pop(), [2, 2])
+            x = level(x)
         logits: Tensor = self.score(x)
         return logits
 
+    def convolve(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The last map, (N, 8 * width, 7, 7), and the switches of the poolings, shallow to deep."""
+        x, switches = images, []
+        for layer in self.features:
+            if isinstance(layer, nn.MaxPool2d):
+                x, positions = layer(x)
+                switches.append(positions)
+            else:
+                x = layer(x)
+        return x, switches
 
-def _mirrored_level(depth: int, *, channels: int, leaving: int) -> nn.Sequential:
-    """`depth` deconvolutions at one size, of which the last leaves as many channels as the next level has."""
+
+def _mirrored_level(depth: int, *, channels: int, next_channels: int) -> nn.Sequential:
+    """`depth` deconvolutions at one size, the last to `next_channels`, those of the next level."""
     layers: list[nn.Module] = []
-    for leaves in [channels] * (depth - 1) + [leaving]:
-        layers += normalized(nn.ConvTranspose2d(channels, leaves, 3, padding=1))
+    for out_channels in [channels] * (depth - 1) + [next_channels]:
+        layers += normalized(nn.ConvTranspose2d(channels, out_channels, 3, padding=1))
     return nn.Sequential(*layers)
 
 

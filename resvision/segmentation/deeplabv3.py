@@ -13,32 +13,32 @@ from resvision.core.errors import SettingsError
 from resvision.layers.init import he_initialize
 from resvision.segmentation.parts.aspp import ASPP, CHANNELS, rates_at
 from resvision.segmentation.parts.convolutions import conv_bn_relu
-from resvision.segmentation.parts.encoder import apply_multi_grid, cut
+from resvision.segmentation.parts.encoder import apply_multi_grid, cut, deepest
 from resvision.segmentation.parts.side_headed import SideHeadedSegmenter, maps_needed
 
 Head = Literal["torchvision", "2017"]
 
 
-class Ways(NamedTuple):
-    """In what the two heads differ.
+class HeadSettings(NamedTuple):
+    """The settings in which the two heads differ.
 
-    output_stride  when none is asked for
-    multi_grid     None: where the last stage has three blocks
-    dropout        in the pyramid
-    convolved      a 3x3 convolution between pyramid and classifier
-    corners        of the interpolation of the logits
+    output_stride  of the deepest map, when none is asked for
+    multi_grid     whether the rates of the last three blocks differ; None: where the last stage has three
+    dropout        after the pyramid's projection
+    convolves      a 3x3 convolution stands between pyramid and classifier
+    align_corners  of the interpolation of the logits
     """
 
     output_stride: int
     multi_grid: bool | None
     dropout: float
-    convolved: bool
-    corners: bool
+    convolves: bool
+    align_corners: bool
 
 
-WAYS: dict[Head, Ways] = {
-    "torchvision": Ways(output_stride=8, multi_grid=False, dropout=0.5, convolved=True, corners=False),
-    "2017": Ways(output_stride=16, multi_grid=None, dropout=0.1, convolved=False, corners=True),
+HEADS: dict[Head, HeadSettings] = {
+    "torchvision": HeadSettings(output_stride=8, multi_grid=False, dropout=0.5, convolves=True, align_corners=False),
+    "2017": HeadSettings(output_stride=16, multi_grid=None, dropout=0.1, convolves=False, align_corners=True),
 }
 
 
@@ -46,11 +46,13 @@ class DeepLabV3(SideHeadedSegmenter):
     """Logits from the atrous spatial pyramid on the deepest map, interpolated to the size of the images: Figure 5."""
 
 
-def pyramid_head(in_channels: int, *, num_classes: int, output_stride: int, channels: int, ways: Ways) -> nn.Sequential:
+def pyramid_head(
+    in_channels: int, *, num_classes: int, output_stride: int, channels: int, settings: HeadSettings
+) -> nn.Sequential:
     """The pyramid and the classifier, from (N, in_channels, H, W) to logits (N, K, H, W)."""
     parts: list[nn.Module] = [
-        ASPP(in_channels, rates=rates_at(output_stride), channels=channels, dropout=ways.dropout),
-        *(conv_bn_relu(channels, channels, window=3) if ways.convolved else ()),
+        ASPP(in_channels, rates=rates_at(output_stride), channels=channels, dropout=settings.dropout),
+        *(conv_bn_relu(channels, channels, window=3) if settings.convolves else ()),
     ]
     for part in parts:
         he_initialize(part)
@@ -67,12 +69,12 @@ def deeplabv3(
     multi_grid: bool | None = None,
     aux: bool = False,
 ) -> DeepLabV3:
-    """The net over any backbone with a map, with two for the side head; the weights suit every output stride.
+    """The net over any backbone with a map, or two with the side head; the weights suit every output stride.
 
     output_stride  of the deepest map: 16 or 8; None: 16 with the paper's head, 8 with torchvision's
     channels       of the pyramid
-    multi_grid     rates times 1, 2, 4 in the three last blocks; None: with the paper's head, where the last stage has
-                   three
+    multi_grid     multiply the rates of the last three blocks by 1, 2, 4; None: with the paper's head, where the last
+                   stage has three
     aux            a side head on the map before the deepest
 
     Raises MissingStageError for a backbone without the maps, SettingsError for an output stride that it cannot take and
@@ -80,10 +82,17 @@ def deeplabv3(
     """
     if head not in get_args(Head):
         raise SettingsError(f"head {head!r}: choices are {', '.join(get_args(Head))}")
-    ways = WAYS[head]
-    stride = ways.output_stride if output_stride is None else output_stride
+    settings = HEADS[head]
+    stride = settings.output_stride if output_stride is None else output_stride
     encoder = cut(backbone, stride, count=maps_needed(aux))
-    apply_multi_grid(encoder, backbone, wanted=ways.multi_grid if multi_grid is None else multi_grid)
-    deepest = [*encoder.channels.values()][-1]
-    classifier = pyramid_head(deepest, num_classes=num_classes, output_stride=stride, channels=channels, ways=ways)
-    return DeepLabV3(encoder, classifier=classifier, num_classes=num_classes, aux=aux, corners=ways.corners)
+    apply_multi_grid(encoder, backbone, wanted=settings.multi_grid if multi_grid is None else multi_grid)
+    classifier = pyramid_head(
+        deepest(encoder.channels),
+        num_classes=num_classes,
+        output_stride=stride,
+        channels=channels,
+        settings=settings,
+    )
+    return DeepLabV3(
+        encoder, classifier=classifier, num_classes=num_classes, aux=aux, align_corners=settings.align_corners
+    )

@@ -8,17 +8,24 @@ from torch import Tensor, nn
 
 from resvision.layers.init import he_initialize
 from resvision.segmentation.parts.aspp import ASPP, CHANNELS, rates_at
-from resvision.segmentation.parts.convolutions import conv_bn_relu, joined_conv_bn_relu
-from resvision.segmentation.parts.encoder import apply_multi_grid, cut
-from resvision.segmentation.parts.joined import SideBySide
+from resvision.segmentation.parts.convolutions import conv_bn_relu, fusion_conv_bn_relu
+from resvision.segmentation.parts.encoder import apply_multi_grid, cut, deepest
 from resvision.segmentation.parts.upsampling import resized
 
 LOW_LEVEL_CHANNELS = 48
 LOW_LEVEL = "C2"
+FINE = 1
+"""Place of the fine map among those that the decoder takes."""
 
 
 class DeepLabV3Plus(nn.Module):
-    """DeepLabv3 as encoder, and a decoder that joins its map with the fine one of stride 4: Figure 2."""
+    """DeepLabv3 as encoder, and a decoder that fuses its map with the fine one of stride 4: Figure 2.
+
+    aspp        the pyramid on the deepest map
+    low_level   a 1x1 convolution that reduces the fine map
+    decoder     two 3x3 convolutions, of which the first takes the coarse map, interpolated, and the fine one
+    classifier  a 1x1 convolution to logits
+    """
 
     auxiliary: tuple[str, ...] = ()
 
@@ -35,15 +42,18 @@ class DeepLabV3Plus(nn.Module):
         super().__init__()
         self.backbone = cut(backbone, output_stride, needs=LOW_LEVEL)
         apply_multi_grid(self.backbone, backbone, wanted=multi_grid)
-        deepest = [*self.backbone.channels.values()][-1]
-        fine = self.backbone.channels[LOW_LEVEL]
-        self.aspp = ASPP(deepest, rates=rates_at(output_stride), channels=channels, depthwise=depthwise)
-        self.low_level = conv_bn_relu(fine, LOW_LEVEL_CHANNELS)
-        self.depthwise, joined = depthwise, channels + LOW_LEVEL_CHANNELS
+        widths = self.backbone.channels
+        self.aspp = ASPP(deepest(widths), rates=rates_at(output_stride), channels=channels, depthwise=depthwise)
+        self.low_level = conv_bn_relu(widths[LOW_LEVEL], LOW_LEVEL_CHANNELS)
         self.decoder = nn.Sequential(
-            conv_bn_relu(joined, channels, window=3, depthwise=True)
-            if depthwise
-            else joined_conv_bn_relu(joined, channels, window=3),
+            fusion_conv_bn_relu(
+                channels + LOW_LEVEL_CHANNELS,
+                channels,
+                window=3,
+                reference=FINE,
+                align_corners=True,
+                depthwise=depthwise,
+            ),
             conv_bn_relu(channels, channels, window=3, depthwise=depthwise),
         )
         for part in (self.aspp, self.low_level, self.decoder):
@@ -53,11 +63,11 @@ class DeepLabV3Plus(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, K, H, W) of images (N, C, H, W)."""
         maps = self.backbone(images)
-        coarse = self.aspp([*maps.values()][-1])
+        coarse = self.aspp(deepest(maps))
         fine = self.low_level(maps[LOW_LEVEL])
-        beside = SideBySide([coarse, fine], like=fine, corners=True)
-        decoded = self.decoder(beside.joined() if self.depthwise else beside)
-        return resized(self.classifier(decoded), images, corners=True)
+        decoded = self.decoder([coarse, fine])
+        logits = self.classifier(decoded)
+        return resized(logits, images, align_corners=True)
 
 
 def deeplabv3plus(
@@ -73,8 +83,8 @@ def deeplabv3plus(
 
     output_stride  of the deepest map: 16, in the paper also 8
     channels       of the pyramid and the decoder
-    multi_grid     rates times 1, 2, 4 in the three last blocks; None: where the last stage has three
-    depthwise      the pyramid and the decoder have depthwise 3x3 convolutions, as over Xception
+    multi_grid     multiply the rates of the last three blocks by 1, 2, 4; None: where the last stage has three
+    depthwise      the 3x3 convolutions of the pyramid and the decoder are depthwise, as over Xception
 
     Raises MissingStageError for a backbone without these maps, SettingsError for an output stride that it cannot take.
     """

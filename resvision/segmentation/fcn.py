@@ -6,7 +6,7 @@ Parameter names are torchvision's.
 
 from torch import nn
 
-from resvision.segmentation.parts.encoder import cut
+from resvision.segmentation.parts.encoder import cut, deepest
 from resvision.segmentation.parts.heads import fcn_head
 from resvision.segmentation.parts.side_headed import SideHeadedSegmenter, maps_needed
 
@@ -16,10 +16,10 @@ class FCN(SideHeadedSegmenter):
 
 
 def fcn(backbone: nn.Module, *, num_classes: int, output_stride: int = 8, aux: bool = False) -> FCN:
-    """The net over any backbone with a map, with two for the side head (`aux`); the weights suit every output stride.
+    """The net over any backbone with a map, or two with the side head (`aux`); the weights suit every output stride.
 
-    Raises MissingStageError for a backbone without them, SettingsError for an output stride that it cannot take.
+    Raises MissingStageError for a backbone without the maps, SettingsError for an output stride that it cannot take.
     """
     encoder = cut(backbone, output_stride, count=maps_needed(aux))
-    head = fcn_head([*encoder.channels.values()][-1], num_classes=num_classes)
-    return FCN(encoder, classifier=head, num_classes=num_classes, aux=aux, corners=False)
+    head = fcn_head(deepest(encoder.channels), num_classes=num_classes)
+    return FCN(encoder, classifier=head, num_classes=num_classes, aux=aux, align_corners=False)

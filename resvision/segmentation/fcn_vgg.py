@@ -1,14 +1,14 @@
 """FCN-32s, 16s and 8s: Long, Shelhamer and Darrell 2015, https://arxiv.org/abs/1411.4038, on VGG-16 as released.
 
-VGG-16 runs fully convolutionally over an image with 100 px of zeros around it, which makes an image of one pixel large
-enough; transposed convolutions bring its scores to the stride of an earlier pooling, whose own scores are added, and at
-last to that of the image. What the padding made too much is cut off where it was put.
+VGG-16 runs fully convolutionally over an image with 100 px of zeros around it, so that even an image of one pixel is
+large enough. Transposed convolutions bring its scores to the stride of an earlier pooling, whose own scores are added,
+and at last to that of the image. Scores are cropped to the image, since the padding makes them larger.
 
 `features` and `classifier` have the names that VGG-16 has, whose weights they take; the layers of scores have those of
-the released nets. A net shares the names of what it shares with the next coarser one: see `new_parts`.
+the released nets. Layers that a net shares with the next coarser one have the same names in both: see `new_parts`.
 
-The paper starts with the weights of VGG-16. Without them all but the scores is drawn by He's rule: by Glorot's, as our
-VGG-16 is, the signal at the scores is a thousandth of the image's, and they learn one map for all images.
+The paper starts with the weights of VGG-16. Without them all layers but the scores are drawn by He's rule: by Glorot's,
+as our VGG-16 is, the signal at the scores is a thousandth of the image's, and they learn one map for all images.
 """
 
 from typing import Literal, get_args
@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from resvision.classification.vgg import HIDDEN, WINDOW, blocks, pools_of, widths_of
 from resvision.core.errors import SettingsError
 from resvision.layers.init import he_initialize_incoming
-from resvision.segmentation.parts.upsampling import BlockwiseDeconvolution, bilinear_kernel
+from resvision.layers.on_cpu.deconvolution import BlockwiseDeconvolution
+from resvision.segmentation.parts.upsampling import bilinear_kernel
 
 Stride = Literal[32, 16, 8]
 Deconvolution = Literal["fixed", "learned"]
@@ -27,11 +28,11 @@ Deconvolution = Literal["fixed", "learned"]
 COARSER: dict[Stride, Stride] = {16: 32, 8: 16}
 PADDING = 100
 OFFSETS = {"upscore32": 19, "score_pool4": 5, "upscore16": 27, "score_pool3": 9, "upscore8": 31}
-"""Rows and columns to leave out before what is kept, by the layer whose output is cut."""
+"""Row and column at which the crop starts, by the layer whose output is cropped."""
 
 
 class FCNVGG(nn.Module):
-    """Scores at stride 32, joined with those of pool4 (16s) and pool3 (8s), brought to the size of the image."""
+    """Scores at stride 32, to which those of pool4 (16s) and of pool3 (8s) are added, upsampled to the image."""
 
     auxiliary: tuple[str, ...] = ()
 
@@ -53,7 +54,7 @@ class FCNVGG(nn.Module):
         assert isinstance(first, nn.Conv2d)
         first.padding = (PADDING, PADDING)
         self.pools = pools_of(self.features)
-        for pool in self.pools:
+        for pool in self.pools:  # rounded up, as in Caffe
             self.features[pool] = nn.MaxPool2d(2, ceil_mode=True)
         self.classifier = nn.Sequential(
             nn.Conv2d(pool5, hidden, WINDOW),
@@ -75,20 +76,25 @@ class FCNVGG(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, K, H, W) of images (N, C, H, W), of any size."""
+        *_, pool3, pool4, pool5 = self.pooled(images)
+        scores = self.score_fr(self.classifier(pool5))
+        if self.stride <= 16:
+            scores = self.upscore2(scores)
+            scores = scores + cropped(self.score_pool4(pool4), scores, OFFSETS["score_pool4"])
+        if self.stride <= 8:
+            scores = self.upscore_pool4(scores)
+            scores = scores + cropped(self.score_pool3(pool3), scores, OFFSETS["score_pool3"])
+        last = f"upscore{self.stride}"
+        return cropped(self.get_submodule(last)(scores), images, OFFSETS[last])
+
+    def pooled(self, images: Tensor) -> list[Tensor]:
+        """The results of the five poolings, shallow to deep; the fifth is the last of `features`."""
         x, maps = images, []
         for i, layer in enumerate(self.features):
             x = layer(x)
             if i in self.pools:
                 maps.append(x)
-        scores = self.score_fr(self.classifier(x))
-        if self.stride <= 16:
-            scores = self.upscore2(scores)
-            scores = scores + cropped(self.score_pool4(maps[3]), scores, OFFSETS["score_pool4"])
-        if self.stride <= 8:
-            scores = self.upscore_pool4(scores)
-            scores = scores + cropped(self.score_pool3(maps[2]), scores, OFFSETS["score_pool3"])
-        last = f"upscore{self.stride}"
-        return cropped(self.get_submodule(last)(scores), images, OFFSETS[last])
+        return maps
 
 
 def score(in_channels: int, num_classes: int) -> nn.Conv2d:
@@ -114,20 +120,21 @@ def bilinear_deconvolution(num_classes: int, *, factor: int, fixed: bool) -> Blo
 
 
 def cropped(maps: Tensor, like: Tensor, offset: int) -> Tensor:
-    """As much of `maps` as `like` is large, from row and column `offset` on."""
+    """The part of `maps` from row and column `offset` on that has the height and width of `like`, (N, C, H, W)."""
     height, width = like.shape[-2:]
     return maps[..., offset : offset + height, offset : offset + width]
 
 
 def new_parts(stride: Stride) -> tuple[str, ...]:
-    """What 16s does not share with 32s, or 8s with 16s: `model.init_except` when it starts with the coarser's weights.
+    """Names of the parts that 16s does not share with 32s, or 8s with 16s.
 
-    Raises SettingsError for 32s, which starts with the weights of VGG-16.
+    They are `model.init_except` of a net that starts with the weights of the coarser one. Raises SettingsError for 32s,
+    which starts with the weights of VGG-16.
     """
     if stride not in COARSER:
         raise SettingsError(f"stride {stride}: choices are 16, 8; 32s follows no coarser net")
     with torch.device("meta"):
-        nets = [FCNVGG(each, num_classes=2, width=1) for each in (COARSER[stride], stride)]
+        nets = [FCNVGG(variant, num_classes=2, width=1) for variant in (COARSER[stride], stride)]
     coarse, fine = (dict(net.named_children()) for net in nets)
     return tuple(name for name in (*coarse, *fine) if name not in coarse or name not in fine)
 
@@ -142,7 +149,8 @@ def fcn_vgg(
 ) -> FCNVGG:
     """The net whose finest scores have this stride, 32, 16 or 8, with `width` maps in its first block.
 
-    deconvolution  fixed: bilinear, as released; learned: those by 2 are trained from there on, as in the paper
+    deconvolution  fixed: bilinear, as released; learned: those of factor 2 start bilinear and are trained, as in the
+                   paper
 
     Raises SettingsError for another stride or deconvolution.
     """

@@ -6,17 +6,22 @@ The encoders that the authors released have the deep stem (`stem="deep"` of a Re
 from torch import Tensor, nn
 
 from resvision.layers.init import he_initialize
-from resvision.segmentation.parts.convolutions import conv_bn_relu, joined_conv_bn_relu
-from resvision.segmentation.parts.encoder import cut
-from resvision.segmentation.parts.joined import SideBySide
+from resvision.segmentation.parts.convolutions import conv_bn_relu, fusion_conv_bn_relu
+from resvision.segmentation.parts.encoder import cut, deepest
 from resvision.segmentation.parts.side_headed import SideHeadedSegmenter, maps_needed
 
 BINS = (1, 2, 3, 6)
+"""Cells along a side of each grid."""
 CHANNELS = 512
+WHOLE_MAP = 0
+"""Place of the map itself among those that the pyramid gives."""
 
 
 class PyramidPooling(nn.Module):
-    """The map, and its means over grids of 1, 2, 3 and 6 cells a side, each with 1 / 4 of its channels: Figure 3."""
+    """A map and its means over four grids, each reduced to a quarter of its channels by a 1x1 convolution: Figure 3.
+
+    out_channels  of the map and its means together
+    """
 
     def __init__(self, in_channels: int, *, bins: tuple[int, ...] = BINS) -> None:
         super().__init__()
@@ -26,29 +31,29 @@ class PyramidPooling(nn.Module):
         )
         self.out_channels = in_channels + reduced * len(bins)
 
-    def forward(self, maps: Tensor) -> SideBySide:
-        """(N, in_channels, H, W) to maps that are (N, out_channels, H, W) side by side."""
-        return SideBySide([maps, *(level(maps) for level in self.levels)], like=maps, corners=True)
+    def forward(self, maps: Tensor) -> list[Tensor]:
+        """(N, in_channels, H, W) to the same map and its means, (N, in_channels / 4, side, side) for each bin."""
+        return [maps, *(level(maps) for level in self.levels)]
 
 
 class PSPNet(SideHeadedSegmenter):
-    """Logits from the map and its means over the cells of four grids, interpolated to the size of the images."""
+    """Logits from the deepest map and its means over four grids, interpolated to the size of the images: Figure 3."""
 
 
 def pspnet(
     backbone: nn.Module, *, num_classes: int, output_stride: int = 8, channels: int = CHANNELS, aux: bool = False
 ) -> PSPNet:
-    """The net over any backbone with a map, with two for the side head; the weights suit every output stride.
+    """The net over any backbone with a map, or two with the side head; the weights suit every output stride.
 
-    channels  of the convolution after the pyramid
+    channels  of the convolution that fuses the pyramid
     aux       a side head on the map before the deepest, as the paper trains it: weight 0.4
 
     Raises MissingStageError for a backbone without the maps, SettingsError for an output stride that it cannot take.
     """
     encoder = cut(backbone, output_stride, count=maps_needed(aux))
-    pyramid = PyramidPooling([*encoder.channels.values()][-1])
-    convolved = joined_conv_bn_relu(pyramid.out_channels, channels, window=3)
-    for part in (pyramid, convolved):
+    pyramid = PyramidPooling(deepest(encoder.channels))
+    fusion = fusion_conv_bn_relu(pyramid.out_channels, channels, window=3, reference=WHOLE_MAP, align_corners=True)
+    for part in (pyramid, fusion):
         he_initialize(part)
-    classifier = nn.Sequential(pyramid, *convolved, nn.Dropout(0.1), nn.Conv2d(channels, num_classes, 1))
+    classifier = nn.Sequential(pyramid, *fusion, nn.Dropout(0.1), nn.Conv2d(channels, num_classes, 1))
     return PSPNet(encoder, classifier=classifier, num_classes=num_classes, aux=aux)

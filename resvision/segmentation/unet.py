@@ -1,8 +1,8 @@
 """U-Net: Ronneberger, Fischer, Brox 2015, https://arxiv.org/abs/1505.04597.
 
 unet          the net of figure 1: convolutions without padding, so that 572 pixels give 388
-unet_padded   as it is mostly built since: padded by one pixel, so that the result has the size of the image, with batch
-              normalization
+unet_padded   the net as it is mostly built since: with padding of one pixel, so that the result has the size of the
+              image, and with batch normalization
 unet_encoder  the expanding path on the maps of any net of the zoo
 
 The paper has drop-out "at the end of the contracting path"; here it follows each of the two deepest levels.
@@ -14,19 +14,20 @@ from torch import Tensor, nn
 from resvision.classification.stages import MAX_STRIDE
 from resvision.core.errors import SettingsError
 from resvision.layers.init import he_initialize, he_initialize_incoming
-from resvision.segmentation.parts.convolutions import conv_bn_relu, joined_conv_bn_relu
+from resvision.segmentation.parts.convolutions import conv_bn_relu, fusion_conv_bn_relu
 from resvision.segmentation.parts.encoder import cut
-from resvision.segmentation.parts.joined import SideBySide
 from resvision.segmentation.parts.tiles import InputRule
 from resvision.segmentation.parts.upsampling import resized
 
 LEVELS = 5
 VALID = InputRule(multiple=16, offset=60, border_px=92)
 PADDED = InputRule(multiple=16)
+SKIP = 1
+"""Place of the finer map among the two that a level of `unet_encoder` takes."""
 
 
 def two_convolutions(in_channels: int, channels: int, *, padded: bool, batch_norm: bool) -> nn.Sequential:
-    """3x3 convolution and ReLU, twice; with normalization in between, where the bias is not needed."""
+    """Two 3x3 convolutions, each with ReLU; with `batch_norm` a BN stands before each ReLU in place of the bias."""
     layers: list[nn.Module] = []
     for entering in (in_channels, channels):
         layers.append(nn.Conv2d(entering, channels, 3, padding=int(padded), bias=not batch_norm))
@@ -36,13 +37,13 @@ def two_convolutions(in_channels: int, channels: int, *, padded: bool, batch_nor
 
 
 def centre(x: Tensor, height: int, width: int) -> Tensor:
-    """The middle (N, C, height, width) of a map."""
+    """The middle of a map (N, C, H, W), (N, C, height, width)."""
     top, left = (x.shape[2] - height) // 2, (x.shape[3] - width) // 2
     return x[:, :, top : top + height, left : left + width]
 
 
 class Expansion(nn.Module):
-    """One level of the expanding path: 2x2 up-convolution, concatenation with the map beside it, two convolutions."""
+    """One level of the expanding path: 2x2 up-convolution, concatenation with the skip, two convolutions."""
 
     def __init__(self, in_channels: int, *, padded: bool, batch_norm: bool) -> None:
         super().__init__()
@@ -51,15 +52,15 @@ class Expansion(nn.Module):
         self.convolve = two_convolutions(2 * channels, channels, padded=padded, batch_norm=batch_norm)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        """(N, C, h, w) and a map of C / 2 channels, at least 2h x 2w, to (N, C / 2, 2h, 2w), 4 less each if valid."""
+        """(N, C, h, w) and a skip of C / 2 channels, at least 2h x 2w, to (N, C / 2, 2h, 2w), 4 less each if valid."""
         x = self.up(x)
-        joined = torch.cat([centre(skip, *x.shape[2:]), x], dim=1)
-        convolved: Tensor = self.convolve(joined)
+        x = torch.cat([centre(skip, *x.shape[2:]), x], dim=1)
+        convolved: Tensor = self.convolve(x)
         return convolved
 
 
 class UNet(nn.Module):
-    """Five levels down by poolings, four up again, each beside its counterpart; a 1x1 convolution gives the classes.
+    """Five levels down by poolings and four up again, each with its skip; a 1x1 convolution gives the logits.
 
     input_rule  with valid convolutions: sides of 16 s + 60, of which the inner 16 s - 124 are labelled; s is the side
                 that enters the lowest level. With padded ones: multiples of 16.
@@ -101,8 +102,8 @@ class UNet(nn.Module):
         """
         self.input_rule.check(images, net=type(self).__name__)
         maps: list[Tensor] = []
-        for level, convolve in enumerate(self.contracting):
-            x = convolve(self.pool(maps[-1]) if maps else images)
+        for level, contract in enumerate(self.contracting):
+            x = contract(self.pool(maps[-1]) if maps else images)
             maps.append(self.dropout(x) if level >= LEVELS - 2 else x)
         x = maps.pop()
         for expand in self.expanding:
@@ -112,10 +113,10 @@ class UNet(nn.Module):
 
 
 class EncoderUNet(nn.Module):
-    """The expanding path on the maps C1..C5, or those that there are, of a net that was made for classification.
+    """The expanding path on the maps C1..C5 of a net for classification, or those of them that it has.
 
-    A map is enlarged bilinearly to the size of the next finer one, where U-Net has an up-convolution, so that any size
-    of image will do; two convolutions with normalization follow. Logits are enlarged to the image.
+    A map is enlarged bilinearly to the size of the next finer one, where U-Net has an up-convolution, so that the net
+    takes images of any size; two convolutions with normalization follow. Logits are enlarged to the image.
     """
 
     auxiliary: tuple[str, ...] = ()
@@ -127,8 +128,8 @@ class EncoderUNet(nn.Module):
         widths = [max(1, decoder_width >> level) for level in range(len(skips))]
         self.expanding = nn.ModuleList()
         for skip, width in zip(reversed(skips), widths, strict=True):
-            joined = joined_conv_bn_relu(channels + skip, width, window=3)
-            self.expanding.append(nn.Sequential(*joined, *conv_bn_relu(width, width, window=3)))
+            fusion = fusion_conv_bn_relu(channels + skip, width, window=3, reference=SKIP, align_corners=False)
+            self.expanding.append(nn.Sequential(*fusion, *conv_bn_relu(width, width, window=3)))
             channels = width
         self.head = nn.Conv2d(channels, num_classes, 1)
         he_initialize(self.expanding)
@@ -136,9 +137,10 @@ class EncoderUNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, K, H, W) of images (N, C, H, W)."""
         *skips, x = self.backbone(images).values()
-        for skip, convolve in zip(reversed(skips), self.expanding, strict=True):
-            x = convolve(SideBySide([x, skip], like=skip, corners=False))
-        return resized(self.head(x), images, corners=False)
+        for skip, expand in zip(reversed(skips), self.expanding, strict=True):
+            x = expand([x, skip])
+        logits = self.head(x)
+        return resized(logits, images, align_corners=False)
 
 
 def unet(*, num_classes: int, in_channels: int = 1, width: int = 64, dropout: float = 0.5) -> UNet:
@@ -149,7 +151,7 @@ def unet(*, num_classes: int, in_channels: int = 1, width: int = 64, dropout: fl
 def unet_padded(
     *, num_classes: int, in_channels: int = 3, width: int = 64, batch_norm: bool = True, dropout: float = 0.0
 ) -> UNet:
-    """The net with padded convolutions."""
+    """The net with padded convolutions, whose logits have the size of the image."""
     return UNet(
         num_classes=num_classes,
         in_channels=in_channels,

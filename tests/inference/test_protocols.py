@@ -30,7 +30,7 @@ from resvision.inference.evaluate import probabilities
 from resvision.inference.load import Trained
 from resvision.kinds.classification.presets import PRESETS, corners_and_centre, find, proportional, squares
 from resvision.launch import Finished
-from resvision.layers.dense import convolved
+from resvision.layers.fully_connected import convolved
 from resvision.papers.results import ENSEMBLES, RESULTS, Published, published
 
 Cli = Callable[..., tuple[int, str, str]]

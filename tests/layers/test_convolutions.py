@@ -52,8 +52,8 @@ def test_large_weights_over_a_few_pixels_are_a_product_with_and_without_gradient
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     called = []
-    by_windows = convolutions.conv_by_windows
-    monkeypatch.setattr(convolutions, "conv_by_windows", lambda *given: called.append(1) or by_windows(*given))
+    by_im2col = convolutions.conv_by_im2col
+    monkeypatch.setattr(convolutions, "conv_by_im2col", lambda *given: called.append(1) or by_im2col(*given))
     layer = nn.Conv2d(256, 256, 3, stride=2, padding=1)
     few, many = torch.randn(2, 256, 7, 8), torch.randn(2, 256, 9, 9)
     with torch.no_grad():

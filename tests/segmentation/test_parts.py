@@ -6,14 +6,8 @@ from resvision.probes.count import count
 from resvision.segmentation.fcn_vgg import bilinear_deconvolution
 from resvision.segmentation.parts.aspp import ASPP, ImagePooling, rates_at
 from resvision.segmentation.parts.convolutions import conv_bn_relu
-from resvision.segmentation.parts.joined import JoinedConv2d, SideBySide, convolved_then_resized
-from resvision.segmentation.parts.upsampling import (
-    BlockwiseDeconvolution,
-    bilinear_kernel,
-    deconvolved,
-    interpolation,
-    resized,
-)
+from resvision.segmentation.parts.fusion import FusionConv2d, concatenate
+from resvision.segmentation.parts.upsampling import bilinear_kernel, resized
 from resvision.segmentation.pspnet import BINS, PyramidPooling
 
 
@@ -43,74 +37,28 @@ def test_a_bilinear_deconvolution_interpolates_each_class_alone(factor: int) -> 
         assert torch.allclose(found[..., inner, inner], whole[..., inner, inner], atol=1e-5)
 
 
-@pytest.mark.parametrize("factor", [2, 8])
-def test_the_deconvolution_for_bf16_is_the_transposed_convolution(factor: int) -> None:
-    maps = torch.randn(2, 5, 4, 6, dtype=torch.double)
-    weight = torch.randn(5, 3, 2 * factor, 2 * factor, dtype=torch.double)
-    expected = nn.functional.conv_transpose2d(maps, weight, stride=factor)
-    assert torch.allclose(deconvolved(maps, weight), expected, atol=1e-12)
-
-
-def test_a_deconvolution_learns_in_bf16_what_it_does_in_float() -> None:
-    torch.manual_seed(0)
-    layer, maps = BlockwiseDeconvolution(5, 3, factor=4), torch.randn(2, 5, 4, 6)
-    exact = layer(maps)
-    (expected,) = torch.autograd.grad(exact.square().mean(), layer.weight)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        rounded = layer(maps.bfloat16())
-    assert rounded.dtype == torch.bfloat16
-    assert torch.allclose(rounded.float(), exact, atol=0.02 * exact.abs().max().item())
-    (found,) = torch.autograd.grad(rounded.float().square().mean(), layer.weight)
-    assert torch.allclose(found, expected, atol=0.02 * expected.abs().max().item())
-
-
-def test_corners_say_which_points_coincide() -> None:
+def test_align_corners_says_which_points_coincide() -> None:
     ramp = torch.arange(5.0).view(1, 1, 1, 5).expand(1, 1, 5, 5)
     like = torch.empty(1, 1, 17, 17)
-    assert torch.allclose(resized(ramp, like, corners=True)[0, 0, 0], torch.arange(17) / 4)
-    assert resized(ramp, like, corners=False)[0, 0, 0, 8].item() == pytest.approx(2)
+    assert torch.allclose(resized(ramp, like, align_corners=True)[0, 0, 0], torch.arange(17) / 4)
+    assert resized(ramp, like, align_corners=False)[0, 0, 0, 8].item() == pytest.approx(2)
 
 
-@pytest.mark.parametrize("corners", [True, False])
-def test_a_line_is_interpolated_by_a_matrix(corners: bool) -> None:
-    maps = torch.randn(2, 3, 5, 4)
-    expected = nn.functional.interpolate(maps, size=(18, 16), mode="bilinear", align_corners=corners)
-    rows, columns = interpolation(5, 18, corners=corners), interpolation(4, 16, corners=corners)
-    assert torch.allclose(rows @ maps.double() @ columns.T, expected.double(), atol=1e-6)
-    small = resized(maps.bfloat16(), torch.empty(1, 1, 18, 16), corners=corners)
-    assert small.dtype == torch.bfloat16
-    assert torch.allclose(small.float(), expected, atol=0.02 * maps.abs().max().item())
-
-
-@pytest.mark.parametrize("corners", [True, False])
-@pytest.mark.parametrize(("size", "kernel"), [((20, 16), (3, 3)), ((18, 17), (3, 1)), ((9, 8), (1, 5))])
-def test_a_map_may_meet_the_weights_before_it_is_interpolated(
-    size: tuple[int, int], kernel: tuple[int, int], corners: bool
-) -> None:
-    maps = torch.randn(2, 5, 5, 4, dtype=torch.double, requires_grad=True)
-    weight = torch.randn(7, 5, *kernel, dtype=torch.double, requires_grad=True)
-    finer = nn.functional.interpolate(maps, size=size, mode="bilinear", align_corners=corners)
-    expected = nn.functional.conv2d(finer, weight, padding=(kernel[0] // 2, kernel[1] // 2))
-    found = convolved_then_resized(maps, weight, size, corners=corners)
-    assert torch.allclose(found, expected, atol=1e-12)
-    ramp = torch.linspace(-1, 1, expected.numel(), dtype=torch.double).view_as(expected)
-    gradients = torch.autograd.grad((expected * ramp).sum(), (maps, weight))
-    for own, torchs in zip(torch.autograd.grad((found * ramp).sum(), (maps, weight)), gradients, strict=True):
-        assert torch.allclose(own, torchs, atol=1e-12)
-
-
-def test_maps_of_three_sizes_are_joined_in_bf16_as_in_float() -> None:
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_maps_of_three_sizes_are_fused_in_bf16_as_in_float(depthwise: bool) -> None:
     torch.manual_seed(0)
-    layer, like = JoinedConv2d(9, 8, 3), torch.randn(2, 4, 24, 20)
-    maps = [torch.randn(2, 3, 6, 5), like, torch.randn(2, 2, 20, 18)]
-    exact = layer(SideBySide(maps, like=like, corners=True))
-    plain = nn.functional.conv2d(SideBySide(maps, like=like, corners=True).joined(), layer.weight, padding=1)
+    out_channels = 9 if depthwise else 8
+    layer = FusionConv2d(9, out_channels, 3, reference=1, align_corners=True, depthwise=depthwise)
+    maps = [torch.randn(2, 3, 6, 5), torch.randn(2, 4, 24, 20), torch.randn(2, 2, 20, 18)]
+    exact = layer(maps)
+    fused = concatenate(maps, reference=1, align_corners=True)
+    plain = nn.functional.conv2d(fused, layer.weight, padding=1, groups=layer.groups)
     assert torch.equal(exact, plain)
-    rounded = [each.bfloat16() for each in maps]
-    found = layer(SideBySide(rounded, like=rounded[1], corners=True))
-    assert found.dtype == torch.bfloat16
-    assert found.shape == exact.shape
-    assert torch.allclose(found.float(), exact, atol=0.02 * exact.abs().max().item())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rounded = layer([part.bfloat16() for part in maps])
+    assert rounded.dtype == torch.bfloat16
+    assert rounded.shape == exact.shape == (2, out_channels, 24, 20)
+    assert torch.allclose(rounded.float(), exact, atol=0.02 * exact.abs().max().item())
 
 
 @pytest.mark.parametrize(("output_stride", "rates"), [(16, (6, 12, 18)), (8, (12, 24, 36)), (32, (3, 6, 9))])
@@ -145,7 +93,8 @@ def test_the_pyramid_has_1_4_9_and_36_cells() -> None:
     cells = [counted.outputs[f"levels.{i}.0"][1:] for i in range(4)]
     assert cells == [(side, side) for side in BINS]
     assert [height * width for height, width in cells] == [1, 4, 9, 36]
-    assert pyramid(torch.zeros(2, 16, 60, 60)).joined().shape == (2, pyramid.out_channels, 60, 60)
+    maps = pyramid(torch.zeros(2, 16, 60, 60))
+    assert concatenate(maps, reference=0, align_corners=True).shape == (2, pyramid.out_channels, 60, 60)
     assert pyramid.out_channels == 32
 
 

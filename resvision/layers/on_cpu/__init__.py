@@ -1,1 +1,1 @@
-"""Layers computed as a CPU computes them faster, or at all: the same functions, their sums in another order."""
+"""Layers as a CPU computes them faster, or at all: the same functions of their inputs, their sums in another order."""

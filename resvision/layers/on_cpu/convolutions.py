@@ -1,12 +1,12 @@
 """Convolutions that choose how they compute; parameters, state and result stay.
 
-In bf16, on a CPU with matrix units for it: 1x1 convolutions over pixels whose channels lie together as linear layers
-(all of those of stride 1 in ResNet-50 at 224 pixels, 32 images, forward and backward: 630 ms in place of 848), and the
-cases of `blocks`, `phases`, `taps` and `windows`. From `blocks` and the gradients of `windows` ResNet-18 at 224 pixels
-gains an eighth in training, on two cores.
+In bf16, on a CPU with matrix units for it, a 1x1 convolution is a linear layer where the channels of a pixel lie
+together (all of those of stride 1 in ResNet-50 at 224 pixels, 32 images, forward and backward: 630 ms in place of 848),
+and the modules `space_to_depth`, `polyphase`, `taps` and `im2col` compute their cases. By `space_to_depth` and the
+gradients of `im2col` ResNet-18 at 224 pixels gains an eighth in training, on two cores.
 
-In fp32 one case that torch 2.14 does not survive: the gradient of a 1x1 convolution that strides over eight channels or
-fewer, at 56 pixels and more, ends the process. It is computed over the pixels that it sees, picked out beforehand.
+In fp32 torch 2.14 does not survive one case: the gradient of a 1x1 convolution that strides over eight channels or
+fewer, at 56 pixels and more, ends the process. Here the pixels that such a kernel meets are picked out beforehand.
 """
 
 import math
@@ -15,21 +15,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resvision.layers.on_cpu.blocks import BLOCK_CHANNELS, conv_over_blocks
-from resvision.layers.on_cpu.phases import depthwise_by_phases
+from resvision.layers.on_cpu.im2col import ConvArithmetic, conv_by_im2col, conv_with_im2col_gradient
+from resvision.layers.on_cpu.polyphase import depthwise_by_polyphase
+from resvision.layers.on_cpu.space_to_depth import BLOCK_CHANNELS, conv_by_space_to_depth
 from resvision.layers.on_cpu.taps import conv_by_taps
-from resvision.layers.on_cpu.windows import Window, conv_by_windows, conv_with_product
 
 LARGE = 2**19
-"""Numbers of a weight from which gathering its gradient over threads costs more than the product itself."""
+"""Numbers in a weight from which gathering its gradient over threads costs more than the product itself."""
 
 FEW_POSITIONS = 4
-"""Output positions, of all images, for each input channel: up to here one product with its copies is faster."""
+"""Output positions, of all images, per input channel, up to which one product with its copies is faster."""
 
 FEW_PIXELS = 16
 """Pixels of a result up to which one product with copies of the map is faster, where weights are large."""
 
-SPREAD = 6
+LARGE_DILATION = 6
 """Dilation from which a tap at a time is faster than all at once, over large maps of many channels at least."""
 
 FRAGILE_CHANNELS = 8
@@ -37,8 +37,12 @@ FRAGILE_CHANNELS = 8
 
 
 def use(net: nn.Module, *, bf16: bool = True) -> nn.Module:
-    """The net, whose plain convolutions from now on choose how they compute; state and structure stay."""
+    """The net, whose plain convolutions from now on choose how they compute; state and structure stay.
+
+    bf16  whether the net runs in bf16; otherwise only the convolutions change that would end the process
+    """
     for module in net.modules():
+        # A subclass computes in a way of its own, and other paddings are not zeros: both stay as they are.
         if type(module) is nn.Conv2d and module.padding_mode == "zeros" and not isinstance(module.padding, str):
             if bf16:
                 module.__class__ = Conv2d
@@ -48,43 +52,45 @@ def use(net: nn.Module, *, bf16: bool = True) -> nn.Module:
 
 
 class SubsampledConv2d(nn.Conv2d):
-    """A strided 1x1 convolution over the pixels that it sees."""
+    """A strided 1x1 convolution that picks out the pixels under its kernel, and then runs at stride 1."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, out_channels, H', W')."""
         assert not isinstance(self.padding, str)
         (top, left), (down, right) = self.padding, self.stride
-        seen = F.pad(x, (left, left, top, top))[:, :, ::down, ::right]
-        return F.conv2d(seen, self.weight, self.bias, groups=self.groups)
+        picked = F.pad(x, (left, left, top, top))[:, :, ::down, ::right]
+        return F.conv2d(picked, self.weight, self.bias, groups=self.groups)
 
 
 class Conv2d(nn.Conv2d):
-    """A convolution that chooses how it computes."""
+    """A convolution that chooses how it computes, by its kernel and the size of the map."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, out_channels, H', W')."""
-        window = Window(self.stride, self._pads, self.dilation)
         if x.device.type != "cpu" or x.dim() != 4 or not x.numel():
             return super().forward(x)
-        size = window.sides(x.shape[2:], self.kernel_size)
+        arithmetic = ConvArithmetic(self.stride, self._pads, self.dilation)
+        size = arithmetic.output_size(x.shape[2:], self.kernel_size)
         if min(size) < 1:
-            return super().forward(x)  # which says so
+            return super().forward(x)  # torch's own error says that the kernel is larger than the map
         if max(self.dilation) > 1 and self._is_depthwise:
-            return depthwise_by_phases(x, self.weight, self.bias, self._pads, self.dilation)
-        if min(self.dilation) >= SPREAD and self._keeps_size:
+            return depthwise_by_polyphase(x, self.weight, self.bias, self._pads, self.dilation)
+        if min(self.dilation) >= LARGE_DILATION and self._keeps_size:
             return conv_by_taps(x, self.weight, self.bias, self.dilation)
-        nhwc = x.is_contiguous(memory_format=torch.channels_last)
-        if self._is_pointwise and nhwc and not torch.compiler.is_compiling():  # compiled, it joins a normalization
+        # Compiled, a 1x1 convolution stays one: the compiler then joins it with the normalization that follows.
+        is_nhwc = x.is_contiguous(memory_format=torch.channels_last)
+        if self._is_pointwise and is_nhwc and not torch.compiler.is_compiling():
             return F.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
         is_large = self.weight.numel() >= LARGE and self.groups == 1
         if is_large and math.prod(size) <= FEW_PIXELS:
-            return conv_by_windows(x, self.weight, self.bias, window)
+            return conv_by_im2col(x, self.weight, self.bias, arithmetic)
+        # The ways below are for training, and for convolutions without groups.
         if not torch.is_grad_enabled() or self.groups != 1:
             return super().forward(x)
         if 4 * self.in_channels <= BLOCK_CHANNELS and self.stride == (2, 2) and self.dilation == (1, 1):
-            return conv_over_blocks(x, self.weight, self.bias, self._pads)
+            return conv_by_space_to_depth(x, self.weight, self.bias, self._pads)
         if is_large and len(x) * math.prod(size) <= FEW_POSITIONS * self.in_channels:
-            return conv_with_product(x, self.weight, self.bias, window)
+            return conv_with_im2col_gradient(x, self.weight, self.bias, arithmetic)
         return super().forward(x)
 
     @property
@@ -97,8 +103,8 @@ class Conv2d(nn.Conv2d):
 
     @property
     def _keeps_size(self) -> bool:
-        """Whether this is a plain convolution of stride 1 whose output has the sides of its input."""
-        centred = tuple(spread * (taps // 2) for spread, taps in zip(self.dilation, self.kernel_size, strict=True))
+        """Whether this is a convolution of stride 1, without groups, whose result has the size of its input."""
+        centred = tuple(rate * (taps // 2) for rate, taps in zip(self.dilation, self.kernel_size, strict=True))
         odd = all(taps % 2 for taps in self.kernel_size)
         return odd and self.groups == 1 and self.stride == (1, 1) and self._pads == centred
 

@@ -1,1 +1,1 @@
-"""What two segmentation papers share."""
+"""Parts of networks that two segmentation papers share."""

@@ -6,21 +6,24 @@ Parameter names are torchvision's.
 import torch
 from torch import Tensor, nn
 
+from resvision.layers.on_cpu.branches import expand_as, run_last_first
 from resvision.segmentation.parts.convolutions import conv_bn_relu
 
 RATES = (6, 12, 18)
-"""At output stride 16."""
+"""Atrous rates at output stride 16."""
 RATES_STRIDE = 16
 CHANNELS = 256
 
 
 def rates_at(output_stride: int) -> tuple[int, ...]:
-    """The rates with which the windows see as many pixels of the image as at output stride 16."""
+    """The rates at which the windows span as many pixels of the image as RATES do at output stride 16."""
     return tuple(rate * RATES_STRIDE // output_stride for rate in RATES)
 
 
 class ASPP(nn.Module):
-    """What 1x1, three atrous 3x3 convolutions and the mean over all positions see, joined by a 1x1 convolution.
+    """Five branches on one map, concatenated and projected by a 1x1 convolution.
+
+    The branches are a 1x1 convolution, three atrous 3x3 convolutions, and the mean over all positions.
 
     depthwise  the atrous convolutions are depthwise, and a 1x1 follows each
     """
@@ -43,22 +46,20 @@ class ASPP(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, channels, H, W)."""
-        seen = [branch(maps) for branch in reversed(self.convs)]  # the pooling's gradient, another layout, comes last
-        joined: Tensor = self.project(torch.cat(seen[::-1], dim=1))
-        return joined
+        pyramid = torch.cat(run_last_first(self.convs, maps), dim=1)
+        projected: Tensor = self.project(pyramid)
+        return projected
 
 
 class ImagePooling(nn.Sequential):
-    """The mean over all positions, 1x1 convolution, BN, ReLU, given to every position."""
+    """The mean over all positions, a 1x1 convolution, BN, ReLU; every position gets the same result."""
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__(nn.AdaptiveAvgPool2d(1), *conv_bn_relu(in_channels, channels))
 
     def forward(self, maps: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, channels, H, W)."""
-        mean = maps
+        means = maps
         for layer in self:
-            mean = layer(mean)
-        nhwc = maps.is_contiguous(memory_format=torch.channels_last)
-        everywhere = mean.expand(-1, -1, *maps.shape[-2:])  # in the layout of the other maps, which are joined with it
-        return everywhere.contiguous(memory_format=torch.channels_last if nhwc else torch.contiguous_format)
+            means = layer(means)
+        return expand_as(means, maps)

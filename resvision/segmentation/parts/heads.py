@@ -1,4 +1,4 @@
-"""The small head that torchvision's FCN ends in, and that trains the middle of deeper nets."""
+"""The small head in which torchvision's FCN ends, and by which deeper nets are trained in their middle."""
 
 from torch import nn
 
@@ -7,7 +7,9 @@ from resvision.segmentation.parts.convolutions import conv_bn_relu
 
 
 def fcn_head(in_channels: int, *, num_classes: int) -> nn.Sequential:
-    """A 3x3 convolution to a quarter of the maps, BN, ReLU, dropout 0.1, a 1x1 convolution to logits of the same size.
+    """A head from (N, in_channels, H, W) to logits (N, K, H, W): 3x3 convolution, BN, ReLU, dropout, 1x1 convolution.
+
+    The 3x3 convolution leaves a quarter of the channels; dropout is 0.1.
 
     Parameter names are torchvision's. As side head: Zhao et al. 2017, https://arxiv.org/abs/1612.01105, section 3.3.
     """

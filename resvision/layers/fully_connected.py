@@ -11,9 +11,9 @@ from resvision.core.errors import SettingsError
 
 
 def convolved(linear: nn.Linear, maps: Tensor, *, window: int = 1) -> Tensor:
-    """A linear layer moved over maps (N, C, H, W) as a window x window convolution, stride 1.
+    """The results of a linear layer at every position of maps (N, C, H, W), as a window x window convolution.
 
-    The layer takes what `flatten` makes of (C, window, window).
+    The layer's inputs are a flattened window (C, window, window); the result is (N, O, H - window + 1, W - window + 1).
     """
     return F.conv2d(maps, linear.weight.view(linear.out_features, maps.shape[1], window, window), linear.bias)
 
