@@ -134,15 +134,24 @@ def read_run(folder: Path, *, allow_code: bool = False) -> Run:
     if isinstance(data, dict) and data.get("format", FORMAT) != FORMAT:
         raise RunError(f"{path}: format {data['format']!r:.60}, this version of resvision reads {FORMAT}")
     try:
-        run = from_json(Run, _with_what_came_later(data))
+        run = from_json(Run, with_what_came_later(data))
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from None
     if not is_resolved(run):
         raise RunError(f"{path}: not a run as training writes it: what data and machine decide is missing or disagrees")
-    code = [name for name in (run.model.name, run.data.name) if references.is_reference(name)]
-    if code and not allow_code:
-        raise RunError(f"{path}: would import {' and '.join(code)}; if you trust it, say --allow-code")
+    require_allowed(path, [] if allow_code else own_code(run))
     return run
+
+
+def own_code(run: Run) -> list[str]:
+    """The functions of a user's own that a run imports, as `package.module:function`."""
+    return [name for name in (run.model.name, run.data.name) if references.is_reference(name)]
+
+
+def require_allowed(path: Path, code: list[str]) -> None:
+    """RunError where the file at `path` names code that would be imported."""
+    if code:
+        raise RunError(f"{path}: would import {' and '.join(code)}; if you trust it, say --allow-code")
 
 
 _CAME_LATER: dict[str, Any] = {
@@ -167,7 +176,7 @@ def is_resolved(run: Run) -> bool:
     return not missing and len(set(classes)) == len(classes) == run.model.num_classes
 
 
-def _with_what_came_later(data: Any) -> Any:
+def with_what_came_later(data: Any) -> Any:
     """The JSON of an older run with the leaves that this version knows beside its own."""
     for path, value in _CAME_LATER.items():
         group, _, key = path.partition(".")

@@ -4,7 +4,8 @@ RECIPES is the table: a name, where its function stands, and a line of help. Lis
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from resvision.catalog import find
 from resvision.core import references
@@ -13,6 +14,9 @@ from resvision.core.settings import checked, with_leaf
 
 if TYPE_CHECKING:
     from resvision.run import Run
+    from resvision.training_graph import FitPhase, Phase
+
+Tree = TypeVar("Tree")
 
 
 class Recipe(NamedTuple):
@@ -123,14 +127,14 @@ DECIDED = {
 """Leaves of a Run that follow from something else."""
 
 
-def recipe(name: str) -> Callable[[str, str], "Run | tuple[Run, ...]"]:
+def recipe(name: str) -> Callable[[str, str], "Run | tuple[Run, ...] | tuple[Phase, ...]"]:
     """The recipe function by its name, or by `package.module:function`; UnknownNameError otherwise.
 
-    It gives a Run, or the Runs of its phases.
+    It gives a Run; Runs, each of which starts with the result of the one before it; or the phases of a graph.
     """
     if name not in RECIPES and not references.is_reference(name):
         raise unknown_name("recipe", name, RECIPES)
-    found: Callable[[str, str], Run | tuple[Run, ...]] = references.load(
+    found: Callable[[str, str], Run | tuple[Run, ...] | tuple[Phase, ...]] = references.load(
         RECIPES[name].function if name in RECIPES else name, kind="recipe"
     )
     return found
@@ -170,10 +174,11 @@ def compose(
     settings: Sequence[str] = (),
 ) -> "Run":
     """The Run of a model on a data set, as `compose_phases` makes it; SettingsError for a recipe of several phases."""
-    runs = compose_phases(model, data, recipe_name=recipe_name, changes=changes, settings=settings)
-    if len(runs) > 1:
-        raise SettingsError(f"{runs[0].recipe}: is made of {len(runs)} runs; `resvision train` makes one after another")
-    return runs[0]
+    first, *others = compose_phases(model, data, recipe_name=recipe_name, changes=changes, settings=settings)
+    if others or first.kind != "run":
+        count = 1 + len(others)
+        raise SettingsError(f"{recipe_name or model}: is made of {count} phases; `resvision train` carries them out")
+    return first.run
 
 
 def compose_phases(
@@ -183,22 +188,41 @@ def compose_phases(
     recipe_name: str | None = None,
     changes: Mapping[str, Any] | None = None,
     settings: Sequence[str] = (),
-) -> "tuple[Run, ...]":
-    """The Runs of a model on a data set: its recipe, then `changes` by path, then `settings` as `a.b=value`, in each.
+) -> "tuple[Phase, ...]":
+    """The phases of a model on a data set: its recipe, then `changes` by path, then `settings` as `a.b=value`, in each.
 
-    Without a recipe's name the model's row in the catalog chooses, for a net of the user's own its task. Most
-    recipes are one Run. Raises UnknownNameError or SettingsError.
+    They hold for every run; of a fit that names its data, those that begin with `data.` do. Without a recipe's name
+    the model's row in the catalog chooses, for a net of the user's own its task. Most recipes are one run. Raises
+    UnknownNameError or SettingsError.
     """
     if model in RECIPES:
         raise SettingsError(f"{model} is a recipe; say: train MODEL --recipe {model}")
     name = recipe_name or _usual(model, changes or {}, settings)
     with references.own_code(name):
         made = recipe(name)(model, data)
-    runs = made if isinstance(made, tuple) else (made,)
-    for run in runs:
-        if not hasattr(run, "recipe"):
-            raise SettingsError(f"{name}: gave {type(run).__name__}, not a resvision.Run")
-    return tuple(_changed(run, changes or {}, settings) for run in runs)
+    changed: list[Phase] = []
+    for phase in _as_phases(name, made):
+        if phase.kind == "run":
+            changed.append(replace(phase, run=_changed(phase.run, changes or {}, settings)))
+        else:
+            changed.append(_data_changed(phase, changes or {}, settings))
+    return tuple(changed)
+
+
+def _as_phases(name: str, made: Any) -> "tuple[Phase, ...]":
+    """What the recipe of that name gave, as phases; SettingsError where it is something else."""
+    from resvision.run import Run  # with torch, which a recipe needs too and a listing of recipes does not
+    from resvision.training_graph import FitPhase, RunPhase, chain
+
+    if isinstance(made, Run):
+        return chain([made])
+    parts = made if isinstance(made, tuple) and made else (made,)
+    if all(isinstance(part, Run) for part in parts):
+        return chain(parts)
+    wrong = [part for part in parts if not isinstance(part, RunPhase | FitPhase)]
+    if wrong:
+        raise SettingsError(f"{name}: gave {type(wrong[0]).__name__}, not a resvision.Run")
+    return parts
 
 
 def _usual(model: str, changes: Mapping[str, Any], settings: Sequence[str]) -> str:
@@ -207,15 +231,23 @@ def _usual(model: str, changes: Mapping[str, Any], settings: Sequence[str]) -> s
     return "segmentation-short" if asked and references.is_reference(model) else find(model).recipe
 
 
-def _changed(run: "Run", changes: Mapping[str, Any], settings: Sequence[str]) -> "Run":
+def _data_changed(fit: "FitPhase", changes: Mapping[str, Any], settings: Sequence[str]) -> "FitPhase":
+    """The fit with what is set of its data, where it names its own."""
+    if fit.data is None:
+        return fit
+    of_data = {path: value for path, value in changes.items() if path.startswith("data.")}
+    return _changed(fit, of_data, [text for text in settings if text.strip().startswith("data.")])
+
+
+def _changed(tree: Tree, changes: Mapping[str, Any], settings: Sequence[str]) -> Tree:
     for path, value in changes.items():
-        run = with_leaf(run, _open_to_change(path), value)
+        tree = with_leaf(tree, _open_to_change(path), value)
     for text in settings:
         path, equals, written = text.partition("=")
         if not equals:
             raise SettingsError(f"--set {text}: write it as key=value, such as --set optimizer.lr=0.05")
-        run = with_leaf(run, _open_to_change(path.strip()), written.strip(), text=True)
-    return checked(run)
+        tree = with_leaf(tree, _open_to_change(path.strip()), written.strip(), text=True)
+    return checked(tree)
 
 
 def _open_to_change(path: str) -> str:

@@ -96,10 +96,10 @@ def ridge(features: NDArray[Any], targets: NDArray[Any], *, penalty: float) -> L
 
 
 def kmeans(features: NDArray[Any], *, clusters: int, seed: int = 0, rounds: int = 300) -> Clusters:
-    """Centres of clusters by Lloyd's rounds from a k-means++ start (Arthur, Vassilvitskii 2007), until no label changes.
+    """Clusters by Lloyd's rounds from a k-means++ start (Arthur, Vassilvitskii 2007), until no label changes.
 
-    A cluster that loses all its samples is moved to the sample farthest from its centre. `rounds` is the largest number
-    of rounds. Raises SettingsError where there are fewer distinct samples than clusters.
+    A cluster that loses all its samples is moved to the sample farthest from its centre. There are at most `rounds`
+    rounds. Raises SettingsError where there are fewer distinct samples than clusters.
     """
     points = features.astype(np.float64)
     centres = _spread_points(points, clusters, seed=seed)
@@ -124,7 +124,7 @@ def _spread_points(points: Array, clusters: int, *, seed: int) -> Array:
     for drawn in draws:
         total = np.cumsum(squares)
         if not len(points) or total[-1] <= 0:
-            raise SettingsError(f"k-means: {clusters} clusters of {len(chosen)} distinct samples; choose fewer clusters")
+            raise SettingsError(f"k-means: {clusters} clusters of {len(chosen)} distinct samples; choose fewer")
         # rounding may lead to the end of the sum, whose last samples may weigh nothing
         index = min(int(np.searchsorted(total, drawn * total[-1], side="right")), int(np.flatnonzero(squares)[-1]))
         distances = _squared_distances(points, points[index])
