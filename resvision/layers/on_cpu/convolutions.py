@@ -2,8 +2,8 @@
 
 In bf16, on a CPU with matrix units for it: 1x1 convolutions over pixels whose channels lie together as linear layers
 (all of those of stride 1 in ResNet-50 at 224 pixels, 32 images, forward and backward: 630 ms in place of 848), and the
-cases of `blocks`, `phases`, `taps` and `windows`. From `blocks` and the gradients of `windows` ResNet-18 at 224 pixels
-gains an eighth in training, on two cores.
+cases of `blocks`, `subgrids`, `taps` and `windows`. From `blocks` and the gradients of `windows` ResNet-18 at 224
+pixels gains an eighth in training, on two cores.
 
 In fp32 one case that torch 2.14 does not survive: the gradient of a 1x1 convolution that strides over eight channels or
 fewer, at 56 pixels and more, ends the process. It is computed over the pixels that it sees, picked out beforehand.
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resvision.layers.on_cpu.blocks import BLOCK_CHANNELS, conv_over_blocks
-from resvision.layers.on_cpu.phases import depthwise_by_phases
+from resvision.layers.on_cpu.subgrids import depthwise_by_subgrids
 from resvision.layers.on_cpu.taps import conv_by_taps
 from resvision.layers.on_cpu.windows import Window, conv_by_windows, conv_with_product
 
@@ -70,7 +70,7 @@ class Conv2d(nn.Conv2d):
         if min(size) < 1:
             return super().forward(x)  # which says so
         if max(self.dilation) > 1 and self._is_depthwise:
-            return depthwise_by_phases(x, self.weight, self.bias, self._pads, self.dilation)
+            return depthwise_by_subgrids(x, self.weight, self.bias, self._pads, self.dilation)
         if min(self.dilation) >= SPREAD and self._keeps_size:
             return conv_by_taps(x, self.weight, self.bias, self.dilation)
         nhwc = x.is_contiguous(memory_format=torch.channels_last)

@@ -11,7 +11,7 @@ from torch import Tensor
 from resvision.layers.on_cpu.cast import as_autocast
 
 
-def depthwise_by_phases(
+def depthwise_by_subgrids(
     x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, ...], dilation: tuple[int, ...]
 ) -> Tensor:
     """A depthwise convolution of stride 1 by a kernel that is not dilated.
@@ -32,10 +32,10 @@ def depthwise_by_phases(
     (number, channels, height, width), (down, right) = x.shape, dilation
     high, wide = -(-height // down), -(-width // right)
     x = F.pad(x, (0, right * wide - width, 0, down * high - height)).permute(0, 2, 3, 1)
-    phases = x.reshape(number, high, down, wide, right, channels).permute(0, 2, 1, 4, 3, 5)
-    phases = F.pad(phases, (0, 0, 0, halves[1], 0, 0, 0, halves[0]))
-    beside = phases.reshape(number, down * phases.shape[2], right * phases.shape[4], channels).permute(0, 3, 1, 2)
+    subgrids = x.reshape(number, high, down, wide, right, channels).permute(0, 2, 1, 4, 3, 5)
+    subgrids = F.pad(subgrids, (0, 0, 0, halves[1], 0, 0, 0, halves[0]))
+    beside = subgrids.reshape(number, down * subgrids.shape[2], right * subgrids.shape[4], channels).permute(0, 3, 1, 2)
     y = F.conv2d(beside, weight, bias if bias is None else as_autocast(bias), padding=tuple(halves), groups=channels)
-    y = y.permute(0, 2, 3, 1).reshape(phases.shape)[:, :, :high, :, :wide].permute(0, 2, 1, 4, 3, 5)
+    y = y.permute(0, 2, 3, 1).reshape(subgrids.shape)[:, :, :high, :, :wide].permute(0, 2, 1, 4, 3, 5)
     y = y.reshape(number, down * high, right * wide, channels)[:, :height, :width].permute(0, 3, 1, 2)
     return F.pad(y, [min(0, end) for end in ends])
