@@ -67,10 +67,28 @@ class Features(NamedTuple):
     labels: NDArray[np.int64]
 
 
+def features(inputs: FitInputs, split: str) -> Features:
+    """Features of the images in the split `train` or `test` of the parent `net`, in the order of its data.
+
+    What an earlier start left in `scratch` is taken as it is. Raises RunError where that is damaged, SettingsError
+    where the parent is no classifier, and what loading a run raises.
+    """
+    path = inputs.scratch / f"{split}.safetensors"
+    if not path.is_file():
+        inputs.console.print(f"features of the {split} images of {inputs.parent(NET).name}", highlight=False)
+        computed = _computed(inputs, split)
+        rundir.write_bytes(path, safetensors.numpy.save({"values": computed.outputs, "labels": computed.targets}))
+    try:
+        arrays = safetensors.numpy.load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"{path}: cannot be read: {error}; delete it and go on") from None
+    return Features(arrays["values"], arrays["labels"])
+
+
 def linear_svm(inputs: FitInputs) -> Fitted:
     """A linear SVM for each class; `weight` (K, D) and `bias` (K,), judged by the error on the test images."""
     options = inputs.read_options(SvmOptions)
-    train, test = _features(inputs, "train"), _features(inputs, "test")
+    train, test = features(inputs, "train"), features(inputs, "test")
     num_classes = _num_classes(inputs)
     return _judged(fit_svm(train.values, train.labels, num_classes=num_classes, cost=options.cost), test)
 
@@ -78,7 +96,7 @@ def linear_svm(inputs: FitInputs) -> Fitted:
 def ridge_classifier(inputs: FitInputs) -> Fitted:
     """Ridge regression to 1 for the class and -1 for all others; given and judged as `linear_svm` is."""
     options = inputs.read_options(RidgeOptions)
-    train, test = _features(inputs, "train"), _features(inputs, "test")
+    train, test = features(inputs, "train"), features(inputs, "test")
     targets = 2.0 * np.eye(_num_classes(inputs))[train.labels] - 1.0
     return _judged(ridge(train.values, targets, penalty=options.penalty), test)
 
@@ -86,7 +104,7 @@ def ridge_classifier(inputs: FitInputs) -> Fitted:
 def feature_clusters(inputs: FitInputs) -> Fitted:
     """Clusters of the training images by k-means; `centres` (K, D), judged by their inertia."""
     options = inputs.read_options(KmeansOptions)
-    train = _features(inputs, "train")
+    train = features(inputs, "train")
     found = kmeans(train.values, clusters=options.clusters, seed=options.seed)
     figures = {"inertia": found.inertias[-1], "rounds": len(found.inertias) - 1}
     return Fitted(tensors={"centres": found.centres.astype(np.float32)}, evaluation=figures)
@@ -135,20 +153,6 @@ def _num_classes(inputs: FitInputs) -> int:
 
 def _run(inputs: FitInputs) -> Run:
     return read_run(inputs.parent(NET), allow_code=inputs.allow_code)
-
-
-def _features(inputs: FitInputs, split: str) -> Features:
-    """Features of `train` or `test` images of the parent; those that an earlier start left are taken as they are."""
-    path = inputs.scratch / f"{split}.safetensors"
-    if not path.is_file():
-        inputs.console.print(f"features of the {split} images of {inputs.parent(NET).name}", highlight=False)
-        computed = _computed(inputs, split)
-        rundir.write_bytes(path, safetensors.numpy.save({"values": computed.outputs, "labels": computed.targets}))
-    try:
-        arrays = safetensors.numpy.load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise RunError(f"{path}: cannot be read: {error}; delete it and go on") from None
-    return Features(arrays["values"], arrays["labels"])
 
 
 def _computed(inputs: FitInputs, split: str) -> Predictions:

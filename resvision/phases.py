@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from resvision.core import references, rundir
 from resvision.core.errors import RunError, SettingsError, Stopped
 from resvision.core.rundir import PHASES
 from resvision.core.settings import differences, from_json, to_json
+from resvision.data.sets import names
 from resvision.launch import Finished, launch, resume
 from resvision.run import require_allowed
 from resvision.training.stopping import StopSignals
@@ -51,16 +52,6 @@ class Outcome(NamedTuple):
     summary: str
 
 
-@dataclass(frozen=True)
-class _Settings:
-    """What holds for all phases of one call."""
-
-    folder: Path
-    console: Console
-    allow_code: bool
-    began_here: bool  # by this call, whose caller named the code
-
-
 def launch_phases(phases: Sequence[Phase], *, out: Path | None, console: Console) -> Outcome:
     """Carry out the phases in a new folder; the last of them. A single run becomes a run directory.
 
@@ -71,11 +62,11 @@ def launch_phases(phases: Sequence[Phase], *, out: Path | None, console: Console
         return _of_run(launch(phases[0].run, out=out, console=console))
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise SettingsError("the recipe has several phases, which one process carries out; leave torchrun out")
-    phases = checked_phases(phases)
+    phases = [_with_full_path(phase) for phase in checked_phases(phases)]
     _load_fits(phases)
     folder = rundir.create(_usual_name(phases)) if out is None else rundir.claim(out)
     rundir.write_json(folder / PHASES, graph_to_json(phases))
-    return _carry_out(phases, _Settings(folder, console, allow_code=False, began_here=True))
+    return _carry_out(phases, folder, console, allow_code=True)  # whoever starts phases has named their code
 
 
 def has_phases(folder: Path) -> bool:
@@ -97,7 +88,7 @@ def resume_phases(folder: Path, *, allow_code: bool = False, console: Console) -
     code = dict.fromkeys(name for phase in phases for name in code_of(phase))
     require_allowed(path, [] if allow_code else [*code])
     _load_fits(phases)
-    return _carry_out(phases, _Settings(folder, console, allow_code=allow_code, began_here=False))
+    return _carry_out(phases, folder, console, allow_code=allow_code)
 
 
 def resume_run(folder: Path, asked: Sequence[Phase], *, allow_code: bool = False, console: Console) -> Outcome:
@@ -114,8 +105,19 @@ def resume_run(folder: Path, asked: Sequence[Phase], *, allow_code: bool = False
 def _usual_name(phases: Sequence[Phase]) -> str:
     """A name for the folder: model and data of the last run, or the last phase where there is no run."""
     runs = [phase.run for phase in phases if isinstance(phase, RunPhase)]
-    names = [runs[-1].model.name.replace(":", "."), runs[-1].data.name] if runs else [phases[-1].name]
-    return "-".join(Path(name).name for name in names)
+    parts = [runs[-1].model.name.replace(":", "."), runs[-1].data.name] if runs else [phases[-1].name]
+    return "-".join(Path(part).name for part in parts)
+
+
+def _with_full_path(phase: Phase) -> Phase:
+    """The phase with a folder of images by its full path, so that it is found again from another working directory."""
+    data = phase.run.data if isinstance(phase, RunPhase) else phase.data
+    if data is None or data.name in names() or not Path(data.name).exists():
+        return phase
+    data = replace(data, name=str(Path(data.name).resolve()))
+    return (
+        replace(phase, run=replace(phase.run, data=data)) if isinstance(phase, RunPhase) else replace(phase, data=data)
+    )
 
 
 def _load_fits(phases: Sequence[Phase]) -> None:
@@ -125,36 +127,42 @@ def _load_fits(phases: Sequence[Phase]) -> None:
             references.load(phase.fit, kind="fit")
 
 
-def _carry_out(phases: Sequence[Phase], settings: _Settings) -> Outcome:
+def _carry_out(phases: Sequence[Phase], root: Path, console: Console, *, allow_code: bool) -> Outcome:
     folders: dict[str, Path] = {}
     for number, phase in enumerate(phases, start=1):
-        folder = settings.folder / folder_name(number, phase.name)
+        folder = root / folder_name(number, phase.name)
         if folder.is_symlink():  # it would lead out of the folder that was named
             raise RunError(f"{folder}: is a link; put the folder itself in its place")
-        settings.console.rule(f"phase {number} of {len(phases)}: {phase.name}")
+        console.rule(f"phase {number} of {len(phases)}: {phase.name}")
         parents = {role: folders[name] for role, name in phase.parents.items()}
         if isinstance(phase, FitPhase):
-            outcome = _carry_out_fit(phase, folder, parents, settings)
+            outcome = _carry_out_fit(phase, folder, parents, console, allow_code=allow_code)
         elif (folder / rundir.EVALUATION).is_file() and number < len(phases):
             outcome = Outcome(folder, "done before")  # to resume it would score it once more
         else:
-            outcome = _carry_out_run(phase, folder, parents, settings)
+            outcome = _carry_out_run(phase, folder, parents, console, allow_code=allow_code)
+        if number < len(phases):
+            console.print(f"{folder}: {outcome.summary}", highlight=False, soft_wrap=True, markup=False)
         folders[phase.name] = folder
     return outcome
 
 
-def _carry_out_run(phase: RunPhase, folder: Path, parents: Mapping[str, Path], settings: _Settings) -> Outcome:
+def _carry_out_run(
+    phase: RunPhase, folder: Path, parents: Mapping[str, Path], console: Console, *, allow_code: bool
+) -> Outcome:
     if (folder / rundir.RUN).is_file():
-        return _of_run(resume(folder, allow_code=settings.allow_code, console=settings.console))
+        return _of_run(resume(folder, allow_code=allow_code, console=console))
     run = with_parents(phase, {role: phase_weights(parent) for role, parent in parents.items()})
-    return _of_run(launch(run, out=folder, console=settings.console))
+    return _of_run(launch(run, out=folder, console=console))
 
 
 def _of_run(finished: Finished) -> Outcome:
     return Outcome(finished.folder, finished.scores.summary())
 
 
-def _carry_out_fit(phase: FitPhase, folder: Path, parents: Mapping[str, Path], settings: _Settings) -> Outcome:
+def _carry_out_fit(
+    phase: FitPhase, folder: Path, parents: Mapping[str, Path], console: Console, *, allow_code: bool
+) -> Outcome:
     # folders stand in fit.json by name alone, so that the whole may be moved
     asked = replace(phase, parents={role: parent.name for role, parent in parents.items()})
     with StopSignals() as stop:
@@ -172,9 +180,9 @@ def _carry_out_fit(phase: FitPhase, folder: Path, parents: Mapping[str, Path], s
                     options=phase.options,
                     data=phase.data,
                     scratch=scratch,
-                    console=settings.console,
+                    console=console,
                     leave_if_stopped=lambda: _leave_if_stopped(stop),
-                    allow_code=settings.allow_code or settings.began_here,
+                    allow_code=allow_code,
                 )
                 _write(_fitted(phase.fit, inputs), folder)
             shutil.rmtree(folder / rundir.SCRATCH, ignore_errors=True)

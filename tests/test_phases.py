@@ -21,7 +21,7 @@ from support import SEGMENTED, TINY
 import resvision
 from resvision.assembly import assemble
 from resvision.core import rundir
-from resvision.core.errors import RunError, SettingsError, Stopped, UnknownNameError
+from resvision.core.errors import DataError, RunError, SettingsError, Stopped, UnknownNameError
 from resvision.core.settings import to_json
 from resvision.launch import Finished
 from resvision.loading.loader import EvalBatches
@@ -239,6 +239,8 @@ def test_runs_and_fits_that_were_killed_go_on_to_the_same_bits(own: Path, cli: C
         command = [sys.executable, "-m", "resvision", *more]
         ended = subprocess.run(command, env={**os.environ, "KILLED_AT": moment}, capture_output=True, text=True)
         assert ended.returncode == -signal.SIGKILL, ended.stderr
+        assert (own / "killed/1-first" / rundir.CHECKPOINTS / rundir.LAST).is_file()
+        assert (own / "killed/1-first" / rundir.EVALUATION).is_file() == (moment == "part 2")
     assert [each.name for each in sorted((own / "killed").glob("?-*"))] == ["1-first", "2-sums"]
     assert len([*(own / "killed/2-sums" / rundir.SCRATCH).iterdir()]) == 2
     sys.modules.pop("own_phases", None)
@@ -387,6 +389,21 @@ def test_another_fit_in_the_folder_is_refused_with_the_differences(own: Path) ->
     (own / "graph/1-fit" / rundir.FIT).write_text("{}")
     with pytest.raises(RunError, match=r"fit\.json: damaged"):
         resume_phases(own / "graph", allow_code=True, console=QUIET)
+
+
+def test_a_folder_of_images_is_found_again_from_elsewhere(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = "return Fitted(tensors={}, evaluation={'found': os.path.isdir(inputs.data.name)})"
+    (own / "pictures").mkdir()
+    phases = with_fit(own, body)
+    run = replace(tiny(), data=DataSettings(name="pictures"))
+    with pytest.raises(DataError):  # the folder is empty, but it is known by then
+        carried_out((replace(phases[0], data=run.data), RunPhase(name="net", run=run)), own / "graph")
+    shutil.rmtree(own / "graph/1-fit")
+    (own / "elsewhere").mkdir()
+    monkeypatch.chdir(own / "elsewhere")
+    with pytest.raises(DataError, match=str(own / "pictures")):
+        resume_phases(own / "graph", allow_code=True, console=QUIET)
+    assert json.loads((own / "graph/1-fit" / rundir.EVALUATION).read_text()) == {"found": True}
 
 
 def test_options_of_a_fit_are_typed(fitted: Path, tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Named runs: a recipe is a function of a model's and a data set's name that gives a Run; its docstring is its receipt.
+"""Named trainings: a recipe is a function of a model's and a data set's name; its docstring is its receipt.
+
+It gives a Run, or several phases: Runs, each of which starts with the result of the one before it, or a graph of runs
+and fits with named parents.
 
 RECIPES is the table: a name, where its function stands, and a line of help. Listing it loads no torch.
 """
