@@ -1,10 +1,11 @@
-"""A net, a data set and a recipe of one's own, in one file. docs/own-code.md walks through it."""
+"""A net, a data set, a recipe and a fit of one's own, in one file. docs/own-code.md walks through it."""
 
 from pathlib import Path
 
 import numpy as np
 from torch import Tensor, nn
 
+from resvision import feature_fits
 from resvision.core.samples import Sample
 from resvision.core.views import Stretch
 from resvision.data.splits import Splits
@@ -12,6 +13,7 @@ from resvision.loading.augment import ImageAugment
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.optimizers import OptimizerSettings
 from resvision.training.schedules import Schedule
+from resvision.training_graph import FitInputs, FitPhase, Fitted, RunPhase
 
 
 class Residual(nn.Module):
@@ -95,4 +97,23 @@ def recipe(model: str, data: str) -> Run:
         augment=ImageAugment(shift_px=2, fill="mean"),
         optimizer=OptimizerSettings(name="adamw", lr=0.01, weight_decay=0.02),
         schedule=Schedule(kind="cosine", warmup=0.1),
+    )
+
+
+def class_means(inputs: FitInputs) -> Fitted:
+    """The mean features of every class; an image is taken to be of the class whose mean is nearest."""
+    train, test = feature_fits.features(inputs, "train"), feature_fits.features(inputs, "test")
+    means = np.stack([train.values[train.labels == k].mean(axis=0) for k in range(len(Shapes.classes))])
+    distances = np.linalg.norm(test.values[:, None] - means, axis=2)
+    error = float(np.mean(distances.argmin(axis=1) != test.labels))
+    return Fitted(tensors={"means": means}, evaluation={"top1_error": error})
+
+
+def phases(model: str, data: str) -> tuple[RunPhase | FitPhase, ...]:
+    """The run of `recipe`, then two classifiers of its features: a linear SVM, and the nearest class mean."""
+    svm = "resvision.feature_fits:linear_svm"
+    return (
+        RunPhase(name="net", run=recipe(model, data)),
+        FitPhase(name="svm", fit=svm, parents={"net": "net"}, options={"cost": 0.1}),
+        FitPhase(name="means", fit="own:class_means", parents={"net": "net"}),
     )

@@ -1,36 +1,70 @@
-"""Recipes of several phases: runs in one folder, one after another, each of which starts with the result before it.
+"""Phases of a training, carried out: runs and fits in one folder, one after another, parents before their children.
 
-The folder holds `phases.json`, the Runs as they were asked for, and a run directory for each, `1-fcn32s`, `2-fcn16s`.
+The folder holds `phases.json`, the phases as they were asked for, and a folder for each, `1-net`, `2-svm`: a run
+directory, or that of a fit with `fit.json`, `weights.safetensors` and `evaluation.json`. A phase is done once it has
+its `evaluation.json`; one that was stopped goes on from its last checkpoint, or from what its fit left in `scratch`.
 """
 
+import math
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import torch
 from rich.console import Console
+from safetensors.torch import save
 
-from resvision.core import rundir
-from resvision.core.errors import RunError, SettingsError
+from resvision.core import references, rundir
+from resvision.core.errors import ResVisionError, RunError, SettingsError, Stopped
 from resvision.core.rundir import PHASES
-from resvision.core.settings import from_json, to_json
+from resvision.core.settings import differences, from_json, to_json
+from resvision.data.sets import names
 from resvision.launch import Finished, launch, resume
-from resvision.run import Run, read_run
+from resvision.training.stopping import StopSignals
+from resvision.training_graph import (
+    FitInputs,
+    FitPhase,
+    Fitted,
+    Phase,
+    RunPhase,
+    checked_phases,
+    folder_name,
+    graph_from_json,
+    graph_to_json,
+    is_ours,
+    phase_weights,
+    with_parents,
+)
+
+FIT_FORMAT = 1
 
 
-def launch_phases(runs: Sequence[Run], *, out: Path | None, console: Console) -> Finished:
-    """Carry out the runs in a new folder; the last of them, finished. Raises what `launch` raises.
+class Outcome(NamedTuple):
+    """A phase that is done: its folder, and its figures in a line."""
 
-    SettingsError for several phases under torchrun, whose processes would each make the folder.
+    folder: Path
+    summary: str
+
+
+def launch_phases(phases: Sequence[Phase], *, out: Path | None, console: Console) -> Outcome:
+    """Carry out the phases in a new folder; the last of them. A single run becomes a run directory.
+
+    Raises what `launch` raises, and SettingsError for several phases under torchrun, whose processes would each make
+    the folder.
     """
-    if len(runs) == 1:
-        return launch(runs[0], out=out, console=console)
+    if len(phases) == 1 and isinstance(phases[0], RunPhase):
+        return _of_run(launch(phases[0].run, out=out, console=console))
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise SettingsError(f"{runs[0].recipe}: has several phases, which one process carries out; leave torchrun out")
-    names = Path(runs[-1].model.name.replace(":", ".")).name, Path(runs[-1].data.name).name
-    folder = rundir.create("-".join(names)) if out is None else rundir.claim(out)
-    rundir.write_json(folder / PHASES, [to_json(run) for run in runs])
-    return _carry_out(folder, runs, console)
+        raise SettingsError("the recipe has several phases, which one process carries out; leave torchrun out")
+    phases = [_with_full_path(phase) for phase in checked_phases(phases)]
+    _load_fits(phases)
+    folder = rundir.create(_usual_name(phases)) if out is None else rundir.claim(out)
+    rundir.write_json(folder / PHASES, graph_to_json(phases))
+    return _carry_out(phases, folder, console, allow_code=True)  # whoever starts phases has named their code
 
 
 def has_phases(folder: Path) -> bool:
@@ -38,27 +72,173 @@ def has_phases(folder: Path) -> bool:
     return (folder / PHASES).is_file()
 
 
-def resume_phases(folder: Path, *, allow_code: bool = False, console: Console) -> Finished:
-    """Go on with a folder of phases where it stopped. Raises RunError where it is damaged."""
-    data = rundir.read_json(folder / PHASES)
-    if not isinstance(data, list) or not data:
-        raise RunError(f"{folder / PHASES}: damaged: expected a list of runs")
-    return _carry_out(folder, [from_json(Run, run) for run in data], console, allow_code=allow_code)
+def resume_phases(folder: Path, *, allow_code: bool = False, console: Console) -> Outcome:
+    """Go on with a folder of phases where it stopped; the last of them.
+
+    Raises RunError or SettingsError where it is damaged, or where a phase names code of a user's own and `allow_code`
+    is not given.
+    """
+    path = folder / PHASES
+    data = rundir.read_json(path)
+    try:
+        phases = graph_from_json(data, allow_code=allow_code)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from None
+    except ResVisionError as error:
+        raise RunError(f"{path}: {error}") from None
+    _load_fits(phases)
+    return _carry_out(phases, folder, console, allow_code=allow_code)
 
 
-def _carry_out(folder: Path, runs: Sequence[Run], console: Console, *, allow_code: bool = False) -> Finished:
-    before: Path | None = None
-    finished: Finished | None = None
-    for number, run in enumerate(runs, start=1):
-        place = folder / f"{number}-{Path(run.model.name.replace(':', '.')).name}"
-        console.rule(f"phase {number} of {len(runs)}: {run.model.name}")
-        if before is not None:
-            run = replace(run, model=replace(run.model, init_from=str(before), encoder_from=None))
-        if (place / rundir.RUN).is_file():
-            read_run(place, allow_code=allow_code)
-            finished = resume(place, allow_code=allow_code, console=console)
+def resume_run(folder: Path, asked: Sequence[Phase], *, allow_code: bool = False, console: Console) -> Outcome:
+    """Go on with a run directory.
+
+    RunError lists the differences where `asked` is another run, SettingsError says so where it is several phases.
+    """
+    runs = [phase.run for phase in asked if isinstance(phase, RunPhase)]
+    if len(asked) > 1 or len(runs) < len(asked):
+        raise SettingsError(f"{folder}: is one run, but {len(asked)} phases are asked for; name the folder of phases")
+    return _of_run(resume(folder, asked=runs[0] if runs else None, allow_code=allow_code, console=console))
+
+
+def _usual_name(phases: Sequence[Phase]) -> str:
+    """A name for the folder: model and data of the last run, or the last phase where there is no run."""
+    runs = [phase.run for phase in phases if isinstance(phase, RunPhase)]
+    parts = [runs[-1].model.name.replace(":", "."), runs[-1].data.name] if runs else [phases[-1].name]
+    return "-".join(Path(part).name for part in parts)
+
+
+def _with_full_path(phase: Phase) -> Phase:
+    """The phase with a folder of images by its full path, so that it is found again from another working directory."""
+    data = phase.run.data if isinstance(phase, RunPhase) else phase.data
+    if data is None or data.name in names() or not Path(data.name).exists():
+        return phase
+    data = replace(data, name=str(Path(data.name).resolve()))
+    return (
+        replace(phase, run=replace(phase.run, data=data)) if isinstance(phase, RunPhase) else replace(phase, data=data)
+    )
+
+
+def _load_fits(phases: Sequence[Phase]) -> None:
+    """Find the functions of all fits, so that a misspelt name is told before hours of training."""
+    for phase in phases:
+        if isinstance(phase, FitPhase):
+            references.load(phase.fit, kind="fit")
+
+
+def _carry_out(phases: Sequence[Phase], root: Path, console: Console, *, allow_code: bool) -> Outcome:
+    folders: dict[str, Path] = {}
+    for number, phase in enumerate(phases, start=1):
+        folder = root / folder_name(number, phase.name)
+        if folder.is_symlink():  # it would lead out of the folder that was named
+            raise RunError(f"{folder}: is a link; put the folder itself in its place")
+        console.rule(f"phase {number} of {len(phases)}: {phase.name}")
+        parents = {role: folders[name] for role, name in phase.parents.items()}
+        if isinstance(phase, FitPhase):
+            outcome = _carry_out_fit(phase, folder, parents, console, allow_code=allow_code)
+        elif (folder / rundir.EVALUATION).is_file() and number < len(phases):
+            outcome = Outcome(folder, "done before")  # to resume it would score it once more
         else:
-            finished = launch(run, out=place, console=console)
-        before = place
-    assert finished is not None, "there is at least one phase"
-    return finished
+            outcome = _carry_out_run(phase, folder, parents, console, allow_code=allow_code)
+        if number < len(phases):
+            console.print(f"{folder}: {outcome.summary}", highlight=False, soft_wrap=True, markup=False)
+        folders[phase.name] = folder
+    return outcome
+
+
+def _carry_out_run(
+    phase: RunPhase, folder: Path, parents: Mapping[str, Path], console: Console, *, allow_code: bool
+) -> Outcome:
+    if (folder / rundir.RUN).is_file():
+        return _of_run(resume(folder, allow_code=allow_code, console=console))
+    run = with_parents(phase, {role: phase_weights(parent) for role, parent in parents.items()})
+    return _of_run(launch(run, out=folder, console=console))
+
+
+def _of_run(finished: Finished) -> Outcome:
+    return Outcome(finished.folder, finished.scores.summary())
+
+
+def _carry_out_fit(
+    phase: FitPhase, folder: Path, parents: Mapping[str, Path], console: Console, *, allow_code: bool
+) -> Outcome:
+    # folders stand in fit.json by name alone, so that the whole may be moved
+    asked = replace(phase, parents={role: parent.name for role, parent in parents.items()})
+    with StopSignals() as stop:
+        if not (folder / rundir.FIT).is_file():
+            rundir.claim(folder)
+        with rundir.locked(folder):
+            _begin(asked, folder)
+            if not (folder / rundir.EVALUATION).is_file():
+                scratch = folder / rundir.SCRATCH
+                if scratch.is_symlink():
+                    raise RunError(f"{scratch}: is a link; remove it")
+                scratch.mkdir(exist_ok=True)
+                inputs = FitInputs(
+                    parents=parents,
+                    options=phase.options,
+                    data=phase.data,
+                    scratch=scratch,
+                    console=console,
+                    leave_if_stopped=lambda: _leave_if_stopped(stop),
+                    allow_code=allow_code,
+                )
+                _write(_fitted(phase.fit, inputs), folder)
+            shutil.rmtree(folder / rundir.SCRATCH, ignore_errors=True)
+            return Outcome(folder, _told(_figures(rundir.read_json(folder / rundir.EVALUATION), folder)))
+
+
+def _begin(asked: FitPhase, folder: Path) -> None:
+    """Write what is asked for into fit.json; RunError with the differences where that holds another fit."""
+    path = folder / rundir.FIT
+    if not path.is_file():
+        rundir.write_json(path, {"format": FIT_FORMAT, **to_json(asked)})
+        return
+    data = rundir.read_json(path)
+    if not isinstance(data, dict) or data.get("format") != FIT_FORMAT:
+        raise RunError(f"{path}: damaged, or not of format {FIT_FORMAT}, which this version of resvision reads")
+    try:
+        begun = from_json(FitPhase, {key: value for key, value in data.items() if key != "format"})
+    except SettingsError as error:
+        raise RunError(f"{path}: {error}") from None
+    if differing := differences(begun, asked):
+        listed = "; ".join(f"{path} is {there!r}, asked {here!r}" for path, there, here in differing)
+        raise RunError(f"{folder}: is another fit: {listed}; move it away, or start all phases in a new folder")
+
+
+def _leave_if_stopped(stop: StopSignals) -> None:
+    stop.defer()
+    if stop.signal:
+        raise Stopped(stop.signal, kept=False)
+
+
+def _fitted(name: str, inputs: FitInputs) -> Fitted:
+    """What the function of a fit gives; SettingsError where that is not Fitted with figures that are numbers."""
+    function = references.load(name, kind="fit")
+    with nullcontext() if is_ours(name) else references.own_code(name):
+        fitted = function(inputs)
+    if not isinstance(fitted, Fitted):
+        raise SettingsError(f"{name}: gave {type(fitted).__name__}, not a resvision.training_graph.Fitted")
+    for figure, value in fitted.evaluation.items():
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            raise SettingsError(f"{name}: its evaluation has {figure} = {value!r:.60}, which is not a finite number")
+    if not fitted.evaluation:
+        raise SettingsError(f"{name}: its evaluation has no figure; give one that says how good the fit is")
+    return fitted
+
+
+def _write(fitted: Fitted, folder: Path) -> None:
+    """Leave the artefacts of a fit, its evaluation last: with it the phase is done."""
+    tensors = {name: torch.as_tensor(tensor).detach().cpu().contiguous() for name, tensor in fitted.tensors.items()}
+    rundir.write_bytes(folder / rundir.WEIGHTS, save(tensors))
+    rundir.write_json(folder / rundir.EVALUATION, dict(fitted.evaluation))
+
+
+def _figures(data: Any, folder: Path) -> dict[str, float]:
+    if not isinstance(data, dict) or not all(isinstance(value, int | float) for value in data.values()):
+        raise RunError(f"{folder / rundir.EVALUATION}: damaged: expected figures by name")
+    return data
+
+
+def _told(figures: Mapping[str, float]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value:.6g}" for name, value in figures.items())

@@ -4,6 +4,7 @@ A recipe makes a Run with open choices (None, `auto`); `assembly.resolve` looks 
 them all. Nothing on a lower floor sees a Run.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -129,6 +130,10 @@ class Run:
         if self.format != FORMAT:
             raise ValueError(f"run format {self.format}, this version reads {FORMAT}")
 
+    @classmethod
+    def __from_json__(cls, data: Any, *, at: str) -> "Run":
+        return run_from_json(data, allow_code=True, at=at)
+
 
 def read_run(folder: Path, *, allow_code: bool = False) -> Run:
     """The Run that `folder` was started with.
@@ -151,20 +156,30 @@ def read_run(folder: Path, *, allow_code: bool = False) -> Run:
     return run
 
 
-def run_from_json(data: Any, *, allow_code: bool = False) -> Run:
+def run_from_json(data: Any, *, allow_code: bool = False, at: str = "") -> Run:
     """The Run in plain data of this version or an older one.
 
     Raises SettingsError on an unknown, missing or ill-typed key, UnknownNameError for a task that there is not, and
     RunError where it names code of a user's own and `allow_code` is not given.
     """
     data = _migrated(data)
-    named = [_leaf(data, path) for path in ("model.name", "model.task", "data.name")]
-    code = [name for name in named if isinstance(name, str) and references.is_reference(name)]
-    if code and not allow_code:
-        raise RunError(f"would import {' and '.join(code)}; if you trust it, say --allow-code")
     task = _leaf(data, "model.task")
+    if not allow_code:
+        refuse_code(code_in_run(data))
     augment = task_of(task if isinstance(task, str) else USUAL).augment
-    return from_json(Run, data, types={"augment": augment})
+    return from_json(Run, data, at=at, types={"augment": augment})
+
+
+def code_in_run(data: Any) -> list[str]:
+    """The code of a user's own, `package.module:function`, that the plain data of a Run name."""
+    named = [_leaf(data, path) for path in ("model.name", "model.task", "data.name")]
+    return [name for name in named if isinstance(name, str) and references.is_reference(name)]
+
+
+def refuse_code(code: Iterable[str]) -> None:
+    """RunError where there is code that would be imported."""
+    if named := list(dict.fromkeys(code)):
+        raise RunError(f"would import {' and '.join(named)}; if you trust it, say --allow-code")
 
 
 _CAME_LATER: dict[str, Any] = {

@@ -10,7 +10,7 @@ import typer
 from resvision.recipes.flags import FLAGS, Flags, changes_of
 
 if TYPE_CHECKING:
-    from resvision.run import Run
+    from resvision.training_graph import Phase
 
 Command = TypeVar("Command", bound=Callable[..., None])
 _REST = inspect.Parameter.VAR_KEYWORD
@@ -83,24 +83,21 @@ def command(
     if model is not None and data is None:
         raise SettingsError("which data? --data takes a name of `resvision data list` or a folder of images")
 
-    from resvision.launch import resume as go_on
-    from resvision.phases import has_phases, launch_phases, resume_phases
+    from resvision.phases import has_phases, launch_phases, resume_phases, resume_run
     from resvision.training.machine import rank_and_world
 
     console = Console(stderr=True)
-    asked: tuple[Run, ...] = ()
+    asked: tuple[Phase, ...] = ()
     if model is not None and data is not None:
         asked = compose_phases(model, data, recipe_name=recipe, changes=changes, settings=settings or ())
     if resume is None:
-        finished = launch_phases(asked, out=out, console=console)
+        outcome = launch_phases(asked, out=out, console=console)
     elif has_phases(resume):
         if asked:
             raise SettingsError(f"{resume}: holds several phases; go on with them by --resume alone")
-        finished = resume_phases(resume, allow_code=allow_code, console=console)
+        outcome = resume_phases(resume, allow_code=allow_code, console=console)
     else:
-        if len(asked) > 1:
-            raise SettingsError(f"{asked[0].recipe}: is made of several runs, {resume} is one")
-        finished = go_on(resume, asked=asked[0] if asked else None, allow_code=allow_code, console=console)
+        outcome = resume_run(resume, asked, allow_code=allow_code, console=console)
     if rank_and_world()[0] > 0:
         return
-    print(f"{finished.folder}: {finished.scores.summary()}")
+    print(f"{outcome.folder}: {outcome.summary}")

@@ -1,7 +1,10 @@
 """The run directory: its names, and writing into it so that a crash leaves the old or the new, never half.
 
 run.json             the Run, every value written
-phases.json          in a folder of several runs one after another: the Runs as they were asked for
+phases.json          in a folder of several phases: runs and fits as they were asked for, each in a folder of its own
+fit.json             in the folder of a fit, in place of run.json: which function, its options, its parents' folders
+weights.safetensors  there: what the fit gave
+scratch/             there: what the fit needs to go on; gone when it is done
 environment.json     versions, hardware, threads
 history.jsonl        one JSON line a step, and one an evaluation
 events/              the same for TensorBoard
@@ -30,6 +33,8 @@ if sys.platform != "win32":
 
 RUN = "run.json"
 PHASES = "phases.json"
+FIT = "fit.json"
+SCRATCH = "scratch"
 ENVIRONMENT = "environment.json"
 HISTORY = "history.jsonl"
 EVENTS = "events"

@@ -137,9 +137,13 @@ def _read(hint: Any, value: Any, *, at: str, strict: bool = True) -> Any:
 
 
 def _read_tree(trees: list[Any], value: Any, *, at: str) -> Any:
-    """A tree of the one type, or of that of several which the key `kind` of the data names."""
+    """A tree of the one type, or of that of several which the key `kind` of the data names.
+
+    A type that must look at the data to know the types of its fields reads itself, by a class method `__from_json__`.
+    """
     if len(trees) == 1 or not isinstance(value, Mapping):
-        return from_json(trees[0], value, at=at)
+        reads_itself = getattr(trees[0], "__from_json__", None)
+        return reads_itself(value, at=at) if reads_itself else from_json(trees[0], value, at=at)
     by_kind = {field.default: tree for tree in trees for field in dataclasses.fields(tree) if field.name == "kind"}
     kind = value.get("kind")
     if not isinstance(kind, str) or kind not in by_kind:

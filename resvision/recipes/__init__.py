@@ -1,11 +1,16 @@
-"""Named runs. A recipe is a function that makes a Run from the names of a model and a data set.
+"""Named trainings. A recipe is a function that makes a Run from the names of a model and a data set.
+
+It may also make several phases: Runs, each of which starts with the result of the one before it, or a graph of runs and
+fits with named parents.
+
 
 A recipe's docstring is its receipt. The table RECIPES gives the function of each name and a line of help; listing it
 loads no torch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from resvision.catalog import find
 from resvision.core import references
@@ -15,6 +20,9 @@ from resvision.kinds.table import TASKS
 
 if TYPE_CHECKING:
     from resvision.run import Run
+    from resvision.training_graph import FitPhase, Phase
+
+Tree = TypeVar("Tree")
 
 
 class Recipe(NamedTuple):
@@ -125,14 +133,15 @@ DECIDED = {
 """The leaves of a Run that a user cannot set, each with what decides it."""
 
 
-def recipe(name: str) -> Callable[[str, str], "Run | tuple[Run, ...]"]:
+def recipe(name: str) -> Callable[[str, str], "Run | tuple[Run, ...] | tuple[Phase, ...]"]:
     """The function of a recipe, named by its name or as `package.module:function`.
 
-    The function returns a Run, or a tuple with the Run of each phase. Raises UnknownNameError.
+    The function returns a Run; Runs, each of which starts with the result of the one before it; or the phases of a
+    graph. Raises UnknownNameError.
     """
     if name not in RECIPES and not references.is_reference(name):
         raise unknown_name("recipe", name, RECIPES)
-    function: Callable[[str, str], Run | tuple[Run, ...]] = references.load(
+    function: Callable[[str, str], Run | tuple[Run, ...] | tuple[Phase, ...]] = references.load(
         RECIPES[name].function if name in RECIPES else name, kind="recipe"
     )
     return function
@@ -147,10 +156,11 @@ def compose(
     settings: Sequence[str] = (),
 ) -> "Run":
     """The Run of a model on a data set, as `compose_phases` makes it; SettingsError for a recipe of several phases."""
-    runs = compose_phases(model, data, recipe_name=recipe_name, changes=changes, settings=settings)
-    if len(runs) > 1:
-        raise SettingsError(f"{runs[0].recipe}: is made of {len(runs)} runs; `resvision train` makes one after another")
-    return runs[0]
+    first, *others = compose_phases(model, data, recipe_name=recipe_name, changes=changes, settings=settings)
+    if others or first.kind != "run":
+        count = 1 + len(others)
+        raise SettingsError(f"{recipe_name or model}: is made of {count} phases; `resvision train` carries them out")
+    return first.run
 
 
 def compose_phases(
@@ -160,22 +170,41 @@ def compose_phases(
     recipe_name: str | None = None,
     changes: Mapping[str, Any] | None = None,
     settings: Sequence[str] = (),
-) -> "tuple[Run, ...]":
-    """The Runs of a model on a data set: the recipe's, changed by `changes` by path, then by `settings` (`a.b=value`).
+) -> "tuple[Phase, ...]":
+    """The phases of a model on a data set: the recipe's, with `changes` by path and then `settings`, `a.b=value`.
 
-    If no recipe is named, the model's row in the catalog names it; for a net of the user's own, the task does. Most
-    recipes are one Run. Raises UnknownNameError or SettingsError.
+    The changes hold for every run; those that begin with `data.` hold for a fit that names its data. If no recipe is
+    named, the model's row in the catalog names it; for a net of the user's own, the task does. Most recipes are one
+    run. Raises UnknownNameError or SettingsError.
     """
     if model in RECIPES:
         raise SettingsError(f"{model} is a recipe; say: train MODEL --recipe {model}")
     name = recipe_name or _default_recipe(model, changes or {}, settings)
     with references.own_code(name):
         composed = recipe(name)(model, data)
-    runs = composed if isinstance(composed, tuple) else (composed,)
-    for run in runs:
-        if not hasattr(run, "recipe"):
-            raise SettingsError(f"{name}: gave {type(run).__name__}, not a resvision.Run")
-    return tuple(_changed(run, changes or {}, settings) for run in runs)
+    changed: list[Phase] = []
+    for phase in _as_phases(name, composed):
+        if phase.kind == "run":
+            changed.append(replace(phase, run=_changed(phase.run, changes or {}, settings)))
+        else:
+            changed.append(_data_changed(phase, changes or {}, settings))
+    return tuple(changed)
+
+
+def _as_phases(name: str, composed: Any) -> "tuple[Phase, ...]":
+    """The phases that a recipe gave; SettingsError where it is something else."""
+    from resvision.run import Run  # with torch, which a recipe needs too and a listing of recipes does not
+    from resvision.training_graph import FitPhase, RunPhase, chain
+
+    if isinstance(composed, Run):
+        return chain([composed])
+    parts = composed if isinstance(composed, tuple) and composed else (composed,)
+    if all(isinstance(part, Run) for part in parts):
+        return chain(parts)
+    wrong = [part for part in parts if not isinstance(part, RunPhase | FitPhase)]
+    if wrong:
+        raise SettingsError(f"{name}: gave {type(wrong[0]).__name__}, not a resvision.Run")
+    return parts
 
 
 def _default_recipe(model: str, changes: Mapping[str, Any], settings: Sequence[str]) -> str:
@@ -191,15 +220,23 @@ def _default_recipe(model: str, changes: Mapping[str, Any], settings: Sequence[s
     return TASKS[str(task)].recipe if str(task) in TASKS else default
 
 
-def _changed(run: "Run", changes: Mapping[str, Any], settings: Sequence[str]) -> "Run":
+def _data_changed(fit: "FitPhase", changes: Mapping[str, Any], settings: Sequence[str]) -> "FitPhase":
+    """The fit with what is set of its data, where it names its own."""
+    if fit.data is None:
+        return fit
+    of_data = {path: value for path, value in changes.items() if path.startswith("data.")}
+    return _changed(fit, of_data, [text for text in settings if text.strip().startswith("data.")])
+
+
+def _changed(tree: Tree, changes: Mapping[str, Any], settings: Sequence[str]) -> Tree:
     for path, value in changes.items():
-        run = with_leaf(run, _open_to_change(path), value)
+        tree = with_leaf(tree, _open_to_change(path), value)
     for text in settings:
         path, equals, written = text.partition("=")
         if not equals:
             raise SettingsError(f"--set {text}: write it as key=value, such as --set optimizer.lr=0.05")
-        run = with_leaf(run, _open_to_change(path.strip()), written.strip(), text=True)
-    return checked(run)
+        tree = with_leaf(tree, _open_to_change(path.strip()), written.strip(), text=True)
+    return checked(tree)
 
 
 def _open_to_change(path: str) -> str:

@@ -49,10 +49,12 @@ ENCODER = "backbone."
 def encoder_state(net: nn.Module, path: Path) -> State:
     """The net's own weights, but the file's, of a classification net, where it has them: as its backbone, or by name.
 
-    A linear layer becomes a convolution that sees all that it saw. Raises SettingsError where nothing of the file is in
-    the net, or not all of the net's backbone is in the file.
+    Of the file of a net that stands on a backbone, that alone is taken. A linear layer becomes a convolution that sees
+    all that it saw. Raises SettingsError where nothing of the file is in the net, or not all of the net's backbone is
+    in the file.
     """
-    own, given = net.state_dict(), _read(path)
+    own, file = net.state_dict(), _read(path)
+    given = {key.removeprefix(ENCODER): file[key] for key in file if key.startswith(ENCODER)} or file
     taken = {
         key: given[inner].reshape(own[key].shape)
         for key, inner in ((key, key.removeprefix(ENCODER)) for key in own)

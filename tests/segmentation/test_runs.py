@@ -212,11 +212,11 @@ NARROW |= {"machine.threads": 1, "machine.workers": 0}
 
 
 def test_phases_start_with_the_result_of_the_one_before(squares: Path, tmp_path: Path) -> None:
-    runs = compose_phases("fcn16s", str(squares), recipe_name="fcn-2015", changes=NARROW)
-    assert [run.model.name for run in runs] == ["fcn32s", "fcn16s"]
-    with pytest.raises(SettingsError, match="is made of 2 runs"):
+    phases = compose_phases("fcn16s", str(squares), recipe_name="fcn-2015", changes=NARROW)
+    assert [phase.name for phase in phases] == ["1-fcn32s", "2-fcn16s"]
+    with pytest.raises(SettingsError, match="is made of 2 phases"):
         compose("fcn16s", str(squares), recipe_name="fcn-2015", changes=NARROW)
-    finished = launch_phases(runs, out=tmp_path / "fcn", console=Console(quiet=True))
+    finished = launch_phases(phases, out=tmp_path / "fcn", console=Console(quiet=True))
     assert finished.folder == tmp_path / "fcn" / "2-fcn16s"
     assert read_run(finished.folder).model.init_from == str(result_weights(tmp_path / "fcn" / "1-fcn32s"))
     weights = result_weights(finished.folder).read_bytes()

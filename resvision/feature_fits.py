@@ -1,0 +1,186 @@
+"""Fits on the features of a trained run: linear SVMs, a ridge classifier, k-means.
+
+The features of an image are what the last layer of the net is given, as fc7 is in R-CNN (Girshick et al. 2014,
+https://arxiv.org/abs/1311.2524). Each function is the fit of a phase whose parent in the role `net` is a run of
+classification; it learns from that run's training images, without augmentation.
+
+Glossary
+    N images, D features, K classes or clusters
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import safetensors.numpy
+from msgspec import Meta
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from resvision.assembly import Assembly, assemble, head, reopen, task_name
+from resvision.contracts import Batch, CountedBatches, Losses, System
+from resvision.core import rundir
+from resvision.core.errors import RunError, SettingsError
+from resvision.loading.workers import batches
+from resvision.run import Run, read_run
+from resvision.tasks import task_of
+from resvision.training import machine as machines
+from resvision.training.checkpoints import load_weights
+from resvision.training.evaluation import Predictions, predict_all
+from resvision.training.fits import Linear, kmeans, ridge
+from resvision.training.fits import linear_svm as fit_svm
+from resvision.training_graph import FitInputs, Fitted
+
+NET = "net"
+"""The role of the run whose features are fitted."""
+
+Positive = Annotated[float, Meta(gt=0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SvmOptions:
+    """What an example on the wrong side costs, beside the norm of the weights."""
+
+    cost: Positive = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RidgeOptions:
+    """The penalty of the squared weights, beside a sum over all examples."""
+
+    penalty: Positive = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class KmeansOptions:
+    """How many clusters, and the seed of the centres to start with."""
+
+    clusters: Annotated[int, Meta(ge=1)] = 10
+    seed: Annotated[int, Meta(ge=0)] = 0
+
+
+class Features(NamedTuple):
+    """Features of the images of one split, (N, D) float32, and their class indices, (N,)."""
+
+    values: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+
+def features(inputs: FitInputs, split: str) -> Features:
+    """Features of the images in the split `train` or `test` of the parent `net`, in the order of its data.
+
+    What an earlier start left in `scratch` is taken as it is. Raises RunError where that is damaged, SettingsError
+    where the parent is no classifier, and what loading a run raises.
+    """
+    path = inputs.scratch / f"{split}.safetensors"
+    if not path.is_file():
+        inputs.console.print(f"features of the {split} images of {inputs.parent(NET).name}", highlight=False)
+        computed = _computed(inputs, split)
+        rundir.write_bytes(path, safetensors.numpy.save({"values": computed.outputs, "labels": computed.targets}))
+    try:
+        arrays = safetensors.numpy.load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"{path}: cannot be read: {error}; delete it and go on") from None
+    return Features(arrays["values"], arrays["labels"])
+
+
+def linear_svm(inputs: FitInputs) -> Fitted:
+    """A linear SVM for each class; `weight` (K, D) and `bias` (K,), judged by the error on the test images."""
+    options = inputs.read_options(SvmOptions)
+    train, test = features(inputs, "train"), features(inputs, "test")
+    num_classes = _num_classes(inputs)
+    return _judged(fit_svm(train.values, train.labels, num_classes=num_classes, cost=options.cost), test)
+
+
+def ridge_classifier(inputs: FitInputs) -> Fitted:
+    """Ridge regression to 1 for the class and -1 for all others; given and judged as `linear_svm` is."""
+    options = inputs.read_options(RidgeOptions)
+    train, test = features(inputs, "train"), features(inputs, "test")
+    targets = 2.0 * np.eye(_num_classes(inputs))[train.labels] - 1.0
+    return _judged(ridge(train.values, targets, penalty=options.penalty), test)
+
+
+def feature_clusters(inputs: FitInputs) -> Fitted:
+    """Clusters of the training images by k-means; `centres` (K, D), judged by their inertia."""
+    options = inputs.read_options(KmeansOptions)
+    train = features(inputs, "train")
+    found = kmeans(train.values, clusters=options.clusters, seed=options.seed)
+    figures = {"inertia": found.inertias[-1], "rounds": len(found.inertias) - 1}
+    return Fitted(tensors={"centres": found.centres.astype(np.float32)}, evaluation=figures)
+
+
+class FeatureSystem(System):
+    """A classifier whose results are the features that the last of the modules `heads` is given, (N, D)."""
+
+    def __init__(self, classifier: System, heads: Sequence[str]) -> None:
+        super().__init__()
+        self.net = classifier.net
+        self.classifier = classifier
+        self._seen: Tensor | None = None
+        for name in heads:
+            self.net.get_submodule(name).register_forward_pre_hook(self._keep)
+
+    def _keep(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        self._seen = args[0]
+
+    def losses(self, batch: Batch) -> Losses:
+        """Those of the classifier."""
+        return self.classifier.losses(batch)
+
+    def weights(self, batch: Batch) -> dict[str, Tensor]:
+        """Those of the classifier."""
+        return self.classifier.weights(batch)
+
+    def predict(self, inputs: Any) -> Tensor:
+        """The features of the images. Raises SettingsError where the last layer sees maps of several positions."""
+        self.classifier.predict(inputs)
+        assert self._seen is not None, "the net ends in its head"
+        if self._seen[0].numel() != self._seen.shape[1]:
+            shape = "x".join(map(str, self._seen.shape[1:]))
+            raise SettingsError(f"parents: {NET}: its last layer sees maps of {shape}, not features; name a classifier")
+        return self._seen.flatten(1)
+
+
+def _judged(layer: Linear, test: Features) -> Fitted:
+    """The layer in float32, as nets keep it, with its error on the test images."""
+    weight, bias = layer.weight.astype(np.float32), layer.bias.astype(np.float32)
+    predicted = Linear(weight.astype(np.float64), bias.astype(np.float64)).scores(test.values).argmax(axis=1)
+    error = float(np.mean(predicted != test.labels))
+    figures = {"top1_error": error, "images": len(test.labels)}
+    return Fitted(tensors={"weight": weight, "bias": bias}, evaluation=figures)
+
+
+def _num_classes(inputs: FitInputs) -> int:
+    return len(_run(inputs).data.classes or ())
+
+
+def _run(inputs: FitInputs) -> Run:
+    return read_run(inputs.parent(NET), allow_code=inputs.allow_code)
+
+
+def _computed(inputs: FitInputs, split: str) -> Predictions:
+    run = _run(inputs)
+    built = assemble(reopen(run), device=machines.prepare(run.machine), begun=True)
+    load_weights(built.system.net, inputs.weights(NET))
+    share = _in_order(run, built, split)
+    made = batches(share, 0, len(share), workers=run.machine.workers or 0)
+
+    def until_stopped() -> Iterator[Batch]:
+        for batch in made:
+            inputs.leave_if_stopped()
+            yield batch
+
+    try:
+        return predict_all(FeatureSystem(built.system, head(run.model)), until_stopped(), machine=run.machine)
+    finally:
+        made.close()
+
+
+def _in_order(run: Run, built: Assembly, split: str) -> CountedBatches:
+    """The images of a split, each once, as evaluation shows them."""
+    if split == "test":
+        return built.at_the_end.batches
+    size = 2 * run.training.batch_size
+    return task_of(task_name(run)).exam_batches(built.splits.train, batch_size=size, rank=0, world=1)

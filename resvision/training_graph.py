@@ -1,0 +1,218 @@
+"""A training as a graph of phases: runs and fits, each of which may stand on the results of earlier ones.
+
+A recipe gives its phases as a tuple, parents before their children. This module has the settings of phases, how they go
+to JSON and back, and what the function of a fit is given and gives; `phases` carries them out.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from msgspec import Meta
+from numpy.typing import NDArray
+from rich.console import Console
+from torch import Tensor
+
+from resvision.core import references, rundir
+from resvision.core.errors import SettingsError, unknown_name
+from resvision.core.settings import Scalar, from_json, to_json
+from resvision.run import DataSettings, Run, code_in_run, refuse_code, run_from_json
+from resvision.training.checkpoints import result_weights
+
+FORMAT = 2
+"""Of phases.json. The first was a bare list of Runs, each of which starts with the result of the one before it."""
+
+Name = Annotated[str, Meta(pattern=r"^\w[\w.-]{0,99}\Z", description="letters, digits, `_`, `.` and `-`")]
+Options = TypeVar("Options")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPhase:
+    """A run of the graph.
+
+    init_from     the phase whose weights all of the net starts with, in place of what the run itself names
+    encoder_from  the phase whose weights the net's encoder starts with, likewise; it has the last word over the encoder
+    """
+
+    name: Name
+    run: Run
+    init_from: Name | None = None
+    encoder_from: Name | None = None
+    kind: Literal["run"] = "run"
+
+    @property
+    def parents(self) -> dict[str, str]:
+        """The names of the phases that it stands on, by their roles."""
+        given = {"init_from": self.init_from, "encoder_from": self.encoder_from}
+        return {role: name for role, name in given.items() if name is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitPhase:
+    """A function of the graph that gives weights and figures, such as an SVM on the features of a run.
+
+    fit      the function, as `package.module:function`; it takes FitInputs and gives Fitted
+    parents  names of earlier phases by the roles that the function knows
+    options  settings of the function
+    data     the data set that it reads where no parent says which
+    """
+
+    name: Name
+    fit: str
+    parents: dict[str, Name] = field(default_factory=dict)
+    options: dict[str, Scalar] = field(default_factory=dict)
+    data: DataSettings | None = None
+    kind: Literal["fit"] = "fit"
+
+
+Phase = RunPhase | FitPhase
+
+KINDS: dict[str, type[RunPhase] | type[FitPhase]] = {"run": RunPhase, "fit": FitPhase}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitInputs:
+    """What the function of a fit is given.
+
+    parents           the parents' folders by role
+    scratch           a folder of its own that is kept until the fit is done: what the function leaves there, it finds
+                      again when it goes on after a stop. `rundir.write_bytes` leaves no file half written
+    leave_if_stopped  leaves by Stopped once a stop signal has come. Until the first call a signal interrupts at once,
+                      from then on it waits for the next
+    allow_code        whether code of a user's own may be imported that a parent names
+    """
+
+    parents: Mapping[str, Path]
+    options: Mapping[str, Scalar]
+    data: DataSettings | None
+    scratch: Path
+    console: Console
+    leave_if_stopped: Callable[[], None]
+    allow_code: bool
+
+    def parent(self, role: str) -> Path:
+        """The folder of the parent in a role; SettingsError where the phase names none."""
+        if role not in self.parents:
+            named = f"it names {', '.join(self.parents)}" if self.parents else "it names none"
+            raise SettingsError(f"parents: the fit needs a phase as {role!r}, {named}")
+        return self.parents[role]
+
+    def weights(self, role: str) -> Path:
+        """The safetensors file of a parent's result; SettingsError where the phase names no such parent."""
+        return phase_weights(self.parent(role))
+
+    def read_options(self, kind: type[Options]) -> Options:
+        """The options as a dataclass of settings, what is left out at its default; SettingsError for others."""
+        return from_json(kind, {**to_json(kind()), **self.options}, at="options")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """What the function of a fit gives.
+
+    tensors     by name; they become weights.safetensors
+    evaluation  figures by name, such as `top1_error`; they become evaluation.json
+    """
+
+    tensors: Mapping[str, NDArray[Any] | Tensor]
+    evaluation: Mapping[str, float]
+
+
+def phase_weights(folder: Path) -> Path:
+    """The safetensors file that is the result of a phase, a run or a fit."""
+    return folder / rundir.WEIGHTS if (folder / rundir.FIT).is_file() else result_weights(folder)
+
+
+def folder_name(number: int, name: str) -> str:
+    """The name of the folder of the `number`-th phase."""
+    return name if name.startswith(f"{number}-") else f"{number}-{name}"
+
+
+def chain(runs: Sequence[Run]) -> tuple[RunPhase, ...]:
+    """Phases of runs, each of which starts with the result of the one before it, named as their folders."""
+    names = [f"{n}-{Path(run.model.name.replace(':', '.')).name}" for n, run in enumerate(runs, start=1)]
+    return tuple(
+        RunPhase(name=name, run=run, init_from=before)
+        for name, run, before in zip(names, runs, [None, *names], strict=False)
+    )
+
+
+def checked_phases(phases: Sequence[Phase]) -> tuple[Phase, ...]:
+    """The same phases after the checks that reading them would make.
+
+    Raises SettingsError where there are none, two have one name, or a parent is not among the phases before its child.
+    """
+    if not phases:
+        raise SettingsError("phases: there must be at least one")
+    names: list[str] = []
+    for phase in phases:
+        _phase_from_json(to_json(phase), at=f"phase {phase.name!s:.60}")
+        if phase.name in names:
+            raise SettingsError(f"phase {phase.name}: there are two of this name; give each its own")
+        for role, parent in phase.parents.items():
+            if parent not in names:
+                known = ", ".join(names) or "none"
+                raise SettingsError(f"phase {phase.name}: {role} is {parent!r}, but the phases before it are {known}")
+        names.append(phase.name)
+    return tuple(phases)
+
+
+def graph_to_json(phases: Sequence[Phase]) -> dict[str, Any]:
+    """What phases.json holds."""
+    return {"format": FORMAT, "phases": [to_json(phase) for phase in phases]}
+
+
+def graph_from_json(data: Any, *, allow_code: bool = False) -> tuple[Phase, ...]:
+    """The phases that phases.json holds, also where it is of the first format.
+
+    Raises SettingsError, and RunError where a phase names code of a user's own and `allow_code` is not given.
+    """
+    if not allow_code:
+        refuse_code(_code_in(data))
+    if isinstance(data, list):
+        runs = [run_from_json(run, allow_code=True, at=f"run {n}") for n, run in enumerate(data, start=1)]
+        return checked_phases(chain(runs))
+    if not isinstance(data, dict) or not isinstance(data.get("phases"), list) or set(data) != {"format", "phases"}:
+        raise SettingsError("expected an object of `format` and `phases`")
+    if data["format"] != FORMAT:
+        raise SettingsError(f"format {data['format']!r:.60}, this version of resvision reads {FORMAT}")
+    return checked_phases([_phase_from_json(phase, at=f"phase {n}") for n, phase in enumerate(data["phases"], start=1)])
+
+
+def _phase_from_json(data: Any, *, at: str) -> Phase:
+    kind = data.get("kind") if isinstance(data, dict) else None
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise SettingsError(f"{at}.kind: {unknown_name('kind', str(kind)[:60], KINDS)}")
+    phase = from_json(KINDS[kind], data, at=at)
+    if isinstance(phase, FitPhase) and not references.is_reference(phase.fit):
+        raise SettingsError(f"{at}.fit: {phase.fit!r:.60}; name a function as package.module:function")
+    return phase
+
+
+def with_parents(phase: RunPhase, weights: Mapping[str, Path]) -> Run:
+    """The run of a phase, starting with its parents' weights files, which are given by role."""
+    model = phase.run.model
+    init_from, encoder_from = (weights.get(role) for role in ("init_from", "encoder_from"))
+    if init_from is not None:  # the encoder is in there too, whatever the run itself names for it
+        model = replace(model, init_from=str(init_from), encoder_from=None)
+    if encoder_from is not None:
+        model = replace(model, encoder_from=str(encoder_from))
+    return replace(phase.run, model=model)
+
+
+def _code_in(data: Any) -> list[str]:
+    """The code of a user's own, `package.module:function`, that the plain data of a graph name."""
+    phases = data.get("phases") if isinstance(data, dict) else [{"run": run} for run in data or ()]
+    code: list[str] = []
+    for phase in phases if isinstance(phases, list) else ():
+        if isinstance(phase, dict):
+            code += code_in_run(phase.get("run")) + code_in_run({"data": phase.get("data")})
+            fit = phase.get("fit")
+            code += [fit] if isinstance(fit, str) and not is_ours(fit) else []
+    return code
+
+
+def is_ours(fit: str) -> bool:
+    """Whether the function of a fit is part of this package."""
+    return fit.startswith("resvision.")
