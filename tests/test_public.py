@@ -1,15 +1,22 @@
 import inspect
 import re
+import shlex
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import typer
+from typer.main import get_command
 
 import resvision
 from resvision import catalog
+from resvision.cli.main import application
 from resvision.core.errors import DataError, SettingsError, UnknownNameError
 from resvision.data import sets
 from resvision.launch import Finished
+from resvision.papers.counts import counts
 from resvision.recipes import RECIPES, compose, compose_phases, recipe
 from resvision.training_graph import RunPhase
 
@@ -87,15 +94,99 @@ def test_every_row_of_the_catalog_names_a_recipe_that_exists() -> None:
     assert {row.recipe for row in catalog.ROWS} <= set(RECIPES)
 
 
-def test_the_tables_of_the_readme_name_every_model_data_set_and_recipe_and_no_other() -> None:
+def rows(document: str, *headers: str) -> list[dict[str, str]]:
+    """Rows of the tables in a document that have these headers, cells by header; `code` marks are taken off."""
+    found = []
+    columns: list[str] = []
+    for line in (ROOT / "docs" / document).read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+        if not line.startswith("|"):
+            columns = []
+        elif not columns:
+            columns = cells
+        elif set(headers) <= set(columns) and not line.startswith("|---"):
+            found.append(dict(zip(columns, cells, strict=True)))
+    return found
+
+
+def test_the_page_of_models_has_each_row_of_the_catalog_and_no_other() -> None:
+    said = rows("models.md", "name", "input", "classes", "parameters", "recipe")
+    assert [[row[key] for key in ("name", "input", "classes", "parameters", "recipe")] for row in said] == [
+        [row.name, "x".join(map(str, row.input)), str(row.num_classes), f"{counts()[row.name].params:,}", row.recipe]
+        for row in catalog.ROWS
+    ]
+
+
+def test_the_page_of_models_has_each_model_under_its_task_and_paper() -> None:
+    heading = {}
+    task = paper = ""
+    for line in (ROOT / "docs/models.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            task = line[3:].lower()
+        elif line.startswith("### "):
+            paper = line[4:]
+        elif named := re.match(r"\| `(\w+)` \|", line):
+            heading[named[1]] = (task, paper)
+    assert heading == {row.name: (row.task, row.paper) for row in catalog.ROWS}
+
+
+def test_the_page_of_data_has_each_row_of_the_table_of_sets_and_no_other() -> None:
+    said = rows("data.md", "name", "images", "classes", "licence")
+    assert sorted((row["name"], row["images"], row["classes"], row["licence"]) for row in said) == sorted(
+        (row.name, row.images, f"{row.classes:,}", row.licence) for row in sets.SETS
+    )
+    with_label_maps = {row["name"] for row in rows("data.md", "name", "where it lies")}
+    assert with_label_maps == {row.name for row in sets.SETS if row.task == "segmentation"}
+
+
+def test_the_page_of_recipes_has_each_recipe_and_no_other() -> None:
+    defaults = {row["name"] for row in rows("recipes.md", "name", "default of")}
+    papers = {row["name"] for row in rows("recipes.md", "name", "source")}
+    assert defaults == {row.recipe for row in catalog.ROWS}
+    assert papers == set(RECIPES) - defaults
+
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_of_a_document_leads_somewhere(document: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#?([^):]*)\)", document.read_text(encoding="utf-8")):
+        page = document.parent / target if target else document
+        assert page.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+            slugs = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+            assert anchor in slugs, f"{target}#{anchor}"
+
+
+def test_the_readme_leads_to_every_document() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
-    said = [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
-    names = [*(row.name for row in catalog.ROWS), *sets.names(), *RECIPES]
-    assert sorted(said) == sorted(names)
+    for document in DOCUMENTS[1:]:
+        assert f"](docs/{document.name})" in text
 
 
-def test_every_link_of_the_readme_leads_somewhere() -> None:
-    for document in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
-        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
-            assert (document.parent / target).exists(), f"{document.name}: {target}"
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_of_a_document_is_one_that_the_command_line_takes(document: Path) -> None:
+    blocks = re.findall(r"^```console\n(.*?)^```", document.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    for line in lines:
+        if line.startswith(("$ resvision ", "$ torchrun ")):
+            given = options(line)
+            models = [given.get("model"), *(given.get("models") or ())]
+            assert all(catalog.find(model) for model in models if model), line
+            assert given.get("recipe") in {None, "own:recipe", *RECIPES}, line
+            data = given.get("data") or "photos/"
+            assert data.endswith("/") or data in {"own:shapes", *sets.names()}, line
+
+
+def options(line: str) -> dict[str, Any]:
+    """What the command line reads in a command that starts with `resvision`, or has it in its middle, by parameter."""
+    command: Any = get_command(application())
+    words = shlex.split(line.partition("resvision ")[2], comments=True)
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    given: dict[str, Any] = {}
+    with suppress(typer.Exit):  # of --protocols, which needs no run
+        given = command.make_context(line, words).params
+    return given
