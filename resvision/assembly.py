@@ -171,7 +171,8 @@ def _settled(
 ) -> Run:
     """The run with all choices made that follow from its data and from where its weights come from."""
     reader = splits.train
-    num_classes = len(reader.classes) or None
+    found = {**task.net_options(reader), "input_size": side_px}
+    num_classes = found.pop("num_classes", None)
     if run.model.num_classes not in {None, num_classes}:
         raise SettingsError(
             f"model.num_classes: {run.model.num_classes}, but {run.data.name} has {num_classes} classes"
@@ -179,7 +180,7 @@ def _settled(
     task.require(run.augment, run.loss, reader, side_px=side_px)
     if run.training.patience is not None and splits.validation is None:
         raise SettingsError("training.patience: needs validation images; hold some out, such as --validation 0.1")
-    options = {**_taken(run.model, {**task.net_options(reader), "input_size": side_px}), **run.model.options}
+    options = {**_taken(run.model, found), **run.model.options}
     model = replace(run.model, num_classes=num_classes, options=options)
     data = replace(
         run.data,

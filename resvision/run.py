@@ -205,7 +205,7 @@ def is_resolved(run: Run) -> bool:
     decided = vars(run.data) | vars(run.machine)
     missing = [name for name, value in decided.items() if value in (None, "auto") and name not in _MAY_BE_NONE]
     classes = run.data.classes or ()
-    return not missing and len(set(classes)) == len(classes) == (run.model.num_classes or 0)
+    return not missing and (not classes or len(set(classes)) == len(classes) == run.model.num_classes)
 
 
 def _migrated(data: Any) -> Any:

@@ -9,9 +9,11 @@ import typer
 from resvision.core.errors import SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from resvision.inference.ensemble import Ensemble
     from resvision.inference.load import Trained
-    from resvision.kinds.kind import Scores
+    from resvision.kinds.kind import Kind, Scores
     from resvision.papers.results import Published, PublishedEnsemble
     from resvision.tasks import How
 
@@ -73,16 +75,18 @@ def command(
     from resvision.inference.ensemble import evaluate_ensemble
     from resvision.inference.evaluate import evaluate, open_data
     from resvision.inference.load import load
+    from resvision.kinds.table import kind_of
     from resvision.tasks import How
     from resvision.weights import published
 
     pixels = None if scales is None else _pixels(scales)
-    _require_protocol(protocol)
     if weights is not None:  # what can be wrong is told before the download
         for run in runs:
             published.find(str(run), weights)
+            _require_protocol(protocol, [kind_of(catalog.find(str(run)).task)])
             open_data(data or IMAGENET, catalog.find(str(run)).task, root=root)
     loaded = [load(run, weights=weights, allow_code=allow_code) for run in runs]
+    _require_protocol(protocol, [trained.kind for trained in loaded])
     how = How(batch_size, grey, compiled, protocol, pixels)
     if len(runs) > 1 or table or ensemble:
         found = evaluate_ensemble(loaded, data, root=root, how=how, together=ensemble)
@@ -96,14 +100,18 @@ def command(
     _tell(trained, data or trained.data, how, scores, as_json=as_json)
 
 
-def _require_protocol(name: str | None) -> None:
-    """UnknownNameError, before anything is loaded, for a protocol that no task of ours has."""
+def _require_protocol(name: str | None, kinds: "Iterable[Kind[Any, Any, Any]]") -> None:
+    """UnknownNameError for a protocol that a kind does not have; those of our other tasks are among the nearest."""
     from resvision.core.errors import unknown_name
     from resvision.kinds.table import TASKS, kind_of
 
-    names = [protocol.name for task in TASKS for protocol in kind_of(task).protocols]
-    if name is not None and name not in names:
-        raise unknown_name("protocol", name, names, remedy="`resvision evaluate --protocols` shows all")
+    ours = [protocol.name for task in TASKS for protocol in kind_of(task).protocols]
+    for kind in kinds:
+        own = [protocol.name for protocol in kind.protocols]
+        if name is not None and name not in own:
+            hint = f", and {kind.name} has {', '.join(own)}" if name in ours else ""
+            remedy = f"`resvision evaluate --protocols` shows all{hint}"
+            raise unknown_name("protocol", name, dict.fromkeys([*own, *ours]), remedy=remedy)
 
 
 def _tell(trained: "Trained", data: str, how: "How", scores: "Scores", *, as_json: bool) -> None:

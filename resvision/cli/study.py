@@ -40,7 +40,7 @@ def degradation(
     folder = out or Path("runs") / f"degradation-{Path(data).name}"
     study = study_degradation(folder, trials, Console(stderr=True))
     written = page.write_study(study, folder / rundir.REPORT)
-    results = new_table(*page.HEADER, numbers=page.HEADER[1:])
+    results = new_table(*page.header(study), numbers=page.header(study)[1:])
     claims = new_table("claim", "verdict", "difference", numbers=("difference",))
     for row in page.table(study):
         results.add_row(*row)

@@ -190,6 +190,7 @@ class Kind(ABC, Generic[S, R, T]):
     folders     "module:LAYOUT" of `data.layouts` by which a folder is read; empty where only named sets are known
     judged_by   figures that say which weights are best, the first before the others: the lower the better, the higher
                 where a minus stands before the name
+    main_name   the noun of the first of `judged_by`, as in "test error"
     figures     all figures of an evaluation
     metrics     metrics of a training step that are told while a run is trained
     shares      figures and metrics that are shares 0..1
@@ -205,6 +206,7 @@ class Kind(ABC, Generic[S, R, T]):
     name: ClassVar[str]
     folders: ClassVar[str] = ""
     judged_by: ClassVar[tuple[str, ...]]
+    main_name: ClassVar[str] = "error"
     figures: ClassVar[tuple[str, ...]]
     metrics: ClassVar[tuple[str, ...]] = ("error",)
     shares: ClassVar[frozenset[str]] = frozenset()

@@ -12,24 +12,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 
 from resvision.core.errors import SettingsError
+from resvision.kinds.kind import Kind
 from resvision.recipes import compose
+from resvision.report.tables import main_figure
 from resvision.studies.trials import Outcome, Trial, carry_out
 from resvision.studies.verdicts import Verdict, judge
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """The figures of one net, one for each seed, (S,); errors are shares 0..1."""
+    """The figures of one net, one for each seed, (S,).
+
+    train_metric  of the first metric of the kind, such as the training error
+    test_figure   of the main figure of the kind, such as the test error
+    """
 
     model: str
     train_loss: Sequence[float]
-    train_error: Sequence[float]
-    test_error: Sequence[float]
+    train_metric: Sequence[float]
+    test_figure: Sequence[float]
     seconds: Sequence[float]
 
 
@@ -38,6 +45,7 @@ class Degradation:
     """The finished study: a row for each net, plain before residual at each depth, and a verdict on each claim."""
 
     data: str
+    kind: Kind[Any, Any, Any]
     depths: Sequence[int]
     rows: Sequence[Row]
     verdicts: Sequence[Verdict]
@@ -73,11 +81,15 @@ def study_degradation(folder: Path, trials: Sequence[Trial], console: Console) -
     models = list(dict.fromkeys(trial.model for trial in trials))
     rows = {model: _row(model, [outcome for outcome in outcomes if outcome.trial.model == model]) for model in models}
     depths = [int(model.removeprefix("plain")) for model in models if model.startswith("plain")]
+    kind, pairs = outcomes[0].record.kind, [(rows[plain], rows[residual]) for plain, residual in map(pair, depths)]
     return Degradation(
         data=Path(trials[0].run.data.name).name,
         depths=depths,
         rows=list(rows.values()),
-        verdicts=_judge([(rows[plain], rows[residual]) for plain, residual in map(pair, depths)]),
+        kind=outcomes[0].record.kind,
+        verdicts=_judge(
+            [(rows[plain], rows[residual]) for plain, residual in map(pair, depths)], outcomes[0].record.kind
+        ),
         outcomes=outcomes,
     )
 
@@ -86,13 +98,13 @@ def _row(model: str, outcomes: Sequence[Outcome]) -> Row:
     return Row(
         model=model,
         train_loss=[outcome.trained("loss") for outcome in outcomes],
-        train_error=[outcome.trained("error") for outcome in outcomes],
-        test_error=[outcome.tested for outcome in outcomes],
+        train_metric=[outcome.trained(outcome.record.kind.metrics[0]) for outcome in outcomes],
+        test_figure=[outcome.tested for outcome in outcomes],
         seconds=[outcome.seconds for outcome in outcomes],
     )
 
 
-def _judge(pairs: Sequence[tuple[Row, Row]]) -> list[Verdict]:
+def _judge(pairs: Sequence[tuple[Row, Row]], kind: Kind[Any, Any, Any]) -> list[Verdict]:
     """The verdicts on (plain, residual) rows from the shallowest to the deepest."""
     verdicts = []
     for (plain, residual), (deeper_plain, deeper_residual) in pairwise(pairs):
@@ -111,10 +123,19 @@ def _judge(pairs: Sequence[tuple[Row, Row]]) -> list[Verdict]:
             )
         )
     for plain, residual in pairs:
-        claim = f"{residual.model} has a lower {{}} than {plain.model}"
+        better = "higher" if kind.higher_is_better else "lower"
+        smaller, larger = sorted((residual, plain), key=lambda row: (row is residual) == kind.higher_is_better)
         verdicts += [
-            judge(claim.format("training loss"), smaller=residual.train_loss, larger=plain.train_loss),
-            judge(claim.format("test error"), smaller=residual.test_error, larger=plain.test_error),
+            judge(
+                f"{residual.model} has a lower training loss than {plain.model}",
+                smaller=residual.train_loss,
+                larger=plain.train_loss,
+            ),
+            judge(
+                f"{residual.model} has a {better} test {kind.main_name} than {plain.model}",
+                smaller=smaller.test_figure,
+                larger=larger.test_figure,
+            ),
         ]
     return verdicts
 
@@ -123,11 +144,12 @@ def what_to_see(study: Degradation) -> str:
     """Two sentences about the deepest pair, from its measured figures."""
     plain, residual = study.rows[-2:]
     plain_loss, loss = np.mean(plain.train_loss), np.mean(residual.train_loss)
+    tested = [main_figure(study.kind, float(np.mean(row.test_figure))) for row in (residual, plain)]
     return (
         f"{plain.model} and {residual.model} have the same layers, parameters and recipe; the shortcuts are all that"
         f" differs, and with them the training loss in the last epoch is {'lower' if loss < plain_loss else 'no lower'}"
         f": {loss:.4f} against {plain_loss:.4f}."
-        f" Look at the training curves, not only at the test error ({np.mean(residual.test_error):.2%} against"
-        f" {np.mean(plain.test_error):.2%}): a net that fits its own training images worse is hard to optimise, which"
+        f" Look at the training curves, not only at the test {study.kind.main_name} ({tested[0]} against"
+        f" {tested[1]}): a net that fits its own training images worse is hard to optimise, which"
         " is another thing than overfitting."
     )

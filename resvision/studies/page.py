@@ -3,31 +3,36 @@
 import json
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
+from resvision.kinds.kind import Kind
 from resvision.report.html import render, write_page
 from resvision.report.plots import curves_svg
 from resvision.report.svg import colours
-from resvision.report.tables import duration, figure, percent
+from resvision.report.tables import duration, figure, main_figure, percent
 from resvision.studies.degradation import Degradation, Row, what_to_see
 from resvision.studies.verdicts import Verdict
 
-CURVES = ("loss", "error")
-"""Curves of the runs' kind, by name, in the order of the page."""
-
 ABOUT = (
-    "Training loss and error are means over the last epoch, on augmented images while the weights change. With two"
+    "Training figures are means over the last epoch, on augmented images while the weights change. With two"
     " seeds or more a figure is the mean over them ± the standard deviation of one run."
 )
-HEADER = ("net", "seeds", "training loss", "training error", "test error", "time a run")
+
+
+def header(study: Degradation) -> tuple[str, ...]:
+    """The headings of the table, by the figures of the runs' kind."""
+    metric = study.kind.metrics[0].replace("_", " ")
+    return "net", "seeds", "training loss", f"training {metric}", f"test {study.kind.main_name}", "time a run"
 
 
 def table(study: Degradation) -> list[tuple[str, ...]]:
-    """Rows under HEADER: means over the seeds, with the standard deviation from two seeds on."""
-    return [_cells(row) for row in study.rows]
+    """Rows under `header`: means over the seeds, with the standard deviation from two seeds on."""
+    return [_cells(row, study.kind) for row in study.rows]
 
 
 def verdict_rows(verdicts: Sequence[Verdict]) -> list[tuple[str, str, str]]:
@@ -39,31 +44,32 @@ def write_study(study: Degradation, path: Path) -> Path:
     """Write the study as one self-contained page; the path."""
     records = [outcome.record for outcome in study.outcomes]
     models = [outcome.trial.model for outcome in study.outcomes]
-    curves = {curve.name: curve for curve in records[0].kind.curves}
+    curves = sorted((curve for curve in study.kind.curves if curve.trained), key=lambda curve: curve.trained != "loss")
     html = render(
         "study.html.j2",
         title=f"Degradation: plain against residual nets on {study.data}",
         lead=what_to_see(study),
-        header=HEADER,
+        header=header(study),
         rows=table(study),
         shades=colours(models),
         about=ABOUT,
         verdicts=verdict_rows(study.verdicts),
         settings=json.dumps(records[0].run, indent=2, ensure_ascii=False),
         curves=[
-            Markup(curves_svg(records, name=f"curve-{name}", curve=curves[name], labels=models)) for name in CURVES
+            Markup(curves_svg(records, name=f"curve-{curve.trained}", curve=curve, labels=models)) for curve in curves
         ],
     )
     return write_page(path, html)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: Row, kind: Kind[Any, Any, Any]) -> tuple[str, ...]:
+    metric = kind.metrics[0]
     return (
         row.model,
         str(len(row.train_loss)),
         _spread(row.train_loss, figure),
-        _spread(row.train_error, percent),
-        _spread(row.test_error, percent),
+        _spread(row.train_metric, percent if metric in kind.shares else partial(kind.write, metric)),
+        _spread(row.test_figure, partial(main_figure, kind)),
         duration(float(np.mean(row.seconds))),
     )
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from rich.console import Console
 
 from resvision.core import rundir
+from resvision.core.settings import to_json
 from resvision.launch import launch, require_same, resume
 from resvision.report.read import read_record
 from resvision.report.record import RunRecord
-from resvision.run import Run
+from resvision.run import Run, code_in_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +61,11 @@ def carry_out(folder: Path, trials: Iterable[Trial], console: Console) -> list[O
 
 def _carry_out(folder: Path, trial: Trial, console: Console) -> Outcome:
     console.rule(trial.name)
+    own_code = bool(code_in_run(to_json(trial.run)))  # whoever asked for the study has named it
     if not (folder / rundir.RUN).is_file():
         launch(trial.run, out=folder, console=console)
-    elif read_record(folder).finished:
+    elif read_record(folder, allow_code=own_code).finished:
         require_same(folder, trial.run)
     else:
-        resume(folder, asked=trial.run, console=console)
-    return Outcome(trial, read_record(folder, name=trial.name))
+        resume(folder, asked=trial.run, allow_code=own_code, console=console)
+    return Outcome(trial, read_record(folder, name=trial.name, allow_code=own_code))

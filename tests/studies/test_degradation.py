@@ -70,8 +70,8 @@ def test_figures_are_those_of_the_runs(study: tuple[Path, Degradation]) -> None:
     for row in result.rows:
         record = read_record(folder / f"{row.model}-seed0")
         assert row.train_loss == [record.steps.metrics["loss"].mean()]  # one epoch is all steps
-        assert row.train_error == [record.steps.metrics["error"].mean()]
-        assert row.test_error == [record.scores.top1_error]
+        assert row.train_metric == [record.steps.metrics["error"].mean()]
+        assert row.test_figure == [record.scores.top1_error]
 
 
 def test_the_page_holds_the_figures_and_two_sentences(study: tuple[Path, Degradation], tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
     name = "segmentation"
     folders = "resvision.data.mask_folder:LAYOUT"
     judged_by = ("-mean_iou", "loss")
+    main_name = "mean IoU"
     figures = ("loss", "mean_iou", "pixel_accuracy")
     shares = frozenset({"error"})
     columns = (
