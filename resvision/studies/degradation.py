@@ -86,10 +86,8 @@ def study_degradation(folder: Path, trials: Sequence[Trial], console: Console) -
         data=Path(trials[0].run.data.name).name,
         depths=depths,
         rows=list(rows.values()),
-        kind=outcomes[0].record.kind,
-        verdicts=_judge(
-            [(rows[plain], rows[residual]) for plain, residual in map(pair, depths)], outcomes[0].record.kind
-        ),
+        kind=kind,
+        verdicts=_judge(pairs, kind),
         outcomes=outcomes,
     )
 
