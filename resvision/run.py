@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from resvision import catalog
 from resvision.core import references, rundir
 from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.core.settings import Scalar, from_json
@@ -162,11 +163,10 @@ def run_from_json(data: Any, *, allow_code: bool = False, at: str = "") -> Run:
     Raises SettingsError on an unknown, missing or ill-typed key, UnknownNameError for a task that there is not, and
     RunError where it names code of a user's own and `allow_code` is not given.
     """
-    data = _migrated(data)
-    task = _leaf(data, "model.task")
     if not allow_code:
-        refuse_code(code_in_run(data))
-    augment = task_of(task if isinstance(task, str) else USUAL).augment
+        refuse_code(code_in_run(data))  # before all else: to know the types of its settings is to import its task
+    data = _migrated(data)
+    augment = task_of(_task_in(data)).augment
     return from_json(Run, data, at=at, types={"augment": augment})
 
 
@@ -214,20 +214,29 @@ def _migrated(data: Any) -> Any:
         group, _, key = path.partition(".")
         if isinstance(data, dict) and isinstance(data.get(group), dict) and key not in data[group]:
             data = {**data, group: {**data[group], key: value}}
-    preprocess = _leaf(data, "data.preprocess")
-    if not isinstance(preprocess, dict) or not isinstance(data.get("augment"), dict):
+    settings = _leaf(data, "data")
+    if not isinstance(settings, dict) or "preprocess" not in settings or not isinstance(_leaf(data, "augment"), dict):
         return data
-    rest = {key: value for key, value in data["data"].items() if key != "preprocess"}
-    data = {**data, "data": {**rest, "view": view_of_preprocess(preprocess)}}
+    rest = {key: value for key, value in settings.items() if key != "preprocess"}
+    preprocess = settings["preprocess"]
+    view = view_of_preprocess(preprocess) if isinstance(preprocess, dict) else preprocess
+    data = {**data, "data": {**rest, "view": view}}
     return {**data, "augment": _of_its_task(data)}
 
 
 def _of_its_task(data: dict[str, Any]) -> dict[str, Any]:
     """The augmentation of an older run, without the settings that its task did not know."""
-    task = data["model"]["task"] if isinstance(data.get("model"), dict) else USUAL
-    known = {field.name for field in fields(task_of(str(task)).augment)}
+    known = {field.name for field in fields(task_of(_task_in(data)).augment)}
     kept = {key: value for key, value in data["augment"].items() if key in known or key not in _OF_ONE_AUGMENT}
     return {**kept, "crop_px": data["data"].get("image_size")} if "crop_px" in known else kept
+
+
+def _task_in(data: Any) -> str:
+    """The task of a run by its plain data: the one that it names, or that of its model in the catalog."""
+    task, model = _leaf(data, "model.task"), _leaf(data, "model.name")
+    if isinstance(task, str):
+        return task
+    return catalog.find(model).task if isinstance(model, str) else USUAL
 
 
 def _leaf(data: Any, path: str) -> Any:

@@ -270,7 +270,7 @@ def test_differences_name_the_leaves_that_differ() -> None:
     ]
 
 
-FIRST = Path(__file__).parent / "first_run.json"
+FIRST = Path(__file__).parents[1] / "older" / "first_run.json"
 """A run as the first version wrote it."""
 
 

@@ -1,0 +1,62 @@
+"""Runs that earlier versions wrote are read: their settings mean what they meant."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resvision.core.errors import RunError, SettingsError
+from resvision.core.settings import to_json
+from resvision.core.views import Whole
+from resvision.loading.augment import ImageAugment, MaskAugment
+from resvision.run import is_resolved, run_from_json
+from resvision.training_graph import RunPhase, graph_from_json
+
+OLDER = Path(__file__).parent / "older"
+
+
+def older(name: str) -> Any:
+    return json.loads((OLDER / name).read_text())
+
+
+def test_a_run_with_preprocessing_and_one_augmentation_for_all_becomes_one_with_a_view_and_its_task_s() -> None:
+    written = older("segmentation_run.json")
+    run = run_from_json(written)
+    assert is_resolved(run)
+    assert isinstance(run.data.view, Whole)
+    assert run.data.view.mean == tuple(written["data"]["preprocess"]["mean"])
+    assert isinstance(run.augment, MaskAugment)
+    assert run.augment.crop_px == run.data.image_size == written["data"]["preprocess"]["crop_px"]
+    assert run.augment.scale_range == tuple(written["augment"]["scale_range"])
+    assert run_from_json(to_json(run)) == run
+
+
+def test_the_first_run_keeps_its_square_view() -> None:
+    written = older("first_run.json")
+    run = run_from_json(written)
+    assert isinstance(run.augment, ImageAugment)
+    assert run.data.view is not None
+    assert run.data.view.side_px == written["data"]["preprocess"]["crop_px"]
+
+
+def test_a_list_of_phases_is_a_chain_of_runs() -> None:
+    phases = graph_from_json(older("phases.json"))
+    assert [phase.name for phase in phases] == ["1-fcn32s", "2-fcn16s", "3-fcn8s"]
+    assert all(isinstance(phase, RunPhase) and isinstance(phase.run.augment, MaskAugment) for phase in phases)
+
+
+def test_a_setting_that_no_version_had_is_still_refused() -> None:
+    written = older("segmentation_run.json")
+    with pytest.raises(SettingsError, match=r"unknown key 'augment.colour'"):
+        run_from_json({**written, "augment": {**written["augment"], "colour": 1}})
+
+
+def test_code_in_older_runs_is_not_imported_unasked() -> None:
+    written = older("segmentation_run.json")
+    with pytest.raises(RunError, match="would import own:net"):
+        run_from_json({**written, "model": {**written["model"], "name": "own:net"}})
+    with pytest.raises(RunError, match="would import own:TASK"):
+        run_from_json({**written, "model": {**written["model"], "task": "own:TASK"}})
+    with pytest.raises(RunError, match="would import own:net"):
+        graph_from_json([{**run, "model": {**run["model"], "name": "own:net"}} for run in older("phases.json")])
