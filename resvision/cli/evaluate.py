@@ -102,15 +102,16 @@ def command(
 
 def _require_protocol(name: str | None, kinds: "Iterable[Kind[Any, Any, Any]]") -> None:
     """UnknownNameError for a protocol that a kind does not have; those of our other tasks are among the nearest."""
-    from resvision.core.errors import unknown_name
+    from resvision.core.errors import UnknownNameError, unknown_name
     from resvision.kinds.table import TASKS, kind_of
 
     ours = [protocol.name for task in TASKS for protocol in kind_of(task).protocols]
     for kind in kinds:
         own = [protocol.name for protocol in kind.protocols]
+        if name in ours and name not in own:
+            raise UnknownNameError(f"protocol {name!r}: not one of {kind.name}, which has {', '.join(own)}")
         if name is not None and name not in own:
-            hint = f", and {kind.name} has {', '.join(own)}" if name in ours else ""
-            remedy = f"`resvision evaluate --protocols` shows all{hint}"
+            remedy = "`resvision evaluate --protocols` shows all"
             raise unknown_name("protocol", name, dict.fromkeys([*own, *ours]), remedy=remedy)
 
 
@@ -187,7 +188,8 @@ def _show_protocols(found: "Ensemble") -> None:
     if described:
         print(described[0][1].title)
     if len({protocol.lines for _, protocol in described}) == 1:
-        print(*described[0][1].lines, sep="\n")
+        for line in described[0][1].lines:
+            print(line)
     else:
         for trained, protocol in described:
             print(f"{trained.folder}: {' '.join(protocol.lines)}")

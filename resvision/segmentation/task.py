@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -158,10 +159,9 @@ class SegmentationTask(Task[Mask]):
         """The label map of each view, (h, w) uint8, in tiles where it is large."""
         keep_freed_memory()
         with evaluating(model.system), autocast(model.machine):
-            return [
-                labels_of(_segmenter(model.system), torch.from_numpy(image).permute(2, 0, 1)).numpy()
-                for image in pixels
-            ]
+            writable = (np.require(image, requirements="W") for image in pixels)  # torch warns of others
+            images = (torch.from_numpy(image).permute(2, 0, 1) for image in writable)
+            return [labels_of(_segmenter(model.system), image).numpy() for image in images]
 
 
 def _scored(
