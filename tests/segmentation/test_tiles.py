@@ -199,7 +199,7 @@ def test_a_padded_net_takes_any_size_by_the_rule() -> None:
         assert predict_tiled(net, image, rule=net.input_rule, num_classes=3).shape == (1, 3, 30, 33)
         even = torch.randn(1, 1, 32, 48)
         whole = predict_tiled(net, even, rule=net.input_rule, num_classes=3)
-        assert torch.allclose(whole, net(even).softmax(dim=1), atol=1e-6)
+        assert torch.allclose(whole, net(even).softmax(dim=1), atol=1e-5)
 
 
 def test_bytes_reach_the_net_as_they_are() -> None:
