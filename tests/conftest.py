@@ -24,6 +24,20 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.fixture(autouse=True)
+def _same_draws() -> None:
+    """Every test draws the same numbers from torch, alone and after others."""
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def float64() -> Iterator[None]:
+    """Nets compute in float64, where two ways to one result agree on every CPU to less than any mistake."""
+    torch.set_default_dtype(torch.double)
+    yield
+    torch.set_default_dtype(torch.float)
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """A narrow ResNet-20 after three epochs of digits."""

@@ -76,6 +76,7 @@ def test_counts_of_the_single_column_are_torchvisions() -> None:
     assert (counted.params, counted.macs, counted.depth) == (61_100_840, 714_188_480, 8)
 
 
+@pytest.mark.usefixtures("float64")
 def test_torchvision_gives_the_same_logits_and_weights_go_both_ways() -> None:
     torch.manual_seed(0)
     ours = alexnet(num_classes=1000).eval()
@@ -90,7 +91,7 @@ def test_torchvision_gives_the_same_logits_and_weights_go_both_ways() -> None:
     with torch.no_grad():
         expected = theirs(images)
         for net in (ours, back):
-            assert (net(images) - expected).abs().max() <= 1e-5 * expected.abs().max()
+            assert (net(images) - expected).abs().max() <= 1e-10 * expected.abs().max()
 
 
 def test_local_response_norm_has_the_papers_constants() -> None:
@@ -104,6 +105,7 @@ def test_local_response_norm_has_the_papers_constants() -> None:
     torch.testing.assert_close(local_response_norm()(x), x / (2 + 1e-4 * squares) ** 0.75)
 
 
+@pytest.mark.usefixtures("float64")
 def test_a_grouped_convolution_is_two_convolutions_side_by_side() -> None:
     conv2: nn.Conv2d = narrow().features.conv2
     x = torch.randn(2, conv2.in_channels, 9, 9)
@@ -161,6 +163,7 @@ def test_training_and_evaluation_differ_by_dropout_alone() -> None:
         assert torch.equal(net(images), expected)
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("make", [lambda: alexnet(num_classes=5, width=4), lambda: narrow(227)], ids=["2014", "2012"])
 def test_the_class_map_at_its_own_size_is_the_logits_and_larger_on_larger_images(make: object) -> None:
     net: nn.Module = lively(make())
@@ -172,6 +175,7 @@ def test_the_class_map_at_its_own_size_is_the_logits_and_larger_on_larger_images
         assert net.class_map(images).shape == (1, 5, 3, 2)
 
 
+@pytest.mark.usefixtures("float64")
 def test_without_padding_the_class_map_holds_the_logits_of_every_window() -> None:
     """Convolutions stripped of their padding see no border, so that a window alone and inside a map are the same."""
     net = lively(narrow(227))
@@ -187,7 +191,7 @@ def test_without_padding_the_class_map_holds_the_logits_of_every_window() -> Non
         for row in range(2):
             for column in range(2):
                 window = images[:, :, 32 * row : 32 * row + 227, 32 * column : 32 * column + 227]
-                torch.testing.assert_close(logits[:, :, row, column], net(window), rtol=1e-4, atol=1e-5)
+                torch.testing.assert_close(logits[:, :, row, column], net(window))
 
 
 def assert_cut_into_maps(net: nn.Module, channels: list[int]) -> None:
@@ -203,9 +207,10 @@ def assert_cut_into_maps(net: nn.Module, channels: list[int]) -> None:
             assert cut.stride == {name: min(stride, output_stride) for name, stride in stages(net).stride.items()}
             for name, map_ in cut(images).items():
                 step = 2 ** int(name[1:]) // cut.stride[name]
-                torch.testing.assert_close(map_[:, :, ::step, ::step], reference[name], rtol=1e-4, atol=1e-6)
+                torch.testing.assert_close(map_[:, :, ::step, ::step], reference[name])
 
 
+@pytest.mark.usefixtures("float64")
 def test_stages_cut_both_nets() -> None:
     assert_cut_into_maps(lively(alexnet(num_classes=5, width=4)), [4, 12, 16, 16])
     assert_cut_into_maps(lively(narrow()), [12, 32, 32, 32])
@@ -223,7 +228,7 @@ def test_eight_images_are_learned_by_heart(name: str) -> None:
         loss: Tensor = F.cross_entropy(net(images), targets)
         loss.backward()
         optimizer.step()
-    assert loss < 0.05
+    assert loss < 0.3  # ln 4 at first; at most 0.03 over 8 seeds
 
 
 @pytest.mark.parametrize("name", ["alexnet", "alexnet_2012"])

@@ -108,6 +108,7 @@ def test_side_heads_have_the_parameters_of_the_paper_and_read_4x4_of_their_maps(
     assert [sum(p.numel() for p in head.parameters()) for head in (net.aux1, net.aux2)] == [3_188_840, 3_190_888]
 
 
+@pytest.mark.usefixtures("float64")
 def test_torchvision_gives_the_same_logits_and_weights_go_both_ways() -> None:
     torch.manual_seed(0)
     ours = randomize(googlenet("torchvision", num_classes=1000))
@@ -122,17 +123,17 @@ def test_torchvision_gives_the_same_logits_and_weights_go_both_ways() -> None:
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     with torch.no_grad():
         expected = theirs(images)
-        assert relative_difference(ours(images), expected) <= 1e-5
-        assert relative_difference(back(images), expected) <= 1e-5
+        assert relative_difference(ours(images), expected) <= 1e-10
+        assert relative_difference(back(images), expected) <= 1e-10
         maps = ours.trunk(images)
         for head, their_head, map_ in (
             (ours.aux1, theirs.aux1, maps.after_4a),
             (ours.aux2, theirs.aux2, maps.after_4d),
         ):
-            assert relative_difference(head(map_), their_head(map_)) <= 1e-5
+            assert relative_difference(head(map_), their_head(map_)) <= 1e-10
         theirs.transform_input = True  # as with published weights, whose own preprocessing is that of ImageNet
         expected = theirs((images - mean.view(3, 1, 1)) / std.view(3, 1, 1))
-        assert relative_difference(ours((images - 0.5) / 0.5), expected) <= 1e-5
+        assert relative_difference(ours((images - 0.5) / 0.5), expected) <= 1e-10
         assert relative_difference(ours(images), expected) > 1e-2
 
 
@@ -190,6 +191,7 @@ def test_initial_weights_are_those_of_caffe() -> None:
     assert not torch.cat([net.fc.bias, net.aux1.fc2.bias, net.aux2.fc2.bias]).any()
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_class_map_is_the_net_applied_fully_convolutionally(variant: str) -> None:
     net = small(variant, width=4)
@@ -199,10 +201,10 @@ def test_the_class_map_is_the_net_applied_fully_convolutionally(variant: str) ->
             logits = net.class_map(images)
             assert logits.shape == (1, 5, positions, positions)
             if positions == 1:
-                assert relative_difference(logits[:, :, 0, 0], net(images)) <= 1e-5
+                assert relative_difference(logits[:, :, 0, 0], net(images)) <= 1e-10
         last = net.trunk(images).last
         window = last[:, :, 2:9, 1:8].mean(dim=(2, 3))
-        assert relative_difference(logits[:, :, 2, 1], net.fc(window)) <= 1e-5
+        assert relative_difference(logits[:, :, 2, 1], net.fc(window)) <= 1e-10
 
 
 @pytest.mark.parametrize(("variant", "least"), [("2014", 31), ("torchvision", 15)])
@@ -242,6 +244,7 @@ def test_stages_end_at_every_stride_and_the_last_gives_the_nets_own_logits(varia
     assert [*first_stages(net, 2)] == ["conv1", "maxpool1", "norm1", "conv2", "conv3", "norm2"]
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("size", [64, 97])
 def test_smaller_output_strides_subsampled_equal_the_uncut_maps(variant: str, size: int) -> None:
@@ -255,7 +258,7 @@ def test_smaller_output_strides_subsampled_equal_the_uncut_maps(variant: str, si
                 step = 2 ** int(name[1:]) // cut.stride[name]
                 coarse = map_[:, :, ::step, ::step]
                 assert coarse.shape == reference[name].shape
-                assert relative_difference(coarse, reference[name]) <= 1e-5, (name, output_stride)
+                assert relative_difference(coarse, reference[name]) <= 1e-10, (name, output_stride)
             assert cut.stride["C5"] == output_stride
             if size == 64:
                 assert map_.shape[2:] == (size // output_stride,) * 2

@@ -48,22 +48,25 @@ def assert_equal_when_subsampled(net: nn.Module, size: int, strides: list[int]) 
                 step = uncut_stride // cut.stride[name]
                 expected = reference[name]
                 difference = (map_[:, :, ::step, ::step] - expected).abs().max() / expected.abs().max()
-                assert difference <= 1e-5, (name, output_stride)
+                assert difference <= 1e-10, (name, output_stride)
             assert cut.stride[name] == output_stride
             assert map_.shape[-1] == -(-size // output_stride)
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize(("depth", "stride_in", "shortcut"), IMAGENET)
 def test_smaller_output_strides_subsampled_equal_the_uncut_maps(depth: int, stride_in: str, shortcut: str) -> None:
     assert_equal_when_subsampled(imagenet_net(depth, stride_in, shortcut), 97, [32, 16, 8])
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("shortcut", ["A", "B"])
 def test_small_image_nets_follow_the_same_law_down_to_stride_1(shortcut: str) -> None:
     net = lively(resnet_cifar(14, num_classes=5, width=4, shortcut=shortcut))
     assert_equal_when_subsampled(net, 29, [4, 2, 1])
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("placement", ["a", "b", "c", "d", "e"])
 @pytest.mark.parametrize("block", ["basic", "bottleneck"])
 def test_pre_activation_nets_follow_it_too(placement: str, block: str) -> None:
@@ -139,6 +142,7 @@ class TwoPart(nn.Module):
         return {"features.1": 4, "features.4": 6, "features.7": 8}
 
 
+@pytest.mark.usefixtures("float64")
 def test_a_net_may_be_cut_inside_a_sequential_and_its_poolings_dilated() -> None:
     net = TwoPart().eval()
     images = torch.randn(2, 3, 32, 32)
@@ -150,7 +154,7 @@ def test_a_net_may_be_cut_inside_a_sequential_and_its_poolings_dilated() -> None
     assert torch.equal(maps["C2"], net.features[:8](images))
     # An unpadded even window shortens the finer map at its far edge; the rest is the same.
     inner = fine["C2"][:, :, ::2, ::2][:, :, :-1, :-1]
-    assert torch.allclose(inner, maps["C2"][:, :, : inner.shape[2], : inner.shape[3]], atol=1e-5)
+    assert torch.allclose(inner, maps["C2"][:, :, : inner.shape[2], : inner.shape[3]], rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize(
@@ -181,12 +185,13 @@ def test_stages_are_cut_on_meta_without_memory_and_keep_the_mode() -> None:
     assert all(parameter.is_meta for parameter in cut.parameters())
 
 
+@pytest.mark.usefixtures("float64")
 def test_the_cut_exports_as_one_graph() -> None:
     cut = stages(imagenet_net(18), 16)
     images = torch.randn(1, 3, 64, 64)
     exported = torch.export.export(cut, (images,)).module()
     for name, map_ in exported(images).items():
-        assert torch.allclose(map_, cut(images)[name], atol=1e-5)
+        assert torch.allclose(map_, cut(images)[name], rtol=0, atol=1e-10)
 
 
 def test_the_stages_of_a_net_over_a_backbone_are_the_backbones() -> None:

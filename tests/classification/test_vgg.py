@@ -92,6 +92,7 @@ def test_names_and_shapes_are_torchvisions(name: str) -> None:
     assert [(key, value.shape) for key, value in mine.items()] == [(key, value.shape) for key, value in yours.items()]
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("name", TORCHVISION)
 def test_convolutions_give_the_same_maps_as_torchvisions_with_weights_going_both_ways(name: str) -> None:
     torch.manual_seed(0)
@@ -105,9 +106,10 @@ def test_convolutions_give_the_same_maps_as_torchvisions_with_weights_going_both
     images = torch.randn(2, 3, 64, 32)
     with torch.no_grad():
         expected = theirs(images)
-        assert (ours(images) - expected).abs().max() <= 1e-5 * expected.abs().max()
+        assert (ours(images) - expected).abs().max() <= 1e-10 * expected.abs().max()
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("name", ["vgg11", "vgg11_bn"])
 def test_torchvision_gives_the_same_logits_and_weights_go_both_ways(name: str) -> None:
     torch.manual_seed(0)
@@ -131,7 +133,7 @@ def test_torchvision_gives_the_same_logits_and_weights_go_both_ways(name: str) -
         expected = theirs(images)
         assert expected.std() > 0
         for net in (ours, back):
-            assert (net(images) - expected).abs().max() <= 1e-5 * expected.abs().max()
+            assert (net(images) - expected).abs().max() <= 1e-10 * expected.abs().max()
 
 
 def test_lrn_follows_the_first_convolution_of_a_lrn_alone() -> None:
@@ -146,17 +148,19 @@ def test_the_third_convolutions_of_c_are_1x1() -> None:
     assert windows == [3, 3, 3, 3, 3, 3, 1, 3, 3, 1, 3, 3, 1]
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("name", ["vgg11", "vgg16_bn", "vgg16_c"])
 def test_the_class_map_is_the_logits_at_224_px_2x2_at_256_and_6x6_at_384(name: str) -> None:
     net = narrow(name)
     images = torch.randn(1, 3, 384, 384)
     with torch.no_grad():
         crop = images[:, :, :224, :224]
-        torch.testing.assert_close(net.class_map(crop), net(crop)[:, :, None, None], rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(net.class_map(crop), net(crop)[:, :, None, None])
         assert net.class_map(images[:, :, :256, :256]).shape == (1, 5, 2, 2)
         assert net.class_map(images).shape == (1, 5, 6, 6)
 
 
+@pytest.mark.usefixtures("float64")
 def test_without_padding_the_class_map_holds_the_logits_of_every_window() -> None:
     """Convolutions stripped of their padding see no border, so that a window alone and inside a map are the same."""
     net = narrow("vgg11")
@@ -170,9 +174,10 @@ def test_without_padding_the_class_map_holds_the_logits_of_every_window() -> Non
         assert logits.shape == (1, 5, 2, 3)
         for row, column in ((0, 0), (0, 2), (1, 1)):
             window = images[:, :, 32 * row : 32 * row + size, 32 * column : 32 * column + size]
-            torch.testing.assert_close(logits[:, :, row, column], net(window), rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(logits[:, :, row, column], net(window))
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("name", ["vgg11", "vgg16_bn", "vgg16_c", "vgg11_lrn"])
 def test_stages_are_c1_to_c5_and_smaller_output_strides_subsampled_equal_them(name: str) -> None:
     net = narrow(name)
@@ -191,7 +196,7 @@ def test_stages_are_c1_to_c5_and_smaller_output_strides_subsampled_equal_them(na
             assert [*cut.stride.values()] == [min(2**k, output_stride) for k in range(1, 6)]
             for map_name, map_ in cut(images).items():
                 step = uncut.stride[map_name] // cut.stride[map_name]
-                torch.testing.assert_close(map_[:, :, ::step, ::step], reference[map_name], rtol=1e-4, atol=1e-5)
+                torch.testing.assert_close(map_[:, :, ::step, ::step], reference[map_name])
 
 
 def test_initial_weights_are_glorots_or_the_papers_for_net_a() -> None:
@@ -228,9 +233,10 @@ def test_the_short_recipe_draws_by_hes_rule_and_clips() -> None:
     assert other.model.options == {}
 
 
-def test_a_narrow_net_leaves_chance_in_60_steps_of_the_short_recipe(tmp_path: Path) -> None:
-    settings = {"training.duration": "60 steps", "model.options.width": 8, "machine.precision": "fp32"}
-    settings |= {"machine.threads": 1, "training.evaluate_every": 5}
+def test_a_narrow_net_leaves_chance_in_120_steps_of_the_short_recipe(tmp_path: Path) -> None:
+    settings = {"training.duration": "120 steps", "model.options.width": 8, "machine.precision": "fp32"}
+    settings |= {"machine.threads": 1, "training.evaluate_every": 10}
+    # Guessing errs in 0.9; the errors of 8 seeds were 0.11 to 0.28.
     assert train("vgg11", "digits", settings=settings, out=tmp_path / "run", quiet=True).scores.top1_error < 0.6
 
 

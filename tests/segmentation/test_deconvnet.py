@@ -104,5 +104,5 @@ def test_larger_images_go_in_windows_of_224() -> None:
         tiled = predict_tiled(net, image, rule=input_rule(net), overlap_px=112, num_classes=3)
         first = net(image[..., :224]).softmax(dim=1)
     assert tiled.shape == (1, 3, 224, 300)
-    assert torch.allclose(tiled[..., :76], first[..., :76], atol=1e-6)  # of one window alone
+    assert torch.allclose(tiled[..., :76], first[..., :76], atol=1e-5)  # of one window alone
     assert torch.allclose(tiled.sum(dim=1), torch.ones(1, 224, 300), atol=1e-5)

@@ -112,6 +112,7 @@ def test_a_finer_net_starts_with_the_logits_of_the_coarser_one(
         new_parts(32)
 
 
+@pytest.mark.usefixtures("float64")
 def test_the_weights_of_vgg16_start_the_coarsest_net(tmp_path: Path) -> None:
     torch.manual_seed(0)
     vgg = catalog.build("vgg16", num_classes=7, width=2)
@@ -122,7 +123,7 @@ def test_the_weights_of_vgg16_start_the_coarsest_net(tmp_path: Path) -> None:
     maps = torch.randn(1, 16, 7, 7)
     with torch.no_grad():
         hidden = vgg.eval().classifier[:6](maps.flatten(1))
-        assert torch.allclose(net.classifier(maps).flatten(1), hidden, atol=1e-5)
+        assert torch.allclose(net.classifier(maps).flatten(1), hidden, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize(

@@ -202,6 +202,7 @@ def test_a_side_head_stands_on_the_map_before_the_deepest_and_only_all_logits_ru
     assert side_parameters(bare(name, 21, aux=True)) == 2_365_205
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("name", ["fcn_resnet50", "fcn_resnet101", "deeplabv3_resnet50", "deeplabv3_resnet101"])
 def test_torchvisions_weights_load_and_give_torchvisions_logits(name: str) -> None:
     torch.manual_seed(0)
@@ -215,7 +216,7 @@ def test_torchvisions_weights_load_and_give_torchvisions_logits(name: str) -> No
     with torch.no_grad():
         expected = theirs(batch)
         for logits, key in zip(ours.all_logits(batch), ("out", "aux"), strict=True):
-            assert (logits - expected[key]).abs().max() <= 1e-5 * expected[key].abs().max(), key
+            assert (logits - expected[key]).abs().max() <= 1e-10 * expected[key].abs().max(), key
     plain = getattr(torchvision.models.segmentation, name)
     with torch.device("meta"), WithoutDrawing():
         keys = plain(weights=None, weights_backbone=None, num_classes=21).state_dict()
@@ -224,6 +225,7 @@ def test_torchvisions_weights_load_and_give_torchvisions_logits(name: str) -> No
     }
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -243,7 +245,7 @@ def test_output_strides_16_and_8_have_the_same_weights_and_maps(name: str, optio
     with torch.no_grad():
         expected = [*coarse.backbone(batch).values()][-1]
         found = [*fine.backbone(batch).values()][-1][:, :, ::2, ::2]
-        assert (found - expected).abs().max() <= 1e-5 * expected.abs().max()
+        assert (found - expected).abs().max() <= 1e-10 * expected.abs().max()
         assert fine(batch).shape == coarse(batch).shape == (2, CLASSES, 97, 97)
 
 

@@ -22,6 +22,7 @@ def test_bilinear_kernels_sum_to_the_area_that_a_pixel_becomes(side: int, total:
     assert bilinear_kernel(64)[0, 0].item() == 2.44140625e-4
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("factor", [2, 8, 16, 32])
 def test_a_bilinear_deconvolution_interpolates_each_class_alone(factor: int) -> None:
     layer = bilinear_deconvolution(3, factor=factor, fixed=True)
@@ -29,12 +30,12 @@ def test_a_bilinear_deconvolution_interpolates_each_class_alone(factor: int) -> 
     inner = slice(factor, -factor)
     with torch.no_grad():
         constant = layer(torch.ones(1, 3, 5, 5))[..., inner, inner]
-        assert torch.allclose(constant, torch.ones_like(constant), atol=1e-6)
+        assert torch.allclose(constant, torch.ones_like(constant), rtol=0, atol=1e-10)
         side = 5 * factor
         whole = nn.functional.interpolate(maps, size=(side, side), mode="bilinear", align_corners=False)
         cut = slice(factor // 2, factor // 2 + side)
         found = layer(maps)[..., cut, cut]
-        assert torch.allclose(found[..., inner, inner], whole[..., inner, inner], atol=1e-5)
+        assert torch.allclose(found[..., inner, inner], whole[..., inner, inner], rtol=0, atol=1e-10)
 
 
 def test_align_corners_says_which_points_coincide() -> None:
@@ -98,7 +99,8 @@ def test_the_pyramid_has_1_4_9_and_36_cells() -> None:
     assert pyramid.out_channels == 32
 
 
+@pytest.mark.usefixtures("float64")
 def test_a_level_of_the_pyramid_is_the_mean_over_its_cells() -> None:
     maps = torch.randn(1, 4, 60, 60)
     means = PyramidPooling(4).levels[3][0](maps)
-    assert torch.allclose(means, maps.view(1, 4, 6, 10, 6, 10).mean(dim=(3, 5)), atol=1e-6)
+    assert torch.allclose(means, maps.view(1, 4, 6, 10, 6, 10).mean(dim=(3, 5)), rtol=0, atol=1e-10)

@@ -50,11 +50,14 @@ def start(said: Path, *words: str | Path, start_new_session: bool = False) -> su
 
 
 def test_training_learns_digits(finished: Finished) -> None:
-    errors = [
-        line["evaluation"]["top1_error"] for line in read(finished.folder / rundir.HISTORY) if "evaluation" in line
-    ]
+    lines = [*read(finished.folder / rundir.HISTORY)]
+    errors = [line["evaluation"]["top1_error"] for line in lines if "evaluation" in line]
     assert len(errors) == 3
-    assert errors[-1] == finished.scores.top1_error < 0.5 < errors[0]
+    # Guessing errs in 90 of 100. Over 12 seeds on three kinds of CPU the result erred in 23 to 67, and the last epoch
+    # of training in 38 to 60 for every 100 errors of the first.
+    assert errors[-1] == finished.scores.top1_error < 0.8
+    first, *_, last = np.split(np.array([line["error"] for line in lines if "error" in line]), 3)
+    assert last.mean() < 0.75 * first.mean()
 
 
 def test_a_run_directory_holds_what_the_design_names(finished: Finished) -> None:

@@ -101,13 +101,13 @@ def test_a_step_with_a_decay_by_depth_is_the_textbook_step_of_each_part() -> Non
 
 
 def test_a_step_of_sgd_is_the_textbook_step() -> None:
-    net = nn.Linear(1, 1, bias=False)
+    net = nn.Linear(1, 1, bias=False).double()
     nn.init.constant_(net.weight, 2.0)
     optimizer = build_optimizer(net, OptimizerSettings(lr=0.1, momentum=0.9, weight_decay=0.5))
     velocity, weight = 0.0, 2.0
     for _ in range(3):
         optimizer.zero_grad()
-        net(torch.tensor([[3.0]])).sum().backward()  # gradient 3
+        net(torch.tensor([[3.0]], dtype=torch.double)).sum().backward()  # gradient 3
         optimizer.step()
         velocity = 0.9 * velocity + (3.0 + 0.5 * weight)
         weight -= 0.1 * velocity
