@@ -157,11 +157,11 @@ def run_from_json(data: Any, *, allow_code: bool = False) -> Run:
     Raises SettingsError on an unknown, missing or ill-typed key, UnknownNameError for a task that there is not, and
     RunError where it names code of a user's own and `allow_code` is not given.
     """
-    data = _migrated(data)
     named = [_leaf(data, path) for path in ("model.name", "model.task", "data.name")]
     code = [name for name in named if isinstance(name, str) and references.is_reference(name)]
-    if code and not allow_code:
+    if code and not allow_code:  # before the task is asked for anything, which imports it
         raise RunError(f"would import {' and '.join(code)}; if you trust it, say --allow-code")
+    data = _migrated(data)
     task = _leaf(data, "model.task")
     augment = task_of(task if isinstance(task, str) else USUAL).augment
     return from_json(Run, data, types={"augment": augment})
