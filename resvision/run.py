@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from resvision.core import references, rundir
-from resvision.core.errors import ResVisionError, RunError, SettingsError
+from resvision.core.errors import ResVisionError, RunError, SettingsError, UnknownNameError
 from resvision.core.settings import Scalar, from_json
 from resvision.core.views import View, view_of_preprocess
 from resvision.kinds.table import USUAL
@@ -154,17 +154,19 @@ def read_run(folder: Path, *, allow_code: bool = False) -> Run:
 def run_from_json(data: Any, *, allow_code: bool = False) -> Run:
     """The Run in plain data of this version or an older one.
 
-    Raises SettingsError on an unknown, missing or ill-typed key, UnknownNameError for a task that there is not, and
-    RunError where it names code of a user's own and `allow_code` is not given.
+    Raises SettingsError on an unknown, missing or ill-typed key and for a task that there is not, and RunError where it
+    names code of a user's own and `allow_code` is not given.
     """
     named = [_leaf(data, path) for path in ("model.name", "model.task", "data.name")]
     code = [name for name in named if isinstance(name, str) and references.is_reference(name)]
     if code and not allow_code:  # before the task is asked for anything, which imports it
         raise RunError(f"would import {' and '.join(code)}; if you trust it, say --allow-code")
-    data = _migrated(data)
     task = _leaf(data, "model.task")
-    augment = task_of(task if isinstance(task, str) else USUAL).augment
-    return from_json(Run, data, types={"augment": augment})
+    try:
+        augment = task_of(task if isinstance(task, str) else USUAL).augment
+    except UnknownNameError as error:
+        raise SettingsError(f"model.task: {error}") from None
+    return from_json(Run, _migrated(data, augment), types={"augment": augment})
 
 
 _CAME_LATER: dict[str, Any] = {
@@ -193,8 +195,8 @@ def is_resolved(run: Run) -> bool:
     return not missing and len(set(classes)) == len(classes) == (run.model.num_classes or 0)
 
 
-def _migrated(data: Any) -> Any:
-    """The JSON of an older run in the form of this version."""
+def _migrated(data: Any, augment: type[Augmentation]) -> Any:
+    """The JSON of an older run in the form of this version; `augment` is the type of its task's settings."""
     for path, value in _CAME_LATER.items():
         group, _, key = path.partition(".")
         if isinstance(data, dict) and isinstance(data.get(group), dict) and key not in data[group]:
@@ -204,13 +206,12 @@ def _migrated(data: Any) -> Any:
         return data
     rest = {key: value for key, value in data["data"].items() if key != "preprocess"}
     data = {**data, "data": {**rest, "view": view_of_preprocess(preprocess)}}
-    return {**data, "augment": _of_its_task(data)}
+    return {**data, "augment": _of_its_task(data, augment)}
 
 
-def _of_its_task(data: dict[str, Any]) -> dict[str, Any]:
+def _of_its_task(data: dict[str, Any], augment: type[Augmentation]) -> dict[str, Any]:
     """The augmentation of an older run, without the settings that its task did not know."""
-    task = data["model"]["task"] if isinstance(data.get("model"), dict) else USUAL
-    known = {field.name for field in fields(task_of(str(task)).augment)}
+    known = {field.name for field in fields(augment)}
     kept = {key: value for key, value in data["augment"].items() if key in known or key not in _OF_ONE_AUGMENT}
     return {**kept, "crop_px": data["data"].get("image_size")} if "crop_px" in known else kept
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from resvision.catalog import find
 from resvision.core import references
-from resvision.core.errors import SettingsError, unknown_name
+from resvision.core.errors import SettingsError, UnknownNameError, unknown_name
 from resvision.core.settings import checked, with_leaf
-from resvision.kinds.table import TASKS
+from resvision.kinds.table import TASKS, require
 
 if TYPE_CHECKING:
     from resvision.run import Run
@@ -199,6 +199,11 @@ def _changed(run: "Run", changes: Mapping[str, Any], settings: Sequence[str]) ->
         if not equals:
             raise SettingsError(f"--set {text}: write it as key=value, such as --set optimizer.lr=0.05")
         run = with_leaf(run, _open_to_change(path.strip()), written.strip(), text=True)
+    if run.model.task is not None:
+        try:
+            require(run.model.task)
+        except UnknownNameError as error:
+            raise SettingsError(f"model.task: {error}") from None
     return checked(run)
 
 
