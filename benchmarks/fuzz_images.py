@@ -313,8 +313,8 @@ def read(data: bytes) -> str:
         sides = image.shape[:2]
         if image.dtype != np.uint8 or said.colour != (image.ndim == 3) or {*sides} != {said.height, said.width}:
             return f"{image.dtype} {image.shape} decoded, but the header said {said}"
-        COLOUR.pixels(image, name="it")
-        GREY.pixels(image, name="it", grey=True)
+        COLOUR.show(image, name="it")
+        GREY.show(image, name="it", grey=True)
     except DataError:
         return "refused"
     except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding

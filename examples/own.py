@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from resvision import feature_fits
-from resvision.core.samples import Sample
+from resvision.core.samples import Reader, Sample
 from resvision.core.views import Stretch
 from resvision.data.splits import Splits
 from resvision.loading.augment import ImageAugment
@@ -47,12 +47,12 @@ def net(*, num_classes: int, in_channels: int = 1, width: int = 16) -> nn.Module
     )
 
 
-class Shapes:
+class Shapes(Reader[int]):
     """Discs, squares and triangles with noise, 24x24 grey, drawn when they are asked for."""
 
     name = "shapes"
     classes = ("disc", "square", "triangle")
-    preprocess = Stretch(channels=1, resize_px=24, crop_px=24, mean=(0.4,), std=(0.16,))
+    view = Stretch(channels=1, resize_px=24, crop_px=24, mean=(0.4,), std=(0.16,))
 
     def __init__(self, split: str, images: int, *, seed: int) -> None:
         self.split, self.images, self.seed = split, images, seed
@@ -60,7 +60,7 @@ class Shapes:
     def __len__(self) -> int:
         return self.images
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> Sample[int]:
         draw = np.random.default_rng((self.seed, index))
         x, y = np.meshgrid(np.linspace(-1, 1, 24), np.linspace(-1, 1, 24)) + draw.uniform(-0.3, 0.3, (2, 1, 1))
         size = draw.uniform(0.35, 0.65)
@@ -79,6 +79,10 @@ class Shapes:
     def source(self, index: int) -> str:
         """The images have no files, so a number has to do."""
         return f"{self.name}/{self.split}[{index}]"
+
+    def stratum(self, index: int) -> int:
+        """The class: a validation split takes an equal share of each."""
+        return self.target(index)
 
 
 def shapes(root: Path | None) -> Splits:

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from resvision import catalog
 from resvision.core import references, rundir
-from resvision.core.errors import ResVisionError, RunError, SettingsError
+from resvision.core.errors import ResVisionError, RunError, SettingsError, UnknownNameError
 from resvision.core.settings import Scalar, from_json
 from resvision.core.views import View, view_of_preprocess
 from resvision.kinds.table import USUAL
@@ -160,13 +160,17 @@ def read_run(folder: Path, *, allow_code: bool = False) -> Run:
 def run_from_json(data: Any, *, allow_code: bool = False, at: str = "") -> Run:
     """The Run in plain data of this version or an older one.
 
-    Raises SettingsError on an unknown, missing or ill-typed key, UnknownNameError for a task that there is not, and
-    RunError where it names code of a user's own and `allow_code` is not given.
+    Raises SettingsError on an unknown task and on an unknown, missing or ill-typed key, and RunError where the data
+    name code of a user's own and `allow_code` is not given.
     """
     if not allow_code:
         refuse_code(code_in_run(data))  # before all else: to know the types of its settings is to import its task
     data = _migrated(data)
-    augment = task_of(_task_in(data)).augment
+    name = _task_in(data)
+    try:
+        augment = task_of(name).augment
+    except UnknownNameError as error:
+        raise SettingsError(f"{at + '.' if at else ''}model.task: {error}") from None
     return from_json(Run, data, at=at, types={"augment": augment})
 
 

@@ -66,7 +66,7 @@ MISTAKES = {
     "unknown option": ("", "", ["own:net", "--set", "model.options.widht=3"]),
     "own:net: gives": ("nn.Linear(width, num_classes)", "nn.Linear(width, 10)", ["own:net"]),
     "own:shapes: gave": ("return Splits(", "return []\n    (", ["own:net"]),
-    "own:shapes: Shapes": ("def target(", "def targets(", ["own:net"]),
+    "own:shapes: Shapes": ("    view = Stretch", "    views = Stretch", ["own:net"]),
     "own:recipe: gave": ("return Run(", "Run(", ["own:net"]),
 }
 
@@ -80,6 +80,20 @@ def test_every_mistake_of_the_document_gets_its_line(begins: str, beside: Path, 
     assert (code, out) == (2, "")
     assert err == f"resvision: {shown}\n"
     assert not (beside / "run").exists()
+
+
+def test_a_reader_without_one_of_its_methods_is_named_with_the_method(beside: Path, cli: Cli) -> None:
+    (beside / "own.py").write_text((beside / "own.py").read_text().replace("def target(", "def targets("))
+    code, _, err = cli("train", "own:net", "--data", "own:shapes", "--out", "run")
+    assert code == 2
+    assert re.match(r"resvision: own:shapes: TypeError: .*abstract class Shapes .*target'? \(own\.py, line \d+\)\n$", err)
+
+
+def test_a_reader_that_does_not_inherit_is_told_what_to_inherit(beside: Path, cli: Cli) -> None:
+    (beside / "own.py").write_text((beside / "own.py").read_text().replace("class Shapes(Reader[int]):", "class Shapes:"))
+    code, _, err = cli("train", "own:net", "--data", "own:shapes", "--out", "run")
+    assert code == 2
+    assert err == "resvision: own:shapes: Shapes is no Reader; make it one of resvision.core.samples.Reader\n"
 
 
 def test_the_document_lists_no_other_mistake() -> None:

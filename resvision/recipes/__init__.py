@@ -3,7 +3,6 @@
 It may also make several phases: Runs, each of which starts with the result of the one before it, or a graph of runs and
 fits with named parents.
 
-
 A recipe's docstring is its receipt. The table RECIPES gives the function of each name and a line of help; listing it
 loads no torch.
 """
@@ -14,9 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from resvision.catalog import find
 from resvision.core import references
-from resvision.core.errors import SettingsError, unknown_name
+from resvision.core.errors import SettingsError, UnknownNameError, unknown_name
 from resvision.core.settings import checked, with_leaf
-from resvision.kinds.table import TASKS
+from resvision.kinds.table import TASKS, require
 
 if TYPE_CHECKING:
     from resvision.run import Run
@@ -236,7 +235,18 @@ def _changed(tree: Tree, changes: Mapping[str, Any], settings: Sequence[str]) ->
         if not equals:
             raise SettingsError(f"--set {text}: write it as key=value, such as --set optimizer.lr=0.05")
         tree = with_leaf(tree, _open_to_change(path.strip()), written.strip(), text=True)
+    _require_task(tree)
     return checked(tree)
+
+
+def _require_task(tree: Any) -> None:
+    """SettingsError where the tree is a Run that asks for a task that there is not."""
+    task = getattr(getattr(tree, "model", None), "task", None)
+    if task is not None:
+        try:
+            require(task)
+        except UnknownNameError as error:
+            raise SettingsError(f"model.task: {error}") from None
 
 
 def _open_to_change(path: str) -> str:

@@ -10,8 +10,10 @@ from resvision import catalog
 from resvision.catalog import ROWS
 from resvision.classification.classifier import Classifier
 from resvision.classification.lenet import LeNetClassifier
+from resvision.core import references
 from resvision.core.errors import SettingsError, UnknownNameError
 from resvision.probes.count import count
+from resvision.tasks import task_of
 
 SYSTEMS = {"lenet5": LeNetClassifier}
 DEPTHS = {
@@ -30,6 +32,13 @@ DEPTHS = {
 """Of nets whose options and names do not say it; of xception65, a separable convolution counts as two."""
 CLASSIFIERS = [row for row in ROWS if row.task == "classification"]
 COUNTED_ELSEWHERE = 1000  # nets this deep take seconds; their own test files count them
+
+
+def system_of(row: catalog.Row) -> type:
+    """The class that trains a net of the table."""
+    system = references.load(row.system or task_of(row.task).system, kind="system")
+    assert isinstance(system, type)
+    return system
 
 
 def tiny(num_classes: int, width: int = 3) -> nn.Module:
@@ -59,7 +68,7 @@ def test_every_row_builds_on_meta_with_its_defaults_and_its_depth_is_its_name(ro
         net = catalog.build(row.name, num_classes=row.num_classes)
     assert all(parameter.is_meta for parameter in net.parameters())
     assert "arXiv:" in row.paper or "doi:" in row.paper
-    assert issubclass(catalog.system(row.name), SYSTEMS.get(row.name, Classifier))
+    assert issubclass(system_of(row), SYSTEMS.get(row.name, Classifier))
     depth = DEPTHS.get(row.name) or row.options.get("depth") or depth_in(row.name)
     if depth <= COUNTED_ELSEWHERE:
         counted = count(net, row.input)

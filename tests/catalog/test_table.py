@@ -5,7 +5,10 @@ import pytest
 
 from resvision import catalog
 from resvision.catalog import ROWS
+from resvision.core import references
+from resvision.kinds.table import TASKS, kind_of
 from resvision.recipes import RECIPES, compose
+from resvision.tasks import task_of
 
 NAMES = {
     "lenet5",
@@ -82,9 +85,14 @@ def test_importing_the_catalog_and_naming_everything_loads_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_every_task_has_a_class_a_system_and_a_recipe() -> None:
-    assert {*catalog.TASKS} == {*catalog.SYSTEMS} == {*catalog.RECIPES_BY_TASK} == {row.task for row in ROWS}
-    assert {*catalog.RECIPES_BY_TASK.values()} <= {*RECIPES}
+def test_every_task_has_nets_both_halves_a_system_and_a_recipe() -> None:
+    assert {*TASKS} == {row.task for row in ROWS}
+    for name, row in TASKS.items():
+        task = task_of(name)
+        assert task.kind is kind_of(name)
+        assert task.kind.name == name
+        assert callable(references.load(task.system, kind="system"))
+        assert row.recipe in RECIPES
 
 
 def test_nets_of_one_kind_alone_are_backbones() -> None:

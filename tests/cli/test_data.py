@@ -10,7 +10,8 @@ from typer.testing import CliRunner, Result
 
 from resvision.cli.data import command
 from resvision.core.errors import DataError, SettingsError, UnknownNameError
-from resvision.data import fashion_mnist, idx, sets
+from resvision.data import idx, sets
+from resvision.loading import downloads
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +94,7 @@ def test_sets_that_are_not_there_are_bad_usage(tmp_path: Path) -> None:
 
 
 def test_fetch_hands_the_root_to_the_set_and_says_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fashion_mnist, "fetch", lambda root: root / "raw")
+    monkeypatch.setattr(downloads, "fashion_mnist", lambda root: root / "raw")
     assert run("fetch", "fashion-mnist", "--root", str(tmp_path)).stdout == f"fashion-mnist is in {tmp_path / 'raw'}\n"
 
 
@@ -101,7 +102,7 @@ def test_a_download_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch) -> N
     def fail(root: Path | None) -> Path:
         raise OSError("no route to host")
 
-    monkeypatch.setattr(fashion_mnist, "fetch", fail)
+    monkeypatch.setattr(downloads, "fashion_mnist", fail)
     error = run("fetch", "fashion-mnist").exception
     assert isinstance(error, DataError)
     assert "no route to host" in str(error)

@@ -44,11 +44,6 @@ def encoded(image: Image.Image | np.ndarray, kind: str = "PNG", **options: objec
     return stream.getvalue()
 
 
-def rule(**changes: object) -> Preprocess:
-    settings = {"channels": 3, "resize": "shorter-side", "resize_px": 256, "crop_px": 224}
-    return Preprocess(**{**settings, "mean": (0.5,) * 3, "std": (0.25,) * 3, **changes})
-
-
 def chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 

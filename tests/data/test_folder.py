@@ -103,10 +103,10 @@ def test_classes_in_korean_and_with_spaces_are_fine(tmp_path: Path) -> None:
 
 def test_photos_are_shown_at_224_and_small_squares_as_they_are(tmp_path: Path) -> None:
     rule = open_splits(str(grow(tmp_path / "photos", {"a": 2, "b": 2}))).train.view
-    assert (rule.resize, rule.resize_px, rule.crop_px, rule.channels) == ("shorter-side", 256, 224, 3)
+    assert (rule.kind, rule.resize_px, rule.crop_px, rule.channels) == ("centre-crop", 256, 224, 3)
     small = grow(tmp_path / "small", {"a": 2, "b": 2}, height=32, width=32)
     rule = open_splits(str(small)).train.view
-    assert (rule.resize, rule.resize_px, rule.crop_px, rule.channels) == ("stretch", 32, 32, 3)
+    assert (rule.kind, rule.resize_px, rule.crop_px, rule.channels) == ("stretch", 32, 32, 3)
     assert open_splits(str(small)).train.view == rule  # the second time from what was kept
     grey = grow(tmp_path / "grey", {"a": 2, "b": 2}, grey=True)
     assert open_splits(str(grey)).train.view.channels == 1
@@ -249,8 +249,8 @@ def test_a_second_check_decodes_nothing_unless_asked_or_a_file_changed(
 ) -> None:
     grow(tmp_path, {"a": 2, "b": 2})
     calls = []
-    whole = checks._decode_all
-    monkeypatch.setattr(checks, "_decode_all", lambda *given: calls.append(1) or whole(*given))
+    whole = checks._decode
+    monkeypatch.setattr(checks, "_decode", lambda *given: calls.append(1) or whole(*given))
     first = check(str(tmp_path))
     assert check(str(tmp_path)) == first
     assert len(calls) == 1

@@ -199,7 +199,7 @@ def test_images_in_both_splits_are_named(tmp_path: Path) -> None:
 def test_a_check_is_kept_until_a_file_or_the_class_list_changes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = check(str(folder))
     with monkeypatch.context() as patched:
-        patched.setattr(checks, "_decode_masks", None)
+        patched.setattr(checks, "_decode", None)
         assert check(str(folder)) == found
     (folder / "classes.txt").write_text("road\ntree\n")
     assert len(check(str(folder)).faults) == 10

@@ -196,7 +196,7 @@ def test_a_folder_of_pairs_gives_a_fifth_to_val(tmp_path: Path) -> None:
     assert splits.split_rule == "9 train / 2 val images, a fifth is val, after a shuffle with seed 0"
     assert len({*sources(train), *sources(test)}) == 11
     assert train.classes == test.classes == ("class 0", "class 1", "class 2")
-    assert (train.view.resize, train.view.crop_px, train.view.channels) == ("none", 6, 3)
+    assert (train.view.kind, train.crop_px, train.view.channels) == ("whole", 6, 3)
     sample = train[3]
     assert sample.image.shape == (6, 8, 3)
     assert np.array_equal(sample.target, values(0, 1, 2, VOID))
@@ -222,10 +222,10 @@ def test_folders_train_and_val_are_the_splits(tmp_path: Path) -> None:
 def test_grey_images_are_shown_in_one_channel(tmp_path: Path) -> None:
     for name in "abc":
         pair(tmp_path, name, values(0, 1, height=700, width=600), grey=True)
-    rule = open_splits(str(tmp_path), task="segmentation").train.view
-    assert (rule.channels, rule.crop_px) == (1, mask_folder.CROP_PX)
+    train = open_splits(str(tmp_path), task="segmentation").train
+    assert (train.view.channels, train.crop_px) == (1, mask_folder.CROP_PX)
     assert open_splits(str(tmp_path), task="segmentation", channels=3).train.view.channels == 3
-    assert open_splits(str(tmp_path), task="segmentation", image_size=64).train.view.crop_px == 64
+    assert open_splits(str(tmp_path), task="segmentation", image_size=64).train.crop_px == 64
 
 
 def test_a_tar_is_as_good_as_the_folder(tmp_path: Path) -> None:

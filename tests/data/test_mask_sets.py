@@ -16,10 +16,11 @@ from resvision.data import camvid, isbi2012, sets
 from resvision.data.check import check
 from resvision.data.coco_seg import drawn, inside_polygon
 from resvision.data.pixel_counts import pixel_counts
+from resvision.data.roots import default_root
 from resvision.data.sets import open_splits
 from resvision.data.splits import Splits
 
-REAL = sets.default_root()
+REAL = default_root()
 MASKED = [row.name for row in sets.SETS if row.task == "segmentation"]
 DRAWS = np.random.default_rng(0)
 
@@ -45,7 +46,7 @@ def of(name: str, root: Path) -> Splits:
     splits = open_splits(name, root=root, task="segmentation")
     for reader in splits[:2]:
         assert isinstance(reader, Reader)
-        assert reader.view.resize == "none"
+        assert reader.view.kind == "whole"
         assert len(reader.classes) == sets.row(name).classes
         assert reader[0].image.shape[:2] == reader[0].target.shape
     return splits

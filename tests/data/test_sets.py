@@ -17,6 +17,7 @@ from resvision.data import cifar10, cifar100, digits, fashion_mnist, idx, sets
 from resvision.data.arrays import ArrayReader
 from resvision.data.cifar import read_batch
 from resvision.data.idx import read_idx
+from resvision.data.roots import default_root
 from resvision.data.sets import open_splits
 from resvision.data.splits import Splits
 
@@ -30,7 +31,7 @@ def _no_data_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 
 def shown(reader: Reader) -> np.ndarray:
-    return np.stack([reader.view.pixels(reader[i].image, name="x") for i in range(len(reader))])
+    return np.stack([reader.view.show(reader[i].image, name="x").pixels for i in range(len(reader))])
 
 
 def statistics(reader: Reader) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -149,7 +150,7 @@ def test_a_function_that_gives_no_splits_is_named(name: str, kind: type[Exceptio
 
 
 def test_labels_that_do_not_fit_the_images_are_errors() -> None:
-    settings = {"name": "own", "split": "train", "classes": ("a", "b"), "preprocess": digits.VIEW}
+    settings = {"name": "own", "split": "train", "classes": ("a", "b"), "view": digits.VIEW}
     images = np.zeros((3, 8, 8), dtype=np.uint8)
     with pytest.raises(DataError, match="3 images, but 2 labels"):
         ArrayReader(**settings, images=images, targets=np.array([0, 1]))
@@ -320,8 +321,8 @@ def test_a_cut_batch_is_a_data_error(tmp_path: Path) -> None:
 
 
 def test_the_root_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert sets.default_root() == tmp_path / "data"
+    assert default_root() == tmp_path / "data"
     monkeypatch.delenv("RESVISION_DATA")
-    assert sets.default_root() == tmp_path / "cache" / "resvision" / "data"
+    assert default_root() == tmp_path / "cache" / "resvision" / "data"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert sets.default_root() == Path.home() / ".cache" / "resvision" / "data"
+    assert default_root() == Path.home() / ".cache" / "resvision" / "data"

@@ -12,15 +12,15 @@ from resvision.loading.augment import (
     CROP_SLOTS,
     ERASE_SLOTS,
     ImageAugment,
+    MaskAugment,
     brighten,
     erase,
     flip,
     jittered_crop_box,
     random_resized_crop_box,
-    require_for_labels,
-    require_for_masks,
     shift,
 )
+from resvision.recipes import compose
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 12, 10, 3), dtype=np.uint8)
 DRAWS = uniform(0, 0, np.arange(50), CROP_SLOTS)
@@ -164,10 +164,7 @@ def test_the_jittered_shorter_side_spans_256_to_480(draw: float, shorter_px: int
         {"shift_px": -1},
         {"crop_scale": (0.5, 0.1)},
         {"crop_ratio": (0.0, 1.0)},
-        {"scale_range": (0.0, 1.0)},
-        {"scale_range": (2.0, 0.5)},
         {"brightness": 1.1},
-        {"elastic_px": -1.0},
         {"policy": "auto-augment"},
         {"policy_magnitude": 31},
         {"policy_ops": 0},
@@ -190,20 +187,53 @@ def test_brightness_multiplies_every_image_by_its_own_factor() -> None:
     assert bright.dtype == np.uint8
 
 
-def test_label_maps_refuse_by_name_all_that_does_not_move_with_them() -> None:
-    require_for_masks(ImageAugment(crop="random-scale", elastic_px=10.0, flip=True, brightness=0.2, fill="mean"))
-    with pytest.raises(
-        SettingsError, match="do not take crop=random-resized, shift_px, cutmix_alpha; they take crop none"
-    ):
-        require_for_masks(ImageAugment(crop="random-resized", shift_px=4, cutmix_alpha=1.0))
-    for name, value in {"policy": "rand-augment", "erase": 0.1, "mixup_alpha": 0.2}.items():
-        with pytest.raises(SettingsError, match=f"do not take {name};"):
-            require_for_masks(ImageAugment(**{name: value}))
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"crop": "random-resized"},
+        {"fill": "white"},
+        {"scale_range": (0.0, 1.0)},
+        {"scale_range": (2.0, 0.5)},
+        {"scale_range": (0.5, float("inf"))},
+        {"elastic_px": -1.0},
+        {"elastic_px": float("nan")},
+        {"brightness": 1.1},
+    ],
+)
+def test_an_augmentation_of_label_maps_that_cannot_work_says_which_setting(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        MaskAugment(**wrong)
 
 
-def test_classification_refuses_what_is_for_label_maps() -> None:
-    require_for_labels(ImageAugment(crop="random-resized", flip=True, brightness=0.2, mixup_alpha=1.0))
-    with pytest.raises(SettingsError, match="random-scale is for label maps"):
-        require_for_labels(ImageAugment(crop="random-scale"))
-    with pytest.raises(SettingsError, match="elastic_px: 10, but it is for label maps"):
-        require_for_labels(ImageAugment(elastic_px=10.0))
+@pytest.mark.parametrize("own", [{"crop": "random-scale"}, {"crop": "random-scale", "elastic_px": 10.0}])
+def test_classification_refuses_what_is_for_label_maps(own: dict[str, object]) -> None:
+    MaskAugment(**own)
+    with pytest.raises((ValueError, TypeError), match="crop must be|elastic_px"):
+        ImageAugment(**own)
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "changed", "told"),
+    [
+        ("resnet20", "digits", "elastic_px=10", "unknown key 'augment.elastic_px'; .*keys of augment: crop, crop_scale"),
+        ("resnet20", "digits", "crop_px=32", "unknown key 'augment.crop_px'; .*keys of augment: crop, crop_scale"),
+        ("resnet20", "digits", "crop=random-scale", "augment.crop: unknown value 'random-scale'.*random-resized"),
+        ("unet", "camvid", "shift_px=4", "unknown key 'augment.shift_px'; .*keys of augment: crop, crop_px"),
+        ("unet", "camvid", "policy=rand-augment", "unknown key 'augment.policy'; .*keys of augment: crop, crop_px"),
+        ("unet", "camvid", "erase=0.1", "unknown key 'augment.erase'; .*keys of augment: crop, crop_px"),
+        ("unet", "camvid", "mixup_alpha=0.2", "unknown key 'augment.mixup_alpha'; .*keys of augment: crop, crop_px"),
+        ("unet", "camvid", "cutmix_alpha=1", "unknown key 'augment.cutmix_alpha'; .*keys of augment: crop, crop_px"),
+        ("unet", "camvid", "crop=random-resized", "augment.crop: unknown value 'random-resized'.*random-scale"),
+    ],
+)
+def test_a_setting_of_another_task_is_refused_with_the_keys_of_this_one(
+    model: str, data: str, changed: str, told: str
+) -> None:
+    with pytest.raises(SettingsError, match=told):
+        compose(model, data, settings=[f"augment.{changed}"])
+
+
+def test_what_moves_with_label_maps_can_be_set_for_them() -> None:
+    settings = ["augment.crop=random-scale", "augment.elastic_px=10", "augment.flip=true", "augment.fill=mean"]
+    run = compose("unet", "camvid", settings=[*settings, "augment.brightness=0.2"])
+    assert run.augment == MaskAugment(crop="random-scale", elastic_px=10.0, flip=True, fill="mean", brightness=0.2)

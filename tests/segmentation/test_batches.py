@@ -12,11 +12,11 @@ from resvision.contracts import Batch, WeightedMasks
 from resvision.core.draws import order, uniform
 from resvision.core.errors import DataError, SettingsError
 from resvision.core.images import VOID, decode
-from resvision.core.samples import Reader, Sample
+from resvision.core.samples import Mask, Reader, Sample
 from resvision.core.views import Whole
 from resvision.data.arrays import MaskArrayReader
 from resvision.geometry.crops import Window, centre_window, image_in, mask_in, random_scale_window
-from resvision.loading import loader
+from resvision.loading import batches as loading_batches
 from resvision.loading.augment import MaskAugment, brighten
 from resvision.loading.batches import BRIGHTNESS, ELASTIC, SLOTS
 from resvision.loading.borders import border_weights
@@ -29,10 +29,10 @@ SCALED = MaskAugment(crop="random-scale", flip=True)
 SIZES = [(30, 40)] * 5 + [(20, 40)] * 2 + [(30, 40), (50, 16)]
 
 
-class Files:
+class Files(Reader[Mask]):
     """Images and masks as PNG files."""
 
-    name, split, classes, preprocess = "files", "train", ("a", "b", "c"), RULE
+    name, split, classes, view, crop_px = "files", "train", ("a", "b", "c"), RULE, 24
 
     def __init__(self, folder: Path, reader: MaskArrayReader) -> None:
         self.folder, self.length = folder, len(reader)
@@ -43,7 +43,7 @@ class Files:
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> Sample[Mask]:
         return Sample(decode(Path(self.source(index))), self.target(index))
 
     def target(self, index: int) -> np.ndarray:
@@ -63,6 +63,7 @@ def reader(sizes: Sequence[tuple[int, int]] = SIZES) -> MaskArrayReader:
         split="train",
         classes=("a", "b", "c"),
         view=RULE,
+        crop_px=24,
         images=[draws.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes],
         masks=[draws.choice(np.array([0, 1, 2, VOID], np.uint8), size) for size in sizes],
     )
@@ -84,11 +85,6 @@ def wave(height: int, width: int) -> np.ndarray:
     """A smooth picture between 55 and 200, (H, W)."""
     y, x = np.mgrid[:height, :width]
     return np.rint(127.5 + 36 * (np.sin(x / 7 + 1) + np.sin(y / 9 + x / 30))).astype(np.uint8)
-
-
-def test_readers_over_arrays_and_files_are_mask_readers(tmp_path: Path) -> None:
-    assert isinstance(reader(), Reader)
-    assert isinstance(Files(tmp_path, reader()), Reader)
 
 
 def test_a_batch_is_a_pure_function_of_the_step() -> None:
@@ -125,7 +121,7 @@ def test_batches_do_not_depend_on_workers_or_memory(tmp_path: Path, monkeypatch:
     augment = MaskAugment(crop="random-scale", elastic_px=2.0, flip=True, brightness=0.3, fill="mean")
     from_memory = list(batches(train_batches(files, augment=augment), 1, 4, workers=0))
     judged = list(batches(MaskEvalBatches(files, batch_size=3), 0, 5, workers=0))
-    monkeypatch.setattr(loader, "MEMORY_BYTES", 0)
+    monkeypatch.setattr(loading_batches, "MEMORY_BYTES", 0)
     assert not fits_memory(files, RULE)
     for workers in (0, 2):
         from_files = list(batches(train_batches(files, augment=augment), 1, 4, workers=workers))
@@ -190,15 +186,21 @@ def test_colour_for_a_grey_net_is_converted_only_when_asked() -> None:
         ({"batch_size": 10}, "batch_size: 10, but made has 9 training images"),
         ({"border": (10.0, 5.0)}, "border weights are for two classes, .* made has 3"),
         ({"batch_size": 3, "world": 2}, "batch_size: 3 cannot be shared by 2"),
-        (
-            {"augment": MaskAugment(erase=0.5, policy="rand-augment", crop="scale-jitter")},
-            "crop=scale-jitter, policy, erase",
-        ),
     ],
 )
 def test_what_cannot_be_trained_on_is_refused(changes: dict[str, object], reason: str) -> None:
     with pytest.raises(SettingsError, match=reason):
         train_batches(**changes)
+
+
+def test_the_side_of_crops_is_that_of_the_augmentation_or_else_of_the_reader() -> None:
+    source = reader()
+    assert train_batches(source)[0].targets.shape == (4, 24, 24)
+    assert train_batches(source, augment=MaskAugment(crop_px=16))[0].targets.shape == (4, 16, 16)
+    source.crop_px = None
+    assert train_batches(source, augment=MaskAugment(crop_px=16))[0].targets.shape == (4, 16, 16)
+    with pytest.raises(SettingsError, match=r"augment\.crop_px: made does not say how large crops are to be"):
+        train_batches(source)
 
 
 def test_labels_are_those_of_the_mask_and_void_and_nothing_between() -> None:
@@ -224,8 +226,7 @@ def test_image_and_mask_stay_aligned_to_within_half_a_pixel(scale: float) -> Non
         made = train_batches(
             source,
             batch_size=1,
-            view=RULE.sized(64),
-            augment=MaskAugment(crop="random-scale", scale_range=(scale, scale), flip=True),
+            augment=MaskAugment(crop="random-scale", crop_px=64, scale_range=(scale, scale), flip=True),
         )
         for step in range(12):
             batch = made[step]
@@ -340,11 +341,12 @@ def test_border_weights_are_those_of_the_mask_as_it_is_shown() -> None:
     for mask in source.masks:
         mask[:] = 0
         mask[5:28, 5:55] = mask[30:55, 5:55] = 1
-    batch = train_batches(source, border=(10.0, 5.0), view=RULE.sized(48))[2]
+    augment = MaskAugment(crop="random-scale", crop_px=48, flip=True)
+    batch = train_batches(source, border=(10.0, 5.0), augment=augment)[2]
     assert isinstance(batch.targets, WeightedMasks)
     assert batch.targets.weights.dtype == torch.float32
     for labels, weights in zip(*batch.targets, strict=True):
         assert np.array_equal(weights, border_weights(labels.numpy().astype(np.uint8), w0=10.0, sigma_px=5.0))
     assert batch.targets.weights.max() > 5
-    plain = train_batches(source, view=RULE.sized(48))[2]
+    plain = train_batches(source, augment=augment)[2]
     assert torch.equal(batch.targets.labels, plain.targets)

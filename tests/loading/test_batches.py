@@ -1,7 +1,5 @@
 """Batches: pure functions of the step, the same for any number of workers, shared by ranks without overlap."""
 
-import os
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,7 @@ from resvision.core.errors import DataError, SettingsError
 from resvision.core.views import Stretch
 from resvision.data.arrays import ArrayReader
 from resvision.data.sets import open_splits
-from resvision.loading import loader
+from resvision.loading import batches as loading_batches
 from resvision.loading.augment import ImageAugment, flip, shift
 from resvision.loading.batches import EvalBatches, TrainBatches, kept_in_memory
 from resvision.loading.workers import batches
@@ -195,7 +193,7 @@ def test_memory_and_files_give_the_same_pixels(tmp_path: Path, monkeypatch: pyte
         return [*batches(made, 0, 5, workers=0), *batches(share, 0, len(share), workers=0)]
 
     from_memory = read()
-    monkeypatch.setattr(loader, "MEMORY_BYTES", 0)
+    monkeypatch.setattr(loading_batches, "MEMORY_BYTES", 0)
     assert kept_in_memory(splits.train, splits.train.view) is None
     assert all(equal(a, b) for a, b in zip(from_memory, read(), strict=True))
 
@@ -206,7 +204,7 @@ def test_a_bad_file_stops_the_run_with_its_name_on_one_line(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = write_images(tmp_path / "images")
-    monkeypatch.setattr(loader, "MEMORY_BYTES", 0)
+    monkeypatch.setattr(loading_batches, "MEMORY_BYTES", 0)
     splits = open_splits(str(folder), image_size=24)
     made = TrainBatches(splits.train, batch_size=len(splits.train), seed=0, augment=MOVING)
     bad = Path(splits.train.source(4))
@@ -226,22 +224,6 @@ def test_colour_for_a_grey_net_is_converted_only_when_asked() -> None:
         16,
         16,
     )
-
-
-@pytest.mark.skipif(not hasattr(os, "setpgid"), reason="process groups are a thing of Unix")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_to_the_group_does_not_end_a_worker_that_has_just_started(
-    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    leave = loader._leave_signals_to_the_loop
-
-    def hit_before_leaving(worker: int) -> None:
-        os.kill(os.getpid(), number)
-        leave(worker)
-
-    monkeypatch.setattr(loader, "_leave_signals_to_the_loop", hit_before_leaving)
-    made = train_batches()
-    assert all(equal(a, b) for a, b in zip(batches(made, 0, 5, workers=2), batches(made, 0, 5, workers=0), strict=True))
 
 
 def test_what_is_off_changes_no_draw_of_what_is_on() -> None:
