@@ -1,4 +1,4 @@
-"""Decoding and preprocessing: what is let in, what is refused, and that pixels are what they should be."""
+"""Decoding and resampling: what is let in, what is refused, and that pixels are what they should be."""
 
 import contextlib
 import os
@@ -17,13 +17,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from PIL.ImageFile import ImageFile
 from torchvision import io
-from torchvision.transforms import v2
 
 from resvision.core import images
 from resvision.core.errors import DataError, printable
 from resvision.core.images import (
     FORMATS,
-    PIXEL_LIMIT,
     SLOW_PIXEL_LIMIT,
     as_channels,
     crop_resize,
@@ -400,33 +398,6 @@ def test_colour_for_a_grey_net_names_the_option() -> None:
     assert np.abs(as_channels(RGB, 1, name="x.png", grey=True)[:, :, 0] - luma).max() <= 0.51
 
 
-@pytest.mark.parametrize(("height", "width"), [(300, 500), (500, 301), (256, 256), (100, 1000), (7, 3), (257, 640)])
-@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
-def test_shorter_side_and_crop_equal_torchvision(height: int, width: int, interpolation: str) -> None:
-    image = np.random.default_rng(height).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    peers = v2.Compose([v2.Resize(256, v2.InterpolationMode(interpolation)), v2.CenterCrop(224)])
-    theirs = np.asarray(peers(Image.fromarray(image)))
-    assert np.array_equal(rule(interpolation=interpolation).pixels(image, name="x"), theirs)
-
-
-def test_an_image_that_already_fits_is_left_alone() -> None:
-    image = RGB[:20, :20]
-    for resize in ("stretch", "shorter-side"):
-        assert np.array_equal(rule(resize=resize, resize_px=20, crop_px=20).pixels(image, name="x"), image)
-
-
-def test_pixels_have_the_shape_that_the_rule_names() -> None:
-    grey = rule(channels=1, resize="stretch", resize_px=32, crop_px=28, mean=(0.5,), std=(0.5,))
-    assert grey.pixels(GREY, name="x").shape == (28, 28, 1)
-    assert rule().pixels(GREY, name="x").shape == (224, 224, 3)
-
-
-def test_a_thin_image_that_would_grow_beyond_the_limit_is_refused() -> None:
-    thin = np.zeros((1, PIXEL_LIMIT // 256**2 + 2), dtype=np.uint8)
-    with pytest.raises(DataError, match=r"thin.png: .* too long and thin"):
-        rule().pixels(thin, name="thin.png")
-
-
 def test_crop_resize_is_resize_then_crop_within_rounding() -> None:
     image = np.random.default_rng(2).integers(0, 256, (120, 90, 3), dtype=np.uint8)
     height, width = resized_sides(120, 90, 60)
@@ -434,31 +405,3 @@ def test_crop_resize_is_resize_then_crop_within_rounding() -> None:
     scale_x, scale_y = 90 / width, 120 / height
     part = crop_resize(image, (10 * scale_x, 20 * scale_y, 42 * scale_x, 52 * scale_y), 32, "bilinear")
     assert np.abs(part.astype(int) - whole[20:52, 10:42]).max() <= 1
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"channels": 2}, "channels must be 1"),
-        ({"resize": "squash"}, "resize must be"),
-        ({"crop_px": 300}, "crop_px <= resize_px"),
-        ({"crop_px": 0}, "1 <= crop_px"),
-        ({"interpolation": "nearest"}, "interpolation must be"),
-        ({"mean": (0.5,)}, "each of 3 channels"),
-        ({"mean": (123.7, 116.3, 103.5)}, r"mean must lie in 0\.\.1"),
-        ({"std": (0.0, 1.0, 1.0)}, "std must be above 0"),
-        ({"std": (float("nan"), 1.0, 1.0)}, "std must be above 0"),
-    ],
-)
-def test_a_rule_that_cannot_work_says_why(changes: dict[str, object], reason: str) -> None:
-    with pytest.raises(ValueError, match=reason):
-        rule(**changes)
-
-
-def test_a_size_keeps_the_margin_and_a_channel_count_keeps_the_normalization() -> None:
-    assert rule().sized(112).resize_px == 128
-    assert rule(resize="stretch", resize_px=32, crop_px=32).sized(28).resize_px == 28
-    there = rule().coloured(1)
-    assert there.mean == (0.5,)
-    assert there.coloured(3).mean == (0.5, 0.5, 0.5)
-    assert rule().coloured(3) == rule()

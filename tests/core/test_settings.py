@@ -1,8 +1,9 @@
 import json
 import math
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
@@ -290,3 +291,93 @@ def test_a_run_of_the_first_version_is_read(tmp_path: Path) -> None:
         if not path.startswith("data.preprocess."):
             assert written[path] == value, path
     assert run_from_json(to_json(run)) == run
+
+
+def older(task: str, resize: str, **augment: object) -> dict[str, Any]:
+    """A run in the form of the version before, whose augmentation had one type and whose data had `preprocess`."""
+    data = json.loads(FIRST.read_text())
+    data["model"] = {**data["model"], "task": task, "encoder_from": None, "frozen_norms": False}
+    data["data"]["preprocess"]["resize"] = resize
+    data["augment"] |= {"scale_range": [0.5, 2.0], "elastic_px": 0.0, "brightness": 0.0, "shift_px": 0, **augment}
+    data["optimizer"]["depth_decay"] = 1.0
+    return data
+
+
+def test_a_run_for_label_maps_of_the_version_before_keeps_its_crops_and_augmentation() -> None:
+    run = run_from_json(
+        older("segmentation", "none", crop="random-scale", scale_range=[0.5, 1.5], elastic_px=4.0, flip=True)
+    )
+    assert run.augment == MaskAugment(
+        crop="random-scale", crop_px=28, scale_range=(0.5, 1.5), elastic_px=4.0, flip=True
+    )
+    assert run.data.view == Whole(channels=1, mean=(0.286,), std=(0.353,))
+    assert run.data.image_size == 28
+    assert run_from_json(to_json(run)) == run
+
+
+def test_a_run_of_photos_of_the_version_before_keeps_its_view_and_augmentation() -> None:
+    data = older("classification", "shorter-side", crop="random-resized", brightness=0.2, mixup_alpha=0.3)
+    run = run_from_json(data)
+    assert run.augment == ImageAugment(crop="random-resized", brightness=0.2, mixup_alpha=0.3)
+    assert run.data.view == CentreCrop(channels=1, resize_px=28, crop_px=28, mean=(0.286,), std=(0.353,))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"data": {"preprocess": {"resize": "squash"}}}, r"data\.view\.kind: unknown value 'squash'"),
+        ({"data": {"preprocess": {"std": [0.0]}}}, r"data\.view: std must be above 0"),
+        ({"augment": {"elastic": 3.0}}, r"unknown key 'augment\.elastic'"),
+        ({"model": {"task": "segmentaton"}}, r"model\.task: unknown task 'segmentaton'; nearest: segmentation"),
+    ],
+)
+def test_a_run_of_the_version_before_is_read_as_strictly(changes: dict[str, Any], told: str) -> None:
+    data = older("classification", "stretch")
+    for group, values in changes.items():
+        for key, value in values.items():
+            data[group][key] = {**data[group][key], **value} if isinstance(value, dict) else value
+    with pytest.raises(SettingsError, match=told):
+        run_from_json(data)
+
+
+@pytest.mark.parametrize(
+    "data", [older("harmful:TASK", "stretch"), {**to_json(RUN), "model": {"task": "harmful:TASK"}}]
+)
+def test_no_form_of_a_run_imports_a_task_before_that_is_allowed(
+    data: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    (tmp_path / "harmful.py").write_text("raise SystemExit('imported')")
+    with pytest.raises(RunError, match=r"would import harmful:TASK; if you trust it, say --allow-code"):
+        run_from_json(data)
+    assert "harmful" not in sys.modules
+
+
+@pytest.mark.parametrize("setting", ["model.task=segmentaton", "model.task=", "model.task=Segmentation"])
+def test_a_task_that_is_not_there_is_refused_by_its_key(setting: str) -> None:
+    with pytest.raises(SettingsError, match=r"model\.task: unknown task .*segmentation"):
+        compose("resnet20", "digits", settings=[setting])
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("data.image_size=48", 48),
+        ("data.channels=3", 3),
+        ("training.checkpoint_seconds=2.5", 2.5),
+        ("model.options.width=8", 8),
+        ("augment.shift_px=3", 3),
+        ("loss.label_smoothing=0.2", 0.2),
+    ],
+)
+def test_what_could_be_set_before_can_be_set(setting: str, value: object) -> None:
+    path = setting.partition("=")[0]
+    assert dict(leaves(compose("resnet20", "digits", settings=[setting])))[path] == value
+
+
+def test_the_view_is_decided_by_the_data_and_what_is_set_beside_it() -> None:
+    with pytest.raises(
+        SettingsError, match=r"data\.view\.resize_px: cannot be set.*data\.channels and data\.image_size"
+    ):
+        compose("resnet20", "digits", settings=["data.view.resize_px=30"])
