@@ -12,20 +12,19 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from resvision.inference.segment import evaluate_masks, segment
 from rich.console import Console
 from safetensors.torch import load_file
 from support import SEGMENTED, scenes
 
 import resvision
-from resvision.assembly import resolve
+from resvision.assembly import reopen, resolve
 from resvision.core import rundir
 from resvision.core.errors import DataError, SettingsError, Stopped
 from resvision.core.history import read
 from resvision.core.results import LabelMap
 from resvision.inference.load import load
 from resvision.introduction import introduce
-from resvision.kinds.segmentation.presets import MASK_PROTOCOLS
+from resvision.kinds.segmentation.presets import PRESETS
 from resvision.kinds.segmentation.scores import SegmentationScores
 from resvision.launch import Finished, resume, train
 from resvision.phases import launch_phases, resume_phases
@@ -51,7 +50,7 @@ def test_squares_are_learned(segmented: Finished) -> None:
 def test_a_person_is_told_of_atrous_kernels_that_crops_do_not_reach(segmented: Finished, finished: Finished) -> None:
     told = [Console(record=True, file=io.StringIO()) for _ in range(2)]
     for console, run in zip(told, (segmented, finished), strict=True):
-        introduce(read_run(run.folder), console)
+        introduce(reopen(read_run(run.folder)), console)
     small, none = (console.export_text() for console in told)
     assert "in crops of 32 px only the centre taps of aspp.convs.3.0" in small
     assert "data.image_size=289 or more" in small
@@ -97,9 +96,9 @@ def test_validation_chooses_the_greatest_mean_iou(squares: Path, tmp_path: Path)
     assert named == f"step-{best['step']}"
 
 
-@pytest.mark.parametrize("protocol", MASK_PROTOCOLS)
+@pytest.mark.parametrize("protocol", [preset.name for preset in PRESETS])
 def test_every_protocol_scores_every_pixel(segmented: Finished, protocol: str) -> None:
-    scores = evaluate_masks(load(segmented.folder), protocol=protocol)
+    scores = resvision.evaluate(load(segmented.folder), protocol=protocol)
     assert scores.confusion.sum() == segmented.scores.confusion.sum()
     assert scores.pixel_accuracy > 0.9
     if protocol == "whole":
@@ -112,11 +111,11 @@ def test_classes_in_another_order_are_matched_by_name(segmented: Finished, tmp_p
         mask = np.array(Image.open(path))
         Image.fromarray(np.where(mask == 255, mask, 1 - mask)).save(path)
     (folder / "classes.txt").write_text("square\nground\n")
-    turned = evaluate_masks(load(segmented.folder), folder)
+    turned = resvision.evaluate(load(segmented.folder), folder)
     assert turned.mean_iou == pytest.approx(segmented.scores.mean_iou)
     (folder / "classes.txt").write_text("square\nsky\n")
     with pytest.raises(DataError, match="not trained on: sky; the run knows ground, square"):
-        evaluate_masks(load(segmented.folder), folder)
+        resvision.evaluate(load(segmented.folder), folder)
 
 
 def test_predict_writes_label_maps_and_overlays(segmented: Finished, squares: Path, tmp_path: Path, cli: Cli) -> None:
@@ -198,11 +197,11 @@ def test_a_large_image_goes_in_tiles(segmented: Finished, tmp_path: Path, monkey
     path = scenes(tmp_path, images=1, side=160) / "images" / "0.png"
     shown: list[tuple[int, ...]] = []
     trained.system.net.register_forward_pre_hook(lambda net, inputs: shown.append(tuple(inputs[0].shape[2:])))
-    (whole,) = segment(trained, [path])
+    (whole,) = resvision.predict(trained, path)
     assert shown == [(160, 168)]
-    monkeypatch.setattr("resvision.segmentation.whole.WHOLE_UP_TO", 100)
-    monkeypatch.setattr("resvision.segmentation.whole.TILE_PX", 96)
-    (tiled,) = segment(trained, [path])
+    monkeypatch.setattr("resvision.segmentation.full_images.WHOLE_UP_TO", 100)
+    monkeypatch.setattr("resvision.segmentation.full_images.TILE_PX", 96)
+    (tiled,) = resvision.predict(trained, path)
     assert tiled.labels.shape == whole.labels.shape == (160, 168)
     assert shown[1:] == [(96, 96)] * 4
 
