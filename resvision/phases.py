@@ -11,11 +11,11 @@ from pathlib import Path
 from rich.console import Console
 
 from resvision.core import rundir
-from resvision.core.errors import RunError, SettingsError
+from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.core.rundir import PHASES
-from resvision.core.settings import from_json, to_json
+from resvision.core.settings import to_json
 from resvision.launch import Finished, launch, resume
-from resvision.run import Run, read_run
+from resvision.run import Run, read_run, run_from_json
 
 
 def launch_phases(runs: Sequence[Run], *, out: Path | None, console: Console) -> Finished:
@@ -39,11 +39,19 @@ def has_phases(folder: Path) -> bool:
 
 
 def resume_phases(folder: Path, *, allow_code: bool = False, console: Console) -> Finished:
-    """Go on with a folder of phases where it stopped. Raises RunError where it is damaged."""
+    """Go on with a folder of phases where it stopped.
+
+    Raises RunError or SettingsError where it is damaged, and where it names code of a user's own, which would be
+    imported, and `allow_code` is not given.
+    """
     data = rundir.read_json(folder / PHASES)
     if not isinstance(data, list) or not data:
         raise RunError(f"{folder / PHASES}: damaged: expected a list of runs")
-    return _carry_out(folder, [from_json(Run, run) for run in data], console, allow_code=allow_code)
+    try:
+        runs = [run_from_json(run, allow_code=allow_code) for run in data]
+    except ResVisionError as error:
+        raise type(error)(f"{folder / PHASES}: {error}") from None
+    return _carry_out(folder, runs, console, allow_code=allow_code)
 
 
 def _carry_out(folder: Path, runs: Sequence[Run], console: Console, *, allow_code: bool = False) -> Finished:

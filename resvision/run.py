@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from resvision import catalog
 from resvision.core import references, rundir
 from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.core.settings import Scalar, from_json
@@ -157,14 +158,11 @@ def run_from_json(data: Any, *, allow_code: bool = False) -> Run:
     Raises SettingsError on an unknown, missing or ill-typed key, UnknownNameError for a task that there is not, and
     RunError where it names code of a user's own and `allow_code` is not given.
     """
-    data = _migrated(data)
-    named = [_leaf(data, path) for path in ("model.name", "model.task", "data.name")]
-    code = [name for name in named if isinstance(name, str) and references.is_reference(name)]
-    if code and not allow_code:
+    code = _code_in(data)
+    if code and not allow_code:  # before anything looks at the task, which may be code too
         raise RunError(f"would import {' and '.join(code)}; if you trust it, say --allow-code")
-    task = _leaf(data, "model.task")
-    augment = task_of(task if isinstance(task, str) else USUAL).augment
-    return from_json(Run, data, types={"augment": augment})
+    data = _migrated(data)
+    return from_json(Run, data, types={"augment": task_of(_task_in(data)).augment})
 
 
 _CAME_LATER: dict[str, Any] = {
@@ -199,20 +197,37 @@ def _migrated(data: Any) -> Any:
         group, _, key = path.partition(".")
         if isinstance(data, dict) and isinstance(data.get(group), dict) and key not in data[group]:
             data = {**data, group: {**data[group], key: value}}
-    preprocess = _leaf(data, "data.preprocess")
-    if not isinstance(preprocess, dict) or not isinstance(data.get("augment"), dict):
+    settings = data.get("data") if isinstance(data, dict) else None
+    if not isinstance(settings, dict) or "preprocess" not in settings or not isinstance(data.get("augment"), dict):
         return data
-    rest = {key: value for key, value in data["data"].items() if key != "preprocess"}
-    data = {**data, "data": {**rest, "view": view_of_preprocess(preprocess)}}
+    preprocess = settings["preprocess"]  # None in phases that have not begun
+    view = view_of_preprocess(preprocess) if isinstance(preprocess, dict) else preprocess
+    rest = {key: value for key, value in settings.items() if key != "preprocess"}
+    data = {**data, "data": {**rest, "view": view}}
     return {**data, "augment": _of_its_task(data)}
 
 
 def _of_its_task(data: dict[str, Any]) -> dict[str, Any]:
     """The augmentation of an older run, without the settings that its task did not know."""
-    task = data["model"]["task"] if isinstance(data.get("model"), dict) else USUAL
-    known = {field.name for field in fields(task_of(str(task)).augment)}
+    known = {field.name for field in fields(task_of(_task_in(data)).augment)}
     kept = {key: value for key, value in data["augment"].items() if key in known or key not in _OF_ONE_AUGMENT}
     return {**kept, "crop_px": data["data"].get("image_size")} if "crop_px" in known else kept
+
+
+def _code_in(data: Any) -> list[str]:
+    """What a run's plain data name as `package.module:function`: model, task, data, and a backbone among the options."""
+    options = _leaf(data, "model.options")
+    named = [_leaf(data, path) for path in ("model.name", "model.task", "data.name")]
+    named += options.values() if isinstance(options, dict) else []
+    return [name for name in named if isinstance(name, str) and references.is_reference(name)]
+
+
+def _task_in(data: Any) -> str:
+    """The task of a run's plain data: the one that it names, or that of its model where it is not resolved yet."""
+    task, model = _leaf(data, "model.task"), _leaf(data, "model.name")
+    if task is None and isinstance(model, str):
+        return catalog.find(model).task
+    return task if isinstance(task, str) else USUAL
 
 
 def _leaf(data: Any, path: str) -> Any:
