@@ -154,15 +154,24 @@ def test_areas_are_told_without_a_folder(segmented: Finished, squares: Path, cli
             "model.frozen_stages: UNet has no stages",
         ),
         (["predict", "RUN", "PNG", "--csv"], "--csv: areas of classes come as --json"),
-        (["evaluate", "RUN", "--table"], "evaluate one run at a time"),
+        (["evaluate", "RUN", "RUN", "--ensemble"], "--ensemble: label maps of several runs are not averaged"),
+        (["evaluate", "RUN", "--scales", "64"], "--scales: scales are those of the protocol"),
+        (["evaluate", "RUN", "--compile"], "--compile: nothing is compiled"),
+        (["evaluate", "RUN", "CLASSES"], "evaluate them apart"),
         (["evaluate", "RUN", "--protocol", "sliding"], "unknown protocol 'sliding'; nearest: sliding-window"),
         (["evaluate", "RUN", "--protocol", "ten-crop"], "unknown protocol 'ten-crop'"),
         (["evaluate", "CLASSES", "--protocol", "multi-scale"], "unknown protocol 'multi-scale'"),
         (["predict", "CLASSES", "PNG", "--out", "maps"], "gives classes of images, not label maps"),
         (["train", "resnet20", "--data", "DATA"], "a data set for segmentation, not for classification"),
         (["train", "deeplabv3plus", "--data", "digits"], "for classification, not for segmentation"),
-        (["train", "deeplabv3plus", "--data", "DATA", "--set", "augment.mixup_alpha=1"], "label maps do not take"),
-        (["train", "resnet20", "--data", "digits", "--set", "augment.elastic_px=3"], "is for label maps"),
+        (
+            ["train", "deeplabv3plus", "--data", "DATA", "--set", "augment.mixup_alpha=1"],
+            "unknown key 'augment.mixup_alpha'",
+        ),
+        (
+            ["train", "resnet20", "--data", "digits", "--set", "augment.elastic_px=3"],
+            "unknown key 'augment.elastic_px'",
+        ),
         (["train", "deeplabv3plus", "--data", "DATA", "--set", "model.options.backbone=resmlp"], "resnet18"),
         (["train", "unet", "--data", "DATA", "--set", "data.image_size=100"], "nearest"),
         (["train", "deeplabv3plus", "--data", "DATA", "--set", "loss.ohem=2"], "ohem must be a share"),
@@ -178,6 +187,24 @@ def test_mistakes_get_one_line_and_exit_code_2(
     assert (code, out) == (2, "")
     assert len(err.strip().splitlines()) == 1, err
     assert reason in err
+
+
+def test_several_runs_make_a_table(segmented: Finished, tmp_path: Path, cli: Cli) -> None:
+    other = shutil.copytree(segmented.folder, tmp_path / "other")
+    code, out, _ = cli("evaluate", segmented.folder, other, "--protocol", "flip")
+    assert code == 0
+    assert "flip: the image and its mirror image" in out
+    assert "measured mean IoU" in out
+    assert "measured pixel accuracy" in out
+    alone = resvision.evaluate(segmented.folder, protocol="flip")
+    shown = [f"{alone.mean_iou:.2%}", f"{alone.pixel_accuracy:.2%}"]
+    rows = [line.split() for line in out.splitlines() if line.startswith(f"{segmented.folder} ")]
+    rows += [line.split() for line in out.splitlines() if line.startswith(f"{other} ")]
+    assert [row[1:2] + row[3:5] for row in rows] == [["deeplabv3plus", *shown]] * 2
+    told = json.loads(cli("evaluate", segmented.folder, other, "--protocol", "flip", "--json")[1])
+    assert [row["measured"] for row in told["rows"]] == [alone.figures()] * 2
+    assert [row["protocol"] for row in told["rows"]] == ["flip"] * 2
+    assert "ensemble" not in told
 
 
 def test_two_images_of_one_name_are_not_written_over(
