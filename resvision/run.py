@@ -175,8 +175,13 @@ def run_from_json(data: Any, *, allow_code: bool = False, at: str = "") -> Run:
 
 
 def code_in_run(data: Any) -> list[str]:
-    """The code of a user's own, `package.module:function`, that the plain data of a Run name."""
+    """The code of a user's own, `package.module:function`, that the plain data of a Run name.
+
+    It may be the model, a backbone among its options, the task or the data.
+    """
     named = [_leaf(data, path) for path in ("model.name", "model.task", "data.name")]
+    options = _leaf(data, "model.options")
+    named += options.values() if isinstance(options, dict) else []
     return [name for name in named if isinstance(name, str) and references.is_reference(name)]
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from resvision.assembly import build_system, resolve
 from resvision.classification.classifier import Classifier, ClassifierLoss, balanced_weights
-from resvision.classification.task import Classification
+from resvision.classification.task import TASK
 from resvision.contracts import Batch, Images, MixedTargets, split, to_device
 from resvision.core.errors import SettingsError
 from resvision.core.views import Stretch
@@ -120,7 +120,7 @@ def unbalanced() -> ArrayReader:
 
 def test_balanced_weights_of_an_unbalanced_set_give_torchs_loss() -> None:
     reader = unbalanced()
-    text = Classification().balanced_weights(reader)
+    text = TASK.settled_loss({"class_weights": "balanced"}, reader)["class_weights"]
     weights = compute_class_weight("balanced", classes=np.arange(3), y=reader.targets)
     assert [float(number) for number in text.split(",")] == pytest.approx(weights)
     made = system(class_weights=text)
@@ -136,7 +136,7 @@ def test_balanced_weights_of_a_class_without_images_are_refused() -> None:
     reader = unbalanced()
     reader.targets[-1] = 0
     with pytest.raises(SettingsError, match="class_weights: balanced, but toy has no training image of c"):
-        Classification().balanced_weights(reader)
+        TASK.settled_loss({"class_weights": "balanced"}, reader)
 
 
 @pytest.mark.parametrize("wrong", ["", "none", "1,,2", "1,0,2", "1,-1,2", "1,nan,2", "1,inf,2", "balanced"])

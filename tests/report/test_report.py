@@ -106,7 +106,7 @@ def test_views_and_what_was_before_them_are_no_settings_that_differ(tmp_path: Pa
         rundir.write_json(folder / rundir.RUN, run)
         assert not [path for path, _ in tables.differing_settings([read_record(folder)]) if key in path]
     assert tables.differing_settings(read_records([older, new])) == []
-    assert tables.differing_settings(read_records([older, old])) == [("data.view.size_px", ["32", "28"])]
+    assert tables.differing_settings(read_records([older, old])) == [("data.preprocess.size_px", ["32", "28"])]
     assert tables.differing_settings(read_records([new, newer])) == [("data.view.kind", ["stretch", "whole"])]
 
 

@@ -12,20 +12,19 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from resvision.inference.segment import evaluate_masks, segment
 from rich.console import Console
 from safetensors.torch import load_file
 from support import SEGMENTED, scenes
 
 import resvision
-from resvision.assembly import resolve
+from resvision.assembly import reopen, resolve
 from resvision.core import rundir
 from resvision.core.errors import DataError, SettingsError, Stopped
 from resvision.core.history import read
 from resvision.core.results import LabelMap
 from resvision.inference.load import load
 from resvision.introduction import introduce
-from resvision.kinds.segmentation.presets import MASK_PROTOCOLS
+from resvision.kinds.segmentation.presets import PRESETS
 from resvision.kinds.segmentation.scores import SegmentationScores
 from resvision.launch import Finished, resume, train
 from resvision.phases import launch_phases, resume_phases
@@ -51,7 +50,7 @@ def test_squares_are_learned(segmented: Finished) -> None:
 def test_a_person_is_told_of_atrous_kernels_that_crops_do_not_reach(segmented: Finished, finished: Finished) -> None:
     told = [Console(record=True, file=io.StringIO()) for _ in range(2)]
     for console, run in zip(told, (segmented, finished), strict=True):
-        introduce(read_run(run.folder), console)
+        introduce(reopen(read_run(run.folder)), console)
     small, none = (console.export_text() for console in told)
     assert "in crops of 32 px only the centre taps of aspp.convs.3.0" in small
     assert "data.image_size=289 or more" in small
@@ -97,9 +96,9 @@ def test_validation_chooses_the_greatest_mean_iou(squares: Path, tmp_path: Path)
     assert named == f"step-{best['step']}"
 
 
-@pytest.mark.parametrize("protocol", MASK_PROTOCOLS)
+@pytest.mark.parametrize("protocol", [preset.name for preset in PRESETS])
 def test_every_protocol_scores_every_pixel(segmented: Finished, protocol: str) -> None:
-    scores = evaluate_masks(load(segmented.folder), protocol=protocol)
+    scores = resvision.evaluate(load(segmented.folder), protocol=protocol)
     assert scores.confusion.sum() == segmented.scores.confusion.sum()
     assert scores.pixel_accuracy > 0.8
     if protocol == "whole":
@@ -112,11 +111,11 @@ def test_classes_in_another_order_are_matched_by_name(segmented: Finished, tmp_p
         mask = np.array(Image.open(path))
         Image.fromarray(np.where(mask == 255, mask, 1 - mask)).save(path)
     (folder / "classes.txt").write_text("square\nground\n")
-    turned = evaluate_masks(load(segmented.folder), folder)
+    turned = resvision.evaluate(load(segmented.folder), folder)
     assert turned.mean_iou == pytest.approx(segmented.scores.mean_iou)
     (folder / "classes.txt").write_text("square\nsky\n")
     with pytest.raises(DataError, match="not trained on: sky; the run knows ground, square"):
-        evaluate_masks(load(segmented.folder), folder)
+        resvision.evaluate(load(segmented.folder), folder)
 
 
 def test_predict_writes_label_maps_and_overlays(segmented: Finished, squares: Path, tmp_path: Path, cli: Cli) -> None:
@@ -155,15 +154,24 @@ def test_areas_are_told_without_a_folder(segmented: Finished, squares: Path, cli
             "model.frozen_stages: UNet has no stages",
         ),
         (["predict", "RUN", "PNG", "--csv"], "--csv: areas of classes come as --json"),
-        (["evaluate", "RUN", "--table"], "evaluate one run at a time"),
+        (["evaluate", "RUN", "RUN", "--ensemble"], "--ensemble: label maps of several runs are not averaged"),
+        (["evaluate", "RUN", "--scales", "64"], "--scales: scales are those of the protocol"),
+        (["evaluate", "RUN", "--compile"], "--compile: nothing is compiled"),
+        (["evaluate", "RUN", "CLASSES"], "evaluate them apart"),
         (["evaluate", "RUN", "--protocol", "sliding"], "unknown protocol 'sliding'; nearest: sliding-window"),
         (["evaluate", "RUN", "--protocol", "ten-crop"], "unknown protocol 'ten-crop'"),
         (["evaluate", "CLASSES", "--protocol", "multi-scale"], "unknown protocol 'multi-scale'"),
         (["predict", "CLASSES", "PNG", "--out", "maps"], "gives classes of images, not label maps"),
         (["train", "resnet20", "--data", "DATA"], "a data set for segmentation, not for classification"),
         (["train", "deeplabv3plus", "--data", "digits"], "for classification, not for segmentation"),
-        (["train", "deeplabv3plus", "--data", "DATA", "--set", "augment.mixup_alpha=1"], "label maps do not take"),
-        (["train", "resnet20", "--data", "digits", "--set", "augment.elastic_px=3"], "is for label maps"),
+        (
+            ["train", "deeplabv3plus", "--data", "DATA", "--set", "augment.mixup_alpha=1"],
+            "unknown key 'augment.mixup_alpha'",
+        ),
+        (
+            ["train", "resnet20", "--data", "digits", "--set", "augment.elastic_px=3"],
+            "unknown key 'augment.elastic_px'",
+        ),
         (["train", "deeplabv3plus", "--data", "DATA", "--set", "model.options.backbone=resmlp"], "resnet18"),
         (["train", "unet", "--data", "DATA", "--set", "data.image_size=100"], "nearest"),
         (["train", "deeplabv3plus", "--data", "DATA", "--set", "loss.ohem=2"], "ohem must be a share"),
@@ -179,6 +187,24 @@ def test_mistakes_get_one_line_and_exit_code_2(
     assert (code, out) == (2, "")
     assert len(err.strip().splitlines()) == 1, err
     assert reason in err
+
+
+def test_several_runs_make_a_table(segmented: Finished, tmp_path: Path, cli: Cli) -> None:
+    other = shutil.copytree(segmented.folder, tmp_path / "other")
+    code, out, _ = cli("evaluate", segmented.folder, other, "--protocol", "flip")
+    assert code == 0
+    assert "flip: the image and its mirror image" in out
+    assert "measured mean IoU" in out
+    assert "measured pixel accuracy" in out
+    alone = resvision.evaluate(segmented.folder, protocol="flip")
+    shown = [f"{alone.mean_iou:.2%}", f"{alone.pixel_accuracy:.2%}"]
+    rows = [line.split() for line in out.splitlines() if line.startswith(f"{segmented.folder} ")]
+    rows += [line.split() for line in out.splitlines() if line.startswith(f"{other} ")]
+    assert [row[1:2] + row[3:5] for row in rows] == [["deeplabv3plus", *shown]] * 2
+    told = json.loads(cli("evaluate", segmented.folder, other, "--protocol", "flip", "--json")[1])
+    assert [row["measured"] for row in told["rows"]] == [alone.figures()] * 2
+    assert [row["protocol"] for row in told["rows"]] == ["flip"] * 2
+    assert "ensemble" not in told
 
 
 def test_two_images_of_one_name_are_not_written_over(
@@ -198,11 +224,11 @@ def test_a_large_image_goes_in_tiles(segmented: Finished, tmp_path: Path, monkey
     path = scenes(tmp_path, images=1, side=160) / "images" / "0.png"
     shown: list[tuple[int, ...]] = []
     trained.system.net.register_forward_pre_hook(lambda net, inputs: shown.append(tuple(inputs[0].shape[2:])))
-    (whole,) = segment(trained, [path])
+    (whole,) = resvision.predict(trained, path)
     assert shown == [(160, 168)]
-    monkeypatch.setattr("resvision.segmentation.whole.WHOLE_UP_TO", 100)
-    monkeypatch.setattr("resvision.segmentation.whole.TILE_PX", 96)
-    (tiled,) = segment(trained, [path])
+    monkeypatch.setattr("resvision.segmentation.full_images.WHOLE_UP_TO", 100)
+    monkeypatch.setattr("resvision.segmentation.full_images.TILE_PX", 96)
+    (tiled,) = resvision.predict(trained, path)
     assert tiled.labels.shape == whole.labels.shape == (160, 168)
     assert shown[1:] == [(96, 96)] * 4
 

@@ -1,20 +1,15 @@
-"""The losses and label maps that all segmentation nets share, and the scores of label maps."""
+"""The losses and probabilities that all segmentation nets share."""
 
 import math
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from sklearn.metrics import confusion_matrix, jaccard_score
 from torch import Tensor, nn
 
 from resvision.contracts import Batch, Images, WeightedMasks
-from resvision.core.errors import DataError, NonFiniteLossError
 from resvision.core.images import VOID
-from resvision.kinds.segmentation.scores import SegmentationScores, WorstImage
-from resvision.segmentation.scoring import confusion_of, count_all, scores
 from resvision.segmentation.segmenter import Segmenter, SegmenterLoss, dice_loss
 
 CLASSES = ("a", "b", "c")
@@ -94,8 +89,10 @@ def test_a_batch_of_void_has_no_loss_and_no_gradient() -> None:
 
 def test_the_error_is_the_share_of_wrong_pixels() -> None:
     each, given = system(), batch()
-    pred, judged = each.predict(given.inputs), given.targets != VOID
-    assert pred.dtype == torch.uint8
+    probabilities, judged = each.predict(given.inputs), given.targets != VOID
+    assert probabilities.dtype == torch.float32
+    torch.testing.assert_close(probabilities, each.logits(given.inputs).softmax(dim=1))
+    pred = probabilities.argmax(dim=1)
     expected = (pred[judged] != given.targets[judged]).float().mean()
     torch.testing.assert_close(each.losses(given).metrics["error"].mean(), expected)
 
@@ -138,86 +135,3 @@ def test_dice_of_a_sure_map_counts_pixels() -> None:
 def test_options_that_cannot_work_say_why(options: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         system(**options)
-
-
-def of(confusion: list[list[int]]) -> SegmentationScores:
-    names = CLASSES[: len(confusion)]
-    return SegmentationScores(classes=names, images=1, loss=0.5, confusion=np.array(confusion), worst=())
-
-
-def test_the_figures_of_a_known_confusion() -> None:
-    scored = of([[50, 10], [5, 35]])
-    assert scored.pixel_accuracy == pytest.approx(0.85)
-    assert scored.mean_accuracy == pytest.approx(0.854167, abs=1e-6)
-    assert scored.mean_iou == pytest.approx(0.734615, abs=1e-6)
-    assert scored.frequency_weighted_iou == pytest.approx(0.741538, abs=1e-6)
-
-
-def test_a_class_that_is_nowhere_has_no_part_in_the_means() -> None:
-    assert of([[50, 10, 0], [5, 35, 0], [0, 0, 0]]).mean_iou == pytest.approx(of([[50, 10], [5, 35]]).mean_iou)
-    assert of([[50, 10, 0], [5, 35, 0], [0, 0, 0]]).to_json()["per_class"][2]["iou"] is None
-
-
-def test_iou_and_confusion_are_scikit_learns() -> None:
-    torch.manual_seed(3)
-    labels, pred = torch.randint(0, 3, (40, 30)), torch.randint(0, 3, (40, 30))
-    labels[:4] = VOID
-    judged = labels != VOID
-    confusion = confusion_of(pred, labels, 3).numpy()
-    np.testing.assert_array_equal(confusion, confusion_matrix(labels[judged], pred[judged]))
-    np.testing.assert_allclose(of(confusion.tolist()).iou, jaccard_score(labels[judged], pred[judged], average=None))
-
-
-def counted(*given: Batch) -> SegmentationScores:
-    each = system()
-
-    def probabilities(pixels: Tensor) -> Tensor:
-        return each.net(each.normalized(pixels)).softmax(dim=1)
-
-    found = count_all(probabilities, given, device=torch.device("cpu"))
-    return scores(found, classes=CLASSES, source=lambda index: f"image {index}")
-
-
-def test_scores_add_up_over_batches_and_name_the_worst_image() -> None:
-    given = batch()
-    singles = [
-        Batch(Images(given.inputs.images[i : i + 1]), given.targets[i : i + 1], given.ids[i : i + 1]) for i in (1, 0)
-    ]
-    whole = counted(given)
-    assert counted(*singles).to_json() == whole.to_json()
-    logits = system().logits(given.inputs)
-    assert whole.loss == pytest.approx(F.cross_entropy(logits, given.targets, ignore_index=VOID).item(), rel=1e-5)
-    errors = [
-        (logits[i].argmax(0) != given.targets[i])[given.targets[i] != VOID].float().mean().item() for i in range(2)
-    ]
-    first = int(np.argmax(errors))
-    worst = whole.worst[0]
-    assert (worst.index, worst.source) == (first, f"image {first}")
-    assert worst.pixel_error == pytest.approx(errors[first])
-
-
-def test_scores_survive_json() -> None:
-    scored = counted(batch())
-    again = SegmentationScores.from_json(scored.to_json())
-    assert again.to_json() == scored.to_json()
-    assert all(isinstance(image, WorstImage) for image in again.worst)
-    assert scored.figures().keys() == {"loss", "mean_iou", "pixel_accuracy"}
-    assert "mean IoU" in scored.summary()
-
-
-@pytest.mark.parametrize("damage", [{"confusion": [[1]]}, {"loss": -1}, {"worst": [{"index": 0}]}, {"per_class": []}])
-def test_damaged_scores_are_refused(damage: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        SegmentationScores.from_json({**counted(batch()).to_json(), **damage})
-
-
-def test_masks_that_are_void_throughout_cannot_be_scored() -> None:
-    given = batch()
-    given.targets[:] = VOID
-    with pytest.raises(DataError, match="every mask is void"):
-        counted(given)
-
-
-def test_predictions_that_are_not_numbers_are_an_error() -> None:
-    with pytest.raises(NonFiniteLossError):
-        count_all(lambda pixels: torch.full((2, 3, 8, 6), math.nan), [batch()], device=torch.device("cpu"))

@@ -7,6 +7,7 @@ from resvision.core.errors import SettingsError
 from resvision.segmentation.parts.tiles import (
     ANY_SIZE,
     InputRule,
+    Predict,
     input_rule,
     label_map,
     label_tiles,
@@ -19,12 +20,12 @@ VALID = InputRule(multiple=16, offset=60, border_px=92)
 
 
 def brightness(images: Tensor) -> Tensor:
-    """Logits of each pixel from itself alone: class 1 where it is bright."""
-    return torch.cat([128.0 - images, images - 128.0], dim=1) / 64
+    """Probabilities of each pixel from itself alone: class 1 where it is bright."""
+    return (torch.cat([128.0 - images, images - 128.0], dim=1) / 64).softmax(dim=1)
 
 
 def mean_of_3x3(images: Tensor) -> Tensor:
-    """Logits that see one pixel around and lose it: a net with a border of 1."""
+    """Probabilities that see one pixel around and lose it: a net with a border of 1."""
     return brightness(F.avg_pool2d(images, 3, stride=1))
 
 
@@ -112,7 +113,7 @@ def test_a_net_that_looks_at_single_pixels_gives_the_same_in_any_tiles(
 ) -> None:
     images = torch.randint(256, (2, 1, 37, 50), generator=torch.Generator().manual_seed(0)).float()
     tiled = predict_tiled(brightness, images, rule=rule, tile_px=tile_px, overlap_px=overlap_px, num_classes=2)
-    assert torch.allclose(tiled, brightness(images).softmax(dim=1), atol=1e-6)
+    assert torch.allclose(tiled, brightness(images), atol=1e-6)
     labels = label_map(brightness, images[0], rule=rule, tile_px=tile_px, overlap_px=overlap_px)
     assert labels.dtype is torch.uint8
     assert torch.equal(labels, (images[0, 0] > 128).to(torch.uint8))
@@ -123,19 +124,19 @@ def test_beyond_the_edge_the_image_is_mirrored() -> None:
     rule = InputRule(border_px=1)
     extended = F.pad(images, (1, 1, 1, 1), mode="reflect")
     tiled = predict_tiled(mean_of_3x3, images, rule=rule, tile_px=9, num_classes=2)
-    assert torch.allclose(tiled, mean_of_3x3(extended).softmax(dim=1), atol=1e-6)
+    assert torch.allclose(tiled, mean_of_3x3(extended), atol=1e-6)
 
 
 @pytest.mark.parametrize("side", [1, 2, 3, 10])
 def test_an_image_smaller_than_the_border_is_mirrored_again_and_again(side: int) -> None:
     seen = []
 
-    def net(windows: Tensor) -> Tensor:
+    def predict(windows: Tensor) -> Tensor:
         seen.append(windows)
         return brightness(windows[:, :, 92:-92, 92:-92])
 
     image = torch.arange(side * side, dtype=torch.float32).view(1, 1, side, side)
-    probabilities = predict_tiled(net, image, rule=VALID, num_classes=2)
+    probabilities = predict_tiled(predict, image, rule=VALID, num_classes=2)
     assert probabilities.shape == (1, 2, side, side)
     (window,) = seen
     assert window.shape[-2:] == (188 if side <= 4 else 204,) * 2
@@ -147,12 +148,12 @@ def test_an_image_smaller_than_the_border_is_mirrored_again_and_again(side: int)
 def test_several_results_of_a_pixel_are_averaged() -> None:
     calls = []
 
-    def net(windows: Tensor) -> Tensor:
+    def predict(windows: Tensor) -> Tensor:
         calls.append(float(len(calls)))
         first = torch.full_like(windows, calls[-1])
-        return torch.cat([first, torch.zeros_like(first)], dim=1)
+        return torch.cat([first, torch.zeros_like(first)], dim=1).softmax(dim=1)
 
-    tiled = predict_tiled(net, torch.zeros(1, 1, 4, 6), rule=InputRule(fixed_px=4), overlap_px=2, num_classes=2)
+    tiled = predict_tiled(predict, torch.zeros(1, 1, 4, 6), rule=InputRule(fixed_px=4), overlap_px=2, num_classes=2)
     sure = torch.tensor([0.0, 1.0]).sigmoid()
     expected = torch.tensor([sure[0], sure[0], sure.mean(), sure.mean(), sure[1], sure[1]])
     assert torch.allclose(tiled[0, 0], expected.expand(4, 6))
@@ -166,14 +167,21 @@ def random_unet(*, padded: bool) -> nn.Module:
     return net
 
 
+def predict_of(net: nn.Module) -> Predict:
+    """Class probabilities by the net's logits."""
+    return lambda windows: net(windows).softmax(dim=1)
+
+
 @pytest.mark.parametrize("overlap_px", [4, 30])
 def test_u_net_in_tiles_equals_u_net_at_once(overlap_px: int) -> None:
     net = random_unet(padded=False)
     image = torch.randn(1, 1, 150, 83, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        whole = predict_tiled(net, image, rule=net.input_rule, num_classes=3)
-        tiled = predict_tiled(net, image, rule=net.input_rule, tile_px=252, overlap_px=overlap_px, num_classes=3)
-        labels = label_map(net, image[0], rule=net.input_rule, tile_px=252, overlap_px=overlap_px)
+        whole = predict_tiled(predict_of(net), image, rule=net.input_rule, num_classes=3)
+        tiled = predict_tiled(
+            predict_of(net), image, rule=net.input_rule, tile_px=252, overlap_px=overlap_px, num_classes=3
+        )
+        labels = label_map(predict_of(net), image[0], rule=net.input_rule, tile_px=252, overlap_px=overlap_px)
     assert len(lay_out(150, rule=net.input_rule, tile_px=252, overlap_px=overlap_px).starts) > 1
     assert whole.std() > 0.01
     assert (tiled - whole).abs().max() <= 1e-5
@@ -196,9 +204,9 @@ def test_a_padded_net_takes_any_size_by_the_rule() -> None:
     net = random_unet(padded=True)
     image = torch.randn(1, 1, 30, 33)
     with torch.no_grad():
-        assert predict_tiled(net, image, rule=net.input_rule, num_classes=3).shape == (1, 3, 30, 33)
+        assert predict_tiled(predict_of(net), image, rule=net.input_rule, num_classes=3).shape == (1, 3, 30, 33)
         even = torch.randn(1, 1, 32, 48)
-        whole = predict_tiled(net, even, rule=net.input_rule, num_classes=3)
+        whole = predict_tiled(predict_of(net), even, rule=net.input_rule, num_classes=3)
         assert torch.allclose(whole, net(even).softmax(dim=1), atol=1e-5)
 
 
@@ -206,11 +214,11 @@ def test_bytes_reach_the_net_as_they_are() -> None:
     image = torch.randint(256, (3, 40, 30), dtype=torch.uint8)
     kinds = set()
 
-    def net(windows: Tensor) -> Tensor:
+    def predict(windows: Tensor) -> Tensor:
         kinds.add((windows.dtype, windows.shape[1]))
         return brightness(windows[:, :1].float())
 
-    labels = label_map(net, image, rule=InputRule(multiple=8), tile_px=16)
+    labels = label_map(predict, image, rule=InputRule(multiple=8), tile_px=16)
     assert kinds == {(torch.uint8, 3)}
     assert torch.equal(labels, (image[0] > 128).to(torch.uint8))
 
@@ -226,8 +234,8 @@ def test_label_tiles_are_small_disjoint_and_cover_the_image() -> None:
     assert (times == 1).all()
 
 
-def test_logits_against_the_rule_and_too_many_classes_are_refused() -> None:
-    with pytest.raises(ValueError, match="logits are 8x8 for a window of 10x10; by the rule of the net they are 10x10"):
+def test_results_against_the_rule_and_too_many_classes_are_refused() -> None:
+    with pytest.raises(ValueError, match="the result is 8x8 for a window of 10x10; by the rule of the net it is 10x10"):
         predict_tiled(mean_of_3x3, torch.zeros(1, 1, 10, 10), rule=ANY_SIZE, num_classes=2)
     with pytest.raises(ValueError, match="256 classes"):
         label_map(lambda windows: windows.expand(-1, 256, -1, -1), torch.zeros(1, 4, 4), rule=ANY_SIZE)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import resvision
+from resvision.classification import task
 from resvision.classification.classifier import Classifier
 from resvision.contracts import Images, filled
 from resvision.data.arrays import ArrayReader
@@ -77,11 +78,10 @@ def test_compiling_is_chosen_by_the_work_there_is(finished: Finished, monkeypatc
         asked.append(compiled_for)
         return predict_all(*args, **options)
 
-    evaluate = __import__("resvision.inference.evaluate", fromlist=["evaluate"])
-    monkeypatch.setattr(evaluate, "predict_all", watched)
+    monkeypatch.setattr(task, "predict_all", watched)
     resvision.evaluate(finished.folder)
-    monkeypatch.setattr(evaluate, "COMPILE_PAYS_FROM", 0.0)
-    monkeypatch.setattr(evaluate, "compiler_found", lambda device: True)
+    monkeypatch.setattr(task, "COMPILE_PAYS_FROM", 0.0)
+    monkeypatch.setattr(task, "compiler_found", lambda device: True)
     resvision.evaluate(finished.folder, batch_size=16)
     resvision.evaluate(finished.folder, compiled=False)
     assert asked == [None, 16, None]

@@ -32,7 +32,7 @@ from torchvision.models._api import Weights
 from torchvision.transforms._presets import ImageClassification
 
 from resvision import catalog
-from resvision.assembly import assemble
+from resvision.assembly import assemble, reopen
 from resvision.core.errors import DataError, RunError, WeightsError
 from resvision.inference.load import load
 from resvision.launch import resume, train
@@ -146,7 +146,7 @@ def test_pixels_are_equal_to_those_of_torchvisions_preset(source: str) -> None:
     draws = np.random.default_rng(0)
     for height, width in [(100, 80), (333, 500), (500, 375), (257, 1031), (224, 224), (232, 300), (1200, 901)]:
         image = draws.integers(0, 256, (height, width, 3), dtype=np.uint8)
-        pixels = rule.pixels(image, name="made").transpose(2, 0, 1)
+        pixels = rule.show(image, name="made").pixels.transpose(2, 0, 1)
         shown = preset(Image.fromarray(image)).double().numpy()
         mean, std = (np.array(values)[:, None, None] for values in (preset.mean, preset.std))
         assert np.array_equal(np.rint((shown * std + mean) * 255), pixels), (height, width)
@@ -159,15 +159,15 @@ def test_googlenets_second_normalization_is_made_by_the_first() -> None:
     assert (rule.mean, rule.std) == ((0.5,) * 3, (0.5,) * 3)
     image = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
     wanted = GoogLeNet._transform_input(SimpleNamespace(transform_input=True), preset(Image.fromarray(image))[None])
-    pixels = torch.from_numpy(rule.pixels(image, name="made")).permute(2, 0, 1)
+    pixels = torch.from_numpy(rule.show(image, name="made").pixels).permute(2, 0, 1)
     torch.testing.assert_close((pixels / 255 - 0.5) / 0.5, wanted[0], atol=2e-6, rtol=0)
 
 
 def test_a_preset_that_is_not_ours_is_refused() -> None:
     with pytest.raises(WeightsError, match="in a way that is not ours"):
-        published.view("net", ImageClassification(crop_size=224, antialias=None))
+        published.view_of("net", ImageClassification(crop_size=224, antialias=None))
     with pytest.raises(WeightsError, match="in a way that is not ours: interpolation"):
-        published.view("net", SimpleNamespace(**{**vars(ImageClassification(crop_size=9)), "interpolation": "box"}))
+        published.view_of("net", SimpleNamespace(**{**vars(ImageClassification(crop_size=9)), "interpolation": "box"}))
 
 
 # ---------------------------------------------------------------------------------------- fetching them
@@ -553,7 +553,7 @@ def test_a_fine_tuned_run_takes_the_preprocessing_and_gets_a_new_head(
     run = read_run(out)
     assert (run.model.init_from, run.model.init_except) == (found.source, ("fc",))
     assert run.data.view == found.view.sized(16)
-    begun = assemble(run, device=torch.device("cpu")).system.net.state_dict()
+    begun = assemble(reopen(run), device=torch.device("cpu")).system.net.state_dict()
     for name, tensor in begun.items():
         assert torch.equal(tensor, state[name]) if not name.startswith("fc.") else len(tensor) == 2, name
     words[words.index("--out")] = "--resume"

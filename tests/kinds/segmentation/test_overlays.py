@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from resvision.core.masks import label_colours
-from resvision.inference import overlays
+from resvision.kinds.segmentation import overlays
 from resvision.kinds.segmentation.overlays import OPACITY, overlay
 
 NAMES = ("ground", "square")

@@ -1,0 +1,68 @@
+"""The figures of segmentation, from confusions of pixels."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from resvision.core.errors import DataError
+from resvision.kinds.segmentation.scores import ImageCounts, SegmentationScores, WorstImage, scores_of
+
+CLASSES = ("a", "b", "c")
+
+
+def of(confusion: list[list[int]]) -> SegmentationScores:
+    names = CLASSES[: len(confusion)]
+    return SegmentationScores(classes=names, images=1, loss=0.5, confusion=np.array(confusion), worst=())
+
+
+def counted(*images: ImageCounts) -> SegmentationScores:
+    return scores_of(images, classes=CLASSES, source=lambda index: f"image {index}")
+
+
+def image(index: int, *, wrong: int, pixels: int = 10, loss: float = 5.0) -> ImageCounts:
+    """An image of class a, some of whose pixels are said to be b."""
+    confusion = np.zeros((3, 3), dtype=np.int64)
+    confusion[0, :2] = pixels - wrong, wrong
+    return ImageCounts(index, confusion, loss)
+
+
+def test_the_figures_of_a_known_confusion() -> None:
+    scored = of([[50, 10], [5, 35]])
+    assert scored.pixel_accuracy == pytest.approx(0.85)
+    assert scored.mean_accuracy == pytest.approx(0.854167, abs=1e-6)
+    assert scored.mean_iou == pytest.approx(0.734615, abs=1e-6)
+    assert scored.frequency_weighted_iou == pytest.approx(0.741538, abs=1e-6)
+
+
+def test_a_class_that_is_nowhere_has_no_part_in_the_means() -> None:
+    assert of([[50, 10, 0], [5, 35, 0], [0, 0, 0]]).mean_iou == pytest.approx(of([[50, 10], [5, 35]]).mean_iou)
+    assert of([[50, 10, 0], [5, 35, 0], [0, 0, 0]]).to_json()["per_class"][2]["iou"] is None
+
+
+def test_images_add_up_and_those_with_the_largest_share_of_wrong_pixels_are_named() -> None:
+    scored = counted(image(0, wrong=1), image(1, wrong=0), image(2, wrong=3, pixels=4, loss=7.0))
+    assert (scored.images, scored.confusion[0].tolist()) == (3, [20, 4, 0])
+    assert scored.loss == pytest.approx(17 / 24)
+    assert [(each.index, each.source) for each in scored.worst] == [(2, "image 2"), (0, "image 0")]
+    assert [each.pixel_error for each in scored.worst] == pytest.approx([0.75, 0.1])
+
+
+def test_scores_survive_json() -> None:
+    scored = counted(image(0, wrong=1))
+    again = SegmentationScores.from_json(scored.to_json())
+    assert again.to_json() == scored.to_json()
+    assert all(isinstance(image, WorstImage) for image in again.worst)
+    assert scored.figures().keys() == {"loss", "mean_iou", "pixel_accuracy"}
+    assert "mean IoU" in scored.summary()
+
+
+@pytest.mark.parametrize("damage", [{"confusion": [[1]]}, {"loss": -1}, {"worst": [{"index": 0}]}, {"per_class": []}])
+def test_damaged_scores_are_refused(damage: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        SegmentationScores.from_json({**counted(image(0, wrong=1)).to_json(), **damage})
+
+
+def test_masks_that_are_void_throughout_cannot_be_scored() -> None:
+    with pytest.raises(DataError, match="every mask is void"):
+        counted(image(0, wrong=0, pixels=0))
