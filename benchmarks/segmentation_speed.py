@@ -24,12 +24,12 @@ import numpy as np
 import torch
 from harness import Figures, ceiling, in_turn, machine, middle, table, write
 from PIL import Image
-from resvision.segmentation.whole import labels_of
 from torch import Tensor
 
 import resvision
 from resvision.contracts import Batch, Images
 from resvision.core.images import VOID
+from resvision.segmentation.full_images import labels_of
 from resvision.segmentation.segmenter import Segmenter
 from resvision.training import machine as machines
 from resvision.training.evaluation import compiled as as_graph
@@ -221,7 +221,7 @@ def ours(scratch: Path, quick: bool, *, graph: bool = False) -> Figures:
 
     def label_map() -> Tensor:
         with machines.autocast(machine):
-            return predict(Images(pixels[None]))[0] if graph else labels_of(system, pixels)
+            return predict(Images(pixels[None]))[0].argmax(dim=0) if graph else labels_of(system, pixels)
 
     side = "compiled" if graph else "ours"
     figures = timed(label_map, images=1, times=2 if quick else STEPS[side], began=began)

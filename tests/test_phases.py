@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from resvision.loading.loader import EvalBatches
 from rich.console import Console
 from safetensors.numpy import load_file
 from sklearn.linear_model import RidgeClassifier
@@ -25,6 +24,7 @@ from resvision.core import rundir
 from resvision.core.errors import DataError, RunError, SettingsError, Stopped, UnknownNameError
 from resvision.core.settings import to_json
 from resvision.launch import Finished
+from resvision.loading.batches import EvalBatches
 from resvision.phases import Outcome, launch_phases, resume_phases
 from resvision.recipes import compose, compose_phases
 from resvision.run import DataSettings, Run, read_run

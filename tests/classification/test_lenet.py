@@ -8,6 +8,7 @@ from torch import nn
 
 from resvision import catalog
 from resvision.assembly import build_system, resolve
+from resvision.classification.classifier import Classifier
 from resvision.classification.lenet import (
     C3_TABLE,
     EuclideanRbf,
@@ -188,11 +189,11 @@ def test_the_class_map_holds_the_logits_of_every_window(name: str) -> None:
                 torch.testing.assert_close(logits[:, :, row, column], net(window))
 
 
-@pytest.mark.parametrize("name", ["lenet5", "lenet5_modern"])
-def test_eight_images_are_learned_by_heart(name: str) -> None:
+@pytest.mark.parametrize(("name", "its_system"), [("lenet5", LeNetClassifier), ("lenet5_modern", Classifier)])
+def test_eight_images_are_learned_by_heart(name: str, its_system: type[Classifier | LeNetClassifier]) -> None:
     torch.manual_seed(0)
     net = catalog.build(name, num_classes=10)
-    system = catalog.system(name)(net, mean=[0.5], std=[0.29])
+    system = its_system(net, mean=[0.5], std=[0.29])
     optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
     for _ in range(120):
         optimizer.zero_grad()

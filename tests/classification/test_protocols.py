@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from photos import PHOTO, photo_classifier, picture, reader_of
 from PIL import Image
-from resvision.layers.dense import convolved
 from torch import nn
 from torchvision.transforms import functional as vision
 
@@ -25,6 +24,7 @@ from resvision.data import sets
 from resvision.inference.load import Trained
 from resvision.kinds.classification.presets import PRESETS, corners_and_centre, find, proportional, squares
 from resvision.launch import Finished
+from resvision.layers.fully_connected import convolved
 from resvision.tasks import How
 
 
