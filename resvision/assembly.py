@@ -116,6 +116,7 @@ def prepare(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Prepar
         )
     channels = run.data.channels or _whole(run.model.options.get("in_channels"))
     splits = open_data(run, channels=channels, view=published.view if published else None)
+    run = replace(run, loss=task.settled_loss(run.loss, splits.train))
     asked_px, fingerprint = run.data.image_size or task.asked_side(run.augment), splits.fingerprint()
     closed = _settled(run, task, splits, published, fingerprint, side_px=asked_px or side_of(splits.train))
     net = _on_meta(closed)
@@ -199,7 +200,6 @@ def _settled(
         model=_with_sources(model, published, data),
         data=data,
         augment=task.settled_augment(run.augment, side_px=side_px),
-        loss=task.settled_loss(run.loss, reader),
     )
 
 

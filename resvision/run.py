@@ -165,13 +165,12 @@ def run_from_json(data: Any, *, allow_code: bool = False, at: str = "") -> Run:
     """
     if not allow_code:
         refuse_code(code_in_run(data))  # before all else: to know the types of its settings is to import its task
-    data = _migrated(data)
     name = _task_in(data)
     try:
         augment = task_of(name).augment
     except UnknownNameError as error:
         raise SettingsError(f"{at + '.' if at else ''}model.task: {error}") from None
-    return from_json(Run, data, at=at, types={"augment": augment})
+    return from_json(Run, _migrated(data, augment), at=at, types={"augment": augment})
 
 
 def code_in_run(data: Any) -> list[str]:
@@ -214,11 +213,11 @@ def is_resolved(run: Run) -> bool:
     decided = vars(run.data) | vars(run.machine)
     missing = [name for name, value in decided.items() if value in (None, "auto") and name not in _MAY_BE_NONE]
     classes = run.data.classes or ()
-    return not missing and (not classes or len(set(classes)) == len(classes) == run.model.num_classes)
+    return not missing and len(set(classes)) == len(classes) and run.model.num_classes in {None, len(classes)}
 
 
-def _migrated(data: Any) -> Any:
-    """The JSON of an older run in the form of this version."""
+def _migrated(data: Any, augment: type[Augmentation]) -> Any:
+    """The JSON of an older run in the form of this version; `augment` is the type of its task's augmentation."""
     for path, value in _CAME_LATER.items():
         group, _, key = path.partition(".")
         if isinstance(data, dict) and isinstance(data.get(group), dict) and key not in data[group]:
@@ -230,12 +229,12 @@ def _migrated(data: Any) -> Any:
     preprocess = settings["preprocess"]
     view = view_of_preprocess(preprocess) if isinstance(preprocess, dict) else preprocess
     data = {**data, "data": {**rest, "view": view}}
-    return {**data, "augment": _of_its_task(data)}
+    return {**data, "augment": _of_its_task(data, augment)}
 
 
-def _of_its_task(data: dict[str, Any]) -> dict[str, Any]:
+def _of_its_task(data: dict[str, Any], augment: type[Augmentation]) -> dict[str, Any]:
     """The augmentation of an older run, without the settings that its task did not know."""
-    known = {field.name for field in fields(task_of(_task_in(data)).augment)}
+    known = {field.name for field in fields(augment)}
     kept = {key: value for key, value in data["augment"].items() if key in known or key not in _OF_ONE_AUGMENT}
     return {**kept, "crop_px": data["data"].get("image_size")} if "crop_px" in known else kept
 

@@ -19,7 +19,7 @@ from sklearn.svm import LinearSVC
 from support import SEGMENTED, TINY
 
 import resvision
-from resvision.assembly import assemble
+from resvision.assembly import assemble, reopen
 from resvision.core import rundir
 from resvision.core.errors import DataError, RunError, SettingsError, Stopped, UnknownNameError
 from resvision.core.settings import to_json
@@ -157,7 +157,7 @@ def fitted(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path
 def features(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Features and labels of training images and of test images, from the net without its last layer."""
     run = read_run(folder)
-    trained, built = resvision.load(folder), assemble(run, device=torch.device("cpu"), begun=True)
+    trained, built = resvision.load(folder), assemble(reopen(run), device=torch.device("cpu"), begun=True)
     trained.system.net.fc = torch.nn.Identity()
     found: list[np.ndarray] = []
     for reader in (built.splits.train, built.splits.test):

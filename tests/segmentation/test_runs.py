@@ -159,8 +159,14 @@ def test_areas_are_told_without_a_folder(segmented: Finished, squares: Path, cli
         (["evaluate", "RUN", "--compile"], "--compile: nothing is compiled"),
         (["evaluate", "RUN", "CLASSES"], "evaluate them apart"),
         (["evaluate", "RUN", "--protocol", "sliding"], "unknown protocol 'sliding'; nearest: sliding-window"),
-        (["evaluate", "RUN", "--protocol", "ten-crop"], "unknown protocol 'ten-crop'"),
-        (["evaluate", "CLASSES", "--protocol", "multi-scale"], "unknown protocol 'multi-scale'"),
+        (
+            ["evaluate", "RUN", "--protocol", "ten-crop"],
+            "protocol 'ten-crop': not one of segmentation, which has whole, flip",
+        ),
+        (
+            ["evaluate", "CLASSES", "--protocol", "multi-scale"],
+            "protocol 'multi-scale': not one of classification, which has",
+        ),
         (["predict", "CLASSES", "PNG", "--out", "maps"], "gives classes of images, not label maps"),
         (["train", "resnet20", "--data", "DATA"], "a data set for segmentation, not for classification"),
         (["train", "deeplabv3plus", "--data", "digits"], "for classification, not for segmentation"),
@@ -198,8 +204,8 @@ def test_several_runs_make_a_table(segmented: Finished, tmp_path: Path, cli: Cli
     assert "measured pixel accuracy" in out
     alone = resvision.evaluate(segmented.folder, protocol="flip")
     shown = [f"{alone.mean_iou:.2%}", f"{alone.pixel_accuracy:.2%}"]
-    rows = [line.split() for line in out.splitlines() if line.startswith(f"{segmented.folder} ")]
-    rows += [line.split() for line in out.splitlines() if line.startswith(f"{other} ")]
+    rows = [line.split() for line in out.splitlines() if line.startswith(f" {segmented.folder} ")]
+    rows += [line.split() for line in out.splitlines() if line.startswith(f" {other} ")]
     assert [row[1:2] + row[3:5] for row in rows] == [["deeplabv3plus", *shown]] * 2
     told = json.loads(cli("evaluate", segmented.folder, other, "--protocol", "flip", "--json")[1])
     assert [row["measured"] for row in told["rows"]] == [alone.figures()] * 2
