@@ -10,13 +10,10 @@ demo: .venv/train
 test: .venv/test
 	$(BIN)/python -m pytest
 
-# The suite with the kernels of torch and of oneDNN that two older kinds of CPU would choose. What torch.compile keeps
-# for one of them it would take for the other, too: each has a folder of its own.
+# The suite with the kernels of torch and of oneDNN that two older kinds of CPU would choose.
 test-cpus: .venv/test
-	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 TORCHINDUCTOR_CACHE_DIR=$(CURDIR)/.venv/compiled/avx2 \
-		$(BIN)/python -m pytest
-	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 TORCHINDUCTOR_CACHE_DIR=$(CURDIR)/.venv/compiled/sse41 \
-		$(BIN)/python -m pytest
+	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/python -m pytest
+	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 $(BIN)/python -m pytest
 
 check: .venv/test
 	$(BIN)/ruff check .

@@ -1,5 +1,7 @@
 """Predictions over a set: the same by a compiled graph of fixed shape, and every image once."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +40,14 @@ def predictions(length: int, **options: object) -> Predictions:
     return predict_all(system, (share[number] for number in range(len(share))), machine=MACHINE, **options)
 
 
+@pytest.fixture
+def own_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled graphs are kept apart for each kind of CPU: torch takes one for the other, and computes nonsense."""
+    name = f"resvision-compiled-{os.environ.get('USER', 'tests')}-{torch.backends.cpu.get_cpu_capability()}"
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(Path(tempfile.gettempdir()) / name))
+
+
+@pytest.mark.usefixtures("own_cache")
 @pytest.mark.skipif(not compiler_found("cpu"), reason="no C++ compiler")
 @pytest.mark.filterwarnings("ignore")  # of the compiler's own
 def test_a_compiled_graph_predicts_the_same_in_the_short_batch_too() -> None:
