@@ -101,7 +101,9 @@ def test_larger_images_go_in_windows_of_224() -> None:
     with pytest.raises(SettingsError, match="224x300 px: DeconvNet takes 224x224 alone; nearest: 224x224"):
         net(image)
     with torch.no_grad():
-        tiled = predict_tiled(net, image, rule=input_rule(net), overlap_px=112, num_classes=3)
+        tiled = predict_tiled(
+            lambda window: net(window).softmax(dim=1), image, rule=input_rule(net), overlap_px=112, num_classes=3
+        )
         first = net(image[..., :224]).softmax(dim=1)
     assert tiled.shape == (1, 3, 224, 300)
     assert torch.allclose(tiled[..., :76], first[..., :76], atol=1e-6)  # of one window alone
