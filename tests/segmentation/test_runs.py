@@ -204,9 +204,10 @@ def test_several_runs_make_a_table(segmented: Finished, tmp_path: Path, cli: Cli
     assert "measured pixel accuracy" in out
     alone = resvision.evaluate(segmented.folder, protocol="flip")
     shown = [f"{alone.mean_iou:.2%}", f"{alone.pixel_accuracy:.2%}"]
-    rows = [line.split() for line in out.splitlines() if line.startswith(f" {segmented.folder} ")]
-    rows += [line.split() for line in out.splitlines() if line.startswith(f" {other} ")]
-    assert [row[1:2] + row[3:5] for row in rows] == [["deeplabv3plus", *shown]] * 2
+    rows = [line.split() for line in out.splitlines() if "deeplabv3plus" in line]
+    assert [row[:2] + row[3:] for row in rows] == [
+        [str(run), "deeplabv3plus", *shown] for run in (segmented.folder, other)
+    ]
     told = json.loads(cli("evaluate", segmented.folder, other, "--protocol", "flip", "--json")[1])
     assert [row["measured"] for row in told["rows"]] == [alone.figures()] * 2
     assert [row["protocol"] for row in told["rows"]] == ["flip"] * 2
