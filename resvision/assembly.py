@@ -294,7 +294,7 @@ def build_system(run: Run) -> System:
     assert view is not None, "prepare() comes first"
     row, usual = catalog.find(run.model.name), task_of(task_name(run)).system
     is_the_rows = bool(row.system) and row.task == task_name(run)
-    system: Any = references.load(row.system if is_the_rows else usual, kind="system")
+    system: Any = references.load(row.system if is_the_rows else usual, noun="system")
     options = from_options(system.loss_options, run.loss, at="loss")
     try:
         built: System = system(build_net(run), mean=view.mean, std=view.std, options=options)

@@ -123,7 +123,7 @@ def _load_fits(phases: Sequence[Phase]) -> None:
     """Find the functions of all fits, so that a misspelt name is told before hours of training."""
     for phase in phases:
         if isinstance(phase, FitPhase):
-            references.load(phase.fit, kind="fit")
+            references.load(phase.fit, noun="fit")
 
 
 def _carry_out(phases: Sequence[Phase], root: Path, console: Console, *, allow_code: bool) -> Outcome:
@@ -214,7 +214,7 @@ def _leave_if_stopped(stop: StopSignals) -> None:
 
 def _fitted(name: str, inputs: FitInputs) -> Fitted:
     """What the function of a fit gives; SettingsError where that is not Fitted with figures that are numbers."""
-    function = references.load(name, kind="fit")
+    function = references.load(name, noun="fit")
     with nullcontext() if is_ours(name) else references.own_code(name):
         fitted = function(inputs)
     if not isinstance(fitted, Fitted):

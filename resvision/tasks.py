@@ -229,9 +229,9 @@ def task_of(name: str) -> Task[Any]:
     Raises UnknownNameError for a task that there is not, SettingsError for an object that is none.
     """
     if require(name) in TASKS:
-        ours: Task[Any] = references.find(TASKS[name].task, kind="task")
+        ours: Task[Any] = references.find(TASKS[name].task, noun="task")
         return ours
-    own = references.find(name, kind="task")
+    own = references.find(name, noun="task")
     if not isinstance(own, Task) or kind_of(name) is not own.kind:
         raise SettingsError(f"task {name}: a {type(own).__name__}, not an instance of resvision.tasks.Task")
     return own

@@ -36,12 +36,12 @@ def build(name: str, *, num_classes: int | None = None, **options: Any) -> "nn.M
     given = options if num_classes is None else {"num_classes": num_classes, **options}
     for key in row.options.keys() & given.keys():
         raise SettingsError(f"{name}: {key} is {row.options[key]!r} by the name; choose another model instead")
-    builder = references.load(row.builder, kind="model")
+    builder = references.load(row.builder, noun="model")
     given, fixed = {**row.usual, **given}, dict(row.options)
     require_num_classes(name, builder, num_classes)
     if takes_backbone(builder):
         fixed["backbone"], given = _build_backbone(row, builder, given)
-    given = known_options(builder, given, kind=f"option of {name}", fixed=fixed)
+    given = known_options(builder, given, noun=f"option of {name}", fixed=fixed)
     require_positive(name, given)
     try:
         with references.own_code(name):
@@ -59,7 +59,7 @@ def backbones(name: str, given: Mapping[str, Any]) -> Iterator[str]:
     Whether a model fits depends on its stages, so one narrow net of each builder in the table is tried.
     """
     above = find(name)
-    builder = references.load(above.builder, kind="model")
+    builder = references.load(above.builder, noun="model")
     fits: dict[str, bool] = {}
     for row in ROWS:
         if row.is_backbone and row.builder not in fits:
@@ -86,13 +86,13 @@ def _build_backbone(
     own, passable, builder_below = (
         own_options(row, builder),
         options(name),
-        references.load(below.builder, kind="model"),
+        references.load(below.builder, noun="model"),
     )
     kept = {key: value for key, value in given.items() if key in own or key == "num_classes"}
     passed_on = {key: value for key, value in given.items() if key not in kept}
     if not takes_anything(builder_below):
         for key in passed_on.keys() - passable.keys():
-            raise unknown_option(key, [*own, *passable], kind=f"option of {row.name} over {name}")
+            raise unknown_option(key, [*own, *passable], noun=f"option of {row.name} over {name}")
     kept.pop("backbone", None)
     # The classes of the backbone's own head, which the system above cuts off, are the paper's.
     num_classes = below.num_classes if takes(builder_below, "num_classes") else None

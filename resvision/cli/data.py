@@ -98,7 +98,7 @@ def fetch_set(
         fetchable = ", ".join(each.name for each in sets.SETS if each.fetchable)
         raise SettingsError(f"{name} cannot be downloaded; those that can: {fetchable}")
     try:
-        folder = references.load(row.fetcher, kind="data set")(root)
+        folder = references.load(row.fetcher, noun="data set")(root)
     except (OSError, RuntimeError) as error:  # no network, a full disk, a sum that differs
         raise DataError(f"{name}: the download failed ({error}); source: {row.source}") from None
     typer.echo(f"{name} is in {folder}")

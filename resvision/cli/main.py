@@ -79,7 +79,7 @@ def application() -> typer.Typer:
     )
     app.callback()(_options)
     for name, place in VERBS.items():
-        verb = load(place, kind="verb")
+        verb = load(place, noun="verb")
         if isinstance(verb, typer.Typer):
             app.add_typer(verb, name=name)
         else:

@@ -115,7 +115,7 @@ def _scan(name: str, root: Path | None) -> Scan | Fault:
         place = at(Path(name))
         return layout_for(place, None)[1].scan(place)
     if name in names() and row(name).scanner:
-        scan: Scan = references.load(row(name).scanner, kind="data set")(root)
+        scan: Scan = references.load(row(name).scanner, noun="data set")(root)
         return scan
     where = row(name).where(root) if name in names() else None
     try:

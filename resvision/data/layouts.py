@@ -87,5 +87,5 @@ def layout_for(place: Place, task: str | None) -> tuple[str, Layout]:
 
 
 def _load(reference: str) -> Layout:
-    layout: Layout = references.find(reference, kind="layout of folders")
+    layout: Layout = references.find(reference, noun="layout of folders")
     return layout

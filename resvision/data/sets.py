@@ -51,7 +51,7 @@ class DataSet:
         """Where the set lies on this machine, None if it was not found."""
         if not self.finder:
             return "embedded"
-        found = references.load(self.finder, kind="data set")(root)
+        found = references.load(self.finder, noun="data set")(root)
         return None if found is None else str(found)
 
 
@@ -257,7 +257,7 @@ def open_splits(
 def _open(name_or_folder: str, root: Path | None, task: str | None) -> Splits:
     if name_or_folder in names():
         _check_task(name_or_folder, row(name_or_folder).task, task)
-        splits: Splits = references.load(row(name_or_folder).opener, kind="data set")(root)
+        splits: Splits = references.load(row(name_or_folder).opener, noun="data set")(root)
         return splits
     folder = Path(name_or_folder)
     if folder.exists():
@@ -280,7 +280,7 @@ _OF_A_READER = ("name", "split", "classes", "view", "__len__", "__getitem__", "t
 
 def _own(name: str, root: Path | None, task: str | None) -> Splits:
     """The splits that a function of the user's gives."""
-    opener = references.load(name, kind="data set")
+    opener = references.load(name, noun="data set")
     with references.own_code(name, error=DataError):
         splits = opener(root)
     if not isinstance(splits, Splits):

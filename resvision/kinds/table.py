@@ -55,9 +55,9 @@ def kind_of(name: str) -> "Kind[Any, Any, Any]":
     Raises UnknownNameError for a task that there is not, SettingsError for an object that has no `kind`.
     """
     if require(name) in TASKS:
-        ours: Kind[Any, Any, Any] = references.find(TASKS[name].kind, kind="task")
+        ours: Kind[Any, Any, Any] = references.find(TASKS[name].kind, noun="task")
         return ours
-    own = getattr(references.find(name, kind="task"), "kind", None)
+    own = getattr(references.find(name, noun="task"), "kind", None)
     if own is None:
         raise SettingsError(f"task {printable(name)}: the object has no `kind`, its torch-free half")
     found: Kind[Any, Any, Any] = own

@@ -142,7 +142,7 @@ def recipe(name: str) -> Callable[[str, str], "Run | tuple[Run, ...] | tuple[Pha
     if name not in RECIPES and not references.is_reference(name):
         raise unknown_name("recipe", name, RECIPES)
     function: Callable[[str, str], Run | tuple[Run, ...] | tuple[Phase, ...]] = references.load(
-        RECIPES[name].function if name in RECIPES else name, kind="recipe"
+        RECIPES[name].function if name in RECIPES else name, noun="recipe"
     )
     return function
 
