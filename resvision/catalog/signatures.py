@@ -71,7 +71,7 @@ def require_num_classes(name: str, builder: Callable[..., Any], num_classes: int
 
 
 def require_positive(name: str, given: Mapping[str, Any]) -> None:
-    """Raise a SettingsError for a count below 1."""
+    """Raise a SettingsError for an option that counts something and is below 1."""
     for key in POSITIVE:
         if isinstance(given.get(key), int) and given[key] < 1:
             raise SettingsError(f"{name}: {key} is {given[key]}; it must be at least 1")
@@ -106,8 +106,8 @@ def known_options(
 def unknown_option(key: str, choices: Iterable[str], *, noun: str) -> SettingsError:
     """The error for an option that a builder does not take, with the nearest names and all choices."""
     choices = list(choices)
-    close = nearest(key, choices)
-    hint = f"nearest: {', '.join(close)}; " if close else ""
+    similar = nearest(key, choices)
+    hint = f"nearest: {', '.join(similar)}; " if similar else ""
     return SettingsError(f"unknown {noun} {key!r}; {hint}choices: {', '.join(choices)}")
 
 
