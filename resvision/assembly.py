@@ -464,12 +464,12 @@ def _require_results(net: nn.Module, task: Task[Any], run: Run) -> None:
     with torch.no_grad(), references.own_code(run.model.name):
         results = deepcopy(net).eval()(images)
     result = tuple(getattr(results, "shape", [type(results).__name__]))
-    asked_batch = (2, *asked_shape)
-    if result != asked_batch:
+    asked = (2, *asked_shape)
+    if result != asked:
         unit = f": a logit for each of {run.model.num_classes} classes" if run.model.num_classes else ""
-        places = " and each pixel" if len(asked_batch) > 2 else ""
+        places = " and each pixel" if len(asked) > 2 else ""
         raise SettingsError(
-            f"{run.model.name}: gives {result} for 2 images of {tuple(images.shape[1:])}, not {asked_batch}{unit}{places}"
+            f"{run.model.name}: gives {result} for 2 images of {tuple(images.shape[1:])}, not {asked}{unit}{places}"
         )
 
 
