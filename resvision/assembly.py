@@ -1,13 +1,13 @@
-"""A Run made real: `prepare` closes its open choices, `assemble` builds what the loop trains.
+"""From a Run to its parts: `prepare` closes its open choices, `assemble` builds the system and batches of the loop.
 
-All that depends on the task is asked of the task. `prepare` goes in steps, each a function below it:
+The task answers for all that depends on it. `prepare` goes in steps, each a function below it:
 
 1. open the data, by names and headers alone;
-2. settle what the data decide: view, classes, options of the net, weights of classes;
-3. build the net on the meta device, which tells wrong options before anything is written; where it does not take images
-   of the data's size, settle and build once more at the size that it takes;
-4. look at the weights that it starts with;
-5. choose device, precision and speed from the work that there is.
+2. settle the choices that the data decide: view, classes, options of the net, weights of classes;
+3. build the net on the meta device, which finds wrong options before anything is written; where the net does not take
+   images of the data's size, settle and build once more at a size that it takes;
+4. check the weights that it starts with;
+5. choose device, precision and speed by the work of the training.
 """
 
 from collections.abc import Callable
@@ -49,11 +49,11 @@ from resvision.weights.fetch import obtain
 from resvision.weights.published import Published, find, is_published
 
 LARGE_PX = 224
-"""The side that a machine is chosen for where images have different sizes."""
+"""The side of images, by which a machine is chosen, where they have different sizes."""
 
 
 class Prepared(NamedTuple):
-    """A Run with every choice made, the data that it names, its net on the meta device, and what that counts."""
+    """A Run with every choice made, its data, its net on the meta device, and that net's counts."""
 
     run: Run
     splits: Splits
@@ -62,7 +62,7 @@ class Prepared(NamedTuple):
 
 
 class Exam(NamedTuple):
-    """Images that weights are scored on: `split` as the history names it, and this process's share of the batches."""
+    """A set of images to score weights on: its `split` in the history, and this process's share of the batches."""
 
     split: str
     images: Reader[Any]
@@ -70,16 +70,16 @@ class Exam(NamedTuple):
     task: Task[Any]
 
     def score(self, system: System, *, machine: Machine, stop: StopSignals | None = None) -> Scores:
-        """Scores of a system on all of its images. Raises Stopped after a stop signal."""
+        """Score a system on all of the images. Raises Stopped after a stop signal."""
         with closing(batches(self.batches, 0, len(self.batches), workers=machine.workers or 0)) as share:
             return self.task.score(system, share, self.images, machine=machine, stop=stop)
 
 
 class Assembly(NamedTuple):
-    """The parts that a resolved Run stands for.
+    """The parts of a resolved Run.
 
-    on_the_way  what is evaluated during training: validation where the run has it, otherwise the test split
-    at_the_end  the test split
+    on_the_way  the exam during training: validation where the run has it, otherwise the test split
+    at_the_end  the exam of the result, on the test split
     """
 
     system: System
@@ -94,19 +94,20 @@ class Assembly(NamedTuple):
 
 
 def resolve(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Run:
-    """The run of `prepare`, which has its arguments and its errors."""
+    """Make every open choice of a run; arguments and errors are those of `prepare`."""
     return prepare(run, initial=initial).run
 
 
 def prepare(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Prepared:
-    """The same run with every open choice made: classes and views from the data, speed from the machine.
+    """Make every open choice of a run: classes and views from the data, speed from the machine.
 
-    Reads names and headers of the data, and the weights that the run starts with, no more. `initial` gives the file of
-    these, `initial_file` if left out. Raises DataError, SettingsError or WeightsError.
+    It reads names and headers of the data, and the weights that the run starts with, no more. `initial` gives the file
+    of the weights, `initial_file` if left out. Raises DataError, SettingsError or WeightsError.
     """
     if run.data.name not in names() and Path(run.data.name).exists():  # found again from another working directory
         run = replace(run, data=replace(run.data, name=str(Path(run.data.name).resolve())))
-    published = published_weights(run)
+    published = published_weights(run)  # before the data: the view that the weights were trained with replaces theirs
+    # Written into the run, so that a later version with another catalog still reads it as the same task.
     run = replace(run, model=replace(run.model, task=task_name(run)))
     task = task_of(task_name(run))
     if not isinstance(run.augment, task.augment):
@@ -114,22 +115,27 @@ def prepare(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Prepar
             f"{run.recipe}: augments with {type(run.augment).__name__}, but {run.model.name} is for {task.kind.name},"
             f" which takes {task.augment.__name__}; choose another --recipe"
         )
-    channels = run.data.channels or _whole(run.model.options.get("in_channels"))
+    channels = run.data.channels or _integer(run.model.options.get("in_channels"))
     splits = open_data(run, channels=channels, view=published.view if published else None)
     run = replace(run, loss=task.settled_loss(run.loss, splits.train))
+    # Hashing the names of a large set takes long, and no view changes them, so it is done once.
     asked_px, fingerprint = run.data.image_size or task.asked_side(run.augment), splits.fingerprint()
-    closed = _settled(run, task, splits, published, fingerprint, side_px=asked_px or side_of(splits.train))
-    net = _on_meta(closed)
+    closed = _settle(run, task, splits, published, fingerprint, side_px=asked_px or side_of(splits.train))
+    net = _build_on_meta(closed)
     side_px = closed.data.image_size
+    # Only the built net knows the sides that it takes, and a side that the user asked for is never changed: the net's
+    # own error about it names the nearest one.
     if asked_px is None and side_px is not None and (fitting := task.fitting_side(net, side_px)) != side_px:
         splits = splits.seen_as(image_size=fitting)
-        closed = _settled(run, task, splits, published, fingerprint, side_px=fitting)
-        net = _on_meta(closed)
+        closed = _settle(run, task, splits, published, fingerprint, side_px=fitting)
+        net = _build_on_meta(closed)
     _require_trainable(net, closed, initial or initial_file)
+    # Tests hold the nets of the catalog to their shapes; a user's net shows its own only when it is run.
     if references.is_reference(run.model.name):
         _require_results(net, task, closed)
     shape = task.example_shape(splits.train.view, closed.data.image_size)
     counted = count(net, shape)
+    # A backward pass takes about twice the multiply-adds of a forward pass, so a step takes three times those.
     machine = decide(
         run.machine,
         training_macs=3.0 * counted.macs * total_steps(closed) * run.training.batch_size,
@@ -141,27 +147,27 @@ def prepare(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Prepar
 
 
 def reopen(run: Run) -> Prepared:
-    """A run that was resolved before, with its data, which must be the same, and its net on the meta device.
+    """Prepare a run that was resolved before; its data must be the same.
 
     Raises RunError where names, classes, split or view of the data have changed.
     """
     view = run.data.view if is_published(run.model.init_from) else None
     splits = open_data(run, channels=run.data.channels, view=view)
     _require_same_data(run.data, splits)
-    net = _on_meta(run)
+    net = _build_on_meta(run)
     shape = task_of(task_name(run)).example_shape(splits.train.view, run.data.image_size)
     return Prepared(run, splits, net, count(net, shape))
 
 
 def open_data(run: Run, *, channels: int | None, view: View | None = None) -> Splits:
-    """The data of a run, seen as its settings say, with what is held out for validation."""
+    """Open the data of a run by its settings, with the images held out for validation."""
     data = run.data
     splits = open_splits(data.name, root=Path(data.root) if data.root else None, task=task_name(run))
     splits = splits.seen_as(channels=channels, image_size=data.image_size, view=view)
     return splits if data.validation is None else hold_out(splits, data.validation)
 
 
-def _settled(
+def _settle(
     run: Run,
     task: Task[Any],
     splits: Splits,
@@ -170,18 +176,19 @@ def _settled(
     *,
     side_px: int | None,
 ) -> Run:
-    """The run with all choices made that follow from its data and from where its weights come from."""
+    """Make all choices of a run that follow from its data and from the source of its weights."""
     reader = splits.train
-    found = {**task.net_options(reader), "input_size": side_px}
-    num_classes = found.pop("num_classes", None)
+    data_options = {**task.net_options(reader), "input_size": side_px}
+    num_classes = data_options.pop("num_classes", None)
     if run.model.num_classes not in {None, num_classes}:
         raise SettingsError(
             f"model.num_classes: {run.model.num_classes}, but {run.data.name} has {num_classes} classes"
         )
+    # Before the losses are settled, which may decode every mask.
     task.require(run.augment, run.loss, reader, side_px=side_px)
     if run.training.patience is not None and splits.validation is None:
         raise SettingsError("training.patience: needs validation images; hold some out, such as --validation 0.1")
-    options = {**_taken(run.model, found), **run.model.options}
+    options = {**_accepted_options(run.model, data_options), **run.model.options}
     model = replace(run.model, num_classes=num_classes, options=options)
     data = replace(
         run.data,
@@ -197,22 +204,22 @@ def _settled(
     )
     return replace(
         run,
-        model=_with_sources(model, published, data),
+        model=_settle_sources(model, published, data),
         data=data,
         augment=task.settled_augment(run.augment, side_px=side_px),
     )
 
 
-def _taken(model: ModelSettings, found: dict[str, Any]) -> dict[str, Any]:
-    """The options that follow from the data, of which the net takes some; the classes have a setting of their own."""
-    known = catalog.options(model.name, model.options)
-    return {name: value for name, value in found.items() if name in known and value is not None}
+def _accepted_options(model: ModelSettings, candidates: dict[str, Any]) -> dict[str, Any]:
+    """Those of the options that follow from the data which the net takes; None is left to its default."""
+    accepted = catalog.options(model.name, model.options)
+    return {name: value for name, value in candidates.items() if name in accepted and value is not None}
 
 
-def _with_sources(model: ModelSettings, published: Published | None, data: DataSettings) -> ModelSettings:
-    """The model with the places of the weights that it starts with as a run keeps them."""
+def _settle_sources(model: ModelSettings, published: Published | None, data: DataSettings) -> ModelSettings:
+    """Write the sources of the model's initial weights as a run keeps them: full paths, and sums of published files."""
     if published:
-        model = replace(model, init_from=published.source, init_except=_afresh(model, published, data))
+        model = replace(model, init_from=published.source, init_except=_fresh_parts(model, published, data))
     elif model.init_from is not None:
         model = replace(model, init_from=str(weights_file(Path(model.init_from))))
     if model.encoder_from is not None:
@@ -220,14 +227,14 @@ def _with_sources(model: ModelSettings, published: Published | None, data: DataS
     return model
 
 
-def _on_meta(run: Run) -> nn.Module:
-    """The net of a resolved run without weights; SettingsError for wrong options of model and loss."""
+def _build_on_meta(run: Run) -> nn.Module:
+    """Build the net of a resolved run without weights; SettingsError for wrong options of model and loss."""
     with torch.device("meta"):
         return build_system(run).net
 
 
 def _require_trainable(net: nn.Module, run: Run, initial: Callable[[Run], Path]) -> None:
-    """SettingsError or WeightsError where optimizer, initial weights or batches do not suit the net."""
+    """Raise SettingsError or WeightsError where optimizer, initial weights or batches do not suit the net."""
     _distances(net, run.optimizer)
     if run.model.init_from is not None:
         initial_state(net, initial(run), fresh=run.model.init_except)
@@ -240,9 +247,9 @@ def _require_trainable(net: nn.Module, run: Run, initial: Callable[[Run], Path])
 
 
 def assemble(prepared: Prepared, *, device: torch.device, begun: bool = False) -> Assembly:
-    """Build what a run trains: seeded net in its system on `device`, and the batches of this process.
+    """Build the parts of a run: the seeded net in its system on `device`, and the batches of this process.
 
-    A run that has `begun` has its weights in a checkpoint, and `init_from` is not looked for.
+    A run that has `begun` has its weights in a checkpoint, so that the files of initial weights need not be there.
     """
     run, splits = prepared.run, prepared.splits
     rank, world = rank_and_world()
@@ -261,6 +268,7 @@ def assemble(prepared: Prepared, *, device: torch.device, begun: bool = False) -
         rank=rank,
         world=world,
     )
+    # After the batches, which draw nothing, and right before the net: its weights follow from the seed alone.
     torch.manual_seed(run.training.seed)
     system = build_system(run)
     place(system, run.machine, device)
@@ -270,6 +278,7 @@ def assemble(prepared: Prepared, *, device: torch.device, begun: bool = False) -
         system.net.load_state_dict(encoder_state(system.net, encoder_file(run)))
 
     def exam(split: str, images: Reader[Any]) -> Exam:
+        # without gradients, twice as many images take no more memory than in training
         share = task.exam_batches(images, batch_size=2 * run.training.batch_size, rank=rank, world=world)
         return Exam(split, images, share, task)
 
@@ -279,22 +288,22 @@ def assemble(prepared: Prepared, *, device: torch.device, begun: bool = False) -
 
 
 def task_name(run: Run) -> str:
-    """The task of a run: the one that it names, or that of its model in the catalog."""
+    """The name of a run's task: the one that the run names, or that of its model in the catalog."""
     return run.model.task or catalog.find(run.model.name).task
 
 
 def build_net(run: Run) -> nn.Module:
-    """The net of a resolved run, with fresh weights."""
+    """Build the net of a resolved run, with fresh weights."""
     return catalog.build(run.model.name, num_classes=run.model.num_classes, **run.model.options)
 
 
 def build_system(run: Run) -> System:
-    """The system of a resolved run around a fresh net, on the CPU in fp32, its first stages frozen as the run says."""
+    """Build the system of a resolved run around a fresh net, on the CPU in fp32, frozen as far as the run says."""
     view = run.data.view
     assert view is not None, "prepare() comes first"
     row, usual = catalog.find(run.model.name), task_of(task_name(run)).system
-    is_the_rows = bool(row.system) and row.task == task_name(run)
-    system: Any = references.load(row.system if is_the_rows else usual, kind="system")
+    row_decides = bool(row.system) and row.task == task_name(run)
+    system: Any = references.load(row.system if row_decides else usual, noun="system")
     options = from_options(system.loss_options, run.loss, at="loss")
     try:
         built: System = system(build_net(run), mean=view.mean, std=view.std, options=options)
@@ -311,11 +320,11 @@ def build_system(run: Run) -> System:
     return built
 
 
-# Where weights come from ---------------------------------------------------------------------------------------------
+# Sources of weights --------------------------------------------------------------------------------------------------
 
 
 def published_run(published: Published, machine: Machine) -> Run:
-    """The run that a net with published weights stands for, closed by the steps that close any other: on ImageNet."""
+    """Make the resolved run of a net with published weights, on ImageNet."""
     view, classes = published.view, published.classes
     model = ModelSettings(
         name=published.model,
@@ -323,7 +332,7 @@ def published_run(published: Published, machine: Machine) -> Run:
         num_classes=len(classes),
         init_from=published.source,
     )
-    options = _taken(model, {"in_channels": view.channels, "input_size": view.side_px})
+    options = _accepted_options(model, {"in_channels": view.channels, "input_size": view.side_px})
     return Run(
         recipe="published",
         model=replace(model, options=options),
@@ -334,20 +343,20 @@ def published_run(published: Published, machine: Machine) -> Run:
 
 
 def published_weights(run: Run) -> Published | None:
-    """The published weights that a run starts with, None where it starts with others; WeightsError for unknown ones."""
+    """Find the published weights that a run starts with, None where it names others; WeightsError for unknown ones."""
     source = run.model.init_from
     return find(run.model.name, source) if source is not None and is_published(source) else None
 
 
 def initial_file(run: Run, console: Console | None = None) -> Path:
-    """The safetensors file that a run starts with; published weights are fetched unless they are in the cache."""
+    """Get the safetensors file that a run starts with; published weights are fetched unless they are in the cache."""
     assert run.model.init_from is not None, "a run that starts with weights"
     published = published_weights(run)
     return obtain(published, console or Console(quiet=True)) if published else Path(run.model.init_from)
 
 
 def encoder_file(run: Run, console: Console | None = None) -> Path:
-    """The safetensors file that the encoder of a resolved run starts with, fetched where it is published."""
+    """Get the safetensors file that the encoder of a resolved run starts with, fetched where it is published."""
     source = run.model.encoder_from
     assert source is not None, "a run whose encoder starts with weights"
     if not is_published(source):
@@ -356,7 +365,7 @@ def encoder_file(run: Run, console: Console | None = None) -> Path:
 
 
 def _encoder_source(model: ModelSettings) -> str:
-    """`encoder_from` as a run keeps it."""
+    """The source `encoder_from` as a run keeps it: a full path, or a published file with its sum."""
     assert model.encoder_from is not None, "asked for a net that has it"
     if is_published(model.encoder_from):
         return find(_backbone(model), model.encoder_from).source
@@ -367,7 +376,7 @@ def _encoder_source(model: ModelSettings) -> str:
 
 
 def _backbone(model: ModelSettings) -> str:
-    """The name of the net that a model stands on; SettingsError for one that stands on none."""
+    """The name of the backbone of a model; SettingsError for a model without one."""
     row = catalog.find(model.name)
     name = {**row.usual, **row.options, **model.options}.get("backbone")
     if not isinstance(name, str):
@@ -382,8 +391,8 @@ def head(model: ModelSettings) -> tuple[str, ...]:
     return modules_that_differ(shapes(two), shapes(three))
 
 
-def _afresh(model: ModelSettings, published: Published, data: DataSettings) -> tuple[str, ...]:
-    """`init_except`, and the head where the classes are not those of the published weights."""
+def _fresh_parts(model: ModelSettings, published: Published, data: DataSettings) -> tuple[str, ...]:
+    """The parts that start afresh: `init_except`, and the head where the published weights have other classes."""
     theirs, ours = published.classes, data.classes or ()
     same = ours == theirs or (data.name == IMAGENET and len(ours) == len(theirs))
     return tuple(dict.fromkeys([*model.init_except, *(() if same else head(model))]))
@@ -393,7 +402,7 @@ def _afresh(model: ModelSettings, published: Published, data: DataSettings) -> t
 
 
 def optimizer_for(net: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    """The optimizer of a run over its net; SettingsError for a decay by depth over a net without stages."""
+    """Build the optimizer over a net; SettingsError for a decay by depth over a net without stages."""
     return build_optimizer(net, settings, _distances(net, settings))
 
 
@@ -408,14 +417,14 @@ def frozen_modules(net: nn.Module, model: ModelSettings) -> dict[str, nn.Module]
 
 
 def _frozen_norms(net: nn.Module, model: ModelSettings) -> list[nn.Module]:
-    """The batch normalizations of the net, where the run keeps them as they are."""
+    """The batch normalizations of the net that the run keeps as they are."""
     if not model.frozen_norms:
         return []
     return [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
 
 
 def steps_per_epoch(run: Run) -> int:
-    """Full batches in the training split of a resolved run, at least 1."""
+    """The number of full batches in the training split of a resolved run, at least 1."""
     assert run.data.train_images is not None, "prepare() comes first"
     if run.data.train_images < run.training.batch_size:
         raise SettingsError(
@@ -426,13 +435,13 @@ def steps_per_epoch(run: Run) -> int:
 
 
 def total_steps(run: Run) -> int:
-    """Optimizer steps of a resolved run."""
+    """The number of optimizer steps of a resolved run."""
     length, _, unit = run.training.duration.partition(" ")
     return int(length) * (steps_per_epoch(run) if unit == "epochs" else 1)
 
 
 def _distances(net: nn.Module, settings: OptimizerSettings) -> dict[str, int] | None:
-    """Stages from each parameter to the head, where the learning rate decays by them."""
+    """The number of stages from each parameter to the head; None where the learning rate does not decay by them."""
     if settings.depth_decay == 1:
         return None
     try:
@@ -441,31 +450,31 @@ def _distances(net: nn.Module, settings: OptimizerSettings) -> dict[str, int] | 
         raise SettingsError(f"optimizer.depth_decay: {error}") from None
 
 
-# What is refused before anything is written --------------------------------------------------------------------------
+# Refusals before anything is written ---------------------------------------------------------------------------------
 
 
 def _require_results(net: nn.Module, task: Task[Any], run: Run) -> None:
-    """SettingsError where a net of the user's own does not give what the task asks for."""
+    """Raise SettingsError where a user's net gives results of another shape than the task's."""
     side = run.data.image_size
-    asked_one = None if side is None else task.result_shape(side, run.model.num_classes)
-    if asked_one is None or side is None:
+    asked_shape = None if side is None else task.result_shape(side, run.model.num_classes)
+    if asked_shape is None or side is None:
         return
     assert run.data.view is not None, "the data was read"
     images = torch.empty(2, run.data.view.channels, side, side, device="meta")
     with torch.no_grad(), references.own_code(run.model.name):
         results = deepcopy(net).eval()(images)
-    found = tuple(getattr(results, "shape", [type(results).__name__]))
-    asked = (2, *asked_one)
-    if found != asked:
-        each = f": a logit for each of {run.model.num_classes} classes" if run.model.num_classes else ""
-        pixel = " and each pixel" if len(asked) > 2 else ""
+    result = tuple(getattr(results, "shape", [type(results).__name__]))
+    asked = (2, *asked_shape)
+    if result != asked:
+        unit = f": a logit for each of {run.model.num_classes} classes" if run.model.num_classes else ""
+        places = " and each pixel" if len(asked) > 2 else ""
         raise SettingsError(
-            f"{run.model.name}: gives {found} for 2 images of {tuple(images.shape[1:])}, not {asked}{each}{pixel}"
+            f"{run.model.name}: gives {result} for 2 images of {tuple(images.shape[1:])}, not {asked}{unit}{places}"
         )
 
 
 def _require_batches_for_norms(net: nn.Module, training: TrainingSettings) -> None:
-    """SettingsError where batch normalization would see a single image."""
+    """Raise SettingsError where batch normalization would see a single image."""
     norms = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     normalizes = any(norm.training for norm in norms)  # a frozen one does not look at the batch
     if normalizes and training.batch_size // training.accumulate < 2:
@@ -475,15 +484,15 @@ def _require_batches_for_norms(net: nn.Module, training: TrainingSettings) -> No
         )
 
 
-def _whole(value: Scalar) -> int | None:
+def _integer(value: Scalar) -> int | None:
     return value if isinstance(value, int) else None
 
 
 def _require_same_data(data: DataSettings, splits: Splits) -> None:
-    """RunError when names, classes, split or view are not what the run was resolved with."""
+    """Raise RunError where names, classes, split or view have changed since the run was resolved."""
     counts = (len(splits.train), len(splits.validation or ()), len(splits.test))
-    found = (splits.fingerprint(), splits.train.view, *counts)
-    if found != (data.fingerprint, data.view, data.train_images, data.validation_images, data.test_images):
+    current = (splits.fingerprint(), splits.train.view, *counts)
+    if current != (data.fingerprint, data.view, data.train_images, data.validation_images, data.test_images):
         raise RunError(
             f"{data.name}: has changed since the run began: it had {data.train_images} training and"
             f" {data.test_images} test images in {len(data.classes or ())} classes, now it has {len(splits.train)},"

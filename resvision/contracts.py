@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 
 class Images(NamedTuple):
-    """Inputs of classification and segmentation: uint8 pixels as the net sees them, (N, C, H, W), any memory format."""
+    """The inputs of classification and segmentation: uint8 pixels, (N, C, H, W), in any memory format."""
 
     images: Tensor
 
 
 class MixedTargets(NamedTuple):
-    """Targets of classification for images made of two: `share` of the first class, the rest of the second.
+    """The targets of images made of two in classification: `share` of the first class, the rest of the second.
 
     first, second  class indices, (N,) int64
     share          0..1, (N,) float32
@@ -31,10 +31,10 @@ class MixedTargets(NamedTuple):
 
 
 class WeightedMasks(NamedTuple):
-    """Targets of segmentation whose pixels do not all count the same.
+    """The targets of segmentation whose pixels do not all count the same.
 
     labels   (N, H, W) int64, VOID where nothing is learned
-    weights  (N, H, W) float32, what the loss of each pixel is multiplied by
+    weights  (N, H, W) float32, the factor of each pixel's loss
     """
 
     labels: Tensor
@@ -59,7 +59,8 @@ class Term(NamedTuple):
     """A sum over a part of a batch, and the weight that it is to be divided by; scalars.
 
     total   the sum
-    weight  how much it is taken over, at least 0: images, judged pixels, weights of their classes. Without gradient
+    weight  the amount that it is taken over, at least 0: images, judged pixels, weights of their classes. Without
+            gradient
     """
 
     total: Tensor
@@ -97,7 +98,7 @@ class System(nn.Module):
     loss_options: ClassVar[type]
 
     def train(self, mode: bool = True) -> Self:
-        """Training or evaluation mode for all but what is frozen."""
+        """Set training or evaluation mode for all modules but the frozen ones."""
         super().train(mode)
         for module in self.frozen:
             module.eval()
@@ -105,11 +106,11 @@ class System(nn.Module):
 
     @abstractmethod
     def losses(self, batch: Batch) -> Losses:
-        """Loss terms and metrics of a part of a batch, or of all of it."""
+        """Compute loss terms and metrics of a part of a batch, or of all of it."""
 
     @abstractmethod
     def weights(self, batch: Batch) -> dict[str, Tensor]:
-        """The weights of terms of `losses` that follow from the targets alone, by the names of the terms; no net runs.
+        """Compute the weights of terms of `losses` that follow from the targets alone, by name; no net runs.
 
         The weight of a batch is the sum of those of its parts, so that such a term is divided by the weight of the
         whole batch, over all processes: its gradient does not depend on how the batch was cut. A term that is not
@@ -119,7 +120,7 @@ class System(nn.Module):
 
     @abstractmethod
     def predict(self, inputs: Any) -> Tensor:
-        """Results of fixed shape, in tensor operations only; class probabilities (N, K) for classification."""
+        """Predict results of fixed shape, in tensor operations only; class probabilities (N, K) for classification."""
 
 
 class PixelSystem(System):
@@ -138,7 +139,7 @@ class PixelSystem(System):
         self.register_buffer("std", 255 * torch.tensor(std).view(1, -1, 1, 1), persistent=False)
 
     def normalized(self, pixels: Tensor) -> Tensor:
-        """What the net is given, float32, of uint8 pixels (N, C, H, W), or of floats 0..255."""
+        """Normalize uint8 pixels, (N, C, H, W), or floats 0..255, to the net's input in float32."""
         return (pixels.float() - self.mean) / self.std
 
 
@@ -160,17 +161,17 @@ def quotient(total: Tensor, weight: Tensor) -> Tensor:
 
 
 def fp32_or_more(values: Tensor) -> Tensor:
-    """The same numbers in float32, or in float64 where they have it: losses are never computed in less."""
+    """Cast to float32, or keep float64: losses are never computed in less."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def to_device(value: Any, device: torch.device) -> Any:
-    """The same tree on another device. A tree is a tensor, None, or a tuple, NamedTuple, list or dict of trees."""
+    """Move a tree to another device. A tree is a tensor, None, or a tuple, NamedTuple, list or dict of trees."""
     return _map(value, lambda tensor: tensor.to(device, non_blocking=True))
 
 
 def split(batch: Batch, parts: int) -> list[Batch]:
-    """The batch cut into `parts` batches of equal length, which must divide it; every tensor has N first."""
+    """Cut a batch into `parts` batches of equal length, which must divide it; every tensor has N first."""
     length = len(batch.ids) // parts
 
     def cut(start: int) -> Batch:
@@ -181,7 +182,7 @@ def split(batch: Batch, parts: int) -> list[Batch]:
 
 
 def filled(value: Any, length: int) -> Any:
-    """The same tree of tensors with its last entry repeated until all have `length`."""
+    """Fill every tensor of a tree up to `length` by repeating its last entry."""
     return _map(value, lambda tensor: tensor[torch.arange(length).clamp(max=len(tensor) - 1)])
 
 

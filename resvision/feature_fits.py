@@ -1,6 +1,6 @@
 """Fits on the features of a trained run: linear SVMs, a ridge classifier, k-means.
 
-The features of an image are what the last layer of the net is given, as fc7 is in R-CNN (Girshick et al. 2014,
+The features of an image are the input of the net's last layer, as fc7 is in R-CNN (Girshick et al. 2014,
 https://arxiv.org/abs/1311.2524). Each function is the fit of a phase whose parent in the role `net` is a run of
 classification; it learns from that run's training images, without augmentation.
 
@@ -41,7 +41,7 @@ Positive = Annotated[float, Meta(gt=0)]
 
 @dataclass(frozen=True, kw_only=True)
 class SvmOptions:
-    """What an example on the wrong side costs, beside the norm of the weights."""
+    """The cost of an example on the wrong side, beside the norm of the weights."""
 
     cost: Positive = 1.0
 
@@ -55,30 +55,30 @@ class RidgeOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class KmeansOptions:
-    """How many clusters, and the seed of the centres to start with."""
+    """The number of clusters, and the seed of the centres to start with."""
 
     clusters: Annotated[int, Meta(ge=1)] = 10
     seed: Annotated[int, Meta(ge=0)] = 0
 
 
 class Features(NamedTuple):
-    """Features of the images of one split, (N, D) float32, and their class indices, (N,)."""
+    """The features of the images of one split, (N, D) float32, and their class indices, (N,)."""
 
     values: NDArray[np.float32]
     labels: NDArray[np.int64]
 
 
 def features(inputs: FitInputs, split: str) -> Features:
-    """Features of the images in the split `train` or `test` of the parent `net`, in the order of its data.
+    """Compute the features of the images in the split `train` or `test` of the parent `net`, in the order of its data.
 
-    What an earlier start left in `scratch` is taken as it is. Raises RunError where that is damaged, SettingsError
+    A file that an earlier start left in `scratch` is used. Raises RunError where it is damaged, SettingsError
     where the parent is no classifier, and what loading a run raises.
     """
     path = inputs.scratch / f"{split}.safetensors"
     if not path.is_file():
         inputs.console.print(f"features of the {split} images of {inputs.parent(NET).name}", highlight=False)
-        computed = _computed(inputs, split)
-        rundir.write_bytes(path, safetensors.numpy.save({"values": computed.outputs, "labels": computed.targets}))
+        predictions = _compute(inputs, split)
+        rundir.write_bytes(path, safetensors.numpy.save({"values": predictions.outputs, "labels": predictions.targets}))
     try:
         arrays = safetensors.numpy.load_file(path)
     except (OSError, SafetensorError) as error:
@@ -87,64 +87,64 @@ def features(inputs: FitInputs, split: str) -> Features:
 
 
 def linear_svm(inputs: FitInputs) -> Fitted:
-    """A linear SVM for each class; `weight` (K, D) and `bias` (K,), judged by the error on the test images."""
+    """Fit a linear SVM for each class; `weight` (K, D) and `bias` (K,), judged by the error on the test images."""
     options = inputs.read_options(SvmOptions)
     train, test = features(inputs, "train"), features(inputs, "test")
     num_classes = _num_classes(inputs)
-    return _judged(fit_svm(train.values, train.labels, num_classes=num_classes, cost=options.cost), test)
+    return _judge(fit_svm(train.values, train.labels, num_classes=num_classes, cost=options.cost), test)
 
 
 def ridge_classifier(inputs: FitInputs) -> Fitted:
-    """Ridge regression to 1 for the class and -1 for all others; given and judged as `linear_svm` is."""
+    """Fit ridge regression to 1 for the class and -1 for all others; tensors and figures are those of `linear_svm`."""
     options = inputs.read_options(RidgeOptions)
     train, test = features(inputs, "train"), features(inputs, "test")
     targets = 2.0 * np.eye(_num_classes(inputs))[train.labels] - 1.0
-    return _judged(ridge(train.values, targets, penalty=options.penalty), test)
+    return _judge(ridge(train.values, targets, penalty=options.penalty), test)
 
 
 def feature_clusters(inputs: FitInputs) -> Fitted:
-    """Clusters of the training images by k-means; `centres` (K, D), judged by their inertia."""
+    """Cluster the training images by k-means; `centres` (K, D), judged by their inertia."""
     options = inputs.read_options(KmeansOptions)
     train = features(inputs, "train")
-    found = kmeans(train.values, clusters=options.clusters, seed=options.seed)
-    figures = {"inertia": found.inertias[-1], "rounds": len(found.inertias) - 1}
-    return Fitted(tensors={"centres": found.centres.astype(np.float32)}, evaluation=figures)
+    clusters = kmeans(train.values, clusters=options.clusters, seed=options.seed)
+    figures = {"inertia": clusters.inertias[-1], "rounds": len(clusters.inertias) - 1}
+    return Fitted(tensors={"centres": clusters.centres.astype(np.float32)}, evaluation=figures)
 
 
 class FeatureSystem(System):
-    """A classifier whose results are the features that the last of the modules `heads` is given, (N, D)."""
+    """A classifier whose results are features, the input of the last of its modules `heads`, (N, D)."""
 
     def __init__(self, classifier: System, heads: Sequence[str]) -> None:
         super().__init__()
         self.net = classifier.net
         self.classifier = classifier
-        self._seen: Tensor | None = None
+        self._features: Tensor | None = None
         for name in heads:
-            self.net.get_submodule(name).register_forward_pre_hook(self._keep)
+            self.net.get_submodule(name).register_forward_pre_hook(self._keep_features)
 
-    def _keep(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        self._seen = args[0]
+    def _keep_features(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        self._features = args[0]
 
     def losses(self, batch: Batch) -> Losses:
-        """Those of the classifier."""
+        """The losses of the classifier."""
         return self.classifier.losses(batch)
 
     def weights(self, batch: Batch) -> dict[str, Tensor]:
-        """Those of the classifier."""
+        """The weights of the classifier's terms."""
         return self.classifier.weights(batch)
 
     def predict(self, inputs: Any) -> Tensor:
         """The features of the images. Raises SettingsError where the last layer sees maps of several positions."""
         self.classifier.predict(inputs)
-        assert self._seen is not None, "the net ends in its head"
-        if self._seen[0].numel() != self._seen.shape[1]:
-            shape = "x".join(map(str, self._seen.shape[1:]))
+        assert self._features is not None, "the net ends in its head"
+        if self._features[0].numel() != self._features.shape[1]:
+            shape = "x".join(map(str, self._features.shape[1:]))
             raise SettingsError(f"parents: {NET}: its last layer sees maps of {shape}, not features; name a classifier")
-        return self._seen.flatten(1)
+        return self._features.flatten(1)
 
 
-def _judged(layer: Linear, test: Features) -> Fitted:
-    """The layer in float32, as nets keep it, with its error on the test images."""
+def _judge(layer: Linear, test: Features) -> Fitted:
+    """Cast a layer to float32, as nets keep it, and judge it by its error on the test images."""
     weight, bias = layer.weight.astype(np.float32), layer.bias.astype(np.float32)
     predicted = Linear(weight.astype(np.float64), bias.astype(np.float64)).scores(test.values).argmax(axis=1)
     error = float(np.mean(predicted != test.labels))
@@ -160,26 +160,26 @@ def _run(inputs: FitInputs) -> Run:
     return read_run(inputs.parent(NET), allow_code=inputs.allow_code)
 
 
-def _computed(inputs: FitInputs, split: str) -> Predictions:
+def _compute(inputs: FitInputs, split: str) -> Predictions:
     run = _run(inputs)
     built = assemble(reopen(run), device=machines.prepare(run.machine), begun=True)
     load_weights(built.system.net, inputs.weights(NET))
-    share = _in_order(run, built, split)
-    made = batches(share, 0, len(share), workers=run.machine.workers or 0)
+    share = _batches_in_order(run, built, split)
+    running = batches(share, 0, len(share), workers=run.machine.workers or 0)
 
     def until_stopped() -> Iterator[Batch]:
-        for batch in made:
+        for batch in running:
             inputs.leave_if_stopped()
             yield batch
 
     try:
         return predict_all(FeatureSystem(built.system, head(run.model)), until_stopped(), machine=run.machine)
     finally:
-        made.close()
+        running.close()
 
 
-def _in_order(run: Run, built: Assembly, split: str) -> CountedBatches:
-    """The images of a split, each once, as evaluation shows them."""
+def _batches_in_order(run: Run, built: Assembly, split: str) -> CountedBatches:
+    """The batches of a split, each image once, as in evaluation."""
     if split == "test":
         return built.at_the_end.batches
     size = 2 * run.training.batch_size

@@ -1,4 +1,4 @@
-"""The lines that a person reads before a run is trained: data, net, where its weights come from, recipe, machine."""
+"""The lines that a person reads before a run is trained: data, net, source of its weights, recipe, machine."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from resvision.training.initial import under
 
 
 def introduce(prepared: Prepared, console: Console) -> None:
-    """Say what is about to be trained: data with class order, counts and split; net; recipe; machine."""
+    """Print the introduction of a training: data with class order, counts and split; net; recipe; machine."""
     run, net, counted = prepared.run, prepared.net, prepared.counted
     data, view, optimizer = run.data, run.data.view, run.optimizer
     assert view is not None, "prepare() comes first"
@@ -40,7 +40,7 @@ def introduce(prepared: Prepared, console: Console) -> None:
 
 
 def _origin(run: Run, net: nn.Module) -> dict[str, str]:
-    """Where the weights come from, and which of them are not trained, where that is not all of them from a seed."""
+    """The lines about weights that are not from a seed, and about weights that are not trained."""
     model, lines = run.model, {}
     if model.init_from is not None:
         fresh = [name for name in net.state_dict() if under(model.init_except, name)]
@@ -50,15 +50,15 @@ def _origin(run: Run, net: nn.Module) -> dict[str, str]:
     if model.frozen_norms:
         lines["normalization"] = "frozen: statistics and weights stay as they are"
     if frozen := [*frozen_modules(net, model)]:
-        moves, whole = trainable(net)
-        lines["trained"] = f"{moves:,} of {whole:,} parameters; frozen: {', '.join(frozen)}"
+        trained_numbers, all_numbers = trainable(net)
+        lines["trained"] = f"{trained_numbers:,} of {all_numbers:,} parameters; frozen: {', '.join(frozen)}"
         if model.init_from is None:
             lines["trained"] += ", with their random weights, since there is no model.init_from"
     return lines
 
 
 def _ending(run: Run) -> dict[str, str]:
-    """What ends the run before its length is over, if anything may."""
+    """The line about an early end of the run, where there may be one."""
     if run.training.patience is None:
         return {}
     return {
@@ -67,8 +67,8 @@ def _ending(run: Run) -> dict[str, str]:
     }
 
 
-def _some(names: Sequence[str], most: int) -> str:
-    return ", ".join(map(printable, names[:most])) + (", ..." if len(names) > most else "")
+def _some(names: Sequence[str], limit: int) -> str:
+    return ", ".join(map(printable, names[:limit])) + (", ..." if len(names) > limit else "")
 
 
 def _numbers(values: Sequence[float]) -> str:

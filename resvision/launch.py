@@ -1,11 +1,12 @@
-"""From a Run to a finished run directory: start one, or go on with one."""
+"""Start of a run in a new directory, and going on with one after a stop, up to its finished directory."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, NamedTuple, Unpack
 
+import torch
 import torch.distributed as dist
 from rich.console import Console
 
@@ -45,7 +46,7 @@ from resvision.training.stopping import StopSignals
 
 @dataclass(frozen=True)
 class Finished:
-    """A run that has come to its end: where it lies, what it was, and the scores of its final weights."""
+    """A finished run: its folder, its settings, and the scores of its final weights."""
 
     folder: Path
     run: Run
@@ -119,11 +120,11 @@ def resume(folder: Path, *, asked: Run | None = None, allow_code: bool = False, 
 
 
 def require_same(folder: Path, asked: Run) -> None:
-    """RunError, with the differences, where the run in `folder` is not the one asked for."""
+    """Raise RunError, with the differences, where the run in `folder` is not the one asked for."""
     run = read_run(folder, allow_code=True)  # what is asked for was named by the caller
     asked = resolve(replace(asked, machine=machines.adopt(asked.machine, run.machine)))
     if differing := differences(run, asked):
-        listed = "; ".join(f"{path} is {there!r}, asked {here!r}" for path, there, here in differing)
+        listed = "; ".join(f"{path} is {kept!r}, asked {wanted!r}" for path, kept, wanted in differing)
         raise RunError(f"{folder}: is another run: {listed}; resume it without these, or start a new one")
 
 
@@ -134,7 +135,7 @@ def _new_folder(run: Run, out: Path | None, stack: ExitStack, console: Console) 
     else:
         folder = rundir.claim(out)
     _lock(folder, stack, console)
-    rundir.require_free(folder)  # another process may have come first
+    rundir.require_free(folder)  # once more under the lock: another process may have come first
     rundir.write_json(folder / rundir.RUN, to_json(run))
     return folder
 
@@ -146,66 +147,106 @@ def _lock(folder: Path, stack: ExitStack, console: Console) -> Path:
     return folder
 
 
+class _Training(NamedTuple):
+    """A run under way: the parts that its steps change, as the last checkpoint left them, and the plan of the rest."""
+
+    built: Assembly
+    optimizer: torch.optim.Optimizer
+    average: MovingAverage | None
+    best: BestSoFar
+    plan: Plan
+
+
+class _Records(NamedTuple):
+    """The records that process 0 keeps of a run: its history, and the progress bar."""
+
+    history: History
+    bar: ProgressBar
+
+    def add(self, line: Line) -> None:
+        """Add one line of the history to both."""
+        self.history.add(line)
+        self.bar.show(line)
+
+
 def _go_on(folder: Path, prepared: Prepared, stop: StopSignals, console: Console) -> Finished:
     """Train from the last checkpoint in `folder`, or from the start where there is none, and score the result."""
     run = prepared.run
-    device, checkpoints = machines.prepare(run.machine), Checkpoints(folder)
+    training = _restored(folder, prepared)
+    if training.plan.first_step:
+        console.print(f"going on after step {training.plan.first_step} of {training.plan.steps}", highlight=False)
+    evaluator = Evaluator(run, training.built, training.average)
+    _train(training, run, folder, evaluator, stop, console)
+    if training.best.step:
+        _print_best(training.best, run, console)
+    # Process 0 alone reads the pointers to checkpoints: another might read them before its writes are visible.
+    scores = evaluator.final(_shared(lambda: result_weights(folder)), stop)
+    if _is_first_process():
+        rundir.write_json(folder / rundir.EVALUATION, scores.to_json())
+    return Finished(folder, run, scores)
+
+
+def _restored(folder: Path, prepared: Prepared) -> _Training:
+    """Build the parts of a run, and load its last checkpoint into them where there is one."""
+    run, checkpoints = prepared.run, Checkpoints(folder)
+    device = machines.prepare(run.machine)
+    # A run with a checkpoint has its weights there, and the files of its initial weights may be gone.
     built = assemble(prepared, device=device, begun=checkpoints.last() is not None)
-    net, epoch = built.system.net, steps_per_epoch(run)
+    net = built.system.net
     optimizer = optimizer_for(net, run.optimizer)
     average = MovingAverage(net, run.training.ema_decay) if run.training.ema_decay else None
     first_step = checkpoints.restore(net=net, optimizer=optimizer, average=average)
-    if first_step:
-        console.print(f"going on after step {first_step} of {built.steps}", highlight=False)
+    # Lines after the checkpoint are of steps that are done anew, so the best validation is judged without them.
     lines = _lines_until(first_step, folder / rundir.HISTORY)
-    best = _best(run, lines)
-    every = run.training.evaluate_every * epoch
-    evaluator = Evaluator(run, built, average)
-    plan = Plan(
+    plan = _plan(run, built.steps, first_step=first_step, last_kept=checkpoints.last(), lines=lines)
+    return _Training(built, optimizer, average, _best(run, lines), plan)
+
+
+def _plan(run: Run, steps: int, *, first_step: int, last_kept: Path | None, lines: Sequence[Line]) -> Plan:
+    """The plan of a run from `first_step` on; `lines` are those of its history up to there."""
+    epoch = steps_per_epoch(run)
+    evaluate_every = run.training.evaluate_every * epoch
+    return Plan(
         lr=run.optimizer.lr,
-        steps=built.steps,
+        steps=steps,
         steps_per_epoch=epoch,
         first_step=first_step,
-        last_kept=checkpoints.last(),
-        evaluation_due=_evaluation_due(first_step, every, built.steps, lines),
+        last_kept=last_kept,
+        evaluation_due=_evaluation_due(first_step, evaluate_every, steps, lines),
         seed=run.training.seed,
         accumulate=run.training.accumulate,
         clip_norm=run.training.clip_norm,
-        evaluate_every=every,
+        evaluate_every=evaluate_every,
         checkpoint_every=run.training.checkpoint_seconds,
     )
-    first = machines.rank_and_world()[0] == 0
+
+
+def _train(
+    training: _Training, run: Run, folder: Path, evaluator: "Evaluator", stop: StopSignals, console: Console
+) -> None:
+    """Carry out the plan of a training, with records and checkpoints written by process 0."""
+    built, optimizer, average, best, plan = training
+    checkpoints = Checkpoints(folder)
     with ExitStack() as stack:
-        observers = []
-        if first:
+        records = None
+        if _is_first_process():
+            # A kill between checkpoint and pointer leaves `best` behind the history, which is the judge.
             checkpoints.name_best(best.step)
-            if first_step < built.steps and not best.waited_enough:
-                rundir.write_json(folder / rundir.ENVIRONMENT, machines.environment())
-            history = History(folder, step=first_step)
-            stack.callback(history.close)
-            kind = kind_of(task_name(run))
-            bar = ProgressBar(
-                console,
-                steps=built.steps,
-                first_step=first_step,
-                steps_per_epoch=epoch,
-                metrics=kind.metrics,
-                write=kind.write,
-            )
-            observers = [history.add, stack.enter_context(bar).show]
+            records = stack.enter_context(_recording(folder, run, plan, best, console))
 
         def observe(line: Line) -> None:
-            for observer in observers:
-                observer(line)
+            if records is not None:
+                records.add(line)
 
         def keep(step: int) -> Path:
-            if first:
-                history.sync()
-                checkpoints.save(step, net=net, optimizer=optimizer, average=average, best=best.step)
+            if records is not None:
+                records.history.sync()  # first: a checkpoint must not know of steps that the history lacks
+                checkpoints.save(step, net=built.system.net, optimizer=optimizer, average=average, best=best.step)
             return checkpoints.place(step)
 
-        made = batches(built.train, first_step, built.steps, workers=run.machine.workers or 0)
-        share = stack.enter_context(closing(made))  # ends the workers, whatever ends the loop
+        running = batches(built.train, plan.first_step, plan.steps, workers=run.machine.workers or 0)
+        share = stack.enter_context(closing(running))  # ends the workers, whatever ends the loop
+        # Patience may have ended the run already, and only its scores are missing.
         if not best.waited_enough:
             fit(
                 built.system,
@@ -221,56 +262,72 @@ def _go_on(folder: Path, prepared: Prepared, stop: StopSignals, console: Console
                 evaluate=evaluator.summary,
                 keep=keep,
             )
-    if best.step:
-        _tell_best(best, run, console)
-    scores = evaluator.final(_shared(lambda: result_weights(folder)), stop)
-    if first:
-        rundir.write_json(folder / rundir.EVALUATION, scores.to_json())
-    return Finished(folder, run, scores)
+
+
+@contextmanager
+def _recording(folder: Path, run: Run, plan: Plan, best: BestSoFar, console: Console) -> Iterator[_Records]:
+    """Open the records of a run, cut back to the steps that its checkpoint knows, and close them after the block."""
+    # A run that only lacks its scores is not trained on this machine, which may be another.
+    if plan.first_step < plan.steps and not best.waited_enough:
+        rundir.write_json(folder / rundir.ENVIRONMENT, machines.environment())
+    kind = kind_of(task_name(run))
+    with closing(History(folder, step=plan.first_step)) as history:
+        bar = ProgressBar(
+            console,
+            steps=plan.steps,
+            first_step=plan.first_step,
+            steps_per_epoch=plan.steps_per_epoch,
+            metrics=kind.metrics,
+            write=kind.write,
+        )
+        with bar:
+            yield _Records(history, bar)
 
 
 def _lines_until(step: int, path: Path) -> list[Line]:
-    """What the history says of the first `step` steps."""
+    """The lines of the history about the first `step` steps."""
     return [line for line in read_history(path) if line["step"] <= step] if step and path.exists() else []
 
 
 def _evaluation_due(step: int, every: int, steps: int, lines: Sequence[Line]) -> bool:
-    """Whether the evaluation after `step` steps, by now the last, is missing: a signal can come before it is made."""
-    made = any("evaluation" in line and line["step"] == step for line in lines)
-    return step > 0 and (step % every == 0 or step == steps) and not made
+    """Whether the evaluation after `step` steps, the last ones done, is missing: a signal can come before it."""
+    evaluated = any("evaluation" in line and line["step"] == step for line in lines)
+    return step > 0 and (step % every == 0 or step == steps) and not evaluated
 
 
 def _best(run: Run, lines: Sequence[Line]) -> BestSoFar:
-    """What the history says of the best validation; of one on test images, nothing."""
+    """The best validation by the history; evaluations on test images judge nothing."""
     lines = lines if run.data.validation_images else ()
     return BestSoFar(kind_of(task_name(run)).judged_by, patience=run.training.patience, lines=lines)
 
 
-def _tell_best(best: BestSoFar, run: Run, console: Console) -> None:
-    """Say which weights are the result, and why the run ended where that was before its full length."""
-    said = f"best validation at step {best.step}, whose weights are the result"
+def _print_best(best: BestSoFar, run: Run, console: Console) -> None:
+    """Print which weights are the result, and the reason of an early end."""
+    message = f"best validation at step {best.step}, whose weights are the result"
     if best.waited_enough:
         waited = f"no better validation in {run.training.patience} evaluations"
-        said = f"stopped early after step {best.seen}: {waited}; best is step {best.step}, whose weights are the result"
-    console.print(said, highlight=False, soft_wrap=True)
+        message = (
+            f"stopped early after step {best.seen}: {waited}; best is step {best.step}, whose weights are the result"
+        )
+    console.print(message, highlight=False, soft_wrap=True)
 
 
 class Evaluator:
-    """Scores of a run on its way, of its weights as they are or of their average, and at its end."""
+    """The scorer of a run: of its weights, or their average, during training, and of its result at the end."""
 
     def __init__(self, run: Run, built: Assembly, average: MovingAverage | None) -> None:
         self._run, self._built, self._average = run, built, average
         self._latest: Scores | None = None
 
     def summary(self, stop: StopSignals) -> Line:
-        """What the history says of the weights as they are now: the split that was scored, and its figures."""
+        """Score the current weights, and return the fields of a history line: the split and its figures."""
         exam = self._built.on_the_way
         with self._average.in_place_of_weights() if self._average else nullcontext():
             self._latest = scores = self._scores(exam, stop)
         return {"split": exam.split, "evaluation": scores.figures()}
 
     def final(self, weights: Path, stop: StopSignals) -> Scores:
-        """The scores of the run's result on the test images, which may be those of the latest evaluation."""
+        """Score the run's result on the test images; the latest evaluation serves where it scored the same."""
         if self._latest is not None and self._built.on_the_way is self._built.at_the_end:
             return self._latest
         load_weights(self._built.system.net, weights)
@@ -282,21 +339,25 @@ class Evaluator:
 
 def _only_first(console: Console) -> Console:
     """The console in process 0, a silent one in the others."""
-    return console if machines.rank_and_world()[0] == 0 else Console(quiet=True)
+    return console if _is_first_process() else Console(quiet=True)
+
+
+def _is_first_process() -> bool:
+    return machines.rank_and_world()[0] == 0
 
 
 def _shared(make: Callable[[], Path]) -> Path:
-    """What process 0 makes, known to all; its ResVisionError is raised in all of them."""
+    """Call `make` in process 0 and share the path with all; its ResVisionError is raised in all of them."""
     if not dist.is_initialized():
         return make()
-    made: list[Path | ResVisionError] = []
+    result: list[Path | ResVisionError] = []
     if dist.get_rank() == 0:
         try:
-            made = [make()]
+            result = [make()]
         except ResVisionError as error:
-            made = [error]
-    made = made or [Path()]
-    dist.broadcast_object_list(made)
-    if isinstance(made[0], ResVisionError):
-        raise made[0]
-    return made[0]
+            result = [error]
+    result = result or [Path()]
+    dist.broadcast_object_list(result)
+    if isinstance(result[0], ResVisionError):
+        raise result[0]
+    return result[0]

@@ -1,8 +1,8 @@
-"""Phases of a training, carried out: runs and fits in one folder, one after another, parents before their children.
+"""Execution of the phases of a training: runs and fits in one folder, one after another, parents before children.
 
 The folder holds `phases.json`, the phases as they were asked for, and a folder for each, `1-net`, `2-svm`: a run
 directory, or that of a fit with `fit.json`, `weights.safetensors` and `evaluation.json`. A phase is done once it has
-its `evaluation.json`; one that was stopped goes on from its last checkpoint, or from what its fit left in `scratch`.
+its `evaluation.json`; one that was stopped goes on from its last checkpoint, or from the files of its fit in `scratch`.
 """
 
 import math
@@ -44,20 +44,20 @@ FIT_FORMAT = 1
 
 
 class Outcome(NamedTuple):
-    """A phase that is done: its folder, and its figures in a line."""
+    """A finished phase: its folder, and its figures in a line."""
 
     folder: Path
     summary: str
 
 
 def launch_phases(phases: Sequence[Phase], *, out: Path | None, console: Console) -> Outcome:
-    """Carry out the phases in a new folder; the last of them. A single run becomes a run directory.
+    """Carry out phases in a new folder, and return the last outcome. A single run becomes a run directory.
 
     Raises what `launch` raises, and SettingsError for several phases under torchrun, whose processes would each make
     the folder.
     """
     if len(phases) == 1 and isinstance(phases[0], RunPhase):
-        return _of_run(launch(phases[0].run, out=out, console=console))
+        return _outcome_of_run(launch(phases[0].run, out=out, console=console))
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise SettingsError("the recipe has several phases, which one process carries out; leave torchrun out")
     phases = [_with_full_path(phase) for phase in checked_phases(phases)]
@@ -68,12 +68,12 @@ def launch_phases(phases: Sequence[Phase], *, out: Path | None, console: Console
 
 
 def has_phases(folder: Path) -> bool:
-    """Whether a folder is one of several phases."""
+    """Whether a folder holds several phases."""
     return (folder / PHASES).is_file()
 
 
 def resume_phases(folder: Path, *, allow_code: bool = False, console: Console) -> Outcome:
-    """Go on with a folder of phases where it stopped; the last of them.
+    """Go on with a folder of phases where it stopped, and return the last outcome.
 
     Raises RunError or SettingsError where it is damaged, or where a phase names code of a user's own and `allow_code`
     is not given.
@@ -98,18 +98,18 @@ def resume_run(folder: Path, asked: Sequence[Phase], *, allow_code: bool = False
     runs = [phase.run for phase in asked if isinstance(phase, RunPhase)]
     if len(asked) > 1 or len(runs) < len(asked):
         raise SettingsError(f"{folder}: is one run, but {len(asked)} phases are asked for; name the folder of phases")
-    return _of_run(resume(folder, asked=runs[0] if runs else None, allow_code=allow_code, console=console))
+    return _outcome_of_run(resume(folder, asked=runs[0] if runs else None, allow_code=allow_code, console=console))
 
 
 def _usual_name(phases: Sequence[Phase]) -> str:
-    """A name for the folder: model and data of the last run, or the last phase where there is no run."""
+    """The usual name of the folder: model and data of the last run, or the last phase where there is no run."""
     runs = [phase.run for phase in phases if isinstance(phase, RunPhase)]
     parts = [runs[-1].model.name.replace(":", "."), runs[-1].data.name] if runs else [phases[-1].name]
     return "-".join(Path(part).name for part in parts)
 
 
 def _with_full_path(phase: Phase) -> Phase:
-    """The phase with a folder of images by its full path, so that it is found again from another working directory."""
+    """The phase with its folder of images as a full path, which holds in any working directory."""
     data = phase.run.data if isinstance(phase, RunPhase) else phase.data
     if data is None or data.name in names() or not Path(data.name).exists():
         return phase
@@ -120,10 +120,10 @@ def _with_full_path(phase: Phase) -> Phase:
 
 
 def _load_fits(phases: Sequence[Phase]) -> None:
-    """Find the functions of all fits, so that a misspelt name is told before hours of training."""
+    """Find the functions of all fits, so that a misspelt name fails before hours of training."""
     for phase in phases:
         if isinstance(phase, FitPhase):
-            references.load(phase.fit, kind="fit")
+            references.load(phase.fit, noun="fit")
 
 
 def _carry_out(phases: Sequence[Phase], root: Path, console: Console, *, allow_code: bool) -> Outcome:
@@ -150,12 +150,12 @@ def _carry_out_run(
     phase: RunPhase, folder: Path, parents: Mapping[str, Path], console: Console, *, allow_code: bool
 ) -> Outcome:
     if (folder / rundir.RUN).is_file():
-        return _of_run(resume(folder, allow_code=allow_code, console=console))
+        return _outcome_of_run(resume(folder, allow_code=allow_code, console=console))
     run = with_parents(phase, {role: phase_weights(parent) for role, parent in parents.items()})
-    return _of_run(launch(run, out=folder, console=console))
+    return _outcome_of_run(launch(run, out=folder, console=console))
 
 
-def _of_run(finished: Finished) -> Outcome:
+def _outcome_of_run(finished: Finished) -> Outcome:
     return Outcome(finished.folder, finished.scores.summary())
 
 
@@ -183,13 +183,13 @@ def _carry_out_fit(
                     leave_if_stopped=lambda: _leave_if_stopped(stop),
                     allow_code=allow_code,
                 )
-                _write(_fitted(phase.fit, inputs), folder)
+                _write(_call_fit(phase.fit, inputs), folder)
             shutil.rmtree(folder / rundir.SCRATCH, ignore_errors=True)
-            return Outcome(folder, _told(_figures(rundir.read_json(folder / rundir.EVALUATION), folder)))
+            return Outcome(folder, _figures_in_words(_figures(rundir.read_json(folder / rundir.EVALUATION), folder)))
 
 
 def _begin(asked: FitPhase, folder: Path) -> None:
-    """Write what is asked for into fit.json; RunError with the differences where that holds another fit."""
+    """Write the fit into fit.json; RunError with the differences where that holds another fit."""
     path = folder / rundir.FIT
     if not path.is_file():
         rundir.write_json(path, {"format": FIT_FORMAT, **to_json(asked)})
@@ -202,7 +202,9 @@ def _begin(asked: FitPhase, folder: Path) -> None:
     except SettingsError as error:
         raise RunError(f"{path}: {error}") from None
     if differing := differences(begun, asked):
-        listed = "; ".join(f"{path} is {there!r}, asked {here!r}" for path, there, here in differing)
+        listed = "; ".join(
+            f"{path} is {begun_value!r}, asked {asked_value!r}" for path, begun_value, asked_value in differing
+        )
         raise RunError(f"{folder}: is another fit: {listed}; move it away, or start all phases in a new folder")
 
 
@@ -212,9 +214,9 @@ def _leave_if_stopped(stop: StopSignals) -> None:
         raise Stopped(stop.signal, kept=False)
 
 
-def _fitted(name: str, inputs: FitInputs) -> Fitted:
-    """What the function of a fit gives; SettingsError where that is not Fitted with figures that are numbers."""
-    function = references.load(name, kind="fit")
+def _call_fit(name: str, inputs: FitInputs) -> Fitted:
+    """Call the function of a fit; SettingsError where its result is not Fitted with figures that are numbers."""
+    function = references.load(name, noun="fit")
     with nullcontext() if is_ours(name) else references.own_code(name):
         fitted = function(inputs)
     if not isinstance(fitted, Fitted):
@@ -228,7 +230,7 @@ def _fitted(name: str, inputs: FitInputs) -> Fitted:
 
 
 def _write(fitted: Fitted, folder: Path) -> None:
-    """Leave the artefacts of a fit, its evaluation last: with it the phase is done."""
+    """Write the artefacts of a fit, its evaluation last, which marks the phase as done."""
     tensors = {name: torch.as_tensor(tensor).detach().cpu().contiguous() for name, tensor in fitted.tensors.items()}
     rundir.write_bytes(folder / rundir.WEIGHTS, save(tensors))
     rundir.write_json(folder / rundir.EVALUATION, dict(fitted.evaluation))
@@ -240,5 +242,5 @@ def _figures(data: Any, folder: Path) -> dict[str, float]:
     return data
 
 
-def _told(figures: Mapping[str, float]) -> str:
+def _figures_in_words(figures: Mapping[str, float]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value:.6g}" for name, value in figures.items())

@@ -1,7 +1,7 @@
 """A Run: every setting of a training, as one frozen tree that goes to JSON and back.
 
-A recipe makes a Run with open choices (None, `auto`); `assembly.resolve` looks at the data and the machine and closes
-them all. Nothing on a lower floor sees a Run.
+A recipe makes a Run with open choices (None, `auto`); `assembly.resolve` closes them all by the data and the machine.
+Nothing on a lower floor sees a Run.
 """
 
 from collections.abc import Iterable
@@ -30,15 +30,15 @@ Count = Annotated[int, Meta(ge=1)]
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings:
-    """Which net: a name of the catalog or `package.module:function`, with its options.
+    """The settings of the net: a name of the catalog or `package.module:function`, with its options.
 
-    task           what its results mean: a name of `kinds.table`, or `package.module:TASK`; that of the name in the
-                   catalog, classification for a function of your own, where it is left out
-    init_from      weights to start with: a safetensors file, a run folder, whose result is meant, or published ones,
+    task           a name of `kinds.table`, or `package.module:TASK`; left out, that of the name in the catalog, and
+                   classification for a function of your own
+    init_from      weights to start with: a safetensors file, the result of a run folder, or published ones,
                    `torchvision` or `torchvision:NAME`, whose preprocessing the run then takes over
     init_except    parts that start afresh all the same, such as `fc` for other classes; with published weights the head
                    is among them where the classes are others
-    encoder_from   weights of a classification net, for the part of this one that it is: named as for init_from;
+    encoder_from   weights of a classification net for the encoder of this one, named as for init_from;
                    `torchvision` means those published for the net's backbone
     frozen_norms   batch normalization keeps the statistics and weights that it starts with
     frozen_stages  stages from the input on that are not trained: of a ResNet for ImageNet, 2 are C1 and C2
@@ -57,11 +57,11 @@ class ModelSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings:
-    """Which data: a name or a folder, and where it lies; the rest is read off it by `resolve`.
+    """The settings of the data: a name or a folder, and its root; `resolve` reads the rest off the data.
 
     `image_size` is the side of the square that a net is trained on, None where images keep different sizes.
     `validation` is the share of the training images, of each class alike, that is held out to judge the run by on its
-    way; the test images are then looked at once, at the end. `train_images` are those that are left. `fingerprint` is
+    way; the test images are then scored once, at the end. `train_images` counts those that are left. `fingerprint` is
     that of file names and classes, so that a run goes on with the same data or not at all.
     """
 
@@ -81,16 +81,16 @@ class DataSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """How long and in what portions.
+    """The settings of the training: its length, its batches, its evaluations.
 
     duration            `20 epochs` or `64000 steps`
     batch_size          images of one optimizer step, over all processes
     accumulate          parts that each process cuts its share of a batch into to save memory
     clip_norm           largest norm of the whole gradient
-    ema_decay           of the moving average of weights that is evaluated in their place
+    ema_decay           decay of the moving average of weights, which is evaluated in their place
     evaluate_every      epochs between evaluations
     patience            validations in a row without a better one that end the run early; None for never
-    checkpoint_seconds  between checkpoints; the end always leaves one
+    checkpoint_seconds  seconds between checkpoints; the end always leaves one
     """
 
     duration: Annotated[str, Meta(pattern=rf"^{rundir.DURATION}\Z", description="`20 epochs` or `64000 steps`")]
@@ -110,7 +110,7 @@ class TrainingSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One training, whole.
+    """All settings of one training.
 
     augment  the settings of the task's own type
     loss     options of the system's `loss_options`, such as `label_smoothing`
@@ -137,7 +137,7 @@ class Run:
 
 
 def read_run(folder: Path, *, allow_code: bool = False) -> Run:
-    """The Run that `folder` was started with.
+    """Read the Run that `folder` was started with.
 
     Raises RunError or SettingsError where it is missing or damaged, or where it names code of a user's own as
     `package.module:function`, which would be imported, and `allow_code` is not given.
@@ -158,7 +158,7 @@ def read_run(folder: Path, *, allow_code: bool = False) -> Run:
 
 
 def run_from_json(data: Any, *, allow_code: bool = False, at: str = "") -> Run:
-    """The Run in plain data of this version or an older one.
+    """Read the Run in plain data of this version or an older one.
 
     Raises SettingsError on an unknown task and on an unknown, missing or ill-typed key, and RunError where the data
     name code of a user's own and `allow_code` is not given.
@@ -174,42 +174,42 @@ def run_from_json(data: Any, *, allow_code: bool = False, at: str = "") -> Run:
 
 
 def code_in_run(data: Any) -> list[str]:
-    """The code of a user's own, `package.module:function`, that the plain data of a Run name.
+    """The user's own code, as `package.module:function`, that the plain data of a Run name.
 
     It may be the model, a backbone among its options, the task or the data.
     """
-    named = [_leaf(data, path) for path in ("model.name", "model.task", "data.name")]
+    values = [_leaf(data, path) for path in ("model.name", "model.task", "data.name")]
     options = _leaf(data, "model.options")
-    named += options.values() if isinstance(options, dict) else []
-    return [name for name in named if isinstance(name, str) and references.is_reference(name)]
+    values += options.values() if isinstance(options, dict) else []
+    return [name for name in values if isinstance(name, str) and references.is_reference(name)]
 
 
 def refuse_code(code: Iterable[str]) -> None:
-    """RunError where there is code that would be imported."""
+    """Raise RunError where code would be imported."""
     if named := list(dict.fromkeys(code)):
         raise RunError(f"would import {' and '.join(named)}; if you trust it, say --allow-code")
 
 
-_CAME_LATER: dict[str, Any] = {
+_LATER_LEAVES: dict[str, Any] = {
     "optimizer.depth_decay": 1.0,
     "model.task": USUAL,
     "model.encoder_from": None,
     "model.frozen_norms": False,
     "augment.brightness": 0.0,
 }
-"""Leaves that older runs do not have, and what they did."""
+"""The leaves that older runs lack, with the values that those runs stood for."""
 
-_OF_ONE_AUGMENT = {
+_SHARED_AUGMENT = {
     "crop_scale", "crop_ratio", "scale_range", "shift_px", "elastic_px", "policy", "policy_magnitude", "policy_ops",
     "erase", "mixup_alpha", "cutmix_alpha",
 }  # fmt: skip
-"""Settings that stood in all runs while augmentation had one type; a task that did not know one had it off."""
+"""Settings that were in all runs while augmentation had one type; a task without one of them had it off."""
 
 _MAY_BE_NONE = {"root", "validation", "image_size"}
 
 
 def is_resolved(run: Run) -> bool:
-    """Whether every choice is made, and classes and counts fit each other."""
+    """Whether every choice of a run is made, and its classes and counts fit each other."""
     decided = vars(run.data) | vars(run.machine)
     missing = [name for name, value in decided.items() if value in (None, "auto") and name not in _MAY_BE_NONE]
     classes = run.data.classes or ()
@@ -217,26 +217,32 @@ def is_resolved(run: Run) -> bool:
 
 
 def _migrated(data: Any, augment: type[Augmentation]) -> Any:
-    """The JSON of an older run in the form of this version; `augment` is the type of its task's augmentation."""
-    for path, value in _CAME_LATER.items():
+    """Bring the JSON of an older run into the form of this version; damaged data pass, for the reader to refuse.
+
+    `augment` is the type of its task's augmentation.
+    """
+    # Leaves came one by one, without a new format: each is told by its absence, and only where its group is there.
+    for path, value in _LATER_LEAVES.items():
         group, _, key = path.partition(".")
         if isinstance(data, dict) and isinstance(data.get(group), dict) and key not in data[group]:
             data = {**data, group: {**data[group], key: value}}
+    # Views took the place of `data.preprocess`, when augmentation became a type for each task.
     settings = _leaf(data, "data")
     if not isinstance(settings, dict) or "preprocess" not in settings or not isinstance(_leaf(data, "augment"), dict):
         return data
     rest = {key: value for key, value in settings.items() if key != "preprocess"}
-    preprocess = settings["preprocess"]
+    preprocess = settings["preprocess"]  # None in phases that have not begun
     view = view_of_preprocess(preprocess) if isinstance(preprocess, dict) else preprocess
     data = {**data, "data": {**rest, "view": view}}
-    return {**data, "augment": _of_its_task(data, augment)}
+    return {**data, "augment": _augment_of_task(data, augment)}
 
 
-def _of_its_task(data: dict[str, Any], augment: type[Augmentation]) -> dict[str, Any]:
-    """The augmentation of an older run, without the settings that its task did not know."""
-    known = {field.name for field in fields(augment)}
-    kept = {key: value for key, value in data["augment"].items() if key in known or key not in _OF_ONE_AUGMENT}
-    return {**kept, "crop_px": data["data"].get("image_size")} if "crop_px" in known else kept
+def _augment_of_task(data: dict[str, Any], augment: type[Augmentation]) -> dict[str, Any]:
+    """The augmentation of an older run, without settings of other tasks."""
+    own = {field.name for field in fields(augment)}
+    settings = {key: value for key, value in data["augment"].items() if key in own or key not in _SHARED_AUGMENT}
+    # The side of crops was `data.image_size` before it became a setting of augmentation.
+    return {**settings, "crop_px": data["data"].get("image_size")} if "crop_px" in own else settings
 
 
 def _task_in(data: Any) -> str:

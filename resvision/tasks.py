@@ -1,11 +1,11 @@
-"""The torch half of a task: what a run, an evaluation and a prediction ask of it.
+"""The torch half of a task: its answers to a run, an evaluation and a prediction.
 
 The loop knows no task; `assembly`, `launch` and `inference` ask the one that the run names. `kinds.table` has the table
 of both halves; a task of a user's own is an object `package.module:TASK`, an instance of a class that inherits `Task`.
 
 Glossary
     T    the target of a sample
-    view     what a net is shown of an image: `core.views`
+    view     the net's pixels of an image: `core.views`
     side_px  side of the square that a net is trained on
 """
 
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Model:
-    """A trained system with all it takes to use it; `system` is in evaluation mode on the device of `machine`.
+    """A trained system, ready for use; `system` is in evaluation mode on the device of `machine`.
 
     name     of the net
     title    the run's folder or the weights' file, for errors
@@ -57,7 +57,7 @@ class Model:
     machine: Machine
 
     def indices_of(self, classes: Sequence[str], *, data: str) -> list[int]:
-        """Its index of each of the classes of a data set, matched by name.
+        """The model's index of each class of a data set, matched by name.
 
         ImageNet's thousand, and a thousand WordNet ids, are matched by their order, which is the same everywhere, while
         their English names are not. Raises DataError for a class that it does not know.
@@ -75,7 +75,7 @@ class Model:
 
 
 class How(NamedTuple):
-    """How an evaluation is done; None leaves it to the task.
+    """The options of an evaluation; None leaves one to the task.
 
     batch_size  images, or views of them, at a time
     grey        turn colour into grey for a net that takes grey
@@ -92,7 +92,7 @@ class How(NamedTuple):
 
 
 class Described(NamedTuple):
-    """A protocol as it is applied: in a line, in further lines, and as plain data for `--json`."""
+    """A protocol described for one model: in a line, in further lines, and as plain data for `--json`."""
 
     title: str
     lines: tuple[str, ...]
@@ -103,7 +103,7 @@ class Task(ABC, Generic[T]):
     """The torch half of a task. Abstract.
 
     kind     the torch-free half
-    augment  the type of its settings of augmentation, all of which have defaults
+    augment  the type of its augmentation settings, all of which have defaults
     system   "module:class" of the system that trains a net, where the net's row in the catalog names none
     """
 
@@ -111,23 +111,23 @@ class Task(ABC, Generic[T]):
     augment: ClassVar[type[Augmentation]]
     system: ClassVar[str]
 
-    # What a run asks -------------------------------------------------------------------------------------------------
+    # Questions of a run ----------------------------------------------------------------------------------------------
 
     def net_options(self, reader: Reader[T]) -> dict[str, Any]:
-        """Options of a net that follow from the data, of which the net is given those that it takes."""
+        """The options of a net that follow from the data; the net gets those that it takes."""
         side = reader.view.side_px or reader.crop_px
         classes = {"num_classes": len(reader.classes)} if reader.classes else {}
         return {**classes, "in_channels": reader.view.channels, **({"input_size": side} if side else {})}
 
     def require(self, augment: Any, loss: Mapping[str, Scalar], reader: Reader[T], *, side_px: int | None) -> None:
-        """SettingsError for augmentation and losses that the data do not allow."""
+        """Raise SettingsError for augmentation and losses that the data do not allow."""
 
     def fitting_side(self, net: nn.Module, side_px: int) -> int:
         """The side nearest to `side_px` of images that the net can be trained on."""
         return side_px
 
     def result_shape(self, side_px: int, num_classes: int | None) -> tuple[int, ...] | None:
-        """The shape of what a net gives for one square image, without the batch; None where that is not one tensor."""
+        """The shape of a net's result for one square image, without the batch; None where it is not one tensor."""
         return None
 
     @abstractmethod
@@ -135,19 +135,19 @@ class Task(ABC, Generic[T]):
         """Whether every step of training reads image files again."""
 
     def asked_side(self, augment: Any) -> int | None:
-        """The side of the square that the settings of augmentation ask for, where they say one."""
+        """The side of the square that the augmentation settings ask for, None where they ask for none."""
         return None
 
     def settled_augment(self, augment: Any, *, side_px: int | None) -> Any:
-        """The same settings with the choices made that follow from the data."""
+        """Make the choices of augmentation that follow from the data."""
         return augment
 
     def settled_loss(self, loss: Mapping[str, Scalar], reader: Reader[T]) -> dict[str, Scalar]:
-        """The same options with the choices made that follow from the targets of the training split."""
+        """Make the choices of the loss that follow from the targets of the training split."""
         return dict(loss)
 
     def advice(self, net: nn.Module, view: View, side_px: int | None) -> dict[str, str]:
-        """Lines, by their heading, that a person is to read before the run is trained."""
+        """Advice to a person before the run is trained: lines by their heading."""
         return {}
 
     @abstractmethod
@@ -162,11 +162,11 @@ class Task(ABC, Generic[T]):
         rank: int,
         world: int,
     ) -> Batches:
-        """The batches that this process trains on; `batch_size` is that over all processes."""
+        """Make the training batches of this process; `batch_size` is that over all processes."""
 
     @abstractmethod
     def exam_batches(self, reader: Reader[T], *, batch_size: int, rank: int, world: int) -> CountedBatches:
-        """The batches that this process evaluates, `batch_size` being its own."""
+        """Make the evaluation batches of this process; `batch_size` is its own."""
 
     @abstractmethod
     def score(
@@ -178,21 +178,21 @@ class Task(ABC, Generic[T]):
         machine: Machine,
         stop: StopSignals | None = None,
     ) -> Scores:
-        """Scores of a system over all images of the reader, on every process, from this one's share of the batches.
+        """Score a system on all images of the reader, on every process, from this one's share of the batches.
 
         Raises Stopped after a stop signal.
         """
 
     def example_shape(self, view: View, side_px: int | None) -> tuple[int, int, int]:
-        """The shape of what the net is shown, without the batch: (C, H, W), by which it is counted."""
+        """The shape of the image by which the net is counted, (C, H, W)."""
         assert side_px is not None, "a task whose views give no squares says its own shape"
         return view.channels, side_px, side_px
 
-    # What an evaluation asks -----------------------------------------------------------------------------------------
+    # Questions of an evaluation----------------------------------------------------------------------------------------
 
     @abstractmethod
     def evaluate(self, model: Model, reader: Reader[T], how: How) -> Scores:
-        """Scores of a trained model over all images of a reader.
+        """Score a trained model on all images of a reader.
 
         Raises DataError for classes that it does not know, SettingsError and UnknownNameError for a wrong `how`.
         """
@@ -200,22 +200,22 @@ class Task(ABC, Generic[T]):
     def evaluate_together(
         self, models: Sequence[Model], reader: Reader[T], how: How
     ) -> tuple[Sequence[Scores], Scores]:
-        """Scores of several models, each alone and all averaged; SettingsError where there is no such average."""
+        """Score several models, each alone and all averaged; SettingsError where there is no such average."""
         raise SettingsError(f"--ensemble: predictions of {self.kind.name} are not averaged; leave it out")
 
     def describe(self, model: Model, how: How) -> Described | None:
-        """The protocol of an evaluation for a person; None where there is nothing to tell."""
+        """Describe the protocol of an evaluation to a person; None where there is nothing to say."""
         return None
 
     def published_as(self, model: Model, how: How, *, input_px: int) -> tuple[str, tuple[int, ...]] | None:
-        """Name and scales under which published scores of the net, for images of `input_px`, can be compared."""
+        """The protocol, by name and scales, of published scores for images of `input_px` that can be compared."""
         return None
 
-    # What a prediction asks ------------------------------------------------------------------------------------------
+    # Questions of a prediction ----------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def raw(self, model: Model, pixels: Sequence[Pixels]) -> list[NDArray[Any]]:
-        """What the system predicts of each view, without the batch: of views of one size together."""
+        """Predict each view, and return raw results without the batch; all views have one size."""
         device = next(model.system.net.parameters()).device
         images = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
         with autocast(model.machine):
@@ -229,9 +229,9 @@ def task_of(name: str) -> Task[Any]:
     Raises UnknownNameError for a task that there is not, SettingsError for an object that is none.
     """
     if require(name) in TASKS:
-        ours: Task[Any] = references.find(TASKS[name].task, kind="task")
-        return ours
-    own = references.find(name, kind="task")
+        builtin: Task[Any] = references.find(TASKS[name].task, noun="task")
+        return builtin
+    own = references.find(name, noun="task")
     if not isinstance(own, Task) or kind_of(name) is not own.kind:
         raise SettingsError(f"task {name}: a {type(own).__name__}, not an instance of resvision.tasks.Task")
     return own

@@ -1,7 +1,7 @@
 """A training as a graph of phases: runs and fits, each of which may stand on the results of earlier ones.
 
-A recipe gives its phases as a tuple, parents before their children. This module has the settings of phases, how they go
-to JSON and back, and what the function of a fit is given and gives; `phases` carries them out.
+A recipe gives its phases as a tuple, parents before their children. This module has the settings of phases, their JSON,
+and the inputs and results of the functions of fits; `phases` carries them out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ from resvision.run import DataSettings, Run, code_in_run, refuse_code, run_from_
 from resvision.training.checkpoints import result_weights
 
 FORMAT = 2
-"""Of phases.json. The first was a bare list of Runs, each of which starts with the result of the one before it."""
+"""The format of phases.json. The first was a bare list of Runs, each starting with the result of the one before it."""
 
 Name = Annotated[str, Meta(pattern=r"^\w[\w.-]{0,99}\Z", description="letters, digits, `_`, `.` and `-`")]
 Options = TypeVar("Options")
@@ -29,9 +29,9 @@ Options = TypeVar("Options")
 
 @dataclass(frozen=True, kw_only=True)
 class RunPhase:
-    """A run of the graph.
+    """A phase that is a run.
 
-    init_from     the phase whose weights all of the net starts with, in place of what the run itself names
+    init_from     the phase whose weights the whole net starts with, in place of those that the run itself names
     encoder_from  the phase whose weights the net's encoder starts with, likewise; it has the last word over the encoder
     """
 
@@ -43,19 +43,19 @@ class RunPhase:
 
     @property
     def parents(self) -> dict[str, str]:
-        """The names of the phases that it stands on, by their roles."""
+        """The names of the parent phases by their roles."""
         given = {"init_from": self.init_from, "encoder_from": self.encoder_from}
         return {role: name for role, name in given.items() if name is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitPhase:
-    """A function of the graph that gives weights and figures, such as an SVM on the features of a run.
+    """A phase that is a function: it gives weights and figures, such as an SVM on the features of a run.
 
     fit      the function, as `package.module:function`; it takes FitInputs and gives Fitted
     parents  names of earlier phases by the roles that the function knows
     options  settings of the function
-    data     the data set that it reads where no parent says which
+    data     the data set that it reads where no parent names one
     """
 
     name: Name
@@ -73,11 +73,11 @@ KINDS: dict[str, type[RunPhase] | type[FitPhase]] = {"run": RunPhase, "fit": Fit
 
 @dataclass(frozen=True, kw_only=True)
 class FitInputs:
-    """What the function of a fit is given.
+    """The inputs of the function of a fit.
 
     parents           the parents' folders by role
-    scratch           a folder of its own that is kept until the fit is done: what the function leaves there, it finds
-                      again when it goes on after a stop. `rundir.write_bytes` leaves no file half written
+    scratch           a folder of its own that is kept until the fit is done: files that the function leaves there are
+                      there again when it goes on after a stop. `rundir.write_bytes` leaves no file half written
     leave_if_stopped  leaves by Stopped once a stop signal has come. Until the first call a signal interrupts at once,
                       from then on it waits for the next
     allow_code        whether code of a user's own may be imported that a parent names
@@ -102,14 +102,14 @@ class FitInputs:
         """The safetensors file of a parent's result; SettingsError where the phase names no such parent."""
         return phase_weights(self.parent(role))
 
-    def read_options(self, kind: type[Options]) -> Options:
-        """The options as a dataclass of settings, what is left out at its default; SettingsError for others."""
-        return from_json(kind, {**to_json(kind()), **self.options}, at="options")
+    def read_options(self, options_type: type[Options]) -> Options:
+        """Read the options as a dataclass of settings; missing ones take defaults. SettingsError for unknown ones."""
+        return from_json(options_type, {**to_json(options_type()), **self.options}, at="options")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """What the function of a fit gives.
+    """The results of the function of a fit.
 
     tensors     by name; they become weights.safetensors
     evaluation  figures by name, such as `top1_error`; they become evaluation.json
@@ -125,12 +125,12 @@ def phase_weights(folder: Path) -> Path:
 
 
 def folder_name(number: int, name: str) -> str:
-    """The name of the folder of the `number`-th phase."""
+    """The name of the folder of phase number `number`, counted from 1."""
     return name if name.startswith(f"{number}-") else f"{number}-{name}"
 
 
 def chain(runs: Sequence[Run]) -> tuple[RunPhase, ...]:
-    """Phases of runs, each of which starts with the result of the one before it, named as their folders."""
+    """Chain runs into phases, each of which starts with the result of the one before it and is named as its folder."""
     names = [f"{n}-{Path(run.model.name.replace(':', '.')).name}" for n, run in enumerate(runs, start=1)]
     return tuple(
         RunPhase(name=name, run=run, init_from=before)
@@ -139,7 +139,7 @@ def chain(runs: Sequence[Run]) -> tuple[RunPhase, ...]:
 
 
 def checked_phases(phases: Sequence[Phase]) -> tuple[Phase, ...]:
-    """The same phases after the checks that reading them would make.
+    """The phases themselves, once they have passed the checks of reading them.
 
     Raises SettingsError where there are none, two have one name, or a parent is not among the phases before its child.
     """
@@ -152,19 +152,19 @@ def checked_phases(phases: Sequence[Phase]) -> tuple[Phase, ...]:
             raise SettingsError(f"phase {phase.name}: there are two of this name; give each its own")
         for role, parent in phase.parents.items():
             if parent not in names:
-                known = ", ".join(names) or "none"
-                raise SettingsError(f"phase {phase.name}: {role} is {parent!r}, but the phases before it are {known}")
+                earlier = ", ".join(names) or "none"
+                raise SettingsError(f"phase {phase.name}: {role} is {parent!r}, but the phases before it are {earlier}")
         names.append(phase.name)
     return tuple(phases)
 
 
 def graph_to_json(phases: Sequence[Phase]) -> dict[str, Any]:
-    """What phases.json holds."""
+    """The content of phases.json."""
     return {"format": FORMAT, "phases": [to_json(phase) for phase in phases]}
 
 
 def graph_from_json(data: Any, *, allow_code: bool = False) -> tuple[Phase, ...]:
-    """The phases that phases.json holds, also where it is of the first format.
+    """Read the phases in the content of phases.json, also of the first format.
 
     Raises SettingsError, and RunError where a phase names code of a user's own and `allow_code` is not given.
     """
@@ -202,7 +202,7 @@ def with_parents(phase: RunPhase, weights: Mapping[str, Path]) -> Run:
 
 
 def _code_in(data: Any) -> list[str]:
-    """The code of a user's own, `package.module:function`, that the plain data of a graph name."""
+    """The user's own code, as `package.module:function`, that the plain data of a graph name."""
     phases = data.get("phases") if isinstance(data, dict) else [{"run": run} for run in data or ()]
     code: list[str] = []
     for phase in phases if isinstance(phases, list) else ():

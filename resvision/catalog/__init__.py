@@ -1,8 +1,8 @@
-"""The catalog of everything that can be built by name. Importing it loads no torch.
+"""The catalog of models that can be built by name. Importing it loads no torch.
 
 table       the rows: name, builder, task, recipe, paper
 signatures  the options that a builder takes, and checks of their values
-building    the net of a name
+building    the building of a net by its name
 """
 
 from resvision.catalog.building import backbones as backbones

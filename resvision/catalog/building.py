@@ -1,4 +1,4 @@
-"""The net of a model's name, and the nets that fit below a system. Only a call loads torch."""
+"""Building of nets by name, and the search for nets that fit below a system. Only a call loads torch."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def build(name: str, *, num_classes: int | None = None, **options: Any) -> "nn.Module":
-    """The net of a name with fresh weights, on the current default device ("meta" too), in training mode.
+    """Build the net of a name with fresh weights, on the current default device ("meta" too), in training mode.
 
     num_classes  the number of classes, at least 1, for every builder that has such a parameter
     options      the builder's own; a net over a backbone takes the name of a model as `backbone`, and passes on to it
@@ -36,12 +36,12 @@ def build(name: str, *, num_classes: int | None = None, **options: Any) -> "nn.M
     given = options if num_classes is None else {"num_classes": num_classes, **options}
     for key in row.options.keys() & given.keys():
         raise SettingsError(f"{name}: {key} is {row.options[key]!r} by the name; choose another model instead")
-    builder = references.load(row.builder, kind="model")
+    builder = references.load(row.builder, noun="model")
     given, fixed = {**row.usual, **given}, dict(row.options)
     require_num_classes(name, builder, num_classes)
     if takes_backbone(builder):
         fixed["backbone"], given = _build_backbone(row, builder, given)
-    given = known_options(builder, given, kind=f"option of {name}", fixed=fixed)
+    given = known_options(builder, given, noun=f"option of {name}", fixed=fixed)
     require_positive(name, given)
     try:
         with references.own_code(name):
@@ -54,12 +54,12 @@ def build(name: str, *, num_classes: int | None = None, **options: Any) -> "nn.M
 
 
 def backbones(name: str, given: Mapping[str, Any]) -> Iterator[str]:
-    """The names of the models over which the builder of `name` builds a net with the options `given`.
+    """Yield the names of the models over which the builder of `name` builds a net with the options `given`.
 
     Whether a model fits depends on its stages, so one narrow net of each builder in the table is tried.
     """
     above = find(name)
-    builder = references.load(above.builder, kind="model")
+    builder = references.load(above.builder, noun="model")
     fits: dict[str, bool] = {}
     for row in ROWS:
         if row.is_backbone and row.builder not in fits:
@@ -76,24 +76,24 @@ def backbones(name: str, given: Mapping[str, Any]) -> Iterator[str]:
 def _build_backbone(
     row: Row, builder: Callable[..., Any], given: Mapping[str, Any]
 ) -> tuple["nn.Module", dict[str, Any]]:
-    """The backbone of a row's net, and the part of `given` that is left for the builder itself."""
+    """Build the backbone of a row's net, and return it with the part of `given` that is left for the builder itself."""
     name = row.options.get("backbone", given.get("backbone"))
     if not isinstance(name, str):
         raise SettingsError(f"{row.name}: backbone: expected the name of a model, such as resnet50, got {name!r:.60}")
     below = find(name)
     if not below.is_backbone:
         raise SettingsError(f"{row.name}: backbone: {name} is a net for {below.task}; choose a classification net")
-    own, passable, builder_below = (
+    own_names, backbone_names, builder_below = (
         own_options(row, builder),
         options(name),
-        references.load(below.builder, kind="model"),
+        references.load(below.builder, noun="model"),
     )
-    kept = {key: value for key, value in given.items() if key in own or key == "num_classes"}
-    passed_on = {key: value for key, value in given.items() if key not in kept}
+    for_builder = {key: value for key, value in given.items() if key in own_names or key == "num_classes"}
+    passed_on = {key: value for key, value in given.items() if key not in for_builder}
     if not takes_anything(builder_below):
-        for key in passed_on.keys() - passable.keys():
-            raise unknown_option(key, [*own, *passable], kind=f"option of {row.name} over {name}")
-    kept.pop("backbone", None)
+        for key in passed_on.keys() - backbone_names.keys():
+            raise unknown_option(key, [*own_names, *backbone_names], noun=f"option of {row.name} over {name}")
+    for_builder.pop("backbone", None)
     # The classes of the backbone's own head, which the system above cuts off, are the paper's.
     num_classes = below.num_classes if takes(builder_below, "num_classes") else None
-    return build(name, num_classes=num_classes, **passed_on), kept
+    return build(name, num_classes=num_classes, **passed_on), for_builder

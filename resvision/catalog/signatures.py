@@ -25,7 +25,7 @@ def options(name: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]
     options of the backbone, which is the usual one unless `given` names another.
     """
     row = find(name)
-    builder = references.load(row.builder, kind="model")
+    builder = references.load(row.builder, noun="model")
     taken = own_options(row, builder)
     backbone = {**row.usual, **(given or {}), **row.options}.get("backbone")
     if takes_backbone(builder) and isinstance(backbone, str):
@@ -71,7 +71,7 @@ def require_num_classes(name: str, builder: Callable[..., Any], num_classes: int
 
 
 def require_positive(name: str, given: Mapping[str, Any]) -> None:
-    """Raise a SettingsError for a count below 1."""
+    """Raise a SettingsError for an option that counts something and is below 1."""
     for key in POSITIVE:
         if isinstance(given.get(key), int) and given[key] < 1:
             raise SettingsError(f"{name}: {key} is {given[key]}; it must be at least 1")
@@ -81,7 +81,7 @@ def known_options(
     function: Callable[..., Any],
     given: Mapping[str, Any],
     *,
-    kind: str = "option",
+    noun: str = "option",
     fixed: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A copy of `given`, checked against the function's signature; `fixed` are parameters that nobody may give.
@@ -95,20 +95,20 @@ def known_options(
     choices = [key for key, parameter in parameters.items() if parameter.kind in _NAMED and key not in (fixed or {})]
     for key, value in given.items():
         if key not in choices:
-            raise unknown_option(key, choices, kind=kind)
+            raise unknown_option(key, choices, noun=noun)
         _check_value(key, value, parameters[key].annotation)
     missing = [key for key in choices if parameters[key].default is _REQUIRED and key not in given]
     if missing:
-        raise SettingsError(f"missing {kind}: {', '.join(missing)}")
+        raise SettingsError(f"missing {noun}: {', '.join(missing)}")
     return dict(given)
 
 
-def unknown_option(key: str, choices: Iterable[str], *, kind: str) -> SettingsError:
+def unknown_option(key: str, choices: Iterable[str], *, noun: str) -> SettingsError:
     """The error for an option that a builder does not take, with the nearest names and all choices."""
     choices = list(choices)
-    close = nearest(key, choices)
-    hint = f"nearest: {', '.join(close)}; " if close else ""
-    return SettingsError(f"unknown {kind} {key!r}; {hint}choices: {', '.join(choices)}")
+    similar = nearest(key, choices)
+    hint = f"nearest: {', '.join(similar)}; " if similar else ""
+    return SettingsError(f"unknown {noun} {key!r}; {hint}choices: {', '.join(choices)}")
 
 
 def _check_value(key: str, value: Any, annotation: Any) -> None:

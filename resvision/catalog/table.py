@@ -1,4 +1,4 @@
-"""The table of what can be built by name. Rows name functions as text, so the table loads no torch.
+"""The table of models that can be built by name. Rows name functions as text, so the table loads no torch.
 
 A user's own builder is named like ours, `package.module:function`, wherever a name is taken.
 """

@@ -1,6 +1,7 @@
 """Training with side heads: Szegedy et al. 2014, https://arxiv.org/abs/1409.4842, section 5.
 
-Classifiers on maps in the middle of a net, whose weighted losses are added to its own. Nothing but the loss runs them.
+Side heads are classifiers on maps in the middle of a net, whose weighted losses are added to its own. The loss alone
+runs them.
 """
 
 from collections.abc import Sequence
@@ -23,13 +24,13 @@ class SideHeaded(Protocol):
     auxiliary: tuple[str, ...]
 
     def all_logits(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Main logits, then those of every side head in the order of `auxiliary`; (N, K) each."""
+        """Compute the main logits, then those of every side head in the order of `auxiliary`; (N, K) each."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuxiliaryLoss(ClassifierLoss):
-    """Options of the loss of a classifier with side heads, each of whose losses is multiplied by `auxiliary_weight`."""
+    """The options of the loss of a classifier with side heads, whose losses are multiplied by `auxiliary_weight`."""
 
     auxiliary_weight: float = 0.3
 
@@ -39,7 +40,7 @@ class AuxiliaryLoss(ClassifierLoss):
 
 
 class AuxiliaryClassifier(Classifier):
-    """A classifier whose side heads are trained with the same loss as it is, times `auxiliary_weight`.
+    """A classifier whose side heads are trained with its own loss times `auxiliary_weight`.
 
     The weighted losses are the terms auxiliary_1, auxiliary_2 .. of `losses`; the error is the main classifier's.
     """
@@ -56,7 +57,7 @@ class AuxiliaryClassifier(Classifier):
         self.auxiliary_weight = options.auxiliary_weight
 
     def losses(self, batch: Batch) -> Losses:
-        """Those of Classifier, and a term for every side head."""
+        """Compute the losses of Classifier, and a term for every side head."""
         main, *side = cast(SideHeaded, self.net).all_logits(self.normalized(batch.inputs.images))
         losses = self.losses_of(fp32_or_more(main), batch.targets)
         for i, logits in enumerate(side, start=1):
@@ -65,12 +66,12 @@ class AuxiliaryClassifier(Classifier):
         return losses
 
     def weights(self, batch: Batch) -> dict[str, Tensor]:
-        """That of Classifier, for every side head too."""
+        """The weight of Classifier, which every side head has too."""
         names = [f"auxiliary_{i}" for i, _ in enumerate(cast(SideHeaded, self.net).auxiliary, start=1)]
         return dict.fromkeys(["cross_entropy", *names], self.weight_of(batch.targets))
 
 
 def side_parameters(net: nn.Module) -> int:
-    """Numbers in the parameters of the side heads; 0 for a net without."""
+    """Count the numbers in the parameters of the side heads; 0 for a net without any."""
     names = net.auxiliary if isinstance(net, SideHeaded) else ()
     return sum(parameter.numel() for name in names for parameter in net.get_submodule(name).parameters())

@@ -2,7 +2,7 @@
 
 Glossary
     N images, K classes
-    pixels  (N, C, H, W) uint8, as a reader's preprocessing made them
+    pixels  (N, C, H, W) uint8, by a reader's view
     images  (N, C, H, W) float32, (pixels / 255 - mean) / std
     logits  (N, K)
 """
@@ -22,7 +22,7 @@ from resvision.contracts import Batch, Images, Losses, MixedTargets, PixelSystem
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifierLoss:
-    """Options of the loss of a classifier; ValueError for values that cannot work.
+    """The options of the loss of a classifier; ValueError for values that cannot work.
 
     label_smoothing  share of the target spread evenly over all classes (Szegedy et al. 2016), 0 <= s < 1
     class_weights    K numbers above 0 as text, `1,2.5,1`: how much an image of each class counts. The loss is divided
@@ -39,7 +39,7 @@ class ClassifierLoss:
 
 
 class Classifier(PixelSystem):
-    """A net that gives logits, trained with cross-entropy.
+    """The system of a net that gives logits, trained with cross-entropy.
 
     mean, std  per channel, in units of 0..1
     options    of the loss
@@ -60,25 +60,25 @@ class Classifier(PixelSystem):
         self.register_buffer("class_weights", weights, persistent=False)
 
     def logits(self, inputs: Images) -> Tensor:
-        """Class logits of uint8 pixels, float32 (N, K)."""
+        """Compute class logits of uint8 pixels, float32 (N, K)."""
         logits: Tensor = self.net(self.normalized(inputs.images))
         return fp32_or_more(logits)
 
     def class_map(self, inputs: Images) -> Tensor:
-        """Class logits of uint8 pixels at each position of a fully convolutional net, float32 (N, K, h, w)."""
+        """Compute class logits of uint8 pixels at each position of a fully convolutional net, float32 (N, K, h, w)."""
         assert isinstance(self.net, FullyConvolutional), "whoever asks for a map knows the net"
         return fp32_or_more(self.net.class_map(self.normalized(inputs.images)))
 
     def losses(self, batch: Batch) -> Losses:
-        """Cross-entropy, and the share of images whose most probable class is wrong."""
+        """Compute cross-entropy, and the share of images whose most probable class is wrong."""
         return self.losses_of(self.logits(batch.inputs), batch.targets)
 
     def weights(self, batch: Batch) -> dict[str, Tensor]:
-        """The number of images, or the weights of their classes."""
+        """Count the images of a batch, or add the weights of their classes."""
         return {"cross_entropy": self.weight_of(batch.targets)}
 
     def losses_of(self, logits: Tensor, targets: Tensor | MixedTargets) -> Losses:
-        """`losses` of logits that were computed.
+        """Compute `losses` from logits.
 
         An image of mixed targets counts as two, the first with its share and the second with the rest.
         """
@@ -91,12 +91,12 @@ class Classifier(PixelSystem):
         return Losses(terms={"cross_entropy": self.cross_entropy(logits, targets)}, metrics={"error": error})
 
     def cross_entropy(self, logits: Tensor, targets: Tensor | MixedTargets) -> Term:
-        """The loss of logits, with label smoothing and class weights."""
+        """Compute the cross-entropy of logits, with label smoothing and class weights."""
         total = self._mixed_sum(logits, targets) if isinstance(targets, MixedTargets) else self._sum(logits, targets)
         return Term(total, self.weight_of(targets))
 
     def weight_of(self, targets: Tensor | MixedTargets) -> Tensor:
-        """How much the images of a batch count together, a scalar."""
+        """The total weight of a batch's images, a scalar."""
         if not isinstance(targets, MixedTargets):
             if self.class_weights is None:
                 return self.mean.new_full((), len(targets))
@@ -107,7 +107,7 @@ class Classifier(PixelSystem):
         return weight
 
     def predict(self, inputs: Images) -> Tensor:
-        """Class probabilities, (N, K)."""
+        """Predict class probabilities, (N, K)."""
         return self.logits(inputs).softmax(dim=1)
 
     def _sum(self, logits: Tensor, targets: Tensor) -> Tensor:
@@ -116,13 +116,13 @@ class Classifier(PixelSystem):
         )
 
     def _mixed_sum(self, logits: Tensor, targets: MixedTargets) -> Tensor:
-        """Sum of weight x share x loss over both classes of every image."""
+        """Sum weight x share x loss over both classes of every image."""
         total = logits.new_zeros(())
         for classes, share in self._shares(targets):
-            each = F.cross_entropy(
+            image_losses = F.cross_entropy(
                 logits, classes, self.class_weights, label_smoothing=self.label_smoothing, reduction="none"
             )
-            total = total + (share * each).sum()
+            total = total + (share * image_losses).sum()
         return total
 
     def _shares(self, targets: MixedTargets) -> tuple[tuple[Tensor, Tensor], ...]:
@@ -140,19 +140,19 @@ def balanced_weights(counts: Sequence[int], *, power: float = 1.0) -> str:
 
 
 def require_smoothing(share: float) -> None:
-    """ValueError for a label smoothing that is no share, or all of the target."""
+    """Raise ValueError for a label smoothing that is no share, or all of the target."""
     if not 0.0 <= share < 1.0:
         raise ValueError(f"label_smoothing must be at least 0 and below 1, got {share}")
 
 
 def require_factor(name: str, value: float) -> None:
-    """ValueError for a factor of a loss below 0 or without end."""
+    """Raise ValueError for a factor of a loss that is below 0 or infinite."""
     if not 0.0 <= value < math.inf:
         raise ValueError(f"{name} must be a number of at least 0, got {value}")
 
 
 def numbers(text: str) -> list[float]:
-    """The numbers of `class_weights`; ValueError for what is not that."""
+    """Read the numbers of `class_weights`; ValueError for any other text."""
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:

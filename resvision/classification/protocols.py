@@ -1,4 +1,4 @@
-"""A test protocol applied to a trained classifier: its views of an image, and the mean of its predictions for them.
+"""Test protocols of trained classifiers: the views of an image, and the mean of the predictions for them.
 
 Pooling is one of two rules:
 
@@ -41,9 +41,9 @@ POOLING = {
 
 @dataclass(frozen=True)
 class Protocol:
-    """A preset as it is applied to one run.
+    """A preset applied to one run.
 
-    view    the model's
+    view    that of the model
     scales  of the resized images in pixels
     """
 
@@ -53,16 +53,16 @@ class Protocol:
 
     @property
     def views(self) -> int:
-        """How many views there are of an image that is not square."""
+        """The number of views of an image that is not square."""
         return self.preset.views * len(self.scales) * (2 if self.preset.mirrored else 1)
 
     @property
     def is_usual(self) -> bool:
-        """Whether the scales are the preset's."""
+        """Whether the scales are those of the preset."""
         return self.scales == _scales(self.preset, self.view)
 
     def of(self, image: Pixels, *, name: str, grey: bool = False) -> list[Pixels]:
-        """The views of an image (H, W) or (H, W, 3), by scale. Raises DataError as `View.show` does."""
+        """Cut the views of an image (H, W) or (H, W, 3), by scale. Raises DataError as `View.show` does."""
         return [self._at(scale, image, name, grey) for scale in self.scales]
 
     def _at(self, scale: int, image: Pixels, name: str, grey: bool) -> Pixels:
@@ -98,7 +98,7 @@ class Protocol:
 
 
 def apply(name: str, model: Model, *, scales: Sequence[int] | None = None) -> Protocol:
-    """The protocol of a name for a model; `scales` in pixels replace its own.
+    """Apply the protocol of a name to a model; `scales` in pixels replace its own.
 
     Raises UnknownNameError for a name that is not there, and SettingsError for scales that it does not take or that are
     smaller than the model's crop, and for a net that cannot be applied fully convolutionally.
@@ -129,7 +129,7 @@ def apply(name: str, model: Model, *, scales: Sequence[int] | None = None) -> Pr
 
 
 class Views(NamedTuple):
-    """Inputs of a protocol: for each scale the views of all images, (N, V, C, h, w) uint8."""
+    """The inputs of a protocol: for each scale the views of all images, (N, V, C, h, w) uint8."""
 
     by_scale: list[Tensor]
 
@@ -144,8 +144,8 @@ class ViewBatches(Dataset[Batch]):
         if batch_size < 1:
             raise SettingsError(f"batch_size: {batch_size}; it must be at least 1")
         self._reader, self._protocol, self._grey = reader, protocol, grey
-        alike = isinstance(protocol.view, Stretch)
-        self._starts = range(0, len(reader), max(1, batch_size // protocol.views) if alike else 1)
+        equal_sizes = isinstance(protocol.view, Stretch)
+        self._starts = range(0, len(reader), max(1, batch_size // protocol.views) if equal_sizes else 1)
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -174,19 +174,19 @@ class MeanOverViews(System):
         self.train(classifier.training)
 
     def losses(self, batch: Batch) -> Losses:
-        """Those of the classifier, for batches of single images."""
+        """The losses of the classifier, for batches of single images."""
         return self.classifier.losses(batch)
 
     def weights(self, batch: Batch) -> dict[str, Tensor]:
-        """Those of the classifier."""
+        """The weights of the classifier's terms."""
         return self.classifier.weights(batch)
 
     def predict(self, inputs: Views) -> Tensor:
-        """Class probabilities of images by their views, (N, K)."""
+        """Predict class probabilities of images by their views, (N, K)."""
         return torch.stack([self._mean(views) for views in inputs.by_scale]).mean(dim=0)
 
     def _mean(self, views: Tensor) -> Tensor:
-        """The mean over views (N, V, C, h, w) of their class probabilities, (N, K)."""
+        """Average class probabilities over views (N, V, C, h, w), to (N, K)."""
         height, width = views.shape[-2:]
         parts = torch.split(views.flatten(0, 1), max(1, self._pixels // (height * width)))
         probabilities = torch.cat([self._probabilities(Images(part)) for part in parts])

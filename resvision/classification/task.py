@@ -27,10 +27,10 @@ from resvision.training.machine import Machine, compiler_found, decoding_workers
 from resvision.training.stopping import StopSignals
 
 BATCH_SIZE = 64
-"""Views that are evaluated at a time unless it is said."""
+"""The number of views that are evaluated at a time by default."""
 
 BALANCED = {"balanced": 1.0, "balanced-root": 0.5}
-"""`class_weights` that are worked out from the training split, and the power of what balances the classes."""
+"""The `class_weights` that are worked out from the training split, each with a power of the balancing weights."""
 
 
 class ClassificationTask(Task[int]):
@@ -43,20 +43,20 @@ class ClassificationTask(Task[int]):
     def require(
         self, augment: ImageAugment, loss: Mapping[str, Scalar], reader: Reader[int], *, side_px: int | None
     ) -> None:
-        """Images must not be moved out of sight."""
+        """Raise SettingsError for shifts that move images out of sight."""
         if side_px is not None and augment.shift_px >= side_px:
             raise SettingsError(f"augment.shift_px: {augment.shift_px} moves images of {side_px} px out of sight")
 
     def result_shape(self, side_px: int, num_classes: int | None) -> tuple[int, ...]:
-        """A logit for each class, (K,)."""
+        """The shape of a logit for each class, (K,)."""
         return (num_classes or 0,)
 
     def decodes(self, reader: Reader[int], augment: ImageAugment) -> bool:
-        """Where images are cropped at random, changed one by one, or do not fit into memory."""
+        """Whether images are cropped at random, changed one by one, or do not fit into memory."""
         return augment.crop != "none" or augment.policy != "none" or not fits_memory(reader, reader.view)
 
     def settled_loss(self, loss: Mapping[str, Scalar], reader: Reader[int]) -> dict[str, Scalar]:
-        """Balanced `class_weights` written out as numbers, from the labels of all images."""
+        """Write balanced `class_weights` out as numbers, from the labels of all images."""
         power = BALANCED.get(str(loss.get("class_weights")))
         if power is None:
             return dict(loss)
@@ -78,7 +78,7 @@ class ClassificationTask(Task[int]):
         rank: int,
         world: int,
     ) -> TrainBatches:
-        """Images and class indices, or MixedTargets."""
+        """Make batches of images with class indices, or with MixedTargets."""
         return TrainBatches(
             reader,
             batch_size=batch_size,
@@ -90,7 +90,7 @@ class ClassificationTask(Task[int]):
         )
 
     def exam_batches(self, reader: Reader[int], *, batch_size: int, rank: int, world: int) -> EvalBatches:
-        """Images as evaluation shows them."""
+        """Make batches of images by the reader's view."""
         return EvalBatches(reader, batch_size=batch_size, rank=rank, world=world, grey=True)
 
     def score(
@@ -102,12 +102,12 @@ class ClassificationTask(Task[int]):
         machine: Machine,
         stop: StopSignals | None = None,
     ) -> ClassificationScores:
-        """Scores of the system's probabilities, gathered over all processes."""
+        """Score the system's probabilities, gathered over all processes."""
         predictions = predict_all(system, batches, machine=machine, stop=stop)
         return scored(predictions.outputs, predictions.targets, reader, classes=reader.classes)
 
     def evaluate(self, model: Model, reader: Reader[int], how: How) -> ClassificationScores:
-        """Scores by a protocol; classes are matched by name, and `reader` may lack some of them."""
+        """Score by a protocol; classes are matched by name, and `reader` may lack some of them."""
         protocol = apply(how.protocol or CENTER_CROP, model, scales=how.scales)
         index = np.array(model.indices_of(reader.classes, data=reader.name))
         predictions = probabilities(model, reader, protocol, how)
@@ -116,27 +116,30 @@ class ClassificationTask(Task[int]):
     def evaluate_together(
         self, models: Sequence[Model], reader: Reader[int], how: How
     ) -> tuple[list[ClassificationScores], ClassificationScores]:
-        """Scores of each model, and of the mean of their probabilities (Krizhevsky et al. 2012, section 6)."""
+        """Score each model, and the mean of their probabilities (Krizhevsky et al. 2012, section 6)."""
         protocols = [apply(how.protocol or CENTER_CROP, model, scales=how.scales) for model in models]
         classes = models[0].classes
         index = models[0].indices_of(reader.classes, data=reader.name)
         targets = np.array(index)[[reader.target(i) for i in range(len(reader))]]
         outputs: list[NDArray[np.float32]] = []
         for model, protocol in zip(models, protocols, strict=True):
-            found = probabilities(model, reader, protocol, how).outputs
-            outputs.append(found[:, [model.classes.index(name) for name in classes]])
+            predicted = probabilities(model, reader, protocol, how).outputs
+            outputs.append(predicted[:, [model.classes.index(name) for name in classes]])
         alone = [scored(member, targets, reader, classes=classes) for member in outputs]
         return alone, scored(averaged(outputs), targets, reader, classes=classes)
 
     def describe(self, model: Model, how: How) -> Described | None:
-        """Views, scales and pooling, where a protocol was asked for."""
+        """Describe views, scales and pooling, where a protocol was asked for."""
         if how.protocol is None:
             return None
         protocol = apply(how.protocol, model, scales=how.scales)
         return Described(protocol.title, (protocol.details,), protocol.to_json())
 
     def published_as(self, model: Model, how: How, *, input_px: int) -> tuple[str, tuple[int, ...]] | None:
-        """The paper's own size of images, and the protocol's own scales unless it is a dense one."""
+        """The protocol's published name and scales.
+
+        None where the crops are not of the paper's size, or scales were chosen for a protocol that is not dense.
+        """
         protocol = apply(how.protocol or CENTER_CROP, model, scales=how.scales)
         preset = protocol.preset
         own_crops = PAPER_CROPS if input_px in PAPER_CROPS else (input_px,)
@@ -146,7 +149,7 @@ class ClassificationTask(Task[int]):
 
 
 def probabilities(model: Model, reader: Reader[int], protocol: Protocol, how: How) -> Predictions:
-    """Class probabilities of every image by a protocol, (N, K), beside the reader's own class indices, (N,).
+    """Predict class probabilities of every image by a protocol, (N, K), beside the reader's class indices, (N,).
 
     Raises SettingsError where compiling is asked for and the protocol is not the single view.
     """
@@ -165,12 +168,12 @@ def probabilities(model: Model, reader: Reader[int], protocol: Protocol, how: Ho
         system = MeanOverViews(system, protocol, batch_size=batch_size)
     keep_freed_memory()
     workers = decoding_workers() if isinstance(reader, FolderReader) else 0
-    with closing(batches(share, 0, len(share), workers=workers)) as read:
-        return predict_all(system, read, machine=machine, compiled_for=batch_size if compiled else None)
+    with closing(batches(share, 0, len(share), workers=workers)) as running:
+        return predict_all(system, running, machine=machine, compiled_for=batch_size if compiled else None)
 
 
 def averaged(members: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """The mean of the class probabilities (N, K) of several nets, to the bit the same in any order of them."""
+    """Average the class probabilities (N, K) of several nets, to the bit the same in any order of them."""
     stacked = np.stack(members)
     stacked.sort(axis=0)  # a sum of floats depends on its order
     mean: NDArray[np.float32] = stacked.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -180,7 +183,7 @@ def averaged(members: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
 def scored(
     outputs: NDArray[np.float32], targets: NDArray[np.int64], reader: Reader[int], *, classes: tuple[str, ...]
 ) -> ClassificationScores:
-    """Scores of class probabilities (N, K) of a reader's images against class indices (N,)."""
+    """Score class probabilities (N, K) of a reader's images against class indices (N,)."""
     return score(outputs, targets, classes=classes, source=lambda index: printable(reader.source(index)))
 
 

@@ -1,4 +1,4 @@
-"""`resvision inspect --paper`: a paper's table beside ours, what differs marked."""
+"""`resvision inspect --paper`: a paper's table beside ours, with differences marked."""
 
 import csv
 import json
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 CSV_HEADER = ("model", "table", "row", "column", "printed", "ours", "agrees")
 
 
-class Beside(NamedTuple):
-    """A printed table with the values of a net of ours: of every line, by column."""
+class ComparedTable(NamedTuple):
+    """A printed table with the values of a net of ours: for every line, by column."""
 
     name: str
     table: PrintedTable
@@ -41,44 +41,44 @@ def show(
     tables: list[tuple[str, PrintedTable]], count: Callable[[str], "Count"], *, as_json: bool, as_csv: bool
 ) -> None:
     """Print every model's table in the form that is asked for."""
-    compared = [_beside(name, table, count(name)) for name, table in tables]
+    compared_tables = [_compare_table(name, table, count(name)) for name, table in tables]
     if as_json:
-        typer.echo(json.dumps({"models": [_document(each) for each in compared]}, indent=2))
+        typer.echo(json.dumps({"models": [_document(compared) for compared in compared_tables]}, indent=2))
     elif as_csv:
         writer = csv.writer(sys.stdout)
         writer.writerow(CSV_HEADER)
-        for each in compared:
-            writer.writerows([each.name, each.table.title, *cells] for cells in _cells(each))
+        for compared in compared_tables:
+            writer.writerows([compared.name, compared.table.title, *cells] for cells in _cells(compared))
     else:
-        for each in compared:
-            print_tables(_table(each))
-            for line in _told(each):
+        for compared in compared_tables:
+            print_tables(_table(compared))
+            for line in _summary(compared):
                 typer.echo(line)
 
 
-def _beside(name: str, table: PrintedTable, counted: "Count") -> Beside:
+def _compare_table(name: str, table: PrintedTable, counted: "Count") -> ComparedTable:
     values = [{column: compare(cell, counted) for column, cell in line.cells.items()} for line in table.lines]
-    return Beside(name, table, values)
+    return ComparedTable(name, table, values)
 
 
-def _cells(each: Beside) -> Iterator[tuple[str, str, str, str, bool | None]]:
-    for line, values in zip(each.table.lines, each.values, strict=True):
+def _cells(compared: ComparedTable) -> Iterator[tuple[str, str, str, str, bool | None]]:
+    for line, values in zip(compared.table.lines, compared.values, strict=True):
         for column, value in values.items():
             yield line.label, column, value.printed, value.ours, value.agrees
 
 
-def _document(each: Beside) -> dict[str, Any]:
-    cells = [dict(zip(CSV_HEADER[2:], cell, strict=True)) for cell in _cells(each)]
-    return {"name": each.name, "paper": each.table.paper, "table": each.table.title, "cells": cells}
+def _document(compared: ComparedTable) -> dict[str, Any]:
+    cells = [dict(zip(CSV_HEADER[2:], cell, strict=True)) for cell in _cells(compared)]
+    return {"name": compared.name, "paper": compared.table.paper, "table": compared.table.title, "cells": cells}
 
 
-def _table(each: Beside) -> Table:
-    """Two rows for every printed one: the paper's, and ours with a mark before every value."""
-    title = f"{each.name} beside {each.table.title} of {each.table.paper}"
-    table = new_table("", " ", *each.table.columns, title=title)
-    for line, values in zip(each.table.lines, each.values, strict=True):
-        table.add_row(line.label, "printed", *(_printed(values.get(column)) for column in each.table.columns))
-        table.add_row("", "ours", *(_ours(values.get(column)) for column in each.table.columns), end_section=True)
+def _table(compared: ComparedTable) -> Table:
+    """A table of two rows for every printed one: the paper's, and ours with a mark before every value."""
+    title = f"{compared.name} beside {compared.table.title} of {compared.table.paper}"
+    table = new_table("", " ", *compared.table.columns, title=title)
+    for line, values in zip(compared.table.lines, compared.values, strict=True):
+        table.add_row(line.label, "printed", *(_printed(values.get(column)) for column in compared.table.columns))
+        table.add_row("", "ours", *(_ours(values.get(column)) for column in compared.table.columns), end_section=True)
     return table
 
 
@@ -92,12 +92,12 @@ def _ours(value: Compared | None) -> str:
     return {True: "= ", False: "!= ", None: ""}[value.agrees] + value.ours
 
 
-def _told(each: Beside) -> Iterator[str]:
-    """How much agrees, what differs, and the notes."""
-    cells = [cell for cell in _cells(each) if cell[2] != NOTHING]
+def _summary(compared: ComparedTable) -> Iterator[str]:
+    """Yield the number of values that agree, those that differ, and the notes."""
+    cells = [cell for cell in _cells(compared) if cell[2] != NOTHING]
     differing = [cell for cell in cells if not cell[4]]
     yield f"{len(cells) - len(differing)} of {len(cells)} printed values agree"
     for label, column, printed, ours, _ in differing:
         yield f"differs: {label or 'last row'}, {column}: {printed} printed, {ours} ours"
-    yield from each.table.notes
+    yield from compared.table.notes
     yield ""

@@ -1,4 +1,4 @@
-"""`resvision convert`: a state dict from elsewhere as safetensors by our names."""
+"""`resvision convert`: a state dict from elsewhere becomes safetensors under our names."""
 
 import json
 from contextlib import suppress
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from resvision.weights.foreign import Foreign
 
 FROM_SHAPES = ("width", "in_channels", "num_classes")
-"""Options that the shapes of a file's tensors tell."""
+"""Options that follow from the shapes of a file's tensors."""
 
 
 def command(
@@ -47,13 +47,13 @@ def command(
     from resvision.weights.fetch import write_safetensors
     from resvision.weights.foreign import read_foreign
 
-    found = read_foreign(file)
-    options = _options(model, found.state, given)
-    fitted = fit(_state(model, options), found.state)
-    for line in _report(found, fitted):
+    foreign = read_foreign(file)
+    options = _options(model, foreign.state, given)
+    fitted = fit(_state(model, options), foreign.state)
+    for line in _report(foreign, fitted):
         print(line)
     if faults := fitted.faults:
-        raise WeightsError(_told(printable(file), model, options, fitted, len(faults)))
+        raise WeightsError(_misfit_message(printable(file), model, options, fitted, len(faults)))
     about = {"model": model, "options": json.dumps(options), "made from": printable(file.name)}
     write_safetensors(target, fitted.state, about)
     described = ", ".join(f"{key} {value}" for key, value in options.items())
@@ -61,7 +61,7 @@ def command(
 
 
 def _require_free(target: Path, force: bool) -> None:
-    """SettingsError where the file may not be written; a pipe or a device never is."""
+    """Raise SettingsError where the file may not be written; a pipe or a device never is."""
     if target.exists() and not target.is_file():
         raise SettingsError(f"{printable(target)}: not a regular file; name another place with --out")
     if target.exists() and not force:
@@ -78,17 +78,17 @@ def _state(model: str, options: dict[str, Any]) -> "State":
 
 
 def _options(model: str, state: "State", given: dict[str, Any]) -> dict[str, Any]:
-    """What to build the net with: the options that are given, those that the shapes tell, and the paper's classes."""
-    known = (*catalog.options(model, given), "num_classes")
+    """The options to build the net with: those given, those that follow from the shapes, and the paper's classes."""
+    accepted = (*catalog.options(model, given), "num_classes")
     options = {"num_classes": catalog.find(model).num_classes, **given}
     for name in FROM_SHAPES:
-        if name in known and name not in given:
+        if name in accepted and name not in given:
             options |= _from_shapes(model, state, options, name)
     return options
 
 
 def _from_shapes(model: str, state: "State", options: dict[str, Any], name: str) -> dict[str, int]:
-    """The option of that name as the shapes tell it, empty where they do not."""
+    """The option of that name as it follows from the shapes; empty where it does not."""
     from resvision.weights.convert import shapes, value_from_shapes
 
     def shapes_at(value: int) -> dict[str, tuple[int, ...]]:
@@ -100,11 +100,11 @@ def _from_shapes(model: str, state: "State", options: dict[str, Any], name: str)
     return {}
 
 
-def _report(found: "Foreign", fitted: "Fit") -> list[str]:
-    """A line for everything that is not as it was in the file, and for everything that does not fit."""
-    lines = [f"taken out of {each!r}" for each in found.wrapped]
-    lines += [f"renamed     {old} to {new}" for new, old in found.renamed.items()]
-    lines += [f"filled in   {name}, 0" for name in found.filled]
+def _report(foreign: "Foreign", fitted: "Fit") -> list[str]:
+    """The lines of the report: every change from the file, and every tensor that does not fit."""
+    lines = [f"taken out of {wrapper!r}" for wrapper in foreign.wrapped]
+    lines += [f"renamed     {old} to {new}" for new, old in foreign.renamed.items()]
+    lines += [f"filled in   {name}, 0" for name in foreign.filled]
     lines += [f"reshaped    {name}: {change}" for name, change in fitted.reshaped.items()]
     lines += [f"as          {name}: {change}" for name, change in fitted.cast.items()]
     lines += [f"missing     {name}" for name in sorted(fitted.missing)]
@@ -113,8 +113,8 @@ def _report(found: "Foreign", fitted: "Fit") -> list[str]:
     return lines
 
 
-def _told(shown: str, model: str, options: dict[str, Any], fitted: "Fit", count: int) -> str:
-    """The error of a file that does not fit, in one line."""
+def _misfit_message(shown: str, model: str, options: dict[str, Any], fitted: "Fit", count: int) -> str:
+    """The message about a file that does not fit, in a line."""
     some = "; ".join(printable(fault)[:100] for _, fault in sorted(fitted.faults.items())[:3])
     return f"{shown}: {count} of its tensors or of those of {model} do not fit: {some}{_remedy(model, fitted)}"
 

@@ -26,31 +26,39 @@ SHOWN_DUPLICATES = 10
 @command.command("list")
 def list_sets(root: Root = None, as_json: AsJson = False) -> None:
     """List the data sets that can be named, and where they lie on this machine."""
-    rows = [(each, each.where(root)) for each in sets.SETS]
+    rows = [(data_set, data_set.where(root)) for data_set in sets.SETS]
     if as_json:
-        found = [
+        documents = [
             {
-                "name": each.name,
-                "summary": each.summary,
-                "task": each.task,
-                "images": each.images,
-                "classes": each.classes,
+                "name": data_set.name,
+                "summary": data_set.summary,
+                "task": data_set.task,
+                "images": data_set.images,
+                "classes": data_set.classes,
                 "where": where,
-                "fetchable": each.fetchable,
-                "licence": each.licence,
-                "source": each.source,
+                "fetchable": data_set.fetchable,
+                "licence": data_set.licence,
+                "source": data_set.source,
             }
-            for each, where in rows
+            for data_set, where in rows
         ]
-        typer.echo(json.dumps({"data_sets": found}, indent=2))
+        typer.echo(json.dumps({"data_sets": documents}, indent=2))
         return
     table = new_table(
         "data set", "task", "what", "images", "classes", "where", "licence", numbers=("images", "classes")
     )
-    for each, where in rows:
-        missing = f"resvision data fetch {each.name}" if each.fetchable else "name its folder by --root"
-        place = where or f"not found; {missing}"
-        table.add_row(each.name, each.task, each.summary, each.images, f"{each.classes:,}", place, each.licence)
+    for data_set, where in rows:
+        remedy = f"resvision data fetch {data_set.name}" if data_set.fetchable else "name its folder by --root"
+        location = where or f"not found; {remedy}"
+        table.add_row(
+            data_set.name,
+            data_set.task,
+            data_set.summary,
+            data_set.images,
+            f"{data_set.classes:,}",
+            location,
+            data_set.licence,
+        )
     print_tables(table)
     typer.echo("Any folder of images can be named too:")
     for task, layout in layouts():
@@ -95,17 +103,17 @@ def fetch_set(
     """Download a data set through torchvision, which checks its sums."""
     row = sets.row(name)
     if not row.fetchable:
-        fetchable = ", ".join(each.name for each in sets.SETS if each.fetchable)
+        fetchable = ", ".join(data_set.name for data_set in sets.SETS if data_set.fetchable)
         raise SettingsError(f"{name} cannot be downloaded; those that can: {fetchable}")
     try:
-        folder = references.load(row.fetcher, kind="data set")(root)
+        folder = references.load(row.fetcher, noun="data set")(root)
     except (OSError, RuntimeError) as error:  # no network, a full disk, a sum that differs
         raise DataError(f"{name}: the download failed ({error}); source: {row.source}") from None
     typer.echo(f"{name} is in {folder}")
 
 
 def _print(findings: "Findings") -> None:
-    """One line a fault, then one of counts."""
+    """Print a line for each fault and each duplicate, then one of counts."""
     for fault in findings.faults:
         typer.echo(str(fault))
     for pair in findings.duplicates[:SHOWN_DUPLICATES]:

@@ -28,8 +28,8 @@ def _print_protocols(asked: bool) -> None:
             scales = ("scales in pixels",) if any(protocol.scales for protocol in protocols) else ()
             table = new_table("protocol", "views that are averaged", *scales, "paper", title=f"of {name}")
             for protocol in protocols:
-                told = (protocol.scales or "the run's",) if scales else ()
-                table.add_row(protocol.name, protocol.summary, *told, protocol.source)
+                scales_cell = (protocol.scales or "the run's",) if scales else ()
+                table.add_row(protocol.name, protocol.summary, *scales_cell, protocol.source)
             print_tables(table)
         raise typer.Exit
 
@@ -80,7 +80,7 @@ def command(
     from resvision.weights import published
 
     pixels = None if scales is None else _pixels(scales)
-    if weights is not None:  # what can be wrong is told before the download
+    if weights is not None:  # mistakes are reported before the download
         for run in runs:
             published.find(str(run), weights)
             _require_protocol(protocol, [kind_of(catalog.find(str(run)).task)])
@@ -89,19 +89,19 @@ def command(
     _require_protocol(protocol, [trained.kind for trained in loaded])
     how = How(batch_size, grey, compiled, protocol, pixels)
     if len(runs) > 1 or table or ensemble:
-        found = evaluate_ensemble(loaded, data, root=root, how=how, together=ensemble)
+        result = evaluate_ensemble(loaded, data, root=root, how=how, together=ensemble)
         if as_json:
-            print(json.dumps(_document(found), ensure_ascii=False))
+            print(json.dumps(_document(result), ensure_ascii=False))
         else:
-            _show_table(found)
+            _show_table(result)
         return
     (trained,) = loaded
     scores = evaluate(trained, data, root=root, **how._asdict())
-    _tell(trained, data or trained.data, how, scores, as_json=as_json)
+    _show_scores(trained, data or trained.data, how, scores, as_json=as_json)
 
 
 def _require_protocol(name: str | None, kinds: "Iterable[Kind[Any, Any, Any]]") -> None:
-    """UnknownNameError for a protocol that a kind does not have; those of our other tasks are among the nearest."""
+    """Raise UnknownNameError for a protocol that a kind does not have; those of all our tasks are candidates."""
     from resvision.core.errors import UnknownNameError, unknown_name
     from resvision.kinds.table import TASKS, kind_of
 
@@ -115,16 +115,16 @@ def _require_protocol(name: str | None, kinds: "Iterable[Kind[Any, Any, Any]]") 
             raise unknown_name("protocol", name, dict.fromkeys([*own, *ours]), remedy=remedy)
 
 
-def _tell(trained: "Trained", data: str, how: "How", scores: "Scores", *, as_json: bool) -> None:
-    """The scores of one run, by the protocol that was asked for."""
+def _show_scores(trained: "Trained", data: str, how: "How", scores: "Scores", *, as_json: bool) -> None:
+    """Print the scores of one run by a protocol."""
     from resvision.cli.tables import new_table, print_tables
 
     described, kind = trained.task.describe(trained, how), trained.kind
     if as_json:
-        about = {"run": str(trained.folder), "model": trained.name, "data": data}
-        about |= {"arithmetic": trained.machine.precision}
+        header = {"run": str(trained.folder), "model": trained.name, "data": data}
+        header |= {"arithmetic": trained.machine.precision}
         protocol = {} if described is None else {"protocol": described.json}
-        print(json.dumps({**about, **protocol, **scores.to_json()}, ensure_ascii=False))
+        print(json.dumps({**header, **protocol, **scores.to_json()}, ensure_ascii=False))
         return
     print(f"{trained.name} on {data}, {trained.machine.precision}")
     for line in () if described is None else (described.title, *described.lines):
@@ -136,10 +136,10 @@ def _tell(trained: "Trained", data: str, how: "How", scores: "Scores", *, as_jso
     print()
     tables = []
     for columns, rows, numbers in kind.tables(scores):
-        shown = new_table(*columns, numbers=numbers)
+        shown_table = new_table(*columns, numbers=numbers)
         for row in rows:
-            shown.add_row(*row)
-        tables.append(shown)
+            shown_table.add_row(*row)
+        tables.append(shown_table)
     print_tables(*tables)
 
 
@@ -150,41 +150,47 @@ def _pixels(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
-def _show_table(found: "Ensemble") -> None:
-    """One row a run, then the ensemble, with published figures beside the measured ones."""
+def _show_table(ensemble: "Ensemble") -> None:
+    """Print a row for each run, then the ensemble, with published figures beside the measured ones."""
     from resvision.cli.tables import new_table, print_tables
 
-    kind, images = found.members[0].trained.kind, found.members[0].scores.images
-    print(f"{found.data}, {images:,} images")
-    _show_protocols(found)
-    known = bool(found.published) or any(member.published for member in found.members)
+    kind, images = ensemble.members[0].trained.kind, ensemble.members[0].scores.images
+    print(f"{ensemble.data}, {images:,} images")
+    _show_protocols(ensemble)
+    any_published = bool(ensemble.published) or any(member.published for member in ensemble.members)
     measured = tuple(f"measured {heading}" for heading in kind.compared.values())
-    published = tuple(f"published {heading}" for heading in kind.compared.values()) if known else ()
+    published = tuple(f"published {heading}" for heading in kind.compared.values()) if any_published else ()
     numbers = (*measured, *published)
-    table = new_table("run", "model", "arithmetic", *numbers, *(["published by"] if known else []), numbers=numbers)
+    table = new_table(
+        "run", "model", "arithmetic", *numbers, *(["published by"] if any_published else []), numbers=numbers
+    )
     unmeasured = ("",) * len(measured)
-    nothing = (*("-" for _ in published), "") if known else ()
-    for member in found.members:
+    no_published = (*("-" for _ in published), "") if any_published else ()
+    for member in ensemble.members:
         trained = member.trained
-        about = (str(trained.folder), trained.name, trained.machine.precision)
-        beside = [_published(result, kind.compared) for result in member.published]
-        table.add_row(*about, *_measured(member.scores, kind.compared), *(beside[0] if beside else nothing))
-        for row in beside[1:]:
+        first_cells = (str(trained.folder), trained.name, trained.machine.precision)
+        published_rows = [_published(result, kind.compared) for result in member.published]
+        table.add_row(
+            *first_cells,
+            *_measured(member.scores, kind.compared),
+            *(published_rows[0] if published_rows else no_published),
+        )
+        for row in published_rows[1:]:
             table.add_row("", "", "", *unmeasured, *row)
-    if found.together is not None:
-        name = f"ensemble of {len(found.members)}, averaged softmax"
-        table.add_row(name, "", "", *_measured(found.together, kind.compared), *nothing)
-    for result in found.published:
+    if ensemble.together is not None:
+        name = f"ensemble of {len(ensemble.members)}, averaged softmax"
+        table.add_row(name, "", "", *_measured(ensemble.together, kind.compared), *no_published)
+    for result in ensemble.published:
         row = _published(result, kind.compared)
         table.add_row(f"{result.nets} x {result.name}", "", "", *unmeasured, *row)
     print_tables(table)
-    if not known:
-        print(f"published: no figures for these nets on {found.data} by this protocol")
+    if not any_published:
+        print(f"published: no figures for these nets on {ensemble.data} by this protocol")
 
 
-def _show_protocols(found: "Ensemble") -> None:
-    """The protocol, with the details of each run where they differ."""
-    described = [(member.trained, member.protocol) for member in found.members if member.protocol is not None]
+def _show_protocols(ensemble: "Ensemble") -> None:
+    """Print the protocol, with the details of each run where they differ."""
+    described = [(member.trained, member.protocol) for member in ensemble.members if member.protocol is not None]
     if described:
         print(described[0][1].title)
     if len({protocol.lines for _, protocol in described}) == 1:
@@ -196,7 +202,7 @@ def _show_protocols(found: "Ensemble") -> None:
     print()
 
 
-def _document(found: "Ensemble") -> dict[str, Any]:
+def _document(ensemble: "Ensemble") -> dict[str, Any]:
     """The table as plain data: figures that were measured as shares 0..1, published ones in percent."""
     rows = [
         {
@@ -207,14 +213,14 @@ def _document(found: "Ensemble") -> dict[str, Any]:
             "measured": member.scores.figures(),
             "published": [_reported(result) for result in member.published],
         }
-        for member in found.members
+        for member in ensemble.members
     ]
-    document = {"data": found.data, "images": found.members[0].scores.images, "rows": rows}
-    if found.together is not None:
+    document = {"data": ensemble.data, "images": ensemble.members[0].scores.images, "rows": rows}
+    if ensemble.together is not None:
         document["ensemble"] = {
             "runs": len(rows),
-            "measured": found.together.figures(),
-            "published": [_reported(result) for result in found.published],
+            "measured": ensemble.together.figures(),
+            "published": [_reported(result) for result in ensemble.published],
         }
     return document
 

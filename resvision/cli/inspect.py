@@ -37,9 +37,9 @@ CSV_HEADER = (
 
 
 class Inspected(NamedTuple):
-    """A model with its counts; `shortcut` is "-" for a net that does not say, `side_params` those of side heads.
+    """A model with its counts; `shortcut` is "-" for a net that names none, `side_params` are those of side heads.
 
-    `activation_bytes` is what `probes.memory.kept_bytes` says.
+    `activation_bytes` is the result of `probes.memory.kept_bytes`.
     """
 
     row: catalog.Row
@@ -52,7 +52,7 @@ class Inspected(NamedTuple):
 
 
 class Built(NamedTuple):
-    """A net without weights, and what it was built for."""
+    """A net without weights, with the options and the input shape that it was built for."""
 
     row: catalog.Row
     num_classes: int
@@ -135,8 +135,8 @@ def _build(name: str, shape: tuple[int, int, int] | None, num_classes: int | Non
 
     shape = shape or row.input
     num_classes = row.num_classes if num_classes is None else num_classes
-    of_the_input = {"in_channels": shape[0], "input_size": shape[1]}
-    options = {key: value for key, value in of_the_input.items() if key in taken} | given
+    from_input = {"in_channels": shape[0], "input_size": shape[1]}
+    options = {key: value for key, value in from_input.items() if key in taken} | given
     with torch.device("meta"), WithoutDrawing():
         net = catalog.build(name, num_classes=num_classes, **options)
     return Built(row, num_classes, options, shape, net)
@@ -167,10 +167,10 @@ def _draw(built: Built, path: Path, *, fold: bool | None) -> None:
 
     counted = count(built.net, built.input)
     name, shape = built.row.name, _shape(built.input)
-    told = [f"{counted.params:,} parameters, {counted.macs:,} multiply-adds for an image of {shape}", built.row.paper]
+    notes = [f"{counted.params:,} parameters, {counted.macs:,} multiply-adds for an image of {shape}", built.row.paper]
     if side := side_parameters(built.net):
-        told.append(f"{side:,} of the parameters are those of the side heads, which are not drawn")
-    picture = architecture.draw(graph(built.net, built.input), title=name, notes=told, fold=fold)
+        notes.append(f"{side:,} of the parameters are those of the side heads, which are not drawn")
+    picture = architecture.draw(graph(built.net, built.input), title=name, notes=notes, fold=fold)
     architecture.write(path, picture)
     typer.echo(str(path))
 
@@ -214,7 +214,7 @@ def _document(model: Inspected) -> dict[str, Any]:
 
 
 def _with_shares(total: "Count") -> Iterator[tuple["Layer", dict[str, float]]]:
-    """Every layer with its shares, from 0 to 1, of the parameters and MACs of all layers that run."""
+    """Yield every layer with its shares, from 0 to 1, of the parameters and MACs of all layers that run."""
     params = sum(layer.params for layer in total.layers) or 1
     macs = total.macs or 1
     for layer in total.layers:
@@ -222,7 +222,7 @@ def _with_shares(total: "Count") -> Iterator[tuple["Layer", dict[str, float]]]:
 
 
 def _csv_rows(model: Inspected) -> Iterator[list[Any]]:
-    """A row a layer, then the totals in a row of the layer `total`; empty where positions see the whole image."""
+    """Yield a row for each layer, then the totals as layer `total`; receptive fields of the whole image are empty."""
     for layer, shares in _with_shares(model.total):
         yield [
             model.row.name,
@@ -243,7 +243,7 @@ def _csv_rows(model: Inspected) -> Iterator[list[Any]]:
 
 
 def _layer_table(model: Inspected) -> Table:
-    """Every call that has weights, multiplies, or changes the shape."""
+    """A table of every call that has weights, multiplies, or changes the shape."""
     title = f"{model.row.name} on {_shape(model.total.input)}"
     numbers = ("output", "params", "share", "MACs", "share ", "field", "stride")
     table = new_table("layer", "kind", *numbers, numbers=numbers, title=title)
@@ -281,12 +281,12 @@ def _comparison(models: list[Inspected]) -> Table:
 
 
 def _stage_table(models: list[Inspected]) -> Table:
-    """Output, parameters and MACs of the nets' own children, side by side, totals last."""
+    """A table of output, parameters and MACs of the nets' own children, side by side, totals last."""
     figures = ("{}\noutput", "\nparams", "\nMACs")
     columns = [figure.format(model.row.name) for model in models for figure in figures]
     table = new_table("stage", *columns, numbers=tuple(columns), title="Stage by stage")
     grouped = [_by_stage(model.total) for model in models]
-    for stage in _woven([[*stages] for stages in grouped]):
+    for stage in _merged([[*stages] for stages in grouped]):
         cells: list[str] = []
         for stages in grouped:
             layers = stages.get(stage, [])
@@ -300,23 +300,23 @@ def _stage_table(models: list[Inspected]) -> Table:
 
 
 def _by_stage(total: "Count") -> dict[str, list["Layer"]]:
-    """The rows by the net's own child they belong to, of children with weights or MACs, as they run."""
+    """The layers grouped by the net's own children, in the order of running; only children with weights or MACs."""
     stages: dict[str, list[Layer]] = {}
     for layer in total.layers:
         stages.setdefault(layer.name.partition(".")[0] or "(net)", []).append(layer)
     return {stage: rows for stage, rows in stages.items() if any(row.params or row.macs for row in rows)}
 
 
-def _woven(orders: list[list[str]]) -> list[str]:
-    """All names once, each new one right after the one it follows in its own order."""
-    woven: list[str] = []
+def _merged(orders: list[list[str]]) -> list[str]:
+    """Merge several orders of names: each new name comes right after the one that it follows in its own order."""
+    merged: list[str] = []
     for order in orders:
-        place = 0
+        position = 0
         for name in order:
-            if name not in woven:
-                woven.insert(place, name)
-            place = woven.index(name) + 1
-    return woven
+            if name not in merged:
+                merged.insert(position, name)
+            position = merged.index(name) + 1
+    return merged
 
 
 def _sum(layers: list["Layer"], figure: Callable[["Layer"], int]) -> str:

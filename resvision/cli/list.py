@@ -45,12 +45,12 @@ def _by_paper() -> Iterator[Table]:
 
 
 def _meaning(row: Row) -> str:
-    said = [f"{key} {value}" for key, value in row.options.items()]
-    return ", ".join(said + [f"{key} {value} by default" for key, value in row.usual.items()])
+    fixed = [f"{key} {value}" for key, value in row.options.items()]
+    return ", ".join(fixed + [f"{key} {value} by default" for key, value in row.usual.items()])
 
 
 def _figures() -> Table:
-    """A row for every published error of every model, the model's own figures in its first."""
+    """A table with a row for every published error of every model; the first has the model's own figures."""
     from resvision.papers.counts import counts
     from resvision.papers.results import of_net
 
@@ -74,7 +74,7 @@ def _published(result: "Published") -> tuple[str, ...]:
 
 
 def _short(source: str) -> str:
-    """Without the number under which the paper is found, which `list` and `--json` give."""
+    """A source without the paper's number, which `list` and `--json` give."""
     return re.sub(r", (arXiv|doi):[^, ]+", "", source)
 
 

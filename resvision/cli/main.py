@@ -1,6 +1,6 @@
-"""`resvision`: the table of verbs, and the one place where errors become a line and an exit code.
+"""`resvision`: the table of verbs, and the only code that turns errors into a line and an exit code.
 
-A verb's file names what it needs only inside its function, so help and listings load no torch.
+A verb's file imports what it needs only inside its function, so help and listings load no torch.
 """
 
 import signal
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line; its exit code. A ResVisionError becomes one line on standard error."""
+    """Run the command line and return its exit code. A ResVisionError becomes one line on standard error."""
     try:
         if arguments and not arguments[0].startswith("-") and arguments[0] not in VERBS:
             raise unknown_name("verb", arguments[0], VERBS)
@@ -58,11 +58,11 @@ def run(arguments: list[str]) -> int:
     except (MemoryError, RuntimeError) as error:
         if not _asks_for_too_much(error):
             raise
-        said = str(error).partition("\n")[0]
-        return _fail(f"too large for this machine: {said}; choose smaller batches, images or nets", 2)
+        reason = str(error).partition("\n")[0]
+        return _fail(f"too large for this machine: {reason}; choose smaller batches, images or nets", 2)
     except OSError as error:  # what no verb foresees: a process that cannot be started, output that cannot be written
-        where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}", 2)
+        file = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{file}{error.strerror or error}", 2)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 128 + signal.SIGINT)
     return int(code or 0)
@@ -78,8 +78,8 @@ def application() -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_options)
-    for name, place in VERBS.items():
-        verb = load(place, kind="verb")
+    for name, reference in VERBS.items():
+        verb = load(reference, noun="verb")
         if isinstance(verb, typer.Typer):
             app.add_typer(verb, name=name)
         else:
@@ -88,7 +88,7 @@ def application() -> typer.Typer:
 
 
 def _asks_for_too_much(error: Exception) -> bool:
-    """Whether it is numpy or torch that cannot have so much memory, or cannot count that far."""
+    """Whether numpy or torch failed for lack of memory, or by a size beyond 64 bits."""
     words = ("out of memory", "can't allocate memory", "size calculation overflowed")
     return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
@@ -104,7 +104,7 @@ def _options(
         False, "--version", help="Print the version and leave.", is_eager=True, callback=_print_version
     ),
 ) -> None:
-    """Options before the verb."""
+    """The options before the verb."""
 
 
 def _fail(message: str, code: int) -> int:

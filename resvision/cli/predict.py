@@ -44,8 +44,8 @@ def command(
     files = [file for path in images for file in files_of(path)]  # before weights are fetched for nothing
     trained = load(run, weights=weights, allow_code=allow_code)
     kind = trained.kind
-    for option, given in {"out": out is not None, "csv": as_csv, "top": top is not None}.items():
-        if given and option in kind.refused:
+    for option, is_given in {"out": out is not None, "csv": as_csv, "top": top is not None}.items():
+        if is_given and option in kind.refused:
             raise SettingsError(f"{run}: --{option}: {kind.refused[option]}")
     if out is not None:
         _require_free(kind, files, out)
@@ -79,17 +79,17 @@ def command(
 
 
 def _require_free(kind: "Kind[Any, Any, Any]", files: list[Path], out: Path) -> None:
-    """DataError where two images would be written under one name, or over a file."""
+    """Raise DataError where two images would be written under one name, or over a file."""
     if out.exists() and not out.is_dir():
         raise DataError(f"{printable(out)}: a file; --out names a folder")
-    claimed: dict[Path, Path] = {}
+    source_of: dict[Path, Path] = {}
     for file in files:
-        for place in kind.files(file, out):
-            if place in claimed:
+        for path in kind.files(file, out):
+            if path in source_of:
                 raise DataError(
-                    f"{printable(file)} and {printable(claimed[place])} would both be written to {printable(place)};"
+                    f"{printable(file)} and {printable(source_of[path])} would both be written to {printable(path)};"
                     " predict them into two folders"
                 )
-            if place.exists():
-                raise DataError(f"{printable(place)}: there already; name a new folder by --out")
-            claimed[place] = file
+            if path.exists():
+                raise DataError(f"{printable(path)}: there already; name a new folder by --out")
+            source_of[path] = file

@@ -1,4 +1,4 @@
-"""`resvision study`: controlled experiments on what is said of residual learning."""
+"""`resvision study`: controlled experiments on claims about residual learning."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ command = typer.Typer(help="Run a controlled experiment; stopped and started aga
 
 @command.callback()
 def _studies() -> None:
-    """A group, even while it has one member."""
+    """Keep typer from making the only study the command itself."""
 
 
 @command.command("degradation")

@@ -1,4 +1,4 @@
-"""Tables on the terminal: as wide as they need to be, so that no number is cut, in a pipe as on a screen."""
+"""Tables on the terminal, as wide as their cells, so that no number is cut, in a pipe as on a screen."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ LONG = 200  # rows; longer tables are laid out here, since rich takes seconds fo
 
 
 def new_table(*columns: str, numbers: tuple[str, ...] = (), title: str | None = None) -> Table:
-    """A table with these columns, those in `numbers` to the right."""
+    """Make a table with these columns, those in `numbers` to the right."""
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, justify="right" if column in numbers else "left", no_wrap=True)

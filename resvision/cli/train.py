@@ -22,7 +22,7 @@ def with_flags(command: Command) -> Command:
     Typer reads a command's options off its signature, where `**flags` alone names no flag.
     """
     signature = inspect.signature(command)
-    own = [parameter for parameter in signature.parameters.values() if parameter.kind is not _REST]
+    parameters = [parameter for parameter in signature.parameters.values() if parameter.kind is not _REST]
     options = [
         inspect.Parameter(
             name,
@@ -32,8 +32,8 @@ def with_flags(command: Command) -> Command:
         )
         for name, declared in FLAGS.items()
     ]
-    place = [parameter.name for parameter in own].index("recipe") + 1
-    extended = signature.replace(parameters=[*own[:place], *options, *own[place:]])
+    position = [parameter.name for parameter in parameters].index("recipe") + 1
+    extended = signature.replace(parameters=[*parameters[:position], *options, *parameters[position:]])
     command.__signature__ = extended  # type: ignore[attr-defined]
     return command
 
@@ -77,8 +77,8 @@ def command(
         raise SettingsError("--out and --resume exclude each other: a resumed run stays where it is")
     if resume is None and model is None:
         raise SettingsError("which model? name one of `resvision list`, or go on with a run by --resume DIR")
-    asked_something = data is not None or recipe is not None or settings or changes
-    if model is None and asked_something:
+    has_settings = data is not None or recipe is not None or settings or changes
+    if model is None and has_settings:
         raise SettingsError("settings beside --resume are compared with the run's; name its MODEL and --data as well")
     if model is not None and data is None:
         raise SettingsError("which data? --data takes a name of `resvision data list` or a folder of images")

@@ -1,1 +1,1 @@
-"""What every floor stands on: errors, results, images, settings, run directories. Nothing here knows torch."""
+"""The lowest floor: errors, results, images, settings, run directories. Nothing here knows torch."""

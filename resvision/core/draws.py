@@ -25,7 +25,7 @@ def uniform(seed: int, epoch: int, indices: NDArray[np.int64], slots: int) -> ND
 
 
 def order(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
-    """The order in which epoch `epoch` visits n samples: a permutation of 0..n-1, (n,) int64."""
+    """The order in which an epoch visits n samples: a permutation of 0..n-1, (n,) int64."""
     counters = np.random.Philox(key=np.array([seed, epoch], dtype=np.uint64))
     return np.argsort(counters.random_raw(n), kind="stable").astype(np.int64)
 

@@ -1,9 +1,9 @@
-"""What can go wrong, as a tree. Every message says what, where, and what to do.
+"""The tree of errors. Every message says what went wrong, where, and what to do.
 
 ResVisionError              the command line prints it as one line
 ├── SettingsError           a key or a value of a Run or of a command       exit code 2
-│   └── MissingStageError   a backbone without a map that is needed         exit code 2
-├── UnknownNameError        a model, data set, recipe, verb that is not     exit code 2
+│   └── MissingStageError   a backbone lacks a map that a system needs      exit code 2
+├── UnknownNameError        no model, data set, recipe or verb of that name exit code 2
 ├── DataError               a file or folder of images                      exit code 2
 ├── RunError                a run directory: missing, another run, damaged  exit code 2
 ├── WeightsError            weights from elsewhere: a file, an address      exit code 2
@@ -18,7 +18,7 @@ from pathlib import Path
 
 
 class ResVisionError(Exception):
-    """An error with the remedy in its message; `exit_code` is what the command line ends with."""
+    """Every error of the package: its message has the remedy, and the command line ends with its `exit_code`."""
 
     exit_code = 2
 
@@ -28,27 +28,27 @@ class SettingsError(ResVisionError):
 
 
 class MissingStageError(SettingsError):
-    """A net as backbone of a system that needs a map which the net does not have."""
+    """The backbone lacks a feature map that the system needs."""
 
 
 class UnknownNameError(ResVisionError):
-    """A name that no table of ours holds; the message names the nearest ones."""
+    """None of our tables holds a name; the message gives the nearest ones."""
 
 
 class DataError(ResVisionError):
-    """A file or folder of images that cannot be used; the message names the file."""
+    """A file or folder of images cannot be used; the message names it."""
 
 
 class RunError(ResVisionError):
-    """A run directory that is missing, damaged, or belongs to another run."""
+    """A run directory is missing, damaged, or belongs to another run."""
 
 
 class WeightsError(ResVisionError):
-    """Weights from elsewhere that cannot be had, read, or used; the message names the file or the address."""
+    """Weights from elsewhere cannot be had, read or used; the message names the file or the address."""
 
 
 class MissingExtraError(ResVisionError):
-    """A verb needs an extra of the package that is not installed."""
+    """A verb needs an extra of the package, which is not installed."""
 
 
 class NonFiniteLossError(ResVisionError):
@@ -58,11 +58,11 @@ class NonFiniteLossError(ResVisionError):
 
 
 class Stopped(ResVisionError):
-    """A run was stopped by a signal; it left a checkpoint, unless it was not `kept`."""
+    """A signal stopped the run; it left a checkpoint, unless it was not `kept`."""
 
     def __init__(self, signal: int, *, kept: bool = True) -> None:
-        done = "a checkpoint was written" if kept else "nothing after the last checkpoint is kept"
-        super().__init__(f"stopped by signal {signal}; {done}")
+        outcome = "a checkpoint was written" if kept else "nothing after the last checkpoint is kept"
+        super().__init__(f"stopped by signal {signal}; {outcome}")
         self.exit_code = 128 + signal
 
 
@@ -72,7 +72,7 @@ def nearest(name: str, choices: Iterable[str], *, limit: int = 3) -> list[str]:
     return [by_folded[match] for match in get_close_matches(name.lower(), by_folded, n=limit, cutoff=0.5)]
 
 
-def unknown_name(kind: str, name: str, choices: Iterable[str], *, remedy: str = "") -> UnknownNameError:
+def unknown_name(noun: str, name: str, choices: Iterable[str], *, remedy: str = "") -> UnknownNameError:
     """An UnknownNameError that names the nearest choices, or all of them when they are few."""
     choices = list(choices)
     close = nearest(name, choices)
@@ -82,7 +82,7 @@ def unknown_name(kind: str, name: str, choices: Iterable[str], *, remedy: str = 
         hint = f"choices: {', '.join(choices)}"
     else:
         hint = ""
-    parts = [f"unknown {kind} {name!r}", hint, remedy]
+    parts = [f"unknown {noun} {name!r}", hint, remedy]
     return UnknownNameError("; ".join(part for part in parts if part))
 
 

@@ -1,8 +1,8 @@
-"""From the bytes of an image to its pixels, and their resampling: the only place where that is done.
+"""Decoding and resampling of images: the only module that does either.
 
 Pillow decodes; on top of it stand an allow-list of formats, limits on the pixels and on the work that they ask for,
-looked at before anything is decoded, and the rule that an image is decoded whole or refused. `core.views` makes of an
-image what a net sees.
+checked before anything is decoded, and the rule that an image is decoded whole or refused. `core.views` turns an image
+into the input of a net.
 
 Glossary
     image   (H, W) grey or (H, W, 3) RGB, uint8, as stored and oriented; (H, W, C) where an array has other channels
@@ -47,13 +47,13 @@ INTERPOLATIONS = ("bilinear", "bicubic")
 PIXEL_LIMIT = 100_000_000
 """Images with more pixels are refused before they are decoded; one of this size takes 1 to 2 GB meanwhile."""
 BAND_PIXELS = 2**22
-"""What is converted to 8 bits at a time."""
+"""Pixels that are converted to 8 bits at a time."""
 SLOW_PIXEL_LIMIT = 2_000_000
-"""The same for rare codings that Pillow reads pixel by pixel, at a few microseconds each."""
+"""The limit of rare codings that Pillow reads pixel by pixel, at a few microseconds each."""
 SCANNED_PIXEL_LIMIT = 25 * PIXEL_LIMIT
-"""Pixels times scans of a JPEG: every scan goes over all pixels again."""
+"""The limit of a JPEG's pixels times its scans: every scan goes over all pixels again."""
 SCAN_BYTES = 10
-"""What a scan takes of a file at least."""
+"""The fewest bytes that a scan takes in a file."""
 
 FORMATS: dict[str, type[ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
@@ -66,10 +66,10 @@ FORMATS: dict[str, type[ImageFile.ImageFile]] = {
 
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 _GREY_MODES = {"1", "L", "LA", "I", "I;16", "I;16L", "I;16B"}
-_GREY_CODINGS = {"LA;16B"}  # of images whose mode is RGBA all the same
+_GREY_CODINGS = {"LA;16B"}  # stored in grey, though Pillow gives them the mode RGBA
 _COLOUR_MODES = {"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}
 GREY_STEPS = {"L;2": 85, "L;4": 17}
-"""What Pillow multiplies grey values of two and four bits by."""
+"""The factors by which Pillow multiplies grey values of two and four bits."""
 _SLOW_CODINGS = {"ppm", "ppm_plain", "bmp_rle"}
 _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither stuffing nor a restart
 _EXIF_ORIENTATION = 0x0112
@@ -86,7 +86,7 @@ _UPRIGHT_FROM_ORIENTATION = {
 
 
 class Header(NamedTuple):
-    """What an image says of itself: sides in stored pixels (before orientation), `colour` False for grey."""
+    """The header of an image file: sides in stored pixels, before orientation, and whether it has colour."""
 
     format: str
     width: int
@@ -95,9 +95,9 @@ class Header(NamedTuple):
 
 
 def header(source: Path | bytes, *, name: str | None = None) -> Header:
-    """Format, sides and colour, read without decoding; DataError if `decode` would refuse it unread."""
-    with reading(source, name) as (kind, image):
-        return Header(kind, image.width, image.height, not _is_grey(image))
+    """The header of an image, read without decoding; DataError for a file that `decode` refuses by its header."""
+    with reading(source, name) as (format_name, image):
+        return Header(format_name, image.width, image.height, not _is_grey(image))
 
 
 def decode(source: Path | bytes, *, name: str | None = None) -> Pixels:
@@ -145,7 +145,7 @@ def crop_resize(image: Pixels, box: Box, size_px: int, interpolation: Interpolat
 
 
 def resample(image: Pixels, height: int, width: int, interpolation: Interpolation, box: Box | None = None) -> Pixels:
-    """(height, width, C) of the box, or of the whole image, as `crop_resize`; the image itself if nothing changes."""
+    """The box, or the whole image, at (height, width, C), as by `crop_resize`; itself where nothing changes."""
     whole = (0, 0, image.shape[1], image.shape[0])
     if image.shape[:2] == (height, width) and (box or whole) == whole:
         return image
@@ -173,35 +173,36 @@ def resized_sides(height: int, width: int, shorter_px: int) -> tuple[int, int]:
 
 
 class RefusedError(Exception):
-    """Why an image is refused; `reading` puts the name in front."""
+    """An image is refused for the reason in the message; `reading` puts the name in front."""
 
 
 @contextmanager
 def reading(source: Path | bytes, name: str | None) -> Iterator[tuple[str, ImageFile.ImageFile]]:
-    """Format and undecoded image; whatever goes wrong until the block ends is a DataError with the name."""
+    """Open an image undecoded, beside its format; whatever goes wrong in the block is a DataError with the name."""
     shown = printable(name or (source if isinstance(source, Path) else "the image"))
-    kind = "file"
+    format_name = "file"
     try:
         with BytesIO(source) if isinstance(source, bytes) else _opened(source) as stream, _quiet():
-            kind = _format(stream)
-            image = FORMATS[kind](stream)
+            format_name = _format(stream)
+            image = FORMATS[format_name](stream)
             _check(image)
-            yield kind, image
+            yield format_name, image
     except RefusedError as error:
         raise DataError(f"{shown}: {error}") from None
     except Image.DecompressionBombError:  # a WEBP, which is not even opened
         raise DataError(f"{shown}: above the limit of {PIXEL_LIMIT // 10**6} million pixels") from None
     except MemoryError:
-        raise DataError(f"{shown}: not enough memory to decode this {kind}") from None
+        raise DataError(f"{shown}: not enough memory to decode this {format_name}") from None
     except PermissionError:
         raise DataError(f"{shown}: no permission to read it") from None
     except Exception as error:  # noqa: BLE001 - damaged bytes make Pillow's plugins raise nearly anything
         if isinstance(error, OSError) and error.strerror:  # of the file system; Pillow's own have a text only
             raise DataError(f"{shown}: cannot be read ({error.strerror})") from None
+        # a KeyError and its like say a bare word, which needs the error's name beside it
         reason = str(error) if " " in str(error) else f"{type(error).__name__} {error}".strip()
         if reason == "unknown pixel mode":
             raise DataError(f"{shown}: pixels of a rare kind; save it with 8 or 16 bits, as grey or RGB") from None
-        raise DataError(f"{shown}: a damaged {kind} ({printable(reason)})") from None
+        raise DataError(f"{shown}: a damaged {format_name} ({printable(reason)})") from None
 
 
 def _opened(path: Path) -> IO[bytes]:
@@ -216,7 +217,7 @@ def _opened(path: Path) -> IO[bytes]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what Pillow and libtiff say beside their errors off standard error: it would come once a file."""
+    """Keep the warnings of Pillow and libtiff off standard error, where they would come once a file."""
     _silence_libraries()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -225,7 +226,7 @@ def _quiet() -> Iterator[None]:
 
 @cache
 def _silence_libraries() -> None:
-    """Take libtiff's printing away, where Pillow has it as a library of its own, and give Pillow's log a listener."""
+    """Silence libtiff, where Pillow has it as a library of its own, and give Pillow's log a handler."""
     logging.getLogger("PIL").addHandler(logging.NullHandler())
     libraries = ctypes.CDLL(_imaging.__file__)
     for setter in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
@@ -234,7 +235,7 @@ def _silence_libraries() -> None:
 
 
 def _format(stream: IO[bytes]) -> str:
-    """The format by the first bytes, never by the name."""
+    """The format of a file, told by its first bytes, never by its name."""
     start = stream.read(16)
     stream.seek(0)
     if not start:
@@ -251,12 +252,12 @@ def _format(stream: IO[bytes]) -> str:
         return "BMP"
     if start[:1] == b"P" and start[1:2] in b"123456" and (start[2:3].isspace() or start[2:3] == b"#"):
         return "PPM"
-    found = "a GIF" if start.startswith(b"GIF8") else "not an image"
-    raise RefusedError(f"{found}; allowed are {', '.join(FORMATS)}")
+    guess = "a GIF" if start.startswith(b"GIF8") else "not an image"
+    raise RefusedError(f"{guess}; allowed are {', '.join(FORMATS)}")
 
 
 def _check(image: ImageFile.ImageFile) -> None:
-    """Raises RefusedError for what must not be decoded."""
+    """Raise RefusedError for an image that must not be decoded."""
     pixels, sides = image.width * image.height, f"{image.width:,} x {image.height:,} pixels"
     if pixels > PIXEL_LIMIT:
         raise RefusedError(f"{sides}, above the limit of {PIXEL_LIMIT // 10**6} million")
@@ -270,30 +271,30 @@ def _check(image: ImageFile.ImageFile) -> None:
 
 
 def check_work(image: ImageFile.ImageFile) -> None:
-    """Raises RefusedError for a file made so that decoding it takes minutes."""
+    """Raise RefusedError for a file made so that decoding it takes minutes."""
     assert image.fp is not None, "not decoded yet"
-    place = image.fp.tell()
+    position = image.fp.tell()
     if image.format == "JPEG":
         image.fp.seek(0)
         data, pixels = image.fp.read(), image.width * image.height
-        most = len(data) // SCAN_BYTES
-        if most * pixels > SCANNED_PIXEL_LIMIT and (scans := _scans(data)) * pixels > SCANNED_PIXEL_LIMIT:
+        scan_bound = len(data) // SCAN_BYTES
+        if scan_bound * pixels > SCANNED_PIXEL_LIMIT and (scans := _scans(data)) * pixels > SCANNED_PIXEL_LIMIT:
             sides = f"{image.width:,} x {image.height:,}"
             raise RefusedError(f"{scans:,} scans of {sides} pixels take too long to decode; save it as a plain JPEG")
     elif image.tile and image.tile[0].codec_name == "ppm_plain" and b"#" in image.fp.read():
         raise RefusedError("comments between the pixels take too long to decode; save it as PNG")
-    image.fp.seek(place)
+    image.fp.seek(position)
 
 
 def _scans(jpeg: bytes) -> int:
-    """How often a JPEG goes over its pixels, counted up to its end; what follows that is not decoded."""
+    """The number of scans of a JPEG, counted up to its end marker; bytes after that are not decoded."""
     scans, end = 0, 2
-    while found := _JPEG_MARKER.search(jpeg, end):
-        kind, end = jpeg[found.end() - 1], found.end()
-        if kind == 0xD9:
+    while marker := _JPEG_MARKER.search(jpeg, end):
+        code, end = jpeg[marker.end() - 1], marker.end()
+        if code == 0xD9:
             break
-        scans += kind == 0xDA
-        if kind not in {0x01, 0xD8}:  # these two have no length
+        scans += code == 0xDA
+        if code not in {0x01, 0xD8}:  # these two have no length
             end += int.from_bytes(jpeg[end : end + 2], "big")
     return scans
 
@@ -307,7 +308,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 class _Stored(NamedTuple):
-    """What the mode of an image does not say of its pixels.
+    """The facts about the pixels of an image that its mode does not tell.
 
     black, white  values of 16-bit grey
     transparent   value, or index, or (r, g, b), that is transparent in the units of the mode; None if there is none
@@ -320,7 +321,7 @@ class _Stored(NamedTuple):
 
 
 def _stored(image: ImageFile.ImageFile) -> _Stored:
-    """How to understand the pixels of an image that is not decoded yet."""
+    """The facts about the pixels of an image that is not decoded yet."""
     black, white = 0, 65535
     transparent = image.info.get("transparency")
     if isinstance(image, TiffImagePlugin.TiffImageFile):
@@ -340,7 +341,7 @@ def _is_grey(image: ImageFile.ImageFile) -> bool:
 
 
 def coding(image: ImageFile.ImageFile) -> str | None:
-    """Pillow's name of how the pixels of a PNG are stored."""
+    """Pillow's name of the coding of a PNG's pixels, None for other formats."""
     return str(image.tile[0].args) if image.format == "PNG" and image.tile else None
 
 
@@ -365,10 +366,10 @@ def _band(image: Image.Image, stored: _Stored) -> Pixels:
     if image.mode not in {"LA", "PA", "RGBA"} and stored.transparent is None:
         return np.array(image if image.mode == mode else image.convert(mode))
     image.info["transparency"] = stored.transparent
-    clear = image.convert("LA" if stored.is_grey else "RGBA")
-    seen = Image.new(mode, clear.size, "white")
-    seen.paste(clear.convert(mode), mask=clear.getchannel("A"))
-    return np.array(seen)
+    with_alpha = image.convert("LA" if stored.is_grey else "RGBA")
+    canvas = Image.new(mode, with_alpha.size, "white")
+    canvas.paste(with_alpha.convert(mode), mask=with_alpha.getchannel("A"))
+    return np.array(canvas)
 
 
 @cache

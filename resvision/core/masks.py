@@ -1,6 +1,6 @@
 """Label maps in files: PNG whose values, grey or palette indices, are labels and no colours.
 
-They come through the same guards as images. Nothing is scaled or converted: what is stored is what is read.
+They pass the same checks as images. Nothing is scaled or converted: the stored values are the values read.
 
 Glossary
     mask    (H, W) uint8, one stored value a pixel
@@ -20,7 +20,7 @@ _MODES = {"1", "L", "P", "I;16", "I"}
 _SHOWN_AS = {"RGB": "an RGB image", "RGBA": "an RGBA image", "LA": "a grey image with transparency"}
 
 COUNTED = 2**20
-"""Values that are counted at a time: `bincount` makes integers of eight bytes of them."""
+"""Values that are counted at a time, since `bincount` turns each into an integer of eight bytes."""
 
 _BLACK = ("background", "void")
 _GOLDEN_ANGLE = (3 - 5**0.5) / 2  # of a turn
@@ -28,10 +28,10 @@ _FIRST_HUE, _LIGHTNESSES, _SATURATION = 0.1, (0.5, 0.75, 0.35), 0.85
 
 
 def mask_header(source: Path | bytes, *, name: str | None = None) -> Header:
-    """Sides of a label map, read without decoding; DataError if `read_mask` would refuse it unread."""
-    with reading(source, name) as (kind, image):
+    """The header of a label map, read without decoding; DataError for a file that `read_mask` refuses by its header."""
+    with reading(source, name) as (format_name, image):
         _check(image)
-        return Header(kind, image.width, image.height, False)
+        return Header(format_name, image.width, image.height, False)
 
 
 def read_mask(source: Path | bytes, *, name: str | None = None) -> Pixels:
@@ -61,7 +61,7 @@ def write_mask(path: Path, labels: Pixels, colours: NDArray[np.uint8]) -> None:
 
 
 def count_values(values: Pixels) -> NDArray[np.int64]:
-    """How often each of 0..255 occurs in an array of bytes, (256,)."""
+    """The number of times that each of 0..255 occurs in an array of bytes, (256,)."""
     counts = np.zeros(256, dtype=np.int64)
     flat = values.ravel()
     for start in range(0, len(flat), COUNTED):
@@ -70,7 +70,7 @@ def count_values(values: Pixels) -> NDArray[np.int64]:
 
 
 def label_colours(classes: Sequence[str]) -> NDArray[np.uint8]:
-    """A colour for each stored value, (256, 3): of the classes in order, of VOID mid grey, of what is no label black.
+    """A colour for each stored value, (256, 3): one per class, mid grey for VOID, black for values that are no label.
 
     Hues are the golden angle apart in three lightnesses that take turns, so that neighbours, and all of some twenty
     classes, are told apart. A class called background or void is black.
@@ -88,5 +88,5 @@ def _check(image: ImageFile.ImageFile) -> None:
     if image.format != "PNG":
         raise RefusedError(f"a {image.format} where a label map is due; save the labels as a PNG")
     if image.mode not in _MODES:
-        shown = _SHOWN_AS.get(image.mode, f"pixels of kind {image.mode}")
-        raise RefusedError(f"{shown} where a label map is due; save the labels, not colours, as grey or palette PNG")
+        fault = _SHOWN_AS.get(image.mode, f"pixels of kind {image.mode}")
+        raise RefusedError(f"{fault} where a label map is due; save the labels, not colours, as grey or palette PNG")

@@ -1,4 +1,4 @@
-"""Things named as text, `package.module:name`: rows of our tables, and a user's own models, data sets and recipes."""
+"""Objects named as text `package.module:name`: rows of our tables, and a user's own models, data sets and recipes."""
 
 import sys
 import traceback
@@ -18,7 +18,7 @@ EXTRAS = {
     "jinja2": "train",
     "tensorboard": "train",
 }
-"""Modules that come with an extra of the package, and its name."""
+"""The extra of the package that brings each module."""
 
 
 def is_reference(name: str) -> bool:
@@ -27,18 +27,21 @@ def is_reference(name: str) -> bool:
     return bool(colon) and attribute.isidentifier() and all(part.isidentifier() for part in module.split("."))
 
 
-def load(reference: str, *, kind: str) -> Callable[..., Any]:
-    """The function or class that `package.module:name` names. Raises as `find`, also for other objects."""
-    found: Any = find(reference, kind=kind)
-    if not callable(found):
+def load(reference: str, *, noun: str) -> Callable[..., Any]:
+    """The function or class that `package.module:name` names; `noun` says in errors what it should be.
+
+    Raises what `find` raises, and UnknownNameError for an object that cannot be called.
+    """
+    named: Any = find(reference, noun=noun)
+    if not callable(named):
         name = reference.partition(":")[2]
-        raise UnknownNameError(f"unknown {kind} {reference!r}: {name} is a {type(found).__name__}, not a function")
-    function: Callable[..., Any] = found
+        raise UnknownNameError(f"unknown {noun} {reference!r}: {name} is a {type(named).__name__}, not a function")
+    function: Callable[..., Any] = named
     return function
 
 
-def find(reference: str, *, kind: str) -> Any:
-    """The object that `package.module:name` names; modules in the working directory are found too, last.
+def find(reference: str, *, noun: str) -> Any:
+    """The object that `package.module:name` names; modules in the working directory are searched last.
 
     Raises UnknownNameError where it is not there, MissingExtraError where its module needs an extra, SettingsError
     where its module fails.
@@ -50,42 +53,42 @@ def find(reference: str, *, kind: str) -> Any:
         module = import_module(module_name)
     except ModuleNotFoundError as error:
         if f"{module_name}.".startswith(f"{error.name}."):
-            raise UnknownNameError(f"unknown {kind} {reference!r}: no module named {error.name!r}") from None
+            raise UnknownNameError(f"unknown {noun} {reference!r}: no module named {error.name!r}") from None
         if (missing := missing_extra(error)) is not error:
             raise missing from None
-        raise SettingsError(f"{kind} {reference!r}: {_told(reference, error)}") from error
+        raise SettingsError(f"{noun} {reference!r}: {_failure_text(reference, error)}") from error
     except Exception as error:
-        raise SettingsError(f"{kind} {reference!r}: {_told(reference, error)}") from error
+        raise SettingsError(f"{noun} {reference!r}: {_failure_text(reference, error)}") from error
     if not hasattr(module, name):
-        close = nearest(name, [key for key in vars(module) if not key.startswith("_")])
-        hint = f"; nearest: {', '.join(close)}" if close else ""
-        raise UnknownNameError(f"unknown {kind} {reference!r}: module {module_name} has no {name!r}{hint}")
+        similar = nearest(name, [key for key in vars(module) if not key.startswith("_")])
+        hint = f"; nearest: {', '.join(similar)}" if similar else ""
+        raise UnknownNameError(f"unknown {noun} {reference!r}: module {module_name} has no {name!r}{hint}")
     return getattr(module, name)
 
 
 @contextmanager
 def own_code(reference: str, *, error: type[ResVisionError] = SettingsError) -> Iterator[None]:
-    """What goes wrong inside a user's own function, errors of ours apart, becomes an `error` that names file and line.
+    """Turn a failure of a user's own function into an `error` that names file and line; our own errors pass.
 
     For a name of ours, which is no reference, nothing changes.
     """
     try:
         yield
-    except Exception as wrong:
-        if isinstance(wrong, ResVisionError) or not is_reference(reference):
+    except Exception as failure:
+        if isinstance(failure, ResVisionError) or not is_reference(reference):
             raise
-        raise error(f"{reference}: {_told(reference, wrong)}") from wrong
+        raise error(f"{reference}: {_failure_text(reference, failure)}") from failure
 
 
-def _told(reference: str, error: Exception) -> str:
-    """Kind and words of an error, with the innermost line of the user's module that has part in it."""
+def _failure_text(reference: str, error: Exception) -> str:
+    """The type and message of an error, with the innermost line of the user's module in its traceback."""
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error}"
     frames = traceback.extract_tb(error.__traceback__)
     name = f"{reference.partition(':')[0].rpartition('.')[2]}.py"
-    inside = [frame for frame in frames if Path(frame.filename).name == name]
-    place = "".join(f" ({Path(frame.filename).name}, line {frame.lineno})" for frame in inside[-1:])
-    return f"{type(error).__name__}: {error}{place}"
+    own_frames = [frame for frame in frames if Path(frame.filename).name == name]
+    position = "".join(f" ({Path(frame.filename).name}, line {frame.lineno})" for frame in own_frames[-1:])
+    return f"{type(error).__name__}: {error}{position}"
 
 
 def missing_extra(error: ModuleNotFoundError) -> Exception:

@@ -1,4 +1,4 @@
-"""Results for single images, as plain numpy dataclasses: what `predict`, a bundle and a server give back.
+"""Results of single images as plain numpy dataclasses, which `predict`, a bundle and a server give back.
 
 Each goes to JSON. Scores over a data set are in `resvision.kinds`, with their task.
 """
@@ -32,11 +32,11 @@ class ClassScores:
 
     @property
     def score(self) -> float:
-        """Its probability, 0..1."""
+        """The probability of the most probable class, 0..1."""
         return self.scores[0]
 
     def best(self, count: int | None) -> "ClassScores":
-        """The same with the `count` most probable classes alone, all of them for None."""
+        """The result cut to its `count` most probable classes; None keeps all."""
         return ClassScores(source=self.source, labels=self.labels[:count], scores=self.scores[:count])
 
     def to_json(self) -> dict[str, Any]:
@@ -47,7 +47,7 @@ class ClassScores:
 
 @dataclass(frozen=True, kw_only=True)
 class Areas:
-    """How much of one image each class covers: K pixel counts, in the order of the classes."""
+    """The area of each class in one image: K pixel counts, in the order of the classes."""
 
     source: str
     width: int
@@ -56,7 +56,7 @@ class Areas:
     pixels: tuple[int, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; `share` is that of the whole image."""
+        """Plain data; `share` is a class's part of the whole image."""
         whole = self.width * self.height
         rows = zip(self.classes, self.pixels, strict=True)
         return {
@@ -77,7 +77,7 @@ class LabelMap:
 
     @property
     def areas(self) -> Areas:
-        """How much of the image each class covers."""
+        """The area of each class in the image."""
         height, width = self.labels.shape
         pixels = count_values(self.labels)[: len(self.classes)].tolist()
         return Areas(source=self.source, width=width, height=height, classes=self.classes, pixels=tuple(pixels))
@@ -92,10 +92,10 @@ class LabelMap:
 
 
 def shares(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
-    """part / whole, element by element; NaN where the whole is 0."""
-    found = np.full(len(part), np.nan)
-    np.divide(part, whole, out=found, where=whole > 0)
-    return found
+    """The shares part / whole, element by element; NaN where the whole is 0."""
+    quotients = np.full(len(part), np.nan)
+    np.divide(part, whole, out=quotients, where=whole > 0)
+    return quotients
 
 
 def number(value: float) -> float | None:

@@ -1,14 +1,14 @@
-"""The run directory: its names, and writing into it so that a crash leaves the old or the new, never half.
+"""The run directory: names of its files, and writes that a crash leaves old or new, never half.
 
 run.json             the Run, every value written
 phases.json          in a folder of several phases: runs and fits as they were asked for, each in a folder of its own
-fit.json             in the folder of a fit, in place of run.json: which function, its options, its parents' folders
-weights.safetensors  there: what the fit gave
-scratch/             there: what the fit needs to go on; gone when it is done
+fit.json             in the folder of a fit, in place of run.json: its function, its options, its parents' folders
+weights.safetensors  there: the tensors of the fit
+scratch/             there: files that the fit needs to go on; gone when it is done
 environment.json     versions, hardware, threads
 history.jsonl        one JSON line a step, and one an evaluation
 events/              the same for TensorBoard
-checkpoints/step-N/  weights and state; `checkpoints/last` names the newest, `checkpoints/best` what validation chose
+checkpoints/step-N/  weights and state; `checkpoints/last` names the newest, `checkpoints/best` that of validation
 evaluation.json      the scores of the best weights, otherwise the last, with confusion and worst mistakes
 report.html          the page
 .lock                while a process trains here
@@ -47,7 +47,7 @@ LOCK = ".lock"
 
 RUN_FORMAT = 1
 DURATION = r"[1-9][0-9]{0,8} (epochs|steps)"
-"""How a run's length is written; with nine digits the count of steps stays a number that machines count to."""
+"""The form of a run's length; nine digits keep its count of steps within 64 bits."""
 
 WEIGHTS = "weights.safetensors"
 AVERAGED_WEIGHTS = "ema.safetensors"
@@ -56,9 +56,9 @@ STATE = "state.json"
 
 
 def create(name: str, *, root: Path = Path("runs")) -> Path:
-    """A new directory `root/<name>-<date>-<n>`, n counting from 1; RunError where it cannot be made."""
-    for n in count(1):
-        folder = root / f"{name}-{date.today():%Y%m%d}-{n}"
+    """Make a new directory `root/<name>-<date>-<n>`, n counting from 1; RunError where it cannot be made."""
+    for number in count(1):
+        folder = root / f"{name}-{date.today():%Y%m%d}-{number}"
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
@@ -72,7 +72,7 @@ def create(name: str, *, root: Path = Path("runs")) -> Path:
 
 
 def claim(folder: Path) -> Path:
-    """The named directory, made if it is missing; RunError where it already holds something."""
+    """Make the named directory if it is missing; RunError where it already holds something."""
     require_free(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -82,22 +82,22 @@ def claim(folder: Path) -> Path:
 
 
 def require_free(folder: Path) -> None:
-    """RunError where `folder` holds something already, or is no folder; what a killed start left does not count."""
+    """Raise RunError where `folder` holds something already, or is no folder; remains of a killed start are none."""
     try:
-        held = {each.name for each in folder.iterdir()} if folder.exists() else set()
+        entries = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
     except OSError as error:
         raise unwritable(folder, error) from None
-    if {RUN, LOCK} <= held:
-        with locked(folder):  # says so where it is being trained
+    if {RUN, LOCK} <= entries:
+        with locked(folder):  # raises where a process trains in it, which is the better message
             pass
-    if RUN in held:
+    if RUN in entries:
         raise RunError(f"{folder}: holds a run already; go on with --resume {folder}, or name another --out")
-    if any(name != LOCK and not _is_neighbour(name) for name in held):
+    if any(name != LOCK and not _is_neighbour(name) for name in entries):
         raise RunError(f"{folder}: not empty; name another --out")
 
 
 def require(folder: Path) -> Path:
-    """The directory of an existing run; RunError where there is none."""
+    """The folder itself if it holds a run; RunError where it does not."""
     try:
         is_folder, is_run = folder.is_dir(), (folder / RUN).is_file()
     except OSError as error:
@@ -110,8 +110,8 @@ def require(folder: Path) -> Path:
 
 
 def _phases_in(folder: Path) -> str:
-    """What to name in place of a folder of several phases."""
-    runs = sorted(str(each.parent) for each in folder.glob(f"*/{RUN}")) if (folder / PHASES).is_file() else []
+    """The hint that names the runs inside a folder of several phases; empty for other folders."""
+    runs = sorted(str(path.parent) for path in folder.glob(f"*/{RUN}")) if (folder / PHASES).is_file() else []
     return f"; it holds a run for each of several phases: {', '.join(runs)}" if runs else ""
 
 
@@ -120,8 +120,8 @@ def locked(folder: Path) -> Iterator[bool]:
     """Keep other processes from training in `folder`; RunError where one does.
 
     The lock is the kernel's: it ends with this process, however that dies, and processes forked on the way do not
-    share it. Verbs that only read do not ask for it. What comes is whether there is a lock: Windows, and file systems
-    that know none, leave it to the user not to train one run twice at a time.
+    share it. Verbs that only read do not ask for it. The context gives whether there is a lock: Windows, and file
+    systems that know none, leave it to the user not to train one run twice at a time.
     """
     path = folder / LOCK
     try:
@@ -134,6 +134,7 @@ def locked(folder: Path) -> Iterator[bool]:
         yield descriptor is not None
     finally:
         if descriptor is not None:
+            # removed before the lock is let go: afterwards it might be the lock of the next process
             with suppress(OSError):  # a file that stays does no harm
                 path.unlink()
             os.close(descriptor)
@@ -145,12 +146,12 @@ def write_json(path: Path, data: Any) -> None:
 
 
 def write_text(path: Path, text: str, *, option: str = "--out") -> None:
-    """The same for text, as UTF-8; undecodable bytes of file names are written as escapes, as JSON knows them."""
+    """Write text as UTF-8, whole or not at all; undecodable bytes of file names become escapes, as JSON knows them."""
     write_bytes(path, text.encode(errors="backslashreplace"), option=option)
 
 
 def write_bytes(path: Path, data: bytes, *, option: str = "--out") -> None:
-    """Write to a neighbour file, flush it to disk, and rename it over `path`.
+    """Write data to a neighbour file, flush it to disk, and rename it over `path`.
 
     RunError where that fails; it names the `option` of the command that takes another place.
     """
@@ -189,7 +190,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def unwritable(path: Path, error: OSError, *, option: str = "--out") -> RunError:
-    """The error of a write that failed: what, why, and what to do."""
+    """The error of a write that failed: the file, the reason, and the remedy."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         remedy = "make room and try again, with --resume where the run had begun"
     else:
@@ -198,19 +199,22 @@ def unwritable(path: Path, error: OSError, *, option: str = "--out") -> RunError
 
 
 def _lock(path: Path) -> int | None:
-    """The descriptor that holds the lock on `path`, None where there are no locks; BlockingIOError if it is taken."""
+    """Lock `path` and return its descriptor, None where there are no locks; BlockingIOError where another has it."""
     if sys.platform == "win32":
         return None
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_still(path, descriptor):
+            # The last holder removes the file as it leaves. A lock on a removed file would keep nobody out, since the
+            # next process makes a new one: open that one then, in another round.
+            if _has_name(path, descriptor):
                 os.ftruncate(descriptor, 0)
                 os.write(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode())
                 return descriptor
         except OSError as error:
             os.close(descriptor)
+            # some network file systems have no locks; an empty file left there would only puzzle
             if error.errno in {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP}:
                 path.unlink(missing_ok=True)
                 return None
@@ -220,12 +224,12 @@ def _lock(path: Path) -> int | None:
 
 def _holder(path: Path) -> str:
     """The process that wrote the lock, with its machine where that is not this one."""
-    written = path.read_text(encoding="utf-8", errors="replace").strip() if path.exists() else ""
-    return written.removesuffix(f" on {platform.node()}") or "another process"
+    text = path.read_text(encoding="utf-8", errors="replace").strip() if path.exists() else ""
+    return text.removesuffix(f" on {platform.node()}") or "another process"
 
 
-def _is_still(path: Path, descriptor: int) -> bool:
-    """Whether the open file is the one of that name: its last holder may have removed it in between."""
+def _has_name(path: Path, descriptor: int) -> bool:
+    """Whether the open file still has that name: its last holder may have removed it in between."""
     try:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:

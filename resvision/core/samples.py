@@ -1,4 +1,4 @@
-"""Samples and their readers: what every data set gives, whatever its samples are labelled with. No torch.
+"""Samples and their readers, generic in the label: every data set is given as these. No torch.
 
 A reader is generic in its target T: a class index (int) for classification, a mask for segmentation, and whatever a
 task of your own wants.
@@ -23,7 +23,7 @@ class Sample(NamedTuple, Generic[T]):
     """One labelled example.
 
     image   uint8 (H, W) grey or (H, W, C), decoded and oriented, at its stored size
-    target  what a net is to find in it
+    target  the answer that a net is to give for it
     """
 
     image: NDArray[np.uint8]
@@ -58,10 +58,10 @@ class Reader(ABC, Generic[T]):
 
     @abstractmethod
     def source(self, index: int) -> str:
-        """The place of image `index`: a path, or `name/split[index]`."""
+        """The source of image `index`: a path, or `name/split[index]`."""
 
     def target_source(self, index: int) -> str:
-        """The place of its target, a file and where need be a line; the image itself where its folder says it."""
+        """The source of target `index`: a file, with a line if need be; the image itself where its folder says it."""
         return self.source(index)
 
     def stratum(self, index: int) -> int | None:

@@ -25,19 +25,19 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 
 
 def to_json(tree: Any) -> dict[str, Any]:
-    """The tree as plain dicts, lists and scalars, every value written."""
+    """The tree as plain dicts, lists and scalars, with every value."""
     plain: dict[str, Any] = msgspec.to_builtins(tree)
     return plain
 
 
-def from_json(kind: type[Tree], data: Any, *, at: str = "", types: Mapping[str, type] | None = None) -> Tree:
-    """A tree of type `kind` from plain data; SettingsError on an unknown, missing or ill-typed key.
+def from_json(tree_type: type[Tree], data: Any, *, at: str = "", types: Mapping[str, type] | None = None) -> Tree:
+    """A tree of type `tree_type` from plain data; SettingsError on an unknown, missing or ill-typed key.
 
     types  of fields, by name, that are declared as an abstract base
     """
     if not isinstance(data, Mapping):
         raise SettingsError(f"{at or 'the settings'}: expected an object, got {type(data).__name__}")
-    hints = {**get_type_hints(kind, include_extras=True), **(types or {})}
+    hints = {**get_type_hints(tree_type, include_extras=True), **(types or {})}
     for key in data:
         if key not in hints:
             raise _unknown_key(_join(at, str(key)), hints)
@@ -45,62 +45,62 @@ def from_json(kind: type[Tree], data: Any, *, at: str = "", types: Mapping[str, 
         if key not in data:
             raise SettingsError(f"{_join(at, key)}: missing")
     values = {key: _read(hint, data[key], at=_join(at, key)) for key, hint in hints.items()}
-    return _construct(kind, values, at=at)
+    return _construct(tree_type, values, at=at)
 
 
-def from_options(kind: type[Tree], given: Mapping[str, Any], *, at: str) -> Tree:
-    """A tree of type `kind` from some of its fields by name, the others having their defaults.
+def from_options(tree_type: type[Tree], options: Mapping[str, Any], *, at: str) -> Tree:
+    """A tree of type `tree_type` from some of its fields by name; the others take their defaults.
 
-    Raises SettingsError on an unknown or ill-typed option, on one that lacks and has no default, and for values that
-    do not go together.
+    Raises SettingsError on an unknown or ill-typed option, on a missing one that has no default, and for values that do
+    not go together.
     """
-    hints = get_type_hints(kind, include_extras=True)
-    for key in given:
+    hints = get_type_hints(tree_type, include_extras=True)
+    for key in options:
         if key not in hints:
             raise _unknown_key(_join(at, key), hints)
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
-        if field.name not in given and field.default is field.default_factory is dataclasses.MISSING:
+    for field in dataclasses.fields(tree_type):  # type: ignore[arg-type]
+        if field.name not in options and field.default is field.default_factory is dataclasses.MISSING:
             raise SettingsError(f"{_join(at, field.name)}: missing")
-    values = {key: _read(hints[key], value, at=_join(at, key)) for key, value in given.items()}
-    return _construct(kind, values, at=at)
+    values = {key: _read(hints[key], value, at=_join(at, key)) for key, value in options.items()}
+    return _construct(tree_type, values, at=at)
 
 
 def checked(tree: Tree) -> Tree:
-    """The same tree after the checks that reading it from JSON would make."""
+    """The tree itself, once it has passed the checks of reading it from JSON."""
     trees = {key: type(value) for key, value in _fields(tree).items() if dataclasses.is_dataclass(value)}
     return from_json(type(tree), to_json(tree), types=trees)
 
 
 def with_leaf(tree: Tree, path: str, value: Any, *, text: bool = False, at: str = "") -> Tree:
-    """The tree with another value at `a.b`, checked; with `text` it is read by the type of the field.
+    """The tree with another value at the path `a.b`, checked; with `text` the value is parsed by the field's type.
 
     Raises SettingsError for a key or a value that does not fit.
     """
     key, _, rest = path.partition(".")
     hints = get_type_hints(type(tree), include_extras=True)
-    here = _join(at, key)
+    key_path = _join(at, key)
     if key not in hints:
-        raise _unknown_key(here, hints)
+        raise _unknown_key(key_path, hints)
     old: Any = getattr(tree, key)
     if rest and isinstance(old, dict):
         new: Any = {**old, rest: _scalar(value) if text else value}
-        new = _read(hints[key], new, at=here)
+        new = _read(hints[key], new, at=key_path)
     elif rest and dataclasses.is_dataclass(old):
-        new = with_leaf(old, rest, value, text=text, at=here)
+        new = with_leaf(old, rest, value, text=text, at=key_path)
     elif rest:
-        raise SettingsError(f"{_join(here, rest)}: {here} is a single value and has no keys below it")
+        raise SettingsError(f"{_join(key_path, rest)}: {key_path} is a single value and has no keys below it")
     elif dataclasses.is_dataclass(old) or isinstance(old, dict):
         below = [*(old if isinstance(old, dict) else _fields(old))]
-        raise SettingsError(f"{here}: a group of settings; set one of its keys: {', '.join(below) or 'any'}")
+        raise SettingsError(f"{key_path}: a group of settings; set one of its keys: {', '.join(below) or 'any'}")
     elif text:
-        new = _read(hints[key], _from_text(hints[key], value), at=here, strict=False)
+        new = _read(hints[key], _from_text(hints[key], value), at=key_path, strict=False)
     else:
-        new = _read(hints[key], list(value) if isinstance(value, tuple) else value, at=here)
+        new = _read(hints[key], list(value) if isinstance(value, tuple) else value, at=key_path)
     return _construct(type(tree), {**_fields(tree), key: new}, at=at)
 
 
 def leaves(tree: Any, *, at: str = "") -> Iterator[tuple[str, Any]]:
-    """Every leaf of the tree with its path, in order."""
+    """Yield every leaf of the tree with its path, in order."""
     for key, value in (tree if isinstance(tree, dict) else _fields(tree)).items():
         if dataclasses.is_dataclass(value) or isinstance(value, dict):
             yield from leaves(value, at=_join(at, key))
@@ -109,7 +109,7 @@ def leaves(tree: Any, *, at: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def differences(first: Any, second: Any) -> list[tuple[str, Any, Any]]:
-    """(path, value in first, value in second) of every leaf that differs; None where one has no such leaf."""
+    """Every leaf that differs, as (path, value in first, value in second); None stands for a missing leaf."""
     a, b = dict(leaves(first)), dict(leaves(second))
     return [(path, a.get(path), b.get(path)) for path in {**a, **b} if a.get(path) != b.get(path)]
 
@@ -123,27 +123,29 @@ def _read(hint: Any, value: Any, *, at: str, strict: bool = True) -> Any:
         error = unknown_name("value", str(value)[:60], [str(choice) for choice in choices])
         raise SettingsError(f"{at}: {error}")
     try:
-        found = msgspec.convert(value, hint, strict=strict)
+        parsed = msgspec.convert(value, hint, strict=strict)
     except msgspec.ValidationError as error:
-        told = [meta.description for meta in get_args(hint) if isinstance(meta, msgspec.Meta) and meta.description]
-        expected = f"expected {told[0]}" if told else str(error).lower().partition(", got ")[0]
+        descriptions = [
+            meta.description for meta in get_args(hint) if isinstance(meta, msgspec.Meta) and meta.description
+        ]
+        expected = f"expected {descriptions[0]}" if descriptions else str(error).lower().partition(", got ")[0]
         raise SettingsError(f"{at}: {expected}, got {_SHORT.repr(value)}") from None
     except UnicodeError:
         raise SettingsError(f"{at}: holds bytes that are no text, got {_SHORT.repr(value)}") from None
-    for key, scalar in found.items() if isinstance(found, dict) else [("", found)]:
+    for key, scalar in parsed.items() if isinstance(parsed, dict) else [("", parsed)]:
         for part in scalar if isinstance(scalar, tuple) else (scalar,):
             _require_writable(part, at=_join(at, key) if key else at)
-    return found
+    return parsed
 
 
 def _read_tree(trees: list[Any], value: Any, *, at: str) -> Any:
-    """A tree of the one type, or of that of several which the key `kind` of the data names.
+    """A tree of the only type, or of the type that the key `kind` of the data names among several.
 
     A type that must look at the data to know the types of its fields reads itself, by a class method `__from_json__`.
     """
     if len(trees) == 1 or not isinstance(value, Mapping):
-        reads_itself = getattr(trees[0], "__from_json__", None)
-        return reads_itself(value, at=at) if reads_itself else from_json(trees[0], value, at=at)
+        own_reader = getattr(trees[0], "__from_json__", None)
+        return own_reader(value, at=at) if own_reader else from_json(trees[0], value, at=at)
     by_kind = {field.default: tree for tree in trees for field in dataclasses.fields(tree) if field.name == "kind"}
     kind = value.get("kind")
     if not isinstance(kind, str) or kind not in by_kind:
@@ -153,7 +155,7 @@ def _read_tree(trees: list[Any], value: Any, *, at: str) -> Any:
 
 
 def _require_writable(value: Any, *, at: str) -> None:
-    """SettingsError for what Python holds and a file of JSON, or whoever counts with it, does not."""
+    """Raise SettingsError for a value that JSON, or arithmetic in 64 bits, cannot hold."""
     if isinstance(value, float) and not math.isfinite(value):
         raise SettingsError(f"{at}: must be finite, got {value}")
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
@@ -165,9 +167,9 @@ def _require_writable(value: Any, *, at: str) -> None:
             raise SettingsError(f"{at}: holds bytes that are no text, got {_SHORT.repr(value)}") from None
 
 
-def _construct(kind: type[Tree], values: dict[str, Any], *, at: str) -> Tree:
+def _construct(tree_type: type[Tree], values: dict[str, Any], *, at: str) -> Tree:
     try:
-        return kind(**values)
+        return tree_type(**values)
     except ValueError as error:
         raise SettingsError(f"{at}: {error}" if at else str(error)) from None
 
@@ -177,7 +179,7 @@ def _fields(tree: Any) -> dict[str, Any]:
 
 
 def _from_text(hint: Any, text: str) -> Any:
-    """What the type makes of a text: a tuple is read from commas, `none` is None where None is allowed."""
+    """The text as input of the type's parser: a tuple is cut at commas, `none` is None where None is allowed."""
     if _is_optional(hint) and text.lower() in {"none", "null"}:
         return None
     if any(get_origin(option) is tuple for option in _options(hint)):
@@ -186,7 +188,7 @@ def _from_text(hint: Any, text: str) -> Any:
 
 
 def _scalar(text: str) -> Scalar:
-    """A value of an open mapping: JSON where it is JSON (`3`, `true`, `null`), text otherwise."""
+    """The value of an option given as text: JSON where it is JSON (`3`, `true`, `null`), text otherwise."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):  # not JSON, or a number of thousands of digits, or all brackets
@@ -208,8 +210,8 @@ def _is_optional(hint: Any) -> bool:
 
 def _unknown_key(path: str, choices: Mapping[str, Any]) -> SettingsError:
     group, _, key = path.rpartition(".")
-    close = nearest(key[:60], choices)
-    hint = f"nearest: {', '.join(close)}; " if close else ""
+    similar = nearest(key[:60], choices)
+    hint = f"nearest: {', '.join(similar)}; " if similar else ""
     return SettingsError(
         f"unknown key {_SHORT.repr(path)}; {hint}keys{f' of {group}' if group else ''}: {', '.join(choices)}"
     )

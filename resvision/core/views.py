@@ -1,11 +1,11 @@
-"""Views: how an image becomes what a net sees, and the way back for what the net finds.
+"""Views: the way from an image to the input of a net, and back for points, boxes and label maps.
 
 Training's evaluation, prediction, bundle and server all come through `View.show`, so they see the same pixels. A view
 is data: it is stored in the run, and its field `kind` says which one of the union it is.
 
 Glossary
     image   (H, W) grey or (H, W, C), uint8, as stored and oriented
-    pixels  (h, w, channels), uint8, what a net is fed (not yet normalized)
+    pixels  (h, w, channels), uint8, the input of a net, not yet normalized
     points  (M, 2) float64, x and y in pixels; (0, 0) is the corner of the first pixel, (0.5, 0.5) its centre
     boxes   (M, 4) float64, xyxy in pixels
 """
@@ -37,7 +37,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Geometry:
-    """Where a view lies in its image: a point (x, y) of the image is (scale_x x + left, scale_y y + top) in the view.
+    """The place of a view in its image: a point (x, y) of the image is (scale_x x + left, scale_y y + top) in the view.
 
     image_sides, view_sides  height and width in pixels
     """
@@ -64,11 +64,11 @@ class Geometry:
     def boxes_to_image(self, boxes: Floats) -> Floats:
         """Boxes of the view as boxes of the image, (M, 4), cut off at its edges."""
         height, width = self.image_sides
-        found = self.points_to_image(np.reshape(boxes, (-1, 2)))
-        return np.asarray(found.clip(0, (width, height)).reshape(-1, 4))
+        corners = self.points_to_image(np.reshape(boxes, (-1, 2)))
+        return np.asarray(corners.clip(0, (width, height)).reshape(-1, 4))
 
     def map_to_image(self, labels: Pixels) -> Pixels:
-        """A label map of the view, (h, w), for the image, (H, W): each pixel takes the label at its centre.
+        """A label map of the view, (h, w), brought back to the image, (H, W): each pixel takes the label at its centre.
 
         Pixels that the view does not show are VOID.
         """
@@ -77,13 +77,13 @@ class Geometry:
         height, width = self.image_sides
         rows = np.floor((np.arange(height) + 0.5) * self.scale_y + self.top).astype(np.int64)
         columns = np.floor((np.arange(width) + 0.5) * self.scale_x + self.left).astype(np.int64)
-        inside = ((rows >= 0) & (rows < labels.shape[0]))[:, None] & ((columns >= 0) & (columns < labels.shape[1]))
+        is_shown = ((rows >= 0) & (rows < labels.shape[0]))[:, None] & ((columns >= 0) & (columns < labels.shape[1]))
         nearest = labels[rows.clip(0, labels.shape[0] - 1)[:, None], columns.clip(0, labels.shape[1] - 1)]
-        return np.where(inside, nearest, np.uint8(VOID))
+        return np.where(is_shown, nearest, np.uint8(VOID))
 
 
 class Shown(NamedTuple):
-    """What a net sees of an image, (h, w, channels) uint8, and where that lies in the image."""
+    """The view of one image: the net's pixels, (h, w, channels) uint8, and their place in the image."""
 
     pixels: Pixels
     geometry: Geometry
@@ -91,7 +91,7 @@ class Shown(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class _View(ABC):
-    """What all views share. Abstract.
+    """The settings and methods of all views. Abstract.
 
     channels       1 grey, 3 RGB; other numbers for images that have as many
     interpolation  bilinear | bicubic, both antialiased
@@ -122,18 +122,18 @@ class _View(ABC):
 
     @abstractmethod
     def show(self, image: Pixels, *, name: str, grey: bool = False) -> Shown:
-        """What the net sees of an image, and where it lies.
+        """The net's pixels of an image, and their place in it.
 
         Raises DataError, with the image's `name`, for colour where the net takes grey, unless `grey` converts it, and
         for an image so long and thin that it would pass PIXEL_LIMIT once resized.
         """
 
     def sized(self, size_px: int) -> Self:
-        """The same view for nets that see squares of `size_px`; itself where it gives no squares."""
+        """The view at squares of `size_px`; itself where it gives no squares."""
         return self
 
     def coloured(self, channels: int) -> Self:
-        """The same view for `channels`: mean and std repeated for RGB, weighted as luma for grey.
+        """The view for images of `channels`: mean and std repeated for RGB, weighted as luma for grey.
 
         Raises ValueError for other numbers than 1 and 3 that are not the view's own.
         """
@@ -212,11 +212,11 @@ class Stretch(_Square):
     kind: Literal["stretch"] = "stretch"
 
     def resized_sides(self, height: int, width: int) -> tuple[int, int]:
-        """(resize_px, resize_px)."""
+        """Both sides are resize_px."""
         return self.resize_px, self.resize_px
 
     def sized(self, size_px: int) -> "Stretch":
-        """The same view without a margin around the square."""
+        """The view at squares of `size_px`, without a margin around them."""
         return self if size_px == self.crop_px else replace(self, resize_px=size_px, crop_px=size_px)
 
 
@@ -224,7 +224,7 @@ class Stretch(_Square):
 class CentreCrop(_Square):
     """The shorter side becomes `resize_px`, the other in proportion; the centre square of `crop_px` is kept.
 
-    What torchvision's classifiers are evaluated with.
+    torchvision's classifiers are evaluated with this view.
     """
 
     kind: Literal["centre-crop"] = "centre-crop"
@@ -234,7 +234,7 @@ class CentreCrop(_Square):
         return resized_sides(height, width, self.resize_px)
 
     def sized(self, size_px: int) -> "CentreCrop":
-        """The same view with the margin of 256 to 224."""
+        """The view at squares of `size_px`, with the margin of 256 to 224."""
         if size_px == self.crop_px:
             return self
         return replace(self, resize_px=round(size_px * 256 / 224), crop_px=size_px)
@@ -255,9 +255,9 @@ class Whole(_View):
 
 @dataclass(frozen=True, kw_only=True)
 class ShorterSide(_View):
-    """The whole image, its shorter side `shorter_px`, or less where the longer would pass `longest_px`.
+    """The whole image resized: its shorter side becomes `shorter_px`, or less where the longer would pass `longest_px`.
 
-    What torchvision's detectors see (800 and 1333); without `longest_px` what its segmentation nets see (520).
+    torchvision's detectors take it (800 and 1333); its segmentation nets take it without `longest_px` (520).
     """
 
     shorter_px: int
@@ -281,7 +281,7 @@ class ShorterSide(_View):
 
 @dataclass(frozen=True, kw_only=True)
 class LongerSide(_View):
-    """The whole image, its longer side `longer_px`."""
+    """The whole image, resized so that its longer side is `longer_px`."""
 
     longer_px: int
     kind: Literal["longer-side"] = "longer-side"
@@ -317,7 +317,7 @@ class Letterbox(_View):
         return self.size_px
 
     def sized(self, size_px: int) -> "Letterbox":
-        """The same view with another square."""
+        """The view at a square of `size_px`."""
         return replace(self, size_px=size_px)
 
     def show(self, image: Pixels, *, name: str, grey: bool = False) -> Shown:
@@ -335,15 +335,15 @@ SquareView = Stretch | CentreCrop
 
 
 def described(view: View) -> str:
-    """The view in words, after the size of what it gives."""
+    """The view in words, to be read after the size of its pixels."""
     match view:
         case Stretch():
             return f"stretched to {view.resize_px} px"
         case CentreCrop():
             return f"shorter side resized to {view.resize_px} px, centre crop of {view.crop_px} px"
         case ShorterSide():
-            most = f", longer side at most {view.longest_px} px" if view.longest_px else ""
-            return f"shorter side resized to {view.shorter_px} px{most}"
+            limit = f", longer side at most {view.longest_px} px" if view.longest_px else ""
+            return f"shorter side resized to {view.shorter_px} px{limit}"
         case LongerSide():
             return f"longer side resized to {view.longer_px} px"
         case Letterbox():
@@ -356,7 +356,7 @@ _KIND_OF_RESIZE = {"stretch": "stretch", "shorter-side": "centre-crop", "none": 
 
 
 def view_of_preprocess(data: dict[str, Any]) -> dict[str, Any]:
-    """The view, as plain data, that a run of the version before kept as `data.preprocess`."""
+    """The view, as plain data, of a run from the version before, which kept it as `data.preprocess`."""
     shared: dict[str, Any] = {key: data[key] for key in ("channels", "interpolation", "mean", "std") if key in data}
     kind = _KIND_OF_RESIZE.get(str(data.get("resize")), str(data.get("resize")))
     sides: dict[str, Any] = {key: data[key] for key in ("resize_px", "crop_px") if key in data and kind != "whole"}
@@ -364,7 +364,7 @@ def view_of_preprocess(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _scaled(view: _View, image: Pixels, scale: float, *, name: str, grey: bool) -> Shown:
-    """The whole image, both sides times `scale`, rounded to whole pixels."""
+    """The view of the whole image at `scale` times its sides, rounded to whole pixels."""
     image = as_channels(image, view.channels, name=name, grey=grey)
     height, width = image.shape[:2]
     high, wide = max(1, round(scale * height)), max(1, round(scale * width))

@@ -1,1 +1,1 @@
-"""Data: the table of sets, their readers, checks, augmentation, and batches as a function of the step."""
+"""Data without torch: the table of sets, their readers, splits and checks."""

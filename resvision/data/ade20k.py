@@ -19,19 +19,18 @@ _ROW = re.compile(r"\s*\d+\s+[\d.]+\s+\d+\s+\d+\s+\d+\s+(.+)")  # index, share, 
 
 
 def read(folder: Path) -> MaskScan:
-    """The folders training and validation."""
-
+    """The set's folders training and validation."""
     faults: list[Fault] = []
     classes = class_names(folder / NAMES, faults)
     readers = []
     for split in ("training", "validation"):
-        places = folder / "images" / split, folder / "annotations" / split
+        folders = folder / "images" / split, folder / "annotations" / split
         readers.append(
             mask_folder.folder_reader(
                 "ade20k",
                 "train" if split == "training" else "val",
-                *places,
-                mask_folder.partners(*places, faults),
+                *folders,
+                mask_folder.partners(*folders, faults),
                 classes=classes,
                 labels=class_list.labels_of(range(1, NUM_CLASSES + 1), [0]),
                 crop_px=CROP_PX,
@@ -41,7 +40,7 @@ def read(folder: Path) -> MaskScan:
 
 
 def class_names(table: Path, faults: list[Fault]) -> tuple[str, ...]:
-    """The first name of each class by the set's table, the last of its columns; `class 1` and so on without one."""
+    """The first name of each class, in the last column of the set's table; `class 1` and so on where it has none."""
     numbered = tuple(f"class {number}" for number in range(1, NUM_CLASSES + 1))
     if not table.is_file():
         return numbered
@@ -54,5 +53,5 @@ def class_names(table: Path, faults: list[Fault]) -> tuple[str, ...]:
     return tuple(short if first.count(short) == 1 else name for short, name in zip(first, names, strict=True))
 
 
-ADE20K = MaskSet(name="ade20k", folders=("ADEChallengeData2016", ""), mark="annotations/training", read=read)
+ADE20K = MaskSet(name="ade20k", folders=("ADEChallengeData2016", ""), marker="annotations/training", read=read)
 open_splits, scan, find = ADE20K.open_splits, ADE20K.scan, ADE20K.find

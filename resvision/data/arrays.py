@@ -1,4 +1,4 @@
-"""Readers over arrays: for sets that fit in memory and are not made of image files."""
+"""Readers over arrays, for sets that fit in memory and are not made of image files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from resvision.core.views import View
 
 @dataclass(kw_only=True)
 class ArrayReader(Reader[int]):
-    """One split of a data set that lies in memory.
+    """One split of a data set whose images lie in memory, labelled with classes.
 
     images   (M, H, W) grey or (M, H, W, 3) RGB, uint8
     targets  class indices, (M,) int64
@@ -44,21 +44,21 @@ class ArrayReader(Reader[int]):
         return Sample(self.images[index], self.target(index))
 
     def target(self, index: int) -> int:
-        """Class index of sample `index`."""
+        """The class index of sample `index`."""
         return int(self.targets[index])
 
     def source(self, index: int) -> str:
-        """`name/split[index]`."""
+        """The image, as `name/split[index]`."""
         return f"{self.name}/{self.split}[{index}]"
 
     def stratum(self, index: int) -> int:
-        """The class."""
+        """The class of sample `index`."""
         return self.target(index)
 
 
 @dataclass(kw_only=True)
 class MaskArrayReader(Reader[Mask]):
-    """One split of a data set of label maps that lies in memory.
+    """One split of a data set whose images and label maps lie in memory.
 
     images   (H, W) grey or (H, W, 3) RGB each, uint8
     masks    (H, W) each, uint8: 0..K-1, and VOID
@@ -91,9 +91,9 @@ class MaskArrayReader(Reader[Mask]):
         return self.masks[index]
 
     def source(self, index: int) -> str:
-        """`name/split[index]`."""
+        """The image, as `name/split[index]`."""
         return f"{self.name}/{self.split}[{index}]"
 
     def target_source(self, index: int) -> str:
-        """`name/split[index] mask`."""
+        """The mask, as `name/split[index] mask`."""
         return f"{self.source(index)} mask"

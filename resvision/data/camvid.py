@@ -18,11 +18,10 @@ CROP_PX = 360
 
 
 def read(folder: Path) -> MaskScan:
-    """The folders train and val."""
-
+    """The set's folders train and val."""
     labels = class_list.labels_of(range(len(CLASSES)), [VOID_VALUE])
     return mask_folder.paired(folder, name="camvid", classes=CLASSES, labels=labels, crop_px=CROP_PX)
 
 
-CAMVID = MaskSet(name="camvid", folders=("camvid", ""), mark="train/images", read=read)
+CAMVID = MaskSet(name="camvid", folders=("camvid", ""), marker="train/images", read=read)
 open_splits, scan, find = CAMVID.open_splits, CAMVID.scan, CAMVID.find

@@ -1,4 +1,4 @@
-"""Every fault of a data set at once: all images and targets are decoded, and counted where they are fine.
+"""The check of a data set: it decodes all images and targets, lists every fault, and counts those without one.
 
 The faults that were found in the files of a folder are kept by a fingerprint of these, so a second check is instant.
 """
@@ -32,10 +32,10 @@ class Duplicate(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What is fine and what is not.
+    """The result of a check: the faults, and the images without one.
 
     images      in both splits together, those in neither split among them
-    fine        those in which and in whose target nothing is wrong
+    fine        those without a fault in image or target
     faults      of structure, names, images and targets; training refuses a set that has any
     duplicates  images that are in both splits: no fault of a file, but they flatter the score
     """
@@ -48,21 +48,21 @@ class Findings:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        named = {
+        lists = {
             "faults": [fault._asdict() for fault in self.faults],
             "duplicates": [pair._asdict() for pair in self.duplicates],
         }
-        return {**asdict(self), **named}
+        return {**asdict(self), **lists}
 
 
 class _InMemory(Scan):
-    """A set without files of its own to look at, such as one that lies in arrays."""
+    """A set without files of its own, such as one that lies in arrays."""
 
     def __init__(self, train: Reader[Any], test: Reader[Any]) -> None:
         self.train, self.test, self.split_rule, self.faults = train, test, "", []
 
-    def mark(self, *strays: Reader[Any]) -> str:
-        """None: it is looked at each time."""
+    def fingerprint(self, *strays: Reader[Any]) -> str:
+        """An empty text, since without files nothing is kept: the set is checked each time."""
         return ""
 
 
@@ -73,10 +73,10 @@ def check(
     again: bool = False,
     watch: Callable[[int, int], None] = lambda done, images: None,
 ) -> Findings:
-    """Everything that is wrong with a data set or a folder.
+    """Check a data set or a folder and return every fault.
 
     again  decode even if the files are as they were when last checked
-    watch  is told how many of how many images are done
+    watch  takes the number of images checked so far and the number of all
 
     Raises UnknownNameError, and DataError for a set that is not there.
     """
@@ -85,46 +85,46 @@ def check(
         return Findings(name=name_or_folder, images=0, fine=0, faults=[scan], duplicates=[])
     readers = [scan.train, scan.test, *scan.strays()]
     images = sum(map(len, readers))
-    mark = scan.mark(*readers[2:])
-    known = None if again or not mark else _kept(mark)
-    if known is None:
-        known = _decode(scan, readers, lambda done: watch(done, images))
-        if mark:
-            cache.write("check", mark, known)
-    faults, duplicates = known
-    wrong = {fault.where for fault in faults}
+    fingerprint = scan.fingerprint(*readers[2:])
+    result = None if again or not fingerprint else _cached_findings(fingerprint)
+    if result is None:
+        result = _decode(scan, readers, lambda done: watch(done, images))
+        if fingerprint:
+            cache.write("check", fingerprint, result)
+    faults, duplicates = result
+    faulty = {fault.where for fault in faults}
     fine = sum(
-        not wrong & {printable(reader.source(index)), printable(reader.target_source(index))}
+        not faulty & {printable(reader.source(index)), printable(reader.target_source(index))}
         for reader in readers
         for index in range(len(reader))
     )
     return Findings(name=name_or_folder, images=images, fine=fine, faults=scan.faults + faults, duplicates=duplicates)
 
 
-def _kept(mark: str) -> tuple[list[Fault], list[Duplicate]] | None:
-    """The findings of an earlier check of these files; None where nothing of that form is kept."""
+def _cached_findings(fingerprint: str) -> tuple[list[Fault], list[Duplicate]] | None:
+    """The findings of an earlier check of these files; None where none is kept in that form."""
     try:
-        return msgspec.convert(cache.read("check", mark), tuple[list[Fault], list[Duplicate]])
+        return msgspec.convert(cache.read("check", fingerprint), tuple[list[Fault], list[Duplicate]])
     except msgspec.ValidationError:
         return None
 
 
 def _scan(name: str, root: Path | None) -> Scan | Fault:
-    """The set by structure and names; a fault where it is there and cannot be read at all."""
+    """The set by structure and names, or a fault where it exists and cannot be read at all."""
     if name not in names() and Path(name).exists():
-        place = at(Path(name))
-        return layout_for(place, None)[1].scan(place)
+        folder = at(Path(name))
+        return layout_for(folder, None)[1].scan(folder)
     if name in names() and row(name).scanner:
-        scan: Scan = references.load(row(name).scanner, kind="data set")(root)
+        scan: Scan = references.load(row(name).scanner, noun="data set")(root)
         return scan
-    where = row(name).where(root) if name in names() else None
+    location = row(name).where(root) if name in names() else None
     try:
         splits = open_splits(name, root=root, task=None)
     except DataError as error:
-        if where is None:
+        if location is None:
             raise
-        named, _, what = str(error).partition(": ")
-        return Fault(named, what)
+        source, _, fault = str(error).partition(": ")
+        return Fault(source, fault)
     return _InMemory(splits.train, splits.test)
 
 
@@ -133,8 +133,8 @@ def _decode(
 ) -> tuple[list[Fault], list[Duplicate]]:
     """The faults of all images and targets, and the test images that are training images too."""
     faults: list[Fault] = []
-    done = count(1)
-    train, test, *_ = [_digests(scan, reader, faults, lambda: watch(next(done))) for reader in readers]
+    counter = count(1)
+    train, test, *_ = [_digests(scan, reader, faults, lambda: watch(next(counter))) for reader in readers]
     faults += scan.faults_of_targets()
     first_with = {int(digest): index for index, digest in reversed([*enumerate(train)]) if digest}
     duplicates = [
@@ -146,7 +146,7 @@ def _decode(
 
 
 def _digests(scan: Scan, reader: Reader[Any], faults: list[Fault], watch: Callable[[], None]) -> NDArray[np.uint64]:
-    """A 64-bit hash of every image's pixels, (M,), 0 for one that cannot be decoded, which goes to `faults`."""
+    """A 64-bit hash of every image's pixels, (M,); 0 for an image that cannot be decoded, which adds to `faults`."""
     digests = np.zeros(len(reader), dtype=np.uint64)
     for index in range(len(reader)):
         watch()

@@ -36,12 +36,12 @@ class CifarSet:
     view: Stretch
 
     def open_splits(self, root: Path | None = None) -> Splits:
-        """The official split. Raises DataError where files are missing or damaged."""
+        """The set with its official split. Raises DataError where files are missing or damaged."""
         folder = self.find(root)
         if folder is None:
-            places = ", ".join(map(str, self._places(root)))
+            folders = ", ".join(map(str, self._folders(root)))
             raise DataError(
-                f"{self.name}: no batches in {places}; `resvision data fetch {self.name}` downloads them, "
+                f"{self.name}: no batches in {folders}; `resvision data fetch {self.name}` downloads them, "
                 f"`--root FOLDER` names the folder that holds {self.folder}"
             )
         readers = []
@@ -65,17 +65,17 @@ class CifarSet:
     def find(self, root: Path | None) -> Path | None:
         """The folder with all batches, under `root` or the data root."""
         needed = [file for files, _ in self.files.values() for file in files]
-        for place in self._places(root):
-            if all((place / file).is_file() for file in needed):
-                return place
+        for folder in self._folders(root):
+            if all((folder / file).is_file() for file in needed):
+                return folder
         return None
 
-    def _places(self, root: Path | None) -> list[Path]:
+    def _folders(self, root: Path | None) -> list[Path]:
         return [default_root() / self.folder] if root is None else [root, root / self.folder]
 
 
 def read_batch(path: Path, *, labels: bytes, images: int, classes: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Images (M, 32, 32, 3) and class indices (M,) of a batch file; DataError if it holds anything else.
+    """The images (M, 32, 32, 3) and class indices (M,) of a batch file; DataError if it holds anything else.
 
     labels   the key of the class indices
     images   M

@@ -17,13 +17,13 @@ FILES = ("cifar10_jpeg.tar.gz", "cifar10_jpeg.tar", "cifar10")
 
 
 def open_splits(root: Path | None = None) -> Splits:
-    """The split of the copy, train and test. Raises DataError where it is missing or damaged."""
-    found = find(root)
-    if found is None:
+    """The copy with its split into train and test. Raises DataError where it is missing or damaged."""
+    location = find(root)
+    if location is None:
         raise DataError(
             f"cifar10-jpeg: none of {', '.join(FILES)} in {root or default_root()}; `--root FOLDER` names the folder"
         )
-    splits = folder.open_splits(at(found), name="cifar10-jpeg")
+    splits = folder.open_splits(at(location), name="cifar10-jpeg")
     splits.train.view = splits.test.view = VIEW
     return splits
 
@@ -31,7 +31,7 @@ def open_splits(root: Path | None = None) -> Splits:
 def find(root: Path | None) -> Path | None:
     """The tar, or the folder with train and test, in `root` or the data root."""
     base = root or default_root()
-    for place in (base / name for name in FILES):
-        if place.is_file() or (place / "test").is_dir():
-            return place
+    for path in (base / name for name in FILES):
+        if path.is_file() or (path / "test").is_dir():
+            return path
     return base if (base / "train" / "airplane").is_dir() else None

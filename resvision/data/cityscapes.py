@@ -23,18 +23,17 @@ CROP_PX = 768
 
 
 def read(folder: Path) -> MaskScan:
-    """The folders train and val, all cities."""
-
+    """The set's folders train and val, with all cities."""
     faults: list[Fault] = []
     readers = []
     for split in ("train", "val"):
-        places = folder / "leftImg8bit" / split, folder / "gtFine" / split
+        folders = folder / "leftImg8bit" / split, folder / "gtFine" / split
         readers.append(
             mask_folder.folder_reader(
                 "cityscapes",
                 split,
-                *places,
-                mask_folder.partners(*places, faults, _by_scene),
+                *folders,
+                mask_folder.partners(*folders, faults, _by_scene),
                 classes=tuple(CLASSES),
                 labels=class_list.labels_of(CLASSES.values(), VOID_VALUES),
                 crop_px=CROP_PX,
@@ -44,15 +43,15 @@ def read(folder: Path) -> MaskScan:
 
 
 def _by_scene(folder: Place, faults: list[Fault]) -> dict[str, str]:
-    """city/scene -> city/file, of images or of label maps; what else lies beside them is no concern of ours."""
-    found: dict[str, str] = {}
+    """The files of images or of label maps, city/scene -> city/file; other files beside them are passed over."""
+    files: dict[str, str] = {}
     for city, is_folder in listing(folder, faults):
         for name, _ in listing(folder / city, faults) if is_folder else []:
             for ending in ENDINGS:
                 if name.endswith(ending):
-                    found[f"{city}/{name.removesuffix(ending)}"] = f"{city}/{name}"
-    return found
+                    files[f"{city}/{name.removesuffix(ending)}"] = f"{city}/{name}"
+    return files
 
 
-CITYSCAPES = MaskSet(name="cityscapes", folders=("cityscapes", ""), mark="leftImg8bit", read=read)
+CITYSCAPES = MaskSet(name="cityscapes", folders=("cityscapes", ""), marker="leftImg8bit", read=read)
 open_splits, scan, find = CITYSCAPES.open_splits, CITYSCAPES.scan, CITYSCAPES.find

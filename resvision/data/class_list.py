@@ -1,8 +1,8 @@
-"""Which class every stored value of a mask means, and the class list of a folder, `classes.txt`.
+"""Classes of the stored values of masks, and the class list of a folder, `classes.txt`.
 
 Glossary
-    stored values   what a mask file holds, 0..255
-    labels          what a net sees: 0..K-1, and VOID
+    stored values   the numbers in a mask file, 0..255
+    labels          the classes that a net is trained on, 0..K-1, and VOID
 """
 
 from collections.abc import Iterable
@@ -16,14 +16,14 @@ from resvision.data.faults import Fault, Place, fault, listing
 
 CLASS_LIST = "classes.txt"
 UNKNOWN = -1
-"""In place of a label, for a stored value that is neither a class nor void."""
+"""Stands in place of a label for a stored value that is neither a class nor void."""
 
 Labels = NDArray[np.int16]
 """The label of every stored value, (256,): 0..K-1, VOID, or UNKNOWN."""
 
 
 def labels_of(classes: Iterable[int], void: Iterable[int] = (VOID,)) -> Labels:
-    """The table for stored values that mean class 0, 1, ... in this order, and for those that mean void."""
+    """The label of every stored value: `classes` are the values of class 0, 1, ... in order, `void` those of void."""
     labels = np.full(256, UNKNOWN, dtype=np.int16)
     labels[[*void]] = VOID
     for label, value in enumerate(classes):
@@ -32,7 +32,7 @@ def labels_of(classes: Iterable[int], void: Iterable[int] = (VOID,)) -> Labels:
 
 
 def class_list(text: str) -> tuple[tuple[str, ...], Labels]:
-    """Class names, and the label of every stored value, by a list of one class a line.
+    """Read a list of one class a line into class names and the label of every stored value.
 
     A line is a name, whose stored value is one above that of the line before it, the first being 0; or a value and a
     name, as in `255 object`. The name `void` marks a value that is not judged; 255 is void unless a line names it.
@@ -56,38 +56,38 @@ def class_list(text: str) -> tuple[tuple[str, ...], Labels]:
         twice = next(name for name in classes.values() if [*classes.values()].count(name) > 1)
         raise ValueError(f"{twice!r} is there twice")
     if len(classes) < 2:
-        found = f"one class only, {next(iter(classes.values()))}" if classes else "no class"
-        raise ValueError(f"{found}; two are needed")
+        fault = f"one class only, {next(iter(classes.values()))}" if classes else "no class"
+        raise ValueError(f"{fault}; two are needed")
     if len(classes) > VOID:
         raise ValueError(f"{len(classes)} classes; labels end at {VOID - 1}, since {VOID} is void")
     return tuple(classes.values()), labels_of(classes, {VOID, *names} - {*classes})
 
 
 def listed_classes(folder: Place, faults: list[Fault]) -> tuple[tuple[str, ...], Labels] | None:
-    """What the folder's class list says; None where it has none, or a bad one, which goes to `faults`."""
-    place = folder / CLASS_LIST
+    """The folder's class list; None where it has none, or a bad one, which adds to `faults`."""
+    path = folder / CLASS_LIST
     if (CLASS_LIST, False) not in listing(folder, []):
         return None
     try:
-        return class_list(place.read_bytes().decode())
+        return class_list(path.read_bytes().decode())
     except (ValueError, OSError) as error:
-        faults.append(fault(place, "not a text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)))
+        faults.append(fault(path, "not a text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)))
         return None
 
 
 def unknown_values(values: NDArray[Any], labels: Labels) -> str:
-    """What is wrong with a mask that holds these values, some of which are neither a class nor void."""
-    wrong = [str(value) for value in values.tolist() if labels[value] == UNKNOWN]
-    known = np.flatnonzero((labels != UNKNOWN) & (labels != VOID))
+    """The fault of a mask with these values, some of which are neither a class nor void, in words."""
+    unknown = [str(value) for value in values.tolist() if labels[value] == UNKNOWN]
+    listed = np.flatnonzero((labels != UNKNOWN) & (labels != VOID))
     void = ", ".join(map(str, np.flatnonzero(labels == VOID).tolist()))
-    noun = "value" if len(wrong) == 1 else "values"
-    more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+    noun = "value" if len(unknown) == 1 else "values"
+    more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
     ending = f", void {void}" if void else ""
-    return f"{noun} {', '.join(wrong[:5])}{more} outside the class list ({_ranges(known.tolist())}{ending})"
+    return f"{noun} {', '.join(unknown[:5])}{more} outside the class list ({_ranges(listed.tolist())}{ending})"
 
 
 def _ranges(values: list[int]) -> str:
-    """Rising numbers in short: 0..4, 7."""
+    """Rising numbers written short, such as 0..4, 7."""
     starts = [value for value in values if value - 1 not in values]
     ends = [value for value in values if value + 1 not in values]
     return ", ".join(f"{a}..{b}" if b > a else str(a) for a, b in zip(starts, ends, strict=True))

@@ -1,8 +1,8 @@
 """COCO 2017 instances as label maps (Lin et al. 2014, arXiv:1405.0312): 80 classes and background.
 
 coco/{train2017,val2017}/*.jpg with coco/annotations/instances_{train,val}2017.json as they are published. Labels follow
-the order of category ids, background being 0; where instances of two classes overlap nobody says which is in front, so
-that is void. A pixel belongs to a polygon if its centre lies inside (even-odd rule), which is up to half a pixel from
+the order of category ids, background being 0; where instances of two classes overlap, the data do not say which is in
+front, so that is void. A pixel belongs to a polygon if its centre lies inside (even-odd rule), up to half a pixel from
 what pycocotools draws. Images without instances are all background.
 """
 
@@ -41,7 +41,7 @@ class _Category(msgspec.Struct):
 
 
 class Instance(msgspec.Struct):
-    """An object of an image; its segmentation stays as it is written until it is drawn."""
+    """An object of an image; its segmentation stays undecoded until it is drawn."""
 
     image_id: int
     category_id: int
@@ -65,10 +65,10 @@ _SEGMENTATION = msgspec.json.Decoder(list[Polygon] | _Rle)
 
 @dataclass(kw_only=True)
 class CocoReader(MaskFiles):
-    """One split; masks are drawn when they are asked for.
+    """One split of COCO; masks are drawn when they are asked for.
 
     records    images in the order of their ids, and `instances` those of each
-    label_of   label of each category id
+    label_of   the label of each category id
     """
 
     name: str
@@ -99,30 +99,30 @@ class CocoReader(MaskFiles):
                 mask[others] = VOID
         except KeyError as error:
             raise DataError(f"{printable(self.target_source(index))}: an instance of no category, {error}") from None
-        except ValueError as error:  # msgspec's own among them
+        except ValueError as error:  # msgspec raises kinds of it
             raise DataError(
                 f"{printable(self.target_source(index))}: a segmentation that cannot be drawn ({error})"
             ) from None
         return mask
 
     def source(self, index: int) -> str:
-        """Path of the image."""
+        """The path of the image."""
         return str(self.path(index))
 
     def target_source(self, index: int) -> str:
-        """`annotations.json[image id]`."""
+        """The annotations of the image, as `annotations.json[image id]`."""
         return f"{self.annotations}[{self.records[index].id}]"
 
     def path(self, index: int) -> Path:
-        """Path of the image."""
+        """The path of the image."""
         return self.folder / self.records[index].file_name
 
     def header(self, index: int) -> Header:
-        """What the image says of itself."""
+        """The header of the image file."""
         return header(self.path(index))
 
     def mask_header(self, index: int) -> Header:
-        """Sides of the mask."""
+        """The sides of the mask, as the annotations give them."""
         return Header("JSON", self.records[index].width, self.records[index].height, False)
 
     def image(self, index: int) -> Pixels:
@@ -130,17 +130,16 @@ class CocoReader(MaskFiles):
         return decode(self.path(index))
 
     def stored(self, index: int) -> Pixels:
-        """The mask: what is drawn has labels for values."""
+        """The mask, since drawn masks hold labels."""
         return self.target(index)
 
     def stamp(self, index: int) -> tuple[int, ...]:
-        """Sizes and times of change in ns of the image and of the annotations; -1 for what is missing."""
+        """The sizes and times of change in ns of the image and of the annotations; -1 for what is missing."""
         return *stamp(self.path(index)), *stamp(self.annotations)
 
 
 def read(folder: Path) -> MaskScan:
-    """The splits of 2017."""
-
+    """The set's splits of 2017."""
     faults: list[Fault] = []
     train, test = (_reader(folder, split, faults) for split in ("train", "val"))
     if train.classes != test.classes:
@@ -149,7 +148,7 @@ def read(folder: Path) -> MaskScan:
 
 
 def drawn(segmentation: list[Polygon] | _Rle, height: int, width: int) -> NDArray[np.bool_]:
-    """Which pixels an object covers, (H, W). Raises ValueError for runs or polygons of another form."""
+    """The pixels that an object covers, (H, W). Raises ValueError for runs or polygons of another form."""
     if isinstance(segmentation, _Rle):
         if segmentation.size != (height, width) or min(segmentation.counts, default=0) < 0:
             raise ValueError(f"runs of an image of {segmentation.size[1]} x {segmentation.size[0]} pixels")
@@ -167,37 +166,36 @@ def drawn(segmentation: list[Polygon] | _Rle, height: int, width: int) -> NDArra
 
 
 def inside_polygon(corners: NDArray[Any], height: int, width: int) -> NDArray[np.bool_]:
-    """Which pixels have their centre inside a polygon of corners (n, 2), x and y, by the even-odd rule, (H, W)."""
+    """The pixels with their centre inside a polygon of corners (n, 2), x and y, by the even-odd rule, (H, W)."""
     x, y = corners.T
     next_x, next_y = np.roll(x, -1), np.roll(y, -1)
     rows = np.arange(height)[:, None] + 0.5
     row, edge = np.nonzero((y <= rows) != (next_y <= rows))  # edges that cross a line of centres
-    at = x[edge] + (row + 0.5 - y[edge]) * (next_x - x)[edge] / (next_y - y)[edge]
-    first = np.ceil(at - 0.5).clip(0, width).astype(int)  # the first centre to the right of the crossing
+    crossing_x = x[edge] + (row + 0.5 - y[edge]) * (next_x - x)[edge] / (next_y - y)[edge]
+    first = np.ceil(crossing_x - 0.5).clip(0, width).astype(int)  # the first centre to the right of the crossing
     crossings = np.zeros((height, width + 1), dtype=np.int64)
     np.add.at(crossings, (row, first), 1)
     return np.asarray(crossings.cumsum(axis=1)[:, :width] % 2 == 1)
 
 
 def _reader(folder: Path, split: str, faults: list[Fault]) -> CocoReader:
-
     path = folder / "annotations" / f"instances_{split}2017.json"
-    found = _Annotations([], [], [])
+    content = _Annotations([], [], [])
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=_Annotations)
+        content = msgspec.json.decode(path.read_bytes(), type=_Annotations)
     except OSError as error:
         faults.append(fault(path, f"cannot be read ({error.strerror})"))
     except ValueError as error:
         faults.append(fault(path, f"no annotations of COCO ({error})"))
-    categories = sorted(found.categories, key=lambda category: category.id)
+    categories = sorted(content.categories, key=lambda category: category.id)
     if not 0 < len(categories) < VOID or not all(category.name.isprintable() for category in categories):
         faults.append(fault(path, f"{len(categories)} categories, or names with line breaks"))
     instances: dict[int, list[Instance]] = {}
-    for instance in found.annotations:
+    for instance in content.annotations:
         instances.setdefault(instance.image_id, []).append(instance)
     images = folder / f"{split}2017"
     files = {name for name, _ in listing(images, faults)}
-    missing = [record.file_name for record in found.images if record.file_name not in files]
+    missing = [record.file_name for record in content.images if record.file_name not in files]
     faults += [fault(images / name, f"no such file, but {path.name} names it") for name in missing]
     return CocoReader(
         name="coco-seg",
@@ -207,12 +205,14 @@ def _reader(folder: Path, split: str, faults: list[Fault]) -> CocoReader:
         crop_px=CROP_PX,
         folder=images,
         annotations=path,
-        records=sorted((one for one in found.images if one.file_name in files), key=lambda record: record.id),
+        records=sorted(
+            (record for record in content.images if record.file_name in files), key=lambda record: record.id
+        ),
         instances=instances,
         label_of={category.id: label for label, category in enumerate(categories, start=1)},
         labels=class_list.labels_of(range(len(categories) + 1)),
     )
 
 
-COCO = MaskSet(name="coco-seg", folders=("coco", ""), mark="annotations/instances_train2017.json", read=read)
+COCO = MaskSet(name="coco-seg", folders=("coco", ""), marker="annotations/instances_train2017.json", read=read)
 open_splits, scan, find = COCO.open_splits, COCO.scan, COCO.find

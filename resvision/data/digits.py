@@ -37,9 +37,9 @@ def open_splits(root: Path | None = None) -> Splits:
             split=split,
             classes=tuple("0123456789"),
             view=VIEW,
-            images=images[chosen],
-            targets=targets[chosen],
+            images=images[indices],
+            targets=targets[indices],
         )
-        for split, chosen in (("train", order[:TRAIN_IMAGES]), ("test", order[TRAIN_IMAGES:]))
+        for split, indices in (("train", order[:TRAIN_IMAGES]), ("test", order[TRAIN_IMAGES:]))
     )
     return Splits(train, test, f"{len(train):,} train / {len(test):,} test images after a shuffle with seed 0")

@@ -1,4 +1,4 @@
-"""Files and folders of data sets, on disk or inside a tar, and what is wrong with them."""
+"""Faults of data sets, and the files and folders, on disk or inside a tar, that have them."""
 
 import os
 from collections.abc import Callable
@@ -11,11 +11,11 @@ from resvision.data.tars import TarPlace, open_tar
 T = TypeVar("T")
 
 Place = Path | TarPlace
-"""Where a file or a folder lies: on disk, or inside a tar."""
+"""The location of a file or a folder: on disk, or inside a tar."""
 
 
 class Fault(NamedTuple):
-    """What is wrong, and where: a file or a folder."""
+    """A fault of a file or a folder: its location, and what is wrong there."""
 
     where: str
     what: str
@@ -30,13 +30,13 @@ def at(path: Path) -> Place:
 
 
 def listing(folder: Place, faults: list[Fault]) -> list[tuple[str, bool]]:
-    """Names in a folder and whether each is a folder, hidden ones left out, in order of name."""
+    """The names in a folder, in order, each with whether it is a folder; hidden ones are left out."""
     try:
         if isinstance(folder, TarPlace):
             entries = [*folder.archive.names(folder.inside)]
         else:
-            with os.scandir(folder) as found:
-                entries = [(entry.name, _is_folder(entry)) for entry in found]
+            with os.scandir(folder) as scanned:
+                entries = [(entry.name, _is_folder(entry)) for entry in scanned]
     except OSError as error:
         faults.append(fault(folder, f"cannot be listed ({error.strerror})"))
         return []
@@ -53,7 +53,7 @@ def fault_of(path: str, error: DataError) -> Fault:
 
 
 def attempt(read: Callable[[int], T], index: int, where: str, faults: list[Fault]) -> T | None:
-    """What `read` gives for a sample, or None where it raises a DataError, which goes to `faults` under `where`."""
+    """The result of `read` for a sample; None where it raises a DataError, which adds to `faults` under `where`."""
     try:
         return read(index)
     except DataError as error:
@@ -62,12 +62,12 @@ def attempt(read: Callable[[int], T], index: int, where: str, faults: list[Fault
 
 
 def fault(where: Place | str, what: str) -> Fault:
-    """What is wrong with a file or a folder."""
+    """A fault of a file or a folder."""
     return Fault(printable(str(where)), what)
 
 
 def summary(folder: Place, faults: list[Fault]) -> str:
-    """One line: how many faults, the first three, and how to see the rest."""
+    """The faults in a line: their number, the first three, and the command that lists the rest."""
     first = "; ".join(map(str, faults[:3]))
     if len(faults) == 1:
         return first

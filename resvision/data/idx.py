@@ -1,5 +1,6 @@
-"""Sets in the idx format of MNIST (http://yann.lecun.com/exdb/mnist): a magic number that says type and dimensions,
-the sides as big-endian 32-bit numbers, then bytes.
+"""Sets in the idx format of MNIST (http://yann.lecun.com/exdb/mnist).
+
+A file is a magic number that says type and dimensions, the sides as big-endian 32-bit numbers, then bytes.
 """
 
 import gzip
@@ -27,7 +28,7 @@ class IdxSet:
     """A set of 60,000 + 10,000 grey images of 28x28 pixels in four idx files, plain or gzipped.
 
     folder   under which torchvision keeps the files
-    debian   where Debian's package puts them, if there is one
+    debian   the folder of Debian's package, if there is one
     package  its name
     """
 
@@ -39,12 +40,12 @@ class IdxSet:
     package: str = ""
 
     def open_splits(self, root: Path | None = None) -> Splits:
-        """The official split. Raises DataError where files are missing, with the places looked at, or damaged."""
+        """Open the official split. Raises DataError for damaged or missing files, with the folders searched."""
         folder = self.find(root)
         if folder is None:
-            places = ", ".join(map(str, self._places(root)))
+            folders = ", ".join(map(str, self._folders(root)))
             raise DataError(
-                f"{self.name}: no idx files in {places}; `resvision data fetch {self.name}` downloads them, "
+                f"{self.name}: no idx files in {folders}; `resvision data fetch {self.name}` downloads them, "
                 "`--root FOLDER` names another place"
                 + (f", and Debian has the package {self.package}" if self.package else "")
             )
@@ -64,19 +65,19 @@ class IdxSet:
     def find(self, root: Path | None) -> Path | None:
         """The folder with all four files: under `root`, or else under the data root or Debian's folder."""
         needed = [name for images, labels, _ in FILES.values() for name in (images, labels)]
-        for place in self._places(root):
-            if all(_file(place, name).is_file() for name in needed):
-                return place
+        for folder in self._folders(root):
+            if all(_file(folder, name).is_file() for name in needed):
+                return folder
         return None
 
-    def _places(self, root: Path | None) -> list[Path]:
+    def _folders(self, root: Path | None) -> list[Path]:
         if root is not None:
             return [root, root / "raw", root / self.folder / "raw"]
         return [default_root() / self.folder / "raw", *([self.debian] if self.debian else [])]
 
 
 def read_idx(path: Path, *, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """The array in an idx file of bytes, plain or gzipped; DataError if it is not one whole of that shape."""
+    """The array in an idx file of bytes, plain or gzipped; DataError where it is not whole or has another shape."""
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:

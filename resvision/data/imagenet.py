@@ -15,30 +15,30 @@ from resvision.data.splits import Splits
 
 
 def open_splits(root: Path | None = None) -> Splits:
-    """The official train and val folders. Raises DataError where they are missing or at fault."""
-    found = _found(root)
-    splits = folder.open_splits(found, name="imagenet")
-    if (found / "meta.bin").is_file():
-        classes = english_names(found / "meta.bin", splits.train.classes)
+    """The set with its official folders train and val. Raises DataError where they are missing or at fault."""
+    location = _folder(root)
+    splits = folder.open_splits(location, name="imagenet")
+    if (location / "meta.bin").is_file():
+        classes = english_names(location / "meta.bin", splits.train.classes)
         splits.train.classes = splits.test.classes = classes
     return splits
 
 
 def find(root: Path | None) -> Path | None:
     """The folder that holds train and val: `root` or root/imagenet, or imagenet in the data root."""
-    for place in _places(root):
-        if (place / "train").is_dir() and (place / "val").is_dir():
-            return place
+    for path in _folders(root):
+        if (path / "train").is_dir() and (path / "val").is_dir():
+            return path
     return None
 
 
 def scan(root: Path | None = None) -> Scan:
-    """The train and val folders by structure and names. Raises DataError where they are missing."""
-    return folder.scan(_found(root), name="imagenet")
+    """Scan the folders train and val by structure and names. Raises DataError where they are missing."""
+    return folder.scan(_folder(root), name="imagenet")
 
 
 def english_names(meta: Path, wnids: tuple[str, ...]) -> tuple[str, ...]:
-    """A name for every WordNet id; the id itself, or is added, where words lack or repeat."""
+    """An English name for every WordNet id; the id stands for a missing name, and follows a repeated one."""
     try:
         words = read_saved(meta)[0]
         first = [str(words[wnid][0]) if wnid in words else wnid for wnid in wnids]
@@ -51,16 +51,16 @@ def english_names(meta: Path, wnids: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def _found(root: Path | None) -> Path:
-    found = find(root)
-    if found is None:
-        places = ", ".join(map(str, _places(root)))
+def _folder(root: Path | None) -> Path:
+    location = find(root)
+    if location is None:
+        folders = ", ".join(map(str, _folders(root)))
         raise DataError(
-            f"imagenet: no train and val folders in {places}; `--root FOLDER` names the folder that holds "
+            f"imagenet: no train and val folders in {folders}; `--root FOLDER` names the folder that holds "
             "them (the images need a registration at image-net.org)"
         )
-    return found
+    return location
 
 
-def _places(root: Path | None) -> list[Path]:
+def _folders(root: Path | None) -> list[Path]:
     return [default_root() / "imagenet"] if root is None else [root, root / "imagenet"]

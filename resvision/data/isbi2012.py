@@ -20,15 +20,14 @@ CROP_PX = 512
 
 def read(folder: Path) -> MaskScan:
     """The slices in the order of the stack, all but the last six for training."""
-
     faults: list[Fault] = []
-    places = folder / "images", folder / "labels"
-    pairs = sorted(mask_folder.partners(*places, faults), key=lambda pair: (len(pair[0]), pair[0]))  # 9 before 10
+    folders = folder / "images", folder / "labels"
+    pairs = sorted(mask_folder.partners(*folders, faults), key=lambda pair: (len(pair[0]), pair[0]))  # 9 before 10
     readers = [
         mask_folder.folder_reader(
             "isbi2012",
             split,
-            *places,
+            *folders,
             part,
             classes=CLASSES,
             labels=class_list.labels_of(STORED, ()),
@@ -40,5 +39,5 @@ def read(folder: Path) -> MaskScan:
     return mask_folder.scanned(folder, *readers, rule=f"the last {HELD_OUT} slices are val", faults=faults)
 
 
-ISBI2012 = MaskSet(name="isbi2012", folders=("isbi2012", ""), mark="labels", read=read)
+ISBI2012 = MaskSet(name="isbi2012", folders=("isbi2012", ""), marker="labels", read=read)
 open_splits, scan, find = ISBI2012.open_splits, ISBI2012.scan, ISBI2012.find

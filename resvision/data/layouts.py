@@ -1,4 +1,4 @@
-"""Layouts: how a folder of images is read as a data set, whatever its samples are labelled with.
+"""Layouts, the ways to read a folder of images as a data set.
 
 A kind of task names its layout (`kinds.kind.Kind.folders`). The first row of the table of tasks reads every folder that
 no other layout recognises.
@@ -19,9 +19,9 @@ from resvision.kinds.table import TASKS, USUAL, kind_of
 class Scan(ABC):
     """A data set by its structure and names, before its images are decoded. Abstract.
 
-    folder      where it lies
+    folder      its location
     split_rule  a sentence on how training and test images were parted
-    faults      what is wrong with structure and names
+    faults      those of structure and names
     """
 
     folder: Place
@@ -32,35 +32,35 @@ class Scan(ABC):
 
     @property
     def splits(self) -> Splits:
-        """The splits, whose files are not known to be fine."""
+        """The splits, whose files were not checked."""
         return Splits(self.train, self.test, self.split_rule)
 
     def strays(self) -> list[Reader[Any]]:
-        """Images of the set that are in neither split."""
+        """Readers of the set's images that are in neither split."""
         return []
 
     @abstractmethod
-    def mark(self, *strays: Reader[Any]) -> str:
+    def fingerprint(self, *strays: Reader[Any]) -> str:
         """The fingerprint of the files of both splits and of `strays`."""
 
     def look(self, reader: Reader[Any], index: int, faults: list[Fault]) -> Pixels | None:
-        """Decode image and target of a sample: the image, or None where it cannot be read; faults go to `faults`."""
+        """Decode image and target of a sample; the image, or None where it cannot be read, which adds to `faults`."""
         sample = attempt(reader.__getitem__, index, reader.source(index), faults)
         return None if sample is None else sample.image
 
     def faults_of_targets(self) -> list[Fault]:
-        """What is wrong with the targets taken together, once `look` has seen each."""
+        """The faults of the targets taken together, once `look` has decoded each."""
         return []
 
 
 class Layout(NamedTuple):
     """One way to read a folder.
 
-    recognises  whether a folder can be nothing else
+    recognises  whether a folder can have no other layout
     scan        its splits and the faults of its structure
     open        its splits; raises one DataError for all faults of structure, names and headers
     open_whole  all its images as one split, where it has no splits of its own; None where it has
-    hint        what such a folder holds, for a person
+    hint        the content of such a folder, in words
     """
 
     recognises: Callable[[Place], bool]
@@ -71,15 +71,15 @@ class Layout(NamedTuple):
 
 
 def layouts() -> Iterator[tuple[str, Layout]]:
-    """The task and the layout of every row of the table of tasks that reads folders."""
+    """Yield the task and the layout of every row of the table of tasks that reads folders."""
     for name in TASKS:
         if folders := kind_of(name).folders:
             yield name, _load(folders)
 
 
-def layout_for(place: Place, task: str | None) -> tuple[str, Layout]:
-    """The task and the layout that a folder is read by: its looks decide, and `task` where they say nothing."""
-    recognised = next(((name, layout) for name, layout in layouts() if layout.recognises(place)), None)
+def layout_for(folder: Place, task: str | None) -> tuple[str, Layout]:
+    """The task and the layout that a folder is read by: its structure decides, or else `task`."""
+    recognised = next(((name, layout) for name, layout in layouts() if layout.recognises(folder)), None)
     if recognised is not None:
         return recognised
     name = task if task is not None and kind_of(task).folders else USUAL
@@ -87,5 +87,5 @@ def layout_for(place: Place, task: str | None) -> tuple[str, Layout]:
 
 
 def _load(reference: str) -> Layout:
-    layout: Layout = references.find(reference, kind="layout of folders")
+    layout: Layout = references.find(reference, noun="layout of folders")
     return layout

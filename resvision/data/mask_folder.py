@@ -7,8 +7,8 @@ when a folder is opened first, and one error sums up all faults; that holds whil
 `resvision data check` decodes the images as well and lists each fault.
 
 Glossary
-    stored values   what a mask file holds, 0..255
-    labels          what a net sees: 0..K-1, and VOID
+    stored values   the numbers in a mask file, 0..255
+    labels          the classes that a net is trained on, 0..K-1, and VOID
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ from resvision.data.splits import Splits
 from resvision.data.tars import PackedNames
 
 CROP_PX = 512
-"""Side of training crops of folders whose images are no smaller."""
+"""The side of training crops, where no image of the folder is smaller."""
 
 T = TypeVar("T")
 
@@ -68,52 +68,52 @@ class MaskFolderReader(MaskFiles):
         stored = self.stored(index)
         labels = self.labels.take(stored)
         if labels.min() == UNKNOWN:
-            what = unknown_values(np.unique(stored), self.labels)
-            raise DataError(f"{printable(self.target_source(index))}: {what}")
+            fault_text = unknown_values(np.unique(stored), self.labels)
+            raise DataError(f"{printable(self.target_source(index))}: {fault_text}")
         return labels.astype(np.uint8)
 
     def source(self, index: int) -> str:
-        """Path of the image."""
-        return str(self.image_place(index))
+        """The path of the image."""
+        return str(self.image_path(index))
 
     def target_source(self, index: int) -> str:
-        """Path of the mask."""
-        return str(self.mask_place(index))
+        """The path of the mask."""
+        return str(self.mask_path(index))
 
     def header(self, index: int) -> Header:
-        """What the image says of itself."""
-        return _read(header, self.image_place(index))
+        """The header of the image file."""
+        return _read(header, self.image_path(index))
 
     def mask_header(self, index: int) -> Header:
-        """What the mask says of itself."""
-        return _read(mask_header, self.mask_place(index))
+        """The header of the mask file."""
+        return _read(mask_header, self.mask_path(index))
 
     def image(self, index: int) -> Pixels:
         """The decoded image."""
-        return _read(decode, self.image_place(index))
+        return _read(decode, self.image_path(index))
 
     def stored(self, index: int) -> Pixels:
         """The stored values of the mask, (H, W)."""
-        return _read(read_mask, self.mask_place(index))
+        return _read(read_mask, self.mask_path(index))
 
-    def image_place(self, index: int) -> Place:
-        """Path of the image."""
+    def image_path(self, index: int) -> Place:
+        """The path of the image."""
         return self.images / self.image_names[index]
 
-    def mask_place(self, index: int) -> Place:
-        """Path of the mask."""
+    def mask_path(self, index: int) -> Place:
+        """The path of the mask."""
         return self.masks / self.mask_names[index]
 
     def stamp(self, index: int) -> tuple[int, ...]:
-        """Sizes and times of change in ns of image and mask, or of the tar they are in; -1 for what is missing."""
-        return *cache.stamp(self.image_place(index)), *cache.stamp(self.mask_place(index))
+        """The sizes and times of change in ns of image and mask, or of the tar they are in; -1 for what is missing."""
+        return *cache.stamp(self.image_path(index)), *cache.stamp(self.mask_path(index))
 
 
 @dataclass
 class MaskScan(Scan):
-    """Two splits by structure and names, and what is wrong with them.
+    """The two splits of a set with label maps, and their faults, by structure and names.
 
-    parted  whether the set itself says which images are tested on; else they were split off here
+    parted  whether the set itself says which images are for testing; else they were split off here
     """
 
     folder: Place
@@ -122,29 +122,29 @@ class MaskScan(Scan):
     split_rule: str
     faults: list[Fault]
     parted: bool = True
-    held: list[NDArray[np.bool_]] = field(default_factory=list)
-    """The stored values of each mask that `look` has seen, (256,); none where it could not be read."""
+    present_values: list[NDArray[np.bool_]] = field(default_factory=list)
+    """The values in each mask that `look` has decoded, (256,); none for a mask that could not be read."""
 
-    def mark(self, *strays: Reader[Any]) -> str:
-        """The fingerprint of all files, and of what their values mean."""
+    def fingerprint(self, *strays: Reader[Any]) -> str:
+        """The fingerprint of all files and of the labels of their values."""
         return cache.fingerprint(self.train, self.test, also=f"{self.train.classes}{self.train.labels.tolist()}")
 
     def look(self, reader: Reader[Any], index: int, faults: list[Fault]) -> Pixels | None:
         """Decode image and mask, which must have equal sides, and note the values that the mask holds."""
         assert isinstance(reader, MaskFiles), "the readers of this scan"
-        where = reader.target_source(index)
-        stored = attempt(reader.stored, index, where, faults)
-        self.held.append(np.zeros(256, dtype=bool) if stored is None else present(stored))
+        mask_source = reader.target_source(index)
+        stored = attempt(reader.stored, index, mask_source, faults)
+        self.present_values.append(np.zeros(256, dtype=bool) if stored is None else present(stored))
         image = attempt(reader.image, index, reader.source(index), faults)
         if image is not None and stored is not None and image.shape[:2] != stored.shape:
-            faults.append(fault(where, other_sides(image.shape, stored.shape)))
+            faults.append(fault(mask_source, other_sides(image.shape, stored.shape)))
         return image
 
     def faults_of_targets(self) -> list[Fault]:
-        """Values and classes that are at fault."""
-        held = np.array(self.held, dtype=bool).reshape(-1, 256)
-        settle(self, held)
-        return value_faults(self, held)
+        """The faults of values and classes in all masks."""
+        present_values = np.array(self.present_values, dtype=bool).reshape(-1, 256)
+        settle(self, present_values)
+        return value_faults(self, present_values)
 
 
 def is_mask_folder(folder: Place) -> bool:
@@ -153,7 +153,7 @@ def is_mask_folder(folder: Place) -> bool:
 
 
 def is_half_a_mask_folder(folder: Place) -> bool:
-    """Whether images/ or masks/, which belong together, is the only folder in a folder, or in its train."""
+    """Whether images/ or masks/ stands without the other as the only folder in a folder, or in its train."""
     return any(
         part.is_dir() and {name for name, is_folder in listing(part, []) if is_folder} in ({"images"}, {"masks"})
         for part in (folder, folder / "train")
@@ -161,25 +161,25 @@ def is_half_a_mask_folder(folder: Place) -> bool:
 
 
 def open_splits(folder: Place, *, name: str | None = None) -> Splits:
-    """The folder's splits. Raises one DataError for all faults of structure, names, headers and masks."""
-    found = scan(folder, name=name)
-    looks, faults = look(found.train, found.test, decoded=True)
-    if not found.faults + faults:
-        settle(found, looks.seen)
-        faults += value_faults(found, looks.seen)
-    if faults := found.faults + faults:
+    """Open the folder's splits. Raises one DataError for all faults of structure, names, headers and masks."""
+    scanned_folder = scan(folder, name=name)
+    facts, faults = look(scanned_folder.train, scanned_folder.test, decoded=True)
+    if not scanned_folder.faults + faults:
+        settle(scanned_folder, facts.present_values)
+        faults += value_faults(scanned_folder, facts.present_values)
+    if faults := scanned_folder.faults + faults:
         raise DataError(summary(folder, faults))
-    found.train.view = found.test.view = whole(channels=3 if looks.colour else 1)
-    found.train.crop_px = found.test.crop_px = min(CROP_PX, looks.shortest_px)
-    return found.splits
+    scanned_folder.train.view = scanned_folder.test.view = whole(channels=3 if facts.colour else 1)
+    scanned_folder.train.crop_px = scanned_folder.test.crop_px = min(CROP_PX, facts.shortest_px)
+    return scanned_folder.splits
 
 
-def opened(found: MaskScan) -> Splits:
-    """The splits of a named set. Raises one DataError for all faults of structure, names and headers."""
-    _, faults = look(found.train, found.test, decoded=False)
-    if faults := found.faults + faults:
-        raise DataError(summary(found.folder, faults))
-    return found.splits
+def opened(scan: MaskScan) -> Splits:
+    """Check the files of a named set for its splits. Raises DataError for faults of structure, names and headers."""
+    _, faults = look(scan.train, scan.test, decoded=False)
+    if faults := scan.faults + faults:
+        raise DataError(summary(scan.folder, faults))
+    return scan.splits
 
 
 def scan(folder: Place, *, name: str | None = None) -> MaskScan:
@@ -189,13 +189,13 @@ def scan(folder: Place, *, name: str | None = None) -> MaskScan:
     """
     faults: list[Fault] = []
     classes, labels = listed_classes(folder, faults) or ((), labels_of(range(VOID)))
-    found = paired(folder, name=name or str(folder), classes=classes, labels=labels, crop_px=CROP_PX)
-    found.faults = faults + found.faults
-    return found
+    scanned_folder = paired(folder, name=name or str(folder), classes=classes, labels=labels, crop_px=CROP_PX)
+    scanned_folder.faults = faults + scanned_folder.faults
+    return scanned_folder
 
 
 def paired(folder: Place, *, name: str, classes: tuple[str, ...], labels: Labels, crop_px: int) -> MaskScan:
-    """The splits of images/ and masks/ in a folder, or in its train and val, and what is wrong with the names."""
+    """Scan images/ and masks/ in a folder, or in its train and val, for splits and for faults of names."""
     faults: list[Fault] = []
     held_out = next((split for split in ("val", "test") if (folder / split).is_dir()), None)
     parted = (folder / "train").is_dir()
@@ -205,8 +205,8 @@ def paired(folder: Place, *, name: str, classes: tuple[str, ...], labels: Labels
         if held_out == "val" and (folder / "test").is_dir():
             rule += "; the folder test is left untouched"
     elif parted:
-        what = f"no folder val or test beside train; add one, or name {folder / 'train'} to have it split"
-        faults.append(fault(folder, what))
+        fault_text = f"no folder val or test beside train; add one, or name {folder / 'train'} to have it split"
+        faults.append(fault(folder, fault_text))
         train, test, rule = [], [], ""
     else:
         train, test = _split_off(_pairs_in(folder, faults))
@@ -245,7 +245,7 @@ def folder_reader(
     crop_px: int,
     channels: int = 3,
 ) -> MaskFolderReader:
-    """The reader of these pairs."""
+    """The reader of the pairs of images and masks in two folders."""
     return MaskFolderReader(
         name=name,
         split=split,
@@ -269,69 +269,73 @@ def scanned(
     faults: list[Fault],
     parted: bool = True,
 ) -> MaskScan:
-    """A scan whose rule tells the counts."""
+    """The scan of two readers, whose split rule gives their counts."""
     counts = f"{len(train):,} train / {len(test):,} {test.split} images"
     return MaskScan(folder, train, test, f"{counts}, {rule}", faults, parted)
 
 
 def whole(*, channels: int = 3) -> Whole:
-    """Whole images at their own size, with ImageNet's normalization."""
+    """The view of whole images at their own size, with ImageNet's normalization."""
     photos = PHOTOS.coloured(channels)
     return Whole(channels=channels, mean=photos.mean, std=photos.std)
 
 
 Names = dict[str, str]
-"""Key -> name of a file in its folder; the key is what an image and its mask have in common."""
+"""Key -> name of a file in its folder; an image and its mask share the key."""
 
 
 def by_stem(folder: Place, faults: list[Fault]) -> Names:
-    """Every file in a folder by its stem; folders in it and a second file of one stem go to `faults`."""
-    found: Names = {}
+    """Every file in a folder by its stem; folders in it and a second file of one stem add to `faults`."""
+    files: Names = {}
     for name, is_folder in listing(folder, faults):
         stem = PurePath(name).stem
         if is_folder:
             faults.append(fault(folder / name, f"a folder inside {folder.name}"))
-        elif stem in found:
-            faults.append(fault(folder / name, f"its name differs from {found[stem]} in the ending only"))
+        elif stem in files:
+            faults.append(fault(folder / name, f"its name differs from {files[stem]} in the ending only"))
         else:
-            found[stem] = name
-    return found
+            files[stem] = name
+    return files
 
 
 def partners(
     images: Place,
     masks: Place,
     faults: list[Fault],
-    named: Callable[[Place, list[Fault]], Names] = by_stem,
+    names_in: Callable[[Place, list[Fault]], Names] = by_stem,
 ) -> list[tuple[str, str]]:
-    """The names of images and masks of one key in two folders, in order of key; what is alone goes to `faults`."""
-    image_of, mask_of = named(images, faults), named(masks, faults)
+    """Pair the images and masks of two folders by key, in order of key; files without a partner add to `faults`."""
+    image_of, mask_of = names_in(images, faults), names_in(masks, faults)
     if not image_of:
         faults.append(fault(images, "no images"))
-    alone = [(images / image_of[key], f"no mask of that name in {masks}") for key in image_of.keys() - mask_of]
-    alone += [(masks / mask_of[key], f"no image of that name in {images}") for key in mask_of.keys() - image_of]
-    faults += sorted(fault(where, printable(what)) for where, what in alone)
+    without_partner = [
+        (images / image_of[key], f"no mask of that name in {masks}") for key in image_of.keys() - mask_of
+    ]
+    without_partner += [
+        (masks / mask_of[key], f"no image of that name in {images}") for key in mask_of.keys() - image_of
+    ]
+    faults += sorted(fault(path, printable(text)) for path, text in without_partner)
     return [(image_of[key], mask_of[key]) for key in sorted(image_of.keys() & mask_of.keys())]
 
 
-def settle(found: MaskScan, seen: NDArray[np.bool_]) -> None:
-    """Name the classes of readers that have no class list: every value up to the largest below VOID in `seen`."""
-    if not found.train.classes:
-        values = np.flatnonzero(seen[:, :VOID].any(axis=0))
-        many = int(values[-1]) + 1 if len(values) else 0
-        for reader in (found.train, found.test):
-            reader.classes, reader.labels = tuple(f"class {label}" for label in range(many)), labels_of(range(many))
+def settle(scan: MaskScan, present_values: NDArray[np.bool_]) -> None:
+    """Name the classes of readers that have no class list: every value up to the largest present below VOID."""
+    if not scan.train.classes:
+        values = np.flatnonzero(present_values[:, :VOID].any(axis=0))
+        count = int(values[-1]) + 1 if len(values) else 0
+        for reader in (scan.train, scan.test):
+            reader.classes, reader.labels = tuple(f"class {label}" for label in range(count)), labels_of(range(count))
 
 
-def value_faults(found: MaskScan, seen: NDArray[np.bool_]) -> list[Fault]:
-    """What is wrong with the values that masks hold, `seen` (M, 256), those of training first."""
-    readers = found.train, found.test
-    labels, classes = found.train.labels, found.train.classes
+def value_faults(scan: MaskScan, present_values: NDArray[np.bool_]) -> list[Fault]:
+    """The faults of the values in masks, `present_values` (M, 256), those of training first."""
+    readers = scan.train, scan.test
+    labels, classes = scan.train.labels, scan.train.classes
     sources = [reader.target_source(index) for reader in readers for index in range(len(reader))]
     faults: list[Fault] = []
     one_is_255 = np.array([0, VOID]) if len(classes) == 2 and labels[VOID] == VOID else None
-    for source, held in zip(sources, seen, strict=True):
-        values = np.flatnonzero(held)
+    for source, present_row in zip(sources, present_values, strict=True):
+        values = np.flatnonzero(present_row)
         if (labels[values] == UNKNOWN).any():
             faults.append(fault(source, unknown_values(values, labels)))
         elif one_is_255 is not None and np.array_equal(values, one_is_255):
@@ -339,47 +343,47 @@ def value_faults(found: MaskScan, seen: NDArray[np.bool_]) -> list[Fault]:
             faults.append(fault(source, f"{what}; {_STATE_IT}"))
         elif len(values) and (labels[values] == VOID).all():
             faults.append(fault(source, "all void: nothing in it can be learnt or judged; leave the pair out"))
-    if len(seen):
-        judged = seen[: len(found.train)] if found.parted else seen
-        faults += _class_faults(found, np.asarray(judged.any(axis=0)))
+    if len(present_values):
+        judged = present_values[: len(scan.train)] if scan.parted else present_values
+        faults += _class_faults(scan, np.asarray(judged.any(axis=0)))
     return faults
 
 
-def _class_faults(found: MaskScan, held: NDArray[np.bool_]) -> list[Fault]:
-    """Classes that are too few, or are not among the values that masks hold, (256,)."""
-    labels, classes = found.train.labels, found.train.classes
+def _class_faults(scan: MaskScan, occurring: NDArray[np.bool_]) -> list[Fault]:
+    """The faults of classes: too few of them, or some that are not among `occurring` values, (256,)."""
+    labels, classes = scan.train.labels, scan.train.classes
     if len(classes) < 2:
-        named = f"one class only, {classes[0]}" if classes else "no class, since every mask is all void"
-        hint = f"; {VOID} is void: {_STATE_IT}" if held[VOID] else ""
-        return [fault(found.folder, f"{named}; two are needed{hint}")]
-    masks = "training mask" if found.parted else "mask"
-    never = [name for label, name in enumerate(classes) if not (held & (labels == label)).any()]
-    return [fault(found.folder, f"{name} never occurs in a {masks}") for name in never]
+        text = f"one class only, {classes[0]}" if classes else "no class, since every mask is all void"
+        hint = f"; {VOID} is void: {_STATE_IT}" if occurring[VOID] else ""
+        return [fault(scan.folder, f"{text}; two are needed{hint}")]
+    masks = "training mask" if scan.parted else "mask"
+    never = [name for label, name in enumerate(classes) if not (occurring & (labels == label)).any()]
+    return [fault(scan.folder, f"{name} never occurs in a {masks}") for name in never]
 
 
 _STATE_IT = f"store 1 in its place, or write `0 background` and `{VOID} object` into {CLASS_LIST}"
 
 
 def _pairs_in(folder: Place, faults: list[Fault]) -> Pairs:
-    """The pairs of images/ and masks/ in a folder."""
-    places = folder / "images", folder / "masks"
-    missing = [place for place in places if not place.is_dir()]
-    faults += [fault(place, "no such folder") for place in missing]
+    """Pair images/ and masks/ in a folder; a missing one adds to `faults`."""
+    folders = folder / "images", folder / "masks"
+    missing = [path for path in folders if not path.is_dir()]
+    faults += [fault(path, "no such folder") for path in missing]
     if missing:
         return []
-    return partners(*places, faults)
+    return partners(*folders, faults)
 
 
 def _split_off(pairs: Pairs) -> tuple[Pairs, Pairs]:
-    """Training and validation pairs: a fifth, at least one, is validation."""
+    """Split pairs into training and validation: a fifth, at least one, is validation."""
     held_out = set(shuffled(len(pairs), seed=0)[: max(1, len(pairs) // 5)].tolist())
     train = [pair for index, pair in enumerate(pairs) if index not in held_out]
     return train, [pair for index, pair in enumerate(pairs) if index in held_out]
 
 
-def _read(how: Callable[..., T], place: Place) -> T:
-    """A file read by `how`, from its path, or from its content where it lies inside a tar."""
-    return how(place) if isinstance(place, Path) else how(place.read_bytes(), name=str(place))
+def _read(decoder: Callable[..., T], path: Place) -> T:
+    """Read a file by `decoder`, from its path, or from its content where it lies inside a tar."""
+    return decoder(path) if isinstance(path, Path) else decoder(path.read_bytes(), name=str(path))
 
 
 LAYOUT = Layout(

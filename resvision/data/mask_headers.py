@@ -1,7 +1,7 @@
-"""What the files of a set of label maps say of themselves, each looked at once and kept while they stay as they are.
+"""Facts in the headers of images and masks, and the values of masks, each read once and kept while the files stay.
 
 Glossary
-    stored values   what a mask file holds, 0..255
+    stored values   the numbers in a mask file, 0..255
 """
 
 from abc import abstractmethod
@@ -21,7 +21,7 @@ from resvision.data.faults import Fault, attempt
 
 
 class MaskFiles(Reader[Mask]):
-    """A reader of masks whose images and masks can be looked at by themselves. Abstract.
+    """A reader of label maps that can read image and mask apart. Abstract.
 
     labels  of every stored value
     """
@@ -51,11 +51,11 @@ class MaskFiles(Reader[Mask]):
 
     @abstractmethod
     def stamp(self, index: int) -> tuple[int, ...]:
-        """Sizes and times of change in ns of image and mask, or of the tar they are in; -1 for what is missing."""
+        """The sizes and times of change in ns of image and mask, or of the tar they are in; -1 for what is missing."""
 
 
-class Looks(NamedTuple):
-    """What all files say: colour, the shortest side of an image, and of every mask which values it holds.
+class FileFacts(NamedTuple):
+    """The facts in all files: colour, the shortest side of an image, and the values in every mask.
 
     values  a hexadecimal text of 256 bits for each mask; none where masks were not decoded
     """
@@ -65,64 +65,65 @@ class Looks(NamedTuple):
     values: list[str]
 
     @property
-    def seen(self) -> NDArray[np.bool_]:
-        """Which stored values each mask holds, (M, 256)."""
+    def present_values(self) -> NDArray[np.bool_]:
+        """Whether each stored value is in each mask, (M, 256)."""
         packed = np.frombuffer(bytes.fromhex("".join(self.values)), dtype=np.uint8)
         return np.unpackbits(packed).reshape(-1, 256).astype(bool)
 
 
-def look(*readers: MaskFiles, decoded: bool) -> tuple[Looks, list[Fault]]:
-    """What the headers of images and masks say, or the masks themselves if `decoded`; and faults.
+def look(*readers: MaskFiles, decoded: bool) -> tuple[FileFacts, list[Fault]]:
+    """Read the facts in the headers of images and masks, or in the masks themselves if `decoded`; and their faults.
 
-    It is kept while the files stay as they are.
+    The facts are kept in the cache while the files stay as they are.
     """
-    kind, mark = ("masks" if decoded else "mask-headers"), cache.fingerprint(*readers)
-    known = _kept_looks(kind, mark)
-    if known is not None and len(known.values) == decoded * sum(map(len, readers)):
-        return known, []
+    check, fingerprint = ("masks" if decoded else "mask-headers"), cache.fingerprint(*readers)
+    cached = _cached_facts(check, fingerprint)
+    if cached is not None and len(cached.values) == decoded * sum(map(len, readers)):
+        return cached, []
     faults: list[Fault] = []
     colour, shortest = False, 2**31
     values: list[str] = []
-    for reader, index in ((each, index) for each in readers for index in range(len(each))):
+    for reader, index in ((files, index) for files in readers for index in range(len(files))):
         head = attempt(reader.header, index, reader.source(index), faults)
         sides: tuple[int, ...] | None = None
         if decoded:
             if (stored := attempt(reader.stored, index, reader.target_source(index), faults)) is not None:
                 sides = stored.shape
                 values.append(np.packbits(present(stored)).tobytes().hex())
-        elif (read := attempt(reader.mask_header, index, reader.target_source(index), faults)) is not None:
-            sides = read.height, read.width
+        elif (mask_head := attempt(reader.mask_header, index, reader.target_source(index), faults)) is not None:
+            sides = mask_head.height, mask_head.width
         if head is not None and sides is not None:
             colour |= head.colour
             shortest = min(shortest, head.height, head.width)
-            if sides != (head.height, head.width):  # which is as it should be where the image is turned upright
+            # Where EXIF turns the image upright its stored sides are swapped, so only decoding both tells a fault.
+            if sides != (head.height, head.width):
                 attempt(reader.__getitem__, index, reader.target_source(index), faults)
-    looks = Looks(colour, shortest, values)
+    facts = FileFacts(colour, shortest, values)
     if not faults:
-        cache.write(kind, mark, looks)
-    return looks, faults
+        cache.write(check, fingerprint, facts)
+    return facts, faults
 
 
 def present(stored: Pixels) -> NDArray[np.bool_]:
-    """Which of the 256 values a mask holds, (256,)."""
+    """Whether each of the 256 values is in a mask, (256,)."""
     return count_values(stored) > 0
 
 
 def check_sides(image: tuple[int, ...], mask: tuple[int, ...], where: str) -> None:
-    """DataError, named after the mask, where the shapes of an image and its mask, height and width first, differ."""
+    """Raise DataError, named after the mask, where image and mask differ in shape; height and width come first."""
     if image[:2] != mask:
         raise DataError(f"{printable(where)}: {other_sides(image, mask)}")
 
 
 def other_sides(image: tuple[int, ...], mask: tuple[int, ...]) -> str:
-    """What is wrong where the shapes of an image and its mask differ."""
-    turned = "; the image is turned upright by its EXIF orientation" if image[:2] == mask[::-1] else ""
-    return f"a mask of {mask[1]:,} x {mask[0]:,} pixels for an image of {image[1]:,} x {image[0]:,}{turned}"
+    """The fault of an image and a mask of different shapes, in words."""
+    hint = "; the image is turned upright by its EXIF orientation" if image[:2] == mask[::-1] else ""
+    return f"a mask of {mask[1]:,} x {mask[0]:,} pixels for an image of {image[1]:,} x {image[0]:,}{hint}"
 
 
-def _kept_looks(kind: str, mark: str) -> Looks | None:
+def _cached_facts(check: str, fingerprint: str) -> FileFacts | None:
     try:
-        looks = msgspec.convert(cache.read(kind, mark), Looks)
-        return looks if len(looks.seen) == len(looks.values) else None
-    except ValueError:  # msgspec's own among them
+        facts = msgspec.convert(cache.read(check, fingerprint), FileFacts)
+        return facts if len(facts.present_values) == len(facts.values) else None
+    except ValueError:  # msgspec raises kinds of it
         return None

@@ -1,4 +1,4 @@
-"""What the named sets of label maps share: where they are looked for, and how they are opened."""
+"""Named sets of label maps: the search for their folders, and their opening."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,32 +14,32 @@ from resvision.data.splits import Splits
 class MaskSet:
     """A data set of images with label maps in a layout of its own.
 
-    folders  where it may lie in the data root, the first that holds `mark`
-    mark     a path inside the set that is there if the set is
-    read     names the set's files and what is wrong with them
+    folders  its possible places in the data root; the first that holds `marker` is taken
+    marker   a path that exists in the set
+    read     scans the set's folder for its files and their faults
     """
 
     name: str
     folders: tuple[str, ...]
-    mark: str
+    marker: str
     read: Callable[[Path], MaskScan]
 
     def open_splits(self, root: Path | None = None) -> Splits:
-        """The set's splits. Raises DataError where it is missing or at fault."""
+        """Open the set's splits. Raises DataError where it is missing or at fault."""
         return opened(self.scan(root))
 
     def scan(self, root: Path | None = None) -> MaskScan:
-        """The splits, and all faults of structure and names. Raises DataError where the set is missing."""
-        found = self.find(root)
-        if found is None:
-            where = printable(root or default_root())
+        """Scan the set for splits and all faults of structure and names. Raises DataError where it is missing."""
+        folder = self.find(root)
+        if folder is None:
+            root_name = printable(root or default_root())
             raise DataError(
-                f"{self.name}: no {self.folders[0]}/{self.mark} in {where}; `--root FOLDER` names the folder that"
+                f"{self.name}: no {self.folders[0]}/{self.marker} in {root_name}; `--root FOLDER` names the folder that"
                 f" holds {self.folders[0]}"
             )
-        return self.read(found)
+        return self.read(folder)
 
     def find(self, root: Path | None) -> Path | None:
         """The folder that holds the set, in `root` or the data root, or `root` itself."""
         base = root or default_root()
-        return next((base / folder for folder in self.folders if (base / folder / self.mark).exists()), None)
+        return next((base / folder for folder in self.folders if (base / folder / self.marker).exists()), None)

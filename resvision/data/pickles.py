@@ -1,7 +1,7 @@
 """Pickles read without running code: plain values, and the bytes of numpy arrays.
 
-The unpickler is the one in Python: the one in C makes room for whatever place in its memory a pickle names, and ends
-the process over a damaged one.
+The unpickler is Python's own: the one in C makes room for any place in its memory that a pickle names, and ends the
+process over a damaged pickle.
 """
 
 import pickle
@@ -16,12 +16,12 @@ from resvision.core.errors import DataError, printable
 
 
 def read_arrays(file: IO[bytes]) -> Any:
-    """The values of a pickle, arrays as StoredArray, text as bytes; DataError where it asks for anything else."""
+    """Read the values of a pickle, arrays as StoredArray, text as bytes; DataError where it asks for anything else."""
     return _ArraysOnly(file, encoding="bytes").load()
 
 
 def read_saved(path: Path) -> Any:
-    """The plain values that `torch.save` wrote; DataError where it wrote anything else, such as a tensor."""
+    """Read the plain values that `torch.save` wrote; DataError where it wrote anything else, such as a tensor."""
     with path.open("rb") as file:
         if not is_zipfile(file):
             file.seek(0)
@@ -35,29 +35,29 @@ def read_saved(path: Path) -> Any:
 
 
 class _PlainValues(pickle._Unpickler):
-    """Rebuilds numbers, text, tuples, lists and dictionaries, and imports nothing."""
+    """An unpickler of numbers, text, tuples, lists and dictionaries, which imports nothing."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Nothing may be called."""
+        """Refuse every name, so that a pickle can call nothing."""
         raise DataError(f"a pickle that asks for {printable(f'{module}.{name}')}, refused")
 
 
 class _ArraysOnly(_PlainValues):
-    """Rebuilds arrays too, as what is stored of them."""
+    """An unpickler that also takes arrays, as StoredArray."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """What a pickle may call: stand-ins for the three names that an array of numbers needs."""
-        known = {"_reconstruct": lambda *_: StoredArray(), "ndarray": StoredArray, "dtype": _StoredType}
-        homes = {"numpy", "numpy.core.multiarray", "numpy._core.multiarray"}
-        if module in homes and name in known:
-            return known[name]
+        """The stand-ins for the three names that a pickle of arrays needs; every other name is refused."""
+        stand_ins = {"_reconstruct": lambda *_: StoredArray(), "ndarray": StoredArray, "dtype": _StoredType}
+        modules = {"numpy", "numpy.core.multiarray", "numpy._core.multiarray"}
+        if module in modules and name in stand_ins:
+            return stand_ins[name]
         if (module, name) == ("_codecs", "encode"):  # how newer pickles of protocol 2 write bytes
             return _latin_bytes
         return super().find_class(module, name)
 
 
 class StoredArray:
-    """What a pickle holds of an array. numpy would believe it, and a damaged one can end the process."""
+    """The state of an array in a pickle, unchecked: numpy would believe it, and a damaged one can end the process."""
 
     state: Any = None
 
@@ -65,10 +65,10 @@ class StoredArray:
         self.state = state
 
     def pixels(self) -> NDArray[np.uint8] | None:
-        """The array, None where it is not a whole one of bytes."""
+        """The array, None where it is not whole or not of bytes."""
         try:
-            _, shape, kind, by_columns, data = self.state
-            is_bytes = kind.code in {"u1", b"u1"}
+            _, shape, stored_type, by_columns, data = self.state
+            is_bytes = stored_type.code in {"u1", b"u1"}
             return np.frombuffer(data, np.uint8).reshape(shape, order="F" if by_columns else "C") if is_bytes else None
         except (TypeError, ValueError, AttributeError):
             return None
@@ -81,7 +81,7 @@ class _StoredType:
         self.code = code
 
     def __setstate__(self, state: Any) -> None:
-        """Byte order and the like, which bytes do not have."""
+        """Drop byte order and the like, which bytes do not have."""
 
 
 def _latin_bytes(text: str, encoding: str = "latin1") -> bytes:

@@ -1,4 +1,4 @@
-"""How many pixels of each class the masks of a data set hold: what balanced weights are made of."""
+"""Counts of the pixels of each class in the masks of a data set, from which balanced weights are made."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,25 +11,25 @@ from resvision.data.validation import Part
 
 
 def pixel_counts(reader: Reader[Mask]) -> NDArray[np.int64]:
-    """Pixels of every class over all masks of a reader, void left out, (K,).
+    """Count the pixels of every class over all masks of a reader, void left out, (K,).
 
     Every mask is decoded; for masks in files the counts are kept while the files stay as they are. Raises DataError for
     a mask that cannot be read.
     """
-    num_classes, mark = len(reader.classes), _mark(reader)
-    known = cache.read("pixels", mark) if mark else None
-    if isinstance(known, list) and len(known) == num_classes and all(isinstance(count, int) for count in known):
-        return np.array(known, dtype=np.int64)
+    num_classes, fingerprint = len(reader.classes), _fingerprint(reader)
+    cached = cache.read("pixels", fingerprint) if fingerprint else None
+    if isinstance(cached, list) and len(cached) == num_classes and all(isinstance(count, int) for count in cached):
+        return np.array(cached, dtype=np.int64)
     counts = np.zeros(VOID + 1, dtype=np.int64)
     for index in range(len(reader)):
         counts += count_values(reader.target(index))
-    if mark:
-        cache.write("pixels", mark, counts[:num_classes].tolist())
+    if fingerprint:
+        cache.write("pixels", fingerprint, counts[:num_classes].tolist())
     return counts[:num_classes]
 
 
-def _mark(reader: Reader[Mask]) -> str | None:
-    """What tells the files of a reader, or of a part of it, from others; None where it is not made of files."""
+def _fingerprint(reader: Reader[Mask]) -> str | None:
+    """The fingerprint of the files of a reader, or of a part of one; None where it does not read files."""
     whole, part = (reader.whole, repr(reader.indices.tolist())) if isinstance(reader, Part) else (reader, "")
     if not isinstance(whole, cache.Stamped):
         return None

@@ -5,11 +5,11 @@ each of two to five digits enlarged, turned and pasted over one another on a sha
 quarters of other digits. A scene follows from (seed, split, index) alone. Training scenes hold digits, and quarters,
 of the training part only, test scenes of the test part.
 
-Labels: where a digit's ink is strong, its class; what is pasted later covers what lies below; all else is background,
-strokes and quarters too. The rim of a digit, where ink fades over about a pixel, is VOID.
+Labels: where a digit's ink is strong, its class; a thing that is pasted covers those before it; all else is
+background, strokes and quarters too. The rim of a digit, where ink fades over about a pixel, is VOID.
 
 Glossary
-    ink     (96, 96) float in 0..1: how far something pasted covers what lies below
+    ink     (96, 96) float in 0..1: the opacity of a thing that is pasted
     label   0 background, 1 + d for digit d
 """
 
@@ -39,10 +39,10 @@ VIEW = Whole(
 )
 
 STRONG, WEAK = 0.6, 0.3
-"""Ink from which a pixel has the label of what was pasted, and from which it is VOID."""
+"""The ink from which a pixel takes the label of the thing that is pasted, and from which it is VOID."""
 
 SLOTS = 512
-"""Draws for a scene, more than any takes, before those of its noise."""
+"""The draws of a scene, more than any takes, before those of its noise."""
 
 _Y, _X = np.mgrid[:SIDE_PX, :SIDE_PX] + 0.5
 
@@ -70,14 +70,14 @@ def open_splits(root: Path | None = None) -> Splits:
 @cache
 def scenes(split: str) -> list[tuple[Pixels, Pixels]]:
     """All images and masks of a split, (96, 96) uint8 each."""
-    opened = digits.open_splits()
-    part = opened.train if split == "train" else opened.test
+    splits = digits.open_splits()
+    part = splits.train if split == "train" else splits.test
     assert isinstance(part, ArrayReader)
     return [compose(part.images, part.targets, split=split, index=index) for index in range(SCENES[split])]
 
 
 class Drawing:
-    """Image and mask while things are pasted, and the draws that say which and where."""
+    """The image and mask of a scene while things are pasted, and the draws that decide what and where."""
 
     def __init__(self, draws: NDArray[np.float64]) -> None:
         self._draws = iter(draws.tolist())
@@ -94,14 +94,14 @@ class Drawing:
         return int(n * next(self._draws))
 
     def contrasting(self, others: list[float]) -> float:
-        """Of three grey levels drawn, all at least 0.3 from the ground's, the one farthest from all others."""
+        """Draw three grey levels, at least 0.3 from the ground's, and take the one farthest from `others`."""
         down, up = max(self.level - 0.3, 0.0), max(0.7 - self.level, 0.0)
-        places = [self.between(0, down + up) for _ in range(3)]
-        levels = [place if place < down else 1 - (down + up - place) for place in places]
+        offsets = [self.between(0, down + up) for _ in range(3)]
+        levels = [offset if offset < down else 1 - (down + up - offset) for offset in offsets]
         return float(max(levels, key=lambda level: min((abs(level - other) for other in others), default=0.0)))
 
     def paste(self, ink: Ink, level: float, label: int) -> None:
-        """Cover what is there by `level` where there is ink."""
+        """Cover image and mask by `level` and `label` where there is ink."""
         self.image += ink * (level - self.image)
         self.mask[(ink >= WEAK) & (ink < STRONG) & (self.mask != label)] = VOID
         self.mask[ink >= STRONG] = label
@@ -128,12 +128,14 @@ class Drawing:
         return np.asarray(np.clip(width / 2 + 0.5 - distance, 0, 1))
 
     def place(self, others: list[tuple[float, float]]) -> tuple[float, float]:
-        """Of three places drawn the one farthest from all others."""
+        """Draw three places and take the one farthest from `others`."""
         places = [(self.between(14, SIDE_PX - 14), self.between(14, SIDE_PX - 14)) for _ in range(3)]
-        return max(places, key=lambda at: min((np.hypot(at[0] - x, at[1] - y) for x, y in others), default=0.0))
+        return max(
+            places, key=lambda point: min((np.hypot(point[0] - x, point[1] - y) for x, y in others), default=0.0)
+        )
 
     def _ground(self) -> Ink:
-        """A level with a slope and with soft stains."""
+        """Draw the ground: a level with a slope and with soft stains."""
         angle, slope, stains = self.between(0, tau), self.between(0, 0.3), self.between(0, 0.2)
         ramp = ((_X / SIDE_PX - 0.5) * cos(angle) + (_Y / SIDE_PX - 0.5) * sin(angle)) * slope
         coarse = np.array([self.between(-1, 1) for _ in range(36)], dtype=np.float32).reshape(6, 6)
@@ -142,7 +144,7 @@ class Drawing:
 
 
 def compose(pictures: Pixels, classes: NDArray[np.int64], *, split: str, index: int) -> tuple[Pixels, Pixels]:
-    """One scene and its mask, (96, 96) uint8 each, out of digits (M, 8, 8) and their classes (M,)."""
+    """Compose one scene and its mask, (96, 96) uint8 each, out of digits (M, 8, 8) and their classes (M,)."""
     draws = uniform(SEED, list(SCENES).index(split), np.array([index]), SLOTS + SIDE_PX**2)[0]
     drawing = Drawing(draws[:SLOTS])
     for _ in range(2 + drawing.below(4)):
@@ -155,11 +157,11 @@ def compose(pictures: Pixels, classes: NDArray[np.int64], *, split: str, index: 
     centres: list[tuple[float, float]] = []
     levels: list[float] = []
     for _ in range(2 + drawing.below(4)):
-        chosen = drawing.below(len(pictures))
+        number = drawing.below(len(pictures))
         centres.append(drawing.place(centres))
-        ink = drawing.digit(pictures[chosen], drawing.between(26, 56), centres[-1])
+        ink = drawing.digit(pictures[number], drawing.between(26, 56), centres[-1])
         levels.append(drawing.contrasting(levels))
-        drawing.paste(ink, levels[-1], label=1 + int(classes[chosen]))
+        drawing.paste(ink, levels[-1], label=1 + int(classes[number]))
     for _ in range(drawing.below(3)):
         drawing.paste(drawing.stroke(2), drawing.between(0, 1), label=0)
     noise = drawing.between(0.02, 0.2) * (draws[SLOTS:].reshape(SIDE_PX, SIDE_PX) - 0.5)

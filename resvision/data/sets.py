@@ -1,7 +1,7 @@
-"""The table of data sets, as text: listing and completion open nothing.
+"""The table of data sets. Rows name functions as text, so listing and completion open nothing.
 
 A set's opener is a function `open_splits(root: Path | None) -> Splits`, named as "module:function"; a data
-set of your own is named the same way. To add one is one file and one row.
+set of your own is named the same way. A new set of ours is one file and one row.
 """
 
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ from resvision.kinds.table import USUAL, kind_of
 class DataSet:
     """A row of the table.
 
-    task       what its samples are labelled for
+    task       the task that its labels are for
     opener     "module:function" that opens the set
-    scanner    "module:function" that names its files and all faults of structure, `(root) -> Scan`, for `check`
-    finder     "module:function" that says where the set lies, `(root) -> Path | None`; empty if embedded
+    scanner    "module:function" that lists its files and all faults of structure, `(root) -> Scan`, for `check`
+    finder     "module:function" that finds its folder, `(root) -> Path | None`; empty if embedded
     fetcher    "module:function" that downloads it, `(root) -> Path`; empty if we cannot
     images     training + test images
     licence    as the source states it
@@ -48,15 +48,15 @@ class DataSet:
         return bool(self.fetcher)
 
     def where(self, root: Path | None) -> str | None:
-        """Where the set lies on this machine, None if it was not found."""
+        """The location of the set on this machine, None if it was not found."""
         if not self.finder:
             return "embedded"
-        found = references.load(self.finder, kind="data set")(root)
-        return None if found is None else str(found)
+        folder = references.load(self.finder, noun="data set")(root)
+        return None if folder is None else str(folder)
 
 
 IMAGENET = "imagenet"
-"""The set whose order of classes published weights have."""
+"""The set that published weights were trained on; their classes have its order."""
 
 SETS = (
     DataSet(
@@ -225,9 +225,9 @@ def names() -> list[str]:
 
 def row(name: str) -> DataSet:
     """The row of a set; UnknownNameError with the nearest names."""
-    for each in SETS:
-        if each.name == name:
-            return each
+    for candidate in SETS:
+        if candidate.name == name:
+            return candidate
     raise unknown_name("data set", name, names())
 
 
@@ -239,12 +239,13 @@ def open_splits(
     image_size: int | None = None,
     task: str | None = USUAL,
 ) -> Splits:
-    """The data set of that name, a folder of images, a tar of one, or what `package.module:function` gives for root.
+    """Open a named data set, a folder of images, a tar of one, or the splits of a `package.module:function`.
 
     root        folder that holds the set's files; by default the places that the set looks at by itself
     channels    1 or 3, for nets that do not take the set's own
-    image_size  pixels that nets see, in place of the set's own; without resizing the side of training crops
-    task        how a folder is read, and what a set must be made for; None: as the set is made, a folder by its looks
+    image_size  side of the net's images in pixels, in place of the set's own; without resizing that of training crops
+    task        the task that a folder is read for and a set must be made for; None takes every set, and reads a folder
+                by its structure
 
     Raises UnknownNameError, SettingsError for a set made for another task, and DataError for one that is missing or
     damaged.
@@ -257,36 +258,38 @@ def open_splits(
 def _open(name_or_folder: str, root: Path | None, task: str | None) -> Splits:
     if name_or_folder in names():
         _check_task(name_or_folder, row(name_or_folder).task, task)
-        splits: Splits = references.load(row(name_or_folder).opener, kind="data set")(root)
+        splits: Splits = references.load(row(name_or_folder).opener, noun="data set")(root)
         return splits
     folder = Path(name_or_folder)
     if folder.exists():
-        place = at(folder)
-        is_for, layout = layout_for(place, task)
-        _check_task(name_or_folder, is_for, task)
-        return layout.open(place)
+        location = at(folder)
+        made_for, layout = layout_for(location, task)
+        _check_task(name_or_folder, made_for, task)
+        return layout.open(location)
     if references.is_reference(name_or_folder):
         return _own(name_or_folder, root, task)
     raise unknown_name("data set", name_or_folder, names(), remedy="and no such folder exists")
 
 
-def _check_task(name: str, is_for: str, task: str | None) -> None:
-    if task not in (None, is_for):
-        raise SettingsError(f"{printable(name)}: a data set for {is_for}, not for {task}; choose another set or model")
+def _check_task(name: str, made_for: str, task: str | None) -> None:
+    if task not in (None, made_for):
+        raise SettingsError(
+            f"{printable(name)}: a data set for {made_for}, not for {task}; choose another set or model"
+        )
 
 
-_OF_A_READER = ("name", "split", "classes", "view", "__len__", "__getitem__", "target", "source")
+_READER_MEMBERS = ("name", "split", "classes", "view", "__len__", "__getitem__", "target", "source")
 
 
 def _own(name: str, root: Path | None, task: str | None) -> Splits:
-    """The splits that a function of the user's gives."""
-    opener = references.load(name, kind="data set")
+    """Open the splits of a user's function; DataError for a reader that is none."""
+    opener = references.load(name, noun="data set")
     with references.own_code(name, error=DataError):
         splits = opener(root)
     if not isinstance(splits, Splits):
         raise DataError(f"{name}: gave {type(splits).__name__}, not resvision.data.splits.Splits")
     for reader in splits.readers:
-        if missing := [member for member in _OF_A_READER if not hasattr(reader, member)]:
+        if missing := [member for member in _READER_MEMBERS if not hasattr(reader, member)]:
             raise DataError(f"{name}: {type(reader).__name__} is no Reader, it lacks {', '.join(missing)}")
         if not isinstance(reader, Reader):
             raise DataError(
@@ -297,7 +300,7 @@ def _own(name: str, root: Path | None, task: str | None) -> Splits:
 
 
 def _check_target(name: str, reader: Reader[Any], task: str | None) -> None:
-    """SettingsError where the first target is not what the task asks for."""
+    """Raise SettingsError where the first target is not of the task's form."""
     if task is None or not len(reader):
         return
     with references.own_code(name, error=DataError):

@@ -1,4 +1,4 @@
-"""A data set, opened: its splits, and how they are seen by nets of other channels and sizes."""
+"""Splits of an opened data set, and their views for nets of other channels and sizes."""
 
 import hashlib
 import os
@@ -11,9 +11,9 @@ from resvision.core.views import View
 
 
 class Splits(NamedTuple):
-    """The images to train on, those to test on, and a sentence on how they were parted.
+    """Training and test images, and a sentence on how they were parted.
 
-    validation  what a run is judged by on its way, where the set has such images or some were held out of training
+    validation  images that judge a run on its way, where the set has them or some were held out of training
     """
 
     train: Reader[Any]
@@ -23,13 +23,13 @@ class Splits(NamedTuple):
 
     @property
     def readers(self) -> list[Reader[Any]]:
-        """Training, test, and validation where there is one."""
+        """The readers for training, test, and validation where there is one."""
         return [self.train, self.test, *([self.validation] if self.validation is not None else [])]
 
     def fingerprint(self) -> str:
         """A hash of the classes and of every sample's file name and class, or its target's file name, in order.
 
-        Contents are not looked at.
+        Contents of files are not read.
         """
         digest = hashlib.blake2b("\0".join(self.train.classes).encode(errors="surrogateescape"), digest_size=16)
         for reader in self.readers:
@@ -42,30 +42,30 @@ class Splits(NamedTuple):
     def seen_as(
         self, *, channels: int | None = None, image_size: int | None = None, view: View | None = None
     ) -> "Splits":
-        """The same images for nets that take `channels`, 1 or 3, of `image_size` pixels; None leaves it.
+        """The splits for nets that take `channels`, 1 or 3, of `image_size` pixels; None leaves it.
 
-        `view` is that of the net's weights, in place of the set's own.
+        `view` is the view of the net's weights, in place of the set's own.
         """
         train, test, *validation = (_seen_as(reader, channels, image_size, view) for reader in self.readers)
         return Splits(train, test, self.split_rule, *validation)
 
 
 def _target_key(reader: Reader[Any], index: int) -> str:
-    """The class of a sample, or the file name of its target: what changes where a sample is labelled anew."""
+    """The class of a sample, or the file name of its target: it changes where a sample is labelled anew."""
     stratum = reader.stratum(index)
     return os.path.basename(reader.target_source(index)) if stratum is None else str(stratum)  # noqa: PTH119
 
 
 def _seen_as(reader: Reader[Any], channels: int | None, image_size: int | None, view: View | None) -> Reader[Any]:
-    seen = copy(reader)
+    changed = copy(reader)
     try:
         if view is not None:
-            seen.view = view
+            changed.view = view
         if channels is not None:
-            seen.view = seen.view.coloured(channels)
+            changed.view = changed.view.coloured(channels)
         if image_size is not None:
-            seen.view = seen.view.sized(image_size)
-            seen.crop_px = image_size
+            changed.view = changed.view.sized(image_size)
+            changed.crop_px = image_size
     except ValueError as error:
         raise SettingsError(f"{reader.name}: {error}") from None
-    return seen
+    return changed

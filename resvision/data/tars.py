@@ -1,7 +1,7 @@
 """A tar file as a folder of images, read in place: no member is ever written to disk.
 
 A compressed tar cannot be read at random, so it is decompressed once, whole, into the cache folder. Only the
-names, places and sizes of the members are held in memory, packed.
+names, offsets and sizes of the members are held in memory, packed.
 """
 
 import bz2
@@ -24,11 +24,14 @@ from resvision.core.errors import DataError, printable
 from resvision.data.roots import cache_root
 
 NOT_A_FILE = -1
-"""In place of the size of a member that is a link or a device."""
+"""Stands in place of the size of a member that is a link or a device."""
 
 
 class PackedNames:
-    """File names end to end in one array: a list of them would cost every worker a copy of its own."""
+    """File names end to end in one array.
+
+    Reference counts of a list would be written to in every worker, which then has a copy of its own.
+    """
 
     def __init__(self, names: Iterable[str]) -> None:
         encoded = [os.fsencode(name) for name in names]
@@ -58,7 +61,7 @@ class Archive:
         members = dict(_members(self._file, path))
         names = sorted(members)
         self._names = PackedNames(names)
-        self._places = np.array([members[name] for name in names], dtype=np.int64).reshape(-1, 2)
+        self._extents = np.array([members[name] for name in names], dtype=np.int64).reshape(-1, 2)
 
     def holds_folder(self, inside: str) -> bool:
         """Whether members lie under `inside`; the root is empty text."""
@@ -68,7 +71,7 @@ class Archive:
     def read(self, inside: str) -> bytes:
         """The content of a member. Raises DataError where it is none or is cut off."""
         try:
-            offset, size = self._places[self._find(inside)].tolist()
+            offset, size = self._extents[self._find(inside)].tolist()
         except KeyError:
             raise DataError(f"{printable(self.path)}: holds no {printable(inside)}") from None
         if size == NOT_A_FILE:
@@ -78,14 +81,14 @@ class Archive:
             return file.read(size)
 
     def names(self, inside: str) -> Iterator[tuple[str, bool]]:
-        """Names directly under `inside` in order, and whether each is a folder."""
+        """Yield the names directly under `inside` in order, and whether each is a folder."""
         prefix = _under(inside)
         position = bisect_left(self._names, prefix)
         while position < len(self._names) and (full := self._names[position]).startswith(prefix):
             name, slash, _ = full[len(prefix) :].partition("/")
             if name:
                 yield name, bool(slash)
-            # "0" follows "/": what comes next does not lie under this folder
+            # "0" follows "/" in ASCII, so the next name sorted from there does not lie under this folder
             position = bisect_left(self._names, f"{prefix}{name}0", position + 1) if slash else position + 1
 
     def _find(self, inside: str) -> int:
@@ -97,7 +100,7 @@ class Archive:
 
 @dataclass(frozen=True)
 class TarPlace:
-    """A file or folder inside a tar: what a Path is on disk, for reading."""
+    """A file or folder inside a tar, with the methods of a Path that reading needs."""
 
     archive: Archive
     inside: str = ""
@@ -110,7 +113,7 @@ class TarPlace:
 
     @property
     def name(self) -> str:
-        """The last part of its path."""
+        """The last part of the path."""
         return self.inside.rpartition("/")[2] or self.archive.path.name
 
     def is_dir(self) -> bool:
@@ -123,19 +126,20 @@ class TarPlace:
 
 
 def open_tar(path: Path) -> TarPlace:
-    """The folder that was packed: the root of the tar, or the one folder in it. Raises DataError."""
+    """Open the folder that was packed: the root of the tar, or the only folder in it. Raises DataError."""
     root = TarPlace(Archive(path))
     names = [*root.archive.names("")]
     if not names:
         raise DataError(f"{printable(path)}: an empty tar")
-    shown = [name for name in names if not name[0].startswith(".")]
-    if len(shown) == 1 and shown[0][1] and shown[0][0] != "train":
-        return root / shown[0][0]
+    visible = [name for name in names if not name[0].startswith(".")]
+    # A lone folder is the data set itself, packed by its name; a lone `train` is a part of one.
+    if len(visible) == 1 and visible[0][1] and visible[0][0] != "train":
+        return root / visible[0][0]
     return root
 
 
 def _members(file: Path, shown: Path) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Name and (offset, size) of every member, folders with a slash at their end."""
+    """Yield name and (offset, size) of every member, folders with a slash at their end."""
     try:
         with tarfile.open(file, "r:") as tar:
             for member in tar:
@@ -149,6 +153,7 @@ def _members(file: Path, shown: Path) -> Iterator[tuple[str, tuple[int, int]]]:
                 else:
                     plain = member.type in (tarfile.REGTYPE, tarfile.AREGTYPE)
                     yield name, (member.offset_data, member.size if plain else NOT_A_FILE)
+            # tarfile takes a last member whose content is cut off for a whole one
             whole = tar.offset <= file.stat().st_size
     except (tarfile.TarError, OSError, ValueError) as error:
         raise DataError(f"{printable(shown)}: neither a folder of images nor a whole tar file ({error})") from None
@@ -157,31 +162,31 @@ def _members(file: Path, shown: Path) -> Iterator[tuple[str, tuple[int, int]]]:
 
 
 def _plain(path: Path, identity: str) -> Path:
-    """The file itself, or what it decompresses to, in the cache folder."""
+    """The tar itself, or its decompressed copy in the cache folder."""
     stream = _decompressed(path)
     if stream is None:
         return path
     digest = hashlib.blake2b(os.fsencode(identity), digest_size=16).hexdigest()
-    place = cache_root() / "tars" / f"{digest}.tar"
-    if place.is_file():
-        return place
-    draft = place.with_suffix(f".{os.getpid()}")
+    copy = cache_root() / "tars" / f"{digest}.tar"
+    if copy.is_file():
+        return copy
+    draft = copy.with_suffix(f".{os.getpid()}")  # of this process: another may decompress the same tar
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        copy.parent.mkdir(parents=True, exist_ok=True)
         with stream, draft.open("wb") as file:
             shutil.copyfileobj(stream, file, 2**20)
-        draft.replace(place)
+        draft.replace(copy)
     except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
         raise DataError(f"{printable(path)}: a damaged or cut off archive ({error})") from None
     except OSError as error:
-        raise DataError(f"{printable(path)}: cannot be decompressed into {place.parent} ({error})") from None
+        raise DataError(f"{printable(path)}: cannot be decompressed into {copy.parent} ({error})") from None
     finally:
         draft.unlink(missing_ok=True)
-    return place
+    return copy
 
 
 def _decompressed(path: Path) -> BufferedIOBase | None:
-    """A stream of what the file decompresses to, by its first bytes; None where it is not compressed."""
+    """A decompressing stream of the file, chosen by its first bytes; None where it is not compressed."""
     try:
         with path.open("rb") as file:
             start = file.read(6)

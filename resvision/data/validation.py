@@ -14,14 +14,14 @@ from resvision.core.views import View
 from resvision.data.splits import Splits
 
 SEED = 0
-"""Of the shuffle. Not the seed of the run: runs that differ in theirs are judged by the same images."""
+"""The seed of the shuffle. Not the seed of the run: runs that differ in theirs are judged by the same images."""
 
 T = TypeVar("T")
 
 
 @dataclass(kw_only=True)
 class Part(Reader[T]):
-    """Some samples of a reader as a split of their own; `indices` (M,) int64 are their places in it."""
+    """Some samples of a reader as a split of their own; `indices`, (M,) int64, are theirs in the whole reader."""
 
     name: str
     split: str
@@ -42,11 +42,11 @@ class Part(Reader[T]):
         return self.whole.target(int(self.indices[index]))
 
     def source(self, index: int) -> str:
-        """The place of the image in the whole reader."""
+        """The source of the image in the whole reader."""
         return self.whole.source(int(self.indices[index]))
 
     def target_source(self, index: int) -> str:
-        """The place of the target in the whole reader."""
+        """The source of the target in the whole reader."""
         return self.whole.target_source(int(self.indices[index]))
 
     def stratum(self, index: int) -> int | None:
@@ -55,7 +55,7 @@ class Part(Reader[T]):
 
 
 def hold_out(splits: Splits, share: float) -> Splits:
-    """The splits with `share` of each stratum, 0 < share < 0.5, taken from training for validation.
+    """Take `share` of each stratum, 0 < share < 0.5, out of training for validation, and return the new splits.
 
     Each stratum, such as a class, with two images or more gives at least one. Samples without strata, such as masks,
     which hold many classes, are all taken as one. Raises SettingsError where the set brings validation images of its
@@ -70,12 +70,12 @@ def hold_out(splits: Splits, share: float) -> Splits:
     parted = any(stratum is not None for stratum in strata)
     held_out = held_out_indices([-1 if stratum is None else stratum for stratum in strata], share)
     if not len(held_out):
-        few = "no class with two training images" if parted else "less than two training images"
-        raise SettingsError(f"data.validation: {train.name} has {few}")
+        shortage = "no class with two training images" if parted else "less than two training images"
+        raise SettingsError(f"data.validation: {train.name} has {shortage}")
     kept = np.setdiff1d(np.arange(len(train)), held_out)
-    of = "each training class" if parted else "the training images"
+    source = "each training class" if parted else "the training images"
     rule = (
-        f"{splits.split_rule}; of {of} {100 * share:.3g} % are held out for validation, after a shuffle"
+        f"{splits.split_rule}; of {source} {100 * share:.3g} % are held out for validation, after a shuffle"
         f" with seed {SEED}: {len(kept):,} train / {len(held_out):,} validation"
     )
     return splits._replace(
@@ -92,8 +92,8 @@ def held_out_indices(strata: Sequence[int], share: float) -> NDArray[np.int64]:
     chosen = [np.empty(0, dtype=np.int64)]
     for stratum in np.unique(stratum_of):
         members = np.flatnonzero(stratum_of == stratum)
-        many = max(1, round(share * len(members))) if len(members) > 1 else 0
-        chosen.append(members[shuffled(len(members), seed=SEED)[:many]])
+        count = max(1, round(share * len(members))) if len(members) > 1 else 0
+        chosen.append(members[shuffled(len(members), seed=SEED)[:count]])
     return np.sort(np.concatenate(chosen))
 
 

@@ -20,24 +20,23 @@ CROP_PX = 513
 
 
 def read(folder: Path) -> MaskScan:
-    """The images that the lists name."""
-
+    """The images that the set's lists name."""
     faults: list[Fault] = []
-    places = folder / "JPEGImages", folder / "SegmentationClass"
-    files = [{name for name, _ in listing(place, faults)} for place in places]
+    folders = folder / "JPEGImages", folder / "SegmentationClass"
+    files = [{name for name, _ in listing(base, faults)} for base in folders]
     readers = []
     for split in ("train", "val"):
         pairs = []
         for name in _names(folder / LISTS / f"{split}.txt", faults):
             pair = f"{name}.jpg", f"{name}.png"
-            missing = [place / file for place, file, has in zip(places, pair, files, strict=True) if file not in has]
+            missing = [base / file for base, file, names in zip(folders, pair, files, strict=True) if file not in names]
             faults += [fault(file, f"no such file, but {split}.txt names it") for file in missing]
             pairs += [] if missing else [pair]
         readers.append(
             mask_folder.folder_reader(
                 "voc-seg",
                 split,
-                *places,
+                *folders,
                 pairs,
                 classes=CLASSES,
                 labels=class_list.labels_of(range(len(CLASSES))),
@@ -59,6 +58,6 @@ def _names(path: Path, faults: list[Fault]) -> list[str]:
 
 
 VOC = MaskSet(
-    name="voc-seg", folders=("VOCdevkit/VOC2012", "VOC2012", ""), mark="ImageSets/Segmentation/train.txt", read=read
+    name="voc-seg", folders=("VOCdevkit/VOC2012", "VOC2012", ""), marker="ImageSets/Segmentation/train.txt", read=read
 )
 open_splits, scan, find = VOC.open_splits, VOC.scan, VOC.find

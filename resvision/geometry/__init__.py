@@ -1,1 +1,1 @@
-"""Where things lie in an image, in numbers: crops, boxes, tiles. No torch."""
+"""Geometry in images: crops, boxes, tiles. No torch."""

@@ -1,6 +1,6 @@
 """Crops that an image and its label map share: a window of the scaled image, which may reach beyond it.
 
-The image is resampled, antialiased; a label is taken whole, from the pixel in which the centre of the new one lies.
+The image is resampled, antialiased; a label is taken whole, from the pixel in which the new pixel's centre lies.
 
 Glossary
     image   (H, W, C) uint8
@@ -32,7 +32,7 @@ class Window(NamedTuple):
 
 
 def centre_window(height: int, width: int, size_px: int) -> Window:
-    """The middle of the image as it is, padded all around where it is smaller."""
+    """The window in the middle of the unscaled image, padded all around where it is smaller."""
     return Window(height, width, round((height - size_px) / 2), round((width - size_px) / 2), size_px)
 
 
@@ -52,7 +52,7 @@ def random_scale_window(
 
 
 def image_in(window: Window, image: Pixels, fill: list[int], interpolation: Interpolation) -> Pixels:
-    """What the window shows of an image, (size_px, size_px, C), `fill` (C,) around it."""
+    """The part of an image inside the window, (size_px, size_px, C), `fill` (C,) around it."""
     rows, columns = _inside(window)
     height, width = image.shape[:2]
     left, right = columns.start * width / window.width, columns.stop * width / window.width
@@ -60,20 +60,20 @@ def image_in(window: Window, image: Pixels, fill: list[int], interpolation: Inte
     part = resample(image, len(rows), len(columns), interpolation, (left, top, right, bottom))
     if part.shape[:2] == (window.size_px, window.size_px):
         return part
-    shown = np.empty((window.size_px, window.size_px, image.shape[2]), dtype=np.uint8)
-    shown[:] = fill
-    shown[_moved(rows, window.top), _moved(columns, window.left)] = part
-    return shown
+    crop = np.empty((window.size_px, window.size_px, image.shape[2]), dtype=np.uint8)
+    crop[:] = fill
+    crop[_moved(rows, window.top), _moved(columns, window.left)] = part
+    return crop
 
 
 def mask_in(window: Window, mask: Pixels) -> Pixels:
-    """What the window shows of a mask, (size_px, size_px), VOID around it."""
+    """The part of a mask inside the window, (size_px, size_px), VOID around it."""
     rows, columns = _inside(window)
-    shown = np.full((window.size_px, window.size_px), VOID, dtype=np.uint8)
-    shown[_moved(rows, window.top), _moved(columns, window.left)] = mask[
+    crop = np.full((window.size_px, window.size_px), VOID, dtype=np.uint8)
+    crop[_moved(rows, window.top), _moved(columns, window.left)] = mask[
         _nearest(rows, window.height, mask.shape[0])[:, None], _nearest(columns, window.width, mask.shape[1])
     ]
-    return shown
+    return crop
 
 
 def _start(room: int, draw: float) -> int:
@@ -83,7 +83,7 @@ def _start(room: int, draw: float) -> int:
 
 
 def _inside(window: Window) -> tuple[range, range]:
-    """The rows and columns of the scaled image that the window shows."""
+    """The rows and columns of the scaled image that lie in the window."""
     return (
         range(max(0, window.top), min(window.height, window.top + window.size_px)),
         range(max(0, window.left), min(window.width, window.left + window.size_px)),

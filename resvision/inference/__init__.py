@@ -1,1 +1,1 @@
-"""From a finished run to results: loading, evaluating, predicting on files."""
+"""Results of a finished run: loading it, evaluating it, predicting on files."""

@@ -1,4 +1,4 @@
-"""Several runs over the same images, each alone and, where their task has such an average, all together."""
+"""Evaluation of several runs on the same images, alone and, where their task averages predictions, together."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +12,11 @@ from resvision.papers.results import Published, PublishedEnsemble, published_ens
 from resvision.tasks import Described, How
 
 PAPER_PX = 224
-"""The side of the images for which ensembles are published."""
+"""The side of the images of published ensembles."""
 
 
 class Member(NamedTuple):
-    """One run by a protocol, and the results that are published for its net by the same."""
+    """One run tested by a protocol, and the published results of its net by the same protocol."""
 
     trained: Trained
     protocol: Described | None
@@ -25,7 +25,7 @@ class Member(NamedTuple):
 
 
 class Ensemble(NamedTuple):
-    """Scores of each run, and of the mean of their predictions.
+    """The scores of each run, and of the mean of their predictions.
 
     data       the name of the set that they were tested on
     together   None where the mean was not asked for
@@ -46,10 +46,10 @@ def evaluate_ensemble(
     how: How | None = None,
     together: bool = True,
 ) -> Ensemble:
-    """Scores of several runs over the same images, and of their ensemble if `together`.
+    """Score several runs over the same images, and their ensemble if `together`.
 
     Raises SettingsError for no runs, for runs of different tasks or classes, for runs that were trained on different
-    data where `data` does not say which to take, and where predictions of their task are not averaged.
+    data where `data` names none, and where predictions of their task are not averaged.
     """
     members = [run if isinstance(run, Trained) else load(run) for run in runs]
     _require_common_ground(members, data)
@@ -61,22 +61,22 @@ def evaluate_ensemble(
         raise SettingsError(f"--ensemble: {first.kind.refused['ensemble']}")
     reader = open_reader(first, data, root=root)
     if together:
-        alone, all_of_them = first.task.evaluate_together(members, reader, how)
+        alone, together_scores = first.task.evaluate_together(members, reader, how)
     else:
-        alone, all_of_them = [member.task.evaluate(member, reader, how) for member in members], None
-    told = how._replace(protocol=how.protocol or first.kind.protocols[0].name)
-    published = [comparable(member, reader.name, told) for member in members]
-    as_in_papers = told.scales is None and all(
-        member.task.published_as(member, told, input_px=PAPER_PX) for member in members
+        alone, together_scores = [member.task.evaluate(member, reader, how) for member in members], None
+    applied = how._replace(protocol=how.protocol or first.kind.protocols[0].name)
+    published = [comparable(member, reader.name, applied) for member in members]
+    as_published = applied.scales is None and all(
+        member.task.published_as(member, applied, input_px=PAPER_PX) for member in members
     )
     return Ensemble(
         reader.name,
         [
-            Member(member, member.task.describe(member, told), scores, results)
+            Member(member, member.task.describe(member, applied), scores, results)
             for member, scores, results in zip(members, alone, published, strict=True)
         ],
-        all_of_them,
-        published_ensembles(data=reader.name, protocol=told.protocol or "") if together and as_in_papers else [],
+        together_scores,
+        published_ensembles(data=reader.name, protocol=applied.protocol or "") if together and as_published else [],
     )
 
 

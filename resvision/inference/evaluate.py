@@ -1,4 +1,4 @@
-"""Scores of a trained run over a data set, its own or another with the same classes."""
+"""Evaluation of a trained run on a data set, its own or another with the same classes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,13 +27,13 @@ def evaluate(
     protocol: str | None = None,
     scales: Sequence[int] | None = None,
 ) -> Scores:
-    """Scores of a run over the test split of `data`, by default of the data it was trained on.
+    """Score a run on the test split of `data`, by default of the data it was trained on.
 
     The result is of the run's task: errors of classes, or IoU and accuracies of label maps. A folder of class folders
     alone is scored whole, unless the run was trained on a part of it.
 
     root        where a named data set lies
-    batch_size  images, or views of them, at a time; what suits the task when left out
+    batch_size  images, or views of them, at a time; left to the task when left out
     grey        turn colour into grey for a net that takes grey; its own data is turned as in training
     compiled    compile the net first; decided by the work there is to do when left out
     protocol    one of `resvision evaluate --protocols`, the task's usual one when left out
@@ -50,14 +50,14 @@ def evaluate(
 
 
 def require_how(kind: Kind[Any, Any, Any], how: How) -> None:
-    """SettingsError for an option that the task does not take."""
-    for option, given in {"scales": how.scales is not None, "compile": how.compiled}.items():
-        if given and option in kind.refused:
+    """Raise SettingsError for an option that the task does not take."""
+    for option, is_given in {"scales": how.scales is not None, "compile": how.compiled}.items():
+        if is_given and option in kind.refused:
             raise SettingsError(f"--{option}: {kind.refused[option]}")
 
 
 def open_reader(trained: Trained, data: str | Path | None = None, *, root: str | Path | None = None) -> Reader[Any]:
-    """The images that `evaluate` scores: the test split of `data`, or all of it."""
+    """Open the images that `evaluate` scores: the test split of `data`, or all of it."""
     settings, task = trained.run.data, trained.run.model.task
     if data is None:
         return open_data(settings.name, task, root=root if root is not None else settings.root, whole=False)
@@ -65,27 +65,28 @@ def open_reader(trained: Trained, data: str | Path | None = None, *, root: str |
 
 
 def open_data(data: str | Path, task: str | None, *, root: str | Path | None = None, whole: bool = True) -> Reader[Any]:
-    """The test split of a data set or of a folder; `whole` takes all of a folder that has no splits of its own."""
+    """Open the test split of a data set or folder; `whole` takes all of a folder that has no splits of its own."""
     name = _resolved(data)
     if whole and Path(name).exists():
-        place = at(Path(name))
-        reader = layout_for(place, task)[1].open_whole(place)
+        folder = at(Path(name))
+        reader = layout_for(folder, task)[1].open_whole(folder)
         if reader is not None:
             return reader
     return open_splits(name, root=Path(root) if root else None, task=task).test
 
 
 def comparable(trained: Trained, data: str, how: How) -> list[Published]:
-    """The results that are published for the run's net on this data and by this protocol.
+    """The published results of the run's net on this data and by this protocol.
 
-    Nothing for a net with options of the user's own, for images of another size than the paper's, and for other scales.
+    There are none for a net with options of the user's own, for images of another size than the paper's, and for other
+    scales.
     """
     model, row = trained.run.model, catalog.find(trained.run.model.name)
     usual = catalog.options(model.name, model.options) | {"in_channels": row.input[0], "input_size": row.input[1]}
     if any(value != usual.get(key) for key, value in model.options.items()):
         return []
-    by = trained.task.published_as(trained, how, input_px=row.input[1])
-    return [] if by is None else published(model.name, data=data, protocol=by[0], scales=by[1])
+    tested_as = trained.task.published_as(trained, how, input_px=row.input[1])
+    return [] if tested_as is None else published(model.name, data=data, protocol=tested_as[0], scales=tested_as[1])
 
 
 def _resolved(data: str | Path) -> str:

@@ -1,4 +1,4 @@
-"""A trained run, loaded from its directory, or published weights: the net, and all it takes to use it."""
+"""Loading of a trained run from its directory, or of published weights, ready for use."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from resvision.weights.published import find
 class Trained(Model):
     """A finished run ready for use.
 
-    Of published weights, `folder` is the file that they are kept in, and `run` says the net, ImageNet and the machine.
+    For published weights, `folder` is their file in the cache, and `run` names the net, ImageNet and the machine.
     """
 
     folder: Path
@@ -31,12 +31,12 @@ class Trained(Model):
 
     @property
     def task(self) -> Task[Any]:
-        """The torch half of its task."""
+        """The torch half of the run's task."""
         return task_of(task_name(self.run))
 
     @property
     def kind(self) -> Kind[Any, Any, Any]:
-        """The torch-free half of its task."""
+        """The torch-free half of the run's task."""
         return self.task.kind
 
 
@@ -58,17 +58,17 @@ def load(
     if weights is not None:
         published = find(str(folder), weights)
         run = published_run(published, machines.Machine(device=_device(device or "cuda"), precision="fp32"))
-        return _ready(run, obtain(published, Console(stderr=True)), folder=None)
+        return _build_trained(run, obtain(published, Console(stderr=True)), folder=None)
     folder = Path(folder)
     run = read_run(folder, allow_code=allow_code)
     if run.data.classes is None or run.data.view is None:
         raise RunError(f"{folder / rundir.RUN}: was never started, its classes are not known")
     run = replace(run, machine=replace(run.machine, device=_device(device or run.machine.device)))
-    return _ready(run, result_weights(folder), folder=folder)
+    return _build_trained(run, result_weights(folder), folder=folder)
 
 
-def _ready(run: Run, weights: Path, *, folder: Path | None) -> Trained:
-    """The system of a resolved run with weights from a file, in evaluation mode on the run's device."""
+def _build_trained(run: Run, weights: Path, *, folder: Path | None) -> Trained:
+    """Build the system of a resolved run with weights from a file, in evaluation mode on the run's device."""
     system = build_system(run)
     load_weights(system.net, weights)
     machines.place(system, run.machine, torch.device(run.machine.device))

@@ -1,4 +1,4 @@
-"""Results of a trained run for image files and arrays."""
+"""Prediction: the results of a trained run for image files and arrays."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -37,7 +37,7 @@ def predict(
     top: int | None = None,
     grey: bool = False,
 ) -> list[Any]:
-    """The results of a run for images, in their order: the scores of classes, or label maps.
+    """Predict images, in their order: the scores of classes, or label maps.
 
     images  files, folders (all their files, in order of name), or uint8 arrays (H, W) or (H, W, C)
     top     how many classes to give, all when left out; SettingsError where the task has no ranked classes
@@ -48,8 +48,8 @@ def predict(
     trained = run if isinstance(run, Trained) else load(run)
     if top is not None and "top" in trained.kind.refused:
         raise SettingsError(f"top: {trained.kind.refused['top']}")
-    found = predicted(trained, sources_of(images), grey=grey)
-    return [trained.kind.limited(each.result, top) for each in found]
+    predictions = predicted(trained, sources_of(images), grey=grey)
+    return [trained.kind.limited(prediction.result, top) for prediction in predictions]
 
 
 def predicted(
@@ -59,31 +59,31 @@ def predicted(
     grey: bool = False,
     failed: Callable[[DataError], None] | None = None,
 ) -> Iterator[Predicted]:
-    """The result for each source, in order, a batch at a time.
+    """Yield the result for each source, in order, a batch at a time.
 
-    failed  is told of each source that cannot be used, which is left out; if it is not given, the DataError is raised
+    failed  takes the error of each source that cannot be used, which is left out; without it the DataError is raised
     """
-    together = BATCH_SIZE if trained.view.side_px is not None else 1
-    usable = _usable(trained, sources, grey, failed)
-    while chunk := list(islice(usable, together)):
-        raws = trained.task.raw(trained, [shown.pixels for _, _, _, shown in chunk])
-        for (source, name, image, shown), raw in zip(chunk, raws, strict=True):
+    batch_size = BATCH_SIZE if trained.view.side_px is not None else 1
+    decoded = _decoded(trained, sources, grey, failed)
+    while batch := list(islice(decoded, batch_size)):
+        raw_results = trained.task.raw(trained, [shown.pixels for _, _, _, shown in batch])
+        for (source, name, image, shown), raw in zip(batch, raw_results, strict=True):
             result = trained.kind.decode(raw, shown.geometry, source=name, classes=trained.classes)
             yield Predicted(source, image, result)
 
 
 def result_of(trained: Trained, image: Pixels, *, name: str, grey: bool = False) -> Result:
-    """The result for one decoded image (H, W) or (H, W, C); DataError where it does not fit the net."""
+    """Predict one decoded image (H, W) or (H, W, C); DataError where it does not fit the net."""
     shown = _shown(trained, image, name=name, grey=grey)
     (raw,) = trained.task.raw(trained, [shown.pixels])
     result: Result = trained.kind.decode(raw, shown.geometry, source=name, classes=trained.classes)
     return result
 
 
-def _usable(
+def _decoded(
     trained: Trained, sources: Sequence[Source], grey: bool, failed: Callable[[DataError], None] | None
 ) -> Iterator[tuple[Source, str, Pixels, Shown]]:
-    """Each source that can be decoded and shown, with its name; the others go to `failed`."""
+    """Yield each source that can be decoded and shown, with its name; the errors of the others go to `failed`."""
     for source, name in zip(sources, _names(sources), strict=True):
         try:
             image = decode(source) if isinstance(source, Path) else source
@@ -103,15 +103,15 @@ def _shown(trained: Trained, image: NDArray[Any], *, name: str, grey: bool) -> S
 
 
 def sources_of(images: Picture | Sequence[Picture]) -> list[Source]:
-    """Files, those of folders in order of name, and arrays, as `predict` is given them; DataError for missing ones."""
+    """The sources in the argument `images` of `predict`; folders become their files. DataError for missing ones."""
     pictures = [images] if isinstance(images, str | Path | np.ndarray) else images
     return [source for picture in pictures for source in _expand(picture)]
 
 
 def files_of(path: Path) -> list[Path]:
-    """The files that a path stands for: itself, or all in the folder and below, hidden ones left out.
+    """The files of a path: itself, or all in the folder and below, hidden ones left out.
 
-    Links to folders are not followed. Whether a file is an image shows when it is decoded, by its content. Raises
+    Links to folders are not followed. Files are not checked here: decoding tells whether one is an image. Raises
     DataError where there is no file, and for a folder that cannot be listed.
     """
     if not path.exists() and not path.is_symlink():
@@ -136,5 +136,5 @@ def _unlistable(error: OSError) -> None:
 
 
 def _names(sources: Iterable[Source]) -> list[str]:
-    """Paths, and `array i` for the i-th of the sources."""
+    """The names of sources: paths, and `array i` for an array at position i."""
     return [printable(source) if isinstance(source, Path) else f"array {i}" for i, source in enumerate(sources)]

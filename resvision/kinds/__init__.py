@@ -1,1 +1,1 @@
-"""The torch-free halves of the tasks: from raw arrays to results, to scores, and to all that a person sees of them."""
+"""The torch-free halves of the tasks: results and scores from raw arrays, and their tables and pictures."""

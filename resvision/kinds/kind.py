@@ -1,6 +1,6 @@
 """The torch-free half of a task, and the forms in which it shows results: columns, curves, tables, pictures.
 
-A kind says what is to be shown as plain data; the terminal and the page draw it. Nothing else knows which task it is.
+A kind gives plain data to show; the terminal and the page draw it. Nothing else knows the task.
 
 Glossary
     S    the scores of a task over a data set
@@ -31,12 +31,12 @@ class Scores(Protocol):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """In the order of their indices; empty where targets are no classes."""
+        """The classes in the order of their indices; empty where targets are no classes."""
         ...
 
     @property
     def images(self) -> int:
-        """How many images were scored."""
+        """The number of images that were scored."""
         ...
 
     def figures(self) -> dict[str, float]:
@@ -56,7 +56,7 @@ class Result(Protocol):
     """A net's answer for one image, whatever the task."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data, `source` among it."""
+        """Plain data, which holds `source`."""
         ...
 
 
@@ -65,7 +65,7 @@ R = TypeVar("R", bound=Result)
 T = TypeVar("T")
 
 Written = Literal["percent", "figure", "whole"]
-"""How a number is written: a share 0..1 in percent, four significant digits, or a whole number with commas."""
+"""The form of a number in text: a share 0..1 in percent, four significant digits, or a whole number with commas."""
 
 
 class Column(NamedTuple):
@@ -74,8 +74,8 @@ class Column(NamedTuple):
     of       training: mean of a metric over the last epoch; validation: the best validation; test: the figure of the
              test, or before the end of the latest evaluation; result: an attribute of the final scores
     figure   the name of the metric, the figure or the attribute
-    better   which end is better
-    classes  the least number of classes for which it says something
+    better   the better end
+    classes  the least number of classes for which it is shown
     """
 
     heading: str
@@ -113,7 +113,7 @@ class Table(NamedTuple):
 
 
 class ClassRow(NamedTuple):
-    """One class: how many images or pixels it has, its two shares (NaN where there is none), and its colour, if any."""
+    """One class: its number of images or pixels, its two shares (NaN where there is none), and its colour, if any."""
 
     name: str
     amount: int
@@ -135,7 +135,7 @@ class Matrix(NamedTuple):
     counts      (K, K), true classes in rows
     percent     whether cells say percents of their row in place of counts
     numbers_to  the largest number of classes whose cells hold numbers
-    caption     what the numbers are
+    caption     the meaning of the numbers
     """
 
     classes: tuple[str, ...]
@@ -165,7 +165,7 @@ class Panel(NamedTuple):
 
 
 class Exhibit(NamedTuple):
-    """An example as it is shown: its pictures, and a caption of `lead`, `title` in bold, and `text`."""
+    """An example on the page: its pictures, and a caption of `lead`, `title` in bold, and `text`."""
 
     source: str
     title: str
@@ -175,7 +175,7 @@ class Exhibit(NamedTuple):
 
 
 class ListedProtocol(NamedTuple):
-    """A test protocol, as it is listed."""
+    """A test protocol in the list of protocols."""
 
     name: str
     summary: str
@@ -186,13 +186,13 @@ class ListedProtocol(NamedTuple):
 class Kind(ABC, Generic[S, R, T]):
     """The torch-free half of a task. Abstract.
 
-    name        the task's, as rows of the catalog and of the table of data sets say it
+    name        the task's name in the catalog and in the table of data sets
     folders     "module:LAYOUT" of `data.layouts` by which a folder is read; empty where only named sets are known
-    judged_by   figures that say which weights are best, the first before the others: the lower the better, the higher
+    judged_by   figures that choose the best weights, the first before the others: the lower the better, the higher
                 where a minus stands before the name
     main_name   the noun of the first of `judged_by`, as in "test error"
     figures     all figures of an evaluation
-    metrics     metrics of a training step that are told while a run is trained
+    metrics     metrics of a training step that are shown while a run is trained
     shares      figures and metrics that are shares 0..1
     columns     of the table of runs, besides those that all runs have
     curves      of the page, in order
@@ -226,7 +226,7 @@ class Kind(ABC, Generic[S, R, T]):
 
     @property
     def higher_is_better(self) -> bool:
-        """Whether more of the main figure is better."""
+        """Whether a higher main figure is better."""
         return self.judged_by[0].startswith("-")
 
     def write(self, name: str, value: float) -> str:
@@ -235,21 +235,21 @@ class Kind(ABC, Generic[S, R, T]):
 
     @abstractmethod
     def target_fault(self, target: Any, classes: Sequence[str]) -> str:
-        """What is wrong with the target of a user's own reader, "" where nothing is."""
+        """The fault of a target of a user's own reader, in words; "" where there is none."""
 
     @abstractmethod
     def decode(self, raw: NDArray[Any], geometry: Geometry, *, source: str, classes: tuple[str, ...]) -> R:
-        """The result for one image from what the system predicts of its view, without the batch."""
+        """The result for one image from the raw prediction of its view, without the batch."""
 
     @abstractmethod
     def read_scores(self, data: Any) -> S:
         """The scores in `evaluation.json`; ValueError, KeyError or TypeError for anything else."""
 
-    # What a person is told of scores ---------------------------------------------------------------------------------
+    # Scores in words and tables ---------------------------------------------------------------------------------------
 
     @abstractmethod
     def sentence(self, scores: S, data: str) -> str:
-        """What the result does with the test images, after "it": `gets 3 of 397 test images{data} wrong (...)`."""
+        """The scores as the end of a sentence, after "it": `gets 3 of 397 test images{data} wrong (...)`."""
 
     @abstractmethod
     def lines(self, scores: S) -> list[tuple[str, str]]:
@@ -273,7 +273,7 @@ class Kind(ABC, Generic[S, R, T]):
     """Whether `exhibit` needs the net's result for the example, which the run directory does not hold."""
 
     def worst(self, scores: S) -> list[Example]:
-        """The test images that are shown, the worst first."""
+        """The test images for the page, the worst first."""
         return []
 
     def none_wrong(self, scores: S) -> str:
@@ -281,7 +281,7 @@ class Kind(ABC, Generic[S, R, T]):
         return ""
 
     def exhibit(self, scores: S, place: int, image: Pixels, target: T, result: R | None) -> Exhibit:
-        """Example number `place` of `worst` as it is shown; DataError where its target is not what was scored.
+        """The exhibit of example number `place` of `worst`; DataError where its target differs from the scored one.
 
         Exhibits of one picture stand in a grid, of several in a row each. A kind whose `worst` is empty needs none.
         """
@@ -294,7 +294,7 @@ class Kind(ABC, Generic[S, R, T]):
     # Results of single images ----------------------------------------------------------------------------------------
 
     usual_top: ClassVar[int | None] = None
-    """Ranked classes that the command line tells when it is not said how many."""
+    """The number of ranked classes that the command line shows by default."""
 
     def limited(self, result: R, top: int | None) -> R:
         """The result with its `top` first classes, where it ranks classes."""
@@ -311,11 +311,11 @@ class Kind(ABC, Generic[S, R, T]):
         return []
 
     def files(self, source: Path, out: Path) -> tuple[Path, ...]:
-        """Where `write_files` writes the result of an image in the folder `out`; none if there is nothing to write."""
+        """The paths to which `write_files` writes the result of an image in the folder `out`; none for no files."""
         return ()
 
-    def write_files(self, result: R, image: Pixels, places: tuple[Path, ...]) -> None:
-        """Write what the result is as pictures, to the places that `files` gives; `image` is what the net was shown."""
+    def write_files(self, result: R, image: Pixels, paths: tuple[Path, ...]) -> None:
+        """Write the result as pictures to the paths that `files` gives; `image` is the decoded image."""
 
 
 def percent(share: float) -> str:

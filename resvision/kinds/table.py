@@ -1,4 +1,4 @@
-"""The one table of tasks: a name, and where its two halves stand, as text. Importing it loads neither.
+"""The only table of tasks: their names, and their two halves as text. Importing it loads neither half.
 
 A task of a user's own is named `package.module:TASK`; the object is its torch half, whose `kind` is the other one.
 """
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class TaskRow(NamedTuple):
-    """Where a task stands.
+    """The two halves of a task, as text.
 
     kind    "module:name" of its torch-free half, a `kinds.kind.Kind`
     task    "module:name" of its torch half, a `tasks.Task`
@@ -37,7 +37,7 @@ TASKS = {
         recipe="segmentation-short",
     ),
 }
-"""The first row is the task of a folder, a net of a user's own and a run of the first version when nothing says it."""
+"""The first row is the task of a folder, a user's own net or a run of the first version that names none."""
 
 USUAL = next(iter(TASKS))
 
@@ -55,10 +55,10 @@ def kind_of(name: str) -> "Kind[Any, Any, Any]":
     Raises UnknownNameError for a task that there is not, SettingsError for an object that has no `kind`.
     """
     if require(name) in TASKS:
-        ours: Kind[Any, Any, Any] = references.find(TASKS[name].kind, kind="task")
-        return ours
-    own = getattr(references.find(name, kind="task"), "kind", None)
-    if own is None:
+        builtin: Kind[Any, Any, Any] = references.find(TASKS[name].kind, noun="task")
+        return builtin
+    half = getattr(references.find(name, noun="task"), "kind", None)
+    if half is None:
         raise SettingsError(f"task {printable(name)}: the object has no `kind`, its torch-free half")
-    found: Kind[Any, Any, Any] = own
-    return found
+    kind: Kind[Any, Any, Any] = half
+    return kind

@@ -1,6 +1,6 @@
 """Augmentation from counted draws: whole batches by array operations, crops of one image as boxes.
 
-Nothing here draws by itself: every function is given numbers in [0, 1) and is a pure function of them. It is
+No function here draws by itself: each takes numbers in [0, 1) and is a pure function of them. It is
 numpy rather than torch, since moving bytes gains nothing from torch's threads and loses 10 ms a batch where
 they wait for each other.
 
@@ -25,13 +25,13 @@ from resvision.core.images import Box, Pixels, resized_sides
 Fill = Literal["black", "mean"]
 
 CROP_SLOTS = 22
-"""Draws that a crop of one image may use: ten tries of area and ratio, and a place."""
+"""The number of draws for a crop of one image at most: ten tries of area and ratio, and a place."""
 
 ERASE_SLOTS = 5
-"""Draws that erasing in one image uses: whether, area, ratio, top, left."""
+"""The number of draws for erasing in one image: whether, area, ratio, top, left."""
 
 ELASTIC_SLOTS = 18
-"""Draws that an elastic deformation of one image uses: two displacements at each of 3x3 points."""
+"""The number of draws for an elastic deformation of one image: two displacements at each of 3x3 points."""
 
 ERASE_AREA, ERASE_RATIO = (0.02, 0.33), (0.3, 3.3)
 """Share of the image that is erased, and height / width of it; torchvision's, where the paper erases up to 0.4."""
@@ -156,15 +156,15 @@ class MaskAugment(Augmentation):
 
 
 def require_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    """ValueError where a setting is none of its choices."""
+    """Raise ValueError where a setting is none of its choices."""
     if value not in choices:
         raise ValueError(f"{name} must be {', '.join(choices[:-1])} or {choices[-1]}, got {value!r}")
 
 
 def shift(images: Pixels, pixels: int, draws: NDArray[np.float64], fill: Sequence[int]) -> Pixels:
-    """The images moved by -pixels..pixels in both axes, from draws (N, 2); `fill` (C,) moves in.
+    """Move the images by -pixels..pixels in both axes, from draws (N, 2); `fill` (C,) moves in.
 
-    What padding by `pixels` and cropping back at a random place does (Lee et al. 2015).
+    This is padding by `pixels` and cropping back at a random place (Lee et al. 2015).
     """
     n, height, width, channels = images.shape
     rows = np.empty((n, height + 2 * pixels, (width + 2 * pixels) * channels), dtype=np.uint8)
@@ -172,12 +172,12 @@ def shift(images: Pixels, pixels: int, draws: NDArray[np.float64], fill: Sequenc
     across = slice(pixels * channels, (pixels + width) * channels)
     rows[:, pixels : pixels + height, across] = images.reshape(n, height, width * channels)
     top, left = np.floor(draws * (2 * pixels + 1)).astype(np.int64).T
-    windows = sliding_window_view(rows, (height, width * channels), axis=(1, 2))
-    return np.asarray(windows[np.arange(n), top, channels * left].reshape(images.shape))
+    shifted = sliding_window_view(rows, (height, width * channels), axis=(1, 2))
+    return np.asarray(shifted[np.arange(n), top, channels * left].reshape(images.shape))
 
 
 def flip(images: Pixels, draws: NDArray[np.float64]) -> Pixels:
-    """The images, left and right swapped where the draw, (N,), is below one half."""
+    """Swap left and right of the images whose draw, (N,), is below one half."""
     swapped = draws < 0.5
     flipped = images.copy()
     flipped[swapped] = np.take(images[swapped], np.arange(images.shape[2])[::-1], axis=2)
@@ -185,14 +185,14 @@ def flip(images: Pixels, draws: NDArray[np.float64]) -> Pixels:
 
 
 def brighten(images: Pixels, share: float, draws: NDArray[np.float64]) -> Pixels:
-    """The images times a factor uniform in 1 - share .. 1 + share each, cut off at 255, from draws (N,)."""
+    """Multiply the images by factors uniform in 1 - share .. 1 + share, cut off at 255, from draws (N,)."""
     factors = 1 + share * (2 * draws - 1)
     levels = np.rint(factors[:, None] * np.arange(256)).clip(0, 255).astype(np.uint8)
     return np.stack([level[image] for level, image in zip(levels, images, strict=True)])
 
 
 def erase(images: Pixels, share: float, draws: NDArray[np.float64], colour: Sequence[int]) -> Pixels:
-    """The images, in `share` of them a rectangle of one colour (C,), from draws (N, ERASE_SLOTS).
+    """Cover a rectangle of a `share` of the images with one colour (C,), from draws (N, ERASE_SLOTS).
 
     Area is uniform in ERASE_AREA, log(height / width) in log ERASE_RATIO, the place uniform. A rectangle longer than
     the image, one in some 270 of square images, is cut to it, where the paper and torchvision draw again.
@@ -240,7 +240,7 @@ def random_resized_crop_box(
 
 
 def jittered_crop_box(height: int, width: int, crop_px: int, draws: NDArray[np.float64]) -> Box:
-    """What a random crop of `crop_px` shows after the shorter side was resized to a random length.
+    """The box of a random crop of `crop_px` after the shorter side was resized to a random length.
 
     The length is uniform over the whole numbers of 256..480 for 224 pixels, in proportion for others.
     """

@@ -1,8 +1,8 @@
 """Batches of images of one size as pure functions of the step number, so that a run goes on anywhere.
 
 Training visits the samples of epoch e in `order(seed, e)` and draws for sample i from (seed, e, i);
-evaluation visits all in their own order. A process of several takes its slice of every global batch. What is
-small lives in memory as it is shown; the rest is read from its files, in workers.
+evaluation visits all in their own order. A process of several takes its slice of every global batch. A
+small split lives in memory as the net sees it; a large one is read from its files, in workers.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,22 +24,22 @@ from resvision.loading.mixing import mix
 from resvision.loading.policies import apply_policy
 
 MEMORY_BYTES = 256 * 2**20
-"""A split that takes at most this, as it is shown, is kept in memory."""
+"""The largest split, in bytes as the net sees it, that is kept in memory."""
 
 SHIFT, FLIP, POLICY = slice(CROP_SLOTS, CROP_SLOTS + 2), CROP_SLOTS + 2, CROP_SLOTS + 3
 ERASE = slice(CROP_SLOTS + 4, CROP_SLOTS + 4 + ERASE_SLOTS)
 BRIGHTNESS = ERASE.stop
 ELASTIC = slice(BRIGHTNESS + 1, BRIGHTNESS + 1 + ELASTIC_SLOTS)
 SLOTS = ELASTIC.stop
-"""Which of a sample's draws are whose; a new one goes to the end, so that the others stay what they are."""
+"""The slots of a sample's draws by change; a new change goes to the end, so that the other draws stay the same."""
 
 
 Encode = Callable[[Sequence[Any]], Any]
-"""Targets of a batch as tensors with N first."""
+"""A function that turns the targets of a batch into tensors with N first."""
 
 
 def class_indices(targets: Sequence[Any]) -> torch.Tensor:
-    """Class indices, (N,) int64."""
+    """Encode class indices as a tensor, (N,) int64."""
     return torch.tensor(targets, dtype=torch.int64)
 
 
@@ -59,16 +59,18 @@ class Visits:
             raise SettingsError(f"batch_size: {batch_size} cannot be shared by {world} processes; choose a multiple")
         self.steps_per_epoch = len(reader) // batch_size
         self._batch_size, self._seed, self._length = batch_size, seed, len(reader)
+        # Neighbouring samples of the global batch go to one process, so that all shares in order are the batch.
         self._share = slice(rank * batch_size // world, (rank + 1) * batch_size // world)
         self._order: tuple[int, NDArray[np.int64]] | None = None
 
     def at(self, step: int) -> tuple[int, NDArray[np.int64]]:
-        """The epoch of a step, and the positions in the set."""
+        """The epoch of a step, and the indices of its samples."""
         epoch, position = divmod(step, self.steps_per_epoch)
         batch = self._epoch_order(epoch)[position * self._batch_size : (position + 1) * self._batch_size]
         return epoch, batch[self._share]
 
     def _epoch_order(self, epoch: int) -> NDArray[np.int64]:
+        # Sorting the order of a large set at every step would take too long.
         if self._order is None or self._order[0] != epoch:
             self._order = epoch, order(self._seed, epoch, self._length)
         return self._order[1]
@@ -110,6 +112,7 @@ class TrainBatches(Dataset[Batch]):
         self._reader, self._grey = reader, grey
         self._view = view or reader.view
         self._encode = encode
+        # A random crop needs the image at its stored size, which memory does not hold.
         self._memory = kept_in_memory(reader, self._view, grey=grey) if augment.crop == "none" else None
         self._mean = mean_colour(self._view)
         self._fill = [0] * len(self._mean) if augment.fill == "black" else self._mean
@@ -129,13 +132,14 @@ class TrainBatches(Dataset[Batch]):
         if self.augment.erase:
             images = erase(images, self.augment.erase, draws[:, ERASE], self._mean)
         targets = self._encode(_targets(self._reader, indices))
+        # Mixing comes last: it joins images that are otherwise ready, as the papers do.
         if self.augment.mixes:
             images, mixed = mix(images, targets, self.augment, seed=self.seed, step=step)
             return as_batch(images, mixed, indices)
         return as_batch(images, targets, indices)
 
     def _images(self, indices: NDArray[np.int64], draws: NDArray[np.float64]) -> Pixels:
-        """The images, cropped as the augmentation says, before all else, (N, H, W, C)."""
+        """The images after the crop, which comes before all other changes, (N, H, W, C)."""
         if self.augment.crop == "none":
             return _shown(self._reader, indices, self._view, self._memory, grey=self._grey)
         return np.stack([self._crop(int(i), row) for i, row in zip(indices, draws, strict=True)])
@@ -180,6 +184,7 @@ class EvalBatches(Dataset[Batch]):
         self._reader, self._grey = reader, grey
         self._view = view or reader.view
         self._encode = encode
+        # Every world-th batch: to cut each batch among processes would change its size, and so the bits of results.
         self._starts = range(rank * batch_size, len(reader), world * batch_size)
         self._memory = kept_in_memory(reader, self._view, grey=grey) if in_memory else None
 
@@ -200,7 +205,7 @@ def mean_colour(view: View) -> list[int]:
 
 
 def kept_in_memory(reader: Reader[Any], view: View, *, grey: bool = False) -> Pixels | None:
-    """All images as they are shown, (M, H, W, C), or None where that takes more than MEMORY_BYTES."""
+    """All images as the net sees them, (M, H, W, C), or None where that takes more than MEMORY_BYTES."""
     if not fits_memory(reader, view):
         return None
     side = _side(view)
@@ -211,7 +216,7 @@ def kept_in_memory(reader: Reader[Any], view: View, *, grey: bool = False) -> Pi
 
 
 def fits_memory(reader: Reader[Any], view: View) -> bool:
-    """Whether all images as they are shown take at most MEMORY_BYTES."""
+    """Whether all images, as the net sees them, take at most MEMORY_BYTES."""
     return len(reader) * _side(view) ** 2 * view.channels <= MEMORY_BYTES
 
 
@@ -226,8 +231,8 @@ def _shown(reader: Reader[Any], indices: NDArray[np.int64], view: View, memory: 
     """The images as evaluation shows them, (N, H, W, C), from memory or from the reader."""
     if memory is not None:
         return np.asarray(memory[indices])
-    named = ((reader[i].image, reader.source(i)) for i in indices.tolist())
-    return np.stack([view.show(image, name=name, grey=grey).pixels for image, name in named])
+    pairs = ((reader[i].image, reader.source(i)) for i in indices.tolist())
+    return np.stack([view.show(image, name=name, grey=grey).pixels for image, name in pairs])
 
 
 def _targets(reader: Reader[Any], indices: NDArray[np.int64]) -> list[Any]:

@@ -18,11 +18,11 @@ Mask = NDArray[np.uint8]
 Distances = NDArray[np.float64]
 
 NEGLIGIBLE = 1e-8
-"""Share of w0 below which a term counts as 0, so that distances are needed in the neighbourhood of objects alone."""
+"""The share of w0 below which a term counts as 0, so that distances are needed only near objects."""
 
 
 def border_term(d1: Distances, d2: Distances, *, w0: float = 10.0, sigma_px: float = 5.0) -> Distances:
-    """What is added at a pixel for the two objects nearest to it: w0 at d1 = d2 = 0, 0 where there are no two."""
+    """The weight added at a pixel for its two nearest objects: w0 at d1 = d2 = 0, 0 where there are no two."""
     return np.asarray(w0 * np.exp(-((d1 + d2) ** 2) / (2 * sigma_px**2)))
 
 
@@ -51,20 +51,20 @@ def two_nearest(objects: NDArray[np.bool_], *, reach_px: int) -> tuple[Distances
     """Distances (H, W) to the nearest and the second nearest connected part of `objects`; inf beyond `reach_px`."""
     d1, d2 = np.full(objects.shape, np.inf), np.full(objects.shape, np.inf)
     labels, _ = ndimage.label(objects)
-    for index, place in enumerate(ndimage.find_objects(labels), start=1):
-        near = tuple(
-            slice(max(0, along.start - reach_px), min(side, along.stop + reach_px))
-            for along, side in zip(place, objects.shape, strict=True)
+    for index, extent in enumerate(ndimage.find_objects(labels), start=1):
+        neighbourhood = tuple(
+            slice(max(0, span.start - reach_px), min(side, span.stop + reach_px))
+            for span, side in zip(extent, objects.shape, strict=True)
         )
-        distance = ndimage.distance_transform_edt(labels[near] != index)
+        distance = ndimage.distance_transform_edt(labels[neighbourhood] != index)
         distance[distance > reach_px] = np.inf
-        d2[near] = np.minimum(d2[near], np.maximum(d1[near], distance))
-        d1[near] = np.minimum(d1[near], distance)
+        d2[neighbourhood] = np.minimum(d2[neighbourhood], np.maximum(d1[neighbourhood], distance))
+        d1[neighbourhood] = np.minimum(d1[neighbourhood], distance)
     return d1, d2
 
 
 def _class_weights(mask: Mask, weights: Sequence[float] | None) -> Distances:
-    """w_c of every pixel; 255 is void."""
+    """The class weight w_c of every pixel; 255 is void."""
     by_value = np.zeros(256)
     if weights is None:
         by_value[:255] = 1.0

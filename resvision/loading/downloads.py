@@ -8,33 +8,33 @@ from resvision.data.roots import default_root
 
 
 def cifar10(root: Path | None) -> Path:
-    """Fetch CIFAR-10 into `root` or the data root; the folder of its batches."""
+    """Fetch CIFAR-10 into `root` or the data root, and return the folder of its batches."""
     return _cifar(datasets.CIFAR10, root)
 
 
 def cifar100(root: Path | None) -> Path:
-    """Fetch CIFAR-100 likewise."""
+    """Fetch CIFAR-100 as `cifar10` does."""
     return _cifar(datasets.CIFAR100, root)
 
 
 def mnist(root: Path | None) -> Path:
-    """Fetch MNIST into `root` or the data root; the folder of its idx files."""
+    """Fetch MNIST into `root` or the data root, and return the folder of its idx files."""
     return _idx(datasets.MNIST, root)
 
 
 def fashion_mnist(root: Path | None) -> Path:
-    """Fetch Fashion-MNIST likewise."""
+    """Fetch Fashion-MNIST as `mnist` does."""
     return _idx(datasets.FashionMNIST, root)
 
 
-def _cifar(kind: type[datasets.CIFAR10], root: Path | None) -> Path:
+def _cifar(dataset: type[datasets.CIFAR10], root: Path | None) -> Path:
     base = root or default_root()
-    kind(str(base), download=True)
-    return base / str(kind.base_folder)
+    dataset(str(base), download=True)
+    return base / str(dataset.base_folder)
 
 
-def _idx(kind: type[datasets.MNIST], root: Path | None) -> Path:
+def _idx(dataset: type[datasets.MNIST], root: Path | None) -> Path:
     base = root or default_root()
     for train in (True, False):
-        kind(str(base), train=train, download=True)
-    return base / kind.__name__ / "raw"
+        dataset(str(base), train=train, download=True)
+    return base / dataset.__name__ / "raw"

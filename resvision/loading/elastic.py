@@ -18,16 +18,16 @@ from scipy import ndimage, special
 
 GRID = 3
 ELASTIC_SLOTS = 2 * GRID**2
-"""Draws that a deformation uses: two displacements at each point of the grid."""
+"""The number of draws for a deformation: two displacements at each point of the grid."""
 
 _LEAST = 2.0**-54
-"""In place of a draw of 0, of which the normal deviate is infinite; draws are multiples of 2^-53."""
+"""Stands in place of a draw of 0, whose normal deviate is infinite; draws are multiples of 2^-53."""
 
 Field = NDArray[np.float64]
 
 
 def displacements(height: int, width: int, draws: NDArray[np.float64], *, sigma_px: float = 10.0) -> Field:
-    """The field that the draws stand for; at the points of the grid normal with standard deviation `sigma_px`."""
+    """The field of the draws; displacements at the grid's points are normal with standard deviation `sigma_px`."""
     grid = sigma_px * special.ndtri(np.maximum(draws, _LEAST)).reshape(2, GRID, GRID)
     return np.asarray(_cubic_weights(height) @ grid @ _cubic_weights(width).T)
 
@@ -35,7 +35,7 @@ def displacements(height: int, width: int, draws: NDArray[np.float64], *, sigma_
 def deform(
     image: NDArray[np.uint8], mask: NDArray[np.uint8], draws: NDArray[np.float64], *, sigma_px: float = 10.0
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Image (H, W) or (H, W, C) and mask (H, W) under one drawn field, of the same shapes.
+    """Deform an image, (H, W) or (H, W, C), and its mask, (H, W), by one drawn field.
 
     The image is interpolated linearly, the mask takes the nearest pixel; beyond the edges both are mirrored.
     """
@@ -45,17 +45,17 @@ def deform(
 
 
 def warped(pixels: NDArray[np.uint8], field: Field, *, order: int) -> NDArray[np.uint8]:
-    """(H, W) or (H, W, C) under a field; order 1 is linear, 0 takes the nearest pixel. Mirrored beyond the edges."""
-    places: NDArray[Any] = field + np.indices(field.shape[1:])
+    """Warp (H, W) or (H, W, C) by a field; order 1 is linear, 0 takes the nearest pixel. Edges are mirrored."""
+    coordinates: NDArray[Any] = field + np.indices(field.shape[1:])
     channels = pixels[..., None] if pixels.ndim == 2 else pixels
-    shown = np.empty_like(channels)
+    result = np.empty_like(channels)
     for channel in range(channels.shape[2]):
-        shown[..., channel] = ndimage.map_coordinates(channels[..., channel], places, order=order, mode="mirror")
-    return shown.reshape(pixels.shape)
+        result[..., channel] = ndimage.map_coordinates(channels[..., channel], coordinates, order=order, mode="mirror")
+    return result.reshape(pixels.shape)
 
 
 def _cubic_weights(length: int) -> Field:
-    """What each point of the grid counts at each of `length` pixels along one axis, (length, GRID); rows sum to 1."""
+    """The weight of each point of the grid at each of `length` pixels along one axis, (length, GRID); rows sum to 1."""
     position = np.linspace(0, GRID - 1, length)
     weights = np.zeros((length, GRID))
     for tap in range(-1, GRID + 1):

@@ -8,7 +8,7 @@ step. Mixup's share is rounded to a 256th, and bytes are added in whole numbers,
 Glossary
     images    (N, H, W, C) uint8
     partners  (N,) int64, the position of the image that each is mixed with
-    share     what an image keeps of itself, 0..1
+    share     the part of itself that an image keeps, 0..1
 """
 
 import math
@@ -25,7 +25,7 @@ from resvision.core.images import Pixels
 from resvision.loading.augment import ImageAugment
 
 CACHED_BYTES = 2**17
-"""Images that are added at once: with 32 photos of 224 pixels, blocks took a quarter of the time of the whole batch."""
+"""The bytes of images added at once: for 32 photos of 224 pixels, blocks took a quarter of the whole batch's time."""
 
 
 class Mixture(NamedTuple):
@@ -36,14 +36,14 @@ class Mixture(NamedTuple):
 
 
 def mix(images: Pixels, targets: Tensor, augment: ImageAugment, *, seed: int, step: int) -> tuple[Pixels, MixedTargets]:
-    """The images of step `step` mixed as `augment` says, with targets (N,) to match.
+    """Mix the images of step `step` as `augment` says, and their targets (N,) to match.
 
     Where both Mixup and CutMix are on, a batch takes either with probability one half.
     """
-    batch = key(seed, step)
-    partners = order(batch, 0, len(images))
-    kind, first, second, down, right = uniform(batch, 0, np.zeros(1, dtype=np.int64), 5)[0].tolist()
-    if augment.mixup_alpha > 0 and (augment.cutmix_alpha == 0 or kind < 0.5):
+    batch_seed = key(seed, step)
+    partners = order(batch_seed, 0, len(images))
+    choice, first, second, down, right = uniform(batch_seed, 0, np.zeros(1, dtype=np.int64), 5)[0].tolist()
+    if augment.mixup_alpha > 0 and (augment.cutmix_alpha == 0 or choice < 0.5):
         share = symmetric_beta(augment.mixup_alpha, first, second)
         mixed = mixup(images, partners, share)
     else:
@@ -54,7 +54,7 @@ def mix(images: Pixels, targets: Tensor, augment: ImageAugment, *, seed: int, st
 
 
 def mixup(images: Pixels, partners: NDArray[np.int64], share: float) -> Mixture:
-    """Each image times `share`, as a whole 256th, plus its partner times the rest."""
+    """Add each image times `share`, as a whole 256th, and its partner times the rest."""
     own = round(256 * share)
     mixed = np.empty_like(images)
     block = max(1, CACHED_BYTES // images[0].nbytes)
@@ -69,10 +69,10 @@ def mixup(images: Pixels, partners: NDArray[np.int64], share: float) -> Mixture:
 
 
 def cutmix(images: Pixels, partners: NDArray[np.int64], share: float, draws: tuple[float, float]) -> Mixture:
-    """Each image with a box of its partner, of the image's shape, at a place drawn for the whole batch.
+    """Cover a box of each image with its partner; the box has the image's shape and a place drawn for the whole batch.
 
     The box has an area of 1 - `share` around a centre of that uniform place, and is cut off at the border: the share
-    that comes back is what is really left.
+    that comes back is the area really left.
     """
     height, width = images.shape[1:3]
     top, bottom = _cut(height, share, draws[0])

@@ -17,17 +17,17 @@ from resvision.loading.augment import ImageAugment
 
 
 def apply_policy(images: Pixels, augment: ImageAugment, draws: NDArray[np.float64], fill: Sequence[int]) -> Pixels:
-    """The images (N, H, W, C) after `augment.policy`, each seeded by its draw, (N,); `fill` (C,) moves in.
+    """Change the images (N, H, W, C) by `augment.policy`, each seeded by its draw, (N,); `fill` (C,) moves in.
 
-    torch's generator is left as it was found.
+    torch's generator is left as it was.
     """
     change = _transform(augment.policy, augment.policy_ops, augment.policy_magnitude, tuple(fill))
     changed = np.empty_like(images)
     with torch.random.fork_rng(devices=[]):
-        for image, draw, there in zip(images, draws, changed, strict=True):
+        for image, draw, result in zip(images, draws, changed, strict=True):
             torch.default_generator.manual_seed(int(draw * 2**53))
             pillow = Image.fromarray(image[..., 0] if len(fill) == 1 else image)
-            there[:] = np.asarray(change(pillow)).reshape(there.shape)
+            result[:] = np.asarray(change(pillow)).reshape(result.shape)
     return changed
 
 
@@ -35,9 +35,9 @@ def apply_policy(images: Pixels, augment: ImageAugment, draws: NDArray[np.float6
 def _transform(policy: str, ops: int, magnitude: int, fill: tuple[int, ...]) -> Callable[[Image.Image], Image.Image]:
     from torchvision.transforms import v2  # a second of importing that other runs are spared
 
-    made: Callable[[Image.Image], Image.Image]
+    transform: Callable[[Image.Image], Image.Image]
     if policy == "rand-augment":
-        made = v2.RandAugment(num_ops=ops, magnitude=magnitude, interpolation="bilinear", fill=list(fill))
+        transform = v2.RandAugment(num_ops=ops, magnitude=magnitude, interpolation="bilinear", fill=list(fill))
     else:
-        made = v2.TrivialAugmentWide(interpolation="bilinear", fill=list(fill))
-    return made
+        transform = v2.TrivialAugmentWide(interpolation="bilinear", fill=list(fill))
+    return transform

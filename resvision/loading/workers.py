@@ -15,7 +15,7 @@ STOP_SIGNALS = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 
 
 def batches(dataset: Batches, start: int, stop: int, *, workers: int) -> Generator[Batch, None, None]:
-    """Batches number start, start + 1, ... stop - 1, made here or by that many worker processes.
+    """Yield batches number start, start + 1, ... stop - 1, made here or by that many worker processes.
 
     The batches do not depend on `workers`, and an error of ours in a worker is raised here as it is.
     """
@@ -23,17 +23,17 @@ def batches(dataset: Batches, start: int, stop: int, *, workers: int) -> Generat
     if workers == 0:
         yield from (dataset[number] for number in numbers)
         return
-    made = DataLoader(
+    loader = DataLoader(
         _Guarded(dataset),
-        batch_size=None,
+        batch_size=None,  # the data set gives whole batches
         sampler=numbers,
         num_workers=workers,
         worker_init_fn=_leave_signals_to_the_loop,
         generator=torch.Generator(),  # else a loader draws from the global generator of the net's dropout
     )
-    with _held(STOP_SIGNALS):  # a worker must not meet one before it has left the process group
-        started = iter(made)
-    for batch in started:
+    with _blocked(STOP_SIGNALS):  # a worker must not meet one before it has left the process group
+        running = iter(loader)
+    for batch in running:
         if isinstance(batch, ResVisionError):
             raise batch
         yield batch
@@ -41,7 +41,10 @@ def batches(dataset: Batches, start: int, stop: int, *, workers: int) -> Generat
 
 @contextmanager
 def dead_workers_named() -> Iterator[None]:
-    """RunError, with the remedy, where the system ends a worker: torch says so anywhere in this thread."""
+    """Raise RunError, with the remedy, where the system ends a worker.
+
+    torch reports it by a signal handler, so by an error anywhere in this thread.
+    """
     try:
         yield
     except RuntimeError as error:
@@ -53,9 +56,9 @@ def dead_workers_named() -> Iterator[None]:
 
 
 @contextmanager
-def _held(signals: set[signal.Signals]) -> Iterator[None]:
+def _blocked(signals: set[signal.Signals]) -> Iterator[None]:
     """Deliver `signals` to this thread only after the block; processes started in it begin with them held."""
-    if not hasattr(signal, "pthread_sigmask"):
+    if not hasattr(signal, "pthread_sigmask"):  # Windows, which has no process groups to signal either
         yield
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
@@ -66,20 +69,21 @@ def _held(signals: set[signal.Signals]) -> Iterator[None]:
 
 
 def _leave_signals_to_the_loop(worker: int) -> None:
-    """Leave the process group: a signal to it is the loop's to obey, which writes a checkpoint and ends its workers.
+    """Leave the process group: the loop alone obeys its signals, writes a checkpoint and ends its workers.
 
-    What was sent to the group before that is dropped.
+    Signals sent to the group before that are dropped.
     """
     if not hasattr(os, "setpgid"):
         return
     os.setpgid(0, 0)
+    # Pending signals must be taken before unblocking, which would deliver them and kill this worker.
     while pending := signal.sigpending() & STOP_SIGNALS:
         signal.sigwait(pending)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
 class _Guarded(Dataset[Batch | ResVisionError]):
-    """A data set whose errors of ours are given back, since a worker would raise them as a long traceback."""
+    """A data set that returns errors of ours, since a worker would raise them as a long traceback."""
 
     def __init__(self, dataset: Batches) -> None:
         self._dataset = dataset

@@ -1,1 +1,1 @@
-"""What the papers print, as data: their tables of architectures, their results; and our counts, ready to be listed."""
+"""The papers as data: their tables of architectures and their results, and our counts, ready to be listed."""

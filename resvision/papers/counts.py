@@ -12,7 +12,7 @@ KEPT = "counts.csv"
 
 
 class Counted(NamedTuple):
-    """Parameters, and multiply-adds of one image."""
+    """The parameters of a model, and its multiply-adds for one image."""
 
     params: int
     macs: int
@@ -20,6 +20,6 @@ class Counted(NamedTuple):
 
 @cache
 def counts() -> dict[str, Counted]:
-    """By the name in the catalog."""
+    """The counts of every model, by its name in the catalog."""
     lines = (files("resvision.papers") / KEPT).read_text(encoding="utf-8").splitlines()
     return {row["name"]: Counted(int(row["params"]), int(row["macs"])) for row in csv.DictReader(lines)}

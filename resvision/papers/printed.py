@@ -1,6 +1,7 @@
-"""Tables as papers print them, and how each printed value is held against a net of ours.
+"""Tables as papers print them, and the comparison of each printed value with a net of ours.
 
-A cell says which figure of which modules of ours the printed one is about. Where a paper prints nothing, it is "-".
+A cell names the figure, and the modules of ours, that its printed value is about. Where a paper prints nothing, it is
+"-".
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +31,7 @@ class Cell:
              blocks    "[3x3, 64; 3x3, 64] x2", in the manner of He et al. 2015
              words     "conv3-64 LRN maxpool", in the manner of VGG; of the part before the `part`-th pooling
     where    dotted names of our modules; none is the whole net
-    unit     what a printed K is
+    unit     the value of a printed K
     """
 
     printed: str
@@ -84,7 +85,7 @@ class _Net:
 
 
 def compare(cell: Cell, count: "Count") -> Compared:
-    """A cell beside the same figure of a counted net; "-" where our net has no such module."""
+    """Compare a cell with the same figure of a counted net; ours is "-" where our net has no such module."""
     rows = [row for row in count.layers if not cell.where or _is_in(row.name, cell.where)]
     if not rows:
         return Compared(cell.printed, NOTHING, None if cell.printed == NOTHING else False)
@@ -165,7 +166,7 @@ def _times(text: str, count: int) -> str:
 
 
 def _in_words(row: "Layer", *, stride: bool) -> str:
-    """ "3x3, 64" """
+    """A layer in the words of He et al. 2015, such as "3x3, 64"."""
     kind, *sizes = row.kind.split()
     if kind == "Linear":
         return f"{row.shape[0]}-d fc"

@@ -1,6 +1,6 @@
-"""What the papers report, as a table: errors by data set, net and test protocol. Importing it loads no torch.
+"""The results of the papers as a table: errors by data set, net and test protocol. Importing it loads no torch.
 
-Only figures read in a paper, in its authors' code, or in torchvision's description of its weights; nothing from
+It has only figures read in a paper, in its authors' code, or in torchvision's description of its weights; nothing from
 memory. They are printed as published, never as measured. Where one net has two rows that agree in all else, its paper
 trained it in two ways, which `note` tells.
 """
@@ -20,7 +20,7 @@ class Published:
     protocol  the preset of `resvision evaluate` that tests the same way, empty where none does
     scales    shorter sides of the images in pixels, for protocols that take them
     source    paper or code, with its table
-    note      what else parts the result from others of the same net
+    note      the difference from other results of the same net
     """
 
     net: str
@@ -48,7 +48,7 @@ class Published:
 class PublishedEnsemble:
     """One published result of several nets with averaged probabilities; fields that it shares are as in `Published`.
 
-    nets   how many
+    nets   number of nets
     split  val, or test by the challenge's server
     """
 
@@ -85,7 +85,7 @@ _RESNET_SCALES = (224, 256, 384, 480, 640)
 
 
 def _torchvision(net: str, top1_accuracy: float, top5_accuracy: float, weights: str = "IMAGENET1K_V1") -> Published:
-    """A row of torchvision's own accuracies, as errors."""
+    """The row of a pair of accuracies that torchvision reports, turned into errors."""
     errors = round(100 - top1_accuracy, 3), round(100 - top5_accuracy, 3)
     return Published(net, *errors, protocol="center-crop", source=f"torchvision 0.29, {weights}")
 
@@ -212,12 +212,12 @@ ENSEMBLES = (
 
 
 def of_net(net: str) -> list[Published]:
-    """All that is published for a net of our catalog."""
+    """All published results of a net of our catalog."""
     return [row for row in RESULTS if row.net == net]
 
 
 def published(net: str, *, data: str, protocol: str, scales: Sequence[int] = ()) -> list[Published]:
-    """What is published for a net of our catalog on this data, tested the same way; often nothing.
+    """The published results of a net of our catalog on this data, tested the same way; often none.
 
     `scales` are the shorter sides of the images, empty for protocols that take none.
     """
@@ -226,5 +226,5 @@ def published(net: str, *, data: str, protocol: str, scales: Sequence[int] = ())
 
 
 def published_ensembles(*, data: str, protocol: str) -> list[PublishedEnsemble]:
-    """What is published for ensembles on this data, tested the same way."""
+    """The published results of ensembles on this data, tested the same way."""
     return [row for row in ENSEMBLES if (row.data, row.protocol) == (data, protocol)]

@@ -14,7 +14,7 @@ ROUNDING = "A printed number agrees with ours where ours, rounded or cut after t
 
 
 def _resnet(counts: tuple[int, int, int, int], flops: str, *, bottleneck: bool) -> PrintedTable:
-    """The column of Table 1 with these numbers of blocks."""
+    """The column of Table 1 in He et al. 2015 with these numbers of blocks."""
 
     def row(label: str, size: str, layers: str, *where: str) -> Line:
         cells = {"output size": Cell(size, "size", where), "layers": Cell(layers, "blocks", where)}
@@ -47,7 +47,7 @@ def _resnet(counts: tuple[int, int, int, int], flops: str, *, bottleneck: bool) 
 
 
 def _cifar(depth: int, params: str = "") -> PrintedTable:
-    """Section 4.2's table of a net of 6n+2 layers, with its parameters of Table 6."""
+    """The table in section 4.2 of He et al. 2015 for a net of 6n+2 layers, with its parameters from Table 6."""
     layers, filters = "# layers", "# filters"
     n = (depth - 2) // 6
 
@@ -70,7 +70,7 @@ def _cifar(depth: int, params: str = "") -> PrintedTable:
 
 
 def _preresnet(params: str) -> PrintedTable:
-    """The parameters that Table 4 prints."""
+    """The parameters that Table 4 of He et al. 2016 prints."""
     return PrintedTable(
         "Table 4",
         PRERESNET,
@@ -80,7 +80,7 @@ def _preresnet(params: str) -> PrintedTable:
 
 
 def _vgg(column: str, depth: int, blocks: tuple[str, ...], params: str) -> PrintedTable:
-    """A column of Table 1, with its parameters of Table 2."""
+    """A column of VGG's Table 1, with its parameters from Table 2."""
     sides = (224, 112, 56, 28, 14)
     layers = f"ConvNet configuration {column}"
     return PrintedTable(
@@ -104,9 +104,9 @@ def _convs(width: int, *windows: int) -> str:
 
 
 def _vgg_blocks(*counts: int, last: int = 3) -> tuple[str, ...]:
-    """The words of five blocks; `last` is the window of the third convolution of the last three."""
+    """The words for five blocks of VGG; `last` is the window of the third convolution in the last three."""
     windows = [(3,) * n if n != 3 else (3, 3, last) for n in counts]
-    return tuple(_convs(width, *each) for width, each in zip((64, 128, 256, 512, 512), windows, strict=True))
+    return tuple(_convs(width, *block) for width, block in zip((64, 128, 256, 512, 512), windows, strict=True))
 
 
 PATCH, MAP = "patch/stride", "output size"
@@ -149,7 +149,7 @@ def _inception_row(name: str, size: str, channels: str, params: str, ops: str) -
 
 
 def _googlenet() -> PrintedTable:
-    """Table 1."""
+    """The rows of GoogLeNet's Table 1."""
     row, module = _googlenet_row, _inception_row
     conv2 = {
         "#3x3 reduce": Cell("64", "channels", ("conv2",), window="1x1"),
@@ -198,7 +198,7 @@ def _googlenet() -> PrintedTable:
 
 
 def _lenet() -> PrintedTable:
-    """The layers as section II.B describes them."""
+    """The layers of LeNet-5 as section II.B describes them."""
 
     def row(label: str, where: str, params: str, size: str = "") -> Line:
         cells = {"maps": Cell(size, "map", (where,))} if size else {}

@@ -1,4 +1,4 @@
-"""Named trainings. A recipe is a function that makes a Run from the names of a model and a data set.
+"""Recipes, the named trainings. A recipe is a function that makes a Run from the names of a model and a data set.
 
 It may also make several phases: Runs, each of which starts with the result of the one before it, or a graph of runs and
 fits with named parents.
@@ -141,7 +141,7 @@ def recipe(name: str) -> Callable[[str, str], "Run | tuple[Run, ...] | tuple[Pha
     if name not in RECIPES and not references.is_reference(name):
         raise unknown_name("recipe", name, RECIPES)
     function: Callable[[str, str], Run | tuple[Run, ...] | tuple[Phase, ...]] = references.load(
-        RECIPES[name].function if name in RECIPES else name, kind="recipe"
+        RECIPES[name].function if name in RECIPES else name, noun="recipe"
     )
     return function
 
@@ -154,7 +154,7 @@ def compose(
     changes: Mapping[str, Any] | None = None,
     settings: Sequence[str] = (),
 ) -> "Run":
-    """The Run of a model on a data set, as `compose_phases` makes it; SettingsError for a recipe of several phases."""
+    """Compose the Run of a model on a data set by a recipe of one run; SettingsError for one of several phases."""
     first, *others = compose_phases(model, data, recipe_name=recipe_name, changes=changes, settings=settings)
     if others or first.kind != "run":
         count = 1 + len(others)
@@ -170,11 +170,11 @@ def compose_phases(
     changes: Mapping[str, Any] | None = None,
     settings: Sequence[str] = (),
 ) -> "tuple[Phase, ...]":
-    """The phases of a model on a data set: the recipe's, with `changes` by path and then `settings`, `a.b=value`.
+    """Compose the phases of a model on a data set: the recipe's, changed by `changes` and then by `settings`.
 
-    The changes hold for every run; those that begin with `data.` hold for a fit that names its data. If no recipe is
-    named, the model's row in the catalog names it; for a net of the user's own, the task does. Most recipes are one
-    run. Raises UnknownNameError or SettingsError.
+    `changes` are values by path, `settings` texts `a.b=value`. They hold for every run; those that begin with `data.`
+    hold for a fit that names its data. If no recipe is named, the model's row in the catalog names it; for a net of the
+    user's own, the task does. Most recipes are one run. Raises UnknownNameError or SettingsError.
     """
     if model in RECIPES:
         raise SettingsError(f"{model} is a recipe; say: train MODEL --recipe {model}")
@@ -191,7 +191,7 @@ def compose_phases(
 
 
 def _as_phases(name: str, composed: Any) -> "tuple[Phase, ...]":
-    """The phases that a recipe gave; SettingsError where it is something else."""
+    """The result of a recipe as phases; SettingsError where it is none."""
     from resvision.run import Run  # with torch, which a recipe needs too and a listing of recipes does not
     from resvision.training_graph import FitPhase, RunPhase, chain
 
@@ -220,11 +220,11 @@ def _default_recipe(model: str, changes: Mapping[str, Any], settings: Sequence[s
 
 
 def _data_changed(fit: "FitPhase", changes: Mapping[str, Any], settings: Sequence[str]) -> "FitPhase":
-    """The fit with what is set of its data, where it names its own."""
+    """The fit with the changes of its data, where it names data of its own."""
     if fit.data is None:
         return fit
-    of_data = {path: value for path, value in changes.items() if path.startswith("data.")}
-    return _changed(fit, of_data, [text for text in settings if text.strip().startswith("data.")])
+    data_changes = {path: value for path, value in changes.items() if path.startswith("data.")}
+    return _changed(fit, data_changes, [text for text in settings if text.strip().startswith("data.")])
 
 
 def _changed(tree: Tree, changes: Mapping[str, Any], settings: Sequence[str]) -> Tree:
@@ -250,7 +250,7 @@ def _require_task(tree: Any) -> None:
 
 
 def _open_to_change(path: str) -> str:
-    """The path itself; raises SettingsError if something else decides the value there."""
+    """The path itself; SettingsError where something else decides its value."""
     for decided, reason in DECIDED.items():
         if path == decided or path.startswith(f"{decided}."):
             raise SettingsError(f"{path}: cannot be set, it is decided by {reason}")

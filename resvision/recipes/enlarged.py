@@ -1,4 +1,4 @@
-"""What the short recipes of nets for large images share: small images are shown to them enlarged."""
+"""The common part of the short recipes of nets for large images, which enlarge small images."""
 
 from resvision.loading.augment import ImageAugment
 from resvision.recipes.small_images import FACING_ONE_WAY
@@ -7,7 +7,7 @@ from resvision.training.optimizers import OptimizerSettings
 from resvision.training.schedules import Schedule
 
 UP_TO_32_PX = {"digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "cifar10-jpeg"}
-"""Sets of small images."""
+"""Data sets of images of up to 32 px."""
 
 
 def enlarged_short(

@@ -1,7 +1,7 @@
 """The flags of `train`: settings that people change most, each declared once.
 
 Flags is the table. `resvision train` makes an option of each line, `resvision.train` takes each as a keyword argument,
-and both hand them to `changes_of`, which names the place of each in the Run.
+and both hand them to `changes_of`, which gives the path of each in the Run.
 """
 
 from collections.abc import Callable, Mapping

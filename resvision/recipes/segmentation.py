@@ -1,7 +1,7 @@
 """Recipes of segmentation: a short one for any net and any data, and those of the papers.
 
-What a paper does not give, or what needs data or proposals that we do not have, is said in the recipe. A recipe of
-several phases is a tuple of Runs, each of which starts with the result of the one before it.
+A recipe's docstring names the settings that its paper does not give, and the parts that need data we do not have. A
+recipe of several phases is a tuple of Runs, each of which starts with the result of the one before it.
 """
 
 from dataclasses import replace

@@ -1,7 +1,7 @@
 """Batches of images with their label maps, as pure functions of the step number; see `resvision.loading.batches`.
 
-Training takes a square crop of every image, scaled at random where asked for; evaluation shows whole images at their
-own size, so a batch holds images of one size only.
+Training takes a square crop of every image, at random scale if asked; evaluation shows whole images at their own
+size, so a batch holds images of one size only.
 
 Glossary
     image, pixels  (H, W, C) uint8
@@ -31,7 +31,7 @@ from resvision.loading.elastic import deform
 
 
 def require_objects(reader: Reader[Mask]) -> None:
-    """SettingsError for border weights between other than objects and their ground: the set must have two classes."""
+    """Raise SettingsError where a set has other than two classes, which border weights need: ground and objects."""
     if len(reader.classes) != 2:
         raise SettingsError(
             f"border weights are for two classes, the second being the objects; {printable(reader.name)} has "
@@ -155,7 +155,7 @@ class MaskEvalBatches(Dataset[Batch]):
 
 
 class Pairs:
-    """Images as (H, W, channels) with their masks, from memory where all fit into it, else read each time.
+    """The images of a reader as (H, W, channels) with their masks, in memory where all fit, else read each time.
 
     Raises DataError where a mask is of another size than its image.
     """
@@ -191,7 +191,7 @@ def fits_memory(reader: Reader[Mask], view: View) -> bool:
 
 
 def sides(reader: Reader[Mask], index: int) -> tuple[int, int]:
-    """Height and width of a mask, from the header of its file where it is a PNG, so without decoding."""
+    """The height and width of a mask, from the header of its file where it is a PNG, so without decoding."""
     path = Path(reader.target_source(index))
     if path.suffix.lower() == ".png" and path.is_file():
         head = header(path)
@@ -201,14 +201,14 @@ def sides(reader: Reader[Mask], index: int) -> tuple[int, int]:
 
 
 def _cut(sizes: list[tuple[int, int]], batch_size: int) -> list[list[int]]:
-    """Runs of neighbours of equal size, at most batch_size each, as positions."""
-    cuts: list[list[int]] = []
+    """Cut images into runs of neighbours of equal size, at most batch_size each, as indices."""
+    runs: list[list[int]] = []
     for index, size in enumerate(sizes):
-        if cuts and len(cuts[-1]) < batch_size and sizes[cuts[-1][0]] == size:
-            cuts[-1].append(index)
+        if runs and len(runs[-1]) < batch_size and sizes[runs[-1][0]] == size:
+            runs[-1].append(index)
         else:
-            cuts.append([index])
-    return cuts
+            runs.append([index])
+    return runs
 
 
 def _size(pixels: Pixels) -> str:

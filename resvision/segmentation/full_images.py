@@ -1,4 +1,4 @@
-"""Whole images through a segmentation net, whatever sizes it takes.
+"""Prediction of whole images by a segmentation net, whatever sizes it takes.
 
 Glossary
     N images of one size, K classes
@@ -15,10 +15,10 @@ from resvision.segmentation.parts.tiles import input_rule, label_map, predict_ti
 from resvision.segmentation.segmenter import Segmenter
 
 TILE_PX, TILE_OVERLAP_PX = 1024, 128
-"""Windows, and by how much they overlap, of images that are too large to be shown whole."""
+"""The side and the overlap of the windows of images that are too large to be shown whole."""
 
 WHOLE_UP_TO = 2**22
-"""Pixels of an image that is shown whole."""
+"""The most pixels of an image that is shown whole."""
 
 
 def probabilities_of(
@@ -30,26 +30,26 @@ def probabilities_of(
     mirror: bool = False,
     window_px: int | None = None,
 ) -> Tensor:
-    """Class probabilities of every pixel, float32 (N, K, H, W): the mean over all scales and mirror images.
+    """Predict class probabilities of every pixel, float32 (N, K, H, W): the mean over all scales and mirror images.
 
     scales     factors of the sides; images are resized bilinearly with antialiasing, probabilities bilinearly back
-    window_px  shown in windows of this side that overlap by a third; None shows images whole where the net takes that
+    window_px  side of windows, which overlap by a third; None shows images whole where the net takes their size
     """
     total: Tensor | None = None
     for scale in scales:
         images = pixels if scale == 1 else _resized(pixels.float(), [round(scale * side) for side in pixels.shape[2:]])
         for mirrored in (False, True) if mirror else (False,):
-            seen = images.flip(3) if mirrored else images
-            found = _at_own_size(system, seen, num_classes=num_classes, window_px=window_px)
-            found = found.flip(3) if mirrored else found
-            found = found if scale == 1 else F.interpolate(found, pixels.shape[2:], mode="bilinear")
-            total = found if total is None else total + found
+            inputs = images.flip(3) if mirrored else images
+            result = _at_own_size(system, inputs, num_classes=num_classes, window_px=window_px)
+            result = result.flip(3) if mirrored else result
+            result = result if scale == 1 else F.interpolate(result, pixels.shape[2:], mode="bilinear")
+            total = result if total is None else total + result
     assert total is not None, "there is a scale"
     return total / (len(scales) * (1 + mirror))
 
 
 def labels_of(system: Segmenter, pixels: Tensor) -> Tensor:
-    """The label map, uint8 (H, W), of one image (C, H, W) uint8 of any size, in tiles where it is large."""
+    """Predict the label map, uint8 (H, W), of one image (C, H, W) uint8 of any size, in tiles where it is large."""
     rule = input_rule(system.net)
     height, width = pixels.shape[1:]
     large = height * width > WHOLE_UP_TO

@@ -25,10 +25,10 @@ from resvision.segmentation.parts.tiles import input_rule
 
 @dataclass(frozen=True, kw_only=True)
 class SegmenterLoss:
-    """Options of the loss of a segmentation net; ValueError for values that cannot work.
+    """The options of the loss of a segmentation net; ValueError for values that cannot work.
 
-    A part of a batch is what goes through the net at once: a process's share of the batch, or what
-    `training.accumulate` leaves of it. The two options that look at a part as a whole say so; all others are those of
+    A part of a batch goes through the net at once: a process's share of the batch, or a piece of it by
+    `training.accumulate`. The two options that look at a part as a whole say so; all others are those of
     the whole batch, however it is cut.
 
     label_smoothing   share of the target spread evenly over all classes, 0 <= s < 1
@@ -66,12 +66,12 @@ class SegmenterLoss:
 
 
 class Segmenter(PixelSystem):
-    """A net that gives a logit for each class and pixel, trained with cross-entropy over the pixels that are not void.
+    """The system of a net with a logit for each class and pixel: cross-entropy over the pixels that are not void.
 
     mean, std  per channel, in units of 0..1
     options    of the loss
 
-    Targets are labels or WeightedMasks, whose weights multiply the loss of their pixels, not what it is divided by.
+    Targets are labels or WeightedMasks, whose weights multiply the loss of their pixels, not its divisor.
     """
 
     loss_options: ClassVar[type] = SegmenterLoss
@@ -89,12 +89,12 @@ class Segmenter(PixelSystem):
         self.register_buffer("class_weights", weights, persistent=False)
 
     def logits(self, inputs: Images) -> Tensor:
-        """Logits of uint8 pixels, float32 (N, K, h, w)."""
+        """Compute the logits of uint8 pixels, float32 (N, K, h, w)."""
         logits: Tensor = self.net(self.normalized(inputs.images))
         return fp32_or_more(logits)
 
     def losses(self, batch: Batch) -> Losses:
-        """Cross-entropy, dice where asked for, a term for each side head; `error` is the share of wrong pixels."""
+        """Compute cross-entropy, dice if it counts, a term for each side head; `error` is the share of wrong pixels."""
         images = self.normalized(batch.inputs.images)
         sided = isinstance(self.net, SideHeaded) and bool(self.net.auxiliary)
         main, *side = cast(SideHeaded, self.net).all_logits(images) if sided else (self.net(images),)
@@ -104,37 +104,37 @@ class Segmenter(PixelSystem):
         if self.dice_weight:
             count = self.mean.new_full((), len(labels))
             terms["dice"] = Term(self.dice_weight * dice_loss(logits, labels) * count, count)
-        for i, each in enumerate(side, start=1):
-            total, weight = self._cross_entropy(fp32_or_more(each), labels, weights)
+        for i, side_logits in enumerate(side, start=1):
+            total, weight = self._cross_entropy(fp32_or_more(side_logits), labels, weights)
             terms[f"auxiliary_{i}"] = Term(self.auxiliary_weight * total, weight)
         judged = labels != VOID
         wrong = (logits.detach().max(dim=1).indices != labels) & judged  # argmax takes 13 times as long over planes
         return Losses(terms=terms, metrics={"error": Term(wrong.sum(), judged.sum())})
 
     def weights(self, batch: Batch) -> dict[str, Tensor]:
-        """The judged pixels or the weights of their classes, and the images of `dice`; with OHEM that of `dice` alone.
+        """Count the judged pixels, or add the weights of their classes, and count the images of `dice`.
 
-        Pixels are those that the net labels, by its `input_rule`.
+        With OHEM `dice` alone has a weight. Pixels are those that the net labels, by its `input_rule`.
         """
-        found: dict[str, Tensor] = {}
+        weights: dict[str, Tensor] = {}
         if self.ohem == 1:
             border = 2 * input_rule(self.net).border_px
             height, width = batch.inputs.images.shape[2:]
             labels, _ = _centre_of(batch.targets, height - border, width - border)
             sides = len(self.net.auxiliary) if isinstance(self.net, SideHeaded) else 0
             names = ["cross_entropy", *(f"auxiliary_{i}" for i in range(1, sides + 1))]
-            found |= dict.fromkeys(names, self._counts(labels).sum())
+            weights |= dict.fromkeys(names, self._counts(labels).sum())
         if self.dice_weight:
-            found["dice"] = self.mean.new_full((), len(batch.ids))
-        return found
+            weights["dice"] = self.mean.new_full((), len(batch.ids))
+        return weights
 
     def predict(self, inputs: Images) -> Tensor:
-        """Class probabilities of every pixel that the net labels, float32 (N, K, h, w)."""
+        """Predict class probabilities of every pixel that the net labels, float32 (N, K, h, w)."""
         return self.logits(inputs).softmax(dim=1)
 
     def _cross_entropy(self, logits: Tensor, labels: Tensor, weights: Tensor | None) -> Term:
-        """The sum over the pixels that count, of which OHEM keeps those with the greatest loss."""
-        each = F.cross_entropy(
+        """Sum the loss over the pixels that count, of which OHEM keeps those with the greatest loss."""
+        pixel_losses = F.cross_entropy(
             logits,
             labels,
             self.class_weights,
@@ -144,14 +144,14 @@ class Segmenter(PixelSystem):
         )
         counts = self._counts(labels)
         if weights is not None:
-            each = each * weights
+            pixel_losses = pixel_losses * weights
         if self.ohem < 1:
-            kept = each.flatten().topk(max(1, round(self.ohem * each.numel()))).indices
-            each, counts = each.flatten()[kept], counts.flatten()[kept]
-        return Term(each.sum(), counts.sum())
+            kept = pixel_losses.flatten().topk(max(1, round(self.ohem * pixel_losses.numel()))).indices
+            pixel_losses, counts = pixel_losses.flatten()[kept], counts.flatten()[kept]
+        return Term(pixel_losses.sum(), counts.sum())
 
     def _counts(self, labels: Tensor) -> Tensor:
-        """How much each pixel counts, as `labels`: 0 where it is void, the weight of its class or 1 elsewhere."""
+        """The weight of each pixel, shaped as `labels`: 0 where it is void, that of its class or 1 elsewhere."""
         counts = (labels != VOID).to(self.mean.dtype)
         if self.class_weights is None:
             return counts
@@ -175,7 +175,7 @@ def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def _centre_of(targets: Tensor | WeightedMasks, height: int, width: int) -> tuple[Tensor, Tensor | None]:
-    """Labels, and weights where there are, of the centre, (N, height, width): the pixels that the logits are of."""
+    """Cut labels, and weights if there are any, to the centre, (N, height, width), the pixels that logits are for."""
     labels, weights = targets if isinstance(targets, WeightedMasks) else (targets, None)
     top, left = (labels.shape[1] - height) // 2, (labels.shape[2] - width) // 2
     centre = (slice(None), slice(top, top + height), slice(left, left + width))

@@ -36,7 +36,7 @@ from resvision.training.machine import Machine, autocast, decoding_workers, keep
 from resvision.training.stopping import StopSignals
 
 MOST_IMAGES = 4
-"""Of a batch that is evaluated: K probabilities for each pixel are held at a time."""
+"""The most images of an evaluation batch, since K probabilities are held for each pixel."""
 
 
 class SegmentationTask(Task[Mask]):
@@ -49,32 +49,32 @@ class SegmentationTask(Task[Mask]):
     def require(
         self, augment: MaskAugment, loss: Mapping[str, Scalar], reader: Reader[Mask], *, side_px: int | None
     ) -> None:
-        """Border weights are for two classes."""
+        """Raise SettingsError for border weights with other than two classes."""
         if _border(loss):
             require_objects(reader)
 
     def fitting_side(self, net: nn.Module, side_px: int) -> int:
-        """The side that the net's `input_rule` allows."""
+        """The side nearest to `side_px` that the net's `input_rule` allows."""
         return input_rule(net).nearest(side_px)
 
     def result_shape(self, side_px: int, num_classes: int | None) -> tuple[int, ...]:
-        """A logit for each class and pixel, (K, H, W)."""
+        """The shape of a logit for each class and pixel, (K, H, W)."""
         return (num_classes or 0, side_px, side_px)
 
     def decodes(self, reader: Reader[Mask], augment: MaskAugment) -> bool:
-        """Always: crops are drawn anew from whole images."""
+        """Whether images are read again, which they always are: crops are drawn anew from whole images."""
         return True
 
     def asked_side(self, augment: MaskAugment) -> int | None:
-        """The side of the crops."""
+        """The side of the crops, where it is set."""
         return augment.crop_px
 
     def settled_augment(self, augment: MaskAugment, *, side_px: int | None) -> MaskAugment:
-        """The side of the crops."""
+        """Write the side of the crops into the settings."""
         return replace(augment, crop_px=side_px)
 
     def settled_loss(self, loss: Mapping[str, Scalar], reader: Reader[Mask]) -> dict[str, Scalar]:
-        """Balanced `class_weights` written out as numbers, from the pixels of all masks."""
+        """Write balanced `class_weights` out as numbers, from the pixels of all masks."""
         power = BALANCED.get(str(loss.get("class_weights")))
         if power is None:
             return dict(loss)
@@ -85,15 +85,15 @@ class SegmentationTask(Task[Mask]):
         return {**loss, "class_weights": balanced_weights(counts, power=power)}
 
     def advice(self, net: nn.Module, view: View, side_px: int | None) -> dict[str, str]:
-        """Atrous kernels that crops do not reach, where evaluation shows whole images, which may be larger."""
-        unmet = centre_alone(net, (view.channels, side_px, side_px)) if side_px else {}
-        if not unmet:
+        """Name the atrous kernels that reach beyond crops, while evaluation shows whole images, which may be larger."""
+        sides_needed = centre_alone(net, (view.channels, side_px, side_px)) if side_px else {}
+        if not sides_needed:
             return {}
-        widest = sorted(unmet, key=unmet.__getitem__, reverse=True)
-        shown = ", ".join(map(printable, widest[:3])) + (", ..." if len(widest) > 3 else "")
+        widest = sorted(sides_needed, key=sides_needed.__getitem__, reverse=True)
+        named = ", ".join(map(printable, widest[:3])) + (", ..." if len(widest) > 3 else "")
         return {
-            "atrous": f"in crops of {side_px} px only the centre taps of {shown} meet the map; larger images meet the"
-            f" others, which stay untrained. data.image_size={max(unmet.values())} or more trains them;"
+            "atrous": f"in crops of {side_px} px only the centre taps of {named} meet the map; larger images meet the"
+            f" others, which stay untrained. data.image_size={max(sides_needed.values())} or more trains them;"
             " `evaluate --protocol sliding-window` shows windows of the crops' size"
         }
 
@@ -108,7 +108,7 @@ class SegmentationTask(Task[Mask]):
         rank: int,
         world: int,
     ) -> MaskTrainBatches:
-        """Crops and their labels, with border weights where the loss has them."""
+        """Make batches of crops and their labels, with border weights where the loss has them."""
         return MaskTrainBatches(
             reader,
             batch_size=batch_size,
@@ -121,7 +121,7 @@ class SegmentationTask(Task[Mask]):
         )
 
     def exam_batches(self, reader: Reader[Mask], *, batch_size: int, rank: int, world: int) -> MaskEvalBatches:
-        """Whole images, those of one size together."""
+        """Make batches of whole images, those of one size together."""
         return MaskEvalBatches(reader, batch_size=min(batch_size, MOST_IMAGES), rank=rank, world=world, grey=True)
 
     def score(
@@ -133,30 +133,34 @@ class SegmentationTask(Task[Mask]):
         machine: Machine,
         stop: StopSignals | None = None,
     ) -> SegmentationScores:
-        """Scores of the system's label maps of whole images."""
-        names = torch.arange(VOID + 1)
-        return _scored(system, until_stopped(batches, stop), reader, reader.classes, names, machine, find(WHOLE), None)
+        """Score the system's label maps of whole images."""
+        system_labels = torch.arange(VOID + 1)
+        return _score_batches(
+            system, until_stopped(batches, stop), reader, reader.classes, system_labels, machine, find(WHOLE), None
+        )
 
     def evaluate(self, model: Model, reader: Reader[Mask], how: How) -> SegmentationScores:
-        """Scores by a protocol; labels are matched by the names of their classes."""
+        """Score by a protocol; labels are matched by the names of their classes."""
         preset = find(how.protocol or WHOLE)
-        names = torch.full((VOID + 1,), VOID)
-        names[: len(reader.classes)] = torch.tensor(model.indices_of(reader.classes, data=reader.name))
+        system_labels = torch.full((VOID + 1,), VOID)
+        system_labels[: len(reader.classes)] = torch.tensor(model.indices_of(reader.classes, data=reader.name))
         share = MaskEvalBatches(
             reader, batch_size=how.batch_size or MOST_IMAGES, view=model.view, grey=how.grey, in_memory=False
         )
         keep_freed_memory()
-        with closing(read_batches(share, 0, len(share), workers=decoding_workers())) as read:
-            return _scored(model.system, read, reader, model.classes, names, model.machine, preset, model.side_px)
+        with closing(read_batches(share, 0, len(share), workers=decoding_workers())) as running:
+            return _score_batches(
+                model.system, running, reader, model.classes, system_labels, model.machine, preset, model.side_px
+            )
 
     def describe(self, model: Model, how: How) -> Described:
-        """The protocol, the usual one too."""
+        """Describe the protocol, also the usual one."""
         preset = find(how.protocol or WHOLE)
         return Described(f"{preset.name}: {preset.summary}", (), preset.name)
 
     @torch.no_grad()
     def raw(self, model: Model, pixels: Sequence[Pixels]) -> list[NDArray[Any]]:
-        """The label map of each view, (h, w) uint8, in tiles where it is large."""
+        """Predict the label map of each view, (h, w) uint8, in tiles where it is large."""
         keep_freed_memory()
         with evaluating(model.system), autocast(model.machine):
             writable = (np.require(image, requirements="W") for image in pixels)  # torch warns of others
@@ -164,17 +168,17 @@ class SegmentationTask(Task[Mask]):
             return [labels_of(_segmenter(model.system), image).numpy() for image in images]
 
 
-def _scored(
+def _score_batches(
     system: System,
     batches: Iterable[Batch],
     reader: Reader[Mask],
     classes: tuple[str, ...],
-    names: Tensor,
+    system_labels: Tensor,
     machine: Machine,
     preset: Preset,
     side_px: int | None,
 ) -> SegmentationScores:
-    """Scores of the batches by a preset; `names`, (256,) int64, is the system's label of each of the reader's."""
+    """Score the batches by a preset; `system_labels`, (256,) int64, maps the reader's labels to the system's."""
     segmenter = _segmenter(system)
     device = next(system.net.parameters()).device
 
@@ -190,8 +194,8 @@ def _scored(
             )
 
     with evaluating(system):
-        renamed = (batch._replace(targets=names[batch.targets]) for batch in batches)
-        counts = scoring.count_all(probabilities, renamed, device=device)
+        relabelled = (batch._replace(targets=system_labels[batch.targets]) for batch in batches)
+        counts = scoring.count_all(probabilities, relabelled, device=device)
     return scores_of(counts, classes=classes, source=lambda index: printable(reader.source(index)))
 
 
@@ -201,7 +205,7 @@ def _segmenter(system: System) -> Segmenter:
 
 
 def _border(loss: Mapping[str, Scalar]) -> tuple[float, float] | None:
-    """Weight and width in pixels of the borders between objects; None where they do not count more."""
+    """The weight and the width in pixels of borders between objects; None where they do not count more."""
     options = from_options(SegmenterLoss, loss, at="loss")
     return (options.border_weight, options.border_sigma_px) if options.border_weight > 0 else None
 

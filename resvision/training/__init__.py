@@ -1,1 +1,1 @@
-"""The loop, and what it stands on: optimizers, schedules, checkpoints, history."""
+"""The training loop and its parts: optimizers, schedules, checkpoints, history."""

@@ -22,7 +22,7 @@ from resvision.core.errors import RunError, printable
 from resvision.training.ema import MovingAverage
 
 FORMAT = 1
-KEPT = 2  # the newest, and one before it
+KEPT = 2  # the newest, and the one before it
 
 State = dict[str, Tensor]
 
@@ -42,28 +42,29 @@ class Checkpoints:
         average: MovingAverage | None,
         best: int = 0,
     ) -> Path:
-        """Write the state after `step` steps, unless `last` names it; RunError, the old one still good, if that fails.
+        """Write the checkpoint after `step` steps, unless `last` names it; a failed write leaves the old one good.
 
         `best` is the step of the best weights so far, 0 where nothing judges them; its checkpoint is never dropped.
+        Raises RunError where the write fails.
         """
-        place, before = self.place(step), self.last()
-        still_good = f"the checkpoint {before} is still good" if before else "no checkpoint was written yet"
+        folder, previous = self.place(step), self.last()
+        still_good = f"the checkpoint {previous} is still good" if previous else "no checkpoint was written yet"
         try:
-            if place != before:
+            if folder != previous:
                 self._write_whole(step, net=net, optimizer=optimizer, average=average)
-                rundir.write_text(self._root / rundir.LAST, place.name + "\n")
+                rundir.write_text(self._root / rundir.LAST, folder.name + "\n")
             self.name_best(best)
-            self._drop_older_than(step, but=best)
+            self._drop_older_than(step, except_step=best)
         except RunError as error:
             raise RunError(f"{error}; {still_good}") from None
         except OSError as error:
-            raise RunError(f"{rundir.unwritable(place, error)}; {still_good}") from None
+            raise RunError(f"{rundir.unwritable(folder, error)}; {still_good}") from None
         except SafetensorError as error:
-            raise RunError(f"{rundir.unwritable(place, os_error(error))}; {still_good}") from None
-        return place
+            raise RunError(f"{rundir.unwritable(folder, os_error(error))}; {still_good}") from None
+        return folder
 
     def place(self, step: int) -> Path:
-        """Where the checkpoint after `step` steps lies."""
+        """The folder of the checkpoint after `step` steps."""
         return self._root / f"step-{step}"
 
     def name_best(self, step: int) -> None:
@@ -74,45 +75,45 @@ class Checkpoints:
         self.best()
 
     def last(self) -> Path | None:
-        """Directory of the checkpoint in force, None before the first; RunError where the pointer leads nowhere."""
-        return self._named_in(rundir.LAST)
+        """The folder of the checkpoint in force, None before the first; RunError where the pointer leads nowhere."""
+        return self._folder_named_in(rundir.LAST)
 
     def best(self) -> Path | None:
-        """That of the weights which validation chose, None where none did; RunError as for `last`."""
-        return self._named_in(rundir.BEST)
+        """The folder of the checkpoint that validation chose, None where it chose none; RunError as for `last`."""
+        return self._folder_named_in(rundir.BEST)
 
-    def _named_in(self, name: str) -> Path | None:
+    def _folder_named_in(self, name: str) -> Path | None:
         pointer = self._root / name
         if not pointer.exists():
             return None
         try:
-            place = self._root / pointer.read_text(encoding="utf-8", errors="replace").strip()
+            folder = self._root / pointer.read_text(encoding="utf-8", errors="replace").strip()
         except OSError as error:
             raise RunError(f"{pointer}: cannot be read: {error.strerror}") from None
-        if place.parent != self._root or not (place / rundir.STATE).is_file():
-            raise RunError(f"{pointer}: names {printable(place.name)!r}, which is not a checkpoint of this run")
-        return place
+        if folder.parent != self._root or not (folder / rundir.STATE).is_file():
+            raise RunError(f"{pointer}: names {printable(folder.name)!r}, which is not a checkpoint of this run")
+        return folder
 
     def restore(self, *, net: nn.Module, optimizer: torch.optim.Optimizer, average: MovingAverage | None) -> int:
-        """Load the last checkpoint in place; the number of steps done, 0 where there is none."""
-        place = self.last()
-        if place is None:
+        """Load the last checkpoint in place, and return the number of steps done, 0 where there is none."""
+        folder = self.last()
+        if folder is None:
             return 0
-        state = rundir.read_json(place / rundir.STATE)
+        state = rundir.read_json(folder / rundir.STATE)
         if not isinstance(state, dict) or not {"format", "step", "optimizer"} <= state.keys():
-            raise RunError(f"{place / rundir.STATE}: damaged, it lacks format, step or optimizer")
+            raise RunError(f"{folder / rundir.STATE}: damaged, it lacks format, step or optimizer")
         if state["format"] != FORMAT:
-            raise RunError(f"{place}: checkpoint format {state['format']}, this version reads {FORMAT}")
+            raise RunError(f"{folder}: checkpoint format {state['format']}, this version reads {FORMAT}")
         step, numbers = state["step"], state["optimizer"]
-        if type(step) is not int or place != self.place(step) or not isinstance(numbers, dict):
-            raise RunError(f"{place / rundir.STATE}: damaged, its step or its optimizer is not this checkpoint's")
-        load_weights(net, place / rundir.WEIGHTS)
+        if type(step) is not int or folder != self.place(step) or not isinstance(numbers, dict):
+            raise RunError(f"{folder / rundir.STATE}: damaged, its step or its optimizer is not this checkpoint's")
+        load_weights(net, folder / rundir.WEIGHTS)
         if average is not None:
-            for name, tensor in _fitting(average.state, place / rundir.AVERAGED_WEIGHTS).items():
+            for name, tensor in _fitting(average.state, folder / rundir.AVERAGED_WEIGHTS).items():
                 average.state[name].copy_(tensor)
-        tensors = read_weights(place / rundir.OPTIMIZER)
+        tensors = read_weights(folder / rundir.OPTIMIZER)
         if not _restore_optimizer(optimizer, tensors, numbers):
-            raise RunError(f"{place / rundir.OPTIMIZER}: the optimizer's state does not fit the net")
+            raise RunError(f"{folder / rundir.OPTIMIZER}: the optimizer's state does not fit the net")
         return step
 
     @property
@@ -122,49 +123,49 @@ class Checkpoints:
     def _write_whole(
         self, step: int, *, net: nn.Module, optimizer: torch.optim.Optimizer, average: MovingAverage | None
     ) -> None:
-        place, beside = self.place(step), self._root / f".step-{step}.new"
-        for cut_short in self._root.glob(".step-*.new"):  # by a kill
-            shutil.rmtree(cut_short)
+        folder, draft = self.place(step), self._root / f".step-{step}.new"
+        for remains in self._root.glob(".step-*.new"):  # by a kill
+            shutil.rmtree(remains)
         try:
             self._root.mkdir(exist_ok=True)
-            beside.mkdir()
-            write_tensors(beside / rundir.WEIGHTS, net.state_dict())
+            draft.mkdir()
+            write_tensors(draft / rundir.WEIGHTS, net.state_dict())
             if average is not None:
-                write_tensors(beside / rundir.AVERAGED_WEIGHTS, average.state)
+                write_tensors(draft / rundir.AVERAGED_WEIGHTS, average.state)
             tensors, numbers = _flat(optimizer.state_dict()["state"])
-            write_tensors(beside / rundir.OPTIMIZER, tensors)
-            rundir.write_json(beside / rundir.STATE, {"format": FORMAT, "step": step, "optimizer": numbers})
-            rundir.sync_folder(beside)
-            if place.exists():  # written by a run that was killed before `last` named it
-                shutil.rmtree(place)
-            beside.rename(place)
+            write_tensors(draft / rundir.OPTIMIZER, tensors)
+            rundir.write_json(draft / rundir.STATE, {"format": FORMAT, "step": step, "optimizer": numbers})
+            rundir.sync_folder(draft)
+            if folder.exists():  # written by a run that was killed before `last` named it
+                shutil.rmtree(folder)
+            draft.rename(folder)
         except BaseException:
-            shutil.rmtree(beside, ignore_errors=True)  # it may be what fills the disk
+            shutil.rmtree(draft, ignore_errors=True)  # the disk may be full because of it
             raise
         rundir.sync_folder(self._root)
 
-    def _drop_older_than(self, step: int, *, but: int) -> None:
-        names = [place.name.removeprefix("step-") for place in self._root.glob("step-*")]
+    def _drop_older_than(self, step: int, *, except_step: int) -> None:
+        names = [path.name.removeprefix("step-") for path in self._root.glob("step-*")]
         steps = sorted(int(name) for name in names if name.isdecimal())
         for old in [other for other in steps if other <= step][:-KEPT]:
-            if old != but:
+            if old != except_step:
                 shutil.rmtree(self._root / f"step-{old}")
 
 
 def result_weights(folder: Path) -> Path:
-    """The weights file that a run is judged by: averaged weights where it kept an average.
+    """The weights file of a run's result: averaged weights where it kept an average.
 
     They are those of its best checkpoint where validation chose one, and of its last one otherwise.
     """
-    place = Checkpoints(folder).best() or Checkpoints(folder).last()
-    if place is None:
+    checkpoint = Checkpoints(folder).best() or Checkpoints(folder).last()
+    if checkpoint is None:
         raise RunError(f"{folder}: has no checkpoint yet; train it further with --resume {folder}")
-    averaged = place / rundir.AVERAGED_WEIGHTS
-    return averaged if averaged.is_file() else place / rundir.WEIGHTS
+    averaged = checkpoint / rundir.AVERAGED_WEIGHTS
+    return averaged if averaged.is_file() else checkpoint / rundir.WEIGHTS
 
 
 def read_weights(path: Path) -> State:
-    """Tensors of a safetensors file by name; RunError where it is missing or damaged."""
+    """Read the tensors of a safetensors file by name; RunError where it is missing or damaged."""
     try:
         state: State = load_file(path)
     except (OSError, SafetensorError) as error:
@@ -178,7 +179,7 @@ def load_weights(net: nn.Module, path: Path) -> None:
 
 
 def _fitting(wanted: State, path: Path) -> State:
-    """What the file holds, which must have the names and shapes of `wanted`."""
+    """Read a file whose tensors must have the names and shapes of `wanted`; RunError where they differ."""
     state = read_weights(path)
     if faults := misfits(wanted, state):
         shown = "; ".join(sorted(faults.values())[:3])
@@ -187,7 +188,7 @@ def _fitting(wanted: State, path: Path) -> State:
 
 
 def misfits(wanted: State, given: State) -> dict[str, str]:
-    """What is wrong with given weights, by key: missing, unexpected, or of another shape."""
+    """The faults of given weights, by key: missing, unexpected, or of another shape."""
     faults = {name: f"missing {name}" for name in wanted.keys() - given.keys()}
     faults |= {name: f"unexpected {name}" for name in given.keys() - wanted.keys()}
     for name in wanted.keys() & given.keys():
@@ -197,7 +198,10 @@ def misfits(wanted: State, given: State) -> dict[str, str]:
 
 
 def same_layer(wanted: Tensor, tensor: Tensor) -> bool:
-    """Equal shapes; or the kernels of a convolution and the rows of a linear layer with as many numbers each."""
+    """Whether two weights can be of one layer.
+
+    Their shapes are equal, or one has the kernels of a convolution and the other as long rows of a linear layer.
+    """
     if tensor.shape == wanted.shape:
         return True
     flat = {tensor.ndim, wanted.ndim} == {2, 4}
@@ -215,9 +219,9 @@ def write_tensors(path: Path, tensors: State, about: dict[str, str] | None = Non
 
 
 def os_error(error: SafetensorError) -> OSError:
-    """The system's error in what safetensors gives as text: `... (os error 28)`."""
-    found = re.search(r"os error (\d+)", str(error))
-    return OSError(int(found[1]), os.strerror(int(found[1]))) if found else OSError(str(error))
+    """The system's error behind an error of safetensors, which gives it as text: `... (os error 28)`."""
+    number = re.search(r"os error (\d+)", str(error))
+    return OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(str(error))
 
 
 def _flat(state: dict[int, dict[str, Any]]) -> tuple[State, dict[str, Any]]:
@@ -228,9 +232,9 @@ def _flat(state: dict[int, dict[str, Any]]) -> tuple[State, dict[str, Any]]:
 
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: State, numbers: dict[str, Any]) -> bool:
-    """Put the state back; False, and nothing done, where it is not that of these parameters.
+    """Load an optimizer's state; False, and nothing done, where it is not the state of these parameters.
 
-    Each has the same entries, or none if it never had a gradient.
+    Each parameter has the same entries, or none if it never had a gradient.
     """
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Any]] = {}

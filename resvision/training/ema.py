@@ -21,7 +21,7 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Move towards the net as it is after `step` steps."""
+        """Move the average towards the net, which has done `step` steps."""
         current = self._net.state_dict()
         floats = [name for name, tensor in self.state.items() if tensor.is_floating_point()]
         weight = 1 - min(self._decay, (1 + step) / (10 + step))
@@ -31,7 +31,7 @@ class MovingAverage:
 
     @contextmanager
     def in_place_of_weights(self) -> Iterator[None]:
-        """The net carries the average inside this context, and its own weights again after it."""
+        """Put the average into the net inside the context, and the net's own weights back after it."""
         own = {name: tensor.detach().clone() for name, tensor in self._net.state_dict().items()}
         self._net.load_state_dict(self.state)
         try:

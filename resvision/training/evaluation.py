@@ -17,12 +17,12 @@ from resvision.training.stopping import StopSignals
 T = TypeVar("T")
 
 COMPILE_PAYS_FROM = 1.5e13
-"""Multiply-adds of an evaluation from which compiling pays: on two cores half a minute of compiling saved ResNet-50 in
-bf16 8 to 17 ms an image."""
+"""The multiply-adds of an evaluation from which compiling pays: on two cores half a minute of compiling saved ResNet-50
+in bf16 8 to 17 ms an image."""
 
 
 class Predictions(NamedTuple):
-    """Results in the order of the data set: outputs (N, ...) float32, targets (N,), on every process."""
+    """Predictions in the order of the data set: outputs (N, ...) float32, targets (N,), on every process."""
 
     outputs: NDArray[np.float32]
     targets: NDArray[np.int64]
@@ -37,7 +37,7 @@ def predict_all(
     compiled_for: int | None = None,
     stop: StopSignals | None = None,
 ) -> Predictions:
-    """What `system.predict` says of every batch, gathered over all processes and put in the order of ids.
+    """Predict every batch, gather the results over all processes, and put them in the order of ids.
 
     batches       this process's share, which may be empty
     compiled_for  predict by a graph compiled for batches of this size, shorter ones filled up; None is eager
@@ -62,7 +62,7 @@ def predict_all(
 
 @contextmanager
 def evaluating(system: System) -> Iterator[None]:
-    """The system in evaluation mode inside the block, and as before after it, the same in all processes."""
+    """Put the system into evaluation mode inside the block, with the same statistics in all processes."""
     was_training = system.training
     system.eval()
     if dist.is_initialized():  # each process has its own running statistics; those of process 0 go into the checkpoint
@@ -75,7 +75,7 @@ def evaluating(system: System) -> Iterator[None]:
 
 
 def until_stopped(batches: Iterable[Batch], stop: StopSignals | None) -> Iterator[Batch]:
-    """The batches; once any process has heard a stop signal, Stopped in all after their batches at hand."""
+    """Yield the batches; once any process has heard a stop signal, raise Stopped in all after the batch at hand."""
     for batch in batches:
         if stop is not None and stop.signal:
             break
@@ -85,7 +85,7 @@ def until_stopped(batches: Iterable[Batch], stop: StopSignals | None) -> Iterato
 
 
 def gathered(parts: list[T]) -> list[T]:
-    """The parts of all processes, on each of them."""
+    """Gather the parts of all processes, on each of them."""
     if not dist.is_initialized():
         return parts
     shares: list[list[T]] = [[] for _ in range(dist.get_world_size())]
@@ -94,6 +94,6 @@ def gathered(parts: list[T]) -> list[T]:
 
 
 def compiled(system: System) -> Callable[[Any], Tensor]:
-    """`system.predict` as one graph of fixed shape with its weights folded in, compiled when it is first called."""
+    """Compile `system.predict` as one graph of fixed shape with its weights folded in, when it is first called."""
     graph: Callable[[Any], Tensor] = torch.compile(system.predict, dynamic=False, options={"freezing": True})
     return graph

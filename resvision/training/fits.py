@@ -21,7 +21,7 @@ from resvision.core.errors import SettingsError
 Array = NDArray[np.float64]
 
 SVM_ITERATIONS = 10_000
-"""Newton steps of one SVM; hundreds are many."""
+"""The most Newton steps of one SVM; hundreds are already many."""
 
 
 class Linear(NamedTuple):
@@ -50,7 +50,7 @@ class Clusters(NamedTuple):
 
 
 def linear_svm(features: NDArray[Any], labels: NDArray[Any], *, num_classes: int, cost: float = 1.0) -> Linear:
-    """A linear SVM for each class against all others, fitted by liblinear; weight (K, D), bias (K,).
+    """Fit a linear SVM for each class against all others by liblinear; weight (K, D), bias (K,).
 
     Each minimises 0.5 * |(weight, bias)|^2 + cost * sum of squared hinge losses. As liblinear has it, the bias is part
     of the norm. Raises SettingsError for a class that no sample or every sample has, and where Newton's method does not
@@ -81,9 +81,10 @@ def _one_svm(features: NDArray[Any], positive: NDArray[np.bool_], k: int, *, cos
 
 
 def ridge(features: NDArray[Any], targets: NDArray[Any], *, penalty: float) -> Linear:
-    """The linear layer that minimises squared errors + penalty * |weight|^2, in closed form; weight (M, D), bias (M,).
+    """Fit the linear layer that minimises squared errors + penalty * |weight|^2, in closed form.
 
-    The bias is not penalised. Targets are (N, M). Raises SettingsError unless the penalty is above 0.
+    Targets are (N, M); the result has weight (M, D) and bias (M,), which is not penalised. Raises SettingsError unless
+    the penalty is above 0.
     """
     if not penalty > 0:
         raise SettingsError(f"ridge: the penalty must be above 0, got {penalty}")
@@ -96,7 +97,7 @@ def ridge(features: NDArray[Any], targets: NDArray[Any], *, penalty: float) -> L
 
 
 def kmeans(features: NDArray[Any], *, clusters: int, seed: int = 0, rounds: int = 300) -> Clusters:
-    """Clusters by Lloyd's rounds from a k-means++ start (Arthur, Vassilvitskii 2007), until no label changes.
+    """Find clusters by Lloyd's rounds from a k-means++ start (Arthur, Vassilvitskii 2007), until no label changes.
 
     A cluster that loses all its samples is moved to the sample farthest from its centre. There are at most `rounds`
     rounds. Raises SettingsError where there are fewer distinct samples than clusters.
@@ -117,7 +118,7 @@ def kmeans(features: NDArray[Any], *, clusters: int, seed: int = 0, rounds: int 
 
 
 def _spread_points(points: Array, clusters: int, *, seed: int) -> Array:
-    """Samples to start with: each is drawn by its squared distance to the nearest of those before it."""
+    """Draw the first centres from the samples, each by its squared distance to the nearest of those before it."""
     draws = uniform(seed, 0, np.arange(clusters), 1)[:, 0]
     chosen: list[int] = []
     squares = np.ones(len(points))  # the first is drawn evenly
@@ -155,4 +156,4 @@ def _means(points: Array, labels: NDArray[np.int64], squares: Array, clusters: i
     """The mean of every cluster, (K, D); empty ones get the points that are farthest from their centres."""
     farthest = iter(np.argsort(-squares, kind="stable"))
     members = [points[labels == k] for k in range(clusters)]
-    return np.stack([own.mean(axis=0) if len(own) else points[next(farthest)] for own in members])
+    return np.stack([cluster.mean(axis=0) if len(cluster) else points[next(farthest)] for cluster in members])

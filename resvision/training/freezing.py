@@ -24,6 +24,6 @@ def freeze(system: System, modules: Sequence[nn.Module]) -> None:
 
 
 def trainable(net: nn.Module) -> tuple[int, int]:
-    """Numbers that training moves, and numbers in all parameters."""
+    """Count the numbers that training changes, and the numbers in all parameters."""
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in net.parameters()]
-    return sum(size for size, moves in sizes if moves), sum(size for size, _ in sizes)
+    return sum(size for size, is_trained in sizes if is_trained), sum(size for size, _ in sizes)

@@ -1,6 +1,6 @@
-"""What happened, a line at a time: `history.jsonl` for programs, `events/` for TensorBoard.
+"""The history of a run, written line by line: `history.jsonl` for programs, `events/` for TensorBoard.
 
-`resvision.core.history` says what a line holds, and reads it.
+`resvision.core.history` defines the fields of a line, and reads it.
 """
 
 import json
@@ -38,10 +38,10 @@ class History:
     def add(self, line: dict[str, Any]) -> None:
         """Append one line; it is on its way to disk when this returns."""
         self._lines.write(_json(line).encode())
-        self._events.write(_drawn(line))
+        self._events.write(_event(line))
 
     def sync(self) -> None:
-        """Force what was added to disk, before a checkpoint says that it happened."""
+        """Force the added lines to disk, before a checkpoint says that their steps happened."""
         self._lines.sync()
 
     def close(self) -> None:
@@ -51,7 +51,7 @@ class History:
 
 
 class _Growing:
-    """A file that only grows. Nothing waits in a buffer: what fails does so where it was written."""
+    """A file that only grows, without a buffer, so that a write that fails raises where it is made."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -78,20 +78,20 @@ class _Growing:
 
 
 def _new_events(folder: Path, lines: Iterable[dict[str, Any]]) -> Path:
-    """A TensorBoard file of these lines in place of those that are there."""
+    """Write a TensorBoard file of the lines in place of older files."""
     path = folder / f"events.out.tfevents.{time.time():010.0f}.{platform.node()}.{os.getpid()}"
     try:
         folder.mkdir(exist_ok=True)
-        outdated = [each for each in folder.iterdir() if each != path and each.is_file()]
-        rundir.write_bytes(path, b"".join([_record(file_version="brain.Event:2"), *map(_drawn, lines)]))
-        for each in outdated:
-            each.unlink()
+        outdated = [file for file in folder.iterdir() if file != path and file.is_file()]
+        rundir.write_bytes(path, b"".join([_record(file_version="brain.Event:2"), *map(_event, lines)]))
+        for file in outdated:
+            file.unlink()
     except OSError as error:
         raise rundir.unwritable(folder, error) from None
     return path
 
 
-def _drawn(line: dict[str, Any]) -> bytes:
+def _event(line: dict[str, Any]) -> bytes:
     """The figures of a line as one TensorBoard event."""
     group, figures = (line["split"], line["evaluation"]) if "evaluation" in line else ("train", line)
     values = [

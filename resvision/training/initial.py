@@ -1,4 +1,4 @@
-"""What a net starts with when it does not start afresh: the weights of a file, but for parts that are named."""
+"""Initial weights of a net from a file, except in parts that are named."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,28 +10,28 @@ from resvision.core.errors import RunError, SettingsError
 from resvision.training.checkpoints import State, misfits, read_weights, result_weights, same_layer
 
 
-def weights_file(place: Path) -> Path:
-    """The safetensors file, or that of a run folder's result; SettingsError where there is neither."""
-    if place.is_dir():
-        return result_weights(rundir.require(place)).resolve()
-    if not place.is_file():
-        found = "neither a regular file nor a run folder" if place.exists() else "no such file or run folder"
-        raise SettingsError(f"model.init_from: {place}: {found}")
-    return place.resolve()
+def weights_file(path: Path) -> Path:
+    """The safetensors file of a path: itself, or the result of a run folder; SettingsError where it is neither."""
+    if path.is_dir():
+        return result_weights(rundir.require(path)).resolve()
+    if not path.is_file():
+        fault = "neither a regular file nor a run folder" if path.exists() else "no such file or run folder"
+        raise SettingsError(f"model.init_from: {path}: {fault}")
+    return path.resolve()
 
 
 def initial_state(net: nn.Module, path: Path, *, fresh: Sequence[str]) -> State:
-    """The file's weights for `net`, by name; under the names in `fresh`, such as `fc`, the net's own.
+    """The weights of a file for `net`, by name, but the net's own under the names in `fresh`, such as `fc`.
 
     A convolution over all pixels and a linear layer are turned into each other.
     Raises SettingsError for a name in `fresh` that neither has, and, with the remedy, where the others do not fit.
     """
-    own, given = net.state_dict(), _read(path)
+    own, file = net.state_dict(), _read(path)
     for name in fresh:
-        if not any(under([name], key) for key in (*own, *given)):
+        if not any(under([name], key) for key in (*own, *file)):
             children = ", ".join(child for child, _ in net.named_children())
             raise SettingsError(f"model.init_except: neither the net nor {path} has a {name!r}; the net has {children}")
-    taken = {key: _like(own.get(key), tensor) for key, tensor in given.items() if not under(fresh, key)}
+    taken = {key: _like(own.get(key), tensor) for key, tensor in file.items() if not under(fresh, key)}
     wanted = {key: tensor for key, tensor in own.items() if not under(fresh, key)}
     if faults := misfits(wanted, taken):
         shown = "; ".join(sorted(faults.values())[:3])
@@ -43,15 +43,15 @@ def initial_state(net: nn.Module, path: Path, *, fresh: Sequence[str]) -> State:
 
 
 ENCODER = "backbone."
-"""What stands before the names of a classification net inside a larger one."""
+"""The prefix of the names of a classification net inside a larger one."""
 
 
 def encoder_state(net: nn.Module, path: Path) -> State:
-    """The net's own weights, but the file's, of a classification net, where it has them: as its backbone, or by name.
+    """The net's weights, its encoder's taken from a classification net's file: as its backbone, or by name.
 
-    Of the file of a net that stands on a backbone, that alone is taken. A linear layer becomes a convolution that sees
-    all that it saw. Raises SettingsError where nothing of the file is in the net, or not all of the net's backbone is
-    in the file.
+    Of the file of a net that stands on a backbone, the backbone alone is taken. A linear layer becomes a convolution
+    over the same pixels. Raises SettingsError where nothing of the file is in the net, or not all of the net's backbone
+    is in the file.
     """
     own, file = net.state_dict(), _read(path)
     given = {key.removeprefix(ENCODER): file[key] for key in file if key.startswith(ENCODER)} or file
@@ -85,7 +85,7 @@ def under(names: Iterable[str], key: str) -> bool:
 
 
 def _like(wanted: Tensor | None, tensor: Tensor) -> Tensor:
-    """The tensor in the shape that the net wants, where it is that of the same layer."""
+    """The tensor in the shape that the net wants, where both can be of one layer."""
     return tensor if wanted is None or not same_layer(wanted, tensor) else tensor.reshape(wanted.shape)
 
 

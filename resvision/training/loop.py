@@ -1,6 +1,6 @@
 """The training loop: one step after the other, for any system, on any number of processes.
 
-Nothing here knows the task. All randomness of step s follows from (seed, s, rank), the learning rate from s / steps,
+No code here knows the task. All randomness of step s follows from (seed, s, rank), the learning rate from s / steps,
 the batch from s: so a run goes on from a checkpoint as if it had never stopped.
 """
 
@@ -31,10 +31,10 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How long, and what happens on the way; everything in optimizer steps.
+    """The length of a training and its regular events, in optimizer steps.
 
     last_kept         checkpoint that training starts from, None at the start
-    evaluation_due    whether that one lacks its evaluation, since a signal came first
+    evaluation_due    whether that checkpoint lacks its evaluation, since a signal came first
     accumulate        parts that a process cuts its share of a batch into, their gradients added up
     clip_norm         largest norm of the whole gradient, None to leave it
     evaluate_every    steps between evaluations; the last step is always followed by one
@@ -86,7 +86,7 @@ def fit(
     batches   this process's share of step first_step, first_step + 1, ...
     stop      heard after each step, and by an evaluation after each batch, which is then made when the run goes on
     observe   is given a line for each step and each evaluation
-    evaluate  what the history says of the weights as they are, or of their average: the split, and its scores
+    evaluate  scores the weights, or their average, and gives the fields of a history line: the split and its scores
     keep      writes the checkpoint after so many steps and returns its place
 
     The schedule is that of all plan.steps, wherever the run ends. Raises NonFiniteLossError, or Stopped after a stop
@@ -95,16 +95,18 @@ def fit(
     rank, world = rank_and_world()
     device = next(system.net.parameters()).device
     module = wrap(system, machine)
-    kept, kept_at, clock = plan.last_kept, time.monotonic(), time.monotonic()
+    last_kept, last_kept_at, clock = plan.last_kept, time.monotonic(), time.monotonic()
 
-    def judge(done: int) -> None:
-        require_finite(system, optimizer, done, kept)
-        judged = {"step": done, "epoch": (done - 1) // plan.steps_per_epoch, **evaluate(stop)}
-        best.see(judged)
-        observe(judged)
+    def evaluate_and_judge(done: int) -> None:
+        # the weights of the last step are judged too: after a NaN no score means anything
+        require_finite(system, optimizer, done, last_kept)
+        line = {"step": done, "epoch": (done - 1) // plan.steps_per_epoch, **evaluate(stop)}
+        best.see(line)
+        observe(line)
 
+    # A signal can stop a run between a step and the evaluation that it calls for: make that first, as if never stopped.
     if plan.evaluation_due:
-        judge(plan.first_step)
+        evaluate_and_judge(plan.first_step)
         keep(plan.first_step)
         if best.waited_enough:
             return
@@ -113,40 +115,53 @@ def fit(
         lr = set_lr(optimizer, plan.lr * schedule.factor(step / plan.steps))
         values = backward(module, to_device(batch, device), system=system, machine=machine, accumulate=plan.accumulate)
         if not all(math.isfinite(value) for value in values.values()):
-            raise non_finite(step + 1, values, kept)
-        if plan.clip_norm is not None:
-            nn.utils.clip_grad_norm_(system.net.parameters(), plan.clip_norm)
-        stop.defer()
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        if average is not None:
-            average.update(step)
-
+            raise non_finite(step + 1, values, last_kept)
+        stop.defer()  # from here a step is half done, and an interruption would leave weights that no step made
+        update(system, optimizer, average, step=step, clip_norm=plan.clip_norm)
         done, epoch = step + 1, step // plan.steps_per_epoch
         images, seconds = world * len(batch.ids), time.monotonic() - clock
         observe({"step": done, "epoch": epoch, "lr": lr, **values, "images": images, "seconds": seconds})
         try:
             stop.leave_if_any()
             if done % plan.evaluate_every == 0 or done == plan.steps:
-                judge(done)
+                evaluate_and_judge(done)
         except Stopped:
-            require_finite(system, optimizer, done, kept)
+            # the step is done, so that it is kept, unless its weights are no numbers
+            require_finite(system, optimizer, done, last_kept)
             keep(done)
             raise
-        over = done == plan.steps or best.waited_enough
-        if over or best.step == done or time.monotonic() - kept_at > plan.checkpoint_every:
-            require_finite(system, optimizer, done, kept)
-            kept, kept_at = keep(done), time.monotonic()
-        if over:
+        is_last = done == plan.steps or best.waited_enough
+        # the best weights need a checkpoint of their own, or the next steps would lose them
+        if is_last or best.step == done or time.monotonic() - last_kept_at > plan.checkpoint_every:
+            require_finite(system, optimizer, done, last_kept)
+            last_kept, last_kept_at = keep(done), time.monotonic()
+        if is_last:
             break
         clock = time.monotonic()  # seconds of a step include loading, not evaluation or checkpoints
 
 
+def update(
+    system: System,
+    optimizer: torch.optim.Optimizer,
+    average: MovingAverage | None,
+    *,
+    step: int,
+    clip_norm: float | None,
+) -> None:
+    """Move the weights by their gradients, which are cleared, and the average towards them."""
+    if clip_norm is not None:
+        nn.utils.clip_grad_norm_(system.net.parameters(), clip_norm)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    if average is not None:
+        average.update(step)
+
+
 def wrap(system: System, machine: Machine) -> nn.Module:
-    """The system in training mode as a module that gives losses, compiled and distributed as the machine says."""
+    """Wrap the system in a module that gives losses, in training mode, compiled and distributed as the machine says."""
     module: nn.Module = LossModule(system.train())
     if dist.is_initialized():
-        module = DistributedDataParallel(module)
+        module = DistributedDataParallel(module)  # before compiling, so that the graph knows where gradients are sent
     if machine.compile:
         module.compile(dynamic=False)
     return module
@@ -160,7 +175,7 @@ def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> float:
 
 
 def backward(module: nn.Module, batch: Batch, *, system: System, machine: Machine, accumulate: int) -> dict[str, float]:
-    """Add up the gradients of one batch; `loss`, its terms and the metrics, over the whole batch of all processes.
+    """Add up the gradients of one batch, and return `loss`, its terms and the metrics over all processes.
 
     module      the system as `wrap` gives it
     batch       this process's share
@@ -194,30 +209,32 @@ def whole_weights(system: System, batch: Batch) -> dict[str, Tensor]:
 
 
 def over_processes(values: Tensor) -> Tensor:
-    """The sum of the same tensor of all processes, which is changed in place."""
+    """Sum a tensor over all processes, in place."""
     if dist.is_initialized():
         dist.all_reduce(values)
     return values
 
 
-def require_finite(system: System, optimizer: torch.optim.Optimizer, step: int, kept: Path | None) -> None:
-    """NonFiniteLossError when a weight, a running statistic or a moment of the optimizer is not a number."""
-    held = dict(system.net.state_dict())
+def require_finite(system: System, optimizer: torch.optim.Optimizer, step: int, checkpoint: Path | None) -> None:
+    """Raise NonFiniteLossError where a weight, a running statistic or a moment of the optimizer is not a number."""
+    values = dict(system.net.state_dict())
     for name, parameter in system.net.named_parameters():
         moments = optimizer.state.get(parameter, {})
-        held |= {f"the optimizer's {moment} of {name}": value for moment, value in moments.items()}
-    for name, value in held.items():
+        values |= {f"the optimizer's {moment} of {name}": value for moment, value in moments.items()}
+    for name, value in values.items():
         if isinstance(value, Tensor) and not torch.isfinite(value).all():
-            raise NonFiniteLossError(f"{name} is not finite after step {step}; {_what_is_good(kept)}; try a lower --lr")
+            raise NonFiniteLossError(
+                f"{name} is not finite after step {step}; {_last_good(checkpoint)}; try a lower --lr"
+            )
 
 
-def non_finite(step: int, values: dict[str, float], kept: Path | None) -> NonFiniteLossError:
-    """The error of a loss that is not a number: step, terms, and what is still good."""
+def non_finite(step: int, values: dict[str, float], checkpoint: Path | None) -> NonFiniteLossError:
+    """The error of a loss that is not a number: step, terms, and the last good checkpoint."""
     terms = ", ".join(f"{name} = {value}" for name, value in values.items())
     return NonFiniteLossError(
-        f"the loss is not finite at step {step}: {terms}; {_what_is_good(kept)}; try a lower --lr"
+        f"the loss is not finite at step {step}: {terms}; {_last_good(checkpoint)}; try a lower --lr"
     )
 
 
-def _what_is_good(kept: Path | None) -> str:
-    return f"the last good checkpoint is {kept}" if kept else "no checkpoint was written yet"
+def _last_good(checkpoint: Path | None) -> str:
+    return f"the last good checkpoint is {checkpoint}" if checkpoint else "no checkpoint was written yet"

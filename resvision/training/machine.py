@@ -1,4 +1,4 @@
-"""What a run runs on: automatic choices are made once, here, written into the run, and used again on resume."""
+"""The machine of a run: automatic choices are made once, here, written into the run, and used again on resume."""
 
 import ctypes
 import os
@@ -19,12 +19,12 @@ from resvision.core.errors import SettingsError
 from resvision.layers.on_cpu import convolutions
 
 COMPILE_PAYS_FROM = 3e14
-"""Multiply-adds of a run from which compiling surely pays: on two cores ResNet-20 at 28 px was 1.24 times as fast after
-52 s of compiling, and deeper nets compile longer."""
+"""The multiply-adds of a run from which compiling surely pays: on two cores ResNet-20 at 28 px was 1.24 times as fast
+after 52 s of compiling, and deeper nets compile longer."""
 
 COMPILE_PAYS_UP_TO_PX = 64
-"""Side of the images up to which compiling pays on a CPU: ResNet-18 at 224 px was 0.9 times as fast compiled, since the
-convolutions are the same and the gradient of max pooling is slower."""
+"""The side of the images up to which compiling pays on a CPU: ResNet-18 at 224 px was 0.9 times as fast compiled, since
+the convolutions are the same and the gradient of max pooling is slower."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class Machine:
 def decide(
     machine: Machine, *, training_macs: float, image_px: int, decodes_files: bool, too_small_for: str | None = None
 ) -> Machine:
-    """The same machine with every automatic choice made.
+    """Make every automatic choice of a machine.
 
     training_macs  an estimate of the run's multiply-adds
     image_px       side of its images
@@ -85,18 +85,18 @@ def decide(
 
 
 def adopt(asked: Machine, decided: Machine) -> Machine:
-    """The asked machine with `decided`'s choices wherever it leaves one open."""
+    """The machine `asked` with the choices of `decided` wherever it leaves one open."""
     open_choices = {name for name, value in vars(asked).items() if value is None or value == "auto"}
     return replace(asked, **{name: getattr(decided, name) for name in open_choices})
 
 
 def compiler_found(device: str) -> bool:
-    """Whether torch.compile has what it needs: a C++ compiler for the CPU."""
+    """Whether torch.compile finds the compiler that it needs: one of C++ for the CPU."""
     return device != "cpu" or any(shutil.which(os.environ.get("CXX", name)) for name in ("c++", "g++", "clang++"))
 
 
 def decoding_workers() -> int:
-    """Processes that decode images beside a net on the CPU."""
+    """The number of processes that decode images beside a net on the CPU."""
     return min(2, os.cpu_count() or 1)
 
 
@@ -117,7 +117,7 @@ def described(machine: Machine) -> str:
 
 
 def prepare(machine: Machine) -> torch.device:
-    """Set the process up for a decided machine; the device to use."""
+    """Set the process up for a decided machine, and return its device."""
     assert machine.threads is not None, "decide() comes first"
     keep_freed_memory()
     torch.set_num_threads(machine.threads)
@@ -129,7 +129,7 @@ def prepare(machine: Machine) -> torch.device:
 
 
 def place(net: nn.Module, machine: Machine, device: torch.device) -> nn.Module:
-    """The net on its device, in its memory format, with the convolutions that suit it in training."""
+    """Put the net on its device, in its memory format, with the convolutions that suit it in training."""
     if device.type == "cpu":
         convolutions.use(net, bf16=machine.precision == "bf16")
     if machine.channels_last:
@@ -174,7 +174,10 @@ def environment() -> dict[str, Any]:
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep large blocks for the next step: given back, their pages are faulted in anew, up to 7 % of it."""
+    """Have glibc keep large blocks for the next step.
+
+    Where it gives them back, the kernel maps their pages anew, which takes up to 7 % of a step.
+    """
     if sys.platform != "linux":
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other libraries do without
@@ -189,6 +192,6 @@ def _cpu_has_bf16() -> bool:
 
 
 def _cpu_capabilities() -> Mapping[str, Any]:
-    """What the CPU has by torch's names; empty in releases of torch that do not say, which then train in fp32."""
-    found: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return found
+    """The CPU's capabilities by torch's names; empty in releases of torch without them, which then train in fp32."""
+    capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return capabilities

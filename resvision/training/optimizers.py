@@ -1,6 +1,6 @@
-"""Optimizers: SGD with momentum as in the ResNet papers, AdamW; weight decay apart for norms and biases.
+"""Optimizers: SGD with momentum as in the ResNet papers, and AdamW; norms and biases have a weight decay of their own.
 
-Slopes of PReLU never decay, which would pull them to ReLU: He et al. 2015, https://arxiv.org/abs/1502.01852.
+Slopes of PReLU never decay, since that would pull them to ReLU: He et al. 2015, https://arxiv.org/abs/1502.01852.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ Share = Annotated[float, Meta(ge=0, lt=1)]
 Decay = Annotated[float, Meta(gt=0, le=1)]
 
 LR_FACTOR = "lr_factor"
-"""What a group of parameters has beside its learning rate: the share of the run's that it is."""
+"""The key of a parameter group that holds its share of the run's learning rate."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerSettings:
-    """What the optimizer is.
+    """The settings of the optimizer.
 
     lr               the peak; the schedule multiplies it by a factor at each step
     weight_decay     of weights with two or more dimensions; L2 for SGD, decoupled for AdamW
@@ -50,24 +50,31 @@ class OptimizerSettings:
 def build_optimizer(
     net: nn.Module, settings: OptimizerSettings, distances: Mapping[str, int] | None = None
 ) -> torch.optim.Optimizer:
-    """The optimizer over `net`'s trainable parameters, in groups: weights, norms and biases, slopes of PReLU.
+    """Build the optimizer over `net`'s trainable parameters, in groups: weights, norms and biases, slopes of PReLU.
 
     distances  stages from each parameter to the head, by name; with a depth_decay below 1 each distance has its own
                groups, the head's first, whose LR_FACTOR is depth_decay ** distance
     """
     parameters = [(name, parameter) for name, parameter in net.named_parameters() if parameter.requires_grad]
+    # Without a decay by depth all parameters have distance 0, so that there are the usual three groups alone.
     assert settings.depth_decay == 1 or distances is not None, "a decay by depth needs depths"
-    away = {name: 0 if distances is None or settings.depth_decay == 1 else distances[name] for name, _ in parameters}
+    distance_of = {
+        name: 0 if distances is None or settings.depth_decay == 1 else distances[name] for name, _ in parameters
+    }
+    # A slope is one-dimensional like a bias, so only its module tells it apart.
     of_prelu = {id(module.weight) for module in net.modules() if isinstance(module, nn.PReLU)}
     groups: list[dict[str, Any]] = []
-    for distance in sorted({away[name] for name, _ in parameters}):
+    for distance in sorted({distance_of[name] for name, _ in parameters}):
         factor = settings.depth_decay**distance
-        members = [parameter for name, parameter in parameters if away[name] == distance]
-        weights = [p for p in members if p.ndim > 1]
-        others = [p for p in members if p.ndim <= 1 and id(p) not in of_prelu]
-        slopes = [p for p in members if id(p) in of_prelu]
-        for chosen, decay in ((weights, settings.weight_decay), (others, settings.norm_bias_decay), (slopes, 0.0)):
-            groups.append({"params": chosen, "weight_decay": decay, "lr": settings.lr * factor, LR_FACTOR: factor})
+        members = [parameter for name, parameter in parameters if distance_of[name] == distance]
+        # Weights have two dimensions or more; scales, shifts and biases have one.
+        weights = [parameter for parameter in members if parameter.ndim > 1]
+        others = [parameter for parameter in members if parameter.ndim <= 1 and id(parameter) not in of_prelu]
+        slopes = [parameter for parameter in members if id(parameter) in of_prelu]
+        for group, decay in ((weights, settings.weight_decay), (others, settings.norm_bias_decay), (slopes, 0.0)):
+            groups.append({"params": group, "weight_decay": decay, "lr": settings.lr * factor, LR_FACTOR: factor})
+    # A checkpoint stores the state by the position of a parameter in its groups: their order must never change.
+    # Optimizers refuse empty groups.
     groups = [group for group in groups if group["params"]]
     if settings.name == "adamw":
         return torch.optim.AdamW(groups, lr=settings.lr, betas=settings.betas, fused=True)

@@ -1,4 +1,4 @@
-"""The run as a person watches it: a bar on a terminal, a line an epoch elsewhere."""
+"""The progress of a run for a person: a bar on a terminal, a line an epoch elsewhere."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -9,11 +9,11 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-WINDOW = 50  # steps that the running training error and images/s look back on
+RECENT_STEPS = 50  # steps that the running training error and images/s look back on
 
 
 class ProgressBar:
-    """Shows epoch, ETA, images/s and the running training error; fed with the lines of the history.
+    """A display of epoch, ETA, images/s and the running training metrics, fed with the lines of the history.
 
     A terminal that is gone, or a full disk under its output, ends the display and not the run.
 
@@ -33,7 +33,7 @@ class ProgressBar:
     ) -> None:
         self._console, self._metrics, self._write = console, metrics, write
         self._epochs = -(-steps // steps_per_epoch)
-        self._recent: deque[dict[str, Any]] = deque(maxlen=WINDOW)
+        self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT_STEPS)
         self._epoch_lines: list[dict[str, Any]] = []
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -54,7 +54,7 @@ class ProgressBar:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with suppress(OSError):
             self._bar.stop()

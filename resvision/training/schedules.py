@@ -15,7 +15,7 @@ Progress = Annotated[float, Meta(ge=0, le=1)]
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """What the schedule is; a kind reads the fields that it names.
+    """The settings of the schedule; each kind reads the fields that it names.
 
     kind           constant | step (milestones, gamma) | cosine | one-cycle (warmup as its rise) | poly (power)
     warmup         share of the run before the schedule proper; during it the factor starts at `warmup_factor`
@@ -43,7 +43,7 @@ class Schedule:
             raise ValueError("warmup must be below 1, it is a share of the run")
 
     def factor(self, progress: float) -> float:
-        """Factor of the peak learning rate at `progress`, 0 <= progress < 1."""
+        """The factor of the peak learning rate at `progress`, 0 <= progress < 1."""
         if progress < self.warmup:
             risen = progress / self.warmup if self.warmup_shape == "linear" else 0.0
             return self.warmup_factor + (1 - self.warmup_factor) * risen
@@ -51,10 +51,10 @@ class Schedule:
             return 1.0
         if self.kind == "step":  # milestones count from the start of the run, as the papers' iterations do
             return self.gamma ** sum(progress >= milestone for milestone in self.milestones)
-        done = (progress - self.warmup) / (1 - self.warmup)
+        share = (progress - self.warmup) / (1 - self.warmup)
         fall = {
-            "cosine": (1 + math.cos(math.pi * done)) / 2,
-            "one-cycle": 1 - done,
-            "poly": (1 - done) ** self.power,
+            "cosine": (1 + math.cos(math.pi * share)) / 2,
+            "one-cycle": 1 - share,
+            "poly": (1 - share) ** self.power,
         }[self.kind]
         return self.final_factor + (1 - self.final_factor) * float(fall)

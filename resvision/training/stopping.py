@@ -11,7 +11,7 @@ import torch.distributed as dist
 from resvision.core.errors import ResVisionError, Stopped
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
-"""What a batch system sends, Ctrl-C, and what a terminal sends when it is closed."""
+"""The signals of a batch system, of Ctrl-C, and of a terminal that is closed."""
 
 ECHO_S = 1.0
 """A second Ctrl-C that comes sooner is the first: launchers send one to the process and one to its group."""
@@ -20,18 +20,18 @@ ECHO_S = 1.0
 class Interruption(KeyboardInterrupt):
     """A signal that interrupts at once.
 
-    Not KeyboardInterrupt itself: once one has passed an `exec` of text, as there are many in compiling, Python ends the
-    process by SIGINT in place of the exit code.
+    It is not KeyboardInterrupt itself: once one has passed an `exec` of text, as there are many in compiling, Python
+    ends the process by SIGINT in place of the exit code.
     """
 
 
 class StopSignals:
-    """Catches stop signals inside its context, which is left by Stopped once one has come.
+    """A context that catches stop signals, and is left by Stopped once one has come.
 
-    Until `defer` a signal interrupts at once, as there is nothing to keep. After it, it is only noted, and the loop
-    leaves when it next asks; a second Ctrl-C interrupts at once even then. Whatever else goes wrong after a signal (a
-    compiler, say, that it has ended too) counts as its doing. A signal that the process was started to ignore, as
-    background jobs ignore Ctrl-C, stays ignored.
+    Until `defer` a signal interrupts at once, as there is nothing to keep. After it, a signal is only noted, and the
+    loop leaves when it next asks; a second Ctrl-C interrupts at once even then. Any other failure after a signal (of a
+    compiler, say, that the signal has ended too) counts as the signal's. A signal that the process was started to
+    ignore, as background jobs ignore Ctrl-C, stays ignored.
     """
 
     def __init__(self) -> None:
@@ -41,15 +41,15 @@ class StopSignals:
         self._before: dict[signal.Signals, signal._HANDLER] = {}
 
     def __enter__(self) -> Self:
-        heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        caught = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
         try:
-            self._before = {number: signal.signal(number, self._note) for number in heard}
+            self._before = {number: signal.signal(number, self._note) for number in caught}
         except ValueError:  # handlers can be set in the main thread only; elsewhere the caller keeps its own
             self._before = {}
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.defer()
         for number, handler in self._before.items():
@@ -58,7 +58,7 @@ class StopSignals:
             raise Stopped(self.signal, kept=error is None) from error
 
     def defer(self) -> None:
-        """From now on there is something to keep: a signal waits until `leave_if_any` is called."""
+        """Let signals wait from now on until `leave_if_any` is called, since there is something to keep."""
         self._deferring = True
 
     def leave_if_any(self) -> None:

@@ -1,1 +1,1 @@
-"""Weights that others publish: which there are, fetching them, reading them safely, and our names for their tensors."""
+"""Weights that others publish: their list, their download, safe reading, and our names for their tensors."""

@@ -1,4 +1,4 @@
-"""A state dict from elsewhere, fitted to a net of ours: what is taken, what is reshaped, what does not fit.
+"""State dicts from elsewhere, fitted to a net of ours: tensors are taken, reshaped, or reported as misfits.
 
 Glossary
     own    the net's state dict, on the meta device if need be
@@ -17,7 +17,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Fit(NamedTuple):
-    """`state` is complete where nothing is missing, unexpected or misshapen; these three say what and why, by name."""
+    """A fitted state dict, complete where nothing is missing, unexpected or misshapen; these tell faults by name."""
 
     state: State
     missing: dict[str, str]
@@ -28,49 +28,51 @@ class Fit(NamedTuple):
 
     @property
     def faults(self) -> dict[str, str]:
-        """Every name that does not fit, with what is wrong."""
+        """The fault of every name that does not fit."""
         return {**self.missing, **self.unexpected, **self.misshapen}
 
 
 def fit(own: State, given: State) -> Fit:
-    """`given` as the net wants it: a convolution over all pixels and a linear layer are turned into each other, and
-    floats of another precision into the net's.
+    """Fit `given` to the net's tensors.
+
+    A convolution over all pixels and a linear layer are turned into each other, and floats of another precision into
+    the net's.
     """
-    found = Fit({}, {}, {}, {}, {}, {})
+    result = Fit({}, {}, {}, {}, {}, {})
     for name in own.keys() - given.keys():
-        found.missing[name] = f"missing {name} {_sides(own[name])}"
+        result.missing[name] = f"missing {name} {_shape(own[name])}"
     for name in given.keys() - own.keys():
-        found.unexpected[name] = f"unexpected {name} {_sides(given[name])}"
+        result.unexpected[name] = f"unexpected {name} {_shape(given[name])}"
     for name in [name for name in own if name in given]:
         wanted, tensor = own[name], given[name]
         if not same_layer(wanted, tensor):
-            found.misshapen[name] = f"{name} is {_sides(tensor)}, not {_sides(wanted)}"
+            result.misshapen[name] = f"{name} is {_shape(tensor)}, not {_shape(wanted)}"
             continue
         if wanted.is_floating_point() != tensor.is_floating_point() or tensor.is_complex():
-            found.misshapen[name] = f"{name} is {_kind(tensor)}, not {_kind(wanted)}"
+            result.misshapen[name] = f"{name} is {_dtype(tensor)}, not {_dtype(wanted)}"
             continue
         if tensor.shape != wanted.shape:
-            found.reshaped[name] = f"{_sides(tensor)} to {_sides(wanted)}"
+            result.reshaped[name] = f"{_shape(tensor)} to {_shape(wanted)}"
         if tensor.dtype != wanted.dtype:
-            found.cast[name] = f"{_kind(tensor)} to {_kind(wanted)}"
-        found.state[name] = tensor.reshape(wanted.shape).to(wanted.dtype).clone(memory_format=torch.contiguous_format)
-    return found
+            result.cast[name] = f"{_dtype(tensor)} to {_dtype(wanted)}"
+        result.state[name] = tensor.reshape(wanted.shape).to(wanted.dtype).clone(memory_format=torch.contiguous_format)
+    return result
 
 
 def value_from_shapes(shapes_at: Callable[[int], Shapes], given: State, *, at: int) -> int | None:
-    """The value of an option of a net that the file's shapes tell, None where they tell none.
+    """The value of a net's option that follows from the file's shapes, None where none does.
 
     shapes_at  the shapes of the net's tensors at a value of the option
     at         a value that may be built
 
-    Sides that grow evenly with the option are looked at: the width of the last layer by the number of classes, say.
+    It is read off sides that grow evenly with the option: the width of the last layer by the number of classes, say.
     """
-    here, there = shapes_at(at), shapes_at(at + 1)
-    for name in [name for name in here if name in given]:
-        if len(given[name].shape) != len(here[name]):
+    shapes_here, shapes_next = shapes_at(at), shapes_at(at + 1)
+    for name in [name for name in shapes_here if name in given]:
+        if len(given[name].shape) != len(shapes_here[name]):
             continue
-        for size, one, two in zip(given[name].shape, here[name], there[name], strict=True):
-            steps, rest = divmod(size - one, two - one) if two != one else (0, 1)
+        for size, side, next_side in zip(given[name].shape, shapes_here[name], shapes_next[name], strict=True):
+            steps, rest = divmod(size - side, next_side - side) if next_side != side else (0, 1)
             if rest == 0 and at + steps > 0:
                 return at + steps
     return None
@@ -83,13 +85,13 @@ def modules_that_differ(first: Shapes, second: Shapes) -> tuple[str, ...]:
 
 
 def shapes(state: State) -> dict[str, tuple[int, ...]]:
-    """The shape of every tensor."""
+    """The shape of every tensor by name."""
     return {name: tuple(tensor.shape) for name, tensor in state.items()}
 
 
-def _sides(tensor: Tensor) -> str:
+def _shape(tensor: Tensor) -> str:
     return str(tuple(tensor.shape))
 
 
-def _kind(tensor: Tensor) -> str:
+def _dtype(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")

@@ -1,6 +1,6 @@
 """Published weights as a file of ours: fetched when they are asked for, verified, and kept under our names.
 
-What is kept is one safetensors file in the cache folder, written whole or not at all; it holds the SHA-256 of the file
+The kept file is one of safetensors in the cache folder, written whole or not at all; it holds the SHA-256 of the file
 that it was made from. A file that torchvision has fetched before is used where it lies.
 """
 
@@ -28,13 +28,13 @@ from resvision.weights.foreign import read_foreign
 from resvision.weights.published import Published
 
 SILENCE_S = 30.0
-"""A server that says nothing for so long is given up."""
+"""Seconds of silence after which a server is given up."""
 PIECE = 2**16
 MEGABYTE = 2**20
 
 
 def obtain(published: Published, console: Console) -> Path:
-    """The safetensors file of published weights, by our names, fetched if need be.
+    """Get the safetensors file of published weights, by our names, fetched if need be.
 
     Raises WeightsError where they cannot be had, are not the file that was published, or hold something else than a
     state dict; RunError where they cannot be written.
@@ -43,16 +43,16 @@ def obtain(published: Published, console: Console) -> Path:
     if _made_from(kept, published):
         return kept
     with _whole_file(published, console) as (file, digest):
-        found = read_foreign(file, name=published.url)
+        foreign = read_foreign(file, name=published.url)
     about = {"source": published.source, "url": published.url, "sha256": digest}
-    write_safetensors(kept, found.state, about)
-    filled = f", {len(found.filled)} counts of batches filled in" if found.filled else ""
-    _tell(console, f"weights kept in {kept}: {len(found.state)} tensors{filled}")
+    write_safetensors(kept, foreign.state, about)
+    filled = f", {len(foreign.filled)} counts of batches filled in" if foreign.filled else ""
+    _tell(console, f"weights kept in {kept}: {len(foreign.state)} tensors{filled}")
     return kept
 
 
 def place(published: Published) -> Path:
-    """Where a person without a network puts the file as it was published."""
+    """The path where a person without a network puts the published file."""
     return cache_root() / "weights" / published.file_name
 
 
@@ -73,7 +73,7 @@ def write_safetensors(path: Path, state: State, about: dict[str, str]) -> None:
 
 @contextmanager
 def _whole_file(published: Published, console: Console) -> Iterator[tuple[Path, str]]:
-    """The published file, whole, and its SHA-256: put there by hand, fetched by torchvision, or fetched now."""
+    """Give the published file and its SHA-256: put there by hand, fetched by torchvision, or fetched now."""
     by_hand, of_torch = place(published), Path(torch.hub.get_dir(), "checkpoints", published.file_name)
     if by_hand.exists():
         digest = _sha256(by_hand)
@@ -91,19 +91,19 @@ def _whole_file(published: Published, console: Console) -> Iterator[tuple[Path, 
 
 
 def _download(published: Published, draft: Path, console: Console) -> str:
-    """Fetch the file into `draft`; its SHA-256."""
+    """Fetch the file into `draft`, and return its SHA-256."""
     _tell(console, f"fetching {published.url} ({published.megabytes:,.1f} MB)")
     remedy = f"try again, or put that file at {place(published)}"
     request = Request(published.url, headers={"User-Agent": "resvision"})
     try:
         draft.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("wb") as file:
-            received, claimed, digest = _receive(request, file, published, console, remedy)
+            received, announced, digest = _receive(request, file, published, console, remedy)
     except OSError as error:
         raise rundir.unwritable(draft.parent, error) from None
-    if claimed is not None and received != claimed:
+    if announced is not None and received != announced:
         raise WeightsError(
-            f"{published}: {published.url} was cut off after {received:,} of {claimed:,} bytes; {remedy}"
+            f"{published}: {published.url} was cut off after {received:,} of {announced:,} bytes; {remedy}"
         )
     _require(digest, published, f"what {published.url} gave, {received:,} bytes; {remedy}")
     return digest
@@ -112,9 +112,9 @@ def _download(published: Published, draft: Path, console: Console) -> str:
 def _receive(
     request: Request, file: IO[bytes], published: Published, console: Console, remedy: str
 ) -> tuple[int, int | None, str]:
-    """What `_copy` gives; WeightsError where the address or the connection fails."""
+    """Open the address and copy the answer, as `_copy` does; WeightsError where address or connection fails."""
     try:
-        with build_opener(_NoLessSafe).open(request, timeout=SILENCE_S) as answer:
+        with build_opener(_SafeRedirects).open(request, timeout=SILENCE_S) as answer:
             return _copy(answer, file, published, console)
     except (OSError, HTTPException, ValueError) as error:
         if isinstance(error, HTTPError):
@@ -123,30 +123,30 @@ def _receive(
 
 
 def _copy(answer: IO[bytes], file: IO[bytes], published: Published, console: Console) -> tuple[int, int | None, str]:
-    """Write what comes: bytes received, bytes that the server said would come, if it did, and the SHA-256.
+    """Write the answer to the file: bytes received, bytes that the server announced, if it did, and the SHA-256.
 
-    No more is taken than the file is to have.
+    No more is taken than the size of the published file.
     """
-    said = getattr(answer, "headers", {}).get("Content-Length", "")
-    claimed = int(said) if said.isdecimal() else None
+    length = getattr(answer, "headers", {}).get("Content-Length", "")
+    announced = int(length) if length.isdecimal() else None
     received, digest = 0, hashlib.sha256()
-    most = int((published.megabytes + 1) * MEGABYTE)
+    limit = int((published.megabytes + 1) * MEGABYTE)
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(published.file_name, total=claimed)
+        task = progress.add_task(published.file_name, total=announced)
         while piece := answer.read(PIECE):
             received += len(piece)
-            if received > most:
+            if received > limit:
                 raise ValueError(f"it sends more than the {published.megabytes:,.1f} MB of the file")
             digest.update(piece)
             _write(file, piece, published)
             progress.update(task, completed=received)
     _write(file, b"", published, flush=True)
-    return received, claimed, digest.hexdigest()
+    return received, announced, digest.hexdigest()
 
 
 def _write(file: IO[bytes], piece: bytes, published: Published, *, flush: bool = False) -> None:
-    """Write, and tell a full disk from a bad connection."""
+    """Write a piece, with an error of its own, so that a full disk is not taken for a bad connection."""
     try:
         file.write(piece)
         if flush:
@@ -155,8 +155,8 @@ def _write(file: IO[bytes], piece: bytes, published: Published, *, flush: bool =
         raise rundir.unwritable(place(published).parent, error) from None
 
 
-class _NoLessSafe(HTTPRedirectHandler):
-    """Follows redirects, but from https to https only."""
+class _SafeRedirects(HTTPRedirectHandler):
+    """A handler that follows redirects, but from https to https only."""
 
     def redirect_request(
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
@@ -168,19 +168,19 @@ class _NoLessSafe(HTTPRedirectHandler):
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong with an address, on one line."""
+    """The failure of an address, in a line."""
     inner = error.reason if isinstance(error, URLError) else error
     if isinstance(inner, TimeoutError):
         return f"the server said nothing for {SILENCE_S:g} s"
-    told = inner.strerror if isinstance(inner, OSError) and inner.strerror else str(error)
-    return printable(told or type(error).__name__)[:200]
+    message = inner.strerror if isinstance(inner, OSError) and inner.strerror else str(error)
+    return printable(message or type(error).__name__)[:200]
 
 
 def _require(digest: str, published: Published, what: str) -> None:
-    """WeightsError where the file is not the one whose name carries the sum."""
+    """Raise WeightsError where the sum of a file is not the one that its name carries."""
     if not digest.startswith(published.sha256):
-        begins = digest[: len(published.sha256)]
-        raise WeightsError(f"{published}: wrong checksum, SHA-256 {begins}... and not {published.sha256}..., of {what}")
+        start = digest[: len(published.sha256)]
+        raise WeightsError(f"{published}: wrong checksum, SHA-256 {start}... and not {published.sha256}..., of {what}")
 
 
 def _sha256(path: Path) -> str:

@@ -18,9 +18,9 @@ from resvision.core.errors import WeightsError, printable
 from resvision.training.checkpoints import State
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
-"""Under which training scripts save the weights beside other things, the likeliest first."""
+"""The keys under which training scripts save weights beside other things, the likeliest first."""
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
-"""Before all names: of DataParallel, torch.compile, and modules that hold the net."""
+"""The prefixes of all names in a file: of DataParallel, torch.compile, and modules that hold the net."""
 RENAMED = {"pre_logits.fc1.": "classifier.0.", "pre_logits.fc2.": "classifier.3.", "head.fc.": "classifier.6."}
 """timm's names in VGG, whose first two layers of the classifier it keeps as convolutions; its ResNets have ours."""
 
@@ -28,10 +28,10 @@ _COUNT = "num_batches_tracked"
 
 
 class Foreign(NamedTuple):
-    """What a file gives.
+    """The weights of a file from elsewhere, and the changes made to them.
 
     state    tensors on the CPU, by our names
-    wrapped  what was taken off: keys of dictionaries and prefixes of names, from the outside in
+    wrapped  the wrappers taken off: keys of dictionaries and prefixes of names, from the outside in
     renamed  our names of those tensors that the file calls otherwise, with its names, prefixes left out
     filled   counts of batches that files from before PyTorch 0.4.1 do not have, here 0
     """
@@ -43,7 +43,7 @@ class Foreign(NamedTuple):
 
 
 def read_foreign(path: Path, *, name: str | None = None) -> Foreign:
-    """The weights in a file of PyTorch or safetensors; `name` stands for it in errors.
+    """Read the weights in a file of PyTorch or safetensors; `name` stands for it in errors.
 
     Pickles are read with `weights_only=True`. Raises WeightsError for a file that is missing, cut off, holds code or
     objects beside tensors, or no weights at all.
@@ -59,7 +59,9 @@ def read_foreign(path: Path, *, name: str | None = None) -> Foreign:
         wrapped.append(inner)
         loaded = loaded[inner]
     state = _checked(loaded, shown)
-    while prefix := next((each for each in PREFIXES if all(key.startswith(each) for key in state)), None):
+    while prefix := next(
+        (candidate for candidate in PREFIXES if all(key.startswith(candidate) for key in state)), None
+    ):
         wrapped.append(prefix)
         state = {key.removeprefix(prefix): tensor for key, tensor in state.items()}
     names = {key: _our_name(key) for key in state}
@@ -74,7 +76,7 @@ def read_foreign(path: Path, *, name: str | None = None) -> Foreign:
 
 
 def require_regular(path: Path, shown: str) -> None:
-    """WeightsError for what is no file, and for pipes and devices, whose reading would not end."""
+    """Raise WeightsError for a path that is no file, and for pipes and devices, whose reading would not end."""
     if path.is_file():
         return
     fault = "a folder, not a file" if path.is_dir() else "not a regular file" if path.exists() else "no such file"
@@ -89,7 +91,7 @@ def _our_name(key: str) -> str:
 
 
 def _is_safetensors(path: Path, shown: str) -> bool:
-    """By the first bytes: the length of a header, then the header, which is JSON."""
+    """Whether a file is safetensors, by its first bytes: the length of a header, then the header, which is JSON."""
     try:
         with path.open("rb") as file:
             return file.read(9)[8:] == b"{"
@@ -116,27 +118,27 @@ def _load_pickle(path: Path, shown: str) -> Any:
         raise WeightsError(f"{shown}: {_reason(str(error))}") from None
 
 
-def _reason(said: str) -> str:
-    """Why torch.load refused a file, without its advice to read it unsafely."""
-    if found := re.search(r"GLOBAL (\S+)", said):
+def _reason(message: str) -> str:
+    """The reason for which torch.load refused a file, without its advice to read it unsafely."""
+    if named := re.search(r"GLOBAL (\S+)", message):
         return (
-            f"names {printable(found[1])[:80]}, which is not part of a state dict: reading it could run code, so it is"
+            f"names {printable(named[1])[:80]}, which is not part of a state dict: reading it could run code, so it is"
             " refused; save the state dict alone"
         )
-    if "TorchScript" in said or "legacy .tar" in said:
+    if "TorchScript" in message or "legacy .tar" in message:
         return "a program of TorchScript or a file from before PyTorch 0.4, not a state dict; save its state_dict()"
     return "not a whole file of weights: it is cut off, damaged, or something else"
 
 
 def _checked(loaded: Any, shown: str) -> State:
-    """A state dict of plain tensors; WeightsError for anything else."""
+    """The loaded object as a state dict of plain tensors; WeightsError for anything else."""
     if not isinstance(loaded, Mapping) or not loaded:
-        what = "an empty dictionary" if isinstance(loaded, Mapping) else f"a {type(loaded).__name__}"
-        raise WeightsError(f"{shown}: holds {what}, not a state dict of tensors by name")
+        content = "an empty dictionary" if isinstance(loaded, Mapping) else f"a {type(loaded).__name__}"
+        raise WeightsError(f"{shown}: holds {content}, not a state dict of tensors by name")
     for key, value in loaded.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
-            named = printable(str(key))[:60]
-            raise WeightsError(f"{shown}: {named} is a {type(value).__name__}, not a tensor with a name")
+            name = printable(str(key))[:60]
+            raise WeightsError(f"{shown}: {name} is a {type(value).__name__}, not a tensor with a name")
         if value.layout is not torch.strided or value.is_quantized or value.device.type != "cpu":
             raise WeightsError(f"{shown}: {printable(key)[:60]} is not a plain dense tensor")
         if value.numel() * value.element_size() > value.untyped_storage().nbytes():

@@ -1,4 +1,4 @@
-"""Which published weights there are: torchvision's table, for every name that is torchvision's as well as ours.
+"""Published weights: torchvision's table, for every name that is torchvision's as well as ours.
 
 A source is written `torchvision` (the best that torchvision has), `torchvision:IMAGENET1K_V1` for one of several, or
 `torchvision:IMAGENET1K_V1:0676ba61`, as runs keep it, with the start of the file's SHA-256 that its name carries.
@@ -17,7 +17,7 @@ HALF = (0.5, 0.5, 0.5)
 
 
 class Entry(Protocol):
-    """What torchvision says of one file of weights."""
+    """A row of torchvision's table, about one file of weights."""
 
     url: str
     meta: Mapping[str, Any]
@@ -55,7 +55,7 @@ class Published:
 
 
 def is_published(source: str | None) -> bool:
-    """Whether a text names published weights, and not a file or a run folder."""
+    """Whether a text names published weights, rather than a file or a run folder."""
     return source is not None and source.partition(":")[0] == TORCHVISION
 
 
@@ -70,17 +70,17 @@ def require_published(source: str) -> str:
 
 
 def find(model: str, source: str) -> Published:
-    """The published weights of a model. Raises WeightsError, with the choices, where there are none of that name."""
-    said = require_published(source).split(":")[1:]
-    whole = {name: entry for name, entry in entries(model).items() if entry.meta.get("categories")}
-    name = said[0] if said else [*whole][-1]
-    if name not in whole:
-        raise WeightsError(f"{model}: torchvision has no weights {name!r} for it; choices: {', '.join(whole)}")
-    entry = whole[name]
+    """Find the published weights of a model; WeightsError, with the choices, where there are none of that name."""
+    parts = require_published(source).split(":")[1:]
+    usable = {name: entry for name, entry in entries(model).items() if entry.meta.get("categories")}
+    name = parts[0] if parts else [*usable][-1]
+    if name not in usable:
+        raise WeightsError(f"{model}: torchvision has no weights {name!r} for it; choices: {', '.join(usable)}")
+    entry = usable[name]
     digits = re.search(r"-([0-9a-f]{8,64})\.pth$", entry.url)
     if digits is None:
         raise WeightsError(f"{entry.url}: carries no start of a SHA-256 in its name, so it could not be checked")
-    if said[1:] not in ([], [digits[1]]):
+    if parts[1:] not in ([], [digits[1]]):
         raise WeightsError(f"{source}: this torchvision has other weights of that name for {model}, {digits[1]}")
     return Published(
         model=model,
@@ -97,10 +97,10 @@ def entries(model: str) -> dict[str, Entry]:
     """torchvision's files for a model by their names, the best last; WeightsError where it has no such classifier."""
     from torchvision import models
 
-    known = models.list_models(module=models)
-    if model not in known:
-        close = nearest(model, known)
-        hint = f"; nearest that it has: {', '.join(close)}" if close else ""
+    published_models = models.list_models(module=models)
+    if model not in published_models:
+        similar = nearest(model, published_models)
+        hint = f"; nearest that it has: {', '.join(similar)}" if similar else ""
         raise WeightsError(f"{model}: torchvision publishes no weights of that name{hint}")
     table = models.get_model_weights(model)
     best = table.DEFAULT
@@ -108,7 +108,7 @@ def entries(model: str) -> dict[str, Entry]:
 
 
 def view_of(model: str, preset: Any) -> CentreCrop:
-    """Our view for torchvision's preset of a classifier; WeightsError for one that we have no view for.
+    """Our view for torchvision's preset of a classifier; WeightsError for a preset without one.
 
     The pixels are equal. GoogLeNet's weights expect (pixels / 255 - 0.5) / 0.5, which torchvision makes inside the net
     (`transform_input`) out of ImageNet's normalization; we normalize so in the first place.

@@ -73,7 +73,7 @@ def test_the_table_loads_no_torch() -> None:
 def test_every_row_names_functions_that_exist() -> None:
     for row in sets.SETS:
         for place in filter(None, (row.opener, row.finder, row.fetcher)):
-            assert callable(references.load(place, kind="data set"))
+            assert callable(references.load(place, noun="data set"))
         assert row.fetchable == bool(row.fetcher)
 
 

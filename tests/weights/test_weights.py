@@ -403,7 +403,7 @@ def test_counts_of_batches_that_old_files_lack_are_filled_in(publisher: Publishe
 
 
 def test_https_leads_on_to_https_only() -> None:
-    handler, headers = fetch._NoLessSafe(), Message()
+    handler, headers = fetch._SafeRedirects(), Message()
     there = Request("https://example.org/a")
     onward = handler.redirect_request(there, io.BytesIO(), 302, "Found", headers, "https://example.org/b")
     assert onward is not None

@@ -29,7 +29,7 @@ from resvision.kinds.kind import (
 )
 
 CONFUSION_UP_TO = 20
-"""Classes whose confusion is printed, and whose cells hold counts on the page."""
+"""The largest number of classes whose confusion is printed, and whose cells hold counts on the page."""
 
 
 class Classification(Kind[ClassificationScores, ClassScores, int]):
@@ -62,24 +62,24 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
     )
 
     def target_fault(self, target: Any, classes: Sequence[str]) -> str:
-        """A target is a class index."""
+        """The fault of a target that is no class index, in words."""
         if not isinstance(target, int | np.integer) or isinstance(target, bool):
             return f"a {type(target).__name__} where the index of a class is due"
         return "" if 0 <= target < len(classes) else f"class {target}, not one of 0..{len(classes) - 1}"
 
     def decode(self, raw: NDArray[Any], geometry: Geometry, *, source: str, classes: tuple[str, ...]) -> ClassScores:
-        """All classes of probabilities (K,), ranked; ties keep the order of the classes."""
+        """All classes ranked by their probabilities (K,); ties keep the order of the classes."""
         ranked = np.argsort(-raw, kind="stable")
         return ClassScores(
             source=source, labels=tuple(classes[k] for k in ranked), scores=tuple(float(raw[k]) for k in ranked)
         )
 
     def read_scores(self, data: Any) -> ClassificationScores:
-        """Errors, confusion and mistakes."""
+        """Read errors, confusion and mistakes."""
         return ClassificationScores.from_json(data)
 
     def sentence(self, scores: ClassificationScores, data: str) -> str:
-        """Wrong images and the top-1 error."""
+        """The number of wrong images and the top-1 error."""
         wrong = scores.images - int(np.trace(scores.confusion))
         return (
             f"gets {wrong:,} of {scores.images:,} test images{data} wrong (top-1 error {100 * scores.top1_error:.2f} %)"
@@ -96,7 +96,7 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
         ]
 
     def tables(self, scores: ClassificationScores) -> list[Table]:
-        """Images, recall and precision of every class; the confusion matrix."""
+        """A table of the images, recall and precision of every class, and the confusion matrix."""
         numbers = ("images", "recall", "precision")
         columns = zip(scores.classes, scores.confusion.sum(axis=1), scores.recall, scores.precision, strict=True)
         rows = [
@@ -111,13 +111,13 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
         return tables
 
     def class_table(self, scores: ClassificationScores) -> ClassTable:
-        """Images, recall and precision of every class."""
+        """The images, recall and precision of every class."""
         columns = zip(scores.classes, scores.confusion.sum(axis=1), scores.recall, scores.precision, strict=True)
         rows = [ClassRow(name, int(images), (recall, precision)) for name, images, recall, precision in columns]
         return ClassTable(("images", "recall", "precision"), rows)
 
     def matrix(self, scores: ClassificationScores) -> Matrix:
-        """Counts of images."""
+        """The confusion matrix in counts of images."""
         return Matrix(scores.classes, scores.confusion, False, CONFUSION_UP_TO, "Counts of test images")
 
     def worst(self, scores: ClassificationScores) -> list[Example]:
@@ -125,7 +125,7 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
         return [Example(mistake.index, mistake.source) for mistake in scores.mistakes]
 
     def none_wrong(self, scores: ClassificationScores) -> str:
-        """All images are right."""
+        """The sentence that all images are right."""
         return f"None: all {scores.images:,} test images were recognised."
 
     def exhibit(
@@ -138,24 +138,24 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
                 f"{mistake.source}: was {mistake.true!r} when the run was scored, is {scores.classes[target]!r}"
             )
         picture = Image.fromarray(image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image)
-        chance = f"{100 * mistake.score:.1f} %"
-        return Exhibit(mistake.source, mistake.predicted, chance, (Panel("", picture),), lead=f"{mistake.true} →")
+        probability = f"{100 * mistake.score:.1f} %"
+        return Exhibit(mistake.source, mistake.predicted, probability, (Panel("", picture),), lead=f"{mistake.true} →")
 
     usual_top = 5
 
     def limited(self, result: ClassScores, top: int | None) -> ClassScores:
-        """The most probable classes."""
+        """The result with its `top` most probable classes."""
         return result.best(top)
 
     def line(self, result: ClassScores) -> str:
-        """The classes with their probabilities."""
+        """The source, and the classes with their probabilities."""
         ranked = ", ".join(f"{label} {score:.1%}" for label, score in zip(result.labels, result.scores, strict=True))
         return f"{result.source}: {ranked}"
 
     csv_header = ("source", "rank", "label", "score")
 
     def csv_rows(self, result: ClassScores) -> list[tuple[Any, ...]]:
-        """A row for each class."""
+        """A CSV row for each class."""
         ranked = enumerate(zip(result.labels, result.scores, strict=True), start=1)
         return [(result.source, rank, label, f"{score:.6f}") for rank, (label, score) in ranked]
 

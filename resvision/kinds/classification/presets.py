@@ -1,11 +1,11 @@
 """The test protocols of the papers, as presets by name. Importing it loads no torch.
 
-A protocol resizes an image, cuts views from it, and averages what the net says of them. Scales are written as the
+A protocol resizes an image, cuts views from it, and averages the net's predictions for them. Scales are written as the
 papers print them, for a crop of 224 pixels; a net with another crop gets them in proportion.
 
 Glossary
     scale  the shorter side of a resized image, in pixels
-    view   (h, w, C) uint8, a part of a resized image that a net sees
+    view   (h, w, C) uint8, a part of a resized image that is the input of a net
 """
 
 from collections.abc import Callable
@@ -21,34 +21,34 @@ PAPER_CROPS = (224, 227)
 
 
 def centre(image: Pixels, rule: SquareView) -> list[Pixels]:
-    """The crop in the middle."""
+    """Cut the crop in the middle."""
     return [centre_crop(image, rule.crop_px)]
 
 
 def corners_and_centre(image: Pixels, rule: SquareView) -> list[Pixels]:
-    """The crops in the four corners and in the middle."""
+    """Cut the crops in the four corners and in the middle."""
     height, width, px = *image.shape[:2], rule.crop_px
     corners = [(0, 0), (0, width - px), (height - px, 0), (height - px, width - px)]
     return [image[top : top + px, left : left + px] for top, left in corners] + centre(image, rule)
 
 
 def squares(image: Pixels, rule: SquareView) -> list[Pixels]:
-    """Of the squares at both ends and in the middle: corners and centre, and the square resized to a crop.
+    """Cut three squares, at both ends and in the middle; of each the corner and centre crops, and the whole as a crop.
 
     In a square image they are one and the same, and are given once: the mean does not change.
     """
     height, width = image.shape[:2]
     side = min(height, width)
     views: list[Pixels] = []
-    for place in sorted({0, round((max(height, width) - side) / 2), max(height, width) - side}):
-        square = image[place : place + side] if height > width else image[:, place : place + side]
+    for start in sorted({0, round((max(height, width) - side) / 2), max(height, width) - side}):
+        square = image[start : start + side] if height > width else image[:, start : start + side]
         views += corners_and_centre(square, rule)
         views.append(crop_resize(square, (0, 0, side, side), rule.crop_px, rule.interpolation))
     return views
 
 
 def whole(image: Pixels, rule: SquareView) -> list[Pixels]:
-    """The image as it is."""
+    """Take the whole image as the only view."""
     return [image]
 
 
@@ -58,8 +58,8 @@ class Preset:
 
     summary    in a line
     source     the paper and the section that describe it
-    cut        what is taken of an image, once it is resized
-    views      how many that are, of an image that is not square
+    cut        the function that cuts the views of a resized image
+    views      the number of views of an image that is not square
     scales     of the resized images, for a crop of 224; empty for the run's own
     mirrored   whether each view is also seen mirrored
     dense      whether views are tested fully convolutionally
@@ -156,5 +156,5 @@ def find(name: str) -> Preset:
 
 
 def proportional(scale_px: int, crop_px: int) -> int:
-    """A scale that is meant for crops of 224 px, for a net with another crop."""
+    """A scale for crops of 224 px, brought in proportion to a net's crop."""
     return scale_px if crop_px in PAPER_CROPS else round(scale_px * crop_px / 224)

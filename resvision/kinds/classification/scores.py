@@ -35,7 +35,7 @@ _Row = TypedDict("_Row", {"class": str})
 
 
 class _Document(TypedDict):
-    """What `ClassificationScores.to_json` writes, as far as reading it needs."""
+    """The document that `ClassificationScores.to_json` writes, as far as reading it needs."""
 
     images: Count
     loss: Annotated[float, Meta(ge=0, le=1e300)]
@@ -65,16 +65,16 @@ class ClassificationScores:
 
     @property
     def recall(self) -> NDArray[np.float64]:
-        """Share of each class's images that were recognised, (K,); NaN for a class without images."""
+        """The share of each class's images that were recognised, (K,); NaN for a class without images."""
         return shares(np.diag(self.confusion), self.confusion.sum(axis=1))
 
     @property
     def precision(self) -> NDArray[np.float64]:
-        """Share of each class's predictions that were right, (K,); NaN for a class never predicted."""
+        """The share of each class's predictions that were right, (K,); NaN for a class never predicted."""
         return shares(np.diag(self.confusion), self.confusion.sum(axis=0))
 
     def figures(self) -> dict[str, float]:
-        """What a line of the history says."""
+        """The figures of a line of the history."""
         return {"loss": self.loss, "top1_error": self.top1_error, "top5_error": self.top5_error}
 
     def summary(self) -> str:
@@ -107,23 +107,23 @@ class ClassificationScores:
     def from_json(cls, data: dict[str, Any]) -> "ClassificationScores":
         """The scores that `to_json` wrote; ValueError for anything else."""
         try:
-            read = msgspec.convert(data, _Document)
+            document = msgspec.convert(data, _Document)
         except msgspec.ValidationError as error:
             raise ValueError(str(error)) from None
-        classes = tuple(row["class"] for row in read["per_class"])
-        confusion = np.array(read["confusion"], dtype=np.int64)
+        classes = tuple(row["class"] for row in document["per_class"])
+        confusion = np.array(document["confusion"], dtype=np.int64)
         if confusion.shape != (len(classes), len(classes)):
             raise ValueError(f"confusion of shape {confusion.shape} for {len(classes)} classes")
-        if any(mistake.index >= read["images"] for mistake in read["mistakes"]):
+        if any(mistake.index >= document["images"] for mistake in document["mistakes"]):
             raise ValueError("a mistake in an image that is not there")
         return cls(
             classes=classes,
-            images=read["images"],
-            loss=read["loss"],
-            top1_error=read["top1_error"],
-            top5_error=read["top5_error"],
+            images=document["images"],
+            loss=document["loss"],
+            top1_error=document["top1_error"],
+            top5_error=document["top5_error"],
             confusion=confusion,
-            mistakes=tuple(read["mistakes"]),
+            mistakes=tuple(document["mistakes"]),
         )
 
 
@@ -134,7 +134,7 @@ def score(
     classes: tuple[str, ...],
     source: Callable[[int], str],
 ) -> ClassificationScores:
-    """Scores of probabilities (N, K) against class indices (N,); `source(i)` names image i.
+    """Score probabilities (N, K) against class indices (N,); `source(i)` names image i.
 
     A class tied with the true one does not push it out: the true class is among the top k when fewer than
     k classes are more probable, ties broken towards the lower index as argmax does. Raises NonFiniteLossError for
@@ -145,9 +145,9 @@ def score(
             "the net's predictions are not finite: its weights are damaged or its training diverged"
         )
     images = len(targets)
-    true = probabilities[np.arange(images), targets]
-    ahead = probabilities > true[:, None]
-    ahead |= (probabilities == true[:, None]) & (np.arange(len(classes)) < targets[:, None])
+    true_class_probability = probabilities[np.arange(images), targets]
+    ahead = probabilities > true_class_probability[:, None]
+    ahead |= (probabilities == true_class_probability[:, None]) & (np.arange(len(classes)) < targets[:, None])
     rank = ahead.sum(axis=1)
     predicted = probabilities.argmax(axis=1)
     confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
@@ -157,7 +157,7 @@ def score(
     return ClassificationScores(
         classes=classes,
         images=images,
-        loss=float(-np.log(np.maximum(true.astype(np.float64), np.finfo(np.float32).tiny)).mean()),
+        loss=float(-np.log(np.maximum(true_class_probability.astype(np.float64), np.finfo(np.float32).tiny)).mean()),
         top1_error=float((rank >= 1).mean()),
         top5_error=float((rank >= 5).mean()),
         confusion=confusion,

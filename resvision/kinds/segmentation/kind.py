@@ -31,11 +31,11 @@ from resvision.kinds.segmentation.presets import PRESETS
 from resvision.kinds.segmentation.scores import SegmentationScores
 
 CONFUSION_UP_TO = 20
-"""Classes whose confusion is printed."""
+"""The largest number of classes whose confusion is printed."""
 PERCENT_UP_TO = 25
-"""Classes whose cells hold whole percents on the page."""
+"""The largest number of classes whose cells hold whole percents on the page."""
 EXAMPLES = 6
-"""Images that are shown on the page."""
+"""The number of images on the page."""
 
 
 class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
@@ -71,22 +71,22 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
     protocols = tuple(ListedProtocol(preset.name, preset.summary, preset.source) for preset in PRESETS)
 
     def target_fault(self, target: Any, classes: Sequence[str]) -> str:
-        """A target is a mask."""
+        """The fault of a target that is no label map, in words."""
         if not isinstance(target, np.ndarray) or target.ndim != 2 or target.dtype != np.uint8:
             return f"a {type(target).__name__} where a label map, uint8 (H, W), is due"
         wrong = target[(target >= len(classes)) & (target != VOID)]
         return f"label {wrong[0]}, not one of 0..{len(classes) - 1}" if wrong.size else ""
 
     def decode(self, raw: NDArray[Any], geometry: Geometry, *, source: str, classes: tuple[str, ...]) -> LabelMap:
-        """The label map of labels (h, w) uint8, in the size of the image."""
+        """The label map at the size of the image, of labels (h, w) uint8 of its view."""
         return LabelMap(source=source, classes=classes, labels=geometry.map_to_image(raw))
 
     def read_scores(self, data: Any) -> SegmentationScores:
-        """Confusion and worst images."""
+        """Read confusion and worst images."""
         return SegmentationScores.from_json(data)
 
     def sentence(self, scores: SegmentationScores, data: str) -> str:
-        """Right pixels and the mean IoU."""
+        """The share of right pixels and the mean IoU."""
         return (
             f"labels {100 * scores.pixel_accuracy:.2f} % of the pixels of {scores.images:,} test images{data} right"
             f" (mean IoU {100 * scores.mean_iou:.2f} %)"
@@ -104,7 +104,7 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
         ]
 
     def tables(self, scores: SegmentationScores) -> list[Table]:
-        """Pixels, IoU and accuracy of every class; the confusion of pixels in percent of the true class."""
+        """A table of the pixels, IoU and accuracy of every class, and the confusion in percent of the true class."""
         pixels = scores.confusion.sum(axis=1)
         columns = zip(scores.classes, pixels, scores.iou, scores.accuracy, strict=True)
         rows = [(name, f"{count:,}", percent(iou), percent(accuracy)) for name, count, iou, accuracy in columns]
@@ -113,14 +113,14 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
             indices = tuple(str(k) for k in range(len(scores.classes)))
             named = zip(indices, scores.classes, scores.confusion, pixels, strict=True)
             cells = [
-                (index, name, *(f"{100 * each / count:.1f}" if count else "-" for each in row))
+                (index, name, *(f"{100 * cell / count:.1f}" if count else "-" for cell in row))
                 for index, name, row, count in named
             ]
             tables.append(Table(("", "% of the true class, predicted in columns", *indices), cells, indices))
         return tables
 
     def class_table(self, scores: SegmentationScores) -> ClassTable:
-        """Pixels, IoU and accuracy of every class, with the colours of its label maps, and the means."""
+        """The pixels, IoU and accuracy of every class, with the colours of its label maps, and the means."""
         colours = [_hex(colour) for colour in label_colours(scores.classes)]
         columns = zip(scores.classes, scores.confusion.sum(axis=1), scores.iou, scores.accuracy, strict=True)
         rows = [
@@ -130,7 +130,7 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
         return ClassTable(("pixels", "IoU", "accuracy"), rows, (scores.mean_iou, scores.mean_accuracy))
 
     def matrix(self, scores: SegmentationScores) -> Matrix:
-        """Whole percents of the pixels of a class."""
+        """The confusion matrix in whole percents of the true class's pixels."""
         caption = "Percent of the true class's pixels, below half a percent left out"
         return Matrix(scores.classes, scores.confusion, True, PERCENT_UP_TO, caption)
 
@@ -141,13 +141,13 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
         return [Example(image.index, image.source) for image in scores.worst[:EXAMPLES]]
 
     def none_wrong(self, scores: SegmentationScores) -> str:
-        """All pixels are right."""
+        """The sentence that all pixels are right."""
         return f"None: every pixel of all {scores.images:,} test images is right."
 
     def exhibit(
         self, scores: SegmentationScores, place: int, image: Pixels, target: Mask, result: LabelMap | None
     ) -> Exhibit:
-        """Photo, truth, prediction and where the two differ, side by side."""
+        """Photo, truth, prediction and difference, side by side."""
         assert result is not None, "predicts_examples"
         worst = scores.worst[place]
         require_same_error(worst, target, result.labels)
@@ -178,16 +178,16 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
         return f"{areas.source}: {', '.join(f'{name} {count / whole:.1%}' for count, name in ranked if count)}"
 
     def files(self, source: Path, out: Path) -> tuple[Path, ...]:
-        """The label map, and its overlay."""
+        """The paths of the label map and of its overlay."""
         return out / f"{source.stem}.png", out / f"{source.stem}-overlay.png"
 
-    def write_files(self, result: LabelMap, image: Pixels, places: tuple[Path, ...]) -> None:
-        """The labels as palette indices, and the image with the labels laid over it."""
-        mask, over = places
+    def write_files(self, result: LabelMap, image: Pixels, paths: tuple[Path, ...]) -> None:
+        """Write the labels as palette indices, and the image with the labels laid over it."""
+        mask_path, overlay_path = paths
         colours = label_colours(result.classes)
-        write_mask(mask, result.labels, colours)
+        write_mask(mask_path, result.labels, colours)
         picture = overlay(image, result.labels, colours, result.classes)
-        picture.save(over, compress_level=1)  # a fifth of the time, for files a seventh larger
+        picture.save(overlay_path, compress_level=1)  # a fifth of the time, for files a seventh larger
 
 
 def _hex(colour: NDArray[np.uint8]) -> str:

@@ -27,9 +27,9 @@ def overlay(image: Pixels, labels: Pixels, colours: NDArray[np.uint8], names: tu
     picture = Image.new("RGB", (width, height + legend.height))
     for top in range(0, height, ROWS):
         rows = slice(top, min(height, top + ROWS))
-        seen = np.broadcast_to(image[rows], (*labels[rows].shape, 3)).astype(np.float32)
-        mixed = (1 - OPACITY) * seen + OPACITY * colours[labels[rows]]
-        blended = np.where(labels[rows, :, None] == VOID, seen, mixed).astype(np.uint8)
+        photo = np.broadcast_to(image[rows], (*labels[rows].shape, 3)).astype(np.float32)
+        tinted = (1 - OPACITY) * photo + OPACITY * colours[labels[rows]]
+        blended = np.where(labels[rows, :, None] == VOID, photo, tinted).astype(np.uint8)
         picture.paste(Image.fromarray(blended), (0, top))
     picture.paste(legend, (0, height))
     return picture
@@ -38,22 +38,22 @@ def overlay(image: Pixels, labels: Pixels, colours: NDArray[np.uint8], names: tu
 def _legend(entries: list[tuple[str, tuple[int, ...]]], width: int) -> Image.Image:
     """Colour and name of each entry on white, in as many lines as the width asks for."""
     font = ImageFont.load_default(13)
-    places: list[tuple[int, int]] = []
+    corners: list[tuple[int, int]] = []
     x = y = 0
     for name, _ in entries:
         needed = ENTRY_PX + int(font.getlength(_shown(name))) + 14
         if x and x + needed > width:
             x, y = 0, y + ENTRY_PX
-        places.append((x, y))
+        corners.append((x, y))
         x += needed
     picture = Image.new("RGB", (width, y + ENTRY_PX if entries else 0), "white")
     draw = ImageDraw.Draw(picture)
-    for (name, colour), (x, y) in zip(entries, places, strict=True):
+    for (name, colour), (x, y) in zip(entries, corners, strict=True):
         draw.rectangle((x + 5, y + 4, x + 18, y + 17), fill=colour, outline="black")
         draw.text((x + ENTRY_PX + 2, y + 3), _shown(name), fill="black", font=font)
     return picture
 
 
 def _shown(name: str) -> str:
-    """A name in the letters that the built-in font has."""
+    """The name, with a question mark for each letter that the built-in font lacks."""
     return printable(name).encode("latin-1", errors="replace").decode("latin-1")

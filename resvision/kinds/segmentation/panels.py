@@ -1,4 +1,4 @@
-"""One label map in four pictures: photo, truth, prediction and where the two differ, side by side."""
+"""One label map in four pictures: photo, truth, prediction and difference, side by side."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,33 +29,35 @@ def panels(image: Pixels, truth: Pixels, pred: Pixels, colours: NDArray[np.uint8
 
 
 def difference(image: Pixels, truth: Pixels, pred: Pixels, size: tuple[int, int]) -> Pixels:
-    """Wrong pixels red over the darkened image, void mid grey, (height, width, 3) at `size`, which is (width, height).
+    """Paint wrong pixels red over the darkened image and void mid grey: (height, width, 3) at `size`, (width, height).
 
     A pixel that is shown stands for several: it is as red as their share of wrong ones.
     """
     grey = np.asarray(_resized(image, size).convert("L"), dtype=np.float32)[:, :, None]
-    wrong, void = (_share(where, size) for where in ((truth != pred) & (truth != VOID), truth == VOID))
+    wrong, void = (_share(condition, size) for condition in ((truth != pred) & (truth != VOID), truth == VOID))
     mixed = (1 - wrong - void) * DARKENED * grey + wrong * np.array(WRONG, dtype=np.float32) + void * 128
     shown: Pixels = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
     return shown
 
 
 def require_same_error(worst: WorstImage, truth: Pixels, pred: Pixels) -> None:
-    """DataError where the share of wrong pixels is not what it was: mask or image must have changed."""
+    """Raise DataError where the share of wrong pixels differs from the scored one: mask or image has changed."""
     judged = truth != VOID
     error = float(np.mean(truth[judged] != pred[judged])) if judged.any() else 0.0
     if abs(error - worst.pixel_error) > _SAME_ERROR:
-        was, now = f"{100 * worst.pixel_error:.2f} %", f"{100 * error:.2f} %"
-        raise DataError(f"{worst.source}: had {was} wrong pixels when the run was scored, has {now}; it has changed")
+        scored, current = f"{100 * worst.pixel_error:.2f} %", f"{100 * error:.2f} %"
+        raise DataError(
+            f"{worst.source}: had {scored} wrong pixels when the run was scored, has {current}; it has changed"
+        )
 
 
 def _resized(image: Pixels, size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)
 
 
-def _share(where: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.float32]:
-    """How much of each pixel that is shown lies where it is true, 0..1, (height, width, 1)."""
-    shrunk = Image.fromarray(where.astype(np.uint8) * np.uint8(255)).resize(size, Image.Resampling.BOX)
+def _share(condition: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.float32]:
+    """The share of each shown pixel where the condition is true, 0..1, (height, width, 1)."""
+    shrunk = Image.fromarray(condition.astype(np.uint8) * np.uint8(255)).resize(size, Image.Resampling.BOX)
     return np.asarray(shrunk, dtype=np.float32)[:, :, None] / np.float32(255)
 
 

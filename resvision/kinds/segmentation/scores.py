@@ -23,7 +23,7 @@ WORST = 12  # images that are kept by name
 
 
 class ImageCounts(NamedTuple):
-    """The part of one image: its place in the set, its confusion (K, K), the sum of its cross-entropies in nats."""
+    """The counts of one image: its index in the set, its confusion (K, K), the sum of its cross-entropies in nats."""
 
     image: int
     confusion: NDArray[np.int64]
@@ -31,7 +31,7 @@ class ImageCounts(NamedTuple):
 
     @property
     def pixel_error(self) -> float:
-        """Share of wrong pixels; 0 where all are void."""
+        """The share of wrong pixels; 0 where all are void."""
         return 1 - float(np.trace(self.confusion)) / max(1, int(self.confusion.sum()))
 
 
@@ -48,7 +48,7 @@ _Row = TypedDict("_Row", {"class": str})
 
 
 class _Document(TypedDict):
-    """What `SegmentationScores.to_json` writes, as far as reading it needs."""
+    """The document that `SegmentationScores.to_json` writes, as far as reading it needs."""
 
     images: Count
     loss: Annotated[float, Meta(ge=0, le=1e300)]
@@ -62,7 +62,7 @@ class SegmentationScores:
     """Scores of label maps over a data set, all from one confusion matrix (Long et al. 2015, section 5).
 
     `loss` is the mean cross-entropy of a pixel in nats. `worst` holds the images with the most wrong pixels. A class
-    that is neither there nor predicted has no IoU, and one that is not there no accuracy: NaN, left out of the means.
+    that neither occurs nor is predicted has no IoU, and one that does not occur no accuracy: NaN, not in the means.
     """
 
     classes: tuple[str, ...]
@@ -73,38 +73,38 @@ class SegmentationScores:
 
     @property
     def pixel_accuracy(self) -> float:
-        """Share of all pixels that are right."""
+        """The share of all pixels that are right."""
         return float(np.trace(self.confusion) / self.confusion.sum())
 
     @property
     def accuracy(self) -> Floats:
-        """Share of each class's pixels that are right, (K,)."""
+        """The share of each class's pixels that are right, (K,)."""
         return shares(np.diag(self.confusion), self.confusion.sum(axis=1))
 
     @property
     def iou(self) -> Floats:
-        """IoU of each class, (K,)."""
+        """The IoU of each class, (K,)."""
         right = np.diag(self.confusion)
         return shares(right, self.confusion.sum(axis=1) + self.confusion.sum(axis=0) - right)
 
     @property
     def mean_accuracy(self) -> float:
-        """Mean of the classes' accuracies."""
+        """The mean of the classes' accuracies."""
         return float(np.nanmean(self.accuracy))
 
     @property
     def mean_iou(self) -> float:
-        """Mean of the classes' IoU."""
+        """The mean of the classes' IoU."""
         return float(np.nanmean(self.iou))
 
     @property
     def frequency_weighted_iou(self) -> float:
-        """Mean of the classes' IoU, each weighted by its pixels."""
+        """The mean of the classes' IoU, each weighted by its pixels."""
         pixels = self.confusion.sum(axis=1)
         return float(np.nansum(pixels * self.iou) / pixels.sum())
 
     def figures(self) -> dict[str, float]:
-        """What a line of the history says."""
+        """The figures of a line of the history."""
         return {"loss": self.loss, "mean_iou": self.mean_iou, "pixel_accuracy": self.pixel_accuracy}
 
     def summary(self) -> str:
@@ -137,38 +137,38 @@ class SegmentationScores:
     def from_json(cls, data: dict[str, Any]) -> "SegmentationScores":
         """The scores that `to_json` wrote; ValueError for anything else."""
         try:
-            read = msgspec.convert(data, _Document)
+            document = msgspec.convert(data, _Document)
         except msgspec.ValidationError as error:
             raise ValueError(str(error)) from None
-        classes = tuple(row["class"] for row in read["per_class"])
-        confusion = np.array(read["confusion"], dtype=np.int64)
+        classes = tuple(row["class"] for row in document["per_class"])
+        confusion = np.array(document["confusion"], dtype=np.int64)
         if confusion.shape != (len(classes), len(classes)):
             raise ValueError(f"confusion of shape {confusion.shape} for {len(classes)} classes")
         if not confusion.any():
             raise ValueError("no pixel was judged")
-        if any(image.index >= read["images"] for image in read["worst"]):
+        if any(image.index >= document["images"] for image in document["worst"]):
             raise ValueError("an image among the worst that is not there")
         return cls(
             classes=classes,
-            images=read["images"],
-            loss=read["loss"],
+            images=document["images"],
+            loss=document["loss"],
             confusion=confusion,
-            worst=tuple(read["worst"]),
+            worst=tuple(document["worst"]),
         )
 
 
 def scores_of(
     counts: Sequence[ImageCounts], *, classes: tuple[str, ...], source: Callable[[int], str]
 ) -> SegmentationScores:
-    """The scores that the images' counts add up to; DataError where not one pixel is judged."""
-    confusion = np.sum([each.confusion for each in counts], axis=0)
+    """Add the images' counts up to scores; DataError where not one pixel is judged."""
+    confusion = np.sum([image.confusion for image in counts], axis=0)
     if not confusion.any():
         raise DataError("no pixel to judge: every mask is void throughout")
     worst = sorted(counts, key=lambda image: -image.pixel_error)[:WORST]
     return SegmentationScores(
         classes=classes,
         images=len(counts),
-        loss=sum(each.loss for each in counts) / int(confusion.sum()),
+        loss=sum(image.loss for image in counts) / int(confusion.sum()),
         confusion=confusion,
         worst=tuple(
             WorstImage(index=image.image, source=source(image.image), pixel_error=image.pixel_error)

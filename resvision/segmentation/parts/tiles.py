@@ -7,8 +7,8 @@ poolings of a net meet the same pixels in every window. The step of U-Net's tile
 388, where the paper's tiles touch.
 
 Glossary
-    window  (side, side) pixels that the net is shown; they may begin before the image and end beyond it
-    result  what the net gives for a window, `border_px` less on each side
+    window  (side, side) pixels, an input of the net; they may begin before the image and end beyond it
+    result  the net's output for a window, `border_px` less on each side
     start   first pixel of a result along one axis, in pixels of the image
 """
 
@@ -31,10 +31,10 @@ Predict = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class InputRule:
-    """Which images a net takes: sides of multiple * s + offset pixels, or fixed_px alone.
+    """The rule of the images that a net takes: sides of multiple * s + offset pixels, or fixed_px alone.
 
     multiple   the net's largest stride, where it must divide the side
-    border_px  by so much the result is smaller than the input, on each side
+    border_px  pixels by which the result is smaller than the input, on each side
     """
 
     multiple: int = 1
@@ -60,7 +60,7 @@ class InputRule:
         return below if self.takes(below) and side - below < above - side else above
 
     def check(self, images: Tensor, *, net: str) -> None:
-        """SettingsError, with the nearest size, for images (N, C, H, W) of a size that the net does not take."""
+        """Raise SettingsError, with the nearest size, for images (N, C, H, W) of a size that the net does not take."""
         height, width = images.shape[-2:]
         if not (self.takes(height) and self.takes(width)):
             raise SettingsError(
@@ -79,14 +79,14 @@ ANY_SIZE = InputRule()
 
 
 def input_rule(net: nn.Module) -> InputRule:
-    """What the net states in its attribute `input_rule`; any size where it states nothing."""
+    """The net's attribute `input_rule`; any size where it has none."""
     rule = getattr(net, "input_rule", ANY_SIZE)
     assert isinstance(rule, InputRule)
     return rule
 
 
 class Layout(NamedTuple):
-    """Windows along one axis. The last result may end beyond the image, by less than `InputRule.multiple`."""
+    """The windows along one axis. The last result may end beyond the image, by less than `InputRule.multiple`."""
 
     side: int
     result: int
@@ -94,11 +94,11 @@ class Layout(NamedTuple):
 
 
 def lay_out(length: int, *, rule: InputRule, tile_px: int | None = None, overlap_px: int = 0) -> Layout:
-    """Equal windows whose results cover 0..length; one window where it need not be larger than `tile_px`.
+    """Lay out equal windows whose results cover 0..length; one window where it need not be larger than `tile_px`.
 
     tile_px     largest side of a window; None is no limit, so that the image is shown whole, to a net of one size in
                 windows of that
-    overlap_px  by so much, or up to `rule.multiple` - 1 more, results overlap; the last may overlap by more
+    overlap_px  overlap of results, up to `rule.multiple` - 1 pixels more; that of the last may be larger
 
     Raises SettingsError for a tile_px that the net does not take, and where results or overlap leave no step.
     """
@@ -128,7 +128,7 @@ def predict_tiled(
     tile_px: int | None = None,
     overlap_px: int = 0,
 ) -> Tensor:
-    """Class probabilities (N, K, H, W) of images (N, C, H, W) of any size: the mean of all results at a pixel.
+    """Predict class probabilities (N, K, H, W) of images (N, C, H, W) of any size: the mean of all results at a pixel.
 
     `tile_px` and `overlap_px` are those of `lay_out`, with its errors. `images` may be bytes where `predict` takes
     them. Raises ValueError if `predict` does not keep to the rule.
@@ -137,15 +137,15 @@ def predict_tiled(
     down = lay_out(height, rule=rule, tile_px=tile_px, overlap_px=overlap_px)
     across = lay_out(width, rule=rule, tile_px=tile_px, overlap_px=overlap_px)
     total = torch.zeros(images.shape[0], num_classes, height, width, device=images.device)
-    results = torch.zeros(height, width, device=images.device)
+    result_counts = torch.zeros(height, width, device=images.device)
     for top in down.starts:
         for left in across.starts:
             result = _result(predict, images, top=top, left=left, down=down, across=across, rule=rule)
-            here = (slice(top, top + down.result), slice(left, left + across.result))
-            part = total[:, :, here[0], here[1]]
+            area = (slice(top, top + down.result), slice(left, left + across.result))
+            part = total[:, :, area[0], area[1]]
             part += result[:, :, : part.shape[2], : part.shape[3]]
-            results[here] += 1
-    return total.div_(results)
+            result_counts[area] += 1
+    return total.div_(result_counts)
 
 
 class LabelTile(NamedTuple):
@@ -159,7 +159,7 @@ class LabelTile(NamedTuple):
 def label_tiles(
     predict: Predict, image: Tensor, *, rule: InputRule, tile_px: int | None = None, overlap_px: int = 0
 ) -> Iterator[LabelTile]:
-    """The label map of one image (C, H, W) in parts that do not overlap, row by row; memory is that of one tile.
+    """Yield the label map of one image (C, H, W) in parts that do not overlap, row by row, in the memory of one tile.
 
     Where results overlap, each gives the half that is nearer to its middle. Arguments and errors are those of
     `predict_tiled`. Raises ValueError for more than 255 classes, which a byte cannot name.
@@ -180,7 +180,7 @@ def label_tiles(
 def label_map(
     predict: Predict, image: Tensor, *, rule: InputRule, tile_px: int | None = None, overlap_px: int = 0
 ) -> Tensor:
-    """Labels (H, W) uint8 of one image (C, H, W) of any size, put together from `label_tiles`, on the CPU."""
+    """Put the label map, (H, W) uint8, of one image (C, H, W) of any size together from `label_tiles`, on the CPU."""
     labels = torch.empty(image.shape[-2:], dtype=torch.uint8)
     for tile in label_tiles(predict, image, rule=rule, tile_px=tile_px, overlap_px=overlap_px):
         h, w = tile.labels.shape
@@ -191,7 +191,7 @@ def label_map(
 def _result(
     predict: Predict, images: Tensor, *, top: int, left: int, down: Layout, across: Layout, rule: InputRule
 ) -> Tensor:
-    """The probabilities of the window whose result starts at (top, left)."""
+    """Predict the window whose result starts at (top, left)."""
     window = _mirrored(images, dim=-2, start=top - rule.border_px, length=down.side)
     window = _mirrored(window, dim=-1, start=left - rule.border_px, length=across.side)
     result = predict(window)
@@ -204,7 +204,7 @@ def _result(
 
 
 def _mirrored(images: Tensor, *, dim: int, start: int, length: int) -> Tensor:
-    """`length` pixels along one axis from `start` on; beyond the edges the image is mirrored, as often as it takes.
+    """Take `length` pixels along one axis from `start` on; beyond the edges the image is mirrored, as often as needed.
 
     The outermost pixel itself is not repeated.
     """
@@ -217,6 +217,6 @@ def _mirrored(images: Tensor, *, dim: int, start: int, length: int) -> Tensor:
 
 
 def _cuts(layout: Layout, length: int) -> list[int]:
-    """Where the part of each result begins along one axis, in the middle of overlaps, and the end of the image."""
+    """The starts of each result's part along one axis, in the middle of overlaps, and the end of the image."""
     between = [(start + before + layout.result) // 2 for before, start in pairwise(layout.starts)]
     return [0, *between, length]
