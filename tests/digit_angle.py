@@ -81,6 +81,7 @@ class Angles(Kind[AngleScores, Angle, float]):
         Curve("angular error", "falling", lambda figures: figures["error_deg"], trained="off_deg", unit="deg"),
         Curve("loss", "logarithmic", trained="loss", unit=""),
     )
+    footnote = "Angles are between what is seen and what is said."
     refused: ClassVar[dict[str, str]] = {"top": "an angle is one number; leave it out"}
     compared: ClassVar[dict[str, str]] = {"error_deg": "error, deg"}
     protocols = (ListedProtocol("upright", "the image as it is", "ours"),)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bare_kind import AngleScores
+from digit_angle import AngleScores
 from report_runs import BATCH, TEST, Page, settings, write_run
 
 from resvision.core import rundir
@@ -18,7 +18,7 @@ from resvision.report.read import read_record, read_records
 from resvision.report.summaries import summary
 
 
-def write_angle_run(folder: Path, *, off_deg: float = 8.0, task: str = "bare_kind:TASK") -> Path:
+def write_angle_run(folder: Path, *, off_deg: float = 8.0, task: str = "digit_angle:TASK") -> Path:
     """A run of 12 steps, 4 an epoch, without a word on classes, whose error falls to `off_deg`."""
     folder.mkdir(parents=True)
     run = settings(model__task=task)
@@ -39,7 +39,7 @@ def write_angle_run(folder: Path, *, off_deg: float = 8.0, task: str = "bare_kin
 
 def test_a_kind_without_classes_matrix_and_examples_gives_a_page(tmp_path: Path) -> None:
     seen = Page(report_html(read_records([write_angle_run(tmp_path / "run")], allow_code=True), allow_code=True))
-    assert "run is 8.0° off on 30 test images of nowhere after 3 epochs" in seen.text
+    assert "run is 8.0 deg off on 30 test images of nowhere after 3 epochs" in seen.text
     assert "Angles are between what is seen and what is said." in seen.text
     assert [words for words in ("Classes", "Confusion", "Worst", "top-1", "IoU") if words in seen.text] == []
     assert seen.text.count("Throughput") == 1
@@ -49,20 +49,20 @@ def test_its_columns_are_in_its_own_unit(tmp_path: Path) -> None:
     folders = [write_angle_run(tmp_path / "far", off_deg=20.0), write_angle_run(tmp_path / "near")]
     records = read_records(folders, allow_code=True)
     headings = [column.heading for column in tables.columns(records)]
-    assert [each for each in headings if "°" in each] == ["train error, °", "error, °"]
+    assert [each for each in headings if "deg" in each] == ["train error, deg", "error, deg"]
     far, near = (dict(zip(headings, row.cells, strict=True)) for row in tables.result_rows(records))
-    assert [(row["error, °"].text, row["error, °"].best) for row in (far, near)] == [("20", False), ("8", True)]
-    assert far["train error, °"].text == f"{20 + sum(60 / step for step in range(9, 13)) / 4:.4g}"
+    assert [(row["error, deg"].text, row["error, deg"].best) for row in (far, near)] == [("20", False), ("8", True)]
+    assert far["train error, deg"].text == f"{20 + sum(60 / step for step in range(9, 13)) / 4:.4g}"
     (sentence,) = summary(records)
     assert "near is the best" in sentence
-    assert "Next: far 20.0°" in sentence
+    assert "Next: far 20.0 deg" in sentence
 
 
 def test_its_curves_are_in_its_own_unit(tmp_path: Path) -> None:
     record = read_record(write_angle_run(tmp_path / "run", off_deg=150.0), allow_code=True)
     plot = curves_svg([record], curve=record.kind.curves[0])
     assert ">Training and test angular error<" in plot
-    assert ">angular error, °<" in plot
+    assert ">angular error, deg<" in plot
     numbers = [int(text) for text in re.findall(r">(\d+)<", plot)]
     assert 150 <= max(numbers) < 300  # no share, so neither a hundredfold nor cut at 100
 
