@@ -63,7 +63,7 @@ def narrow(name: str) -> tuple[System, int]:
     net = catalog.build(name, num_classes=CLASSES.get(name, 5), **small, **given)
     enliven(net)
     channels = given.get("in_channels", row.input[0])
-    system = references.load(system_of(row), kind="system")(net, mean=(0.5,) * channels, std=(0.25,) * channels)
+    system = references.load(system_of(row), noun="system")(net, mean=(0.5,) * channels, std=(0.25,) * channels)
     side = input_rule(net).at_least(side)
     with torch.no_grad():  # in training mode normalization takes over the statistics of these images
         system.predict(Images(torch.randint(0, 256, (8, channels, side, side), dtype=torch.uint8)))

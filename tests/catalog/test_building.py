@@ -36,7 +36,7 @@ COUNTED_ELSEWHERE = 1000  # nets this deep take seconds; their own test files co
 
 def system_of(row: catalog.Row) -> type:
     """The class that trains a net of the table."""
-    system = references.load(row.system or task_of(row.task).system, kind="system")
+    system = references.load(row.system or task_of(row.task).system, noun="system")
     assert isinstance(system, type)
     return system
 

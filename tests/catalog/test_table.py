@@ -91,7 +91,7 @@ def test_every_task_has_nets_both_halves_a_system_and_a_recipe() -> None:
         task = task_of(name)
         assert task.kind is kind_of(name)
         assert task.kind.name == name
-        assert callable(references.load(task.system, kind="system"))
+        assert callable(references.load(task.system, noun="system"))
         assert row.recipe in RECIPES
 
 
