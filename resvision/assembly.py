@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from rich.console import Console
 from torch import nn
 
 from resvision import catalog
@@ -33,6 +32,7 @@ from resvision.core.views import View
 from resvision.data.sets import IMAGENET, names, open_splits
 from resvision.data.splits import Splits
 from resvision.data.validation import hold_out
+from resvision.initial_weights import encoder_file, initial_file, published_weights, settle_sources
 from resvision.kinds.kind import Scores
 from resvision.loading.workers import batches
 from resvision.probes.count import Count, count
@@ -40,13 +40,11 @@ from resvision.probes.padding import taps_in_padding
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.tasks import Task, task_of
 from resvision.training.freezing import freeze
-from resvision.training.initial import encoder_state, initial_state, weights_file
+from resvision.training.initial import encoder_state, initial_state
 from resvision.training.machine import Machine, decide, place, rank_and_world
 from resvision.training.optimizers import OptimizerSettings, build_optimizer
 from resvision.training.stopping import StopSignals
-from resvision.weights.convert import modules_that_differ, shapes
-from resvision.weights.fetch import obtain
-from resvision.weights.published import Published, find, is_published
+from resvision.weights.published import Published, is_published
 
 LARGE_PX = 224
 """The side of images, by which a machine is chosen, where they have different sizes."""
@@ -204,27 +202,16 @@ def _settle(
     )
     return replace(
         run,
-        model=_settle_sources(model, published, data),
+        model=settle_sources(model, published, data),
         data=data,
         augment=task.settled_augment(run.augment, side_px=side_px),
     )
 
 
 def _accepted_options(model: ModelSettings, candidates: dict[str, Any]) -> dict[str, Any]:
-    """Those of the options that follow from the data which the net takes; None is left to its default."""
+    """Keep the options that the net takes and the data decide; None leaves one to its default."""
     accepted = catalog.options(model.name, model.options)
     return {name: value for name, value in candidates.items() if name in accepted and value is not None}
-
-
-def _settle_sources(model: ModelSettings, published: Published | None, data: DataSettings) -> ModelSettings:
-    """Write the sources of the model's initial weights as a run keeps them: full paths, and sums of published files."""
-    if published:
-        model = replace(model, init_from=published.source, init_except=_fresh_parts(model, published, data))
-    elif model.init_from is not None:
-        model = replace(model, init_from=str(weights_file(Path(model.init_from))))
-    if model.encoder_from is not None:
-        model = replace(model, encoder_from=_encoder_source(model))
-    return model
 
 
 def _build_on_meta(run: Run) -> nn.Module:
@@ -320,9 +307,6 @@ def build_system(run: Run) -> System:
     return built
 
 
-# Sources of weights --------------------------------------------------------------------------------------------------
-
-
 def published_run(published: Published, machine: Machine) -> Run:
     """Make the resolved run of a net with published weights, on ImageNet."""
     view, classes = published.view, published.classes
@@ -340,62 +324,6 @@ def published_run(published: Published, machine: Machine) -> Run:
         training=TrainingSettings(duration="1 epochs"),
         machine=decide(machine, training_macs=0, image_px=view.side_px or LARGE_PX, decodes_files=True),
     )
-
-
-def published_weights(run: Run) -> Published | None:
-    """Find the published weights that a run starts with, None where it names others; WeightsError for unknown ones."""
-    source = run.model.init_from
-    return find(run.model.name, source) if source is not None and is_published(source) else None
-
-
-def initial_file(run: Run, console: Console | None = None) -> Path:
-    """Get the safetensors file that a run starts with; published weights are fetched unless they are in the cache."""
-    assert run.model.init_from is not None, "a run that starts with weights"
-    published = published_weights(run)
-    return obtain(published, console or Console(quiet=True)) if published else Path(run.model.init_from)
-
-
-def encoder_file(run: Run, console: Console | None = None) -> Path:
-    """Get the safetensors file that the encoder of a resolved run starts with, fetched where it is published."""
-    source = run.model.encoder_from
-    assert source is not None, "a run whose encoder starts with weights"
-    if not is_published(source):
-        return Path(source)
-    return obtain(find(_backbone(run.model), source), console or Console(quiet=True))
-
-
-def _encoder_source(model: ModelSettings) -> str:
-    """The source `encoder_from` as a run keeps it: a full path, or a published file with its sum."""
-    assert model.encoder_from is not None, "asked for a net that has it"
-    if is_published(model.encoder_from):
-        return find(_backbone(model), model.encoder_from).source
-    try:
-        return str(weights_file(Path(model.encoder_from)))
-    except SettingsError as error:
-        raise SettingsError(str(error).replace("init_from", "encoder_from")) from None
-
-
-def _backbone(model: ModelSettings) -> str:
-    """The name of the backbone of a model; SettingsError for a model without one."""
-    row = catalog.find(model.name)
-    name = {**row.usual, **row.options, **model.options}.get("backbone")
-    if not isinstance(name, str):
-        raise SettingsError(f"model.encoder_from: {model.name} has no backbone that weights are published for")
-    return name
-
-
-def head(model: ModelSettings) -> tuple[str, ...]:
-    """The modules of a net that depend on the number of classes, such as `fc`."""
-    with torch.device("meta"):
-        two, three = (catalog.build(model.name, num_classes=count, **model.options).state_dict() for count in (2, 3))
-    return modules_that_differ(shapes(two), shapes(three))
-
-
-def _fresh_parts(model: ModelSettings, published: Published, data: DataSettings) -> tuple[str, ...]:
-    """The parts that start afresh: `init_except`, and the head where the published weights have other classes."""
-    theirs, ours = published.classes, data.classes or ()
-    same = ours == theirs or (data.name == IMAGENET and len(ours) == len(theirs))
-    return tuple(dict.fromkeys([*model.init_except, *(() if same else head(model))]))
 
 
 # Optimizer, frozen parts, length -------------------------------------------------------------------------------------
@@ -467,9 +395,9 @@ def _require_results(net: nn.Module, task: Task[Any], run: Run) -> None:
     asked = (2, *asked_shape)
     if result != asked:
         unit = f": a logit for each of {run.model.num_classes} classes" if run.model.num_classes else ""
-        places = " and each pixel" if len(asked) > 2 else ""
+        positions = " and each pixel" if len(asked) > 2 else ""
         raise SettingsError(
-            f"{run.model.name}: gives {result} for 2 images of {tuple(images.shape[1:])}, not {asked}{unit}{places}"
+            f"{run.model.name}: gives {result} for 2 images of {tuple(images.shape[1:])}, not {asked}{unit}{positions}"
         )
 
 

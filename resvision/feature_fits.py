@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from resvision.assembly import Assembly, assemble, head, reopen, task_name
+from resvision.assembly import Assembly, assemble, reopen, task_name
 from resvision.contracts import Batch, CountedBatches, Losses, System
 from resvision.core import rundir
 from resvision.core.errors import RunError, SettingsError
+from resvision.initial_weights import head
 from resvision.loading.workers import batches
 from resvision.run import Run, read_run
 from resvision.tasks import task_of

@@ -15,7 +15,6 @@ from resvision.assembly import (
     Exam,
     Prepared,
     assemble,
-    initial_file,
     optimizer_for,
     prepare,
     reopen,
@@ -27,6 +26,7 @@ from resvision.core import rundir
 from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.core.history import read as read_history
 from resvision.core.settings import checked, differences, to_json
+from resvision.initial_weights import initial_file
 from resvision.introduction import introduce
 from resvision.kinds.kind import Scores
 from resvision.kinds.table import kind_of

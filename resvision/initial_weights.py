@@ -1,0 +1,83 @@
+"""Initial weights of a run: their sources as a run keeps them, their files, and the parts that start afresh."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from resvision import catalog
+from resvision.core.errors import SettingsError
+from resvision.data.sets import IMAGENET
+from resvision.run import DataSettings, ModelSettings, Run
+from resvision.training.initial import weights_file
+from resvision.weights.convert import modules_that_differ, shapes
+from resvision.weights.fetch import obtain
+from resvision.weights.published import Published, find, is_published
+
+
+def settle_sources(model: ModelSettings, published: Published | None, data: DataSettings) -> ModelSettings:
+    """Write the sources of the model's initial weights as a run keeps them: full paths, and sums of published files."""
+    if published:
+        model = replace(model, init_from=published.source, init_except=_fresh_parts(model, published, data))
+    elif model.init_from is not None:
+        model = replace(model, init_from=str(weights_file(Path(model.init_from))))
+    if model.encoder_from is not None:
+        model = replace(model, encoder_from=_encoder_source(model))
+    return model
+
+
+def published_weights(run: Run) -> Published | None:
+    """Find the published weights that a run starts with, None where it names others; WeightsError for unknown ones."""
+    source = run.model.init_from
+    return find(run.model.name, source) if source is not None and is_published(source) else None
+
+
+def initial_file(run: Run, console: Console | None = None) -> Path:
+    """Get the safetensors file that a run starts with; published weights are fetched unless they are in the cache."""
+    assert run.model.init_from is not None, "a run that starts with weights"
+    published = published_weights(run)
+    return obtain(published, console or Console(quiet=True)) if published else Path(run.model.init_from)
+
+
+def encoder_file(run: Run, console: Console | None = None) -> Path:
+    """Get the safetensors file that the encoder of a resolved run starts with, fetched where it is published."""
+    source = run.model.encoder_from
+    assert source is not None, "a run whose encoder starts with weights"
+    if not is_published(source):
+        return Path(source)
+    return obtain(find(_backbone(run.model), source), console or Console(quiet=True))
+
+
+def _encoder_source(model: ModelSettings) -> str:
+    """The source `encoder_from` as a run keeps it: a full path, or a published file with its sum."""
+    assert model.encoder_from is not None, "asked for a net that has it"
+    if is_published(model.encoder_from):
+        return find(_backbone(model), model.encoder_from).source
+    try:
+        return str(weights_file(Path(model.encoder_from)))
+    except SettingsError as error:
+        raise SettingsError(str(error).replace("init_from", "encoder_from")) from None
+
+
+def _backbone(model: ModelSettings) -> str:
+    """The name of the backbone of a model; SettingsError for a model without one."""
+    row = catalog.find(model.name)
+    name = {**row.usual, **row.options, **model.options}.get("backbone")
+    if not isinstance(name, str):
+        raise SettingsError(f"model.encoder_from: {model.name} has no backbone that weights are published for")
+    return name
+
+
+def head(model: ModelSettings) -> tuple[str, ...]:
+    """The modules of a net that depend on the number of classes, such as `fc`."""
+    with torch.device("meta"):
+        two, three = (catalog.build(model.name, num_classes=count, **model.options).state_dict() for count in (2, 3))
+    return modules_that_differ(shapes(two), shapes(three))
+
+
+def _fresh_parts(model: ModelSettings, published: Published, data: DataSettings) -> tuple[str, ...]:
+    """The parts that start afresh: `init_except`, and the head where the published weights have other classes."""
+    theirs, ours = published.classes, data.classes or ()
+    same = ours == theirs or (data.name == IMAGENET and len(ours) == len(theirs))
+    return tuple(dict.fromkeys([*model.init_except, *(() if same else head(model))]))
