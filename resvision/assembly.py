@@ -182,7 +182,6 @@ def _settle(
         raise SettingsError(
             f"model.num_classes: {run.model.num_classes}, but {run.data.name} has {num_classes} classes"
         )
-    # Before the losses are settled, which may decode every mask.
     task.require(run.augment, run.loss, reader, side_px=side_px)
     if run.training.patience is not None and splits.validation is None:
         raise SettingsError("training.patience: needs validation images; hold some out, such as --validation 0.1")
