@@ -99,7 +99,8 @@ def resolve(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Run:
 def prepare(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Prepared:
     """Make every open choice of a run: classes and views from the data, speed from the machine.
 
-    It reads names and headers of the data, and the weights that the run starts with, no more. `initial` gives the file
+    It reads names and headers of the data, the targets where a loss is balanced by them, and the weights that the run
+    starts with, no more. `initial` gives the file
     of the weights, `initial_file` if left out. Raises DataError, SettingsError or WeightsError.
     """
     if run.data.name not in names() and Path(run.data.name).exists():  # found again from another working directory
@@ -393,11 +394,9 @@ def _require_results(net: nn.Module, task: Task[Any], run: Run) -> None:
     result = tuple(getattr(results, "shape", [type(results).__name__]))
     asked = (2, *asked_shape)
     if result != asked:
-        unit = f": a logit for each of {run.model.num_classes} classes" if run.model.num_classes else ""
-        positions = " and each pixel" if len(asked) > 2 else ""
-        raise SettingsError(
-            f"{run.model.name}: gives {result} for 2 images of {tuple(images.shape[1:])}, not {asked}{unit}{positions}"
-        )
+        words = task.result_words(run.model.num_classes)
+        due = f"{asked}: {words}" if words else str(asked)
+        raise SettingsError(f"{run.model.name}: gives {result} for 2 images of {tuple(images.shape[1:])}, not {due}")
 
 
 def _require_batches_for_norms(net: nn.Module, training: TrainingSettings) -> None:

@@ -46,7 +46,7 @@ class Batch(NamedTuple):
 
     inputs   a NamedTuple of the task, tensors with N first
     targets  for the system's losses: class indices (N,) int64 or MixedTargets for classification, labels
-             (N, H, W) int64 or WeightedMasks for segmentation
+             (N, H, W) int64 or WeightedMasks for segmentation; a list has one entry for each image
     ids      positions in the data set, (N,) int64
     """
 
@@ -171,29 +171,44 @@ def to_device(value: Any, device: torch.device) -> Any:
 
 
 def split(batch: Batch, parts: int) -> list[Batch]:
-    """Cut a batch into `parts` batches of equal length, which must divide it; every tensor has N first."""
+    """Cut a batch into `parts` batches of equal length, which must divide it.
+
+    Every tensor has N first; a list has N entries, one for each image, and stays uncut within them.
+    """
     length = len(batch.ids) // parts
 
     def cut(start: int) -> Batch:
-        part: Batch = _map(batch, lambda tensor: tensor[start : start + length])
+        def of_part(member: Any) -> Any:
+            return member[start : start + length]
+
+        part: Batch = _map(batch, of_part, change_list=of_part)
         return part
 
     return [cut(start) for start in range(0, parts * length, length)]
 
 
 def filled(value: Any, length: int) -> Any:
-    """Fill every tensor of a tree up to `length` by repeating its last entry."""
-    return _map(value, lambda tensor: tensor[torch.arange(length).clamp(max=len(tensor) - 1)])
+    """Fill every tensor and list of a tree up to `length` by repeating its last entry."""
+    return _map(
+        value,
+        lambda tensor: tensor[torch.arange(length).clamp(max=len(tensor) - 1)],
+        change_list=lambda entries: [*entries[:length], *entries[-1:] * (length - len(entries))],
+    )
 
 
-def _map(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+def _map(
+    value: Any, change: Callable[[Tensor], Tensor], *, change_list: Callable[[list[Any]], list[Any]] | None = None
+) -> Any:
+    """Change the tensors of a tree, and its lists as a whole where `change_list` is given."""
     if value is None:
         return None
     if isinstance(value, Tensor):
         return change(value)
+    if isinstance(value, list) and change_list:
+        return change_list(value)
     if isinstance(value, dict):
-        return {key: _map(member, change) for key, member in value.items()}
-    members = [_map(member, change) for member in value]
+        return {key: _map(member, change, change_list=change_list) for key, member in value.items()}
+    members = [_map(member, change, change_list=change_list) for member in value]
     if isinstance(value, tuple):  # a NamedTuple takes its members one by one
         return type(value)(*members) if hasattr(value, "_fields") else tuple(members)
     return members

@@ -212,8 +212,10 @@ def is_resolved(run: Run) -> bool:
     """Whether every choice of a run is made, and its classes and counts fit each other."""
     decided = vars(run.data) | vars(run.machine)
     missing = [name for name, value in decided.items() if value in (None, "auto") and name not in _MAY_BE_NONE]
+    if missing or run.model.task is None:
+        return False
     classes = run.data.classes or ()
-    return not missing and len(set(classes)) == len(classes) and run.model.num_classes in {None, len(classes)}
+    return len(set(classes)) == len(classes) and task_of(run.model.task).fits_classes(run.model.num_classes, classes)
 
 
 def _migrated(data: Any, augment: type[Augmentation]) -> Any:

@@ -130,6 +130,14 @@ class Task(ABC, Generic[T]):
         """The shape of a net's result for one square image, without the batch; None where it is not one tensor."""
         return None
 
+    def fits_classes(self, num_classes: int | None, classes: Sequence[str]) -> bool:
+        """Whether a net of `num_classes` goes with data of these classes."""
+        return num_classes == len(classes)
+
+    def result_words(self, num_classes: int | None) -> str:
+        """The result of a net in words, for the error about another one; "" where its shape says all."""
+        return ""
+
     @abstractmethod
     def decodes(self, reader: Reader[T], augment: Any) -> bool:
         """Whether every step of training reads image files again."""

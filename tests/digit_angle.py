@@ -82,6 +82,7 @@ class Angles(Kind[AngleScores, Angle, float]):
         Curve("loss", "logarithmic", trained="loss", unit=""),
     )
     footnote = "Angles are between what is seen and what is said."
+    options = frozenset({"csv"})
     refused: ClassVar[dict[str, str]] = {"top": "an angle is one number; leave it out"}
     compared: ClassVar[dict[str, str]] = {"error_deg": "error, deg"}
     protocols = (ListedProtocol("upright", "the image as it is", "ours"),)
@@ -192,6 +193,9 @@ class AngleTask(Task[float]):
 
     def net_options(self, reader: Reader[float]) -> dict[str, Any]:
         return {**super().net_options(reader), "num_classes": 1}
+
+    def fits_classes(self, num_classes: int | None, classes: Sequence[str]) -> bool:
+        return num_classes == 1 and not classes
 
     def result_shape(self, side_px: int, num_classes: int | None) -> tuple[int, ...]:
         return (1,)

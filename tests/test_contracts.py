@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from resvision.contracts import Batch, Term, filled, split, to_device
+from resvision.contracts import Batch, Images, Term, filled, split, to_device
 
 
 class Inputs(NamedTuple):
@@ -14,13 +14,13 @@ class Inputs(NamedTuple):
     images: Tensor
     state: Tensor | None
     boxes: tuple[Tensor, Tensor]
-    more: dict[str, list[Tensor]]
+    more: dict[str, tuple[Tensor, ...]]
 
 
 def inputs(length: int = 6) -> Inputs:
     numbers = torch.arange(length)
     return Inputs(
-        numbers.float(), None, (numbers.view(-1, 1).expand(-1, 4), numbers % 3), {"views": [numbers, -numbers]}
+        numbers.float(), None, (numbers.view(-1, 1).expand(-1, 4), numbers % 3), {"views": (numbers, -numbers)}
     )
 
 
@@ -59,3 +59,11 @@ def test_a_term_over_nothing_is_0_without_gradient() -> None:
     term.mean().backward()
     assert term.mean() == 0
     assert not weight.grad.any()
+
+
+def test_lists_of_a_batch_are_cut_and_filled_by_images_and_not_within_them() -> None:
+    boxes = [torch.full((count, 4), float(count)) for count in (3, 1, 2, 5)]
+    parts = split(Batch(Images(torch.zeros(4, 1, 2, 2)), boxes, torch.arange(4)), 2)
+    assert [[len(one) for one in part.targets] for part in parts] == [[3, 1], [2, 5]]
+    assert [len(one) for one in filled(boxes, 6)] == [3, 1, 2, 5, 5, 5]
+    assert [len(one) for one in filled(boxes, 3)] == [3, 1, 2]

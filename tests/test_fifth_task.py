@@ -84,6 +84,19 @@ def test_predict_prints_a_line_json_and_csv(angles: Path, tmp_path: Path, cli: C
     assert document["deg"] == pytest.approx(result.deg, abs=1e-3)
     assert cli("predict", angles, tmp_path / "a.png", "--allow-code", "--csv")[1].splitlines()[0] == "source,deg"
     assert "an angle is one number" in cli("predict", angles, tmp_path / "a.png", "--allow-code", "--top", "3")[2]
+    code, _, err = cli("predict", angles, tmp_path / "a.png", "--allow-code", "--out", tmp_path / "maps")
+    assert code == 2
+    assert "--out: runs of angles have no use for it" in err
+    assert not (tmp_path / "maps").exists()
+
+
+def test_two_runs_are_compared_in_the_unit_of_the_task(angles: Path, cli: Cli) -> None:
+    code, out, err = cli("evaluate", angles, angles, "--allow-code")
+    assert code == 0, err
+    assert "measured error, deg" in out
+    assert out.count(f"{json.loads((angles / 'evaluation.json').read_text())['error_deg']:.1f} deg") == 2
+    assert "%" not in out
+    assert "--scales: runs of angles have no use for it" in cli("evaluate", angles, "--allow-code", "--scales", "9")[2]
 
 
 def test_report_draws_the_curves_of_the_task(angles: Path, tmp_path: Path, cli: Cli) -> None:

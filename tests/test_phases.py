@@ -454,13 +454,13 @@ def test_a_graph_goes_to_json_and_back_strictly() -> None:
     phases = (RunPhase(name="net", run=tiny()), fit("svm", cost=2.0), replace(fit("last"), data=DataSettings(name="d")))
     data = json.loads(json.dumps(graph_to_json(phases)))
     assert data["format"] == 2
-    assert graph_from_json(data) == phases
+    assert graph_from_json(data, allow_code=True) == phases
 
     def damaged(message: str, change: Callable[[Any], None]) -> None:
         broken = json.loads(json.dumps(data))
         change(broken)
         with pytest.raises(SettingsError, match=message):
-            graph_from_json(broken)
+            graph_from_json(broken, allow_code=True)
 
     damaged("format 3, this version of resvision reads 2", lambda d: d.update(format=3))
     damaged("expected an object", lambda d: d.update(more=1))

@@ -175,7 +175,7 @@ def test_every_command_of_a_document_is_one_that_the_command_line_takes(document
             given = options(line)
             models = [given.get("model"), *(given.get("models") or ())]
             assert all(catalog.find(model) for model in models if model), line
-            assert given.get("recipe") in {None, "own:recipe", *RECIPES}, line
+            assert given.get("recipe") in {None, "own:recipe", "own:phases", *RECIPES}, line
             data = given.get("data") or "photos/"
             assert data.endswith("/") or data in {"own:shapes", *sets.names()}, line
 

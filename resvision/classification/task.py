@@ -51,6 +51,10 @@ class ClassificationTask(Task[int]):
         """The shape of a logit for each class, (K,)."""
         return (num_classes or 0,)
 
+    def result_words(self, num_classes: int | None) -> str:
+        """The result of a classification net in words."""
+        return f"a logit for each of {num_classes} classes"
+
     def decodes(self, reader: Reader[int], augment: ImageAugment) -> bool:
         """Whether images are cropped at random, changed one by one, or do not fit into memory."""
         return augment.crop != "none" or augment.policy != "none" or not fits_memory(reader, reader.view)

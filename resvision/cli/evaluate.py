@@ -172,14 +172,14 @@ def _show_table(ensemble: "Ensemble") -> None:
         published_rows = [_published(result, kind.compared) for result in member.published]
         table.add_row(
             *first_cells,
-            *_measured(member.scores, kind.compared),
+            *_measured(member.scores, kind),
             *(published_rows[0] if published_rows else no_published),
         )
         for row in published_rows[1:]:
             table.add_row("", "", "", *unmeasured, *row)
     if ensemble.together is not None:
         name = f"ensemble of {len(ensemble.members)}, averaged softmax"
-        table.add_row(name, "", "", *_measured(ensemble.together, kind.compared), *no_published)
+        table.add_row(name, "", "", *_measured(ensemble.together, kind), *no_published)
     for result in ensemble.published:
         row = _published(result, kind.compared)
         table.add_row(f"{result.nets} x {result.name}", "", "", *unmeasured, *row)
@@ -203,7 +203,7 @@ def _show_protocols(ensemble: "Ensemble") -> None:
 
 
 def _document(ensemble: "Ensemble") -> dict[str, Any]:
-    """The table as plain data: figures that were measured as shares 0..1, published ones in percent."""
+    """The table as plain data: measured shares are 0..1, published ones in percent."""
     rows = [
         {
             "run": str(member.trained.folder),
@@ -225,9 +225,9 @@ def _document(ensemble: "Ensemble") -> dict[str, Any]:
     return document
 
 
-def _measured(scores: "Scores", compared: Any) -> list[str]:
+def _measured(scores: "Scores", kind: "Kind[Any, Any, Any]") -> list[str]:
     figures = scores.figures()
-    return [f"{figures[name]:.2%}" for name in compared]
+    return [kind.write(name, figures[name]) for name in kind.compared]
 
 
 def _published(result: "Published | PublishedEnsemble", compared: Any) -> list[str]:

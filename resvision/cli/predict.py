@@ -44,9 +44,10 @@ def command(
     files = [file for path in images for file in files_of(path)]  # before weights are fetched for nothing
     trained = load(run, weights=weights, allow_code=allow_code)
     kind = trained.kind
-    for option, is_given in {"out": out is not None, "csv": as_csv, "top": top is not None}.items():
-        if is_given and option in kind.refused:
-            raise SettingsError(f"{run}: --{option}: {kind.refused[option]}")
+    try:
+        kind.require_options({"out": out is not None, "csv": as_csv, "top": top is not None})
+    except SettingsError as error:
+        raise SettingsError(f"{run}: {error}") from None
     if out is not None:
         _require_free(kind, files, out)
     errors: list[DataError] = []

@@ -57,8 +57,7 @@ def evaluate_ensemble(
     how = how or How()
     how = how._replace(grey=how.grey or data is None)
     require_how(first.kind, how)
-    if together and "ensemble" in first.kind.refused:
-        raise SettingsError(f"--ensemble: {first.kind.refused['ensemble']}")
+    first.kind.require_options({"ensemble": together})
     reader = open_reader(first, data, root=root)
     if together:
         alone, together_scores = first.task.evaluate_together(members, reader, how)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from resvision import catalog
-from resvision.core.errors import SettingsError
 from resvision.core.samples import Reader
 from resvision.data.faults import at
 from resvision.data.layouts import layout_for
@@ -51,9 +50,7 @@ def evaluate(
 
 def require_how(kind: Kind[Any, Any, Any], how: How) -> None:
     """Raise SettingsError for an option that the task does not take."""
-    for option, is_given in {"scales": how.scales is not None, "compile": how.compiled}.items():
-        if is_given and option in kind.refused:
-            raise SettingsError(f"--{option}: {kind.refused[option]}")
+    kind.require_options({"scales": how.scales is not None, "compile": bool(how.compiled)})
 
 
 def open_reader(trained: Trained, data: str | Path | None = None, *, root: str | Path | None = None) -> Reader[Any]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from resvision.core.errors import DataError, SettingsError, printable
+from resvision.core.errors import DataError, printable
 from resvision.core.images import Pixels, decode
 from resvision.core.views import Shown
 from resvision.inference.load import Trained, load
@@ -46,8 +46,7 @@ def predict(
     Raises DataError, which names the file, for one that cannot be decoded or does not fit the net.
     """
     trained = run if isinstance(run, Trained) else load(run)
-    if top is not None and "top" in trained.kind.refused:
-        raise SettingsError(f"top: {trained.kind.refused['top']}")
+    trained.kind.require_options({"top": top is not None})
     predictions = predicted(trained, sources_of(images), grey=grey)
     return [trained.kind.limited(prediction.result, top) for prediction in predictions]
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from resvision.core.errors import SettingsError
 from resvision.core.images import Pixels
 from resvision.core.views import Geometry
 
@@ -198,7 +199,8 @@ class Kind(ABC, Generic[S, R, T]):
     curves      of the page, in order
     footnote    a sentence below the table of runs
     worst_title the heading above the worst examples, and `worst_note` the sentence below them
-    refused     options of the command line that make no sense here, with the reason and the remedy
+    options     options of `evaluate` and `predict` that the task takes, of scales, compile, ensemble, out, csv, top
+    refused     the reason and the remedy for an option that it does not take, where there is more to say
     compared    figures, with headings, by which several runs are put beside each other
     protocols   test protocols, the usual one first
     """
@@ -215,6 +217,7 @@ class Kind(ABC, Generic[S, R, T]):
     footnote: ClassVar[str] = ""
     worst_title: ClassVar[str] = "Worst images"
     worst_note: ClassVar[str] = ""
+    options: ClassVar[frozenset[str]] = frozenset()
     refused: ClassVar[Mapping[str, str]] = {}
     compared: ClassVar[Mapping[str, str]]
     protocols: ClassVar[tuple[ListedProtocol, ...]]
@@ -228,6 +231,13 @@ class Kind(ABC, Generic[S, R, T]):
     def higher_is_better(self) -> bool:
         """Whether a higher main figure is better."""
         return self.judged_by[0].startswith("-")
+
+    def require_options(self, given: Mapping[str, bool]) -> None:
+        """Raise SettingsError for an option that is given and that the task does not take."""
+        for option, is_given in given.items():
+            if is_given and option not in self.options:
+                reason = self.refused.get(option, f"runs of {self.name} have no use for it; leave it out")
+                raise SettingsError(f"--{option}: {reason}")
 
     def write(self, name: str, value: float) -> str:
         """A figure or metric as text: shares in percent, others with four decimals."""

@@ -78,9 +78,8 @@ _WRITTEN: dict[str, Callable[[Any], str]] = {"percent": percent, "figure": figur
 
 
 def main_figure(kind: Kind[Any, Any, Any], value: float) -> str:
-    """The figure that runs of a kind are compared by: in percent where its column is, or as the kind writes it."""
-    shares = {column.figure for column in kind.columns if column.of == "test" and column.written == "percent"}
-    return percent(value) if kind.main in shares else kind.write(kind.main, value)
+    """The figure that runs of a kind are compared by: a share in percent, another as the kind writes it."""
+    return percent(value) if kind.main in kind.shares else kind.write(kind.main, value)
 
 
 def backbone(record: RunRecord) -> str:

@@ -61,6 +61,10 @@ class SegmentationTask(Task[Mask]):
         """The shape of a logit for each class and pixel, (K, H, W)."""
         return (num_classes or 0, side_px, side_px)
 
+    def result_words(self, num_classes: int | None) -> str:
+        """The result of a segmentation net in words."""
+        return f"a logit for each of {num_classes} classes and each pixel"
+
     def decodes(self, reader: Reader[Mask], augment: MaskAugment) -> bool:
         """Whether images are read again, which they always are: crops are drawn anew from whole images."""
         return True

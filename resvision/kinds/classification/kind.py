@@ -52,6 +52,7 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
     )
     worst_title = "Worst mistakes"
     worst_note = "True → predicted, with the probability that was given to the wrong class; the surest first."
+    options = frozenset({"scales", "compile", "ensemble", "csv", "top"})
     refused: ClassVar[dict[str, str]] = {
         "out": "gives classes of images, not label maps: leave --out away, or redirect the output"
     }

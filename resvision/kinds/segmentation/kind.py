@@ -46,7 +46,7 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
     judged_by = ("-mean_iou", "loss")
     main_name = "mean IoU"
     figures = ("loss", "mean_iou", "pixel_accuracy")
-    shares = frozenset({"error"})
+    shares = frozenset({"error", "mean_iou", "pixel_accuracy"})
     columns = (
         Column("train pixel error", "training", "error", "lower"),
         Column("best validation mean IoU", "validation", "mean_iou", "higher"),
@@ -60,6 +60,7 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
         Curve("loss", "logarithmic", trained="loss", unit=""),
     )
     footnote = "F.w. IoU is the frequency-weighted one: every class counts by its pixels."
+    options = frozenset({"out"})
     refused: ClassVar[dict[str, str]] = {
         "csv": "areas of classes come as --json",
         "top": "a pixel has one class; leave it out",
