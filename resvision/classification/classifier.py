@@ -8,9 +8,9 @@ Glossary
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +18,9 @@ from torch import Tensor, nn
 
 from resvision.classification.dense import FullyConvolutional
 from resvision.contracts import Batch, Images, Losses, MixedTargets, PixelSystem, Term, fp32_or_more
+from resvision.core.errors import SettingsError, printable
+from resvision.core.samples import Reader
+from resvision.core.settings import Scalar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +132,29 @@ class Classifier(PixelSystem):
         """Both classes of every image, each with its share, in the precision of the system."""
         share = targets.share.to(self.mean.dtype)
         return (targets.first, share), (targets.second, 1 - share)
+
+
+BALANCED = {"balanced": 1.0, "balanced-root": 0.5}
+"""The `class_weights` that are worked out from the training split, each with a power of the balancing weights."""
+
+
+def write_out_balanced(
+    loss: Mapping[str, Scalar], count: Callable[[], Sequence[int]], *, reader: Reader[Any], unit: str
+) -> dict[str, Scalar]:
+    """Write balanced `class_weights` of a loss out as numbers; a loss without them is left as it is, and not counted.
+
+    count  gives how often each class occurs in the targets of the reader, in units of `unit`: image or pixel
+
+    Raises SettingsError for a class that does not occur.
+    """
+    power = BALANCED.get(str(loss.get("class_weights")))
+    if power is None:
+        return dict(loss)
+    counts = count()
+    if 0 in counts:
+        name = printable(reader.classes[counts.index(0)])
+        raise SettingsError(f"loss.class_weights: balanced, but {reader.name} has no training {unit} of {name}")
+    return {**loss, "class_weights": balanced_weights(counts, power=power)}
 
 
 def balanced_weights(counts: Sequence[int], *, power: float = 1.0) -> str:

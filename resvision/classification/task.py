@@ -7,7 +7,7 @@ from contextlib import closing
 import numpy as np
 from numpy.typing import NDArray
 
-from resvision.classification.classifier import balanced_weights
+from resvision.classification.classifier import write_out_balanced
 from resvision.classification.protocols import MeanOverViews, Protocol, ViewBatches, apply
 from resvision.contracts import Batch, System
 from resvision.core.errors import SettingsError, printable
@@ -22,15 +22,12 @@ from resvision.loading.batches import EvalBatches, TrainBatches, fits_memory
 from resvision.loading.workers import batches
 from resvision.probes.count import count
 from resvision.tasks import Described, How, Model, Task
-from resvision.training.evaluation import COMPILE_PAYS_FROM, Predictions, predict_all
+from resvision.training.evaluation import EVALUATION_COMPILE_PAYS_FROM, Predictions, predict_all
 from resvision.training.machine import Machine, compiler_found, decoding_workers, keep_freed_memory
 from resvision.training.stopping import StopSignals
 
 BATCH_SIZE = 64
 """The number of views that are evaluated at a time by default."""
-
-BALANCED = {"balanced": 1.0, "balanced-root": 0.5}
-"""The `class_weights` that are worked out from the training split, each with a power of the balancing weights."""
 
 
 class ClassificationTask(Task[int]):
@@ -61,15 +58,12 @@ class ClassificationTask(Task[int]):
 
     def settled_loss(self, loss: Mapping[str, Scalar], reader: Reader[int]) -> dict[str, Scalar]:
         """Write balanced `class_weights` out as numbers, from the labels of all images."""
-        power = BALANCED.get(str(loss.get("class_weights")))
-        if power is None:
-            return dict(loss)
-        images = Counter(reader.target(index) for index in range(len(reader)))
-        counts = [images[k] for k in range(len(reader.classes))]
-        if 0 in counts:
-            name = printable(reader.classes[counts.index(0)])
-            raise SettingsError(f"loss.class_weights: balanced, but {reader.name} has no training image of {name}")
-        return {**loss, "class_weights": balanced_weights(counts, power=power)}
+
+        def count_images() -> list[int]:
+            images = Counter(reader.target(index) for index in range(len(reader)))
+            return [images[k] for k in range(len(reader.classes))]
+
+        return write_out_balanced(loss, count_images, reader=reader, unit="image")
 
     def train_batches(
         self,
@@ -164,7 +158,7 @@ def probabilities(model: Model, reader: Reader[int], protocol: Protocol, how: Ho
         share = EvalBatches(reader, batch_size=batch_size, view=view, grey=how.grey, in_memory=False)
         if compiled is None:
             macs = count(system.net, (view.channels, view.crop_px, view.crop_px)).macs
-            compiled = macs * len(reader) > COMPILE_PAYS_FROM and compiler_found(machine.device)
+            compiled = macs * len(reader) > EVALUATION_COMPILE_PAYS_FROM and compiler_found(machine.device)
     elif compiled:
         raise SettingsError(f"{protocol.preset.name}: --compile is for {CENTER_CROP}; leave it out")
     else:

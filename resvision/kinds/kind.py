@@ -72,15 +72,17 @@ Written = Literal["percent", "figure", "whole"]
 class Column(NamedTuple):
     """A column of the table of runs.
 
-    of       training: mean of a metric over the last epoch; validation: the best validation; test: the figure of the
-             test, or before the end of the latest evaluation; result: an attribute of the final scores
+    source   training: the mean of a metric over the last epoch
+             validation: a figure of the best validation
+             test: a figure of the final scores; of the latest evaluation, before there are any
+             result: an attribute of the final scores
     figure   the name of the metric, the figure or the attribute
     better   the better end
     classes  the least number of classes for which it is shown
     """
 
     heading: str
-    of: Literal["training", "validation", "test", "result"]
+    source: Literal["training", "validation", "test", "result"]
     figure: str
     better: Literal["lower", "higher"]
     written: Written = "percent"
@@ -290,8 +292,8 @@ class Kind(ABC, Generic[S, R, T]):
         """The sentence in place of examples where there are none; "" leaves their section out."""
         return ""
 
-    def exhibit(self, scores: S, place: int, image: Pixels, target: T, result: R | None) -> Exhibit:
-        """The exhibit of example number `place` of `worst`; DataError where its target differs from the scored one.
+    def exhibit(self, scores: S, rank: int, image: Pixels, target: T, result: R | None) -> Exhibit:
+        """The exhibit of example number `rank` of `worst`; DataError where its target differs from the scored one.
 
         Exhibits of one picture stand in a grid, of several in a row each. A kind whose `worst` is empty needs none.
         """

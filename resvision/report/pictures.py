@@ -91,14 +91,14 @@ def _exhibits(
     _require_allowed(record, allow_code=allow_code)
     test = _scored_split(record)
     predict = _predictor(record, allow_code=allow_code) if record.kind.predicts_examples else None
-    for place, example in enumerate(examples):
+    for rank, example in enumerate(examples):
         with references.own_code(str(record.setting("data.name")), error=DataError):
             sample, source = test[example.image], printable(test.source(example.image))
         if PurePath(source).name != PurePath(printable(example.source)).name:
             raise DataError(f"{example.source}: is no longer the test image {example.image}, which is {source}")
         result = None if predict is None else predict(sample.image, source)
         with references.own_code(record.task_name, error=DataError):
-            exhibit = record.kind.exhibit(record.scores, place, sample.image, sample.target, result)
+            exhibit = record.kind.exhibit(record.scores, rank, sample.image, sample.target, result)
         yield sample, result, exhibit
 
 

@@ -15,7 +15,7 @@ from resvision.core.errors import RunError
 from resvision.core.settings import leaves
 from resvision.kinds import table
 from resvision.kinds.kind import Kind
-from resvision.report.record import Evaluations, Floats, Ints, RunRecord, Steps, task_of
+from resvision.report.record import Evaluations, Floats, Ints, RunRecord, Steps, task_name_in
 from resvision.training.best import BestSoFar
 
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
@@ -63,7 +63,7 @@ def read_record(folder: Path, *, name: str | None = None, allow_code: bool = Fal
     run = rundir.read_json(rundir.require(folder) / rundir.RUN)
     _check(run, folder / rundir.RUN)
     environment, evaluation = folder / rundir.ENVIRONMENT, folder / rundir.EVALUATION
-    kind = _kind(task_of(run), folder / rundir.RUN, allow_code=allow_code)
+    kind = _kind(task_name_in(run), folder / rundir.RUN, allow_code=allow_code)
     patience = dict(leaves(run)).get("training.patience")
     steps, evaluations, split, best = _columns(folder / rundir.HISTORY, kind, patience=patience)
     return RunRecord(

@@ -83,7 +83,7 @@ class RunRecord:
     @property
     def task_name(self) -> str:
         """The name of the run's task: of our table, or `package.module:TASK`."""
-        return task_of(self.run)
+        return task_name_in(self.run)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -141,6 +141,6 @@ class RunRecord:
         return float(self.steps.seconds.sum())
 
 
-def task_of(run: Any) -> str:
+def task_name_in(run: Any) -> str:
     """The name of a Run's task; those of before there were several do not say it."""
     return str(dict(leaves(run)).get("model.task") or USUAL)

@@ -121,11 +121,11 @@ def _figure(column: Column, record: RunRecord) -> float | None:
     classes = record.setting("data.classes")
     if classes and len(classes) < column.classes:
         return None
-    if column.of == "training":
+    if column.source == "training":
         return record.last_epoch(column.figure)
-    if column.of == "validation":
+    if column.source == "validation":
         return record.best(record.evaluations.figures[column.figure])
-    if column.of == "test":
+    if column.source == "test":
         return record.tested.figures.get(column.figure) if record.tested else None
     return None if record.scores is None else getattr(record.scores, column.figure)
 
@@ -139,8 +139,8 @@ def _result_column(column: Column) -> ResultColumn:
         lambda record: _figure(column, record),
         _WRITTEN[column.written],
         min if column.better == "lower" else max,
-        note=_NOTES.get(column.of, lambda record: ""),
-        judged=column.of == "validation",
+        note=_NOTES.get(column.source, lambda record: ""),
+        judged=column.source == "validation",
     )
 
 

@@ -10,10 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from resvision.classification.classifier import balanced_weights
-from resvision.classification.task import BALANCED
+from resvision.classification.classifier import write_out_balanced
 from resvision.contracts import Batch, System
-from resvision.core.errors import SettingsError, printable
+from resvision.core.errors import printable
 from resvision.core.images import VOID, Pixels
 from resvision.core.samples import Mask, Reader
 from resvision.core.settings import Scalar, from_options
@@ -79,14 +78,7 @@ class SegmentationTask(Task[Mask]):
 
     def settled_loss(self, loss: Mapping[str, Scalar], reader: Reader[Mask]) -> dict[str, Scalar]:
         """Write balanced `class_weights` out as numbers, from the pixels of all masks."""
-        power = BALANCED.get(str(loss.get("class_weights")))
-        if power is None:
-            return dict(loss)
-        counts = pixel_counts(reader).tolist()
-        if 0 in counts:
-            name = printable(reader.classes[counts.index(0)])
-            raise SettingsError(f"loss.class_weights: balanced, but {reader.name} has no training pixel of {name}")
-        return {**loss, "class_weights": balanced_weights(counts, power=power)}
+        return write_out_balanced(loss, lambda: pixel_counts(reader).tolist(), reader=reader, unit="pixel")
 
     def advice(self, net: nn.Module, view: View, side_px: int | None) -> dict[str, str]:
         """Name the atrous kernels that reach beyond crops, while evaluation shows whole images, which may be larger."""

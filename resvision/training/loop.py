@@ -84,7 +84,7 @@ def fit(
     """Train `system` in place from plan.first_step to plan.steps, or until `best` has waited enough.
 
     batches   this process's share of step first_step, first_step + 1, ...
-    stop      heard after each step, and by an evaluation after each batch, which is then made when the run goes on
+    stop      heard after each step, and after each batch of an evaluation, which is made anew when the run goes on
     observe   is given a line for each step and each evaluation
     evaluate  scores the weights, or their average, and gives the fields of a history line: the split and its scores
     keep      writes the checkpoint after so many steps and returns its place
@@ -183,7 +183,7 @@ def backward(module: nn.Module, batch: Batch, *, system: System, machine: Machin
     """
     _, world = rank_and_world()
     parts = world * accumulate
-    # A single part brings the weights of the whole batch with it, and no targets are looked at twice.
+    # With one part, the weights of its own terms are already those of the whole batch.
     weights = whole_weights(system, batch) if parts > 1 else {}
     sums: dict[str, Tensor] = {}
     for part in split(batch, accumulate):

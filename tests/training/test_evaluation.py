@@ -90,7 +90,7 @@ def test_compiling_is_chosen_by_the_work_there_is(finished: Finished, monkeypatc
 
     monkeypatch.setattr(task, "predict_all", watched)
     resvision.evaluate(finished.folder)
-    monkeypatch.setattr(task, "COMPILE_PAYS_FROM", 0.0)
+    monkeypatch.setattr(task, "EVALUATION_COMPILE_PAYS_FROM", 0.0)
     monkeypatch.setattr(task, "compiler_found", lambda device: True)
     resvision.evaluate(finished.folder, batch_size=16)
     resvision.evaluate(finished.folder, compiled=False)

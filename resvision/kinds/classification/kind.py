@@ -130,10 +130,10 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
         return f"None: all {scores.images:,} test images were recognised."
 
     def exhibit(
-        self, scores: ClassificationScores, place: int, image: Pixels, target: int, result: ClassScores | None
+        self, scores: ClassificationScores, rank: int, image: Pixels, target: int, result: ClassScores | None
     ) -> Exhibit:
         """The image with its true and its predicted class."""
-        mistake = scores.mistakes[place]
+        mistake = scores.mistakes[rank]
         if scores.classes[target] != mistake.true:
             raise DataError(
                 f"{mistake.source}: was {mistake.true!r} when the run was scored, is {scores.classes[target]!r}"

@@ -146,11 +146,11 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
         return f"None: every pixel of all {scores.images:,} test images is right."
 
     def exhibit(
-        self, scores: SegmentationScores, place: int, image: Pixels, target: Mask, result: LabelMap | None
+        self, scores: SegmentationScores, rank: int, image: Pixels, target: Mask, result: LabelMap | None
     ) -> Exhibit:
         """Photo, truth, prediction and difference, side by side."""
         assert result is not None, "predicts_examples"
-        worst = scores.worst[place]
+        worst = scores.worst[rank]
         require_same_error(worst, target, result.labels)
         text = f"{100 * worst.pixel_error:.2f} % of the pixels wrong"
         pictures = panels(image, target, result.labels, label_colours(scores.classes))
