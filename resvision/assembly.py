@@ -32,7 +32,7 @@ from resvision.core.views import View
 from resvision.data.sets import IMAGENET, names, open_splits
 from resvision.data.splits import Splits
 from resvision.data.validation import hold_out
-from resvision.initial_weights import encoder_file, initial_file, published_weights, settle_sources
+from resvision.initial_weights import initial_file, net_state, net_state_by_encoder, published_weights, settle_sources
 from resvision.kinds.kind import Scores
 from resvision.loading.workers import batches
 from resvision.probes.count import Count, count
@@ -40,7 +40,6 @@ from resvision.probes.padding import taps_in_padding
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.tasks import Task, task_of
 from resvision.training.freezing import freeze
-from resvision.training.initial import encoder_state, initial_state
 from resvision.training.machine import Machine, decide, place, rank_and_world
 from resvision.training.optimizers import OptimizerSettings, build_optimizer
 from resvision.training.stopping import StopSignals
@@ -224,9 +223,9 @@ def _require_trainable(net: nn.Module, run: Run, initial: Callable[[Run], Path])
     """Raise SettingsError or WeightsError where optimizer, initial weights or batches do not suit the net."""
     _distances(net, run.optimizer)
     if run.model.init_from is not None:
-        initial_state(net, initial(run), fresh=run.model.init_except)
+        net_state(net, run, file=initial(run))
     if run.model.encoder_from is not None:
-        encoder_state(net, encoder_file(run))
+        net_state_by_encoder(net, run)
     _require_batches_for_norms(net, run.training)
 
 
@@ -260,9 +259,9 @@ def assemble(prepared: Prepared, *, device: torch.device, begun: bool = False) -
     system = build_system(run)
     place(system, run.machine, device)
     if run.model.init_from is not None and not begun:
-        system.net.load_state_dict(initial_state(system.net, initial_file(run), fresh=run.model.init_except))
+        system.net.load_state_dict(net_state(system.net, run, file=initial_file(run)))
     if run.model.encoder_from is not None and not begun:
-        system.net.load_state_dict(encoder_state(system.net, encoder_file(run)))
+        system.net.load_state_dict(net_state_by_encoder(system.net, run))
 
     def exam(split: str, images: Reader[Any]) -> Exam:
         # without gradients, twice as many images take no more memory than in training

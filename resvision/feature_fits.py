@@ -23,6 +23,7 @@ from resvision.assembly import Assembly, assemble, reopen, task_name
 from resvision.contracts import Batch, CountedBatches, Losses, System
 from resvision.core import rundir
 from resvision.core.errors import RunError, SettingsError
+from resvision.core.files import require_tensors
 from resvision.initial_weights import head
 from resvision.loading.workers import batches
 from resvision.run import Run, read_run
@@ -81,6 +82,7 @@ def features(inputs: FitInputs, split: str) -> Features:
         predictions = _compute(inputs, split)
         rundir.write_bytes(path, safetensors.numpy.save({"values": predictions.outputs, "labels": predictions.targets}))
     try:
+        require_tensors(path)
         arrays = safetensors.numpy.load_file(path)
     except (OSError, SafetensorError) as error:
         raise RunError(f"{path}: cannot be read: {error}; delete it and go on") from None

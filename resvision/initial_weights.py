@@ -5,14 +5,16 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
+from torch import nn
 
 from resvision import catalog
 from resvision.core.errors import SettingsError
 from resvision.data.sets import IMAGENET
 from resvision.run import DataSettings, ModelSettings, Run
-from resvision.training.initial import weights_file
+from resvision.training.checkpoints import State
+from resvision.training.initial import Read, encoder_state, initial_state, read_initial, weights_file
 from resvision.weights.convert import modules_that_differ, shapes
-from resvision.weights.fetch import obtain
+from resvision.weights.fetch import obtain, read_published
 from resvision.weights.published import Published, find, is_published
 
 
@@ -34,14 +36,29 @@ def published_weights(run: Run) -> Published | None:
 
 
 def initial_file(run: Run, console: Console | None = None) -> Path:
-    """Get the safetensors file that a run starts with; published weights are fetched unless they are in the cache."""
+    """Get the file that a run starts with; published weights are fetched unless they are in the cache."""
     assert run.model.init_from is not None, "a run that starts with weights"
     published = published_weights(run)
     return obtain(published, console or Console(quiet=True)) if published else Path(run.model.init_from)
 
 
+def net_state(net: nn.Module, run: Run, *, file: Path) -> State:
+    """The weights that a run's net starts with, from its initial `file`; errors are those of `initial_state`."""
+    return initial_state(net, file, fresh=run.model.init_except, read=_reader_of(run.model.init_from))
+
+
+def net_state_by_encoder(net: nn.Module, run: Run) -> State:
+    """The weights that a run's net starts with, its encoder's from a file; errors are those of `encoder_state`."""
+    return encoder_state(net, encoder_file(run), read=_reader_of(run.model.encoder_from))
+
+
+def _reader_of(source: str | None) -> Read:
+    """The function that reads a file of initial weights: published ones are of PyTorch, all others safetensors."""
+    return read_published if is_published(source) else read_initial
+
+
 def encoder_file(run: Run, console: Console | None = None) -> Path:
-    """Get the safetensors file that the encoder of a resolved run starts with, fetched where it is published."""
+    """Get the file that the encoder of a resolved run starts with, fetched where it is published."""
     source = run.model.encoder_from
     assert source is not None, "a run whose encoder starts with weights"
     if not is_published(source):

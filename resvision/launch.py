@@ -197,7 +197,7 @@ def _restored(folder: Path, prepared: Prepared) -> _Training:
     average = MovingAverage(net, run.training.ema_decay) if run.training.ema_decay else None
     first_step = checkpoints.restore(net=net, optimizer=optimizer, average=average)
     # Lines after the checkpoint are of steps that are done anew, so the best validation is judged without them.
-    lines = _lines_until(first_step, folder / rundir.HISTORY)
+    lines = _evaluations_until(first_step, folder / rundir.HISTORY)
     plan = _plan(run, built.steps, first_step=first_step, last_kept=checkpoints.last(), lines=lines)
     return _Training(built, optimizer, average, _best(run, lines), plan)
 
@@ -284,9 +284,11 @@ def _recording(folder: Path, run: Run, plan: Plan, best: BestSoFar, console: Con
             yield _Records(history, bar)
 
 
-def _lines_until(step: int, path: Path) -> list[Line]:
-    """The lines of the history about the first `step` steps."""
-    return [line for line in read_history(path) if line["step"] <= step] if step and path.exists() else []
+def _evaluations_until(step: int, path: Path) -> list[Line]:
+    """The evaluations in the history of the first `step` steps; lines of steps may be too many to hold."""
+    if not step or not path.exists():
+        return []
+    return [line for line in read_history(path) if "evaluation" in line and line["step"] <= step]
 
 
 def _evaluation_due(step: int, every: int, steps: int, lines: Sequence[Line]) -> bool:

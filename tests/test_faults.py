@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, NoReturn
 
 import numpy as np
 import pytest
@@ -21,7 +23,7 @@ from support import TINY
 
 from resvision import catalog
 from resvision.classification.classifier import Classifier
-from resvision.core import rundir
+from resvision.core import drafts, rundir
 from resvision.core.errors import NonFiniteLossError, RunError, Stopped
 from resvision.core.history import read
 from resvision.core.views import Stretch
@@ -49,7 +51,7 @@ Cli = Callable[..., tuple[int, str, str]]
 HOLDER = """
 import os, sys, time
 from pathlib import Path
-from resvision.core import rundir
+from resvision.core import drafts, rundir
 with rundir.locked(Path(sys.argv[1])):
     child = os.fork()
     if child:
@@ -319,15 +321,17 @@ def cut_short(tensors: dict[str, torch.Tensor], path: Path, about: dict[str, str
 
 def full_for(patch: pytest.MonkeyPatch, name: str) -> None:
     """No space for one file of the run directory."""
-    write = rundir.write_bytes
+    draft_file = drafts.draft_file
 
-    def limited(path: Path, data: bytes, **option: str) -> None:
-        with pytest.MonkeyPatch.context() as deeper:
+    @contextmanager
+    def limited(path: Path) -> Iterator[IO[bytes]]:
+        with draft_file(path) as file:
+            yield file
             if path.name == name:
-                deeper.setattr(os, "fsync", no_space)
-            write(path, data, **option)
+                no_space()
 
-    patch.setattr(rundir, "write_bytes", limited)
+    for module in (rundir, history_files):
+        patch.setattr(module, "draft_file", limited)
 
 
 def device_full(patch: pytest.MonkeyPatch, which: str) -> None:
@@ -396,11 +400,16 @@ def test_a_folder_without_permission_is_one_line(
 ) -> None:
     before = contents(finished.folder)
 
-    def read_only(*_: object, **__: object) -> None:
+    def read_only(*_: object, **__: object) -> NoReturn:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
+    open_file = os.open
+
+    def open_to_read(path: Path, flags: int, *mode: int) -> int:
+        return read_only() if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) else open_file(path, flags, *mode)
+
     monkeypatch.setattr(Path, "mkdir", read_only)
-    monkeypatch.setattr(rundir.os, "open", read_only)
+    monkeypatch.setattr(os, "open", open_to_read)
     code, _, err = cli("train", "resnet20", "--data", "digits", "--out", tmp_path / "run")
     assert code == 2
     assert f"{tmp_path / 'run'}: cannot be written: Read-only file system; get the right" in err

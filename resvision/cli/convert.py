@@ -9,6 +9,7 @@ import typer
 
 from resvision import catalog
 from resvision.cli.inspect import parse_option
+from resvision.core.drafts import sweep
 from resvision.core.errors import SettingsError, WeightsError, printable
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ def command(
     option: Annotated[
         list[str] | None, typer.Option("--option", help="An option of the net, such as width=32. Repeatable.")
     ] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", help="The weights to take where FILE holds several, such as averaged ones.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
     """Convert weights with torchvision's, timm's or DataParallel's names; every name that changes or fails is listed.
@@ -39,6 +43,7 @@ def command(
     """
     target = out or Path(f"{file.parent / file.stem}.safetensors")
     _require_free(target, force)
+    sweep(target.parent, ours=False)
     given = dict(parse_option(text) for text in option or [])
     if num_classes is not None:
         given["num_classes"] = num_classes
@@ -47,7 +52,7 @@ def command(
     from resvision.weights.fetch import write_safetensors
     from resvision.weights.foreign import read_foreign
 
-    foreign = read_foreign(file)
+    foreign = read_foreign(file, key=key)
     options = _options(model, foreign.state, given)
     fitted = fit(_state(model, options), foreign.state)
     for line in _report(foreign, fitted):
@@ -102,7 +107,9 @@ def _from_shapes(model: str, state: "State", options: dict[str, Any], name: str)
 
 def _report(foreign: "Foreign", fitted: "Fit") -> list[str]:
     """The lines of the report: every change from the file, and every tensor that does not fit."""
-    lines = [f"taken out of {wrapper!r}" for wrapper in foreign.wrapped]
+    lines = [f"taken out of {printable(wrapper)!r}" for wrapper in foreign.wrapped]
+    lines += [f"not taken   the weights in {printable(other)!r}: --key takes them" for other in foreign.others]
+    lines += [f"left out    {name}, which is no weight of a net" for name in foreign.dropped]
     lines += [f"renamed     {old} to {new}" for new, old in foreign.renamed.items()]
     lines += [f"filled in   {name}, 0" for name in foreign.filled]
     lines += [f"reshaped    {name}: {change}" for name, change in fitted.reshaped.items()]

@@ -6,13 +6,13 @@ with loading, without evaluation or checkpoints. Lines of evaluations have `step
 `evaluation`, a flat object of figures; the split is TEST where a line does not say.
 """
 
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from resvision.core.errors import RunError
+from resvision.core.files import parse_json, read_lines
 
 TEST = "test"
 VALIDATION = "validation"
@@ -22,26 +22,32 @@ VALIDATION = "validation"
 def read(path: Path) -> Iterator[dict[str, Any]]:
     """Yield every whole line of a history; a last line cut short by a crash is left out.
 
-    Raises RunError where the file cannot be read, or a line before the last is not one that training writes.
+    The file may be of any length, since it is never held whole. Raises RunError where it cannot be read, or a line
+    before the last is not one that training writes.
     """
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        for number, line in enumerate(read_lines(path), start=1):
+            if line.endswith(b"\n"):  # else it was cut off
+                yield _record(line.decode(errors="replace"), where=f"{path}:{number}")
     except OSError as error:
         raise RunError(f"{path}: cannot be read: {error.strerror}") from None
-    for number, line in enumerate(text.split("\n")[:-1], start=1):  # text after the last newline was cut off
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise RunError(f"{path}:{number}: not a line of history: {error}") from None
-        if (
-            not isinstance(record, dict)
-            or type(record.get("step")) is not int
-            or not isinstance(record.get("evaluation", {}), dict)
-        ):
-            raise RunError(f"{path}:{number}: not a line of history: expected a JSON object with a step")
-        figures = [*record.values(), *record.get("evaluation", {}).values()]
-        if any(isinstance(figure, float) and not math.isfinite(figure) for figure in figures):
-            raise RunError(f"{path}:{number}: not a line of history: a figure is not finite")
-        if "evaluation" in record:
-            record.setdefault("split", TEST)
-        yield record
+
+
+def _record(line: str, *, where: str) -> dict[str, Any]:
+    """The data in a line, with the split that it is about; RunError where training writes no such line."""
+    try:
+        record = parse_json(line)
+    except ValueError as error:
+        raise RunError(f"{where}: not a line of history: {error}") from None
+    if (
+        not isinstance(record, dict)
+        or type(record.get("step")) is not int
+        or not isinstance(record.get("evaluation", {}), dict)
+    ):
+        raise RunError(f"{where}: not a line of history: expected a JSON object with a step")
+    figures = [*record.values(), *record.get("evaluation", {}).values()]
+    if any(isinstance(figure, float) and not math.isfinite(figure) for figure in figures):
+        raise RunError(f"{where}: not a line of history: a figure is not finite")
+    if "evaluation" in record:
+        record.setdefault("split", TEST)
+    return record

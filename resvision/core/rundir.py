@@ -18,6 +18,7 @@ import errno
 import json
 import os
 import platform
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,7 +27,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from resvision.core.errors import RunError
+from resvision.core import files
+from resvision.core.drafts import draft_file, is_draft, sweep
+from resvision.core.errors import RunError, printable
 
 if sys.platform != "win32":
     import fcntl
@@ -92,7 +95,7 @@ def require_free(folder: Path) -> None:
             pass
     if RUN in entries:
         raise RunError(f"{folder}: holds a run already; go on with --resume {folder}, or name another --out")
-    if any(name != LOCK and not _is_neighbour(name) for name in entries):
+    if any(name != LOCK and not is_draft(name) for name in entries):
         raise RunError(f"{folder}: not empty; name another --out")
 
 
@@ -124,6 +127,7 @@ def locked(folder: Path) -> Iterator[bool]:
     systems that know none, leave it to the user not to train one run twice at a time.
     """
     path = folder / LOCK
+    _require_own_folders(folder)
     try:
         descriptor = _lock(path)
     except BlockingIOError:
@@ -131,6 +135,7 @@ def locked(folder: Path) -> Iterator[bool]:
     except OSError as error:
         raise unwritable(path, error) from None
     try:
+        sweep(folder, ours=True)
         yield descriptor is not None
     finally:
         if descriptor is not None:
@@ -151,46 +156,31 @@ def write_text(path: Path, text: str, *, option: str = "--out") -> None:
 
 
 def write_bytes(path: Path, data: bytes, *, option: str = "--out") -> None:
-    """Write data to a neighbour file, flush it to disk, and rename it over `path`.
+    """Write data to a draft, flush it to disk, and rename it over `path`, which replaces a link and follows none.
 
     RunError where that fails; it names the `option` of the command that takes another place.
     """
-    neighbour = path.with_name(_neighbour(path.name))
     try:
-        with neighbour.open("wb") as file:
+        with draft_file(path) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        neighbour.replace(path)
-        sync_folder(path.parent)
     except OSError as error:
         raise unwritable(path, error, option=option) from None
-    finally:
-        with suppress(OSError):
-            neighbour.unlink(missing_ok=True)
 
 
-def read_json(path: Path) -> Any:
-    """The JSON in `path`; RunError where it is missing or not JSON."""
+def read_json(path: Path, *, limit: int = files.DOCUMENT) -> Any:
+    """The JSON in `path`; RunError where it is missing, not a regular file, larger than `limit` bytes, or not JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return files.parse_json(files.read_text(path, limit))
     except OSError as error:
         raise RunError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise RunError(f"{path}: not valid JSON: {error}") from None
-
-
-def sync_folder(folder: Path) -> None:
-    """Flush a directory's entries to disk, so that a rename in it survives a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def unwritable(path: Path, error: OSError, *, option: str = "--out") -> RunError:
     """The error of a write that failed: the file, the reason, and the remedy."""
+    if isinstance(error, files.RefusedFileError):
+        return RunError(f"{error.filename}: {error.strerror}")
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         remedy = "make room and try again, with --resume where the run had begun"
     else:
@@ -198,12 +188,19 @@ def unwritable(path: Path, error: OSError, *, option: str = "--out") -> RunError
     return RunError(f"{path}: cannot be written: {error.strerror or error}; {remedy}")
 
 
+def _require_own_folders(folder: Path) -> None:
+    """Raise RunError where a link leads from the run directory to another place, whose files would be removed."""
+    for name in (CHECKPOINTS, EVENTS, SCRATCH):
+        if (folder / name).is_symlink():
+            raise RunError(f"{folder / name}: a link, which is not followed; put a folder in its place")
+
+
 def _lock(path: Path) -> int | None:
     """Lock `path` and return its descriptor, None where there are no locks; BlockingIOError where another has it."""
     if sys.platform == "win32":
         return None
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = _open_lock(path)
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # The last holder removes the file as it leaves. A lock on a removed file would keep nobody out, since the
@@ -222,9 +219,27 @@ def _lock(path: Path) -> int | None:
         os.close(descriptor)
 
 
+def _open_lock(path: Path) -> int:
+    """Open the lock to write, and make it if it is missing; RefusedFileError where it is another file as well."""
+    nothing_else = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | nothing_else, 0o644)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise files.RefusedFileError(path, "a link, which is not followed; remove it") from None
+        raise
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        os.close(descriptor)
+        raise files.RefusedFileError(path, "not a lock but another file, or a second name of one; remove it")
+    return descriptor
+
+
 def _holder(path: Path) -> str:
     """The process that wrote the lock, with its machine where that is not this one."""
-    text = path.read_text(encoding="utf-8", errors="replace").strip() if path.exists() else ""
+    text = ""
+    with suppress(OSError, ValueError):  # it may be gone by now
+        text = printable(files.read_text(path, 200).strip())
     return text.removesuffix(f" on {platform.node()}") or "another process"
 
 
@@ -234,11 +249,3 @@ def _has_name(path: Path, descriptor: int) -> bool:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
         return False
-
-
-def _neighbour(name: str) -> str:
-    return f".{name}.new"
-
-
-def _is_neighbour(name: str) -> bool:
-    return name.startswith(".") and name.endswith(".new")

@@ -1,5 +1,6 @@
 """Loading of a trained run from its directory, or of published weights, ready for use."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,8 +15,8 @@ from resvision.kinds.kind import Kind
 from resvision.run import Run, read_run
 from resvision.tasks import Model, Task, task_of
 from resvision.training import machine as machines
-from resvision.training.checkpoints import load_weights, result_weights
-from resvision.weights.fetch import obtain
+from resvision.training.checkpoints import State, load_weights, read_weights, result_weights
+from resvision.weights.fetch import obtain, read_published
 from resvision.weights.published import find
 
 
@@ -58,7 +59,7 @@ def load(
     if weights is not None:
         published = find(str(folder), weights)
         run = published_run(published, machines.Machine(device=_device(device or "cuda"), precision="fp32"))
-        return _build_trained(run, obtain(published, Console(stderr=True)), folder=None)
+        return _build_trained(run, obtain(published, Console(stderr=True)), folder=None, read=read_published)
     folder = Path(folder)
     run = read_run(folder, allow_code=allow_code)
     if run.data.classes is None or run.data.view is None:
@@ -67,10 +68,12 @@ def load(
     return _build_trained(run, result_weights(folder), folder=folder)
 
 
-def _build_trained(run: Run, weights: Path, *, folder: Path | None) -> Trained:
+def _build_trained(
+    run: Run, weights: Path, *, folder: Path | None, read: Callable[[Path], State] = read_weights
+) -> Trained:
     """Build the system of a resolved run with weights from a file, in evaluation mode on the run's device."""
     system = build_system(run)
-    load_weights(system.net, weights)
+    load_weights(system.net, weights, read=read)
     machines.place(system, run.machine, torch.device(run.machine.device))
     assert run.data.view is not None, "a resolved run"
     return Trained(

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from resvision import __version__
 from resvision.core import rundir
 from resvision.core.errors import RunError
+from resvision.core.files import open_regular
 
 GENERATOR = '<meta name="generator" content="resvision">'
 
@@ -36,7 +37,7 @@ def write_page(path: Path, html: str) -> Path:
 
 def _is_ours(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return GENERATOR.encode() in file.read(4096)
     except OSError as error:
         raise RunError(f"{path}: cannot be read: {error.strerror}; name another file with --out") from None

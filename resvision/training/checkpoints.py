@@ -7,7 +7,7 @@ randomness follow from the step number, so neither is stored.
 
 import os
 import re
-import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from resvision.core import rundir
+from resvision.core import files, rundir
+from resvision.core.drafts import draft_folder, real_folder, remove, sweep, sync_folder
 from resvision.core.errors import RunError, printable
 from resvision.training.ema import MovingAverage
 
 FORMAT = 1
 KEPT = 2  # the newest, and the one before it
+LONGEST_POINTER = 100  # bytes of the name of a checkpoint
 
 State = dict[str, Tensor]
 
@@ -87,7 +89,7 @@ class Checkpoints:
         if not pointer.exists():
             return None
         try:
-            folder = self._root / pointer.read_text(encoding="utf-8", errors="replace").strip()
+            folder = self._root / files.read_whole(pointer, LONGEST_POINTER).decode(errors="replace").strip()
         except OSError as error:
             raise RunError(f"{pointer}: cannot be read: {error.strerror}") from None
         if folder.parent != self._root or not (folder / rundir.STATE).is_file():
@@ -123,33 +125,27 @@ class Checkpoints:
     def _write_whole(
         self, step: int, *, net: nn.Module, optimizer: torch.optim.Optimizer, average: MovingAverage | None
     ) -> None:
-        folder, draft = self.place(step), self._root / f".step-{step}.new"
-        for remains in self._root.glob(".step-*.new"):  # by a kill
-            shutil.rmtree(remains)
-        try:
-            self._root.mkdir(exist_ok=True)
-            draft.mkdir()
+        folder = self.place(step)
+        sweep(real_folder(self._root), ours=True)
+        with draft_folder(folder) as draft:
             write_tensors(draft / rundir.WEIGHTS, net.state_dict())
             if average is not None:
                 write_tensors(draft / rundir.AVERAGED_WEIGHTS, average.state)
             tensors, numbers = _flat(optimizer.state_dict()["state"])
             write_tensors(draft / rundir.OPTIMIZER, tensors)
             rundir.write_json(draft / rundir.STATE, {"format": FORMAT, "step": step, "optimizer": numbers})
-            rundir.sync_folder(draft)
-            if folder.exists():  # written by a run that was killed before `last` named it
-                shutil.rmtree(folder)
+            sync_folder(draft)
+            if os.path.lexists(folder):  # written by a run that was killed before `last` named it
+                remove(folder)
             draft.rename(folder)
-        except BaseException:
-            shutil.rmtree(draft, ignore_errors=True)  # the disk may be full because of it
-            raise
-        rundir.sync_folder(self._root)
+        sync_folder(self._root)
 
     def _drop_older_than(self, step: int, *, except_step: int) -> None:
         names = [path.name.removeprefix("step-") for path in self._root.glob("step-*")]
         steps = sorted(int(name) for name in names if name.isdecimal())
         for old in [other for other in steps if other <= step][:-KEPT]:
             if old != except_step:
-                shutil.rmtree(self._root / f"step-{old}")
+                remove(self._root / f"step-{old}")
 
 
 def result_weights(folder: Path) -> Path:
@@ -167,20 +163,25 @@ def result_weights(folder: Path) -> Path:
 def read_weights(path: Path) -> State:
     """Read the tensors of a safetensors file by name; RunError where it is missing or damaged."""
     try:
+        files.require_tensors(path)
         state: State = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise RunError(f"{path}: cannot be read as safetensors: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise RunError(f"{path}: cannot be read as safetensors: {reason}") from None
     return state
 
 
-def load_weights(net: nn.Module, path: Path) -> None:
-    """Load a safetensors file into `net`, strictly; RunError names keys that are missing, extra or of other shape."""
-    net.load_state_dict(_fitting(net.state_dict(), path))
+def load_weights(net: nn.Module, path: Path, *, read: Callable[[Path], State] = read_weights) -> None:
+    """Load a file into `net`, strictly; RunError names keys that are missing, extra or of other shape.
+
+    `read` gives the tensors of the file, which is one of safetensors if left out.
+    """
+    net.load_state_dict(_fitting(net.state_dict(), path, read=read))
 
 
-def _fitting(wanted: State, path: Path) -> State:
+def _fitting(wanted: State, path: Path, *, read: Callable[[Path], State] = read_weights) -> State:
     """Read a file whose tensors must have the names and shapes of `wanted`; RunError where they differ."""
-    state = read_weights(path)
+    state = read(path)
     if faults := misfits(wanted, state):
         shown = "; ".join(sorted(faults.values())[:3])
         raise RunError(f"{path}: the weights do not fit the net, {len(faults)} keys differ: {shown}")

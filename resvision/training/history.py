@@ -7,16 +7,19 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from resvision.core import rundir
+from resvision.core.drafts import draft_file, real_folder
+from resvision.core.files import open_to_grow
 from resvision.core.history import read
 
 
@@ -29,11 +32,15 @@ class History:
     """
 
     def __init__(self, folder: Path, *, step: int) -> None:
-        path = folder / rundir.HISTORY
-        kept = [line for line in read(path) if line["step"] <= step] if path.exists() else []
-        rundir.write_text(path, "".join(_json(line) for line in kept))
-        self._lines = _Growing(path)
-        self._events = _Growing(_new_events(folder / rundir.EVENTS, kept))
+        path, events = folder / rundir.HISTORY, _events_path(folder)
+        with _written_anew(path) as lines_file, _written_anew(events) as events_file:
+            events_file.write(_record(file_version="brain.Event:2"))
+            for line in read(path) if path.exists() else ():  # one at a time: there may be millions
+                if line["step"] <= step:
+                    lines_file.write(_json(line).encode())
+                    events_file.write(_event(line))
+        _remove_others(events)
+        self._lines, self._events = _Growing(path), _Growing(events)
 
     def add(self, line: dict[str, Any]) -> None:
         """Append one line; it is on its way to disk when this returns."""
@@ -56,7 +63,7 @@ class _Growing:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._file = path.open("ab", buffering=0)
+            self._file = open_to_grow(path)
         except OSError as error:
             raise rundir.unwritable(path, error) from None
 
@@ -77,18 +84,34 @@ class _Growing:
         self._file.close()
 
 
-def _new_events(folder: Path, lines: Iterable[dict[str, Any]]) -> Path:
-    """Write a TensorBoard file of the lines in place of older files."""
-    path = folder / f"events.out.tfevents.{time.time():010.0f}.{platform.node()}.{os.getpid()}"
+def _events_path(folder: Path) -> Path:
+    """The path of a new TensorBoard file of the run in `folder`; RunError where it cannot have one."""
+    events = folder / rundir.EVENTS
     try:
-        folder.mkdir(exist_ok=True)
-        outdated = [file for file in folder.iterdir() if file != path and file.is_file()]
-        rundir.write_bytes(path, b"".join([_record(file_version="brain.Event:2"), *map(_event, lines)]))
-        for file in outdated:
-            file.unlink()
+        real_folder(events)
     except OSError as error:
-        raise rundir.unwritable(folder, error) from None
-    return path
+        raise rundir.unwritable(events, error) from None
+    return events / f"events.out.tfevents.{time.time():010.0f}.{platform.node()}.{os.getpid()}"
+
+
+@contextmanager
+def _written_anew(path: Path) -> Iterator[IO[bytes]]:
+    """A file to fill, which then takes the place of the old one; RunError where that fails."""
+    try:
+        with draft_file(path) as file:
+            yield file
+    except OSError as error:
+        raise rundir.unwritable(path, error) from None
+
+
+def _remove_others(newest: Path) -> None:
+    """Remove what else lies in the folder of a TensorBoard file, which would draw its curves twice."""
+    try:
+        for path in newest.parent.iterdir():
+            if path != newest and (path.is_symlink() or not path.is_dir()):
+                path.unlink()
+    except OSError as error:
+        raise rundir.unwritable(newest.parent, error) from None
 
 
 def _event(line: dict[str, Any]) -> bytes:

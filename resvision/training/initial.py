@@ -1,6 +1,6 @@
 """Initial weights of a net from a file, except in parts that are named."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -8,6 +8,9 @@ from torch import Tensor, nn
 from resvision.core import rundir
 from resvision.core.errors import RunError, SettingsError
 from resvision.training.checkpoints import State, misfits, read_weights, result_weights, same_layer
+
+Read = Callable[[Path], State]
+"""A function that gives the tensors of a file by name."""
 
 
 def weights_file(path: Path) -> Path:
@@ -20,13 +23,23 @@ def weights_file(path: Path) -> Path:
     return path.resolve()
 
 
-def initial_state(net: nn.Module, path: Path, *, fresh: Sequence[str]) -> State:
+def read_initial(path: Path) -> State:
+    """The tensors of a safetensors file; RunError, with the remedy, where it is none."""
+    try:
+        return read_weights(path)
+    except RunError as error:
+        if path.suffix == ".safetensors":
+            raise
+        raise RunError(f"{error}; `resvision convert FILE MODEL` makes safetensors of a state dict") from None
+
+
+def initial_state(net: nn.Module, path: Path, *, fresh: Sequence[str], read: Read = read_initial) -> State:
     """The weights of a file for `net`, by name, but the net's own under the names in `fresh`, such as `fc`.
 
     A convolution over all pixels and a linear layer are turned into each other.
     Raises SettingsError for a name in `fresh` that neither has, and, with the remedy, where the others do not fit.
     """
-    own, file = net.state_dict(), _read(path)
+    own, file = net.state_dict(), read(path)
     for name in fresh:
         if not any(under([name], key) for key in (*own, *file)):
             children = ", ".join(child for child, _ in net.named_children())
@@ -46,14 +59,14 @@ ENCODER = "backbone."
 """The prefix of the names of a classification net inside a larger one."""
 
 
-def encoder_state(net: nn.Module, path: Path) -> State:
+def encoder_state(net: nn.Module, path: Path, *, read: Read = read_initial) -> State:
     """The net's weights, its encoder's taken from a classification net's file: as its backbone, or by name.
 
     Of the file of a net that stands on a backbone, the backbone alone is taken. A linear layer becomes a convolution
     over the same pixels. Raises SettingsError where nothing of the file is in the net, or not all of the net's backbone
     is in the file.
     """
-    own, file = net.state_dict(), _read(path)
+    own, file = net.state_dict(), read(path)
     given = {key.removeprefix(ENCODER): file[key] for key in file if key.startswith(ENCODER)} or file
     taken = {
         key: given[inner].reshape(own[key].shape)
@@ -68,15 +81,6 @@ def encoder_state(net: nn.Module, path: Path) -> State:
             " not in it or of another shape"
         )
     return {**own, **taken}
-
-
-def _read(path: Path) -> State:
-    try:
-        return read_weights(path)
-    except RunError as error:
-        if path.suffix == ".safetensors":
-            raise
-        raise RunError(f"{error}; `resvision convert FILE MODEL` makes safetensors of a state dict") from None
 
 
 def under(names: Iterable[str], key: str) -> bool:

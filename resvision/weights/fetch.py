@@ -1,14 +1,10 @@
-"""Published weights as a file of ours: fetched when they are asked for, verified, and kept under our names.
+"""Published weights: fetched when they are asked for, and verified each time that they are read.
 
-The kept file is one of safetensors in the cache folder, written whole or not at all; it holds the SHA-256 of the file
-that it was made from. A file that torchvision has fetched before is used where it lies.
+The file is kept as it was published, since its name has the start of its SHA-256: of what would be made of it, nobody
+publishes a sum. A file that was put there by hand, or that torchvision has fetched before, is used where it lies.
 """
 
 import hashlib
-import os
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO
@@ -18,10 +14,12 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from resvision.core import rundir
+from resvision.core.drafts import draft_folder, sweep, sync_folder
 from resvision.core.errors import WeightsError, printable
+from resvision.core.files import open_regular
 from resvision.data.roots import cache_root
 from resvision.training.checkpoints import State, os_error, write_tensors
 from resvision.weights.foreign import read_foreign
@@ -34,21 +32,26 @@ MEGABYTE = 2**20
 
 
 def obtain(published: Published, console: Console) -> Path:
-    """Get the safetensors file of published weights, by our names, fetched if need be.
+    """Get the file of published weights, fetched if need be; its sum is that of its name.
 
-    Raises WeightsError where they cannot be had, are not the file that was published, or hold something else than a
-    state dict; RunError where they cannot be written.
+    Raises WeightsError where it cannot be had, is not the file that was published, or holds something else than a
+    state dict; RunError where it cannot be written.
     """
-    kept = place(published).with_suffix(".safetensors")
-    if _made_from(kept, published):
-        return kept
-    with _whole_file(published, console) as (file, digest):
-        foreign = read_foreign(file, name=published.url)
-    about = {"source": published.source, "url": published.url, "sha256": digest}
-    write_safetensors(kept, foreign.state, about)
-    filled = f", {len(foreign.filled)} counts of batches filled in" if foreign.filled else ""
-    _tell(console, f"weights kept in {kept}: {len(foreign.state)} tensors{filled}")
+    by_hand, kept = place(published), _kept_place(published)
+    if by_hand.exists():
+        remedy = f"{by_hand}: remove it, or put the file from {published.url} in its place"
+        _require(_sha256(by_hand), published, remedy)
+        return by_hand
+    for file in (kept, Path(torch.hub.get_dir(), "checkpoints", published.file_name)):
+        if file.is_file() and _sha256(file).startswith(published.sha256):
+            return file
+    _fetch(published, kept, console)
     return kept
+
+
+def read_published(file: Path) -> State:
+    """The weights in a file that `obtain` gave, by our names."""
+    return read_foreign(file).state
 
 
 def place(published: Published) -> Path:
@@ -58,55 +61,50 @@ def place(published: Published) -> Path:
 
 def write_safetensors(path: Path, state: State, about: dict[str, str]) -> None:
     """Write tensors beside `path` and rename them over it; RunError, and nothing changed, where that fails."""
-    draft = _draft(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_tensors(draft, state, about)
-        draft.replace(path)
+        with draft_folder(path) as draft:
+            write_tensors(draft / path.name, state, about)
+            (draft / path.name).replace(path)
+        sync_folder(path.parent)
     except OSError as error:
         raise rundir.unwritable(path, error) from None
     except SafetensorError as error:
         raise rundir.unwritable(path, os_error(error)) from None
-    finally:
-        _remove(draft)
 
 
-@contextmanager
-def _whole_file(published: Published, console: Console) -> Iterator[tuple[Path, str]]:
-    """Give the published file and its SHA-256: put there by hand, fetched by torchvision, or fetched now."""
-    by_hand, of_torch = place(published), Path(torch.hub.get_dir(), "checkpoints", published.file_name)
-    if by_hand.exists():
-        digest = _sha256(by_hand)
-        _require(digest, published, f"{by_hand}: remove it, or put the file from {published.url} in its place")
-        yield by_hand, digest
-        return
-    if of_torch.is_file() and (digest := _sha256(of_torch)).startswith(published.sha256):
-        yield of_torch, digest
-        return
-    draft = _draft(by_hand)
-    try:
-        yield draft, _download(published, draft, console)
-    finally:
-        _remove(draft)
+def _kept_place(published: Published) -> Path:
+    return cache_root() / "weights" / "fetched" / published.file_name
 
 
-def _download(published: Published, draft: Path, console: Console) -> str:
-    """Fetch the file into `draft`, and return its SHA-256."""
+def _fetch(published: Published, kept: Path, console: Console) -> None:
+    """Fetch the file, and keep it once its sum is right and it holds a state dict."""
     _tell(console, f"fetching {published.url} ({published.megabytes:,.1f} MB)")
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        sweep(kept.parent, ours=True)
+        with draft_folder(kept) as draft:
+            file = draft / kept.name
+            _download(published, file, console)
+            foreign = read_foreign(file, name=published.url)
+            file.replace(kept)
+    except OSError as error:
+        raise rundir.unwritable(kept.parent, error) from None
+    filled = f", {len(foreign.filled)} counts of batches filled in" if foreign.filled else ""
+    _tell(console, f"weights kept in {kept}: {len(foreign.state)} tensors{filled}")
+
+
+def _download(published: Published, path: Path, console: Console) -> None:
+    """Fetch the published file into `path`; WeightsError where something else comes."""
     remedy = f"try again, or put that file at {place(published)}"
     request = Request(published.url, headers={"User-Agent": "resvision"})
-    try:
-        draft.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
-            received, announced, digest = _receive(request, file, published, console, remedy)
-    except OSError as error:
-        raise rundir.unwritable(draft.parent, error) from None
+    with path.open("xb") as file:
+        received, announced, digest = _receive(request, file, published, console, remedy)
     if announced is not None and received != announced:
         raise WeightsError(
             f"{published}: {published.url} was cut off after {received:,} of {announced:,} bytes; {remedy}"
         )
     _require(digest, published, f"what {published.url} gave, {received:,} bytes; {remedy}")
-    return digest
 
 
 def _receive(
@@ -152,7 +150,7 @@ def _write(file: IO[bytes], piece: bytes, published: Published, *, flush: bool =
         if flush:
             file.flush()
     except OSError as error:
-        raise rundir.unwritable(place(published).parent, error) from None
+        raise rundir.unwritable(_kept_place(published).parent, error) from None
 
 
 class _SafeRedirects(HTTPRedirectHandler):
@@ -184,35 +182,12 @@ def _require(digest: str, published: Published, what: str) -> None:
 
 
 def _sha256(path: Path) -> str:
-    if not path.is_file():
-        raise WeightsError(f"{path}: not a regular file")
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _made_from(kept: Path, published: Published) -> bool:
-    """Whether the kept file is whole and was made from the published one."""
-    if not kept.is_file():
-        return False
-    with suppress(OSError, SafetensorError), safe_open(kept, "pt") as file:
-        about = file.metadata() or {}
-        return bool(re.fullmatch(r"[0-9a-f]{64}", about.get("sha256", ""))) and about["sha256"].startswith(
-            published.sha256
-        )
-    return False
-
-
 def _tell(console: Console, line: str) -> None:
     console.print(line, highlight=False, soft_wrap=True, markup=False, emoji=False)
-
-
-def _draft(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.new")
-
-
-def _remove(draft: Path) -> None:
-    with suppress(OSError):  # it may not be there, nor the folder
-        draft.unlink()

@@ -15,7 +15,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from resvision.core.errors import WeightsError, printable
+from resvision.core.files import open_regular, require_tensors
 from resvision.training.checkpoints import State
+from resvision.weights.archives import require_room
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
 """The keys under which training scripts save weights beside other things, the likeliest first."""
@@ -25,6 +27,10 @@ RENAMED = {"pre_logits.fc1.": "classifier.0.", "pre_logits.fc2.": "classifier.3.
 """timm's names in VGG, whose first two layers of the classifier it keeps as convolutions; its ResNets have ours."""
 
 _COUNT = "num_batches_tracked"
+_AVERAGED = "n_averaged"
+"""The count of weights in an average, which torch's AveragedModel keeps among them."""
+_DEEPEST = 8
+"""The most wrappers around each other."""
 
 
 class Foreign(NamedTuple):
@@ -32,35 +38,36 @@ class Foreign(NamedTuple):
 
     state    tensors on the CPU, by our names
     wrapped  the wrappers taken off: keys of dictionaries and prefixes of names, from the outside in
+    others   keys of other weights in the file that were not taken, such as averaged ones
     renamed  our names of those tensors that the file calls otherwise, with its names, prefixes left out
+    dropped  tensors that are no weights of a net
     filled   counts of batches that files from before PyTorch 0.4.1 do not have, here 0
     """
 
     state: State
     wrapped: tuple[str, ...]
+    others: tuple[str, ...]
     renamed: dict[str, str]
+    dropped: tuple[str, ...]
     filled: tuple[str, ...]
 
 
-def read_foreign(path: Path, *, name: str | None = None) -> Foreign:
+def read_foreign(path: Path, *, name: str | None = None, key: str | None = None) -> Foreign:
     """Read the weights in a file of PyTorch or safetensors; `name` stands for it in errors.
 
-    Pickles are read with `weights_only=True`. Raises WeightsError for a file that is missing, cut off, holds code or
-    objects beside tensors, or no weights at all.
+    Of a file with several state dicts the one under `key` is taken, else the likeliest. Pickles are read with
+    `weights_only=True`. Raises WeightsError for a file that is missing, cut off, would take more memory than it has
+    bytes, holds code or objects beside tensors, or no weights at all.
     """
     shown = printable(name or path)
     require_regular(path, shown)
     loaded = _load_safetensors(path, shown) if _is_safetensors(path, shown) else _load_pickle(path, shown)
-    wrapped: list[str] = []
-    while isinstance(loaded, Mapping):
-        inner = next((key for key in WRAPPERS if isinstance(loaded.get(key), Mapping)), None)
-        if inner is None:
-            break
-        wrapped.append(inner)
-        loaded = loaded[inner]
-    state = _checked(loaded, shown)
+    inner, wrapped, others = _unwrapped(loaded, key, shown)
+    state = _checked(inner, shown)
+    dropped = tuple(key for key in state if key == _AVERAGED and state[key].ndim == 0)
+    state = {key: tensor for key, tensor in state.items() if key not in dropped}
     while prefix := next(
-        (candidate for candidate in PREFIXES if all(key.startswith(candidate) for key in state)), None
+        (candidate for candidate in PREFIXES if state and all(key.startswith(candidate) for key in state)), None
     ):
         wrapped.append(prefix)
         state = {key.removeprefix(prefix): tensor for key, tensor in state.items()}
@@ -72,7 +79,47 @@ def read_foreign(path: Path, *, name: str | None = None) -> Foreign:
     filled = tuple(f"{norm}.{_COUNT}" for norm in norms if f"{norm}.{_COUNT}" not in ours)
     ours |= {key: torch.tensor(0) for key in filled}
     renamed = {new: old for old, new in names.items() if new != old}
-    return Foreign(ours, tuple(wrapped), renamed, filled)
+    return Foreign(ours, tuple(wrapped), others, renamed, dropped, filled)
+
+
+def _unwrapped(loaded: Any, key: str | None, shown: str) -> tuple[Any, list[str], tuple[str, ...]]:
+    """The innermost dictionary, the keys of those around it, and the keys of other weights beside them."""
+    wrapped: list[str] = []
+    others: list[str] = []
+    if key is not None:
+        if not isinstance(loaded, Mapping) or not isinstance(loaded.get(key), Mapping):
+            choices = ", ".join(printable(choice)[:60] for choice in _state_dicts(loaded)) or "none"
+            raise WeightsError(f"{shown}: holds no weights under the key {printable(key)!r}; choices: {choices}")
+        wrapped.append(key)
+        loaded = loaded[key]
+    while isinstance(loaded, Mapping) and len(wrapped) < _DEEPEST:
+        inside = _state_dicts(loaded)
+        usual = next((name for name in WRAPPERS if isinstance(loaded.get(name), Mapping)), None)
+        if usual is None and len(inside) > 1:
+            listed = ", ".join(printable(name)[:60] for name in inside[:8])
+            raise WeightsError(f"{shown}: holds the weights of several nets, {listed}; choose by --key")
+        taken = usual or next(iter(inside), None)
+        if taken is None:
+            break
+        others += [name for name in inside if name != taken]
+        wrapped.append(taken)
+        loaded = loaded[taken]
+    return loaded, wrapped, tuple(others)
+
+
+def _state_dicts(loaded: Any) -> list[str]:
+    """The keys under which a dictionary holds tensors by name, in wrappers or without."""
+    if not isinstance(loaded, Mapping):
+        return []
+    return [key for key, value in loaded.items() if isinstance(key, str) and _holds_tensors(value, _DEEPEST)]
+
+
+def _holds_tensors(value: Any, deepest: int) -> bool:
+    if not isinstance(value, Mapping) or not value or not deepest:
+        return False
+    if all(isinstance(key, str) and isinstance(tensor, Tensor) for key, tensor in value.items()):
+        return True
+    return any(_holds_tensors(value.get(name), deepest - 1) for name in WRAPPERS)
 
 
 def require_regular(path: Path, shown: str) -> None:
@@ -93,7 +140,8 @@ def _our_name(key: str) -> str:
 def _is_safetensors(path: Path, shown: str) -> bool:
     """Whether a file is safetensors, by its first bytes: the length of a header, then the header, which is JSON."""
     try:
-        with path.open("rb") as file:
+        require_tensors(path)
+        with open_regular(path) as file:
             return file.read(9)[8:] == b"{"
     except OSError as error:
         raise WeightsError(f"{shown}: cannot be read: {error.strerror}") from None
@@ -109,11 +157,14 @@ def _load_safetensors(path: Path, shown: str) -> State:
 
 def _load_pickle(path: Path, shown: str) -> Any:
     try:
-        with warnings.catch_warnings(), path.open("rb") as file:  # a path would be read by what it is called
+        with warnings.catch_warnings(), open_regular(path) as file:  # a path would be read by what it is called
             warnings.simplefilter("ignore")  # what else there is to say is said by the error
+            require_room(file)
             return torch.load(file, map_location="cpu", weights_only=True)
+    except WeightsError as error:
+        raise WeightsError(f"{shown}: {error}") from None
     except MemoryError:
-        raise
+        raise WeightsError(f"{shown}: asks for more memory than there is; save the state dict alone") from None
     except Exception as error:  # noqa: BLE001 - damaged bytes make the reader raise nearly anything
         raise WeightsError(f"{shown}: {_reason(str(error))}") from None
 

@@ -70,6 +70,57 @@ def test_what_a_killed_start_left_does_not_count(tmp_path: Path) -> None:
     assert rundir.claim(tmp_path) == tmp_path
 
 
+@pytest.mark.parametrize("name", [rundir.CHECKPOINTS, rundir.EVENTS, rundir.SCRATCH])
+def test_a_run_directory_whose_folders_lead_elsewhere_is_not_written_to(tmp_path: Path, name: str) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / name).symlink_to(tmp_path / "other")
+    with (
+        pytest.raises(RunError, match=f"{name}: a link, which is not followed; put a folder in its place"),
+        rundir.locked(tmp_path / "run"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("kind", ["link", "second name", "pipe"])
+def test_a_lock_that_is_another_file_is_not_written_to(tmp_path: Path, kind: str) -> None:
+    precious, lock = tmp_path / "precious", tmp_path / "run" / rundir.LOCK
+    precious.write_text("mine")
+    lock.parent.mkdir()
+    if kind == "link":
+        lock.symlink_to(precious)
+    elif kind == "second name":
+        lock.hardlink_to(precious)
+    else:
+        os.mkfifo(lock)
+    with pytest.raises(RunError, match=r"\.lock: .*; remove it$"), rundir.locked(tmp_path / "run"):
+        pass
+    assert precious.read_text() == "mine"
+
+
+def test_the_drafts_of_a_killed_process_go_when_the_run_goes_on(tmp_path: Path) -> None:
+    (tmp_path / ".history.jsonl.0123456789abcdef.new").write_bytes(bytes(100))
+    with rundir.locked(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == [rundir.LOCK]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "deep", "long"])
+def test_json_that_would_take_all_memory_or_wait_for_ever_is_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "run.json"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "deep":
+        path.write_text("[" * 100_000)
+    else:
+        path.write_text("[" + " " * 1000 + "]")
+    with pytest.raises(
+        RunError, match=r"run\.json: (cannot be read: (not a reg|more than 1,000)|not valid JSON: nested)"
+    ):
+        rundir.read_json(path, limit=1_000 if kind == "long" else 2**20)
+
+
 def test_a_path_that_cannot_be_is_one_line(tmp_path: Path) -> None:
     endless = tmp_path / ("x" * 300)
     for use in (rundir.claim, rundir.require):

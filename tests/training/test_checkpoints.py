@@ -154,6 +154,47 @@ def test_what_a_kill_cut_short_is_removed(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / rundir.CHECKPOINTS).iterdir()) == [rundir.LAST, "step-9"]
 
 
+def test_checkpoints_that_lead_to_another_run_are_left_alone(tmp_path: Path) -> None:
+    made, run = Made(), tmp_path / "run"
+    made.step(1)
+    (tmp_path / "other").mkdir()
+    for step in (1, 2, 3):
+        made.save(Checkpoints(tmp_path / "other"), step)
+    others = sorted((tmp_path / "other" / rundir.CHECKPOINTS).iterdir())
+    run.mkdir()
+    (run / rundir.CHECKPOINTS).symlink_to(tmp_path / "other" / rundir.CHECKPOINTS)
+    with pytest.raises(RunError, match="checkpoints: a link, which is not followed; put a folder in its place"):
+        made.save(Checkpoints(run), 9)
+    assert sorted((tmp_path / "other" / rundir.CHECKPOINTS).iterdir()) == others
+
+
+def test_links_among_checkpoints_are_replaced_or_dropped_and_never_followed(tmp_path: Path) -> None:
+    made, checkpoints, precious = Made(), Checkpoints(tmp_path / "run"), tmp_path / "precious"
+    made.step(1)
+    for folder in (tmp_path / "run", precious):
+        folder.mkdir()
+    (precious / "photo").write_text("mine")
+    root = made.save(checkpoints, 1).parent
+    for name in ("step-0", "step-3"):
+        (root / name).symlink_to(precious)
+    (root / rundir.LAST).unlink()
+    (root / rundir.LAST).symlink_to(precious / "pointer")
+    (precious / "pointer").write_text("step-1")
+    for step in (3, 4, 5):
+        made.save(checkpoints, step, best=4 if step >= 4 else 0)
+    assert sorted(path.name for path in root.iterdir()) == [rundir.BEST, rundir.LAST, "step-4", "step-5"]
+    assert {path.name: path.read_text() for path in precious.iterdir()} == {"photo": "mine", "pointer": "step-1"}
+
+
+@pytest.mark.parametrize("text", ["step-1" * 50_000, "step-\0", "../other", "..", ""])
+def test_a_pointer_that_is_none_is_one_line(tmp_path: Path, text: str) -> None:
+    made = Made()
+    made.step(1)
+    (made.save(Checkpoints(tmp_path), 1).parent / rundir.LAST).write_text(text)
+    with pytest.raises(RunError, match=r"last: (cannot be read: more than 100 bytes|names '.*', which is not)"):
+        Checkpoints(tmp_path).last()
+
+
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
 def test_a_parameter_without_gradient_has_no_state_to_restore(name: str, tmp_path: Path) -> None:
     made, fresh = Made(name), Made(name, seed=1)

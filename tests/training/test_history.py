@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,40 @@ def test_a_full_disk_is_one_error_and_closing_none(tmp_path: Path) -> None:
         history.close()
     assert real.closed
     assert [line["step"] for line in read(tmp_path / rundir.HISTORY)] == [1]
+
+
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_a_history_that_is_another_file_is_replaced_and_that_file_stays(
+    tmp_path: Path, link: Callable[[Path, Path], None]
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text('{"step": 1, "epoch": 0, "loss": 1.0}\n')
+    (tmp_path / "run").mkdir()
+    link(tmp_path / "run" / rundir.HISTORY, precious)
+    write(tmp_path / "run", 2, 3, at=1)
+    assert precious.read_text().count("\n") == 1
+    assert [line["step"] for line in read(tmp_path / "run" / rundir.HISTORY)] == [1, 2, 3]
+
+
+def test_events_that_lead_elsewhere_are_refused_and_links_among_them_removed(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis").touch()
+    run = tmp_path / "run"
+    (run / rundir.EVENTS).mkdir(parents=True)
+    (run / rundir.EVENTS / "old").symlink_to(tmp_path / "other" / "thesis")
+    write(run, 1, 2, at=0)
+    assert len(list((run / rundir.EVENTS).iterdir())) == 1
+    (run / rundir.EVENTS).rename(tmp_path / "moved")
+    (run / rundir.EVENTS).symlink_to(tmp_path / "other")
+    with pytest.raises(RunError, match="events: a link, which is not followed; put a folder in its place"):
+        write(run, 3, 4, at=2)
+    assert (tmp_path / "other" / "thesis").exists()
+
+
+def test_a_line_without_end_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / rundir.HISTORY
+    with path.open("wb") as file:
+        file.write(b'{"step": 1}\n')
+        file.truncate(2**31)  # zeros that take no room on the disk
+    with pytest.raises(RunError, match="a line of more than 1 MB, which is the limit here"):
+        list(read(path))
