@@ -1,11 +1,10 @@
 """ResVision: residual learning and the vision systems that stand on it.
 
-The public names are loaded when they are first used, so `import resvision` is quick and loads no torch.
+The public names are loaded when they are first used, so `import resvision` is quick and loads no torch. It imports
+nothing at all: `python -m resvision` loads this file while the working folder is still first on the import path.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # that of `typing`, which type checkers know by its name
 if TYPE_CHECKING:
     from resvision.catalog import build as build
     from resvision.classification.stages import stages as stages
@@ -32,10 +31,13 @@ _PUBLIC = {
 __all__ = ["build", "stages", "count", "Run", "train", "evaluate", "load", "predict"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
     if name not in _PUBLIC:
         raise AttributeError(f"module 'resvision' has no attribute {name!r}; it has {', '.join(_PUBLIC)}")
-    return getattr(import_module(_PUBLIC[name]), name)
+    public: object = getattr(import_module(_PUBLIC[name]), name)
+    return public
 
 
 def __dir__() -> list[str]:

@@ -1,14 +1,18 @@
 """Objects named as text `package.module:name`: rows of our tables, and a user's own models, data sets and recipes."""
 
-import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from resvision.core.errors import MissingExtraError, ResVisionError, SettingsError, UnknownNameError, nearest
+from resvision.core.own_modules import OWN_MODULES
+
+OURS = "resvision"
+"""This package, whose own modules are never looked for in the working folder."""
 
 EXTRAS = {
     "torch": "train",
@@ -41,16 +45,14 @@ def load(reference: str, *, noun: str) -> Callable[..., Any]:
 
 
 def find(reference: str, *, noun: str) -> Any:
-    """The object that `package.module:name` names; modules in the working directory are searched last.
+    """The object that `package.module:name` names; a module that is not ours may also lie in the working folder.
 
     Raises UnknownNameError where it is not there, MissingExtraError where its module needs an extra, SettingsError
     where its module fails.
     """
     module_name, _, name = reference.partition(":")
-    if not {"", str(Path.cwd())} & set(sys.path):
-        sys.path.append(str(Path.cwd()))
     try:
-        module = import_module(module_name)
+        module = _import(module_name)
     except ModuleNotFoundError as error:
         if f"{module_name}.".startswith(f"{error.name}."):
             raise UnknownNameError(f"unknown {noun} {reference!r}: no module named {error.name!r}") from None
@@ -64,6 +66,13 @@ def find(reference: str, *, noun: str) -> Any:
         hint = f"; nearest: {', '.join(similar)}" if similar else ""
         raise UnknownNameError(f"unknown {noun} {reference!r}: module {module_name} has no {name!r}{hint}")
     return getattr(module, name)
+
+
+def _import(module: str) -> ModuleType:
+    if module.partition(".")[0] == OURS:
+        return import_module(module)
+    with OWN_MODULES.named(module):
+        return import_module(module)
 
 
 @contextmanager

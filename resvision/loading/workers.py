@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from resvision.contracts import Batch, Batches
 from resvision.core.errors import ResVisionError, RunError
+from resvision.core.own_modules import OWN_MODULES, OwnModules
 
 STOP_SIGNALS = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
 
@@ -87,6 +88,12 @@ class _Guarded(Dataset[Batch | ResVisionError]):
 
     def __init__(self, dataset: Batches) -> None:
         self._dataset = dataset
+
+    def __getstate__(self) -> tuple[OwnModules, Batches]:
+        return OWN_MODULES, self._dataset  # in this order: a new process must find the modules before their classes
+
+    def __setstate__(self, state: tuple[OwnModules, Batches]) -> None:
+        _, self._dataset = state
 
     def __getitem__(self, number: int) -> Batch | ResVisionError:
         try:
