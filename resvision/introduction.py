@@ -21,10 +21,12 @@ def introduce(prepared: Prepared, console: Console) -> None:
     data, view, optimizer = run.data, run.data.view, run.optimizer
     assert view is not None, "prepare() comes first"
     size = "x".join(map(str, counted.input))
+    notes = {"note": "; ".join(prepared.splits.notes)} if prepared.splits.notes else {}
     classes = {f"{len(data.classes)} classes": f"in this order: {_some(data.classes, 20)}"} if data.classes else {}
     lines = {
         "data": f"{data.name}: {data.split_rule}",
         **classes,
+        **notes,
         "images": f"{size}, {described(view)}, mean {_numbers(view.mean)}, std {_numbers(view.std)}",
         "model": f"{run.model.name}, {counted.params:,} parameters, {counted.macs:,} MACs an image",
         **_origin(run, net),

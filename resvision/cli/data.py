@@ -113,13 +113,17 @@ def fetch_set(
 
 
 def _print(findings: "Findings") -> None:
-    """Print a line for each fault and each duplicate, then one of counts."""
+    """Print a line for each fault, each duplicate and each note, then one of counts."""
     for fault in findings.faults:
         typer.echo(str(fault))
     for pair in findings.duplicates[:SHOWN_DUPLICATES]:
-        typer.echo(f"{pair.test}: has the same pixels as {pair.train}, which is trained on")
+        typer.echo(str(pair))
     if len(findings.duplicates) > SHOWN_DUPLICATES:
         typer.echo(f"... and {len(findings.duplicates) - SHOWN_DUPLICATES:,} more such pairs (--json lists all)")
+    for note in findings.notes:
+        typer.echo(f"note: {note}")
+    if findings.again:
+        typer.echo("as found when these files were last decoded; --again decodes them anew")
     typer.echo(
         f"{findings.name}: {findings.images:,} images, {findings.fine:,} fine, "
         f"{len(findings.faults):,} faults, {len(findings.duplicates):,} in both splits"

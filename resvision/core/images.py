@@ -35,6 +35,7 @@ from PIL import (
 )
 
 from resvision.core.errors import DataError, printable
+from resvision.core.orientation import UPRIGHT, orientation_in_header, stored_sides, upright, upright_sides
 
 VOID = 255
 """Label of pixels in a mask that are neither trained on nor judged."""
@@ -72,32 +73,39 @@ GREY_STEPS = {"L;2": 85, "L;4": 17}
 """The factors by which Pillow multiplies grey values of two and four bits."""
 _SLOW_CODINGS = {"ppm", "ppm_plain", "bmp_rle"}
 _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither stuffing nor a restart
-_EXIF_ORIENTATION = 0x0112
 _TIFF_BITS, _TIFF_PHOTOMETRIC = 258, 262
-_UPRIGHT_FROM_ORIENTATION = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 class Header(NamedTuple):
-    """The header of an image file: sides in stored pixels, before orientation, and whether it has colour."""
+    """The header of an image file.
+
+    width, height  stored pixels, before orientation
+    colour         whether it has colour
+    orientation    1..8, by EXIF; 1 is upright
+    deep           whether a pixel has 16 bits a channel
+    palette        red, green and blue of each index, for a label map alone; empty where it has none
+    """
 
     format: str
     width: int
     height: int
     colour: bool
+    orientation: int = UPRIGHT
+    deep: bool = False
+    palette: bytes = b""
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Height and width once the image stands upright."""
+        width, height = upright_sides(self.width, self.height, self.orientation)
+        return height, width
 
 
 def header(source: Path | bytes, *, name: str | None = None) -> Header:
     """The header of an image, read without decoding; DataError for a file that `decode` refuses by its header."""
     with reading(source, name) as (format_name, image):
-        return Header(format_name, image.width, image.height, not _is_grey(image))
+        sides, colour, deep = stored_sides(image), not _is_grey(image), _is_deep(image)
+        return Header(format_name, *sides, colour, orientation_in_header(image), deep)
 
 
 def decode(source: Path | bytes, *, name: str | None = None) -> Pixels:
@@ -112,8 +120,7 @@ def decode(source: Path | bytes, *, name: str | None = None) -> Pixels:
         check_work(image)
         stored = _stored(image)
         image.load()
-        upright = _UPRIGHT_FROM_ORIENTATION.get(_orientation(image))
-        return _eight_bits(image if upright is None else image.transpose(upright), stored)
+        return _eight_bits(upright(image), stored)
 
 
 def as_channels(image: Pixels, channels: int, *, name: str, grey: bool = False) -> Pixels:
@@ -299,14 +306,6 @@ def _scans(jpeg: bytes) -> int:
     return scans
 
 
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 (upright) where there is none or where the EXIF block is damaged."""
-    try:
-        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
-    except Exception:  # noqa: BLE001 - a damaged EXIF block does not make the pixels worse
-        return 1
-
-
 class _Stored(NamedTuple):
     """The facts about the pixels of an image that its mode does not tell.
 
@@ -338,6 +337,13 @@ def _stored(image: ImageFile.ImageFile) -> _Stored:
 
 def _is_grey(image: ImageFile.ImageFile) -> bool:
     return image.mode in _GREY_MODES or coding(image) in _GREY_CODINGS
+
+
+def _is_deep(image: ImageFile.ImageFile) -> bool:
+    """Whether an image that is not decoded yet has 16 bits a channel, of which a camera may use 12 alone."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return set(image.tag_v2.get(_TIFF_BITS, ())) == {16}
+    return image.mode.startswith("I;16") or "16B" in (coding(image) or "")
 
 
 def coding(image: ImageFile.ImageFile) -> str | None:

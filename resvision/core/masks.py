@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from resvision.core.images import GREY_STEPS, VOID, Header, Pixels, RefusedError, check_work, coding, reading
+from resvision.core.orientation import orientation_in_header, upright
 
 _MODES = {"1", "L", "P", "I;16", "I"}
 _SHOWN_AS = {"RGB": "an RGB image", "RGBA": "an RGBA image", "LA": "a grey image with transparency"}
@@ -31,11 +32,12 @@ def mask_header(source: Path | bytes, *, name: str | None = None) -> Header:
     """The header of a label map, read without decoding; DataError for a file that `read_mask` refuses by its header."""
     with reading(source, name) as (format_name, image):
         _check(image)
-        return Header(format_name, image.width, image.height, False)
+        palette = image.palette.getdata()[1] if image.mode == "P" and image.palette else b""
+        return Header(format_name, *image.size, False, orientation_in_header(image), False, bytes(palette))
 
 
 def read_mask(source: Path | bytes, *, name: str | None = None) -> Pixels:
-    """The values of a label map as they are stored, (H, W) uint8.
+    """The values of a label map as they are stored, (H, W) uint8, upright by its own EXIF orientation.
 
     Grey values of 1 to 8 bits and palette indices are kept; 16 bits are taken where no value is above 255.
     `name` stands in errors for bytes that have no path. Raises DataError, with the name and the reason, for another
@@ -46,7 +48,7 @@ def read_mask(source: Path | bytes, *, name: str | None = None) -> Pixels:
         check_work(image)
         step = GREY_STEPS.get(coding(image) or "", 1)
         image.load()
-        values = np.array(image)
+        values = np.array(upright(image))
         if values.dtype != np.uint8 and values.max() > 255:
             raise RefusedError(f"a label map with values up to {values.max():,}; 0..255 can be stored")
         stored = values.astype(np.uint8, copy=False)

@@ -7,9 +7,9 @@ ADEChallengeData2016 as it is published: images/{training,validation} with annot
 import re
 from pathlib import Path
 
-from resvision.data import class_list, mask_folder
+from resvision.data import class_list, mask_pairs, mask_scan
 from resvision.data.faults import Fault, fault
-from resvision.data.mask_folder import MaskScan
+from resvision.data.mask_scan import MaskScan
 from resvision.data.mask_sets import MaskSet
 
 NUM_CLASSES = 150
@@ -26,17 +26,17 @@ def read(folder: Path) -> MaskScan:
     for split in ("training", "validation"):
         folders = folder / "images" / split, folder / "annotations" / split
         readers.append(
-            mask_folder.folder_reader(
+            mask_pairs.folder_reader(
                 "ade20k",
                 "train" if split == "training" else "val",
                 *folders,
-                mask_folder.partners(*folders, faults),
+                mask_pairs.partners(*folders, faults),
                 classes=classes,
                 labels=class_list.labels_of(range(1, NUM_CLASSES + 1), [0]),
                 crop_px=CROP_PX,
             )
         )
-    return mask_folder.scanned(folder, *readers, rule="from the folders training and validation", faults=faults)
+    return mask_scan.scanned(folder, *readers, rule="from the folders training and validation", faults=faults)
 
 
 def class_names(table: Path, faults: list[Fault]) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """A cache of facts about a data set's files, which hold while the files stay as they are.
 
-A result lies in the cache folder under a fingerprint of all paths, sizes and times of change, so it holds until one of
-them changes. The cache may be deleted at any time; where it cannot be written or read, results are worked out anew.
+A result lies in the cache folder under a fingerprint of all paths, sizes and times, so it holds until one of them
+changes. The times are those of the content, which a copy may keep, and of the file's status, which none can set. The
+cache may be deleted at any time; where it cannot be written or read, results are worked out anew.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 from resvision.data.roots import cache_root
 from resvision.data.tars import TarPlace
 
-FORMAT = 2  # raised when the checks of images change: older results then no longer hold
+FORMAT = 3  # raised when the checks of images change: older results then no longer hold
 
 
 @runtime_checkable
@@ -30,21 +31,24 @@ class Stamped(Protocol):
         ...
 
     def stamp(self, index: int) -> tuple[int, ...]:
-        """The size and time of change in ns of the file, or of each file that the sample is made of."""
+        """The `stamp` of the file, or those of each file that the sample is made of."""
         ...
 
 
-def stamp(file: Path | TarPlace) -> tuple[int, int]:
-    """The size of a file, or of the tar it is in, and its time of change in ns; (-1, -1) if it is missing."""
+def stamp(file: Path | TarPlace) -> tuple[int, int, int]:
+    """The size of a file, or of the tar it is in, and its times of change in ns; -1 for each if it is missing.
+
+    The second time is that of the status, which also changes where other bytes take the same size and time.
+    """
     try:
         status = os.stat(file.archive.path if isinstance(file, TarPlace) else file)  # noqa: PTH116 - twice as fast
     except OSError:
-        return -1, -1
-    return status.st_size, status.st_mtime_ns
+        return -1, -1, -1
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def fingerprint(*readers: Stamped, also: str = "") -> str:
-    """A hash of the path, size and time of change of every file that the readers name, and of the text `also`."""
+    """A hash of the path, size and times of every file that the readers name, and of the text `also`."""
     digest = hashlib.blake2b(f"{FORMAT}\n{also}".encode(), digest_size=16)
     for reader in readers:
         for index in range(len(reader)):

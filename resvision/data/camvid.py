@@ -7,7 +7,7 @@ each with images/ and masks/: label maps 0..10, 11 being void.
 from pathlib import Path
 
 from resvision.data import class_list, mask_folder
-from resvision.data.mask_folder import MaskScan
+from resvision.data.mask_scan import MaskScan
 from resvision.data.mask_sets import MaskSet
 
 CLASSES = (

@@ -5,7 +5,7 @@ The faults that were found in the files of a folder are kept by a fingerprint of
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,26 +18,36 @@ from resvision.core import references
 from resvision.core.errors import DataError, printable
 from resvision.core.samples import Reader
 from resvision.data import cache
+from resvision.data.deep_images import counted_note, is_dark
 from resvision.data.faults import Fault, at
 from resvision.data.layouts import Scan, layout_for
 from resvision.data.sets import names, open_splits, row
+from resvision.data.splits import Splits
 
 
 class Duplicate(NamedTuple):
-    """Two images with the same pixels, one trained on and one tested on."""
+    """Two images with the same pixels in two splits; the third is None."""
 
-    train: str
-    test: str
+    train: str | None = None
+    test: str | None = None
+    validation: str | None = None
+
+    def __str__(self) -> str:
+        judged = self.test or self.validation
+        seen, use = (self.train, "is trained on") if self.train else (self.validation, "judges on the way")
+        return f"{judged}: has the same pixels as {seen}, which {use}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
     """The result of a check: the faults, and the images without one.
 
-    images      in both splits together, those in neither split among them
+    images      in all splits together, those in no split among them
     fine        those without a fault in image or target
     faults      of structure, names, images and targets; training refuses a set that has any
-    duplicates  images that are in both splits: no fault of a file, but they flatter the score
+    duplicates  images that are in two splits: no fault of a file, but they flatter the score
+    notes       what a person should know of the files and need not change
+    again       whether the files are as they were when last checked, and were not decoded anew
     """
 
     name: str
@@ -45,21 +55,30 @@ class Findings:
     fine: int
     faults: list[Fault]
     duplicates: list[Duplicate]
+    notes: list[str] = field(default_factory=list)
+    again: bool = field(default=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        lists = {
-            "faults": [fault._asdict() for fault in self.faults],
-            "duplicates": [pair._asdict() for pair in self.duplicates],
-        }
+        duplicates = [{split: source for split, source in pair._asdict().items() if source} for pair in self.duplicates]
+        lists = {"faults": [fault._asdict() for fault in self.faults], "duplicates": duplicates}
         return {**asdict(self), **lists}
+
+
+class _Decoded(NamedTuple):
+    """The findings that need decoding; `dark` counts images of 16 bits that are nearly black."""
+
+    faults: list[Fault]
+    duplicates: list[Duplicate]
+    dark: int
 
 
 class _InMemory(Scan):
     """A set without files of its own, such as one that lies in arrays."""
 
-    def __init__(self, train: Reader[Any], test: Reader[Any]) -> None:
-        self.train, self.test, self.split_rule, self.faults = train, test, "", []
+    def __init__(self, splits: Splits) -> None:
+        self.train, self.test, self.validation = splits.train, splits.test, splits.validation
+        self.split_rule, self.faults, self.notes = splits.split_rule, [], [*splits.notes]
 
     def fingerprint(self, *strays: Reader[Any]) -> str:
         """An empty text, since without files nothing is kept: the set is checked each time."""
@@ -83,28 +102,35 @@ def check(
     scan = _scan(name_or_folder, root)
     if isinstance(scan, Fault):
         return Findings(name=name_or_folder, images=0, fine=0, faults=[scan], duplicates=[])
-    readers = [scan.train, scan.test, *scan.strays()]
+    strays = scan.strays()
+    readers = scan.splits.readers + strays
     images = sum(map(len, readers))
-    fingerprint = scan.fingerprint(*readers[2:])
-    result = None if again or not fingerprint else _cached_findings(fingerprint)
-    if result is None:
-        result = _decode(scan, readers, lambda done: watch(done, images))
-        if fingerprint:
-            cache.write("check", fingerprint, result)
-    faults, duplicates = result
-    faulty = {fault.where for fault in faults}
+    fingerprint = scan.fingerprint(*strays)
+    kept = None if again or not fingerprint else _kept_findings(fingerprint)
+    findings = kept or _decode(scan, readers, lambda done: watch(done, images))
+    if fingerprint and kept is None:
+        cache.write("check", fingerprint, findings)
+    faulty = {fault.where for fault in findings.faults}
     fine = sum(
         not faulty & {printable(reader.source(index)), printable(reader.target_source(index))}
         for reader in readers
         for index in range(len(reader))
     )
-    return Findings(name=name_or_folder, images=images, fine=fine, faults=scan.faults + faults, duplicates=duplicates)
+    return Findings(
+        name=name_or_folder,
+        images=images,
+        fine=fine,
+        faults=scan.faults + findings.faults,
+        duplicates=findings.duplicates,
+        notes=scan.notes + counted_note(findings.dark),
+        again=kept is not None,
+    )
 
 
-def _cached_findings(fingerprint: str) -> tuple[list[Fault], list[Duplicate]] | None:
+def _kept_findings(fingerprint: str) -> _Decoded | None:
     """The findings of an earlier check of these files; None where none is kept in that form."""
     try:
-        return msgspec.convert(cache.read("check", fingerprint), tuple[list[Fault], list[Duplicate]])
+        return msgspec.convert(cache.read("check", fingerprint), _Decoded)
     except msgspec.ValidationError:
         return None
 
@@ -125,27 +151,36 @@ def _scan(name: str, root: Path | None) -> Scan | Fault:
             raise
         source, _, fault = str(error).partition(": ")
         return Fault(source, fault)
-    return _InMemory(splits.train, splits.test)
+    return _InMemory(splits)
 
 
-def _decode(
-    scan: Scan, readers: list[Reader[Any]], watch: Callable[[int], None]
-) -> tuple[list[Fault], list[Duplicate]]:
-    """The faults of all images and targets, and the test images that are training images too."""
+def _decode(scan: Scan, readers: list[Reader[Any]], watch: Callable[[int], None]) -> _Decoded:
+    """The faults of all images and targets, and the images that are in two splits."""
     faults: list[Fault] = []
-    counter = count(1)
-    train, test, *_ = [_digests(scan, reader, faults, lambda: watch(next(counter))) for reader in readers]
+    counter, dark = count(1), count()
+    digests = [_digests(scan, reader, faults, lambda: watch(next(counter)), lambda: next(dark)) for reader in readers]
     faults += scan.faults_of_targets()
-    first_with = {int(digest): index for index, digest in reversed([*enumerate(train)]) if digest}
+    names = ["train", "test", *(["validation"] if scan.validation is not None else [])]
+    splits = {name: (reader, digest) for name, reader, digest in zip(names, readers, digests, strict=False)}
+    pairs = [("train", "test"), ("train", "validation"), ("validation", "test")]
     duplicates = [
-        Duplicate(scan.train.source(first_with[int(digest)]), scan.test.source(index))
-        for index, digest in enumerate(test)
-        if int(digest) in first_with
+        Duplicate(**{first: splits[first][0].source(i), second: splits[second][0].source(j)})
+        for first, second in pairs
+        if {first, second} <= splits.keys()
+        for i, j in _equal(splits[first][1], splits[second][1])
     ]
-    return faults, duplicates
+    return _Decoded(faults, duplicates, next(dark))
 
 
-def _digests(scan: Scan, reader: Reader[Any], faults: list[Fault], watch: Callable[[], None]) -> NDArray[np.uint64]:
+def _equal(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> list[tuple[int, int]]:
+    """The positions of equal digests in two splits: of each of the second that occurs in the first, that is not 0."""
+    position = {int(digest): index for index, digest in reversed([*enumerate(first)]) if digest}
+    return [(position[int(digest)], index) for index, digest in enumerate(second) if int(digest) in position]
+
+
+def _digests(
+    scan: Scan, reader: Reader[Any], faults: list[Fault], watch: Callable[[], None], count_dark: Callable[[], object]
+) -> NDArray[np.uint64]:
     """A 64-bit hash of every image's pixels, (M,); 0 for an image that cannot be decoded, which adds to `faults`."""
     digests = np.zeros(len(reader), dtype=np.uint64)
     for index in range(len(reader)):
@@ -153,4 +188,6 @@ def _digests(scan: Scan, reader: Reader[Any], faults: list[Fault], watch: Callab
         if (image := scan.look(reader, index, faults)) is not None:
             hashed = hashlib.blake2b(image.tobytes(), digest_size=8, key=str(image.shape).encode())
             digests[index] = int.from_bytes(hashed.digest(), "little")
+            if is_dark(image) and scan.is_deep(reader, index):
+                count_dark()
     return digests

@@ -6,9 +6,9 @@ are stored, the nineteen of the benchmark are classes and all others are void.
 
 from pathlib import Path
 
-from resvision.data import class_list, mask_folder
+from resvision.data import class_list, mask_pairs, mask_scan
 from resvision.data.faults import Fault, Place, listing
-from resvision.data.mask_folder import MaskScan
+from resvision.data.mask_scan import MaskScan
 from resvision.data.mask_sets import MaskSet
 
 CLASSES = {
@@ -29,20 +29,20 @@ def read(folder: Path) -> MaskScan:
     for split in ("train", "val"):
         folders = folder / "leftImg8bit" / split, folder / "gtFine" / split
         readers.append(
-            mask_folder.folder_reader(
+            mask_pairs.folder_reader(
                 "cityscapes",
                 split,
                 *folders,
-                mask_folder.partners(*folders, faults, _by_scene),
+                mask_pairs.partners(*folders, faults, _by_scene),
                 classes=tuple(CLASSES),
                 labels=class_list.labels_of(CLASSES.values(), VOID_VALUES),
                 crop_px=CROP_PX,
             )
         )
-    return mask_folder.scanned(folder, *readers, rule="from the folders train and val", faults=faults)
+    return mask_scan.scanned(folder, *readers, rule="from the folders train and val", faults=faults)
 
 
-def _by_scene(folder: Place, faults: list[Fault]) -> dict[str, str]:
+def _by_scene(folder: Place, faults: list[Fault], litter: list[str]) -> dict[str, str]:
     """The files of images or of label maps, city/scene -> city/file; other files beside them are passed over."""
     files: dict[str, str] = {}
     for city, is_folder in listing(folder, faults):

@@ -5,16 +5,23 @@ Glossary
     labels          the classes that a net is trained on, 0..K-1, and VOID
 """
 
+import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core.images import VOID
-from resvision.data.faults import Fault, Place, fault, listing
+from resvision.data.faults import Fault, Place, all_entries, fault
 
 CLASS_LIST = "classes.txt"
+BYTE_ORDER_MARK = "\ufeff"
+"""Windows editors put it in front of a text."""
+
+_NUMBERED = re.compile(r"([0-9]+)\s*[\s:,]\s*(.+)")
+_NUMBERED_BEHIND = re.compile(r".*[:,=\t]\s*[0-9]+")
+
 UNKNOWN = -1
 """Stands in place of a label for a stored value that is neither a class nor void."""
 
@@ -31,27 +38,29 @@ def labels_of(classes: Iterable[int], void: Iterable[int] = (VOID,)) -> Labels:
     return labels
 
 
+class ClassList(NamedTuple):
+    """The classes of a folder.
+
+    names        of the classes, in order
+    labels       of every stored value
+    states_void  whether a line says that VOID is void, which it is without one too
+    """
+
+    names: tuple[str, ...]
+    labels: Labels
+    states_void: bool
+
+
 def class_list(text: str) -> tuple[tuple[str, ...], Labels]:
     """Read a list of one class a line into class names and the label of every stored value.
 
     A line is a name, whose stored value is one above that of the line before it, the first being 0; or a value and a
-    name, as in `255 object`. The name `void` marks a value that is not judged; 255 is void unless a line names it.
-    Classes are numbered in the order of their stored values. Raises ValueError.
+    name, with a space, a colon, a comma or a tab between them, as in `255 object` or `1:object`. The name `void` marks
+    a value that is not judged; 255 is void unless a line names it. Classes are numbered in the order of their stored
+    values. A byte order mark is left out. Raises ValueError.
     """
-    names: dict[int, str] = {}
-    value = -1
-    for line in filter(None, map(str.strip, text.splitlines())):
-        first, *rest = line.split(maxsplit=1)
-        numbered = rest and first.isdecimal() and first.isascii()
-        value, name = (int(first), rest[0]) if numbered else (value + 1, line)
-        if value > 255:
-            raise ValueError(f"{name!r} has the value {value}; masks hold 0..255")
-        if value in names:
-            raise ValueError(f"{names[value]!r} and {name!r} both have the value {value}")
-        if not name.isprintable():
-            raise ValueError(f"{name!r} is no printable name")
-        names[value] = name
-    classes = {value: name for value, name in sorted(names.items()) if name.casefold() != "void"}
+    names = _stated_names(text)
+    classes = {value: name for value, name in sorted(names.items()) if not _is_void(name)}
     if len(set(classes.values())) < len(classes):
         twice = next(name for name in classes.values() if [*classes.values()].count(name) > 1)
         raise ValueError(f"{twice!r} is there twice")
@@ -63,13 +72,37 @@ def class_list(text: str) -> tuple[tuple[str, ...], Labels]:
     return tuple(classes.values()), labels_of(classes, {VOID, *names} - {*classes})
 
 
-def listed_classes(folder: Place, faults: list[Fault]) -> tuple[tuple[str, ...], Labels] | None:
+def _stated_names(text: str) -> dict[int, str]:
+    """The name of each stored value that a class list has a line for, `void` among them. Raises ValueError."""
+    names: dict[int, str] = {}
+    value = -1
+    for line in filter(None, map(str.strip, text.removeprefix(BYTE_ORDER_MARK).splitlines())):
+        numbered = _NUMBERED.fullmatch(line)
+        value, name = (int(numbered[1]), numbered[2]) if numbered else (value + 1, line)
+        if value > 255:
+            raise ValueError(f"{name!r} has the value {value}; masks hold 0..255")
+        if value in names:
+            raise ValueError(f"{names[value]!r} and {name!r} both have the value {value}")
+        if not name.isprintable():
+            raise ValueError(f"{name!r} is no printable name")
+        if not numbered and _NUMBERED_BEHIND.fullmatch(name):
+            raise ValueError(f"{name!r} has a number behind the name; write the value first")
+        names[value] = name
+    return names
+
+
+def _is_void(name: str) -> bool:
+    return name.casefold() == "void"
+
+
+def listed_classes(folder: Place, faults: list[Fault]) -> ClassList | None:
     """The folder's class list; None where it has none, or a bad one, which adds to `faults`."""
     path = folder / CLASS_LIST
-    if (CLASS_LIST, False) not in listing(folder, []):
+    if (CLASS_LIST, False) not in all_entries(folder, []):
         return None
     try:
-        return class_list(path.read_bytes().decode())
+        text = path.read_bytes().decode()
+        return ClassList(*class_list(text), states_void=_is_void(_stated_names(text).get(VOID, "")))
     except (ValueError, OSError) as error:
         faults.append(fault(path, "not a text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)))
         return None

@@ -1,31 +1,42 @@
 """COCO 2017 instances as label maps (Lin et al. 2014, arXiv:1405.0312): 80 classes and background.
 
 coco/{train2017,val2017}/*.jpg with coco/annotations/instances_{train,val}2017.json as they are published. Labels follow
-the order of category ids, background being 0; where instances of two classes overlap, the data do not say which is in
-front, so that is void. A pixel belongs to a polygon if its centre lies inside (even-odd rule), up to half a pixel from
-what pycocotools draws. Images without instances are all background.
+the order of category ids, background being 0, and so is a category of that name; where instances of two classes
+overlap, the data do not say which is in front, so that is void. A pixel belongs to a polygon if its centre lies inside
+(even-odd rule), up to half a pixel from what pycocotools draws. Images without instances are all background.
 """
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core.errors import DataError, printable
+from resvision.core.files import read_whole
 from resvision.core.images import VOID, Header, Pixels, decode, header
 from resvision.core.views import View
-from resvision.data import class_list, mask_folder
+from resvision.data import class_list, mask_pairs, mask_scan
 from resvision.data.cache import stamp
 from resvision.data.class_list import Labels
 from resvision.data.faults import Fault, fault, listing
-from resvision.data.mask_folder import MaskScan
-from resvision.data.mask_headers import MaskFiles
+from resvision.data.mask_headers import MaskFiles, disagreement
+from resvision.data.mask_scan import MaskScan
 from resvision.data.mask_sets import MaskSet
+from resvision.geometry.polygons import inside_polygon
+
+T = TypeVar("T")
 
 CROP_PX = 512
+
+
+ANNOTATION_BYTES = 2**30
+"""The limit of the annotations, which are 450 MB for the published training images."""
+BACKGROUND = "background"
 
 
 class _Image(msgspec.Struct):
@@ -87,22 +98,27 @@ class CocoReader(MaskFiles):
         return len(self.records)
 
     def target(self, index: int) -> Pixels:
-        """The mask of sample `index`, (H, W) of 0..80 and VOID. Raises DataError for what cannot be drawn."""
-        record = self.records[index]
+        """The mask of sample `index`, (H, W) of 0..80 and VOID. Raises DataError for what cannot be drawn.
+
+        Nothing is drawn before the image has said that its sides are those of the annotations.
+        """
+        record, where = self.records[index], printable(self.target_source(index))
+        if what := disagreement(self.header(index), self.mask_header(index)):
+            raise DataError(f"{where}: {what}")
         mask = np.zeros((record.height, record.width), dtype=np.uint8)
         try:
             for instance in self.instances.get(record.id, []):
                 label = self.label_of[instance.category_id]
                 inside = drawn(_SEGMENTATION.decode(instance.segmentation), record.height, record.width)
+                if label == 0:  # what nothing covers is background anyhow
+                    continue
                 others = inside & (mask != 0) & (mask != label)
                 mask[inside] = label
                 mask[others] = VOID
         except KeyError as error:
-            raise DataError(f"{printable(self.target_source(index))}: an instance of no category, {error}") from None
-        except ValueError as error:  # msgspec raises kinds of it
-            raise DataError(
-                f"{printable(self.target_source(index))}: a segmentation that cannot be drawn ({error})"
-            ) from None
+            raise DataError(f"{where}: an instance of no category, {error}") from None
+        except (ValueError, RecursionError) as error:  # msgspec raises kinds of the first
+            raise DataError(f"{where}: a segmentation that cannot be drawn ({error})") from None
         return mask
 
     def source(self, index: int) -> str:
@@ -134,17 +150,19 @@ class CocoReader(MaskFiles):
         return self.target(index)
 
     def stamp(self, index: int) -> tuple[int, ...]:
-        """The sizes and times of change in ns of the image and of the annotations; -1 for what is missing."""
+        """The sizes and times of the image and of the annotations; -1 for what is missing."""
         return *stamp(self.path(index)), *stamp(self.annotations)
 
 
 def read(folder: Path) -> MaskScan:
     """The set's splits of 2017."""
     faults: list[Fault] = []
-    train, test = (_reader(folder, split, faults) for split in ("train", "val"))
+    notes: list[str] = []
+    train, test = (_reader(folder, split, faults, notes) for split in ("train", "val"))
     if train.classes != test.classes:
         faults.append(fault(test.annotations, "other categories than those of training"))
-    return mask_folder.scanned(folder, train, test, rule="as published, train2017 and val2017", faults=faults)
+    rule = "as published, train2017 and val2017"
+    return mask_scan.scanned(folder, train, test, rule=rule, faults=faults, notes=notes)
 
 
 def drawn(segmentation: list[Polygon] | _Rle, height: int, width: int) -> NDArray[np.bool_]:
@@ -161,35 +179,21 @@ def drawn(segmentation: list[Polygon] | _Rle, height: int, width: int) -> NDArra
     for polygon in segmentation:
         if len(polygon) % 2:
             raise ValueError("a polygon of an odd number of coordinates")
-        covered |= inside_polygon(np.array(polygon).reshape(-1, 2), height, width)
+        corners = np.array(polygon, dtype=np.float64).reshape(-1, 2)
+        sides = np.array([width, height])
+        # Annotators cross the border by some pixels, never by a whole image
+        if not ((-sides <= corners) & (corners <= 2 * sides)).all():
+            raise ValueError(f"a polygon with a corner far outside the image of {width:,} x {height:,} pixels")
+        covered |= inside_polygon(corners, height, width)
     return covered
 
 
-def inside_polygon(corners: NDArray[Any], height: int, width: int) -> NDArray[np.bool_]:
-    """The pixels with their centre inside a polygon of corners (n, 2), x and y, by the even-odd rule, (H, W)."""
-    x, y = corners.T
-    next_x, next_y = np.roll(x, -1), np.roll(y, -1)
-    rows = np.arange(height)[:, None] + 0.5
-    row, edge = np.nonzero((y <= rows) != (next_y <= rows))  # edges that cross a line of centres
-    crossing_x = x[edge] + (row + 0.5 - y[edge]) * (next_x - x)[edge] / (next_y - y)[edge]
-    first = np.ceil(crossing_x - 0.5).clip(0, width).astype(int)  # the first centre to the right of the crossing
-    crossings = np.zeros((height, width + 1), dtype=np.int64)
-    np.add.at(crossings, (row, first), 1)
-    return np.asarray(crossings.cumsum(axis=1)[:, :width] % 2 == 1)
-
-
-def _reader(folder: Path, split: str, faults: list[Fault]) -> CocoReader:
+def _reader(folder: Path, split: str, faults: list[Fault], notes: list[str]) -> CocoReader:
     path = folder / "annotations" / f"instances_{split}2017.json"
-    content = _Annotations([], [], [])
-    try:
-        content = msgspec.json.decode(path.read_bytes(), type=_Annotations)
-    except OSError as error:
-        faults.append(fault(path, f"cannot be read ({error.strerror})"))
-    except ValueError as error:
-        faults.append(fault(path, f"no annotations of COCO ({error})"))
+    content = _content(path, faults)
+    faults += [fault(path, what) for what in (*_category_faults(content), *_image_faults(content))]
     categories = sorted(content.categories, key=lambda category: category.id)
-    if not 0 < len(categories) < VOID or not all(category.name.isprintable() for category in categories):
-        faults.append(fault(path, f"{len(categories)} categories, or names with line breaks"))
+    named = [category for category in categories if category.name.casefold() != BACKGROUND]
     instances: dict[int, list[Instance]] = {}
     for instance in content.annotations:
         instances.setdefault(instance.image_id, []).append(instance)
@@ -197,21 +201,66 @@ def _reader(folder: Path, split: str, faults: list[Fault]) -> CocoReader:
     files = {name for name, _ in listing(images, faults)}
     missing = [record.file_name for record in content.images if record.file_name not in files]
     faults += [fault(images / name, f"no such file, but {path.name} names it") for name in missing]
+    if unnamed := len(files - {record.file_name for record in content.images}):
+        notes.append(f"{unnamed:,} files in {images.name} are left out, since {path.name} does not name them")
+    records = [record for record in content.images if record.file_name in files]
     return CocoReader(
         name="coco-seg",
         split=split,
-        classes=("background", *(category.name for category in categories)),
-        view=mask_folder.whole(),
+        classes=(BACKGROUND, *(category.name for category in named)),
+        view=mask_pairs.whole(),
         crop_px=CROP_PX,
         folder=images,
         annotations=path,
-        records=sorted(
-            (record for record in content.images if record.file_name in files), key=lambda record: record.id
-        ),
+        records=sorted(records, key=lambda record: record.id),
         instances=instances,
-        label_of={category.id: label for label, category in enumerate(categories, start=1)},
-        labels=class_list.labels_of(range(len(categories) + 1)),
+        label_of=dict.fromkeys((category.id for category in categories), 0)
+        | {category.id: label for label, category in enumerate(named, start=1)},
+        labels=class_list.labels_of(range(len(named) + 1)),
     )
+
+
+def _content(path: Path, faults: list[Fault]) -> _Annotations:
+    """The annotations in a file; none where they cannot be read, which adds to `faults`."""
+    try:
+        return msgspec.json.decode(read_whole(path, ANNOTATION_BYTES), type=_Annotations)
+    except OSError as error:
+        faults.append(fault(path, f"cannot be read ({error.strerror})"))
+    except (ValueError, RecursionError) as error:
+        faults.append(fault(path, f"no annotations of COCO ({error})"))
+    return _Annotations([], [], [])
+
+
+def _category_faults(content: _Annotations) -> Iterator[str]:
+    """Yield the faults of categories and of what refers to them, in words."""
+    ids, names = [category.id for category in content.categories], [category.name for category in content.categories]
+    if not 0 < len(ids) < VOID:
+        yield f"{len(ids)} categories; a label map holds 1 to {VOID - 1}"
+    yield from (f"the category name {printable(name)} is not printable" for name in names if not name.isprintable())
+    yield from (f"two categories of the id {number}" for number in _repeated(ids))
+    folded = [name.casefold() if name.casefold() == BACKGROUND else name for name in names]
+    yield from (f"two categories of the name {printable(name)}; join or rename them" for name in _repeated(folded))
+    unknown = {instance.category_id for instance in content.annotations} - {*ids}
+    if unknown:
+        yield f"instances of categories that are not listed: {len(unknown):,}, such as {min(unknown)}"
+
+
+def _image_faults(content: _Annotations) -> Iterator[str]:
+    """Yield the faults of images and of what refers to them, in words."""
+    ids = [record.id for record in content.images]
+    yield from (f"two images of the id {number}" for number in _repeated(ids))
+    names = [record.file_name for record in content.images]
+    yield from (f"two images of the file {printable(name)}" for name in _repeated(names))
+    unknown = {instance.image_id for instance in content.annotations} - {*ids}
+    if unknown:
+        yield f"instances of images that are not listed: {len(unknown):,}, such as {min(unknown)}"
+    if ids and not content.annotations:
+        yield f"no instances: all {len(ids):,} images would be background throughout"
+
+
+def _repeated(keys: Sequence[T]) -> list[T]:
+    """The keys that are there more than once, in the order of their first place."""
+    return [key for key, times in Counter(keys).items() if times > 1]
 
 
 COCO = MaskSet(name="coco-seg", folders=("coco", ""), marker="annotations/instances_train2017.json", read=read)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from resvision.core.errors import DataError, printable
+from resvision.data.litter import is_litter
 from resvision.data.tars import TarPlace, open_tar
 
 T = TypeVar("T")
@@ -29,18 +30,28 @@ def at(path: Path) -> Place:
     return path if path.is_dir() else open_tar(path)
 
 
-def listing(folder: Place, faults: list[Fault]) -> list[tuple[str, bool]]:
-    """The names in a folder, in order, each with whether it is a folder; hidden ones are left out."""
+def listing(folder: Place, faults: list[Fault], litter: list[str] | None = None) -> list[tuple[str, bool]]:
+    """The names in a folder, in order, each with whether it is a folder.
+
+    Litter is left out, hidden names among it; its paths are added to `litter`.
+    """
+    entries = all_entries(folder, faults)
+    left_out = {entry for entry in entries if is_litter(entry[0], is_folder=entry[1])}
+    if litter is not None:
+        litter += [str(folder / name) for name, _ in sorted(left_out)]
+    return [entry for entry in entries if entry not in left_out] if left_out else entries
+
+
+def all_entries(folder: Place, faults: list[Fault]) -> list[tuple[str, bool]]:
+    """The names in a folder with its litter, in order, each with whether it is a folder."""
     try:
         if isinstance(folder, TarPlace):
-            entries = [*folder.archive.names(folder.inside)]
-        else:
-            with os.scandir(folder) as scanned:
-                entries = [(entry.name, _is_folder(entry)) for entry in scanned]
+            return sorted(folder.archive.names(folder.inside))
+        with os.scandir(folder) as scanned:
+            return sorted((entry.name, _is_folder(entry)) for entry in scanned)
     except OSError as error:
         faults.append(fault(folder, f"cannot be listed ({error.strerror})"))
         return []
-    return sorted(entry for entry in entries if not entry[0].startswith("."))
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:

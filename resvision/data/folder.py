@@ -1,9 +1,10 @@
 """A folder of images as a data set: a folder for each class, named after it.
 
-Either train/<class>/* with val/<class>/* (or test/), or <class>/* alone, from which a fifth of each class is
-split off. Names with a leading dot are left out; any other file that is not an image of an allowed format is a
-fault. The structure, the names and the header of every image are checked whenever a folder is opened, and one
-error sums up all faults; `resvision data check` decodes the images as well and lists each.
+Either train/<class>/* with val/<class>/* (or valid/, validation/, test/; where test/ is beside one of the others, that
+one judges on the way and test/ the result), or <class>/* alone, from which a fifth of each class is split off. Litter
+(`data.litter`) is left out and counted; any other file that is not an image of an allowed format is a fault. The
+structure, the names and the header of every image are checked whenever a folder is opened, and one error sums up all
+faults; `resvision data check` decodes the images as well and lists each.
 """
 
 import unicodedata
@@ -17,12 +18,15 @@ from numpy.typing import NDArray
 
 from resvision.core.draws import shuffled
 from resvision.core.errors import DataError
-from resvision.core.images import decode, header
+from resvision.core.images import Header, Pixels, decode, header
 from resvision.core.samples import Reader, Sample
 from resvision.core.views import CentreCrop, Stretch, View
 from resvision.data import cache
-from resvision.data.faults import Fault, Place, fault, fault_of, listing, summary
+from resvision.data.deep_images import sample_is_dark, sampled_note
+from resvision.data.faults import Fault, Place, attempt, fault, listing, summary
 from resvision.data.layouts import Layout, Scan
+from resvision.data.litter import counted
+from resvision.data.split_folders import split_folders, splits_of_its_own, without_partner
 from resvision.data.splits import Splits
 from resvision.data.tars import PackedNames
 
@@ -60,9 +64,17 @@ class FolderReader(Reader[int]):
         return len(self.targets)
 
     def __getitem__(self, index: int) -> Sample[int]:
+        return Sample(self.image(index), self.target(index))
+
+    def image(self, index: int) -> Pixels:
+        """The decoded image."""
         path = self.path(index)
-        image = decode(path) if isinstance(path, Path) else decode(path.read_bytes(), name=str(path))
-        return Sample(image, self.target(index))
+        return decode(path) if isinstance(path, Path) else decode(path.read_bytes(), name=str(path))
+
+    def header(self, index: int) -> Header:
+        """The header of the image file."""
+        path = self.path(index)
+        return header(path) if isinstance(path, Path) else header(path.read_bytes(), name=str(path))
 
     def target(self, index: int) -> int:
         """The class index of sample `index`."""
@@ -80,48 +92,62 @@ class FolderReader(Reader[int]):
         """The path of the image."""
         return self.folder / self.directories[self.target(index)] / self.names[index]
 
-    def stamp(self, index: int) -> tuple[int, int]:
-        """The size of the file, or of the tar it is in, and its time of change in ns; (-1, -1) if it is missing."""
+    def stamp(self, index: int) -> tuple[int, ...]:
+        """The size and times of the file, or of the tar it is in; -1 for each if it is missing."""
         return cache.stamp(self.path(index))
 
 
 @dataclass
 class ClassFolders(Scan):
-    """A folder's two splits and their faults, by structure and names; no file was opened."""
+    """A folder's splits and their faults, by structure and names; no file was opened."""
 
     folder: Place
     train: FolderReader
     test: FolderReader
+    validation: FolderReader | None
     split_rule: str
     faults: list[Fault]
+    notes: list[str]
+
+    @property
+    def readers(self) -> list[FolderReader]:
+        """The readers of training, test, and validation where there is one."""
+        return [self.train, self.test, *([self.validation] if self.validation else [])]
 
     def fingerprint(self, *strays: Reader[Any]) -> str:
         """The fingerprint of all files."""
-        return cache.fingerprint(self.train, self.test, *(stray for stray in strays if isinstance(stray, FolderReader)))
+        return cache.fingerprint(*self.readers, *(stray for stray in strays if isinstance(stray, FolderReader)))
+
+    def is_deep(self, reader: Reader[Any], index: int) -> bool:
+        """Whether an image has 16 bits a channel."""
+        assert isinstance(reader, FolderReader), "the readers of this scan"
+        return reader.header(index).deep
 
     def strays(self) -> list[Reader[Any]]:
-        """The test images of classes that training does not have, which are in neither split."""
-        if self.test.folder == self.train.folder:
-            return []
-        all_classes = scan(self.test.folder)
-        strays: list[Reader[Any]] = []
-        for reader in (all_classes.train, all_classes.test):
-            indices = [i for i in range(len(reader)) if reader.classes[reader.target(i)] not in self.train.classes]
-            names = PackedNames(reader.names[i] for i in indices)
-            strays.append(replace(reader, names=names, targets=reader.targets[indices]))
-        return [reader for reader in strays if len(reader)]
+        """The images of classes that training does not have, which are in no split."""
+        return [
+            stray
+            for reader in self.readers[1:]
+            if reader.folder != self.train.folder
+            for stray in _of_other_classes(reader.folder, self.train.classes)
+        ]
 
 
 Files = dict[str, list[str]]  # class -> names of its files, both in order
 
 
 def open_splits(folder: Place, *, name: str | None = None) -> Splits:
-    """Open the folder's splits. Raises one DataError for all faults of structure, names and headers."""
+    """Open the folder's splits. Raises one DataError for all faults of structure, names and headers.
+
+    A set that is opened by its `name` has the published splits alone, training and test.
+    """
     class_folders = scan(folder, name=name)
-    facts, unreadable = _header_facts(class_folders.train, class_folders.test)
+    facts, unreadable = _header_facts(*class_folders.readers)
     if faults := class_folders.faults + unreadable:
         raise DataError(summary(folder, faults))
-    class_folders.train.view = class_folders.test.view = facts.view()
+    for reader in class_folders.readers:
+        reader.view = facts.view()
+    class_folders.notes += sampled_note(facts.dark)
     return class_folders.splits
 
 
@@ -130,10 +156,10 @@ def open_labelled(folder: Place) -> FolderReader | None:
 
     Raises one DataError for all faults, as `open_splits` does.
     """
-    if any((folder / split).is_dir() for split in ("train", "val", "test")):
+    if splits_of_its_own(folder):
         return None
     faults: list[Fault] = []
-    files = _class_folders(folder, faults)
+    files = _class_folders(folder, faults, [])
     reader = _reader(str(folder), "all", folder, tuple(files), files)
     facts, unreadable = _header_facts(reader)
     if not files or not any(files.values()):
@@ -147,33 +173,54 @@ def open_labelled(folder: Place) -> FolderReader | None:
 def scan(folder: Place, *, name: str | None = None) -> ClassFolders:
     """The folder's splits and the faults of its structure and names."""
     faults: list[Fault] = []
-    held_out = next((split for split in ("val", "test") if (folder / split).is_dir()), None)
-    if held_out and (folder / "train").is_dir():
-        folders = {"train": folder / "train", held_out: folder / held_out}
-        train, test = (_class_folders(split_folder, faults) for split_folder in folders.values())
+    litter: list[str] = []
+    parts = split_folders(folder, faults, is_labelled=None if name else _holds_a_folder)
+    if parts:
+        folders = {part: folder / part for part in parts.names}
+        train, *others = (_class_folders(place, faults, litter) for place in folders.values())
+        files = [train, *others]
         faults += _class_faults(train, folders["train"], least=1)
-        faults += _unknown_classes(train, test, folders[held_out])
-        if not any(test.values()):
-            faults.append(fault(folders[held_out], "no images"))
-        rule = f"from the folders train and {held_out}{_without_images(train, test, held_out)}"
-        if held_out == "val" and (folder / "test").is_dir():
-            rule += "; the folder test is left untouched"
+        rule = parts.rule
+        for split, judged in zip(parts.names[1:], others, strict=True):
+            faults += _unknown_classes(train, judged, folders[split])
+            if not any(judged.values()):
+                faults.append(fault(folders[split], "no images"))
+            rule += _without_images(train, judged, split)
     elif _holds_folders(folder / "train"):
-        fault_text = f"no folder val or test beside train; add one, or name {folder / 'train'} to have it split"
-        faults.append(fault(folder, fault_text))
-        folders, train, test, rule = {"train": folder, "val": folder}, {}, {}, ""
+        faults.append(fault(folder, without_partner(folder / "train")))
+        folders, files, rule = {"train": folder, "val": folder}, [{}, {}], ""
     else:
         folders = {"train": folder, "val": folder}
-        whole = _class_folders(folder, faults)
+        whole = _class_folders(folder, faults, litter)
         faults += _class_faults(whole, folder, least=2)
-        train, test = _split_off(whole)
+        files = [*_split_off(whole)]
         rule = "a fifth of each class is val, after a shuffle with seed 0"
-    readers = [
-        _reader(name or str(folder), split, split_folder, tuple(train), files)
-        for (split, split_folder), files in zip(folders.items(), (train, test), strict=True)
-    ]
-    counts = " / ".join(f"{len(reader):,} {reader.split}" for reader in readers)
-    return ClassFolders(folder, readers[0], readers[1], f"{counts} images, {rule}", faults)
+    classes = tuple(files[0])
+    train_reader, test_reader, *validation = (
+        _reader(name or str(folder), split, place, classes, part)
+        for (split, place), part in zip(folders.items(), files, strict=True)
+    )
+    counts = " / ".join(f"{len(reader):,} {reader.split}" for reader in (train_reader, *validation, test_reader))
+    return ClassFolders(
+        folder,
+        train_reader,
+        test_reader,
+        validation[0] if validation else None,
+        f"{counts} images, {rule}",
+        faults,
+        counted(litter),
+    )
+
+
+def _of_other_classes(folder: Place, known: tuple[str, ...]) -> list[FolderReader]:
+    """Readers of the images in class folders that are not among the known ones."""
+    strays: list[FolderReader] = []
+    all_classes = scan(folder)
+    for reader in (all_classes.train, all_classes.test):
+        indices = [i for i in range(len(reader)) if reader.classes[reader.target(i)] not in known]
+        names = PackedNames(reader.names[i] for i in indices)
+        strays.append(replace(reader, names=names, targets=reader.targets[indices]))
+    return [reader for reader in strays if len(reader)]
 
 
 def _reader(name: str, split: str, folder: Place, classes: tuple[str, ...], files: Files) -> FolderReader:
@@ -189,17 +236,17 @@ def _reader(name: str, split: str, folder: Place, classes: tuple[str, ...], file
     )
 
 
-def _class_folders(folder: Place, faults: list[Fault]) -> Files:
-    """The classes and their files, in order of name; entries that do not belong add to `faults`."""
+def _class_folders(folder: Place, faults: list[Fault], litter: list[str]) -> Files:
+    """The classes and their files, in order of name; what does not belong adds to `faults` or to `litter`."""
     files: Files = {}
-    for name, is_folder in listing(folder, faults):
+    for name, is_folder in listing(folder, faults, litter):
         if not is_folder:
             faults.append(fault(folder / name, "a file where only class folders may be"))
         elif not name.isprintable():
             faults.append(fault(folder / name, "a class name with a line break or the like"))
         else:
             files[name] = []
-            for file, is_subfolder in listing(folder / name, faults):
+            for file, is_subfolder in listing(folder / name, faults, litter):
                 if is_subfolder:
                     faults.append(fault(folder / name / file, "a folder inside a class"))
                 else:
@@ -211,6 +258,11 @@ def _holds_folders(folder: Place) -> bool:
     """Whether the folder exists and holds folders alone."""
     entries = listing(folder, []) if folder.is_dir() else []
     return bool(entries) and all(is_folder for _, is_folder in entries)
+
+
+def _holds_a_folder(folder: Place) -> bool:
+    """Whether the folder holds folders, which may be classes, and not unlabelled images alone."""
+    return any(is_folder for _, is_folder in listing(folder, []))
 
 
 def _class_faults(classes: Files, folder: Place, *, least: int) -> Iterator[Fault]:
@@ -260,10 +312,14 @@ def _split_off(whole: Files) -> tuple[Files, Files]:
 
 
 class HeaderFacts(NamedTuple):
-    """The facts in the headers of all images: the side of square images if all have one size, and colour."""
+    """The facts in the headers of all images: the side of square images if all have one size, and colour.
+
+    dark  whether the images of 16 bits, by a sample, fill 12 of them
+    """
 
     square_px: int | None
     colour: bool
+    dark: bool
 
     def view(self) -> View:
         """The view of such images."""
@@ -287,17 +343,17 @@ def _header_facts(*readers: FolderReader) -> tuple[HeaderFacts, list[Fault]]:
         return HeaderFacts(**cached), []
     faults: list[Fault] = []
     sides: set[tuple[int, int]] = set()
-    colour = False
-    for path in (reader.path(index) for reader in readers for index in range(len(reader))):
-        try:
-            image_header = header(path) if isinstance(path, Path) else header(path.read_bytes(), name=str(path))
-        except DataError as error:
-            faults.append(fault_of(str(path), error))
-            continue
-        colour |= image_header.colour
-        sides.add((image_header.height, image_header.width))
+    colour = dark = False
+    for reader in readers:
+        deep: list[int] = []
+        for index in range(len(reader)):
+            if (head := attempt(reader.header, index, reader.source(index), faults)) is not None:
+                colour |= head.colour
+                sides.add((head.height, head.width))
+                deep += [index] if head.deep else []
+        dark |= sample_is_dark(reader.image, deep)
     height, width = sides.pop() if len(sides) == 1 else (0, 1)
-    facts = HeaderFacts(width if height == width else None, colour)
+    facts = HeaderFacts(width if height == width else None, colour, dark)
     if not faults:
         cache.write("headers", fingerprint, facts._asdict())
     return facts, faults
@@ -308,5 +364,5 @@ LAYOUT = Layout(
     scan=scan,
     open=open_splits,
     open_whole=open_labelled,
-    hint="train/<class>/* with val/<class>/*, or <class>/* alone",
+    hint="train/<class>/* with val/<class>/* or test/<class>/* or both, or <class>/* alone",
 )

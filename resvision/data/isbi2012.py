@@ -7,9 +7,9 @@ labels of its test images to itself, so the last six slices are held out.
 
 from pathlib import Path
 
-from resvision.data import class_list, mask_folder
+from resvision.data import class_list, mask_pairs, mask_scan
 from resvision.data.faults import Fault
-from resvision.data.mask_folder import MaskScan
+from resvision.data.mask_scan import MaskScan
 from resvision.data.mask_sets import MaskSet
 
 CLASSES = ("membrane", "cell")
@@ -22,9 +22,9 @@ def read(folder: Path) -> MaskScan:
     """The slices in the order of the stack, all but the last six for training."""
     faults: list[Fault] = []
     folders = folder / "images", folder / "labels"
-    pairs = sorted(mask_folder.partners(*folders, faults), key=lambda pair: (len(pair[0]), pair[0]))  # 9 before 10
+    pairs = sorted(mask_pairs.partners(*folders, faults), key=lambda pair: (len(pair[0]), pair[0]))  # 9 before 10
     readers = [
-        mask_folder.folder_reader(
+        mask_pairs.folder_reader(
             "isbi2012",
             split,
             *folders,
@@ -36,7 +36,7 @@ def read(folder: Path) -> MaskScan:
         )
         for split, part in (("train", pairs[:-HELD_OUT]), ("val", pairs[-HELD_OUT:]))
     ]
-    return mask_folder.scanned(folder, *readers, rule=f"the last {HELD_OUT} slices are val", faults=faults)
+    return mask_scan.scanned(folder, *readers, rule=f"the last {HELD_OUT} slices are val", faults=faults)
 
 
 ISBI2012 = MaskSet(name="isbi2012", folders=("isbi2012", ""), marker="labels", read=read)

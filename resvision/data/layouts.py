@@ -20,20 +20,24 @@ class Scan(ABC):
     """A data set by its structure and names, before its images are decoded. Abstract.
 
     folder      its location
+    validation  images that judge on the way, where the set has them beside those for testing
     split_rule  a sentence on how training and test images were parted
     faults      those of structure and names
+    notes       what a person should know of the files and need not change
     """
 
     folder: Place
     train: Reader[Any]
     test: Reader[Any]
+    validation: Reader[Any] | None
     split_rule: str
     faults: list[Fault]
+    notes: list[str]
 
     @property
     def splits(self) -> Splits:
         """The splits, whose files were not checked."""
-        return Splits(self.train, self.test, self.split_rule)
+        return Splits(self.train, self.test, self.split_rule, self.validation, tuple(self.notes))
 
     def strays(self) -> list[Reader[Any]]:
         """Readers of the set's images that are in neither split."""
@@ -41,12 +45,16 @@ class Scan(ABC):
 
     @abstractmethod
     def fingerprint(self, *strays: Reader[Any]) -> str:
-        """The fingerprint of the files of both splits and of `strays`."""
+        """The fingerprint of the files of all splits and of `strays`."""
 
     def look(self, reader: Reader[Any], index: int, faults: list[Fault]) -> Pixels | None:
         """Decode image and target of a sample; the image, or None where it cannot be read, which adds to `faults`."""
         sample = attempt(reader.__getitem__, index, reader.source(index), faults)
         return None if sample is None else sample.image
+
+    def is_deep(self, reader: Reader[Any], index: int) -> bool:
+        """Whether an image has 16 bits a channel, where its file can say so."""
+        return False
 
     def faults_of_targets(self) -> list[Fault]:
         """The faults of the targets taken together, once `look` has decoded each."""

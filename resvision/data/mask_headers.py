@@ -5,6 +5,7 @@ Glossary
 """
 
 from abc import abstractmethod
+from statistics import median_low
 from typing import NamedTuple
 
 import msgspec
@@ -13,11 +14,13 @@ from numpy.typing import NDArray
 
 from resvision.core.errors import DataError, printable
 from resvision.core.images import Header, Pixels
-from resvision.core.masks import count_values
+from resvision.core.orientation import UPRIGHT
 from resvision.core.samples import Mask, Reader, Sample
 from resvision.data import cache
 from resvision.data.class_list import Labels
-from resvision.data.faults import Fault, attempt
+from resvision.data.deep_images import sample_is_dark
+from resvision.data.faults import Fault, attempt, fault
+from resvision.data.mask_survey import MaskSurvey
 
 
 class MaskFiles(Reader[Mask]):
@@ -51,17 +54,23 @@ class MaskFiles(Reader[Mask]):
 
     @abstractmethod
     def stamp(self, index: int) -> tuple[int, ...]:
-        """The sizes and times of change in ns of image and mask, or of the tar they are in; -1 for what is missing."""
+        """The sizes and times of image and mask, or of the tar they are in; -1 for what is missing."""
 
 
 class FileFacts(NamedTuple):
-    """The facts in all files: colour, the shortest side of an image, and the values in every mask.
+    """The facts in all files.
 
-    values  a hexadecimal text of 256 bits for each mask; none where masks were not decoded
+    colour      whether an image has colour
+    dark        whether the images of 16 bits, by a sample, fill 12 of them
+    shorter_px  the shorter side of every image
+    soft        the number of values that are soft edges; 0 where masks were not decoded
+    values      a hexadecimal text of 256 bits for each mask; none where masks were not decoded
     """
 
     colour: bool
-    shortest_px: int
+    dark: bool
+    shorter_px: list[int]
+    soft: int
     values: list[str]
 
     @property
@@ -69,6 +78,11 @@ class FileFacts(NamedTuple):
         """Whether each stored value is in each mask, (M, 256)."""
         packed = np.frombuffer(bytes.fromhex("".join(self.values)), dtype=np.uint8)
         return np.unpackbits(packed).reshape(-1, 256).astype(bool)
+
+    def crop_px(self, largest: int) -> int:
+        """The side of crops: the shortest of an image, those left out that have not half of the usual one, or less."""
+        usual = median_low(self.shorter_px) if self.shorter_px else largest
+        return min(largest, *(side for side in self.shorter_px if 2 * side >= usual))
 
 
 def look(*readers: MaskFiles, decoded: bool) -> tuple[FileFacts, list[Fault]]:
@@ -81,32 +95,54 @@ def look(*readers: MaskFiles, decoded: bool) -> tuple[FileFacts, list[Fault]]:
     if cached is not None and len(cached.values) == decoded * sum(map(len, readers)):
         return cached, []
     faults: list[Fault] = []
-    colour, shortest = False, 2**31
-    values: list[str] = []
-    for reader, index in ((files, index) for files in readers for index in range(len(files))):
-        head = attempt(reader.header, index, reader.source(index), faults)
-        sides: tuple[int, ...] | None = None
-        if decoded:
-            if (stored := attempt(reader.stored, index, reader.target_source(index), faults)) is not None:
-                sides = stored.shape
-                values.append(np.packbits(present(stored)).tobytes().hex())
-        elif (mask_head := attempt(reader.mask_header, index, reader.target_source(index), faults)) is not None:
-            sides = mask_head.height, mask_head.width
-        if head is not None and sides is not None:
-            colour |= head.colour
-            shortest = min(shortest, head.height, head.width)
-            # Where EXIF turns the image upright its stored sides are swapped, so only decoding both tells a fault.
-            if sides != (head.height, head.width):
-                attempt(reader.__getitem__, index, reader.target_source(index), faults)
-    facts = FileFacts(colour, shortest, values)
+    shorter: list[int] = []
+    colour = dark = False
+    survey = MaskSurvey()
+    for reader in readers:
+        deep: list[int] = []
+        for index in range(len(reader)):
+            head = _look_at(reader, index, survey if decoded else None, faults)
+            if head is not None:
+                colour |= head.colour
+                shorter.append(min(head.height, head.width))
+                deep += [index] if head.deep else []
+        dark |= sample_is_dark(reader.image, deep)
+    values = [np.packbits(present).tobytes().hex() for present in survey.present]
+    facts = FileFacts(colour, dark, shorter, survey.soft_values, values)
     if not faults:
         cache.write(check, fingerprint, facts)
     return facts, faults
 
 
-def present(stored: Pixels) -> NDArray[np.bool_]:
-    """Whether each of the 256 values is in a mask, (256,)."""
-    return count_values(stored) > 0
+def _look_at(reader: MaskFiles, index: int, survey: MaskSurvey | None, faults: list[Fault]) -> Header | None:
+    """The header of an image, once it and its mask were looked at; a `survey` has the mask decoded."""
+    source, mask_source = reader.source(index), reader.target_source(index)
+    head = attempt(reader.header, index, source, faults)
+    mask_head = attempt(reader.mask_header, index, mask_source, faults)
+    if head is not None and mask_head is not None and (what := disagreement(head, mask_head)):
+        faults.append(fault(mask_source, what))
+        mask_head = None  # not decoded by sides that are wrong
+    if survey is not None:
+        stored = None if mask_head is None else attempt(reader.stored, index, mask_source, faults)
+        survey.add(stored, mask_head.palette if mask_head else b"", mask_source, faults)
+    return head
+
+
+def disagreement(head: Header, mask_head: Header) -> str:
+    """The fault of an image and a mask that do not lie on one another, in words; empty where they do.
+
+    A mask has its own EXIF orientation. Where only the image has one, the mask belongs to the upright image if the
+    sides say so, and if they do not, nobody knows.
+    """
+    if head.upright != mask_head.upright:
+        return other_sides(head.upright, mask_head.upright)
+    if head.orientation == UPRIGHT or mask_head.orientation != UPRIGHT or head.upright != (head.height, head.width):
+        return ""
+    return (
+        f"its image is turned upright by EXIF orientation {head.orientation}, and the mask has none: whether it was "
+        "drawn on the stored or on the upright image is not to be seen; turn the pixels of the image and remove its "
+        "tag, or give the mask the same tag"
+    )
 
 
 def check_sides(image: tuple[int, ...], mask: tuple[int, ...], where: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resvision.core.errors import DataError, printable
-from resvision.data.mask_folder import MaskScan, opened
+from resvision.data.mask_scan import MaskScan, opened
 from resvision.data.roots import default_root
 from resvision.data.splits import Splits
 

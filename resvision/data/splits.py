@@ -14,12 +14,14 @@ class Splits(NamedTuple):
     """Training and test images, and a sentence on how they were parted.
 
     validation  images that judge a run on its way, where the set has them or some were held out of training
+    notes       what a person should know of the files: those left out, and images that look odd
     """
 
     train: Reader[Any]
     test: Reader[Any]
     split_rule: str
     validation: Reader[Any] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def readers(self) -> list[Reader[Any]]:
@@ -47,7 +49,7 @@ class Splits(NamedTuple):
         `view` is the view of the net's weights, in place of the set's own.
         """
         train, test, *validation = (_seen_as(reader, channels, image_size, view) for reader in self.readers)
-        return Splits(train, test, self.split_rule, *validation)
+        return self._replace(train=train, test=test, validation=validation[0] if validation else None)
 
 
 def _target_key(reader: Reader[Any], index: int) -> str:

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from resvision.core.errors import DataError, printable
+from resvision.data.litter import is_litter
 from resvision.data.roots import cache_root
 
 NOT_A_FILE = -1
@@ -131,7 +132,7 @@ def open_tar(path: Path) -> TarPlace:
     names = [*root.archive.names("")]
     if not names:
         raise DataError(f"{printable(path)}: an empty tar")
-    visible = [name for name in names if not name[0].startswith(".")]
+    visible = [name for name in names if not is_litter(name[0], is_folder=name[1])]
     # A lone folder is the data set itself, packed by its name; a lone `train` is a part of one.
     if len(visible) == 1 and visible[0][1] and visible[0][0] != "train":
         return root / visible[0][0]

@@ -6,9 +6,9 @@ val.txt in ImageSets/Segmentation.
 
 from pathlib import Path
 
-from resvision.data import class_list, mask_folder
+from resvision.data import class_list, mask_pairs, mask_scan
 from resvision.data.faults import Fault, fault, listing
-from resvision.data.mask_folder import MaskScan
+from resvision.data.mask_scan import MaskScan
 from resvision.data.mask_sets import MaskSet
 
 CLASSES = (
@@ -33,7 +33,7 @@ def read(folder: Path) -> MaskScan:
             faults += [fault(file, f"no such file, but {split}.txt names it") for file in missing]
             pairs += [] if missing else [pair]
         readers.append(
-            mask_folder.folder_reader(
+            mask_pairs.folder_reader(
                 "voc-seg",
                 split,
                 *folders,
@@ -43,7 +43,7 @@ def read(folder: Path) -> MaskScan:
                 crop_px=CROP_PX,
             )
         )
-    return mask_folder.scanned(folder, *readers, rule="by the lists of the set", faults=faults)
+    return mask_scan.scanned(folder, *readers, rule="by the lists of the set", faults=faults)
 
 
 def _names(path: Path, faults: list[Fault]) -> list[str]:

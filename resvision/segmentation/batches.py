@@ -191,11 +191,10 @@ def fits_memory(reader: Reader[Mask], view: View) -> bool:
 
 
 def sides(reader: Reader[Mask], index: int) -> tuple[int, int]:
-    """The height and width of a mask, from the header of its file where it is a PNG, so without decoding."""
+    """The height and width of an upright mask, from the header of its file where it is a PNG, so without decoding."""
     path = Path(reader.target_source(index))
     if path.suffix.lower() == ".png" and path.is_file():
-        head = header(path)
-        return head.height, head.width
+        return header(path).upright
     height, width = reader.target(index).shape
     return height, width
 

@@ -23,6 +23,7 @@ from resvision.core.errors import DataError, printable
 from resvision.core.images import (
     FORMATS,
     SLOW_PIXEL_LIMIT,
+    Header,
     as_channels,
     crop_resize,
     decode,
@@ -92,7 +93,7 @@ def over_white(values: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 def test_lossless_formats_give_back_the_pixels(kind: str) -> None:
     options = {"lossless": True} if kind == "WEBP" else {}
     assert np.array_equal(decode(encoded(RGB, kind, **options)), RGB)
-    assert header(encoded(RGB, kind, **options)) == (kind, 30, 20, True)
+    assert header(encoded(RGB, kind, **options)) == Header(kind, 30, 20, colour=True)
 
 
 @pytest.mark.parametrize("kind", sorted(FORMATS.keys() - {"WEBP"}))  # which has no grey

@@ -1,6 +1,8 @@
 """Folders of images: layouts, the seeded split, every fault at once, and the check that decodes."""
 
 import os
+import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from resvision.core.errors import DataError
+from resvision.core.errors import DataError, SettingsError
 from resvision.core.samples import Reader
 from resvision.data import check as checks
-from resvision.data.check import check
+from resvision.data.check import Duplicate, check
 from resvision.data.sets import open_splits
 from resvision.data.tars import PackedNames
+from resvision.data.validation import hold_out
 
 PIXELS = np.random.default_rng(0)
 
@@ -44,7 +47,7 @@ def test_train_and_val_folders_are_the_splits(tmp_path: Path) -> None:
     grow(tmp_path / "train", {"dog": 3, "cat": 2})
     grow(tmp_path / "val", {"cat": 1, "dog": 2})
     (tmp_path / "README.txt").touch()
-    train, test, rule, _ = open_splits(str(tmp_path))
+    train, test, rule, *_ = open_splits(str(tmp_path))
     assert isinstance(train, Reader)
     assert train.classes == test.classes == ("cat", "dog")
     assert (train.split, test.split) == ("train", "val")
@@ -54,19 +57,78 @@ def test_train_and_val_folders_are_the_splits(tmp_path: Path) -> None:
     assert np.array_equal(test[2].image, np.asarray(Image.open(test.source(2))))
 
 
-def test_a_test_folder_stands_in_for_val_and_is_left_alone_beside_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["val", "valid", "validation"])
+def test_with_three_folders_val_judges_on_the_way_and_test_the_result(tmp_path: Path, name: str) -> None:
     grow(tmp_path / "train", {"a": 2, "b": 2})
-    grow(tmp_path / "test", {"a": 1, "b": 1})
+    grow(tmp_path / "test", {"a": 1, "b": 3})
     assert open_splits(str(tmp_path)).test.split == "test"
-    grow(tmp_path / "val", {"a": 1, "b": 1})
+    assert open_splits(str(tmp_path)).validation is None
+    grow(tmp_path / name, {"a": 1, "b": 1})
     splits = open_splits(str(tmp_path))
-    assert splits.test.split == "val"
-    assert splits.split_rule.endswith("the folder test is left untouched")
+    assert isinstance(splits.validation, Reader)
+    assert sources(splits.validation) == [str(tmp_path / name / part / "0.png") for part in "ab"]
+    assert (len(splits.train), len(splits.test)) == (4, 4)
+    assert splits.split_rule == (
+        f"4 train / 2 {name} / 4 test images, from the folders train, {name} and test; {name} judges on the way, test"
+        " the result"
+    )
+    assert splits.seen_as(channels=1).validation.view.channels == 1
+    with pytest.raises(SettingsError, match="brings validation images of its own; leave --validation out"):
+        hold_out(splits, 0.2)
+    shutil.rmtree(tmp_path / "test")
+    splits = open_splits(str(tmp_path))
+    assert (splits.test.split, splits.validation) == (name, None)
+
+
+def test_a_test_folder_without_labels_is_left_alone(tmp_path: Path) -> None:
+    grow(tmp_path / "train", {"a": 2, "b": 2})
+    grow(tmp_path / "val", {"a": 1, "b": 1})
+    (tmp_path / "test").mkdir()
+    draw(tmp_path / "test" / "0.png")
+    splits = open_splits(str(tmp_path))
+    assert (splits.test.split, splits.validation) == ("val", None)
+    assert (
+        splits.split_rule == "4 train / 2 val images, from the folders train and val; the folder test is left untouched"
+    )
+
+
+def test_two_folders_of_validation_images_are_a_fault(tmp_path: Path) -> None:
+    for name in ("train", "val", "valid"):
+        grow(tmp_path / name, {"a": 1, "b": 1})
+    with pytest.raises(DataError, match="both val and valid, which mean the same; keep one of them"):
+        open_splits(str(tmp_path))
+
+
+def test_litter_is_left_out_and_counted_and_an_unreadable_image_is_not(tmp_path: Path) -> None:
+    grow(tmp_path / "set", {"a": 5, "b": 5})
+    strays = (
+        "README.md",
+        "labels.csv",
+        "a/Thumbs.db",
+        "a/._0.png",
+        "__MACOSX/a/._0.png",
+        "b/desktop.ini",
+        "b/.DS_Store",
+    )
+    for stray in strays:
+        (tmp_path / "set" / stray).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / stray).write_bytes(b"\0stray")
+    with tarfile.open(tmp_path / "set.tar", "w") as tar:
+        tar.add(tmp_path / "set", ".")
+    for name in ("set", "set.tar"):
+        splits = open_splits(str(tmp_path / name))
+        assert len(splits.train) + len(splits.test) == 10
+        assert splits.train.classes == ("a", "b")
+        assert [note.partition(":")[0] for note in splits.notes] == ["7 files or folders are left out by name"]
+        assert check(str(tmp_path / name)).notes == [*splits.notes]
+    (tmp_path / "set" / "a" / "9.png").write_bytes(b"\0stray")
+    with pytest.raises(DataError, match=r"a/9\.png: not an image"):
+        open_splits(str(tmp_path / "set"))
 
 
 def test_one_level_gives_a_fifth_of_each_class_to_val(tmp_path: Path) -> None:
     grow(tmp_path, {"a": 10, "b": 3, "c": 2})
-    train, test, rule, _ = open_splits(str(tmp_path))
+    train, test, rule, *_ = open_splits(str(tmp_path))
     assert rule == "11 train / 4 val images, a fifth of each class is val, after a shuffle with seed 0"
     assert np.bincount(test.targets).tolist() == [2, 1, 1]
     assert not set(sources(train)) & set(sources(test))
@@ -160,7 +222,7 @@ def nested(folder: Path) -> None:
 
 def text_file(folder: Path) -> None:
     cat_and_dog(folder)
-    (folder / "train" / "dog" / "notes.txt").write_text("text")
+    (folder / "train" / "dog" / "notes.png").write_text("text")
     (folder / "val").mkdir()
 
 
@@ -197,7 +259,7 @@ def single(folder: Path) -> None:
         (line_break, r"train/a\\nb: a class name with a line break"),
         (case, "train/cat: a class name that differs from Cat only in case"),
         (nested, "train/dog/small: a folder inside a class"),
-        (text_file, "train/dog/notes.txt: not an image"),
+        (text_file, "train/dog/notes.png: not an image"),
         (stray_file, "train/stray.png: a file where only class folders may be"),
         (broken_link, "train/dog/link.png: a broken link"),
         (nothing_to_test_on, "val: no images"),
@@ -240,8 +302,20 @@ def test_the_same_pixels_in_both_splits_are_found(tmp_path: Path) -> None:
     Image.open(tmp_path / "train" / "b" / "1.png").save(tmp_path / "val" / "b" / "9.bmp")
     findings = check(str(tmp_path))
     pair = (str(tmp_path / "train" / "b" / "1.png"), str(tmp_path / "val" / "b" / "9.bmp"))
-    assert findings.duplicates == [pair]
+    assert findings.duplicates == [Duplicate(*pair)]
     assert findings.faults == []
+    grow(tmp_path / "test", {"a": 2, "b": 2})
+    (tmp_path / "test" / "a" / "9.bmp").write_bytes(Path(pair[1]).read_bytes())
+    tested, validated = str(tmp_path / "test" / "a" / "9.bmp"), pair[1]
+    findings = check(str(tmp_path))
+    assert findings.images == 13 + 1
+    assert findings.duplicates == [
+        Duplicate(train=pair[0], test=tested),
+        Duplicate(train=pair[0], validation=validated),
+        Duplicate(validation=validated, test=tested),
+    ]
+    assert str(findings.duplicates[2]) == f"{tested}: has the same pixels as {validated}, which judges on the way"
+    assert findings.to_json()["duplicates"][2] == {"test": tested, "validation": validated}
 
 
 def test_a_second_check_decodes_nothing_unless_asked_or_a_file_changed(

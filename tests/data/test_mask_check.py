@@ -122,7 +122,7 @@ def test_255_in_place_of_1_is_told_from_void(folder: Path) -> None:
     found = faults(folder)
     assert found[0] == (
         "masks/0.png: values 0 and 255 only: 255 is void, and 1 is meant for vessel; store 1 in its place, or write"
-        " `0 background` and `255 object` into classes.txt"
+        " `0 background` and `255 object` into classes.txt, or `255 void` if it is"
     )
     assert len(found) == 11
     assert "255 is void, and 1 is meant" in refused(folder)
@@ -213,7 +213,7 @@ def test_the_json_form_is_that_of_classes(folder: Path, cli: Cli) -> None:
     code, out, _ = cli("data", "check", folder, "--json")
     found = json.loads(out)
     assert code == 1
-    assert list(found) == ["name", "images", "fine", "faults", "duplicates"]
+    assert list(found) == ["name", "images", "fine", "faults", "duplicates", "notes", "again"]
     assert (found["images"], found["fine"]) == (10, 9)
     assert found["faults"] == [
         {"where": str(folder / "masks" / "3.png"), "what": "value 7 outside the class list (0..2, void 255)"}

@@ -1,5 +1,6 @@
 """Label maps: what is stored is what is read, and folders of images with masks."""
 
+import shutil
 import tarfile
 from itertools import combinations
 from pathlib import Path
@@ -13,7 +14,7 @@ from resvision.core.errors import DataError, SettingsError
 from resvision.core.images import VOID
 from resvision.core.masks import count_values, label_colours, mask_header, read_mask, write_mask
 from resvision.core.samples import Reader
-from resvision.data import mask_folder
+from resvision.data import mask_folder, mask_pairs
 from resvision.data.class_list import UNKNOWN, class_list, labels_of
 from resvision.data.pixel_counts import pixel_counts
 from resvision.data.sets import open_splits
@@ -213,9 +214,18 @@ def test_folders_train_and_val_are_the_splits(tmp_path: Path) -> None:
     splits = open_splits(str(tmp_path), task="segmentation")
     assert splits.split_rule == "3 train / 1 test images, from the folders train and test"
     assert splits.train.classes == ("a", "b", "c")
-    grow(tmp_path / "val", 2)
+    grow(tmp_path / "valid", 2)
     splits = open_splits(str(tmp_path), task="segmentation")
-    assert (len(splits.test), splits.test.split) == (2, "val")
+    assert splits.split_rule.startswith(
+        "3 train / 2 valid / 1 test images, from the folders train, valid and test; valid"
+    )
+    assert isinstance(splits.validation, Reader)
+    assert sources(splits.validation) == [str(tmp_path / "valid" / "images" / f"00{index}.png") for index in range(2)]
+    assert splits.validation.classes == ("a", "b", "c")
+    assert (splits.validation.view, splits.validation.crop_px) == (splits.train.view, splits.train.crop_px)
+    shutil.rmtree(tmp_path / "test" / "masks")
+    splits = open_splits(str(tmp_path), task="segmentation")
+    assert (splits.test.split, splits.validation) == ("valid", None)
     assert splits.split_rule.endswith("the folder test is left untouched")
 
 
@@ -295,6 +305,6 @@ def test_pixels_of_a_class_are_counted_and_void_is_not(tmp_path: Path, monkeypat
     held = hold_out(splits, 0.4)
     assert (pixel_counts(held.train) + pixel_counts(held.validation)).tolist() == counted.tolist()
 
-    monkeypatch.setattr(mask_folder, "read_mask", None)
+    monkeypatch.setattr(mask_pairs, "read_mask", None)
     assert pixel_counts(splits.train).tolist() == counted.tolist()
     assert pixel_counts(held.train).sum() < counted.sum()

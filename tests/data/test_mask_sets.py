@@ -14,11 +14,12 @@ from resvision.core.masks import label_colours, write_mask
 from resvision.core.samples import Reader
 from resvision.data import camvid, isbi2012, sets
 from resvision.data.check import check
-from resvision.data.coco_seg import drawn, inside_polygon
+from resvision.data.coco_seg import drawn
 from resvision.data.pixel_counts import pixel_counts
 from resvision.data.roots import default_root
 from resvision.data.sets import open_splits
 from resvision.data.splits import Splits
+from resvision.geometry.polygons import inside_polygon
 
 REAL = default_root()
 MASKED = [row.name for row in sets.SETS if row.task == "segmentation"]
@@ -197,7 +198,6 @@ def test_coco_draws_polygons_and_runs_and_overlaps_are_void(tmp_path: Path) -> N
         ({"size": [8, 6], "counts": [48]}, 2, "runs of an image of 6 x 8 pixels"),
         ({"size": [6, 8], "counts": "abc"}, 2, "cannot be drawn"),
         ([[1, 2, 3]], 2, "an odd number of coordinates"),
-        ([[1, 1, 2, 2, 1, 2]], 3, "an instance of no category, 3"),
     ],
 )
 def test_what_coco_cannot_mean_names_the_image(tmp_path: Path, segmentation: object, category: int, told: str) -> None:
@@ -225,8 +225,9 @@ def test_annotations_of_coco_that_are_none_are_a_fault(tmp_path: Path) -> None:
 def test_polygons_hold_the_centres_that_matplotlib_finds_inside() -> None:
     y, x = np.mgrid[:40, :50] + 0.5
     centres = np.stack([x.ravel(), y.ravel()], axis=1)
+    draws = np.random.default_rng(0)
     for corners in (3, 4, 5, 9):
-        polygon = DRAWS.uniform(-5, 55, (corners, 2))
+        polygon = draws.uniform(-5, 55, (corners, 2))
         theirs = Outline(polygon).contains_points(centres).reshape(40, 50)
         assert 0 < theirs.mean() < 1
         assert np.array_equal(inside_polygon(polygon, 40, 50), theirs)

@@ -1,0 +1,35 @@
+"""Litter: files among images that are clearly none by their names, left behind by people, archivers and file managers.
+
+One rule for folders and tars, of classes and of label maps alike. Litter is left out and counted. Whatever else cannot
+be read as an image is a fault.
+"""
+
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from resvision.core.errors import printable
+
+_ENDINGS = {
+    ".csv", ".db", ".htm", ".html", ".ini", ".json", ".log", ".md", ".pdf", ".toml", ".tsv", ".txt", ".xml", ".yaml",
+    ".yml",
+}  # fmt: skip
+_NAMES = {"readme", "license", "licence", "copying", "notice"}
+_FOLDERS = {"__macosx", "@eadir"}
+SHOWN = 5
+
+
+def is_litter(name: str, *, is_folder: bool) -> bool:
+    """Whether a file or a folder is left out: hidden ones, texts and tables, and what file managers write."""
+    folded = name.casefold()
+    if is_folder:
+        return name.startswith(".") or folded in _FOLDERS
+    return name.startswith(".") or folded in _NAMES or PurePath(folded).suffix in _ENDINGS
+
+
+def counted(paths: Sequence[str]) -> list[str]:
+    """The line that counts what was left out and names the first of it; none where there is nothing."""
+    if not paths:
+        return []
+    noun = "file or folder is" if len(paths) == 1 else "files or folders are"
+    more = f" and {len(paths) - SHOWN:,} more" if len(paths) > SHOWN else ""
+    return [f"{len(paths):,} {noun} left out by name: {', '.join(map(printable, paths[:SHOWN]))}{more}"]
