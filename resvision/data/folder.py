@@ -20,7 +20,7 @@ from resvision.core.errors import DataError
 from resvision.core.images import decode, header
 from resvision.core.samples import Reader, Sample
 from resvision.core.views import CentreCrop, Stretch, View
-from resvision.data import cache
+from resvision.data import cache, contents
 from resvision.data.faults import Fault, Place, fault, fault_of, listing, summary
 from resvision.data.layouts import Layout, Scan
 from resvision.data.splits import Splits
@@ -79,6 +79,10 @@ class FolderReader(Reader[int]):
     def path(self, index: int) -> Place:
         """The path of the image."""
         return self.folder / self.directories[self.target(index)] / self.names[index]
+
+    def content(self, index: int) -> bytes | None:
+        """The stored image, or pieces of it."""
+        return contents.content_of(self.path(index))
 
     def stamp(self, index: int) -> tuple[int, int]:
         """The size of the file, or of the tar it is in, and its time of change in ns; (-1, -1) if it is missing."""
