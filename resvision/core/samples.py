@@ -65,7 +65,7 @@ class Reader(ABC, Generic[T]):
         return self.source(index)
 
     def content(self, index: int) -> bytes | None:
-        """Bytes that tell image `index` from others; None where they are those of the file that `source` names, if any."""
+        """Bytes that tell image `index` from others; None where they are those of the file that `source` names."""
         return None
 
     def stratum(self, index: int) -> int | None:
