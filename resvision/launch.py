@@ -26,6 +26,7 @@ from resvision.core import rundir
 from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.core.history import read as read_history
 from resvision.core.settings import checked, differences, to_json
+from resvision.data import identities
 from resvision.initial_weights import initial_file
 from resvision.introduction import introduce
 from resvision.kinds.kind import Scores
@@ -42,6 +43,9 @@ from resvision.training.history import History
 from resvision.training.loop import Line, Plan, fit
 from resvision.training.progress import ProgressBar
 from resvision.training.stopping import StopSignals
+
+SOON_NOTED = 100_000
+"""The most training images whose identities are noted without a word: it takes some ten seconds."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,7 @@ class _Records(NamedTuple):
 def _go_on(folder: Path, prepared: Prepared, stop: StopSignals, console: Console) -> Finished:
     """Train from the last checkpoint in `folder`, or from the start where there is none, and score the result."""
     run = prepared.run
+    _keep_identities(folder, prepared, console)
     training = _restored(folder, prepared)
     if training.plan.first_step:
         console.print(f"going on after step {training.plan.first_step} of {training.plan.steps}", highlight=False)
@@ -184,6 +189,16 @@ def _go_on(folder: Path, prepared: Prepared, stop: StopSignals, console: Console
     if _is_first_process():
         rundir.write_json(folder / rundir.EVALUATION, scores.to_json())
     return Finished(folder, run, scores)
+
+
+def _keep_identities(folder: Path, prepared: Prepared, console: Console) -> None:
+    """Note in the run directory which images it is trained on; a run that goes on did so before."""
+    if not _is_first_process() or (folder / rundir.IMAGES).exists():
+        return
+    images = len(prepared.splits.train)
+    if images > SOON_NOTED:
+        console.print(f"noting names and contents of {images:,} training images, by which evaluations tell them")
+    identities.write(folder, identities.identify(prepared.splits))
 
 
 def _restored(folder: Path, prepared: Prepared) -> _Training:

@@ -1,8 +1,10 @@
 """The torch half of classification: one label an image, judged by top-1 error."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +16,25 @@ from resvision.core.errors import SettingsError, printable
 from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
 from resvision.data.folder import FolderReader
+from resvision.data.joined import Joined
 from resvision.kinds.classification.kind import KIND
 from resvision.kinds.classification.presets import CENTER_CROP, PAPER_CROPS
-from resvision.kinds.classification.scores import ClassificationScores, score
+from resvision.kinds.classification.scores import ClassificationScores, Tally
 from resvision.loading.augment import ImageAugment
 from resvision.loading.batches import EvalBatches, TrainBatches, fits_memory
 from resvision.loading.workers import batches
 from resvision.probes.count import count
 from resvision.tasks import Described, How, Model, Task
-from resvision.training.evaluation import EVALUATION_COMPILE_PAYS_FROM, Predictions, predict_all
+from resvision.training.evaluation import (
+    EVALUATION_COMPILE_PAYS_FROM,
+    PredictedBatch,
+    merged,
+    predicted_batches,
+)
 from resvision.training.machine import Machine, compiler_found, decoding_workers, keep_freed_memory
 from resvision.training.stopping import StopSignals
+
+T = TypeVar("T")
 
 BATCH_SIZE = 64
 """The number of views that are evaluated at a time by default."""
@@ -101,30 +111,34 @@ class ClassificationTask(Task[int]):
         stop: StopSignals | None = None,
     ) -> ClassificationScores:
         """Score the system's probabilities, gathered over all processes."""
-        predictions = predict_all(system, batches, machine=machine, stop=stop)
-        return scored(predictions.outputs, predictions.targets, reader, classes=reader.classes)
+        tally = Tally(len(reader), len(reader.classes))
+        for batch in predicted_batches(system, batches, machine=machine, stop=stop):
+            tally.add(*batch)
+        return merged(tally).scores(reader.classes, named(reader))
 
     def evaluate(self, model: Model, reader: Reader[int], how: How) -> ClassificationScores:
         """Score by a protocol; classes are matched by name, and `reader` may lack some of them."""
         protocol = apply(how.protocol or CENTER_CROP, model, scales=how.scales)
         index = np.array(model.indices_of(reader.classes, data=reader.name))
-        predictions = probabilities(model, reader, protocol, how)
-        return scored(predictions.outputs, index[predictions.targets], reader, classes=model.classes)
+        tally = Tally(len(reader), len(model.classes))
+        with closing(probabilities(model, reader, protocol, how)) as predictions:
+            for ids, outputs, targets in predictions:
+                tally.add(ids, outputs, index[targets])
+        return tally.scores(model.classes, named(reader))
 
     def evaluate_together(
         self, models: Sequence[Model], reader: Reader[int], how: How
     ) -> tuple[list[ClassificationScores], ClassificationScores]:
         """Score each model, and the mean of their probabilities (Krizhevsky et al. 2012, section 6)."""
-        protocols = [apply(how.protocol or CENTER_CROP, model, scales=how.scales) for model in models]
         classes = models[0].classes
-        index = models[0].indices_of(reader.classes, data=reader.name)
-        targets = np.array(index)[[reader.target(i) for i in range(len(reader))]]
-        outputs: list[NDArray[np.float32]] = []
-        for model, protocol in zip(models, protocols, strict=True):
-            predicted = probabilities(model, reader, protocol, how).outputs
-            outputs.append(predicted[:, [model.classes.index(name) for name in classes]])
-        alone = [scored(member, targets, reader, classes=classes) for member in outputs]
-        return alone, scored(averaged(outputs), targets, reader, classes=classes)
+        index = np.array(models[0].indices_of(reader.classes, data=reader.name))
+        order = [[model.classes.index(name) for name in classes] for model in models]
+        alone, together = [Tally(len(reader), len(classes)) for _ in models], Tally(len(reader), len(classes))
+        for ids, outputs, targets in predicted_together(models, reader, how):
+            members = [member[:, columns] for member, columns in zip(outputs, order, strict=True)]
+            for tally, member in zip([*alone, together], [*members, averaged(members)], strict=True):
+                tally.add(ids, member, index[targets])
+        return [tally.scores(classes, named(reader)) for tally in alone], together.scores(classes, named(reader))
 
     def describe(self, model: Model, how: How) -> Described | None:
         """Describe views, scales and pooling, where a protocol was asked for."""
@@ -146,8 +160,39 @@ class ClassificationTask(Task[int]):
         return preset.published or preset.name, protocol.scales if preset.dense else ()
 
 
-def probabilities(model: Model, reader: Reader[int], protocol: Protocol, how: How) -> Predictions:
-    """Predict class probabilities of every image by a protocol, (N, K), beside the reader's class indices, (N,).
+def predicted_together(
+    models: Sequence[Model], reader: Reader[int], how: How
+) -> Iterator[tuple[NDArray[np.int64], list[NDArray[np.float32]], NDArray[np.int64]]]:
+    """Yield indices (N,), each model's class probabilities (N, K), and class indices (N,), some images at a time.
+
+    The models go through the images side by side, so that no more than a few batches are held.
+    """
+    with ExitStack() as stack:
+        streams = []
+        for model in models:
+            protocol = apply(how.protocol or CENTER_CROP, model, scales=how.scales)
+            streams.append(stack.enter_context(closing(probabilities(model, reader, protocol, how))))
+        for rows in _in_batches(zip(*map(_images_of, streams), strict=True), how.batch_size or BATCH_SIZE):
+            ids, targets = (np.array([row[0][part] for row in rows]) for part in (0, 2))
+            assert all(image[0] == row[0][0] for row in rows for image in row), "all go in the order of the set"
+            yield ids, [np.stack([row[number][1] for row in rows]) for number in range(len(models))], targets
+
+
+def _in_batches(rows: Iterator[T], size: int) -> Iterator[list[T]]:
+    while batch := list(islice(rows, size)):
+        yield batch
+
+
+def _images_of(batches: Iterable[PredictedBatch]) -> Iterator[tuple[int, NDArray[np.float32], int]]:
+    """Yield index, probabilities (K,) and class index of every image."""
+    for ids, outputs, targets in batches:
+        yield from zip(ids.tolist(), outputs, targets.tolist(), strict=True)
+
+
+def probabilities(
+    model: Model, reader: Reader[int], protocol: Protocol, how: How
+) -> Generator[PredictedBatch, None, None]:
+    """Yield class probabilities of every image by a protocol, batch by batch, in the order of the reader.
 
     Raises SettingsError where compiling is asked for and the protocol is not the single view.
     """
@@ -165,9 +210,9 @@ def probabilities(model: Model, reader: Reader[int], protocol: Protocol, how: Ho
         share = ViewBatches(reader, protocol, batch_size=batch_size, grey=how.grey)
         system = MeanOverViews(system, protocol, batch_size=batch_size)
     keep_freed_memory()
-    workers = decoding_workers() if isinstance(reader, FolderReader) else 0
+    workers = decoding_workers() if isinstance(reader, FolderReader | Joined) else 0
     with closing(batches(share, 0, len(share), workers=workers)) as running:
-        return predict_all(system, running, machine=machine, compiled_for=batch_size if compiled else None)
+        yield from predicted_batches(system, running, machine=machine, compiled_for=batch_size if compiled else None)
 
 
 def averaged(members: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -178,11 +223,9 @@ def averaged(members: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     return mean
 
 
-def scored(
-    outputs: NDArray[np.float32], targets: NDArray[np.int64], reader: Reader[int], *, classes: tuple[str, ...]
-) -> ClassificationScores:
-    """Score class probabilities (N, K) of a reader's images against class indices (N,)."""
-    return score(outputs, targets, classes=classes, source=lambda index: printable(reader.source(index)))
+def named(reader: Reader[int]) -> Callable[[int], str]:
+    """A function that names the image of an index."""
+    return lambda index: printable(reader.source(index))
 
 
 TASK = ClassificationTask()

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from resvision.cli import seen
 from resvision.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from resvision.inference.ensemble import Ensemble
+    from resvision.inference.evaluate import Evaluation
     from resvision.inference.load import Trained
     from resvision.kinds.kind import Kind, Scores
     from resvision.papers.results import Published, PublishedEnsemble
@@ -73,7 +75,7 @@ def command(
     from resvision import catalog
     from resvision.data.sets import IMAGENET
     from resvision.inference.ensemble import evaluate_ensemble
-    from resvision.inference.evaluate import evaluate, open_data
+    from resvision.inference.evaluate import evaluate_known, open_data
     from resvision.inference.load import load
     from resvision.kinds.table import kind_of
     from resvision.tasks import How
@@ -96,8 +98,9 @@ def command(
             _show_table(result)
         return
     (trained,) = loaded
-    scores = evaluate(trained, data, root=root, **how._asdict())
-    _show_scores(trained, data or trained.data, how, scores, as_json=as_json)
+    how = how._replace(grey=how.grey or data is None)
+    evaluation = evaluate_known(trained, data, root=root, how=how)
+    _show_scores(trained, data or trained.data, how, evaluation, as_json=as_json)
 
 
 def _require_protocol(name: str | None, kinds: "Iterable[Kind[Any, Any, Any]]") -> None:
@@ -115,21 +118,25 @@ def _require_protocol(name: str | None, kinds: "Iterable[Kind[Any, Any, Any]]") 
             raise unknown_name("protocol", name, dict.fromkeys([*own, *ours]), remedy=remedy)
 
 
-def _show_scores(trained: "Trained", data: str, how: "How", scores: "Scores", *, as_json: bool) -> None:
+def _show_scores(trained: "Trained", data: str, how: "How", evaluation: "Evaluation", *, as_json: bool) -> None:
     """Print the scores of one run by a protocol."""
     from resvision.cli.tables import new_table, print_tables
 
     described, kind = trained.task.describe(trained, how), trained.kind
+    scores = evaluation.scores
     if as_json:
         header = {"run": str(trained.folder), "model": trained.name, "data": data}
         header |= {"arithmetic": trained.machine.precision}
         protocol = {} if described is None else {"protocol": described.json}
-        print(json.dumps({**header, **protocol, **scores.to_json()}, ensure_ascii=False))
+        known = {**seen.counts(evaluation.seen), **seen.changes(evaluation.images)}
+        print(json.dumps({**header, **protocol, **scores.to_json(), **known}, ensure_ascii=False))
         return
     print(f"{trained.name} on {data}, {trained.machine.precision}")
     for line in () if described is None else (described.title, *described.lines):
         print(line)
-    lines = kind.lines(scores)
+    if changed := seen.changed(evaluation.images):
+        print(changed)
+    lines = [*kind.lines(scores), *seen.lines(evaluation.seen, listed=seen.may_list(trained))]
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
         print(f"{name:<{width}}  {value}")
@@ -156,30 +163,37 @@ def _show_table(ensemble: "Ensemble") -> None:
 
     kind, images = ensemble.members[0].trained.kind, ensemble.members[0].scores.images
     print(f"{ensemble.data}, {images:,} images")
+    if changed := seen.changed(ensemble.images):
+        print(changed)
     _show_protocols(ensemble)
+    known = [seen.cell(member.seen, listed=seen.may_list(member.trained)) for member in ensemble.members]
+    shows_known = any(cell not in {"", "0"} for cell in known)
     any_published = bool(ensemble.published) or any(member.published for member in ensemble.members)
     measured = tuple(f"measured {heading}" for heading in kind.compared.values())
     published = tuple(f"published {heading}" for heading in kind.compared.values()) if any_published else ()
-    numbers = (*measured, *published)
+    trained_on = (seen.HEADING,) if shows_known else ()
+    numbers = (*measured, *trained_on, *published)
     table = new_table(
         "run", "model", "arithmetic", *numbers, *(["published by"] if any_published else []), numbers=numbers
     )
-    unmeasured = ("",) * len(measured)
+    unmeasured = ("",) * len((*measured, *trained_on))
     no_published = (*("-" for _ in published), "") if any_published else ()
-    for member in ensemble.members:
+    for member, cell in zip(ensemble.members, known, strict=True):
         trained = member.trained
         first_cells = (str(trained.folder), trained.name, trained.machine.precision)
         published_rows = [_published(result, kind.compared) for result in member.published]
         table.add_row(
             *first_cells,
             *_measured(member.scores, kind),
+            *((cell,) if shows_known else ()),
             *(published_rows[0] if published_rows else no_published),
         )
         for row in published_rows[1:]:
             table.add_row("", "", "", *unmeasured, *row)
     if ensemble.together is not None:
         name = f"ensemble of {len(ensemble.members)}, averaged softmax"
-        table.add_row(name, "", "", *_measured(ensemble.together, kind), *no_published)
+        cells = (seen.cell(ensemble.seen, listed=True),) if shows_known else ()
+        table.add_row(name, "", "", *_measured(ensemble.together, kind), *cells, *no_published)
     for result in ensemble.published:
         row = _published(result, kind.compared)
         table.add_row(f"{result.nets} x {result.name}", "", "", *unmeasured, *row)
@@ -211,15 +225,18 @@ def _document(ensemble: "Ensemble") -> dict[str, Any]:
             "arithmetic": member.trained.machine.precision,
             "protocol": None if member.protocol is None else member.protocol.json,
             "measured": member.scores.figures(),
+            **seen.counts(member.seen),
             "published": [_reported(result) for result in member.published],
         }
         for member in ensemble.members
     ]
     document = {"data": ensemble.data, "images": ensemble.members[0].scores.images, "rows": rows}
+    document |= seen.changes(ensemble.images)
     if ensemble.together is not None:
         document["ensemble"] = {
             "runs": len(rows),
             "measured": ensemble.together.figures(),
+            **seen.counts(ensemble.seen),
             "published": [_reported(result) for result in ensemble.published],
         }
     return document

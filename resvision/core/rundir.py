@@ -5,6 +5,7 @@ phases.json          in a folder of several phases: runs and fits as they were a
 fit.json             in the folder of a fit, in place of run.json: its function, its options, its parents' folders
 weights.safetensors  there: the tensors of the fit
 scratch/             there: files that the fit needs to go on; gone when it is done
+images.safetensors   hashes of the images that it is trained, validated and tested on, by `data.identities`
 environment.json     versions, hardware, threads
 history.jsonl        one JSON line a step, and one an evaluation
 events/              the same for TensorBoard
@@ -38,6 +39,7 @@ RUN = "run.json"
 PHASES = "phases.json"
 FIT = "fit.json"
 SCRATCH = "scratch"
+IMAGES = "images.safetensors"
 ENVIRONMENT = "environment.json"
 HISTORY = "history.jsonl"
 EVENTS = "events"

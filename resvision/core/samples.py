@@ -64,6 +64,10 @@ class Reader(ABC, Generic[T]):
         """The source of target `index`: a file, with a line if need be; the image itself where its folder says it."""
         return self.source(index)
 
+    def content(self, index: int) -> bytes | None:
+        """Bytes that tell image `index` from others; None where they are those of the file that `source` names."""
+        return None
+
     def stratum(self, index: int) -> int | None:
         """The group that a split is to divide evenly, such as the class; None where samples have no groups."""
         return None

@@ -51,6 +51,10 @@ class ArrayReader(Reader[int]):
         """The image, as `name/split[index]`."""
         return f"{self.name}/{self.split}[{index}]"
 
+    def content(self, index: int) -> bytes:
+        """The pixels of the image."""
+        return _pixels(self.images[index])
+
     def stratum(self, index: int) -> int:
         """The class of sample `index`."""
         return self.target(index)
@@ -97,3 +101,11 @@ class MaskArrayReader(Reader[Mask]):
     def target_source(self, index: int) -> str:
         """The mask, as `name/split[index] mask`."""
         return f"{self.source(index)} mask"
+
+    def content(self, index: int) -> bytes:
+        """The pixels of the image."""
+        return _pixels(self.images[index])
+
+
+def _pixels(image: NDArray[np.uint8]) -> bytes:
+    return f"{image.shape}".encode() + image.tobytes()

@@ -21,7 +21,7 @@ from resvision.core.errors import DataError
 from resvision.core.images import Header, Pixels, decode, header
 from resvision.core.samples import Reader, Sample
 from resvision.core.views import CentreCrop, Stretch, View
-from resvision.data import cache
+from resvision.data import cache, contents
 from resvision.data.deep_images import sample_is_dark, sampled_note
 from resvision.data.faults import Fault, Place, attempt, fault, listing, summary
 from resvision.data.layouts import Layout, Scan
@@ -91,6 +91,10 @@ class FolderReader(Reader[int]):
     def path(self, index: int) -> Place:
         """The path of the image."""
         return self.folder / self.directories[self.target(index)] / self.names[index]
+
+    def content(self, index: int) -> bytes | None:
+        """The stored image, or pieces of it."""
+        return contents.content_of(self.path(index))
 
     def stamp(self, index: int) -> tuple[int, ...]:
         """The size and times of the file, or of the tar it is in; -1 for each if it is missing."""

@@ -16,7 +16,7 @@ from resvision.core.errors import DataError, printable
 from resvision.core.images import Header, Pixels, decode, header
 from resvision.core.masks import mask_header, read_mask
 from resvision.core.views import View, Whole
-from resvision.data import cache
+from resvision.data import cache, contents
 from resvision.data.class_list import UNKNOWN, Labels, unknown_values
 from resvision.data.faults import Fault, Place, fault, listing
 from resvision.data.folder import PHOTOS
@@ -100,6 +100,10 @@ class MaskFolderReader(MaskFiles):
     def mask_path(self, index: int) -> Place:
         """The path of the mask."""
         return self.masks / self.mask_names[index]
+
+    def content(self, index: int) -> bytes | None:
+        """The stored image, or pieces of it."""
+        return contents.content_of(self.image_path(index))
 
     def stamp(self, index: int) -> tuple[int, ...]:
         """The sizes and times of image and mask, or of the tar they are in; -1 for what is missing."""

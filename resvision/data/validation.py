@@ -49,6 +49,10 @@ class Part(Reader[T]):
         """The source of the target in the whole reader."""
         return self.whole.target_source(int(self.indices[index]))
 
+    def content(self, index: int) -> bytes | None:
+        """The stored image in the whole reader."""
+        return self.whole.content(int(self.indices[index]))
+
     def stratum(self, index: int) -> int | None:
         """The group of the sample in the whole reader."""
         return self.whole.stratum(int(self.indices[index]))

@@ -1,11 +1,13 @@
 """Evaluation of several runs on the same images, alone and, where their task averages predictions, together."""
 
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 from typing import NamedTuple
 
 from resvision.core.errors import SettingsError
-from resvision.inference.evaluate import comparable, open_reader, require_how
+from resvision.data.identities import ScoredImages, Seen
+from resvision.inference.evaluate import comparable, open_images, require_how, seen_by
 from resvision.inference.load import Trained, load
 from resvision.kinds.kind import Scores
 from resvision.papers.results import Published, PublishedEnsemble, published_ensembles
@@ -16,26 +18,35 @@ PAPER_PX = 224
 
 
 class Member(NamedTuple):
-    """One run tested by a protocol, and the published results of its net by the same protocol."""
+    """One run tested by a protocol, the images it knew, and published results of its net by the same protocol."""
 
     trained: Trained
     protocol: Described | None
     scores: Scores
     published: list[Published]
+    seen: Seen | None
 
 
 class Ensemble(NamedTuple):
     """The scores of each run, and of the mean of their predictions.
 
     data       the name of the set that they were tested on
+    images     those that were scored: where no data are named, the first run's own test images
     together   None where the mean was not asked for
     published  ensembles that the papers tested on it by the same protocol
     """
 
     data: str
+    images: ScoredImages
     members: list[Member]
     together: Scores | None
     published: list[PublishedEnsemble]
+
+    @property
+    def seen(self) -> Seen | None:
+        """The images that one run or more knew; None where none kept a list."""
+        kept = [member.seen for member in self.members if member.seen is not None]
+        return reduce(Seen.or_by, kept) if kept else None
 
 
 def evaluate_ensemble(
@@ -58,7 +69,8 @@ def evaluate_ensemble(
     how = how._replace(grey=how.grey or data is None)
     require_how(first.kind, how)
     first.kind.require_options({"ensemble": together})
-    reader = open_reader(first, data, root=root)
+    images = open_images(first, data, root=root)
+    reader = images.reader
     if together:
         alone, together_scores = first.task.evaluate_together(members, reader, how)
     else:
@@ -70,8 +82,9 @@ def evaluate_ensemble(
     )
     return Ensemble(
         reader.name,
+        images,
         [
-            Member(member, member.task.describe(member, applied), scores, results)
+            Member(member, member.task.describe(member, applied), scores, results, seen_by(member, reader))
             for member, scores, results in zip(members, alone, published, strict=True)
         ],
         together_scores,

@@ -1,18 +1,41 @@
-"""Evaluation of a trained run on a data set, its own or another with the same classes."""
+"""Evaluation of a trained run on a data set, its own or another with the same classes.
 
+Of its own set, which may have grown or moved since, a run is tested on its own test images, and of every set it is told
+how many images the run was trained on.
+"""
+
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from resvision import catalog
 from resvision.core.samples import Reader
+from resvision.data import identities
 from resvision.data.faults import at
+from resvision.data.identities import RunImages, ScoredImages, Seen
 from resvision.data.layouts import layout_for
 from resvision.data.sets import open_splits
 from resvision.inference.load import Trained, load
 from resvision.kinds.kind import Kind, Scores
 from resvision.papers.results import Published, published
 from resvision.tasks import How
+
+
+class TrainedOnWarning(UserWarning):
+    """Scores are of images among which are some that the run was trained on."""
+
+
+class Evaluation(NamedTuple):
+    """The scores of a run, and what it knew of the images before.
+
+    images  those that were scored, and how their set has changed since the run began
+    seen    None where the run kept no list of its images, as older runs and published weights
+    """
+
+    scores: Scores
+    images: ScoredImages
+    seen: Seen | None
 
 
 def evaluate(
@@ -28,8 +51,8 @@ def evaluate(
 ) -> Scores:
     """Score a run on the test split of `data`, by default of the data it was trained on.
 
-    The result is of the run's task: errors of classes, or IoU and accuracies of label maps. A folder of class folders
-    alone is scored whole, unless the run was trained on a part of it.
+    The result is of the run's task: errors of classes, or IoU and accuracies of label maps. Of its own set, also where
+    that has grown or moved, the run's own test images are scored; of another folder without splits, all images.
 
     root        where a named data set lies
     batch_size  images, or views of them, at a time; left to the task when left out
@@ -40,12 +63,25 @@ def evaluate(
 
     Images go through the run's own view. Classes are matched by name: `data` may lack some of the run's classes or have
     them in another order. Raises DataError for a class that the run does not know, UnknownNameError for a protocol that
-    its task does not have, SettingsError for options that its task does not take.
+    its task does not have, SettingsError for options that its task does not take. TrainedOnWarning where the run was
+    trained on some of the images.
     """
     trained = run if isinstance(run, Trained) else load(run)
     how = How(batch_size, grey or data is None, compiled, protocol, None if scales is None else tuple(scales))
+    evaluation = evaluate_known(trained, data, root=root, how=how)
+    if evaluation.seen is not None and (count := int(evaluation.seen.trained.sum())):
+        text = f"{trained.title}: was trained on {count:,} of the {len(evaluation.images.reader):,} images scored"
+        warnings.warn(text, TrainedOnWarning, stacklevel=2)
+    return evaluation.scores
+
+
+def evaluate_known(
+    trained: Trained, data: str | Path | None = None, *, root: str | Path | None = None, how: How
+) -> Evaluation:
+    """Score a run as `evaluate` does, and tell which of the images it knew."""
     require_how(trained.kind, how)
-    return trained.task.evaluate(trained, open_reader(trained, data, root=root), how)
+    images = open_images(trained, data, root=root)
+    return Evaluation(trained.task.evaluate(trained, images.reader, how), images, seen_by(trained, images.reader))
 
 
 def require_how(kind: Kind[Any, Any, Any], how: How) -> None:
@@ -53,12 +89,31 @@ def require_how(kind: Kind[Any, Any, Any], how: How) -> None:
     kind.require_options({"scales": how.scales is not None, "compile": bool(how.compiled)})
 
 
-def open_reader(trained: Trained, data: str | Path | None = None, *, root: str | Path | None = None) -> Reader[Any]:
-    """Open the images that `evaluate` scores: the test split of `data`, or all of it."""
+def open_images(trained: Trained, data: str | Path | None = None, *, root: str | Path | None = None) -> ScoredImages:
+    """Open the images that `evaluate` scores: the run's own test images, the test split of `data`, or all of it."""
     settings, task = trained.run.data, trained.run.model.task
-    if data is None:
-        return open_data(settings.name, task, root=root if root is not None else settings.root, whole=False)
-    return open_data(data, task, root=root, whole=_resolved(data) != settings.name)
+    known = known_images(trained)
+    name = settings.name if data is None else _resolved(data)
+    moved = name != settings.name
+    if not moved:
+        root = root if data is not None or root is not None else settings.root
+    else:
+        reader = open_data(name, task, root=root)
+        if known is None or not known.is_set_of(reader):
+            return ScoredImages(reader)
+    splits = open_splits(name, root=Path(root) if root else None, task=task)
+    return ScoredImages(splits.test) if known is None else known.own_test(splits)._replace(moved=moved)
+
+
+def seen_by(trained: Trained, reader: Reader[Any]) -> Seen | None:
+    """The images of a reader that the run knew; None where it kept no list of them."""
+    known = known_images(trained)
+    return None if known is None else known.seen_in(reader)
+
+
+def known_images(trained: Trained) -> RunImages | None:
+    """The images of the run's own set; None for older runs and published weights, which kept no list of them."""
+    return identities.read(trained.folder) if trained.folder.is_dir() else None
 
 
 def open_data(data: str | Path, task: str | None, *, root: str | Path | None = None, whole: bool = True) -> Reader[Any]:

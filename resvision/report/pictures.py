@@ -16,6 +16,7 @@ from resvision.core import references
 from resvision.core.errors import DataError, ResVisionError, printable
 from resvision.core.images import Pixels
 from resvision.core.samples import Reader, Sample
+from resvision.data import identities
 from resvision.data.sets import open_splits
 from resvision.kinds.kind import Example, Exhibit, Panel
 from resvision.report.record import RunRecord
@@ -115,13 +116,15 @@ def _require_allowed(record: RunRecord, *, allow_code: bool) -> None:
 def _scored_split(record: RunRecord) -> Reader[Any]:
     """The test split of the run; DataError where it is not what the run was scored on."""
     name, root = str(record.setting("data.name")), record.setting("data.root")
-    test: Reader[Any] = open_splits(
+    splits = open_splits(
         name,
         root=Path(root) if root else None,
         channels=record.setting("data.channels"),
         image_size=record.setting("data.image_size"),
         task=record.task_name,
-    ).test
+    )
+    known = identities.read(record.folder)
+    test = splits.test if known is None else known.own_test(splits).reader
     if len(test) != record.scores.images or tuple(test.classes) != record.scores.classes:
         raise DataError(f"{name} has changed since the run was scored")
     return test

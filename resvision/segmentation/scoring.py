@@ -6,34 +6,40 @@ Glossary
 
 from collections.abc import Callable, Iterable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from resvision.contracts import Batch, to_device
-from resvision.core.errors import NonFiniteLossError
 from resvision.core.images import VOID
-from resvision.kinds.segmentation.scores import ImageCounts
-from resvision.training.evaluation import gathered
+from resvision.kinds.segmentation.scores import Tally
+from resvision.training.evaluation import merged
 
 
 @torch.no_grad()
 def count_all(
-    probabilities: Callable[[Tensor], Tensor], batches: Iterable[Batch], *, device: torch.device
-) -> list[ImageCounts]:
-    """Count every image, over all processes, in the order of the data set.
+    probabilities: Callable[[Tensor], Tensor],
+    batches: Iterable[Batch],
+    *,
+    images: int,
+    classes: int,
+    device: torch.device,
+) -> Tally:
+    """Count every image of a set, over all processes.
 
     probabilities  a function from uint8 images (N, C, H, W) to class probabilities, float (N, K, H, W)
-
-    Raises NonFiniteLossError for probabilities that are not numbers.
+    images         the number of images in the set
     """
-    counts: list[ImageCounts] = []
+    tally = Tally(images, classes)
     for batch in batches:
         predicted = probabilities(to_device(batch.inputs.images, device))
-        counts += [
-            _count_image(int(index), image, labels)
-            for index, image, labels in zip(batch.ids, predicted, batch.targets.to(device), strict=True)
-        ]
-    return sorted(gathered(counts), key=lambda image: image.image)
+        for index, image, labels in zip(batch.ids, predicted, batch.targets.to(device), strict=True):
+            if torch.isfinite(image).all():
+                tally.add(int(index), *_count_image(image, labels))
+            else:
+                tally.add_not_finite()
+    return merged(tally)
 
 
 def confusion_of(pred: Tensor, labels: Tensor, num_classes: int) -> Tensor:
@@ -43,14 +49,10 @@ def confusion_of(pred: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     return torch.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
-def _count_image(index: int, probabilities: Tensor, labels: Tensor) -> ImageCounts:
-    """Count one image by its probabilities (K, H, W) and labels (H, W)."""
-    if not torch.isfinite(probabilities).all():
-        raise NonFiniteLossError(
-            "the net's predictions are not finite: its weights are damaged or its training diverged"
-        )
+def _count_image(probabilities: Tensor, labels: Tensor) -> tuple[NDArray[np.int64], float]:
+    """The confusion of one image and the sum of its cross-entropies, of probabilities (K, H, W) and labels (H, W)."""
     classes = len(probabilities)
     true_class_probability = probabilities.gather(0, labels.clamp(max=classes - 1)[None])[0]
     nats = -true_class_probability.double().clamp(min=torch.finfo(torch.float32).tiny).log()[labels != VOID]
     confusion = confusion_of(probabilities.argmax(dim=0), labels, classes)
-    return ImageCounts(index, confusion.cpu().numpy(), float(nats.sum()))
+    return confusion.cpu().numpy(), float(nats.sum())

@@ -20,7 +20,7 @@ from resvision.core.views import View
 from resvision.data.pixel_counts import pixel_counts
 from resvision.kinds.segmentation.kind import KIND
 from resvision.kinds.segmentation.presets import WHOLE, Preset, find
-from resvision.kinds.segmentation.scores import SegmentationScores, scores_of
+from resvision.kinds.segmentation.scores import SegmentationScores
 from resvision.loading.augment import MaskAugment
 from resvision.loading.workers import batches as read_batches
 from resvision.probes.padding import centre_alone
@@ -191,8 +191,8 @@ def _score_batches(
 
     with evaluating(system):
         relabelled = (batch._replace(targets=system_labels[batch.targets]) for batch in batches)
-        counts = scoring.count_all(probabilities, relabelled, device=device)
-    return scores_of(counts, classes=classes, source=lambda index: printable(reader.source(index)))
+        tally = scoring.count_all(probabilities, relabelled, images=len(reader), classes=len(classes), device=device)
+    return tally.scores(classes, lambda index: printable(reader.source(index)))
 
 
 def _segmenter(system: System) -> Segmenter:

@@ -15,6 +15,7 @@ import resvision
 from resvision.classification.classifier import Classifier
 from resvision.classification.task import averaged
 from resvision.core.errors import SettingsError
+from resvision.data.identities import ScoredImages
 from resvision.inference import ensemble as ensembles
 from resvision.inference.ensemble import evaluate_ensemble
 from resvision.inference.evaluate import comparable
@@ -60,7 +61,7 @@ def test_runs_with_their_classes_in_another_order_are_averaged_by_name(
         classes=tuple(trained.classes[i] for i in order),
     )
     reader = reader_of([picture(40, 40, seed) for seed in range(9)])
-    monkeypatch.setattr(ensembles, "open_reader", lambda *_, **__: reader)
+    monkeypatch.setattr(ensembles, "open_images", lambda *_, **__: ScoredImages(reader))
     found = evaluate_ensemble([trained, turned])
     first, second = (member.scores for member in found.members)
     assert first.loss == pytest.approx(second.loss, abs=1e-6)

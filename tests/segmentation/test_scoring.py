@@ -1,6 +1,7 @@
 """Confusions of label maps, counted image by image."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from torch import Tensor
 from resvision.contracts import Batch, Images
 from resvision.core.errors import DataError, NonFiniteLossError
 from resvision.core.images import VOID
-from resvision.kinds.segmentation.scores import SegmentationScores, scores_of
+from resvision.kinds.segmentation.scores import SegmentationScores
 from resvision.segmentation.scoring import confusion_of, count_all
 
 CLASSES = ("a", "b", "c")
@@ -33,8 +34,13 @@ def batch() -> Batch:
 
 
 def counted(*given: Batch) -> SegmentationScores:
-    found = count_all(lambda pixels: logits_of(pixels).softmax(dim=1), given, device=torch.device("cpu"))
-    return scores_of(found, classes=CLASSES, source=lambda index: f"image {index}")
+    return scored(lambda pixels: logits_of(pixels).softmax(dim=1), *given)
+
+
+def scored(probabilities: Callable[[Tensor], Tensor], *given: Batch) -> SegmentationScores:
+    images = sum(len(batch.ids) for batch in given)
+    tally = count_all(probabilities, given, images=images, classes=3, device=torch.device("cpu"))
+    return tally.scores(CLASSES, lambda index: f"image {index}")
 
 
 def test_iou_and_confusion_are_scikit_learns() -> None:
@@ -44,8 +50,8 @@ def test_iou_and_confusion_are_scikit_learns() -> None:
     judged = labels != VOID
     confusion = confusion_of(pred, labels, 3).numpy()
     np.testing.assert_array_equal(confusion, confusion_matrix(labels[judged], pred[judged]))
-    scored = SegmentationScores(classes=CLASSES, images=1, loss=0.5, confusion=confusion, worst=())
-    np.testing.assert_allclose(scored.iou, jaccard_score(labels[judged], pred[judged], average=None))
+    scores = SegmentationScores(classes=CLASSES, images=1, loss=0.5, confusion=confusion, worst=())
+    np.testing.assert_allclose(scores.iou, jaccard_score(labels[judged], pred[judged], average=None))
 
 
 def test_scores_add_up_over_batches_and_name_the_worst_image() -> None:
@@ -75,4 +81,4 @@ def test_masks_that_are_void_throughout_cannot_be_scored() -> None:
 
 def test_predictions_that_are_not_numbers_are_an_error() -> None:
     with pytest.raises(NonFiniteLossError):
-        count_all(lambda pixels: torch.full((2, 3, 8, 6), math.nan), [batch()], device=torch.device("cpu"))
+        scored(lambda pixels: torch.full((2, 3, 8, 6), math.nan), batch())

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from resvision.data.digits import VIEW
 from resvision.launch import Finished
 from resvision.loading.batches import EvalBatches
 from resvision.training import evaluation
-from resvision.training.evaluation import Predictions, predict_all
+from resvision.training.evaluation import PredictedBatch, Predictions, predict_all, predicted_batches
 from resvision.training.machine import Machine, compiler_found
 
 MACHINE = Machine(device="cpu", precision="fp32", threads=1, workers=0)
@@ -84,11 +85,11 @@ def test_filling_repeats_the_last_image_and_keeps_the_memory_format() -> None:
 def test_compiling_is_chosen_by_the_work_there_is(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def watched(*args: object, compiled_for: int | None, **options: object) -> Predictions:
+    def watched(*args: object, compiled_for: int | None, **options: object) -> Iterator[PredictedBatch]:
         asked.append(compiled_for)
-        return predict_all(*args, **options)
+        return predicted_batches(*args, **options)
 
-    monkeypatch.setattr(task, "predict_all", watched)
+    monkeypatch.setattr(task, "predicted_batches", watched)
     resvision.evaluate(finished.folder)
     monkeypatch.setattr(task, "EVALUATION_COMPILE_PAYS_FROM", 0.0)
     monkeypatch.setattr(task, "compiler_found", lambda device: True)

@@ -62,7 +62,8 @@ def test_training_learns_digits(finished: Finished) -> None:
 
 def test_a_run_directory_holds_what_the_design_names(finished: Finished) -> None:
     names = {path.name for path in finished.folder.iterdir()}
-    assert names == {"run.json", "environment.json", "history.jsonl", "events", "checkpoints", "evaluation.json"}
+    kept = {"run.json", "environment.json", "images.safetensors", "history.jsonl", "events", "checkpoints"}
+    assert names == kept | {"evaluation.json"}
     environment = json.loads((finished.folder / rundir.ENVIRONMENT).read_text())
     assert environment["torch"] == torch.__version__
 

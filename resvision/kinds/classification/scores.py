@@ -1,4 +1,4 @@
-"""Scores of a classifier over a data set, from its probabilities for all images.
+"""Scores of a classifier over a data set, added up from its probabilities for batch after batch.
 
 Glossary
     probabilities  (N, K) float, rows sum to 1
@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 
 from resvision.core.errors import NonFiniteLossError
 from resvision.core.results import Count, Share, number, shares
+from resvision.kinds.worst import Worst
+
+Ints = NDArray[np.int64]
 
 WORST = 25  # mistakes that are kept by name
 
@@ -134,41 +137,86 @@ def score(
     classes: tuple[str, ...],
     source: Callable[[int], str],
 ) -> ClassificationScores:
-    """Score probabilities (N, K) against class indices (N,); `source(i)` names image i.
+    """Score probabilities (N, K) against class indices (N,); `source(i)` names image i. Raises what
+    `Tally.scores` does."""
+    tally = Tally(len(targets), len(classes))
+    tally.add(np.arange(len(targets)), probabilities, targets)
+    return tally.scores(classes, source)
 
-    A class tied with the true one does not push it out: the true class is among the top k when fewer than
-    k classes are more probable, ties broken towards the lower index as argmax does. Raises NonFiniteLossError for
-    probabilities that are not numbers.
+
+class Tally:
+    """The counts of a data set, added up batch by batch.
+
+    Of each image the probability of its true class is kept, besides the surest mistakes. Sums do not depend on the
+    order of images, nor on the processes that counted them.
     """
-    if not np.isfinite(probabilities).all():
-        raise NonFiniteLossError(
-            "the net's predictions are not finite: its weights are damaged or its training diverged"
-        )
-    images = len(targets)
-    true_class_probability = probabilities[np.arange(images), targets]
-    ahead = probabilities > true_class_probability[:, None]
-    ahead |= (probabilities == true_class_probability[:, None]) & (np.arange(len(classes)) < targets[:, None])
-    rank = ahead.sum(axis=1)
-    predicted = probabilities.argmax(axis=1)
-    confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    np.add.at(confusion, (targets, predicted), 1)
-    wrong = np.flatnonzero(rank > 0)
-    worst = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:WORST]
-    return ClassificationScores(
-        classes=classes,
-        images=images,
-        loss=float(-np.log(np.maximum(true_class_probability.astype(np.float64), np.finfo(np.float32).tiny)).mean()),
-        top1_error=float((rank >= 1).mean()),
-        top5_error=float((rank >= 5).mean()),
-        confusion=confusion,
-        mistakes=tuple(
-            Mistake(
-                index=int(i),
-                source=source(int(i)),
-                true=classes[targets[i]],
-                predicted=classes[predicted[i]],
-                score=float(probabilities[i, predicted[i]]),
+
+    def __init__(self, images: int, classes: int) -> None:
+        self._confusion = np.zeros((classes, classes), dtype=np.int64)
+        self._true_class_probability = np.full(images, np.nan, dtype=np.float32)
+        self._behind: Ints = np.zeros(2, dtype=np.int64)  # images whose class is not the first, not among five
+        self._worst: Worst[tuple[int, int]] = Worst(WORST)
+        self._finite = True
+
+    def add(self, indices: Ints, probabilities: NDArray[np.float32], targets: Ints) -> None:
+        """Add images by their indices (N,) in the set, probabilities (N, K) and class indices (N,).
+
+        A class tied with the true one does not push it out: the true class is among the top k when fewer than
+        k classes are more probable, ties broken towards the lower index as argmax does.
+        """
+        if not np.isfinite(probabilities).all():
+            self._finite = False  # raised by `scores`, in all processes alike
+            return
+        assert np.isnan(self._true_class_probability[indices]).all(), "an image was counted twice"
+        of_truth = probabilities[np.arange(len(targets)), targets]
+        ahead = probabilities > of_truth[:, None]
+        ahead |= (probabilities == of_truth[:, None]) & (np.arange(probabilities.shape[1]) < targets[:, None])
+        rank = ahead.sum(axis=1)
+        predicted = probabilities.argmax(axis=1)
+        np.add.at(self._confusion, (targets, predicted), 1)
+        self._true_class_probability[indices] = of_truth
+        self._behind += [int((rank >= 1).sum()), int((rank >= 5).sum())]
+        for i in np.flatnonzero(rank > 0).tolist():
+            self._worst.add(
+                int(indices[i]), float(probabilities[i, predicted[i]]), (int(targets[i]), int(predicted[i]))
             )
-            for i in worst
-        ),
-    )
+
+    def merge(self, other: "Tally") -> None:
+        """Add the images that another process counted."""
+        self._finite &= other._finite
+        self._confusion += other._confusion
+        own = self._true_class_probability
+        self._true_class_probability = np.where(np.isnan(own), other._true_class_probability, own)
+        self._behind += other._behind
+        self._worst.merge(other._worst)
+
+    def scores(self, classes: tuple[str, ...], source: Callable[[int], str]) -> ClassificationScores:
+        """The scores of all images; `source(i)` names image i.
+
+        Raises NonFiniteLossError where probabilities were not numbers.
+        """
+        if not self._finite:
+            raise NonFiniteLossError(
+                "the net's predictions are not finite: its weights are damaged or its training diverged"
+            )
+        probability = self._true_class_probability
+        assert not np.isnan(probability).any(), "an image was not counted"
+        top1_error, top5_error = (int(count) / len(probability) for count in self._behind)
+        return ClassificationScores(
+            classes=classes,
+            images=len(probability),
+            loss=float(-np.log(np.maximum(probability.astype(np.float64), np.finfo(np.float32).tiny)).mean()),
+            top1_error=top1_error,
+            top5_error=top5_error,
+            confusion=self._confusion,
+            mistakes=tuple(
+                Mistake(
+                    index=worst.image,
+                    source=source(worst.image),
+                    true=classes[worst.value[0]],
+                    predicted=classes[worst.value[1]],
+                    score=worst.badness,
+                )
+                for worst in self._worst.ranked()
+            ),
+        )

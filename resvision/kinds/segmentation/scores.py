@@ -5,34 +5,22 @@ Glossary
     IoU        of a class: pixels that both have over pixels that either has (intersection over union)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, NamedTuple, TypedDict
+from typing import Annotated, Any, TypedDict
 
 import msgspec
 import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from resvision.core.errors import DataError
+from resvision.core.errors import DataError, NonFiniteLossError
 from resvision.core.results import Count, Share, number, shares
+from resvision.kinds.worst import Worst
 
 Floats = NDArray[np.float64]
 
 WORST = 12  # images that are kept by name
-
-
-class ImageCounts(NamedTuple):
-    """The counts of one image: its index in the set, its confusion (K, K), the sum of its cross-entropies in nats."""
-
-    image: int
-    confusion: NDArray[np.int64]
-    loss: float
-
-    @property
-    def pixel_error(self) -> float:
-        """The share of wrong pixels; 0 where all are void."""
-        return 1 - float(np.trace(self.confusion)) / max(1, int(self.confusion.sum()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,22 +145,58 @@ class SegmentationScores:
         )
 
 
-def scores_of(
-    counts: Sequence[ImageCounts], *, classes: tuple[str, ...], source: Callable[[int], str]
-) -> SegmentationScores:
-    """Add the images' counts up to scores; DataError where not one pixel is judged."""
-    confusion = np.sum([image.confusion for image in counts], axis=0)
-    if not confusion.any():
-        raise DataError("no pixel to judge: every mask is void throughout")
-    worst = sorted(counts, key=lambda image: -image.pixel_error)[:WORST]
-    return SegmentationScores(
-        classes=classes,
-        images=len(counts),
-        loss=sum(image.loss for image in counts) / int(confusion.sum()),
-        confusion=confusion,
-        worst=tuple(
-            WorstImage(index=image.image, source=source(image.image), pixel_error=image.pixel_error)
-            for image in worst
-            if image.pixel_error > 0
-        ),
-    )
+class Tally:
+    """The counts of a data set, added up image by image; of each image its loss alone is kept, besides the worst.
+
+    Sums do not depend on the order of images, nor on the processes that counted them.
+    """
+
+    def __init__(self, images: int, classes: int) -> None:
+        self._confusion = np.zeros((classes, classes), dtype=np.int64)
+        self._losses = np.full(images, np.nan)
+        self._worst: Worst[None] = Worst(WORST)
+        self._finite = True
+
+    def add(self, index: int, confusion: NDArray[np.int64], loss: float) -> None:
+        """Add an image by its confusion (K, K) and the sum of its cross-entropies in nats."""
+        assert np.isnan(self._losses[index]), "an image was counted twice"
+        self._confusion += confusion
+        self._losses[index] = loss
+        pixel_error = 1 - float(np.trace(confusion)) / max(1, int(confusion.sum()))
+        if confusion.any() and pixel_error > 0:
+            self._worst.add(index, pixel_error, None)
+
+    def add_not_finite(self) -> None:
+        """Note an image whose probabilities are not numbers; the scores of all processes are refused for it."""
+        self._finite = False
+
+    def merge(self, other: "Tally") -> None:
+        """Add the images that another process counted."""
+        self._finite &= other._finite
+        self._confusion += other._confusion
+        self._losses = np.where(np.isnan(self._losses), other._losses, self._losses)
+        self._worst.merge(other._worst)
+
+    def scores(self, classes: tuple[str, ...], source: Callable[[int], str]) -> SegmentationScores:
+        """The scores of all images; `source(i)` names image i.
+
+        Raises DataError where not one pixel is judged, NonFiniteLossError where probabilities were not numbers.
+        """
+        if not self._finite:
+            raise NonFiniteLossError(
+                "the net's predictions are not finite: its weights are damaged or its training diverged"
+            )
+        assert not np.isnan(self._losses).any(), "an image was not counted"
+        if not self._confusion.any():
+            raise DataError("no pixel to judge: every mask is void throughout")
+        return SegmentationScores(
+            classes=classes,
+            images=len(self._losses),
+            # one after the other: `sum` of numpy adds in another order, that of Python in one of its version's
+            loss=float(np.add.accumulate(self._losses)[-1]) / int(self._confusion.sum()),
+            confusion=self._confusion,
+            worst=tuple(
+                WorstImage(index=worst.image, source=source(worst.image), pixel_error=worst.badness)
+                for worst in self._worst.ranked()
+            ),
+        )

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import confusion_matrix, log_loss, precision_score, recall_score, top_k_accuracy_score
 
 from resvision.core.errors import NonFiniteLossError
-from resvision.kinds.classification.scores import ClassificationScores, score
+from resvision.kinds.classification.scores import ClassificationScores, Tally, score
 
 CLASSES = tuple("abcdefgh")
 
@@ -66,3 +66,20 @@ def test_scores_survive_json(predictions: tuple[np.ndarray, np.ndarray]) -> None
     ours = scored(*predictions)
     again = ClassificationScores.from_json(ours.to_json())
     assert again.to_json() == ours.to_json()
+
+
+def test_any_order_and_any_number_of_processes_give_the_same_scores_to_the_bit(
+    predictions: tuple[np.ndarray, np.ndarray],
+) -> None:
+    probabilities, targets = predictions
+    expected = scored(probabilities, targets).to_json()
+    order = np.random.default_rng(1).permutation(len(targets))
+    whole = Tally(len(targets), len(CLASSES))
+    for rank in range(3):
+        share = Tally(len(targets), len(CLASSES))
+        for part in np.array_split(order[rank::3], 7):
+            share.add(part, probabilities[part], targets[part])
+        whole.merge(share)
+    assert whole.scores(CLASSES, lambda i: f"image {i}").to_json() == expected
+    surest = np.sort(probabilities.max(axis=1)[probabilities.argmax(axis=1) != targets])[::-1]
+    assert [each["score"] for each in expected["mistakes"]] == surest[:25].tolist()

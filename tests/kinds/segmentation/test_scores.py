@@ -1,12 +1,15 @@
 """The figures of segmentation, from confusions of pixels."""
 
+import sys
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from resvision.core.errors import DataError
-from resvision.kinds.segmentation.scores import ImageCounts, SegmentationScores, WorstImage, scores_of
+from resvision.kinds.segmentation.scores import SegmentationScores, Tally, WorstImage
 
 CLASSES = ("a", "b", "c")
 
@@ -16,15 +19,25 @@ def of(confusion: list[list[int]]) -> SegmentationScores:
     return SegmentationScores(classes=names, images=1, loss=0.5, confusion=np.array(confusion), worst=())
 
 
-def counted(*images: ImageCounts) -> SegmentationScores:
-    return scores_of(images, classes=CLASSES, source=lambda index: f"image {index}")
+Counts = tuple[int, NDArray[np.int64], float]
 
 
-def image(index: int, *, wrong: int, pixels: int = 10, loss: float = 5.0) -> ImageCounts:
+def counted(*images: Counts) -> SegmentationScores:
+    return tallied(images, of=len(images)).scores(CLASSES, lambda index: f"image {index}")
+
+
+def tallied(images: Iterable[Counts], *, of: int) -> Tally:
+    tally = Tally(of, len(CLASSES))
+    for counts in images:
+        tally.add(*counts)
+    return tally
+
+
+def image(index: int, *, wrong: int, pixels: int = 10, loss: float = 5.0) -> Counts:
     """An image of class a, some of whose pixels are said to be b."""
     confusion = np.zeros((3, 3), dtype=np.int64)
     confusion[0, :2] = pixels - wrong, wrong
-    return ImageCounts(index, confusion, loss)
+    return index, confusion, loss
 
 
 def test_the_figures_of_a_known_confusion() -> None:
@@ -66,3 +79,23 @@ def test_damaged_scores_are_refused(damage: dict[str, Any]) -> None:
 def test_masks_that_are_void_throughout_cannot_be_scored() -> None:
     with pytest.raises(DataError, match="every mask is void"):
         counted(image(0, wrong=0, pixels=0))
+
+
+def test_any_order_and_any_number_of_processes_give_the_same_scores_to_the_bit() -> None:
+    draws = np.random.default_rng(0)
+    images = [
+        image(index, wrong=int(draws.integers(0, 5)), pixels=10, loss=float(draws.random())) for index in range(40)
+    ]
+    expected = counted(*images).to_json()
+    assert expected["loss"] == sum(loss for _, _, loss in images) / 400 or sys.version_info >= (3, 12)
+    worst = sorted(images, key=lambda counts: -counts[1][0, 1])[:12]
+    assert [each["index"] for each in expected["worst"]] == [index for index, _, _ in worst]
+    shuffled = [images[i] for i in draws.permutation(40)]
+    assert counted(*shuffled).to_json() == expected
+    shares = [tallied(shuffled[rank::3], of=40) for rank in range(3)]
+    for rank in range(3):
+        turned = [*shares[rank:], *shares[:rank]]
+        whole = Tally(40, len(CLASSES))
+        for share in turned:
+            whole.merge(share)
+        assert whole.scores(CLASSES, lambda index: f"image {index}").to_json() == expected
