@@ -82,8 +82,7 @@ def read_batch(path: Path, *, labels: bytes, images: int, classes: int) -> tuple
     classes  K; the indices are 0..K-1
     """
     try:
-        with path.open("rb") as file:
-            batch = read_arrays(file)
+        batch = read_arrays(path)
     except DataError as error:
         raise DataError(f"{printable(path)}: {error}") from None
     except Exception as error:  # noqa: BLE001 - damaged pickles raise nearly anything

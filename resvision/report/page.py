@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from resvision.report import tables
 from resvision.report.class_tables import shown_table
 from resvision.report.confusions import confusion_svg
@@ -16,7 +14,7 @@ from resvision.report.plots import WIDTH_IN, curves_svg, judged_splits, throughp
 from resvision.report.read import read_records
 from resvision.report.record import RunRecord
 from resvision.report.summaries import summary
-from resvision.report.svg import colours
+from resvision.report.svg import colours, inline
 
 
 def write_report(folders: Sequence[Path], out: Path, *, note: str = "", allow_code: bool = False) -> Path:
@@ -69,7 +67,7 @@ def _group_values(records: Sequence[RunRecord], name: str, shades: dict[str, str
         "columns": [(column.heading, tables.is_number(column.heading)) for column in tables.columns(records)],
         "rows": tables.result_rows(records),
         "curves": [
-            Markup(curves_svg(begun, curve=curve, name=f"{name}-curve{i}", shades=shades, width_in=width_in))
+            inline(curves_svg(begun, curve=curve, name=f"{name}-curve{i}", shades=shades, width_in=width_in))
             for i, curve in enumerate(curves, start=1)
         ],
         "judged": " or ".join(judged_splits(begun)),
@@ -90,13 +88,13 @@ def _run_values(record: RunRecord, anchor: str, colour: str, *, allow_code: bool
         "status": tables.status(record),
         "line": _line(record),
         "classes": shown_table(classes) if classes is not None else None,
-        "confusion": Markup(confusion_svg(matrix, name=f"{anchor}-confusion")) if matrix is not None else "",
+        "confusion": inline(confusion_svg(matrix, name=f"{anchor}-confusion")) if matrix is not None else "",
         "numbers": matrix.caption if matrix is not None and matrix.numbered else "",
         "worst_title": kind.worst_title,
         "worst_note": kind.worst_note,
         "gallery": gallery_of(record, allow_code=allow_code),
         "throughput": tables.throughput(record) if begun else [],
-        "speed": Markup(throughput_svg(record, name=f"{anchor}-speed", colour=colour)) if begun else "",
+        "speed": inline(throughput_svg(record, name=f"{anchor}-speed", colour=colour)) if begun else "",
         "environment": tables.environment(record),
         "json": json.dumps(record.run, indent=2, ensure_ascii=False),
     }

@@ -12,6 +12,7 @@ from io import StringIO
 from typing import Any
 
 import matplotlib
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from resvision.core.errors import printable
@@ -51,6 +52,11 @@ def short(text: str, letters: int = LABEL) -> str:
     """The text on one line and not too long."""
     text = printable(text)
     return text if len(text) <= letters else f"{text[: letters - 1]}…"
+
+
+def inline(svg: str) -> Markup:
+    """An <svg> of ours for a template, which leaves it as it is: names in it were escaped when it was drawn."""
+    return Markup(svg)  # noqa: S704 - matplotlib escapes the texts of a figure
 
 
 @contextmanager

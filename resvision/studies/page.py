@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 
 from resvision.kinds.kind import Kind
 from resvision.report.html import render, write_page
 from resvision.report.plots import curves_svg
-from resvision.report.svg import colours
+from resvision.report.svg import colours, inline
 from resvision.report.tables import duration, figure, main_figure, percent
 from resvision.studies.degradation import Degradation, Row, what_to_see
 from resvision.studies.verdicts import Verdict
@@ -56,7 +55,7 @@ def write_study(study: Degradation, path: Path) -> Path:
         verdicts=verdict_rows(study.verdicts),
         settings=json.dumps(records[0].run, indent=2, ensure_ascii=False),
         curves=[
-            Markup(curves_svg(records, name=f"curve-{curve.trained}", curve=curve, labels=models)) for curve in curves
+            inline(curves_svg(records, name=f"curve-{curve.trained}", curve=curve, labels=models)) for curve in curves
         ],
     )
     return write_page(path, html)

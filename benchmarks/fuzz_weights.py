@@ -1,0 +1,100 @@
+"""Mutated files of weights into the readers of foreign and of our own ones: safetensors, and PyTorch's pickles.
+
+    python benchmarks/fuzz_weights.py --seconds 120 --save found
+
+Expected: nothing crashed, nothing hung.
+"""
+
+import io
+import sys
+import zipfile
+from functools import cache
+from pathlib import Path
+
+import torch
+from fuzz_runs import each_of
+from fuzzing import Target, main
+from mutations import mutated_bytes, mutated_json, pick
+from numpy.random import Generator
+from safetensors.torch import save
+
+from resvision.training.checkpoints import load_weights, read_weights
+from resvision.weights.foreign import read_foreign
+
+
+def small_net() -> torch.nn.Module:
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.Conv2d(4, 2, 1))
+
+
+def read_safetensors(data: bytes, folder: Path) -> None:
+    path = folder / "it.safetensors"
+    path.write_bytes(data)
+    each_of(lambda: read_foreign(path), lambda: read_weights(path), lambda: load_weights(small_net(), path))
+
+
+def read_pickle(data: bytes, folder: Path) -> None:
+    path = folder / "it.pth"
+    path.write_bytes(data)
+    read_foreign(path)
+
+
+def safetensors() -> list[bytes]:
+    """The weights of a small net, with and without texts about them."""
+    state = small_net().state_dict()
+    return [save(state), save(state, {"source": "a fuzzer", "sha256": "0" * 64})]
+
+
+def pickles() -> list[bytes]:
+    """State dicts as PyTorch has written them, bare and wrapped."""
+    state = small_net().state_dict()
+    doubled = {f"module.{key}": value for key, value in state.items()}
+    wrapped = {"state_dict": doubled, "epoch": 3, "best": 0.5, "args": ["--lr", "1"]}
+    return [_saved(state), _saved(wrapped), _saved(state, zipped=False), _saved({"model": state}, zipped=False)]
+
+
+def _saved(content: object, *, zipped: bool = True) -> bytes:
+    stream = io.BytesIO()
+    torch.save(content, stream, _use_new_zipfile_serialization=zipped)
+    return stream.getvalue()
+
+
+def mutated_safetensors(corpus: list[bytes], draws: Generator) -> bytes:
+    """Most of the time another header under its right length, else other bytes."""
+    whole = pick(corpus, draws)
+    length = int.from_bytes(whole[:8], "little")
+    if draws.random() < 0.2 or length > len(whole) - 8:
+        return mutated_bytes(corpus, draws)
+    header = mutated_json([whole[8 : 8 + length]], draws)
+    return len(header).to_bytes(8, "little") + header + whole[8 + length :]
+
+
+def mutated_pickle(corpus: list[bytes], draws: Generator) -> bytes:
+    """Most of the time other contents of one file in the archive under the right sum, else other bytes."""
+    whole = pick(corpus, draws)
+    if draws.random() < 0.2 or not zipfile.is_zipfile(io.BytesIO(whole)):
+        return mutated_bytes([whole], draws)
+    try:
+        with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+            files = {name: archive.read(name) for name in archive.namelist()}
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError):
+        return mutated_bytes([whole], draws)
+    names = [*files]
+    pickled = [name for name in names if name.endswith("data.pkl")]
+    name = pickled[0] if pickled and draws.random() < 0.8 else pick(names, draws)
+    files[name] = mutated_bytes([files[name]], draws)
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", pick([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED], draws)) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+TARGETS = [
+    Target(name="safetensors", seeds=cache(safetensors), read=read_safetensors, mutate=mutated_safetensors),
+    Target(name="pickle of weights", seeds=cache(pickles), read=read_pickle, mutate=mutated_pickle),
+]
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    sys.exit(main(TARGETS, __doc__))
