@@ -10,8 +10,8 @@ from pathlib import PurePath
 from resvision.core.errors import printable
 
 _ENDINGS = {
-    ".csv", ".db", ".htm", ".html", ".ini", ".json", ".log", ".md", ".pdf", ".toml", ".tsv", ".txt", ".xml", ".yaml",
-    ".yml",
+    ".csv", ".db", ".htm", ".html", ".ini", ".ipynb", ".json", ".log", ".md", ".pdf", ".py", ".sh", ".toml", ".tsv",
+    ".txt", ".xml", ".yaml", ".yml",
 }  # fmt: skip
 _NAMES = {"readme", "license", "licence", "copying", "notice"}
 _FOLDERS = {"__macosx", "@eadir"}
@@ -19,7 +19,7 @@ SHOWN = 5
 
 
 def is_litter(name: str, *, is_folder: bool) -> bool:
-    """Whether a file or a folder is left out: hidden ones, texts and tables, and what file managers write."""
+    """Whether a file or a folder is left out: hidden ones, texts, tables and programs, and what file managers write."""
     folded = name.casefold()
     if is_folder:
         return name.startswith(".") or folded in _FOLDERS
