@@ -17,7 +17,6 @@ from resvision.core import files
 from resvision.core.errors import DataError, SettingsError, UnknownNameError
 from resvision.core.images import PIXEL_LIMIT
 from resvision.data import sets
-from resvision.data.pickles import ARRAYS
 from resvision.launch import Finished
 from resvision.papers.counts import counts
 from resvision.recipes import RECIPES, compose, compose_phases, recipe
@@ -165,9 +164,8 @@ def test_every_link_of_a_document_leads_somewhere(document: Path) -> None:
 
 def test_the_limits_that_the_page_of_security_states_are_those_of_the_readers() -> None:
     stated = [row["limit"] for row in rows("../SECURITY.md", "what is read", "limit")]
-    sizes = (files.SMALL, files.DOCUMENT, ARRAYS)
-    small, document, arrays = (f"{size // files.MEGABYTE} MB" for size in sizes)
-    assert stated == [f"{PIXEL_LIMIT // 10**6} million", small, document, str(files.DEEPEST), arrays]
+    small, document = (f"{size // files.MEGABYTE} MB" for size in (files.SMALL, files.DOCUMENT))
+    assert stated == [f"{PIXEL_LIMIT // 10**6} million", small, document, str(files.DEEPEST)]
 
 
 def test_the_readme_leads_to_every_document() -> None:
