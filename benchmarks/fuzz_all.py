@@ -2,7 +2,7 @@
 
     python benchmarks/fuzz_all.py --seconds 120 --long 600 --save found
 
-Expected: nothing crashed, nothing hung. With these times it takes 75 minutes on one core.
+Expected: nothing crashed, nothing hung. With these times it takes 70 minutes on one core.
 """
 
 import sys

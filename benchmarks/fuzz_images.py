@@ -26,6 +26,8 @@ from resvision.core.images import decode, header
 from resvision.core.masks import mask_header, read_mask
 from resvision.core.views import CentreCrop, Stretch
 
+MEMORY_MB = 2048
+"""One image may take that much: the limit of pixels is below it."""
 COLOUR = CentreCrop(channels=3, resize_px=64, crop_px=56, mean=(0.5,) * 3, std=(0.5,) * 3)
 GREY = Stretch(channels=1, resize_px=28, crop_px=28, mean=(0.5,), std=(0.5,))
 
@@ -238,10 +240,16 @@ def read_label_map(data: bytes, folder: Path) -> None:
 
 TARGETS = [
     *(
-        Target(name=kind, seeds=partial(originals().get, kind), read=read_image, mutate=partial(mutant, kind))
+        Target(
+            name=kind,
+            seeds=partial(originals().get, kind),
+            read=read_image,
+            mutate=partial(mutant, kind),
+            memory_mb=MEMORY_MB,
+        )
         for kind in originals()
     ),
-    Target(name="mask", seeds=cache(masks), read=read_label_map, mutate=partial(mutant, "PNG")),
+    Target(name="mask", seeds=cache(masks), read=read_label_map, mutate=partial(mutant, "PNG"), memory_mb=MEMORY_MB),
 ]
 
 if __name__ == "__main__":

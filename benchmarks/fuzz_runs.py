@@ -38,15 +38,15 @@ def document(data: Any) -> bytes:
 
 
 def each_of(*readers: Callable[[], object]) -> None:
-    """Call all readers of a file; the first error of ours is raised after the last."""
-    refusals = []
+    """Call all readers of a file; what those say that refuse it is raised as one error after the last."""
+    refusals: list[str] = []
     for read in readers:
         try:
             read()
         except ResVisionError as error:
-            refusals.append(error)
+            refusals.append(str(error))
     if refusals:
-        raise refusals[0]
+        raise ResVisionError("\n".join(refusals))
 
 
 @cache

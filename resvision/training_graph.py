@@ -203,7 +203,8 @@ def with_parents(phase: RunPhase, weights: Mapping[str, Path]) -> Run:
 
 def _code_in(data: Any) -> list[str]:
     """The user's own code, as `package.module:function`, that the plain data of a graph name."""
-    phases = data.get("phases") if isinstance(data, dict) else [{"run": run} for run in data or ()]
+    runs = data if isinstance(data, list) else ()
+    phases = data.get("phases") if isinstance(data, dict) else [{"run": run} for run in runs]
     code: list[str] = []
     for phase in phases if isinstance(phases, list) else ():
         if isinstance(phase, dict):

@@ -420,7 +420,7 @@ def test_options_of_a_fit_are_typed(fitted: Path, tmp_path: Path) -> None:
 
     with pytest.raises(SettingsError, match=r"unknown key 'options.costs'; nearest: cost"):
         linear_svm(inputs)
-    with pytest.raises(SettingsError, match=r"options.cost: expected `float` > 0\.0"):
+    with pytest.raises(SettingsError, match=r"options.cost: expected a number > 0\.0"):
         linear_svm(replace(inputs, options={"cost": -1.0}))
 
 

@@ -13,7 +13,9 @@ from typer.main import get_command
 import resvision
 from resvision import catalog
 from resvision.cli.main import application
+from resvision.core import files
 from resvision.core.errors import DataError, SettingsError, UnknownNameError
+from resvision.core.images import PIXEL_LIMIT
 from resvision.data import sets
 from resvision.launch import Finished
 from resvision.papers.counts import counts
@@ -149,7 +151,7 @@ def test_the_page_of_recipes_has_each_recipe_and_no_other() -> None:
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", [*DOCUMENTS, ROOT / "SECURITY.md"], ids=lambda path: path.name)
 def test_every_link_of_a_document_leads_somewhere(document: Path) -> None:
     for target, anchor in re.findall(r"\]\(([^)#:]*)#?([^):]*)\)", document.read_text(encoding="utf-8")):
         page = document.parent / target if target else document
@@ -160,8 +162,15 @@ def test_every_link_of_a_document_leads_somewhere(document: Path) -> None:
             assert anchor in slugs, f"{target}#{anchor}"
 
 
+def test_the_limits_that_the_page_of_security_states_are_those_of_the_readers() -> None:
+    stated = [row["limit"] for row in rows("../SECURITY.md", "what is read", "limit")]
+    small, document = (f"{size // files.MEGABYTE} MB" for size in (files.SMALL, files.DOCUMENT))
+    assert stated == [f"{PIXEL_LIMIT // 10**6} million", small, document, str(files.DEEPEST)]
+
+
 def test_the_readme_leads_to_every_document() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "](SECURITY.md)" in text
     for document in DOCUMENTS[1:]:
         assert f"](docs/{document.name})" in text
 

@@ -26,6 +26,8 @@ VERBS = {
     "study": "resvision.cli.study:command",
 }
 
+INTERRUPTED = 128 + signal.SIGINT
+
 # The class of every mistake in the command's words, from whichever click typer brings along.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
@@ -64,7 +66,9 @@ def run(arguments: list[str]) -> int:
         file = f"{error.filename}: " if error.filename else ""
         return _fail(f"{file}{error.strerror or error}", 2)
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted", 128 + signal.SIGINT)
+        code = INTERRUPTED
+    if code == INTERRUPTED:  # typer turns an interrupt into this code, without a word
+        return _fail("interrupted", INTERRUPTED)
     return int(code or 0)
 
 

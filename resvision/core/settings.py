@@ -8,6 +8,7 @@ path (`optimizer.lr`) and, where there are some, the choices.
 import dataclasses
 import json
 import math
+import re
 import reprlib
 import types
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,10 @@ Scalar = bool | int | float | str | None
 
 _SHORT = reprlib.Repr()  # a value of any size as a piece of one line
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+
+_TYPES = {"float": "a number", "int": "a whole number", "bool": "true or false", "str": "text", "null": "none"}
+_TYPES |= {"array": "a list", "object": "an object"}
+"""The names of types in msgspec's errors, in words."""
 
 
 def to_json(tree: Any) -> dict[str, Any]:
@@ -128,7 +133,7 @@ def _read(hint: Any, value: Any, *, at: str, strict: bool = True) -> Any:
         descriptions = [
             meta.description for meta in get_args(hint) if isinstance(meta, msgspec.Meta) and meta.description
         ]
-        expected = f"expected {descriptions[0]}" if descriptions else str(error).lower().partition(", got ")[0]
+        expected = f"expected {descriptions[0]}" if descriptions else _in_words(str(error))
         raise SettingsError(f"{at}: {expected}, got {_SHORT.repr(value)}") from None
     except UnicodeError:
         raise SettingsError(f"{at}: holds bytes that are no text, got {_SHORT.repr(value)}") from None
@@ -136,6 +141,12 @@ def _read(hint: Any, value: Any, *, at: str, strict: bool = True) -> Any:
         for part in scalar if isinstance(scalar, tuple) else (scalar,):
             _require_writable(part, at=_join(at, key) if key else at)
     return parsed
+
+
+def _in_words(message: str) -> str:
+    """The part of an error of msgspec that says what was expected, in words: `expected a whole number >= 1`."""
+    expected = message.lower().partition(", got ")[0]
+    return re.sub(r"`([a-z |]+)`", lambda types: " or ".join(_TYPES.get(t, t) for t in types[1].split(" | ")), expected)
 
 
 def _read_tree(trees: list[Any], value: Any, *, at: str) -> Any:

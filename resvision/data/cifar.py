@@ -82,7 +82,8 @@ def read_batch(path: Path, *, labels: bytes, images: int, classes: int) -> tuple
     classes  K; the indices are 0..K-1
     """
     try:
-        batch = read_arrays(path)
+        with path.open("rb") as file:
+            batch = read_arrays(file)
     except DataError as error:
         raise DataError(f"{printable(path)}: {error}") from None
     except Exception as error:  # noqa: BLE001 - damaged pickles raise nearly anything

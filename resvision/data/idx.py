@@ -4,7 +4,6 @@ A file is a magic number that says type and dimensions, the sides as big-endian 
 """
 
 import gzip
-import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,21 +78,20 @@ class IdxSet:
 
 def read_idx(path: Path, *, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """The array in an idx file of bytes, plain or gzipped; DataError where it is not whole or has another shape."""
-    start, values = 4 + 4 * len(shape), math.prod(shape)
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            data = file.read(start + values + 1)  # one too many tells as much as all, which may be a thousandfold
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{printable(path)}: cannot be read ({error})") from None
+    start = 4 + 4 * len(shape)
     if len(data) < start or data[:4] != bytes((0, 0, 8, len(shape))):  # type 8 is unsigned bytes
         raise DataError(f"{printable(path)}: not an idx file of bytes in {len(shape)} dimensions")
     sides = tuple(np.frombuffer(data[4:start], dtype=">u4").tolist())
     if sides != shape:
         raise DataError(f"{printable(path)}: holds {_by(sides)} values, expected {_by(shape)}")
-    if len(data) - start != values:
-        count = f"{'at least ' if len(data) - start > values else ''}{len(data) - start:,}"
+    if len(data) - start != np.prod(shape):
         raise DataError(
-            f"{printable(path)}: {count} bytes of values, expected {values:,}; the file is cut off or damaged"
+            f"{printable(path)}: {len(data) - start:,} bytes of values, expected {np.prod(shape):,}; "
+            "the file is cut off or damaged"
         )
     return np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape)
 

@@ -1,57 +1,41 @@
 """Pickles read without running code: plain values, and the bytes of numpy arrays.
 
 The unpickler is Python's own: the one in C makes room for any place in its memory that a pickle names, and ends the
-process over a damaged pickle. It reads from memory, since a file makes room for as many bytes as a pickle asks for
-before it looks whether it has them.
+process over a damaged pickle.
 """
 
 import pickle
-from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from zipfile import ZipFile, is_zipfile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core.errors import DataError, printable
-from resvision.core.files import DOCUMENT, MEGABYTE, read_whole
-
-ARRAYS = 256 * MEGABYTE
-"""The limit of a pickle of arrays; the training images of CIFAR-100 are one of 155 MB."""
 
 
-def read_arrays(path: Path) -> Any:
+def read_arrays(file: IO[bytes]) -> Any:
     """Read the values of a pickle, arrays as StoredArray, text as bytes; DataError where it asks for anything else."""
-    return _ArraysOnly(BytesIO(read_whole(path, ARRAYS)), encoding="bytes").load()
+    return _ArraysOnly(file, encoding="bytes").load()
 
 
 def read_saved(path: Path) -> Any:
     """Read the plain values that `torch.save` wrote; DataError where it wrote anything else, such as a tensor."""
-    file = BytesIO(read_whole(path, DOCUMENT))
-    if not is_zipfile(file):
-        file.seek(0)
-        for _ in range(3):  # before PyTorch 1.6: a magic number, the version, the system, and then the values
-            _PlainValues(file).load()
-        return _PlainValues(file).load()
-    with ZipFile(file) as archive:
-        name = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
-        with archive.open(name) as values:
-            content = values.read(DOCUMENT + 1)  # it may be deflated, a thousandfold
-    if len(content) > DOCUMENT:
-        raise DataError(f"values of more than {DOCUMENT // MEGABYTE} MB, which is the limit here")
-    return _PlainValues(BytesIO(content)).load()
-
-
-def _refuse_bytearray(unpickler: pickle.Unpickler) -> None:
-    """Refuse an array of bytes that can be changed, for which room is made before its bytes are there."""
-    raise DataError("a pickle of a bytearray, refused")
+    with path.open("rb") as file:
+        if not is_zipfile(file):
+            file.seek(0)
+            for _ in range(3):  # before PyTorch 1.6: a magic number, the version, the system, and then the values
+                _PlainValues(file).load()
+            return _PlainValues(file).load()
+        with ZipFile(file) as archive:
+            name = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
+            with archive.open(name) as values:
+                return _PlainValues(values).load()
 
 
 class _PlainValues(pickle._Unpickler):
     """An unpickler of numbers, text, tuples, lists and dictionaries, which imports nothing."""
-
-    dispatch = pickle._Unpickler.dispatch | {pickle.BYTEARRAY8[0]: _refuse_bytearray}
 
     def find_class(self, module: str, name: str) -> Any:
         """Refuse every name, so that a pickle can call nothing."""

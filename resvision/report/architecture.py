@@ -60,7 +60,7 @@ def require_free(path: Path, *, force: bool) -> None:
     if not path.parent.is_dir():
         raise SettingsError(f"{path}: there is no folder {path.parent}; make it first, or name another file")
     if path.exists() and not force:
-        raise SettingsError(f"{path}: there already; name another file, or replace it with --force")
+        raise SettingsError(f"{path}: is there already; name another place with --svg, or say --force")
 
 
 def write(path: Path, svg: str) -> None:

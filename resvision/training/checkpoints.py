@@ -105,7 +105,7 @@ class Checkpoints:
         if not isinstance(state, dict) or not {"format", "step", "optimizer"} <= state.keys():
             raise RunError(f"{folder / rundir.STATE}: damaged, it lacks format, step or optimizer")
         if state["format"] != FORMAT:
-            raise RunError(f"{folder}: checkpoint format {state['format']}, this version reads {FORMAT}")
+            raise RunError(f"{folder}: checkpoint format {state['format']!r:.60}, this version reads {FORMAT}")
         step, numbers = state["step"], state["optimizer"]
         if type(step) is not int or folder != self.place(step) or not isinstance(numbers, dict):
             raise RunError(f"{folder / rundir.STATE}: damaged, its step or its optimizer is not this checkpoint's")

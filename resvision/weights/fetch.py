@@ -97,7 +97,7 @@ def _fetch(published: Published, kept: Path, console: Console) -> None:
 def _download(published: Published, path: Path, console: Console) -> None:
     """Fetch the published file into `path`; WeightsError where something else comes."""
     remedy = f"try again, or put that file at {place(published)}"
-    request = Request(published.url, headers={"User-Agent": "resvision"})  # noqa: S310 - of our table, all https
+    request = Request(published.url, headers={"User-Agent": "resvision"})
     with path.open("xb") as file:
         received, announced, digest = _receive(request, file, published, console, remedy)
     if announced is not None and received != announced:

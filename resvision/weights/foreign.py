@@ -151,7 +151,7 @@ def _load_safetensors(path: Path, shown: str) -> State:
     try:
         state: State = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{shown}: cut off or damaged, not whole safetensors ({error})") from None
+        raise WeightsError(f"{shown}: cut off or damaged, not whole safetensors ({printable(str(error))})") from None
     return state
 
 

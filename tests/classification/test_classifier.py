@@ -162,7 +162,7 @@ def test_balanced_weights_are_written_into_the_run_and_found_again() -> None:
     [
         (["loss.class_weights=1,2,3"], r"loss\.class_weights: '1,2,3'; give a number for each of 10 classes"),
         (["loss.class_weights=even"], "class_weights must be `balanced`"),
-        (["loss.class_weights=3"], r"loss\.class_weights: expected `str"),
+        (["loss.class_weights=3"], r"loss\.class_weights: expected text"),
     ],
 )
 def test_weights_that_do_not_fit_are_told_before_anything_is_written(settings: list[str], said: str) -> None:

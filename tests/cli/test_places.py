@@ -1,8 +1,8 @@
 """No verb opens a connection, imports from the working folder, or writes elsewhere than where it is to.
 
-All verbs run in one process whose home is empty, in a folder of photos that holds modules named as those that libraries
-look for. They are watched twice: by Python's audit hooks, which run everywhere, and by strace, which sees libraries in
-other languages too. `data fetch` and `--weights`, which are for fetching, are left out.
+All verbs run in one process whose home is empty, in a folder that holds modules named as those that libraries look for.
+They are watched twice: by Python's audit hooks, which run everywhere, and by strace, which sees libraries in other
+languages too. `data fetch` and `--weights`, which are for fetching, are left out.
 """
 
 import json
@@ -70,7 +70,7 @@ TRAP = "import os\nos.close(os.open(os.environ['TRAPS'] + '/' + __name__, os.O_C
 class Stage(NamedTuple):
     """The place where the verbs run.
 
-    here    the working folder: photos of two classes, and the traps
+    here    the working folder: a folder of photos of two classes, and the traps
     traps   an empty folder, where a module of the working folder that is imported leaves its name
     written the folders that may be written to
     words   of each verb
@@ -111,13 +111,13 @@ def contents(*folders: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def stage(finished: Finished, segmented: Finished, squares: Path, tmp_path: Path) -> Stage:
-    here, home, traps = tmp_path / "photos", tmp_path / "home", tmp_path / "traps"
-    for folder in (here / "cat", here / "dog", home / "tmp", traps):
+    here, home, traps = tmp_path / "here", tmp_path / "home", tmp_path / "traps"
+    for folder in (here / "photos/cat", here / "photos/dog", home / "tmp", traps):
         folder.mkdir(parents=True)
     draws = np.random.default_rng(0)
     for number in range(8):
         pixels = draws.integers(0, 256, (16, 16), dtype=np.uint8)
-        Image.fromarray(pixels).save(here / ("cat", "dog")[number % 2] / f"{number}.png")
+        Image.fromarray(pixels).save(here / "photos" / ("cat", "dog")[number % 2] / f"{number}.png")
     for name in TRAPS:
         (here / f"{name}.py").write_text(TRAP)
     runs = tmp_path / "runs"
@@ -138,15 +138,15 @@ def _words(out: Path, digits: Path, label_maps: Path, squares: Path) -> list[lis
         ["list"],
         ["list", "--table"],
         ["data", "list"],
-        ["data", "check", "."],
+        ["data", "check", "photos"],
         ["data", "check", squares],
         ["inspect", "resnet20", "--svg", out / "resnet20.svg"],
         ["inspect", "lenet5", "--paper"],
-        ["train", "resnet20", "--data", ".", "--batch-size", "2", "--out", out / "run", *settings],
+        ["train", "resnet20", "--data", "photos", "--batch-size", "2", "--out", out / "run", *settings],
         ["train", "--resume", out / "run"],
         ["evaluate", out / "run"],
         ["evaluate", label_maps, "--json"],
-        ["predict", digits, "cat"],
+        ["predict", digits, "photos/cat"],
         ["predict", label_maps, squares / "val/images/0.png", "--out", out / "maps"],
         ["report", out / "run"],
         ["report", label_maps, "--out", out / "page.html"],
@@ -222,7 +222,7 @@ def changed_paths(call: "re.Match[str]", here: Path) -> list[str]:
     return [str(Path(here, *folders[:1], path)) for path in re.findall(r'"((?:[^"\\]|\\.)*)"', call["arguments"])]
 
 
-@pytest.mark.parametrize("words", [["--version"], ["data", "check", "."]])
+@pytest.mark.parametrize("words", [["--version"], ["data", "check", "photos"]])
 def test_as_a_module_of_python_nothing_is_imported_from_where_it_runs(stage: Stage, words: list[str]) -> None:
     done = stage.start([sys.executable, "-m", "resvision", *words])
     assert list(stage.traps.iterdir()) == []

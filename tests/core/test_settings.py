@@ -195,10 +195,10 @@ def test_options_that_are_not_given_have_their_defaults() -> None:
             r"unknown key 'loss\.smooth'; nearest: smoothing; keys of loss: kind, smoothing, w",
         ),
         (Criterion, {"kind": "max"}, r"loss\.kind: unknown value 'max'; nearest: map"),
-        (Criterion, {"smoothing": "much"}, r"loss\.smoothing: expected `float`, got 'much'"),
+        (Criterion, {"smoothing": "much"}, r"loss\.smoothing: expected a number, got 'much'"),
         (Criterion, {"smoothing": math.nan}, r"loss\.smoothing: must be finite"),
         (Criterion, {"smoothing": 1.0}, r"loss: smoothing must be at least 0 and below 1, got 1\.0"),
-        (Criterion, {"weights": 3}, r"loss\.weights: expected `str \| null`, got 3"),
+        (Criterion, {"weights": 3}, r"loss\.weights: expected text or none, got 3"),
         (Required, {}, r"loss\.margin: missing"),
     ],
 )

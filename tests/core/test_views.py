@@ -294,7 +294,7 @@ def test_kinds_of_views_are_told_apart_by_their_names() -> None:
         ({"kind": None}, r"view\.kind: unknown value 'None'"),
         ({"kind": ["stretch"]}, r"view\.kind: unknown value"),
         ({"kind": "whole"}, r"unknown key 'view\.resize_px'"),
-        ({"resize_px": "32"}, r"view\.resize_px: expected `int`"),
+        ({"resize_px": "32"}, r"view\.resize_px: expected a whole number"),
         ({"crop_px": 33}, r"view: 1 <= crop_px <= resize_px"),
         ({"interpolation": "nearest"}, r"view\.interpolation: unknown value 'nearest'"),
         ({"mean": [0.5]}, r"view: mean and std need one number for each of 3 channels"),

@@ -122,7 +122,7 @@ def test_a_run_with_frozen_stages_goes_on_bit_for_bit_without_the_file_it_began_
     [
         ("resmlp", ["model.frozen_stages=1"], "model.frozen_stages: Perceptron has no stages; convolutional nets of"),
         ("resnet20", ["model.frozen_stages=4"], "has 3, which end at layer1, layer2, layer3"),
-        ("resnet20", ["model.frozen_stages=6"], "model.frozen_stages: expected `int` <= 5"),
+        ("resnet20", ["model.frozen_stages=6"], "model.frozen_stages: expected a whole number <= 5"),
     ],
 )
 def test_stages_that_are_not_there_cannot_be_frozen(
