@@ -38,7 +38,10 @@ def read_whole(path: Path, limit: int) -> bytes:
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise RefusedFileError(path, "not a regular file")
-        content = file.read(limit + 1)  # the size in its status may change while it is read
+        size = min(limit, os.fstat(descriptor).st_size)
+        content = file.read(size + 1)  # memory for as much as there is, not for the limit
+        if size < len(content) <= limit:  # it has grown since, or its status tells no size
+            content += file.read(limit + 1 - len(content))
     if len(content) > limit:
         raise RefusedFileError(path, f"more than {_size(limit)}, which is the limit here")
     return content
