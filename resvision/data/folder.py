@@ -144,7 +144,7 @@ def open_splits(folder: Place, *, name: str | None = None) -> Splits:
     class_folders = scan(folder, name=name)
     facts, unreadable = _header_facts(*class_folders.readers)
     if faults := class_folders.faults + unreadable:
-        raise DataError(summary(folder, faults))
+        raise DataError(summary(folder, faults, name=name))
     for reader in class_folders.readers:
         reader.view = facts.view()
     class_folders.notes += sampled_note(facts.dark)
