@@ -77,10 +77,11 @@ def fault(where: Place | str, what: str) -> Fault:
     return Fault(printable(str(where)), what)
 
 
-def summary(folder: Place, faults: list[Fault]) -> str:
-    """The faults in a line: their number, the first three, and the command that lists the rest."""
+def summary(folder: Place, faults: list[Fault], *, name: str | None = None) -> str:
+    """The faults in a line: their number, the first three, and the command that lists all; `name` of a named set."""
     first = "; ".join(map(str, faults[:3]))
     if len(faults) == 1:
         return first
     shown = printable(str(folder))
-    return f"{shown}: {len(faults):,} faults: {first}; `resvision data check {shown}` lists them all"
+    command = f"`resvision data check {name}` with the same --root" if name else f"`resvision data check {shown}`"
+    return f"{shown}: {len(faults):,} faults: {first}; {command} lists them all"

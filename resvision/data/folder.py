@@ -7,8 +7,6 @@ structure, the names and the header of every image are checked whenever a folder
 faults; `resvision data check` decodes the images as well and lists each.
 """
 
-import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,14 +14,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from resvision.core.draws import shuffled
 from resvision.core.errors import DataError
 from resvision.core.images import Header, Pixels, decode, header
 from resvision.core.samples import Reader, Sample
 from resvision.core.views import CentreCrop, Stretch, View
 from resvision.data import cache, contents
+from resvision.data.class_folders import (
+    Files,
+    class_faults,
+    class_files,
+    holds_a_folder,
+    holds_folders,
+    split_off,
+    unknown_classes,
+    without_images,
+)
 from resvision.data.deep_images import sample_is_dark, sampled_note
-from resvision.data.faults import Fault, Place, attempt, fault, listing, summary
+from resvision.data.faults import Fault, Place, attempt, fault, summary
 from resvision.data.layouts import Layout, Scan
 from resvision.data.litter import counted
 from resvision.data.split_folders import split_folders, splits_of_its_own, without_partner
@@ -137,9 +144,6 @@ class ClassFolders(Scan):
         ]
 
 
-Files = dict[str, list[str]]  # class -> names of its files, both in order
-
-
 def open_splits(folder: Place, *, name: str | None = None) -> Splits:
     """Open the folder's splits. Raises one DataError for all faults of structure, names and headers.
 
@@ -148,7 +152,7 @@ def open_splits(folder: Place, *, name: str | None = None) -> Splits:
     class_folders = scan(folder, name=name)
     facts, unreadable = _header_facts(*class_folders.readers)
     if faults := class_folders.faults + unreadable:
-        raise DataError(summary(folder, faults))
+        raise DataError(summary(folder, faults, name=name))
     for reader in class_folders.readers:
         reader.view = facts.view()
     class_folders.notes += sampled_note(facts.dark)
@@ -163,7 +167,7 @@ def open_labelled(folder: Place) -> FolderReader | None:
     if splits_of_its_own(folder):
         return None
     faults: list[Fault] = []
-    files = _class_folders(folder, faults, [])
+    files = class_files(folder, faults, [])
     reader = _reader(str(folder), "all", folder, tuple(files), files)
     facts, unreadable = _header_facts(reader)
     if not files or not any(files.values()):
@@ -178,26 +182,26 @@ def scan(folder: Place, *, name: str | None = None) -> ClassFolders:
     """The folder's splits and the faults of its structure and names."""
     faults: list[Fault] = []
     litter: list[str] = []
-    parts = split_folders(folder, faults, is_labelled=None if name else _holds_a_folder)
+    parts = split_folders(folder, faults, is_labelled=None if name else holds_a_folder)
     if parts:
         folders = {part: folder / part for part in parts.names}
-        train, *others = (_class_folders(place, faults, litter) for place in folders.values())
+        train, *others = (class_files(place, faults, litter) for place in folders.values())
         files = [train, *others]
-        faults += _class_faults(train, folders["train"], least=1)
+        faults += class_faults(train, folders["train"], least=1)
         rule = parts.rule
         for split, judged in zip(parts.names[1:], others, strict=True):
-            faults += _unknown_classes(train, judged, folders[split])
+            faults += unknown_classes(train, judged, folders[split])
             if not any(judged.values()):
                 faults.append(fault(folders[split], "no images"))
-            rule += _without_images(train, judged, split)
-    elif _holds_folders(folder / "train"):
+            rule += without_images(train, judged, split)
+    elif holds_folders(folder / "train"):
         faults.append(fault(folder, without_partner(folder / "train")))
         folders, files, rule = {"train": folder, "val": folder}, [{}, {}], ""
     else:
         folders = {"train": folder, "val": folder}
-        whole = _class_folders(folder, faults, litter)
-        faults += _class_faults(whole, folder, least=2)
-        files = [*_split_off(whole)]
+        whole = class_files(folder, faults, litter)
+        faults += class_faults(whole, folder, least=2)
+        files = [*split_off(whole)]
         rule = "a fifth of each class is val, after a shuffle with seed 0"
     classes = tuple(files[0])
     train_reader, test_reader, *validation = (
@@ -238,81 +242,6 @@ def _reader(name: str, split: str, folder: Place, classes: tuple[str, ...], file
         names=PackedNames(file for class_name in classes for file in files.get(class_name, [])),
         targets=np.repeat(np.arange(len(classes)), [len(files.get(class_name, [])) for class_name in classes]),
     )
-
-
-def _class_folders(folder: Place, faults: list[Fault], litter: list[str]) -> Files:
-    """The classes and their files, in order of name; what does not belong adds to `faults` or to `litter`."""
-    files: Files = {}
-    for name, is_folder in listing(folder, faults, litter):
-        if not is_folder:
-            faults.append(fault(folder / name, "a file where only class folders may be"))
-        elif not name.isprintable():
-            faults.append(fault(folder / name, "a class name with a line break or the like"))
-        else:
-            files[name] = []
-            for file, is_subfolder in listing(folder / name, faults, litter):
-                if is_subfolder:
-                    faults.append(fault(folder / name / file, "a folder inside a class"))
-                else:
-                    files[name].append(file)
-    return files
-
-
-def _holds_folders(folder: Place) -> bool:
-    """Whether the folder exists and holds folders alone."""
-    entries = listing(folder, []) if folder.is_dir() else []
-    return bool(entries) and all(is_folder for _, is_folder in entries)
-
-
-def _holds_a_folder(folder: Place) -> bool:
-    """Whether the folder holds folders, which may be classes, and not unlabelled images alone."""
-    return any(is_folder for _, is_folder in listing(folder, []))
-
-
-def _class_faults(classes: Files, folder: Place, *, least: int) -> Iterator[Fault]:
-    """Yield the faults of classes, each of which needs `least` images: 1, or 2 where one is split off."""
-    if len(classes) < 2:
-        text = f"one class only, {next(iter(classes))}; two are needed" if classes else "no class folders"
-        yield fault(folder, text)
-    for class_name, files in classes.items():
-        if len(files) < least:
-            text = "one image only; two are needed to split one off" if files else "an empty class"
-            yield fault(folder / class_name, text)
-    folded: dict[str, str] = {}
-    for class_name in classes:
-        twin = folded.setdefault(unicodedata.normalize("NFC", class_name).casefold(), class_name)
-        if twin != class_name:
-            yield fault(folder / class_name, f"a class name that differs from {twin} only in case or encoding")
-
-
-def _unknown_classes(train: Files, test: Files, folder: Place) -> list[Fault]:
-    return [
-        fault(folder / class_name, "a class that train does not have") for class_name in test if class_name not in train
-    ]
-
-
-def _without_images(train: Files, test: Files, split: str) -> str:
-    """The words that name classes without test images, or "".
-
-    Such a set is not refused, since its training split is complete.
-    """
-    bare = [class_name for class_name in train if not test.get(class_name)]
-    more = f" and {len(bare) - 5:,} more" if len(bare) > 5 else ""
-    return f"; no {split} images of {', '.join(bare[:5])}{more}" if bare else ""
-
-
-def _split_off(whole: Files) -> tuple[Files, Files]:
-    """Split files into training and validation: a fifth of each class, at least one, is validation.
-
-    The shuffle depends on the number of files in the class only, so other classes may come and go.
-    """
-    train: Files = {}
-    test: Files = {}
-    for class_name, files in whole.items():
-        held_out = set(shuffled(len(files), seed=0)[: max(1, len(files) // 5)].tolist())
-        train[class_name] = [file for index, file in enumerate(files) if index not in held_out]
-        test[class_name] = [file for index, file in enumerate(files) if index in held_out]
-    return train, test
 
 
 class HeaderFacts(NamedTuple):

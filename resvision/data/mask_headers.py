@@ -82,7 +82,7 @@ class FileFacts(NamedTuple):
     def crop_px(self, largest: int) -> int:
         """The side of crops: the shortest of an image, those left out that have not half of the usual one, or less."""
         usual = median_low(self.shorter_px) if self.shorter_px else largest
-        return min(largest, *(side for side in self.shorter_px if 2 * side >= usual))
+        return min([largest, *(side for side in self.shorter_px if 2 * side >= usual)])
 
 
 def look(*readers: MaskFiles, decoded: bool) -> tuple[FileFacts, list[Fault]]:

@@ -103,7 +103,7 @@ def opened(scan: MaskScan) -> Splits:
     """Check the files of a named set for its splits. Raises DataError for faults of structure, names and headers."""
     facts, faults = look(*scan.readers, decoded=False)
     if faults := scan.faults + faults:
-        raise DataError(summary(scan.folder, faults))
+        raise DataError(summary(scan.folder, faults, name=scan.train.name))
     scan.notes += sampled_note(facts.dark)
     return scan.splits
 

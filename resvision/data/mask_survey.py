@@ -15,8 +15,10 @@ from resvision.core.images import Pixels
 from resvision.core.masks import count_values
 from resvision.data.faults import Fault, fault
 
-SOFT_SHARE = 0.5
-"""The share of a value's pixels, from which on it is soft. In smoothed drawings it is 1, in areas below 0.3."""
+SOFT_SHARE = 0.6
+"""The share of a value's pixels between others, which makes it soft: 1 in smoothed drawings, up to 0.5 in areas."""
+PLATEAU_SHARE = 0.1
+"""The least share of all pixels that the largest area has beside soft edges."""
 MANY = 12
 """The fewest soft values of soft edges: a few classes may be thin layers, one upon the other."""
 _DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
@@ -49,11 +51,12 @@ class MaskSurvey:
 
     @property
     def soft_values(self) -> int:
-        """The number of soft values, 0 unless they are many, most of all values, and on less than half of the area."""
+        """The number of soft values, 0 unless they are many, most of all values, and beside a large area."""
         occurring = self._pixels > 0
         soft = occurring & (self._between >= SOFT_SHARE * self._pixels)
         many = soft.sum() >= max(MANY, occurring.sum() / 2)
-        return int(soft.sum()) if many and 2 * self._pixels[soft].sum() < self._pixels.sum() else 0
+        largest = self._pixels[~soft].max(initial=0)
+        return int(soft.sum()) if many and largest >= PLATEAU_SHARE * self._pixels.sum() else 0
 
     def _palette_faults(self, values: list[int], palette: bytes, source: str) -> list[Fault]:
         """The fault of a palette in which a value of this mask has another colour than in an earlier mask."""

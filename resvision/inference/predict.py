@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from resvision.core.errors import DataError, printable
 from resvision.core.images import Pixels, decode
 from resvision.core.views import Shown
+from resvision.data.litter import is_litter
 from resvision.inference.load import Trained, load
 from resvision.kinds.kind import Result
 
@@ -108,7 +109,7 @@ def sources_of(images: Picture | Sequence[Picture]) -> list[Source]:
 
 
 def files_of(path: Path) -> list[Path]:
-    """The files of a path: itself, or all in the folder and below, hidden ones left out.
+    """The files of a path: itself, or all in the folder and below, litter left out (`data.litter`).
 
     Links to folders are not followed. Files are not checked here: decoding tells whether one is an image. Raises
     DataError where there is no file, and for a folder that cannot be listed.
@@ -119,8 +120,8 @@ def files_of(path: Path) -> list[Path]:
         return [path]
     files: list[Path] = []
     for folder, inner, names in os.walk(path, onerror=_unlistable):
-        inner[:] = [name for name in inner if not name.startswith(".")]
-        files += [Path(folder, name) for name in names if not name.startswith(".")]
+        inner[:] = [name for name in inner if not is_litter(name, is_folder=True)]
+        files += [Path(folder, name) for name in names if not is_litter(name, is_folder=False)]
     if not files:
         raise DataError(f"{printable(path)}: no files in this folder")
     return sorted(files)

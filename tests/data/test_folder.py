@@ -3,6 +3,7 @@
 import os
 import shutil
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -374,3 +375,34 @@ def test_imagenet_takes_its_names_from_torchvisions_file(tmp_path: Path) -> None
 def test_imagenet_that_is_not_there_says_where_it_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=f"no train and val folders in {tmp_path}.*--root"):
         open_splits("imagenet", root=tmp_path)
+
+
+def test_other_bytes_of_equal_size_and_time_are_checked_anew(tmp_path: Path) -> None:
+    grow(tmp_path, {"a": 2, "b": 2})
+    file = tmp_path / "a" / "1.png"
+    assert check(str(tmp_path)).faults == []
+    assert check(str(tmp_path)).again
+    status = file.stat()
+    file.write_bytes(file.read_bytes()[:-200] + bytes(200))
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
+    assert [fault.where for fault in check(str(tmp_path)).faults] == [str(file)]
+
+
+def test_a_check_that_decoded_nothing_says_how_to_look_again(tmp_path: Path, cli: Callable[..., object]) -> None:
+    grow(tmp_path, {"a": 2, "b": 2})
+    counts = f"{tmp_path}: 4 images, 4 fine, 0 faults, 0 in both splits\n"
+    assert cli("data", "check", tmp_path) == (0, counts, "")
+    said = "as found when these files were last decoded; --again decodes them anew\n"
+    assert cli("data", "check", tmp_path) == (0, said + counts, "")
+    assert cli("data", "check", tmp_path, "--again") == (0, counts, "")
+
+
+def test_classes_that_are_links_to_folders_are_read_and_loops_end(tmp_path: Path) -> None:
+    grow(tmp_path / "elsewhere", {"a": 3})
+    grow(tmp_path / "set", {"b": 3})
+    (tmp_path / "set" / "a").symlink_to(tmp_path / "elsewhere" / "a")
+    assert open_splits(str(tmp_path / "set")).train.classes == ("a", "b")
+    (tmp_path / "set" / "b" / "loop").symlink_to(tmp_path / "set")
+    with pytest.raises(DataError, match="b/loop: a folder inside a class"):
+        open_splits(str(tmp_path / "set"))

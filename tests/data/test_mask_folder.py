@@ -15,7 +15,7 @@ from resvision.core.images import VOID
 from resvision.core.masks import count_values, label_colours, mask_header, read_mask, write_mask
 from resvision.core.samples import Reader
 from resvision.data import mask_folder, mask_pairs
-from resvision.data.class_list import UNKNOWN, class_list, labels_of
+from resvision.data.class_list import UNKNOWN, class_list, labels_of, listed_classes
 from resvision.data.pixel_counts import pixel_counts
 from resvision.data.sets import open_splits
 from resvision.data.validation import hold_out
@@ -167,9 +167,30 @@ def test_a_class_list_may_state_values_and_what_is_void() -> None:
     assert labels[[0, 1, 2, 40, 41, 255, 3]].tolist() == [VOID, 0, 1, 2, VOID, VOID, UNKNOWN]
 
 
+@pytest.mark.parametrize("between", [":", ": ", ",", ", ", "\t", " ", " : "])
+def test_value_and_name_are_parted_as_people_part_them(between: str) -> None:
+    classes, labels = class_list(f"7{between}object of two words\n0{between}background\n9{between}void\n")
+    assert classes == ("background", "object of two words")
+    assert labels[[0, 7, 9, 1, 255]].tolist() == [0, 1, VOID, UNKNOWN, VOID]
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name() -> None:
+    assert class_list("\ufeffbackground\nobject\n")[0] == ("background", "object")
+    assert class_list("\ufeff1: object\n0: background\n")[0] == ("background", "object")
+
+
+def test_only_a_list_with_a_line_for_255_states_that_it_is_void(tmp_path: Path) -> None:
+    for text, stated in {"a\nb\n": False, "0 a\n1 b\n255 void\n": True, "0 a\n1 b\n2 void\n": False}.items():
+        (tmp_path / "classes.txt").write_text(text)
+        listed = listed_classes(tmp_path, [])
+        assert listed is not None
+        assert listed.states_void == stated
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
+        ("background, 0\nobject, 1", "'background, 0' has a number behind the name; write the value first"),
         ("", "no class; two are needed"),
         ("road\nvoid", "one class only, road; two are needed"),
         ("road\ntree\n0 car", "'road' and 'car' both have the value 0"),
@@ -227,6 +248,25 @@ def test_folders_train_and_val_are_the_splits(tmp_path: Path) -> None:
     splits = open_splits(str(tmp_path), task="segmentation")
     assert (splits.test.split, splits.validation) == ("valid", None)
     assert splits.split_rule.endswith("the folder test is left untouched")
+
+
+def test_a_folder_without_splits_can_be_opened_whole(tmp_path: Path) -> None:
+    grow(tmp_path, 7)
+    whole = mask_folder.LAYOUT.open_whole(tmp_path)
+    assert whole is not None
+    splits = open_splits(str(tmp_path), task="segmentation")
+    assert sources(whole) == sorted([*sources(splits.train), *sources(splits.test)])
+    assert (whole.classes, whole.view, whole.split) == (splits.train.classes, splits.train.view, "all")
+    assert np.array_equal(whole[2].target, values(0, 1, 2, VOID))
+    (tmp_path / "classes.txt").write_text("a\nb\nc\nd\n")
+    with pytest.raises(DataError, match="d never occurs in a mask"):
+        open_splits(str(tmp_path), task="segmentation")
+    listed = mask_folder.LAYOUT.open_whole(tmp_path)
+    assert listed is not None
+    assert listed.classes == ("a", "b", "c", "d")
+    for part in ("images", "masks"):
+        shutil.copytree(tmp_path / part, tmp_path / "train" / part)
+    assert mask_folder.LAYOUT.open_whole(tmp_path) is None
 
 
 def test_grey_images_are_shown_in_one_channel(tmp_path: Path) -> None:

@@ -1,7 +1,11 @@
 """Named sets of label maps, each in a tiny copy of its layout; CamVid and ISBI 2012 also as they are, where present."""
 
 import json
+import os
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,13 +16,14 @@ from resvision.core.errors import DataError
 from resvision.core.images import VOID
 from resvision.core.masks import label_colours, write_mask
 from resvision.core.samples import Reader
-from resvision.data import camvid, isbi2012, sets
+from resvision.data import camvid, coco_seg, isbi2012, sets
 from resvision.data.check import check
 from resvision.data.coco_seg import drawn
 from resvision.data.pixel_counts import pixel_counts
 from resvision.data.roots import default_root
 from resvision.data.sets import open_splits
 from resvision.data.splits import Splits
+from resvision.geometry import polygons
 from resvision.geometry.polygons import inside_polygon
 
 REAL = default_root()
@@ -115,7 +120,7 @@ def test_files_that_lists_of_voc_name_and_that_are_not_there_are_faults(tmp_path
         f"{voc / 'JPEGImages' / '2007_2.jpg'}: no such file, but train.txt names it",
         f"{voc / 'ImageSets' / 'Segmentation' / 'val.txt'}: an empty list",
     ]
-    with pytest.raises(DataError, match="2 faults: "):
+    with pytest.raises(DataError, match=r"2 faults: .*`resvision data check voc-seg` with the same --root"):
         open_splits("voc-seg", root=tmp_path, task="segmentation")
 
 
@@ -220,6 +225,127 @@ def test_annotations_of_coco_that_are_none_are_a_fault(tmp_path: Path) -> None:
     photo(root / "coco" / "val2017" / "7.jpg", sides=(6, 9))
     with pytest.raises(DataError, match=r"\[7\]: a mask of 8 x 6 pixels for an image of 9 x 6"):
         open_splits("coco-seg", root=root, task="segmentation")
+
+
+def rewrite(root: Path, change: Callable[[dict[str, Any]], object], split: str = "val") -> str:
+    """The error of opening COCO once the annotations of a split were changed."""
+    path = root / "coco" / "annotations" / f"instances_{split}2017.json"
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
+    with pytest.raises(DataError) as raised:
+        open_splits("coco-seg", root=root, task="segmentation")
+    assert {fault.what for fault in check("coco-seg", root=root).faults if fault.what in str(raised.value)}
+    return str(raised.value)
+
+
+TRIANGLE = [{"category_id": 2, "segmentation": [[1, 1, 4, 1, 4, 3]]}]
+COCO_FAULTS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "two categories of the name thing 1; join or rename them": lambda told: told["categories"][1].update(
+        name="thing 1"
+    ),
+    "two categories of the id 2": lambda told: told["categories"][1].update(id=2),
+    r"the category name a\u2028b is not printable": lambda told: told["categories"][0].update(name="a\u2028b"),
+    "two images of the id 7": lambda told: told["images"].append({**told["images"][0], "file_name": "8.jpg"}),
+    "two images of the file 7.jpg": lambda told: told["images"].append({**told["images"][0], "id": 8}),
+    "instances of images that are not listed: 1, such as 9": lambda told: told["annotations"][0].update(image_id=9),
+    "instances of categories that are not listed: 1, such as 3": lambda told: told["annotations"][0].update(
+        category_id=3
+    ),
+    "no instances: all 1 images would be background throughout": lambda told: told["annotations"].clear(),
+    "a mask of 60,000 x 60,000 pixels for an image of 8 x 6": lambda told: told["images"][0].update(
+        height=60_000, width=60_000
+    ),
+    "a mask of 8 x -6 pixels for an image of 8 x 6": lambda told: told["images"][0].update(height=-6),
+}
+
+
+@pytest.mark.parametrize("told", COCO_FAULTS)
+def test_what_annotations_of_coco_cannot_mean_is_a_fault_before_training(tmp_path: Path, told: str) -> None:
+    root = coco(tmp_path, TRIANGLE)
+    photo(root / "coco" / "val2017" / "8.jpg", sides=(6, 8))
+    tracemalloc.start()
+    said = rewrite(root, COCO_FAULTS[told])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert told in said
+    assert peak < 2**24
+
+
+def test_a_category_called_background_is_class_0(tmp_path: Path) -> None:
+    square, all_of_it = [1, 1, 4, 1, 4, 3, 1, 3], [0, 0, 8, 0, 8, 6, 0, 6]
+    instances = [{"category_id": 4, "segmentation": [square]}, {"category_id": 2, "segmentation": [all_of_it]}]
+    root = coco(tmp_path, instances, categories=2)
+    for split in ("train", "val"):
+        path = root / "coco" / "annotations" / f"instances_{split}2017.json"
+        path.write_text(path.read_text().replace("thing 1", "Background"))
+    train = open_splits("coco-seg", root=root, task="segmentation").train
+    assert train.classes == ("background", "thing 2")
+    expected = np.zeros((6, 8), dtype=np.uint8)
+    expected[1:3, 1:4] = 1
+    assert np.array_equal(train.target(0), expected)
+
+
+@pytest.mark.parametrize("coordinate", [1e308, -1e308, -9.0, 17.0])
+def test_a_corner_far_outside_the_image_cannot_be_drawn(tmp_path: Path, coordinate: float) -> None:
+    root = coco(tmp_path, [{"category_id": 2, "segmentation": [[1, 1, coordinate, 1, 4, 3]]}])
+    train = open_splits("coco-seg", root=root, task="segmentation").train
+    with pytest.raises(DataError, match=r"\[7\]: .*a corner far outside the image of 8 x 6 pixels"):
+        train.target(0)
+    assert "a corner far outside" in str(check("coco-seg", root=root).faults[0])
+
+
+def test_a_corner_a_little_outside_the_image_is_cut_off(tmp_path: Path) -> None:
+    root = coco(tmp_path, [{"category_id": 2, "segmentation": [[-1, -1, 4, -1, 4, 7, -1, 7]]}])
+    mask = open_splits("coco-seg", root=root, task="segmentation").train.target(0)
+    assert mask[:, :4].all()
+    assert not mask[:, 4:].any()
+
+
+@pytest.mark.parametrize("nested", ["annotations", "info"])
+def test_annotations_that_are_nested_too_deep_are_a_fault(tmp_path: Path, nested: str) -> None:
+    root = coco(tmp_path, TRIANGLE)
+    path = root / "coco" / "annotations" / "instances_val2017.json"
+    document = {**json.loads(path.read_text()), nested: "HERE"}
+    path.write_text(json.dumps(document).replace('"HERE"', "[" * 200_000 + "]" * 200_000))
+    with pytest.raises(DataError, match=r"instances_val2017\.json: no annotations of COCO"):
+        open_splits("coco-seg", root=root, task="segmentation")
+
+
+def test_annotations_above_the_limit_and_pipes_are_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = coco(tmp_path, TRIANGLE)
+    monkeypatch.setattr(coco_seg, "ANNOTATION_BYTES", 100)
+    with pytest.raises(DataError, match="more than 100 bytes, which is the limit here"):
+        open_splits("coco-seg", root=root, task="segmentation")
+    monkeypatch.undo()
+    (root / "coco" / "annotations" / "instances_val2017.json").unlink()
+    os.mkfifo(root / "coco" / "annotations" / "instances_val2017.json")
+    with pytest.raises(DataError, match=r"instances_val2017\.json: cannot be read \(not a regular file\)"):
+        open_splits("coco-seg", root=root, task="segmentation")
+
+
+def test_an_image_of_coco_that_has_an_orientation_is_refused_where_sides_do_not_tell(tmp_path: Path) -> None:
+    root = coco(tmp_path, TRIANGLE)
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.new("RGB", (8, 6)).save(root / "coco" / "train2017" / "7.jpg", exif=exif)
+    with pytest.raises(DataError, match="its image is turned upright by EXIF orientation 3"):
+        open_splits("coco-seg", root=root, task="segmentation")
+
+
+def test_files_that_annotations_do_not_name_are_counted(tmp_path: Path) -> None:
+    root = coco(tmp_path, TRIANGLE)
+    photo(root / "coco" / "train2017" / "8.jpg")
+    splits = open_splits("coco-seg", root=root, task="segmentation")
+    assert splits.notes == ("1 files in train2017 are left out, since instances_train2017.json does not name them",)
+    assert check("coco-seg", root=root).notes == [*splits.notes]
+
+
+def test_a_polygon_of_many_corners_is_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    polygon = np.random.default_rng(0).uniform(0, 30, (50, 2))
+    whole = inside_polygon(polygon, 30, 30)
+    monkeypatch.setattr(polygons, "_EDGES", 7)
+    assert np.array_equal(inside_polygon(polygon, 30, 30), whole)
 
 
 def test_polygons_hold_the_centres_that_matplotlib_finds_inside() -> None:
