@@ -1,6 +1,7 @@
 """The files that a prediction is asked for: those that are named, and all in folders and below."""
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -47,6 +48,33 @@ def _files_of(path: Path) -> Iterator[str]:
         raise DataError(f"{printable(path)}: no files in this folder")
 
 
+class _Listing:
+    """The visible entries of a folder, handed out in order of name; those handed out are no longer held."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._maybe_folders: set[str] = set()  # folders, and links
+        names: list[str] = []
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if not entry.name.startswith("."):
+                        names.append(entry.name)
+                        if not entry.is_file(follow_symlinks=False):
+                            self._maybe_folders.add(entry.name)
+        except OSError as error:
+            raise DataError(f"{printable(folder)}: cannot be listed ({error.strerror})") from None
+        self._names = sorted(names, reverse=True)
+
+    def next(self) -> tuple[str, bool] | None:
+        """The next path, and whether it is a folder or a link to one; None at the end."""
+        if not self._names:
+            return None
+        name = self._names.pop()
+        path = os.path.join(self._folder, name)  # noqa: PTH118 - no path for each of a million
+        return path, name in self._maybe_folders and os.path.isdir(path)  # noqa: PTH112 - False for link loops
+
+
 def _files_below(folder: Path) -> Iterator[str]:
     """Yield the files in a folder and below, in order of name.
 
@@ -54,45 +82,32 @@ def _files_below(folder: Path) -> Iterator[str]:
     followed once, so that links to folders of links do not multiply.
     """
     followed: set[Identity] = set()
-    above = [_identity(str(place)) for place in folder.resolve().parents]
-    pending = [_listed(str(folder))]
-    open_folders = [*above, _identity(str(folder))]
+    pending = [_Listing(str(folder))]
+    open_folders = [*(_identity(str(place)) for place in folder.resolve().parents), _identity(str(folder))]
     while pending:
-        entry = next(pending[-1], None)
+        entry = pending[-1].next()
         if entry is None:
             pending.pop()
             open_folders.pop()
-        elif not _is_folder(entry):
-            yield entry.path
-        elif (inner := _identity(entry.path)) not in open_folders and _is_new(entry, followed):
-            pending.append(_listed(entry.path))
+            continue
+        path, is_folder = entry
+        if not is_folder:
+            yield path
+        elif (inner := _identity(path)) not in open_folders and _is_new(path, followed):
+            pending.append(_Listing(path))
             open_folders.append(inner)
 
 
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()  # noqa: PTH112 - False for link loops
-
-
-def _is_new(entry: "os.DirEntry[str]", followed: set[Identity]) -> bool:
-    """Whether an entry is a folder, or a link that was not followed before."""
-    if not entry.is_symlink():
-        return True
-    status = entry.stat(follow_symlinks=False)
+def _is_new(path: str, followed: set[Identity]) -> bool:
+    """Whether a path is a folder itself, or a link that was not followed before."""
+    status = os.lstat(path)
     link = status.st_dev, status.st_ino
+    if not stat.S_ISLNK(status.st_mode):
+        return True
     if link in followed:
         return False
     followed.add(link)
     return True
-
-
-def _listed(folder: str) -> Iterator["os.DirEntry[str]"]:
-    """The entries of a folder in order of name, without hidden ones. Raises DataError."""
-    try:
-        with os.scandir(folder) as entries:
-            visible = [entry for entry in entries if not entry.name.startswith(".")]
-    except OSError as error:
-        raise DataError(f"{printable(folder)}: cannot be listed ({error.strerror})") from None
-    return iter(sorted(visible, key=lambda entry: entry.name))
 
 
 def _identity(folder: str) -> Identity:
