@@ -80,7 +80,7 @@ def test_predict_prints_a_line_json_and_csv(angles: Path, tmp_path: Path, cli: C
     assert code == 0, err
     (result,) = resvision.predict(resvision.load(angles, allow_code=True), image)
     assert f"turned by {result.deg:.1f} deg" in out
-    (document,) = json.loads(cli("predict", angles, tmp_path / "a.png", "--allow-code", "--json")[1])
+    document = json.loads(cli("predict", angles, tmp_path / "a.png", "--allow-code", "--json")[1])
     assert document["deg"] == pytest.approx(result.deg, abs=1e-3)
     assert cli("predict", angles, tmp_path / "a.png", "--allow-code", "--csv")[1].splitlines()[0] == "source,deg"
     assert "an angle is one number" in cli("predict", angles, tmp_path / "a.png", "--allow-code", "--top", "3")[2]

@@ -1,18 +1,24 @@
-"""`resvision predict`: results of a run for image files, as lines, JSON, CSV, or pictures in a folder."""
+"""`resvision predict`: results of a run for image files, as lines, JSON, CSV, and pictures in a folder."""
 
 import csv
 import json
 import sys
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from resvision.core import rundir
-from resvision.core.errors import DataError, SettingsError, printable
+from resvision.core.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
+    from resvision.inference.out_folder import OutFolder
+    from resvision.inference.predict import Predicted
     from resvision.kinds.kind import Kind
+
+Form = Literal["lines", "json", "json-list", "csv"]
 
 
 def command(
@@ -22,10 +28,12 @@ def command(
         str | None, typer.Option(help="Published weights: torchvision, or torchvision:NAME. Fetched once.")
     ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="How many classes to give, 5 when left out.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object on a line for each image, at once.")] = False,
+    as_list: Annotated[bool, typer.Option("--json-list", help="One JSON list of these objects.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for label maps and overlays, by a run that labels pixels.")
     ] = None,
+    resume: Annotated[bool, typer.Option(help="Go on with --out: leave out images whose files are there.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="A CSV row for each image and class.")] = False,
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import own code that the run names.")] = False,
     grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that was trained on grey.")] = False,
@@ -34,63 +42,90 @@ def command(
 
     A file that cannot be used is named, the rest goes on, and the exit code is 1; it is 2 where none can be used.
     """
+    from resvision.inference.image_files import ImageFiles
     from resvision.inference.load import load
-    from resvision.inference.predict import files_of, predicted
+    from resvision.inference.out_folder import out_folder
+    from resvision.inference.predict import predicted
 
-    if as_json and as_csv:
-        raise SettingsError("--json and --csv exclude each other")
+    form = _form(as_json=as_json, as_list=as_list, as_csv=as_csv)
+    if resume and out is None:
+        raise SettingsError("--resume: goes on with a folder of label maps; name it with --out")
     if weights is None:
         rundir.require(run)
-    files = [file for path in images for file in files_of(path)]  # before weights are fetched for nothing
+    files = ImageFiles.of(images)  # before weights are fetched for nothing
     trained = load(run, weights=weights, allow_code=allow_code)
     kind = trained.kind
     try:
         kind.require_options({"out": out is not None, "csv": as_csv, "top": top is not None})
     except SettingsError as error:
         raise SettingsError(f"{run}: {error}") from None
-    if out is not None:
-        _require_free(kind, files, out)
-    errors: list[DataError] = []
+    place = nullcontext(None) if out is None else out_folder(kind, out, files, resume=resume)
+    with place as folder:
+        count = len(files) if folder is None or not resume else _going_on(folder)
+        failures = _Failures(count)
+        asked = files if folder is None else folder.remaining()
+        results = predicted(trained, asked, grey=grey, failed=failures.add)
+        write(kind, results, form, top=top or kind.usual_top, save=None if folder is None else folder.save)
+    if failures.number:
+        print(f"resvision: {failures.number} of {count} images could not be used", file=sys.stderr)
+        raise typer.Exit(1 if failures.number < count else 2)
 
-    def failed(error: DataError) -> None:
-        if len(files) == 1:  # the error is all there is to say
+
+def write(
+    kind: "Kind[Any, Any, Any]",
+    results: "Iterable[Predicted]",
+    form: Form,
+    *,
+    top: int | None = None,
+    save: "Callable[[Predicted], None] | None" = None,
+) -> None:
+    """Print results in the form that is asked for, one by one as they come, and save each after it is printed.
+
+    So a result whose files are there was printed, however the process ended.
+    """
+    writer = csv.writer(sys.stdout)
+    if form == "csv":
+        writer.writerow(kind.csv_header)
+    start = "["
+    for prediction in results:
+        limited = kind.limited(prediction.result, top)
+        if form == "csv":
+            writer.writerows(kind.csv_rows(limited))
+        elif form == "lines":
+            print(kind.line(limited))
+        else:
+            document = json.dumps(limited.to_json(), ensure_ascii=False)
+            print(f"{start}{document}" if form == "json-list" else document, end="" if form == "json-list" else "\n")
+            start = ",\n"
+        sys.stdout.flush()
+        if save is not None:
+            save(prediction)
+    if form == "json-list":
+        print("[]" if start == "[" else "]")
+
+
+class _Failures:
+    """The images that could not be used: each is named as it comes; the error of a lone one is raised."""
+
+    def __init__(self, images: int) -> None:
+        self._images, self.number = images, 0
+
+    def add(self, error: DataError) -> None:
+        if self._images == 1:  # the error is all there is to say
             raise error
-        errors.append(error)
+        self.number += 1
         print(f"resvision: {error}", file=sys.stderr)
 
-    writer, documents = csv.writer(sys.stdout), []
-    if as_csv:
-        writer.writerow(kind.csv_header)
-    for source, image, result in predicted(trained, files, grey=grey, failed=failed):
-        if out is not None and isinstance(source, Path):
-            out.mkdir(parents=True, exist_ok=True)
-            kind.write_files(result, image, kind.files(source, out))
-        limited = kind.limited(result, top or kind.usual_top)
-        if as_json:
-            documents.append(limited.to_json())
-        elif as_csv:
-            writer.writerows(kind.csv_rows(limited))
-        else:
-            print(kind.line(limited))
-    if as_json:
-        print(json.dumps(documents, ensure_ascii=False))
-    if errors:
-        print(f"resvision: {len(errors)} of {len(files)} images could not be used", file=sys.stderr)
-        raise typer.Exit(1 if len(errors) < len(files) else 2)
+
+def _form(*, as_json: bool, as_list: bool, as_csv: bool) -> Form:
+    """The form of the results; SettingsError for more than one."""
+    if as_json + as_list + as_csv > 1:
+        raise SettingsError("--json, --json-list and --csv exclude each other")
+    return "json" if as_json else "json-list" if as_list else "csv" if as_csv else "lines"
 
 
-def _require_free(kind: "Kind[Any, Any, Any]", files: list[Path], out: Path) -> None:
-    """Raise DataError where two images would be written under one name, or over a file."""
-    if out.exists() and not out.is_dir():
-        raise DataError(f"{printable(out)}: a file; --out names a folder")
-    source_of: dict[Path, Path] = {}
-    for file in files:
-        for path in kind.files(file, out):
-            if path in source_of:
-                raise DataError(
-                    f"{printable(file)} and {printable(source_of[path])} would both be written to {printable(path)};"
-                    " predict them into two folders"
-                )
-            if path.exists():
-                raise DataError(f"{printable(path)}: there already; name a new folder by --out")
-            source_of[path] = file
+def _going_on(folder: "OutFolder") -> int:
+    """Say how many images have their files already; the number of the others."""
+    there = sum(folder.holds(file) for file in folder.files)
+    print(f"resvision: going on: {there:,} of {len(folder.files):,} images have their files", file=sys.stderr)
+    return len(folder.files) - there

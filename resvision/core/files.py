@@ -61,7 +61,10 @@ def open_regular(path: Path) -> BufferedReader:
 def read_whole(path: Path, limit: int) -> bytes:
     """The content of a regular file of at most `limit` bytes; OSError as for `open_regular`, or where it has more."""
     with open_regular(path) as file:
-        content = file.read(limit + 1)  # the size in its status may change while it is read
+        size = min(limit, os.fstat(file.fileno()).st_size)
+        content = file.read(size + 1)  # room for as much as there is, not for the limit
+        if size < len(content) <= limit:  # it has grown since, or its status tells no size
+            content += file.read(limit + 1 - len(content))
     if len(content) > limit:
         raise RefusedFileError(path, f"more than {_size(limit)}, which is the limit here")
     return content

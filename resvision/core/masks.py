@@ -8,6 +8,7 @@ Glossary
 
 from collections.abc import Sequence
 from colorsys import hls_to_rgb
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image, ImageFile
 
 from resvision.core.images import GREY_STEPS, VOID, Header, Pixels, RefusedError, check_work, coding, reading
 from resvision.core.orientation import orientation_in_header, upright
+from resvision.core.rundir import write_bytes
 
 _MODES = {"1", "L", "P", "I;16", "I"}
 _SHOWN_AS = {"RGB": "an RGB image", "RGBA": "an RGBA image", "LA": "a grey image with transparency"}
@@ -55,11 +57,18 @@ def read_mask(source: Path | bytes, *, name: str | None = None) -> Pixels:
         return stored if step == 1 else stored // np.uint8(step)
 
 
-def write_mask(path: Path, labels: Pixels, colours: NDArray[np.uint8]) -> None:
-    """Write labels, (H, W) uint8, as a PNG of palette indices; `colours`, (256, 3) uint8, is the palette."""
+def encode_mask(labels: Pixels, colours: NDArray[np.uint8]) -> bytes:
+    """Labels, (H, W) uint8, as a PNG of palette indices; `colours`, (256, 3) uint8, is the palette."""
     image = Image.fromarray(labels)
     image.putpalette(colours.tobytes())
-    image.save(path, "PNG")
+    stream = BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def write_mask(path: Path, labels: Pixels, colours: NDArray[np.uint8]) -> None:
+    """Write labels as `encode_mask` has them, whole or not at all; RunError where that fails."""
+    write_bytes(path, encode_mask(labels, colours), option="another path")
 
 
 def count_values(values: Pixels) -> NDArray[np.int64]:

@@ -87,7 +87,7 @@ class LabelMap:
         return self.areas.to_json()
 
     def save(self, path: str | Path) -> None:
-        """Write the labels as a PNG of palette indices, in the colours of the overlays."""
+        """Write the labels as a PNG of palette indices, in the colours of the overlays: whole, or RunError."""
         write_mask(Path(path), self.labels, label_colours(self.classes))
 
 

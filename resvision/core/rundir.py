@@ -121,8 +121,8 @@ def _phases_in(folder: Path) -> str:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[bool]:
-    """Keep other processes from training in `folder`; RunError where one does.
+def locked(folder: Path, *, use: str = "trained") -> Iterator[bool]:
+    """Keep other processes from training in `folder`, or from another `use` of it; RunError where one does.
 
     The lock is the kernel's: it ends with this process, however that dies, and processes forked on the way do not
     share it. Verbs that only read do not ask for it. The context gives whether there is a lock: Windows, and file
@@ -133,7 +133,7 @@ def locked(folder: Path) -> Iterator[bool]:
     try:
         descriptor = _lock(path)
     except BlockingIOError:
-        raise RunError(f"{folder}: is being trained by {_holder(path)}; wait for its end, or stop it first") from None
+        raise RunError(f"{folder}: is being {use} by {_holder(path)}; wait for its end, or stop it first") from None
     except OSError as error:
         raise unwritable(path, error) from None
     try:

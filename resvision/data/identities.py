@@ -11,7 +11,7 @@ Glossary
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -34,6 +34,9 @@ Hashes = NDArray[np.uint64]
 
 UNKNOWN = 0
 """Stands in place of the hash of a content that cannot be had without decoding."""
+
+SAMPLED = 1000
+"""The number of training images, about, by which a run's own set is known at another place."""
 
 LIMIT = 512 * MEGABYTE
 """The limit of a run's file of identities: 32 million images."""
@@ -91,14 +94,21 @@ class RunImages:
         found = identities_of(reader)
         return Seen(among(found, self.train), among(found, self.validation))
 
-    def is_set_of(self, reader: Reader[Any]) -> bool:
-        """Whether a reader of a whole set holds half of the training images or more, by name and content.
+    def is_set_of(self, readers: Sequence[Reader[Any]]) -> bool:
+        """Whether the readers of a set hold half of the training images or more, by name and content.
 
-        It is then the run's own set at another place, grown or copied.
+        It is then the run's own set at another place, grown or copied. No more than some thousand images are looked at.
         """
-        found = identities_of(reader)
-        there = np.isin(_paired(self.train), _paired(found)) & (self.train.contents != UNKNOWN)
-        return 2 * int(there.sum()) >= len(there) > 0
+        step = max(1, len(self.train.names) // SAMPLED)
+        sample = Identities(self.train.names[::step], self.train.contents[::step])
+        there: set[int] = set()
+        for reader in readers:
+            names = name_hashes(reader)
+            indices = np.flatnonzero(np.isin(names, sample.names))
+            contents = _hashes(_content(reader, index) for index in indices.tolist())
+            known = contents != UNKNOWN
+            there.update(_paired(Identities(names[indices][known], contents[known])).tolist())
+        return 2 * len(there & {*_paired(sample).tolist()}) >= len(sample.names) > 0
 
     def own_test(self, splits: Splits) -> ScoredImages:
         """The run's own test images among those of its set, which may have grown or lost some since.

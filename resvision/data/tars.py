@@ -12,6 +12,7 @@ import os
 import shutil
 import tarfile
 import zlib
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -35,9 +36,11 @@ class PackedNames:
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        encoded = [os.fsencode(name) for name in names]
-        self._bytes = b"".join(encoded)
-        self._ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+        packed, ends = bytearray(), array("q", [0])
+        for name in names:
+            packed += os.fsencode(name)
+            ends.append(len(packed))
+        self._bytes, self._ends = bytes(packed), np.array(ends, dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self._ends) - 1

@@ -94,15 +94,16 @@ def open_images(trained: Trained, data: str | Path | None = None, *, root: str |
     settings, task = trained.run.data, trained.run.model.task
     known = known_images(trained)
     name = settings.name if data is None else _resolved(data)
-    moved = name != settings.name
-    if not moved:
-        root = root if data is not None or root is not None else settings.root
-    else:
-        reader = open_data(name, task, root=root)
-        if known is None or not known.is_set_of(reader):
-            return ScoredImages(reader)
+    if data is None and root is None:
+        root = settings.root
+    whole = None if name == settings.name else _open_whole(name, task)
+    own = name == settings.name or (known is not None and whole is not None and known.is_set_of([whole]))
+    if whole is not None and not own:
+        return ScoredImages(whole)
     splits = open_splits(name, root=Path(root) if root else None, task=task)
-    return ScoredImages(splits.test) if known is None else known.own_test(splits)._replace(moved=moved)
+    if known is None or not (own or known.is_set_of(splits.readers)):
+        return ScoredImages(splits.test)
+    return known.own_test(splits)._replace(moved=name != settings.name)
 
 
 def seen_by(trained: Trained, reader: Reader[Any]) -> Seen | None:
@@ -116,15 +117,19 @@ def known_images(trained: Trained) -> RunImages | None:
     return identities.read(trained.folder) if trained.folder.is_dir() else None
 
 
-def open_data(data: str | Path, task: str | None, *, root: str | Path | None = None, whole: bool = True) -> Reader[Any]:
-    """Open the test split of a data set or folder; `whole` takes all of a folder that has no splits of its own."""
+def open_data(data: str | Path, task: str | None, *, root: str | Path | None = None) -> Reader[Any]:
+    """Open the test split of a data set or folder; all images of a folder that has no splits of its own."""
     name = _resolved(data)
-    if whole and Path(name).exists():
-        folder = at(Path(name))
-        reader = layout_for(folder, task)[1].open_whole(folder)
-        if reader is not None:
-            return reader
-    return open_splits(name, root=Path(root) if root else None, task=task).test
+    reader = _open_whole(name, task)
+    return open_splits(name, root=Path(root) if root else None, task=task).test if reader is None else reader
+
+
+def _open_whole(name: str, task: str | None) -> Reader[Any] | None:
+    """Open all images of a folder that has no splits of its own; None for others, and for names."""
+    if not Path(name).exists():
+        return None
+    folder = at(Path(name))
+    return layout_for(folder, task)[1].open_whole(folder)
 
 
 def comparable(trained: Trained, data: str, how: How) -> list[Published]:

@@ -1,6 +1,5 @@
 """Prediction: the results of a trained run for image files and arrays."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from resvision.core.errors import DataError, printable
 from resvision.core.images import Pixels, decode
 from resvision.core.views import Shown
-from resvision.data.litter import is_litter
+from resvision.inference.image_files import ImageFiles
 from resvision.inference.load import Trained, load
 from resvision.kinds.kind import Result
 
@@ -54,7 +53,7 @@ def predict(
 
 def predicted(
     trained: Trained,
-    sources: Sequence[Source],
+    sources: Iterable[Source],
     *,
     grey: bool = False,
     failed: Callable[[DataError], None] | None = None,
@@ -81,10 +80,11 @@ def result_of(trained: Trained, image: Pixels, *, name: str, grey: bool = False)
 
 
 def _decoded(
-    trained: Trained, sources: Sequence[Source], grey: bool, failed: Callable[[DataError], None] | None
+    trained: Trained, sources: Iterable[Source], grey: bool, failed: Callable[[DataError], None] | None
 ) -> Iterator[tuple[Source, str, Pixels, Shown]]:
     """Yield each source that can be decoded and shown, with its name; the errors of the others go to `failed`."""
-    for source, name in zip(sources, _names(sources), strict=True):
+    for position, source in enumerate(sources):
+        name = printable(source) if isinstance(source, Path) else f"array {position}"
         try:
             image = decode(source) if isinstance(source, Path) else source
             shown = _shown(trained, image, name=name, grey=grey)
@@ -108,33 +108,5 @@ def sources_of(images: Picture | Sequence[Picture]) -> list[Source]:
     return [source for picture in pictures for source in _expand(picture)]
 
 
-def files_of(path: Path) -> list[Path]:
-    """The files of a path: itself, or all in the folder and below, litter left out (`data.litter`).
-
-    Links to folders are not followed. Files are not checked here: decoding tells whether one is an image. Raises
-    DataError where there is no file, and for a folder that cannot be listed.
-    """
-    if not path.exists() and not path.is_symlink():
-        raise DataError(f"{printable(path)}: no such file or folder")
-    if not path.is_dir():
-        return [path]
-    files: list[Path] = []
-    for folder, inner, names in os.walk(path, onerror=_unlistable):
-        inner[:] = [name for name in inner if not is_litter(name, is_folder=True)]
-        files += [Path(folder, name) for name in names if not is_litter(name, is_folder=False)]
-    if not files:
-        raise DataError(f"{printable(path)}: no files in this folder")
-    return sorted(files)
-
-
 def _expand(picture: Picture) -> Sequence[Source]:
-    return [picture] if isinstance(picture, np.ndarray) else files_of(Path(picture))
-
-
-def _unlistable(error: OSError) -> None:
-    raise DataError(f"{printable(str(error.filename))}: cannot be listed ({error.strerror})") from None
-
-
-def _names(sources: Iterable[Source]) -> list[str]:
-    """The names of sources: paths, and `array i` for an array at position i."""
-    return [printable(source) if isinstance(source, Path) else f"array {i}" for i, source in enumerate(sources)]
+    return [picture] if isinstance(picture, np.ndarray) else [*ImageFiles.of([Path(picture)])]

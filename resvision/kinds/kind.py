@@ -10,7 +10,7 @@ Glossary
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isnan
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar
@@ -323,11 +323,12 @@ class Kind(ABC, Generic[S, R, T]):
         return []
 
     def files(self, source: Path, out: Path) -> tuple[Path, ...]:
-        """The paths to which `write_files` writes the result of an image in the folder `out`; none for no files."""
+        """The paths of the files that hold the result of an image in the folder `out`; none for no files."""
         return ()
 
-    def write_files(self, result: R, image: Pixels, paths: tuple[Path, ...]) -> None:
-        """Write the result as pictures to the paths that `files` gives; `image` is the decoded image."""
+    def contents(self, result: R, image: Pixels) -> Iterator[bytes]:
+        """Yield the content of each path that `files` gives: the result as pictures; `image` is the decoded image."""
+        yield from ()
 
 
 def percent(share: float) -> str:

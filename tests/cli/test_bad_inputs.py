@@ -106,7 +106,7 @@ def test_a_check_lists_all_faults_at_once_and_counts_what_is_fine(here: Path, tm
     assert lines[-1].endswith(f"{10 + count} images, 10 fine, {count} faults, 0 in both splits")
     done = in_process(["predict", str(here / "good"), str(tmp_path / "pets"), "--json"], here)
     assert done.returncode == 1
-    assert len(json.loads(done.stdout)) == 10
+    assert len([json.loads(line) for line in done.stdout.splitlines()]) == 10
     assert done.stderr.splitlines()[-1] == f"resvision: {count} of {10 + count} images could not be used"
     for file, _, says in bad_inputs.IMAGES.values():
         assert sum(f"/{file}: " in line and says in line for line in done.stderr.splitlines()) == 1, file

@@ -88,7 +88,9 @@ def test_a_folder_of_photos_is_trained_evaluated_and_predicted(folder: Path, tmp
     assert [row["class"] for row in scores["per_class"]] == ["cat", "dog"]
     code, said, _ = cli("predict", out, folder / "val", "--json")
     assert code == 0
-    assert len(json.loads(said)) == 6
+    assert len(documents := [json.loads(line) for line in said.splitlines()]) == 6
+    code, said, _ = cli("predict", out, folder / "val", "--json-list")
+    assert (code, json.loads(said)) == (0, documents)
     code, said, _ = cli("report", out)
     assert (code, Path(said.strip().split()[-1]).is_file()) == (0, True)
 

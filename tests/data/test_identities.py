@@ -96,7 +96,8 @@ def test_the_own_set_is_known_at_another_place(photos: Path, how: str) -> None:
         with tarfile.open(place, "w") as tar:
             tar.add(photos, "set")
     splits = opened(place)
-    assert known.is_set_of(splits.train)
+    assert known.is_set_of(splits.readers)
+    assert not known.is_set_of([splits.test])
     assert np.array_equal(identities_of(splits.train).contents, known.train.contents)
     assert known.own_test(splits).reader is splits.test
 
@@ -116,7 +117,7 @@ def test_images_are_known_under_other_names_and_not_by_their_names_alone(photos:
     for file in other.glob("*/*.png"):
         Image.new("RGB", (9, 9), (int(file.stem[8:]), 0, 0)).save(other / file.parent.name / file.name[8:])
         file.unlink()
-    assert not known.is_set_of(opened(other).train)
+    assert not known.is_set_of(opened(other).readers)
     assert not known.seen_in(opened(other).train).trained.any()
 
 

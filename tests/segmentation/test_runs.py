@@ -122,7 +122,7 @@ def test_predict_writes_label_maps_and_overlays(segmented: Finished, squares: Pa
     images = squares / "val" / "images"
     code, out, err = cli("predict", segmented.folder, images, "--out", tmp_path / "maps", "--json")
     assert (code, err) == (0, "")
-    documents = json.loads(out)
+    documents = [json.loads(line) for line in out.splitlines()]
     for document, path in zip(documents, sorted(images.iterdir()), strict=True):
         labels = np.array(Image.open(tmp_path / "maps" / path.name))
         truth = np.array(Image.open(squares / "val" / "masks" / path.name))
@@ -135,7 +135,10 @@ def test_predict_writes_label_maps_and_overlays(segmented: Finished, squares: Pa
             assert over.height > labels.shape[0]
     code, _, err = cli("predict", segmented.folder, images, "--out", tmp_path / "maps")
     assert code == 2
-    assert "there already; name a new folder by --out" in err
+    assert "there already; name a new folder by --out, or go on with --resume" in err
+    assert {file.name for file in (tmp_path / "maps").iterdir()} == {
+        f"{path.stem}{end}.png" for path in images.iterdir() for end in ("", "-overlay")
+    }
 
 
 def test_areas_are_told_without_a_folder(segmented: Finished, squares: Path, cli: Cli) -> None:

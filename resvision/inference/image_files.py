@@ -1,0 +1,117 @@
+"""The files that a prediction is asked for: those that are named, and all in folders and below."""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from resvision.core.errors import DataError, printable
+from resvision.data.litter import is_litter
+from resvision.data.tars import PackedNames
+
+Identity = tuple[int, int]
+"""Device and inode, by which the system tells one file or folder from another."""
+
+
+class ImageFiles:
+    """Paths of image files in the order in which they are predicted, packed: a list of a million takes 300 MB."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = PackedNames(paths)
+
+    @classmethod
+    def of(cls, paths: Iterable[Path]) -> "ImageFiles":
+        """The files of paths: each itself, or all in the folder and below, litter left out (`data.litter`).
+
+        Files are not checked here: decoding tells whether one is an image. Raises DataError where there is no file, and
+        for a folder that cannot be listed.
+        """
+        return cls(file for path in paths for file in _files_of(path))
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __iter__(self) -> Iterator[Path]:
+        return (Path(self._paths[index]) for index in range(len(self)))
+
+
+def _files_of(path: Path) -> Iterator[str]:
+    if not path.exists() and not path.is_symlink():
+        raise DataError(f"{printable(path)}: no such file or folder")
+    if not path.is_dir():
+        yield str(path)
+        return
+    none_yet = True
+    for file in _files_below(path):
+        none_yet = False
+        yield file
+    if none_yet:
+        raise DataError(f"{printable(path)}: no files in this folder")
+
+
+class _Listing:
+    """The entries of a folder but its litter, handed out in order of name; those handed out are no longer held."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._maybe_folders: set[str] = set()  # folders, and links
+        names: list[str] = []
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    is_file = entry.is_file(follow_symlinks=False)
+                    if not is_litter(entry.name, is_folder=not is_file and entry.is_dir()):
+                        names.append(entry.name)
+                        if not is_file:
+                            self._maybe_folders.add(entry.name)
+        except OSError as error:
+            raise DataError(f"{printable(folder)}: cannot be listed ({error.strerror})") from None
+        self._names = sorted(names, reverse=True)
+
+    def next(self) -> tuple[str, bool] | None:
+        """The next path, and whether it is a folder or a link to one; None at the end."""
+        if not self._names:
+            return None
+        name = self._names.pop()
+        path = os.path.join(self._folder, name)  # noqa: PTH118 - no path for each of a million
+        return path, name in self._maybe_folders and os.path.isdir(path)  # noqa: PTH112 - False for link loops
+
+
+def _files_below(folder: Path) -> Iterator[str]:
+    """Yield the files in a folder and below, in order of name.
+
+    A link to a folder is followed, unless it leads to a folder that holds the link, which would not end. Each link is
+    followed once, so that links to folders of links do not multiply.
+    """
+    followed: set[Identity] = set()
+    pending = [_Listing(str(folder))]
+    open_folders = [*(_identity(str(place)) for place in folder.resolve().parents), _identity(str(folder))]
+    while pending:
+        entry = pending[-1].next()
+        if entry is None:
+            pending.pop()
+            open_folders.pop()
+            continue
+        path, is_folder = entry
+        if not is_folder:
+            yield path
+        elif (inner := _identity(path)) not in open_folders and _is_new(path, followed):
+            pending.append(_Listing(path))
+            open_folders.append(inner)
+
+
+def _is_new(path: str, followed: set[Identity]) -> bool:
+    """Whether a path is a folder itself, or a link that was not followed before."""
+    status = os.lstat(path)
+    link = status.st_dev, status.st_ino
+    if not stat.S_ISLNK(status.st_mode):
+        return True
+    if link in followed:
+        return False
+    followed.add(link)
+    return True
+
+
+def _identity(folder: str) -> Identity:
+    status = os.stat(folder)  # noqa: PTH116 - no path is made for it
+    return status.st_dev, status.st_ino
