@@ -33,7 +33,7 @@ from resvision.kinds.table import kind_of
 from resvision.loading.workers import batches, dead_workers_named
 from resvision.recipes import compose
 from resvision.recipes.flags import Flags, changes_of
-from resvision.run import Run, read_run
+from resvision.run import Run, read_run, require_same_code
 from resvision.training import machine as machines
 from resvision.training.best import BestSoFar
 from resvision.training.checkpoints import Checkpoints, load_weights, result_weights
@@ -121,6 +121,7 @@ def resume(folder: Path, *, asked: Run | None = None, allow_code: bool = False, 
 
 def require_same(folder: Path, asked: Run) -> None:
     """Raise RunError, with the differences, where the run in `folder` is not the one asked for."""
+    require_same_code(folder, asked)
     run = read_run(folder, allow_code=True)  # what is asked for was named by the caller
     asked = resolve(replace(asked, machine=machines.adopt(asked.machine, run.machine)))
     if differing := differences(run, asked):
