@@ -26,6 +26,7 @@ from resvision.core import rundir
 from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.core.history import read as read_history
 from resvision.core.settings import checked, differences, to_json
+from resvision.core.terminal import Terminal
 from resvision.initial_weights import initial_file
 from resvision.introduction import introduce
 from resvision.kinds.kind import Scores
@@ -85,7 +86,7 @@ def train(
         raise SettingsError("which data? name a data set of `resvision data list` or a folder of images")
     else:
         run = compose(model, data, recipe_name=recipe, changes=changes)
-    return launch(run, out=Path(out) if out is not None else None, console=Console(stderr=True, quiet=quiet))
+    return launch(run, out=Path(out) if out is not None else None, console=Terminal(stderr=True, quiet=quiet))
 
 
 def launch(run: Run, *, out: Path | None, console: Console) -> Finished:
