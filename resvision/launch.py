@@ -26,6 +26,7 @@ from resvision.core import rundir
 from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.core.history import read as read_history
 from resvision.core.settings import checked, differences, to_json
+from resvision.core.terminal import Terminal
 from resvision.data import identities
 from resvision.initial_weights import initial_file
 from resvision.introduction import introduce
@@ -34,7 +35,7 @@ from resvision.kinds.table import kind_of
 from resvision.loading.workers import batches, dead_workers_named
 from resvision.recipes import compose
 from resvision.recipes.flags import Flags, changes_of
-from resvision.run import Run, read_run
+from resvision.run import Run, read_run, require_same_code
 from resvision.training import machine as machines
 from resvision.training.best import BestSoFar
 from resvision.training.checkpoints import Checkpoints, load_weights, result_weights
@@ -89,7 +90,7 @@ def train(
         raise SettingsError("which data? name a data set of `resvision data list` or a folder of images")
     else:
         run = compose(model, data, recipe_name=recipe, changes=changes)
-    return launch(run, out=Path(out) if out is not None else None, console=Console(stderr=True, quiet=quiet))
+    return launch(run, out=Path(out) if out is not None else None, console=Terminal(stderr=True, quiet=quiet))
 
 
 def launch(run: Run, *, out: Path | None, console: Console) -> Finished:
@@ -125,6 +126,7 @@ def resume(folder: Path, *, asked: Run | None = None, allow_code: bool = False, 
 
 def require_same(folder: Path, asked: Run) -> None:
     """Raise RunError, with the differences, where the run in `folder` is not the one asked for."""
+    require_same_code(folder, asked)
     run = read_run(folder, allow_code=True)  # what is asked for was named by the caller
     asked = resolve(replace(asked, machine=machines.adopt(asked.machine, run.machine)))
     if differing := differences(run, asked):

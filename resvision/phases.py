@@ -18,12 +18,16 @@ import torch
 from rich.console import Console
 from safetensors.torch import save
 
+from resvision.assembly import task_name
 from resvision.core import references, rundir
 from resvision.core.errors import ResVisionError, RunError, SettingsError, Stopped
 from resvision.core.rundir import PHASES
 from resvision.core.settings import differences, from_json, to_json
 from resvision.data.sets import names
+from resvision.kinds.kind import Scores
+from resvision.kinds.table import kind_of
 from resvision.launch import Finished, launch, resume
+from resvision.run import DataSettings, Run
 from resvision.training.stopping import StopSignals
 from resvision.training_graph import (
     FitInputs,
@@ -39,6 +43,7 @@ from resvision.training_graph import (
     phase_weights,
     with_parents,
 )
+from resvision.weights.published import is_published
 
 FIT_FORMAT = 1
 
@@ -60,7 +65,7 @@ def launch_phases(phases: Sequence[Phase], *, out: Path | None, console: Console
         return _outcome_of_run(launch(phases[0].run, out=out, console=console))
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise SettingsError("the recipe has several phases, which one process carries out; leave torchrun out")
-    phases = [_with_full_path(phase) for phase in checked_phases(phases)]
+    phases = [_with_full_paths(phase) for phase in checked_phases(phases)]
     _load_fits(phases)
     folder = rundir.create(_usual_name(phases)) if out is None else rundir.claim(out)
     rundir.write_json(folder / PHASES, graph_to_json(phases))
@@ -108,15 +113,24 @@ def _usual_name(phases: Sequence[Phase]) -> str:
     return "-".join(Path(part).name for part in parts)
 
 
-def _with_full_path(phase: Phase) -> Phase:
-    """The phase with its folder of images as a full path, which holds in any working directory."""
-    data = phase.run.data if isinstance(phase, RunPhase) else phase.data
-    if data is None or data.name in names() or not Path(data.name).exists():
-        return phase
-    data = replace(data, name=str(Path(data.name).resolve()))
-    return (
-        replace(phase, run=replace(phase.run, data=data)) if isinstance(phase, RunPhase) else replace(phase, data=data)
-    )
+def _with_full_paths(phase: Phase) -> Phase:
+    """The phase with full paths of its data and initial weights, which hold in any working directory."""
+    if isinstance(phase, FitPhase):
+        return phase if phase.data is None else replace(phase, data=_data_with_full_paths(phase.data))
+    model = phase.run.model
+    model = replace(model, init_from=_full_source(model.init_from), encoder_from=_full_source(model.encoder_from))
+    return replace(phase, run=replace(phase.run, model=model, data=_data_with_full_paths(phase.run.data)))
+
+
+def _data_with_full_paths(data: DataSettings) -> DataSettings:
+    named = data.name in names() or not Path(data.name).exists()
+    name = data.name if named else str(Path(data.name).resolve())
+    return replace(data, name=name, root=None if data.root is None else str(Path(data.root).resolve()))
+
+
+def _full_source(source: str | None) -> str | None:
+    """The source of initial weights: published ones by their name, a file or a run folder by its full path."""
+    return source if source is None or is_published(source) else str(Path(source).resolve())
 
 
 def _load_fits(phases: Sequence[Phase]) -> None:
@@ -136,8 +150,8 @@ def _carry_out(phases: Sequence[Phase], root: Path, console: Console, *, allow_c
         parents = {role: folders[name] for role, name in phase.parents.items()}
         if isinstance(phase, FitPhase):
             outcome = _carry_out_fit(phase, folder, parents, console, allow_code=allow_code)
-        elif (folder / rundir.EVALUATION).is_file() and number < len(phases):
-            outcome = Outcome(folder, "done before")  # to resume it would score it once more
+        elif (folder / rundir.EVALUATION).is_file():
+            outcome = Outcome(folder, _kept_summary(phase.run, folder))  # to resume it would score it once more
         else:
             outcome = _carry_out_run(phase, folder, parents, console, allow_code=allow_code)
         if number < len(phases):
@@ -153,6 +167,17 @@ def _carry_out_run(
         return _outcome_of_run(resume(folder, allow_code=allow_code, console=console))
     run = with_parents(phase, {role: phase_weights(parent) for role, parent in parents.items()})
     return _outcome_of_run(launch(run, out=folder, console=console))
+
+
+def _kept_summary(run: Run, folder: Path) -> str:
+    """The figures of a finished run, from the evaluation in its folder."""
+    path = folder / rundir.EVALUATION
+    data = rundir.read_json(path)
+    try:
+        scores: Scores = kind_of(task_name(run)).read_scores(data)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise RunError(f"{path}: damaged: {type(error).__name__}: {error}; delete it to score the run anew") from None
+    return scores.summary()
 
 
 def _outcome_of_run(finished: Finished) -> Outcome:

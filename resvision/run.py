@@ -14,7 +14,7 @@ from msgspec import Meta
 from resvision import catalog
 from resvision.core import references, rundir
 from resvision.core.errors import ResVisionError, RunError, SettingsError, UnknownNameError
-from resvision.core.settings import Scalar, from_json
+from resvision.core.settings import Scalar, from_json, to_json
 from resvision.core.views import View, view_of_preprocess
 from resvision.kinds.table import USUAL
 from resvision.loading.augment import Augmentation, ImageAugment
@@ -173,15 +173,47 @@ def run_from_json(data: Any, *, allow_code: bool = False, at: str = "") -> Run:
     return from_json(Run, _migrated(data, augment), at=at, types={"augment": augment})
 
 
-def code_in_run(data: Any) -> list[str]:
-    """The user's own code, as `package.module:function`, that the plain data of a Run name.
+_NO_CODE = {
+    "recipe",
+    "model.init_from",
+    "model.init_except",
+    "model.encoder_from",
+    "data.root",
+    "data.classes",
+    "data.split_rule",
+    "data.fingerprint",
+}
+"""The leaves of a Run that are shown, compared or opened as files; nothing looks for code under their names."""
 
-    It may be the model, a backbone among its options, the task or the data.
+
+def code_in_run(data: Any) -> list[str]:
+    """The user's own code, as `package.module:function`, that the plain data of a Run name, at any depth.
+
+    A leaf counts unless it is known never to be code, so that a setting to come is covered.
     """
-    values = [_leaf(data, path) for path in ("model.name", "model.task", "data.name")]
-    options = _leaf(data, "model.options")
-    values += options.values() if isinstance(options, dict) else []
-    return [name for name in values if isinstance(name, str) and references.is_reference(name)]
+    code: list[str] = []
+    pending = [("", data)]
+    while pending:
+        path, value = pending.pop()
+        if path in _NO_CODE:
+            continue
+        if isinstance(value, dict):
+            pending += [(f"{path}.{key}".removeprefix("."), part) for key, part in reversed(value.items())]
+        elif isinstance(value, list | tuple):
+            pending += [(path, part) for part in reversed(value)]
+        elif isinstance(value, str) and references.is_reference(value):
+            code.append(value)
+    return code
+
+
+def require_same_code(folder: Path, asked: Run) -> None:
+    """Raise RunError where the run in `folder` names code that `asked`, which a person has named, does not."""
+    known = code_in_run(to_json(asked))
+    path = rundir.require(folder) / rundir.RUN
+    try:
+        refuse_code(name for name in code_in_run(rundir.read_json(path)) if name not in known)
+    except RunError as error:
+        raise RunError(f"{path}: {error}") from None
 
 
 def refuse_code(code: Iterable[str]) -> None:

@@ -23,6 +23,13 @@ from resvision.training.checkpoints import result_weights
 FORMAT = 2
 """The format of phases.json. The first was a bare list of Runs, each starting with the result of the one before it."""
 
+FITS = (
+    "resvision.feature_fits:linear_svm",
+    "resvision.feature_fits:ridge_classifier",
+    "resvision.feature_fits:feature_clusters",
+)
+"""The functions of this package that a fit may name without `--allow-code`."""
+
 Name = Annotated[str, Meta(pattern=r"^\w[\w.-]{0,99}\Z", description="letters, digits, `_`, `.` and `-`")]
 Options = TypeVar("Options")
 
@@ -208,12 +215,12 @@ def _code_in(data: Any) -> list[str]:
     code: list[str] = []
     for phase in phases if isinstance(phases, list) else ():
         if isinstance(phase, dict):
-            code += code_in_run(phase.get("run")) + code_in_run({"data": phase.get("data")})
-            fit = phase.get("fit")
-            code += [fit] if isinstance(fit, str) and not is_ours(fit) else []
+            ours = {"fit"} if isinstance(phase.get("fit"), str) and is_ours(phase["fit"]) else set()
+            rest = {key: value for key, value in phase.items() if key not in {"run", *ours}}
+            code += code_in_run(phase.get("run")) + code_in_run(rest)
     return code
 
 
 def is_ours(fit: str) -> bool:
     """Whether the function of a fit is part of this package."""
-    return fit.startswith("resvision.")
+    return fit in FITS

@@ -19,6 +19,7 @@ from sklearn.svm import LinearSVC
 from support import SEGMENTED, TINY
 
 import resvision
+import resvision.phases as phases_module
 from resvision.assembly import assemble, reopen
 from resvision.core import rundir
 from resvision.core.errors import DataError, RunError, SettingsError, Stopped, UnknownNameError
@@ -502,3 +503,31 @@ def test_a_run_is_not_resumed_as_phases(own: Path, cli: Cli) -> None:
     assert (code, err) == (2, "resvision: run: is one run, but 4 phases are asked for; name the folder of phases\n")
     with pytest.raises(SettingsError, match="own_phases:graph: is made of 4 phases"):
         compose("own_phases:net", "digits", recipe_name="own_phases:graph")
+
+
+def test_paths_in_a_graph_hold_from_any_folder(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (own / "sets").mkdir()
+    (own / "pets").mkdir()
+    run = tiny(data__root="sets", model__init_from="net.safetensors", model__encoder_from="torchvision")
+    named = replace(fit("sums"), parents={}, data=DataSettings(name="pets", root="sets"))
+    monkeypatch.setattr(phases_module, "_carry_out", lambda *args, **options: None)
+    launch_phases([RunPhase(name="net", run=run), named], out=Path("graph"), console=QUIET)
+    net, sums = graph_from_json(json.loads((own / "graph" / rundir.PHASES).read_text()), allow_code=True)
+    assert isinstance(net, RunPhase)
+    assert isinstance(sums, FitPhase)
+    assert net.run.data == replace(run.data, root=str(own / "sets"))
+    assert (net.run.model.init_from, net.run.model.encoder_from) == (str(own / "net.safetensors"), "torchvision")
+    assert sums.data == DataSettings(name=str(own / "pets"), root=str(own / "sets"))
+
+
+def test_a_finished_phase_is_not_scored_again(
+    finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(finished.folder, tmp_path / "1-net")
+    rundir.write_json(tmp_path / rundir.PHASES, graph_to_json([RunPhase(name="net", run=finished.run)]))
+    monkeypatch.setattr(phases_module, "resume", lambda *args, **options: pytest.fail("it is scored again"))
+    expected = Outcome(tmp_path / "1-net", finished.scores.summary())
+    assert resume_phases(tmp_path, console=QUIET) == expected
+    (tmp_path / "1-net" / rundir.EVALUATION).write_text("{}")
+    with pytest.raises(RunError, match=r"1-net/evaluation\.json: damaged: .*; delete it to score the run anew"):
+        resume_phases(tmp_path, console=QUIET)

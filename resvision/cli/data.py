@@ -73,12 +73,12 @@ def check_set(
     as_json: AsJson = False,
 ) -> None:
     """Decode every image and mask and list every fault; the exit code is 1 if there are any."""
-    from rich.console import Console
     from rich.progress import Progress
 
+    from resvision.core.terminal import Terminal
     from resvision.data.check import check
 
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("checking", total=None)
         findings = check(

@@ -13,6 +13,7 @@ import typer
 from resvision import __version__
 from resvision.core.errors import MissingExtraError, ResVisionError, unknown_name
 from resvision.core.references import load, missing_extra
+from resvision.core.terminal import visible_streams
 
 VERBS = {
     "list": "resvision.cli.list:command",
@@ -42,7 +43,15 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line and return its exit code. A ResVisionError becomes one line on standard error."""
+    """Run the command line and return its exit code. A ResVisionError becomes one line on standard error.
+
+    Control characters in what it prints are shown as escapes.
+    """
+    with visible_streams():
+        return _run(arguments)
+
+
+def _run(arguments: list[str]) -> int:
     try:
         if arguments and not arguments[0].startswith("-") and arguments[0] not in VERBS:
             raise unknown_name("verb", arguments[0], VERBS)

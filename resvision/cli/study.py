@@ -29,16 +29,15 @@ def degradation(
     """Plain against residual nets at each depth under one recipe: does depth hurt training, does a shortcut mend it?"""
     numbers = _depths(depths)
 
-    from rich.console import Console
-
     from resvision.cli.tables import new_table, print_tables
     from resvision.core import rundir
+    from resvision.core.terminal import Terminal
     from resvision.studies import page
     from resvision.studies.degradation import plan, study_degradation, what_to_see
 
     trials = plan(data, numbers, seeds, recipe=recipe, settings=settings or ())
     folder = out or Path("runs") / f"degradation-{Path(data).name}"
-    study = study_degradation(folder, trials, Console(stderr=True))
+    study = study_degradation(folder, trials, Terminal(stderr=True))
     written = page.write_study(study, folder / rundir.REPORT)
     results = new_table(*page.header(study), numbers=page.header(study)[1:])
     claims = new_table("claim", "verdict", "difference", numbers=("difference",))

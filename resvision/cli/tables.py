@@ -4,27 +4,40 @@ from collections.abc import Iterator
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import RenderableType
 from rich.measure import Measurement
+from rich.style import StyleType
 from rich.table import Table
+
+from resvision.core.terminal import Terminal, visible
 
 LONG = 200  # rows; longer tables are laid out here, since rich takes seconds for thousands of rows
 
 
+class VisibleTable(Table):
+    """A table whose texts are made visible before their widths are measured."""
+
+    def add_row(self, *cells: RenderableType | None, style: StyleType | None = None, end_section: bool = False) -> None:
+        """Add a row of cells."""
+        shown = (visible(cell) if isinstance(cell, str) else cell for cell in cells)
+        super().add_row(*shown, style=style, end_section=end_section)
+
+
 def new_table(*columns: str, numbers: tuple[str, ...] = (), title: str | None = None) -> Table:
     """Make a table with these columns, those in `numbers` to the right."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    title = None if title is None else visible(title)
+    table = VisibleTable(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in numbers else "left", no_wrap=True)
+        table.add_column(visible(column), justify="right" if column in numbers else "left", no_wrap=True)
     return table
 
 
 def print_tables(*tables: Table) -> None:
     """Print tables to stdout in full; colours only on a terminal."""
-    console = Console(highlight=False, markup=False)
+    console = Terminal()
     wide = console.options.update(max_width=10_000)
     widths = [Measurement.get(console, wide, table).maximum for table in tables if table.row_count <= LONG]
-    console = Console(highlight=False, markup=False, width=max(console.width, *widths, 0))
+    console = Terminal(width=max(console.width, *widths, 0))
     for table in tables:
         if table.row_count <= LONG:
             console.print(table)

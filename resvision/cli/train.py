@@ -62,9 +62,8 @@ def command(
 
     Example: resvision train resnet20 --data digits
     """
-    from rich.console import Console
-
     from resvision.core.errors import SettingsError
+    from resvision.core.terminal import Terminal
     from resvision.recipes import compose_phases
     from resvision.weights.published import require_published
 
@@ -86,7 +85,7 @@ def command(
     from resvision.phases import has_phases, launch_phases, resume_phases, resume_run
     from resvision.training.machine import rank_and_world
 
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     asked: tuple[Phase, ...] = ()
     if model is not None and data is not None:
         asked = compose_phases(model, data, recipe_name=recipe, changes=changes, settings=settings or ())

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from rich.console import Console
 
 from resvision.assembly import build_system, published_run, task_name
 from resvision.core import rundir
 from resvision.core.errors import RunError, SettingsError
+from resvision.core.terminal import Terminal
 from resvision.kinds.kind import Kind
 from resvision.run import Run, read_run
 from resvision.tasks import Model, Task, task_of
@@ -59,7 +59,7 @@ def load(
     if weights is not None:
         published = find(str(folder), weights)
         run = published_run(published, machines.Machine(device=_device(device or "cuda"), precision="fp32"))
-        return _build_trained(run, obtain(published, Console(stderr=True)), folder=None, read=read_published)
+        return _build_trained(run, obtain(published, Terminal(stderr=True)), folder=None, read=read_published)
     folder = Path(folder)
     run = read_run(folder, allow_code=allow_code)
     if run.data.classes is None or run.data.view is None:

@@ -11,7 +11,7 @@ from resvision.core.settings import to_json
 from resvision.launch import launch, require_same, resume
 from resvision.report.read import read_record
 from resvision.report.record import RunRecord
-from resvision.run import Run, code_in_run
+from resvision.run import Run, code_in_run, require_same_code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +62,8 @@ def carry_out(folder: Path, trials: Iterable[Trial], console: Console) -> list[O
 def _carry_out(folder: Path, trial: Trial, console: Console) -> Outcome:
     console.rule(trial.name)
     own_code = bool(code_in_run(to_json(trial.run)))  # whoever asked for the study has named it
+    if (folder / rundir.RUN).is_file():
+        require_same_code(folder, trial.run)
     if not (folder / rundir.RUN).is_file():
         launch(trial.run, out=folder, console=console)
     elif read_record(folder, allow_code=own_code).finished:
