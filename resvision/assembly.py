@@ -68,7 +68,9 @@ class Exam(NamedTuple):
 
     def score(self, system: System, *, machine: Machine, stop: StopSignals | None = None) -> Scores:
         """Score a system on all of the images. Raises Stopped after a stop signal."""
-        with closing(batches(self.batches, 0, len(self.batches), workers=machine.workers or 0)) as share:
+        waiting = stop.leave_waiting if stop else lambda: None
+        made = batches(self.batches, 0, len(self.batches), workers=machine.workers or 0, waiting=waiting)
+        with closing(made) as share:
             return self.task.score(system, share, self.images, machine=machine, stop=stop)
 
 

@@ -170,6 +170,18 @@ def to_device(value: Any, device: torch.device) -> Any:
     return _map(value, lambda tensor: tensor.to(device, non_blocking=True))
 
 
+def tensors_of(value: Any) -> list[Tensor]:
+    """List the tensors of a tree."""
+    tensors: list[Tensor] = []
+
+    def listed(tensor: Tensor) -> Tensor:
+        tensors.append(tensor)
+        return tensor
+
+    _map(value, listed)
+    return tensors
+
+
 def split(batch: Batch, parts: int) -> list[Batch]:
     """Cut a batch into `parts` batches of equal length, which must divide it.
 

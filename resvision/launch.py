@@ -261,7 +261,8 @@ def _train(
                 checkpoints.save(step, net=built.system.net, optimizer=optimizer, average=average, best=best.step)
             return checkpoints.place(step)
 
-        running = batches(built.train, plan.first_step, plan.steps, workers=run.machine.workers or 0)
+        workers = run.machine.workers or 0
+        running = batches(built.train, plan.first_step, plan.steps, workers=workers, waiting=stop.leave_waiting)
         share = stack.enter_context(closing(running))  # ends the workers, whatever ends the loop
         # Patience may have ended the run already, and only its scores are missing.
         if not best.waited_enough:

@@ -6,7 +6,7 @@ the batch from s: so a run goes on from a checkpoint as if it had never stopped.
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ def fit(
         keep(plan.first_step)
         if best.waited_enough:
             return
-    for step, batch in zip(range(plan.first_step, plan.steps), batches, strict=True):
+    for step, batch in awaited(batches, plan, stop, keep):
         torch.manual_seed(key(plan.seed, step, rank))  # dropout and samplers inside the net
         lr = set_lr(optimizer, plan.lr * schedule.factor(step / plan.steps))
         values = backward(module, to_device(batch, device), system=system, machine=machine, accumulate=plan.accumulate)
@@ -129,7 +129,7 @@ def fit(
             # the step is done, so that it is kept, unless its weights are no numbers
             require_finite(system, optimizer, done, last_kept)
             keep(done)
-            raise
+            raise Stopped(stop.signal) from None
         is_last = done == plan.steps or best.waited_enough
         # the best weights need a checkpoint of their own, or the next steps would lose them
         if is_last or best.step == done or time.monotonic() - last_kept_at > plan.checkpoint_every:
@@ -138,6 +138,25 @@ def fit(
         if is_last:
             break
         clock = time.monotonic()  # seconds of a step include loading, not evaluation or checkpoints
+
+
+def awaited(
+    batches: Iterable[Batch], plan: Plan, stop: StopSignals, keep: Callable[[int], Any]
+) -> Iterator[tuple[int, Batch]]:
+    """Yield each step of the plan with its batch.
+
+    Where a signal comes and no batch does, the steps so far are kept before Stopped is raised.
+    """
+    done = plan.first_step
+    try:
+        for step, batch in zip(range(plan.first_step, plan.steps), batches, strict=True):
+            yield step, batch
+            done = step + 1
+    except Stopped:
+        if done == plan.first_step:
+            raise
+        keep(done)
+        raise Stopped(stop.signal) from None
 
 
 def update(

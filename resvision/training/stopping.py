@@ -17,6 +17,10 @@ ECHO_S = 1.0
 """A second Ctrl-C that comes sooner is the first: launchers send one to the process and one to its group."""
 
 
+GRACE_S = 5.0
+"""Seconds that a signal gives to what the loop waits for: a batch that is being made."""
+
+
 class Interruption(KeyboardInterrupt):
     """A signal that interrupts at once.
 
@@ -69,6 +73,11 @@ class StopSignals:
             self.signal = int(heard)
         if self.signal:
             raise Stopped(self.signal)
+
+    def leave_waiting(self) -> None:
+        """Raise Stopped when a signal came to this process a while ago, and what it waits for has not come."""
+        if self.signal and time.monotonic() - self._heard_at > GRACE_S:
+            raise Stopped(self.signal, kept=False)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         first = self.signal == 0

@@ -1,6 +1,7 @@
 """Convolutions that compute otherwise give what torch's own give: outputs and all gradients."""
 
 from copy import deepcopy
+from typing import Any
 
 import pytest
 import torch
@@ -39,8 +40,8 @@ def test_large_weights_over_small_maps(
     monkeypatch.setattr(convolutions, "LARGE", 1)
     monkeypatch.setattr(convolutions, "FEW_POSITIONS", 1000)
     monkeypatch.setattr(convolutions, "FEW_PIXELS", few_pixels)
-    layer = nn.Conv2d(5, 7, kernel, stride=stride, padding=padding, dilation=dilation, bias=bias).double()
-    x = torch.randn(2, 5, 9, 8, dtype=torch.double)
+    layer = nn.Conv2d(17, 7, kernel, stride=stride, padding=padding, dilation=dilation, bias=bias).double()
+    x = torch.randn(2, 17, 9, 8, dtype=torch.double)
     expected = gradients(layer, x)
     found = gradients(chosen(layer), x)
     assert len(found) == 3 + bias
@@ -152,15 +153,34 @@ def test_a_first_layer_that_strides(size: tuple[int, int], kernel: int, padding:
         torch.testing.assert_close(own, torchs)
 
 
-@pytest.mark.parametrize("padding", [0, 1])
-def test_few_channels_that_stride_do_not_end_the_process(padding: int) -> None:
-    layer = nn.Conv2d(4, 8, 1, stride=2, padding=padding).to(memory_format=torch.channels_last)
-    x = torch.randn(2, 4, 112, 111).to(memory_format=torch.channels_last)
+@pytest.mark.parametrize("bf16", [False, True])
+@pytest.mark.parametrize(
+    ("channels", "options"),
+    [
+        (4, {"stride": 2}),
+        (15, {"stride": 2}),
+        (8, {"stride": (1, 4)}),
+        (12, {"stride": 2, "dilation": 2}),
+        (4, {"stride": 2, "padding": 1}),
+        (4, {"stride": 2, "padding": 1, "padding_mode": "reflect"}),
+        (4, {"stride": 2, "padding": "valid"}),
+        (4, {"stride": 2, "groups": 4}),
+    ],
+)
+def test_few_channels_that_stride_do_not_end_the_process(channels: int, options: dict[str, Any], bf16: bool) -> None:
+    layer = nn.Conv2d(channels, 8, 1, **options).to(memory_format=torch.channels_last)
+    x = torch.randn(2, channels, 112, 111).to(memory_format=torch.channels_last)
     expected = gradients(deepcopy(layer).double(), x.double())
-    convolutions.use(layer, bf16=False)
+    convolutions.use(layer, bf16=bf16)
     assert type(layer) is convolutions.SubsampledConv2d
     for own, torchs in zip(gradients(layer, x), expected, strict=True):
         torch.testing.assert_close(own.double(), torchs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_sixteen_channels_that_stride_are_left_to_torch(bf16: bool) -> None:
+    layer = convolutions.use(nn.Conv2d(16, 8, 1, stride=2), bf16=bf16)
+    assert type(layer) is (convolutions.Conv2d if bf16 else nn.Conv2d)
 
 
 def chosen(layer: nn.Conv2d) -> nn.Conv2d:

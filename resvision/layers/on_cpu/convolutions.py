@@ -5,8 +5,10 @@ together (all of those of stride 1 in ResNet-50 at 224 pixels, 32 images, forwar
 and the modules `space_to_depth`, `polyphase`, `taps` and `im2col` compute their cases. By `space_to_depth` and the
 gradients of `im2col` ResNet-18 at 224 pixels gains an eighth in training, on two cores.
 
-In fp32 torch 2.14 does not survive one case: the gradient of a 1x1 convolution that strides over eight channels or
-fewer, at 56 pixels and more, ends the process. Here the pixels that such a kernel meets are picked out beforehand.
+One case torch 2.14 does not survive, in either precision: the gradient of a 1x1 convolution of fewer than 16 channels
+that strides, from some 50 pixels on, writes beyond its memory. In fp32 that happens on every CPU with AVX2, in bf16 on
+those without matrix units, and everywhere where the kernel is dilated, which means nothing for one tap. Here the pixels
+that such a kernel meets are picked out beforehand, and it runs at stride 1.
 """
 
 import math
@@ -32,8 +34,8 @@ FEW_PIXELS = 16
 LARGE_DILATION = 6
 """Dilation from which a tap at a time is faster than all at once, over large maps of many channels at least."""
 
-FRAGILE_CHANNELS = 8
-"""Input channels up to which the gradient of a strided 1x1 convolution ends the process."""
+FRAGILE_CHANNELS = 15
+"""Input channels up to which the gradient of a strided 1x1 convolution writes beyond its memory."""
 
 
 def use(net: nn.Module, *, bf16: bool = True) -> nn.Module:
@@ -42,12 +44,12 @@ def use(net: nn.Module, *, bf16: bool = True) -> nn.Module:
     bf16  whether the net runs in bf16; otherwise only the convolutions change that would end the process
     """
     for module in net.modules():
-        # A subclass computes in a way of its own, and other paddings are not zeros: both stay as they are.
-        if type(module) is nn.Conv2d and module.padding_mode == "zeros" and not isinstance(module.padding, str):
-            if bf16:
-                module.__class__ = Conv2d
-            elif module.kernel_size == (1, 1) and max(module.stride) > 1 and module.in_channels <= FRAGILE_CHANNELS:
-                module.__class__ = SubsampledConv2d
+        if type(module) is not nn.Conv2d:  # a subclass computes in a way of its own
+            continue
+        if module.kernel_size == (1, 1) and max(module.stride) > 1 and module.in_channels <= FRAGILE_CHANNELS:
+            module.__class__ = SubsampledConv2d
+        elif bf16 and module.padding_mode == "zeros" and not isinstance(module.padding, str):
+            module.__class__ = Conv2d
     return net
 
 
@@ -56,9 +58,10 @@ class SubsampledConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, out_channels, H', W')."""
-        assert not isinstance(self.padding, str)
-        (top, left), (down, right) = self.padding, self.stride
-        picked = F.pad(x, (left, left, top, top))[:, :, ::down, ::right]
+        pads = self._reversed_padding_repeated_twice  # left, right, top, bottom; also where `padding` is a word
+        if any(pads):
+            x = F.pad(x, pads, mode="constant" if self.padding_mode == "zeros" else self.padding_mode)
+        picked = x[..., :: self.stride[0], :: self.stride[1]]
         return F.conv2d(picked, self.weight, self.bias, groups=self.groups)
 
 
