@@ -15,7 +15,10 @@ MEGABYTE = 2**20
 """Bytes."""
 
 SMALL = MEGABYTE
-"""The limit of files of a few lines: pointers, class lists, lists of names."""
+"""The limit of files of a few lines, such as class lists."""
+
+LIST = 16 * MEGABYTE
+"""The limit of lists of images, a million names."""
 
 DOCUMENT = 64 * MEGABYTE
 """The limit of JSON documents of a run."""

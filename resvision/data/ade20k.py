@@ -7,6 +7,7 @@ ADEChallengeData2016 as it is published: images/{training,validation} with annot
 import re
 from pathlib import Path
 
+from resvision.core.files import SMALL, read_whole
 from resvision.data import class_list, mask_folder
 from resvision.data.faults import Fault, fault
 from resvision.data.mask_folder import MaskScan
@@ -44,7 +45,12 @@ def class_names(table: Path, faults: list[Fault]) -> tuple[str, ...]:
     numbered = tuple(f"class {number}" for number in range(1, NUM_CLASSES + 1))
     if not table.is_file():
         return numbered
-    rows = map(_ROW.match, table.read_text(encoding="utf-8", errors="replace").splitlines())
+    try:
+        text = read_whole(table, SMALL).decode(errors="replace")
+    except OSError as error:
+        faults.append(fault(table, f"cannot be read ({error.strerror})"))
+        return numbered
+    rows = map(_ROW.match, text.splitlines())
     names = [row[1].replace(";", ",").strip() for row in rows if row]
     if len(names) != NUM_CLASSES or not all(map(str.isprintable, names)):
         faults.append(fault(table, f"{len(names)} rows of classes where {NUM_CLASSES} are due"))

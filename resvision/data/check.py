@@ -10,7 +10,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,6 +54,13 @@ class Findings:
         return {**asdict(self), **lists}
 
 
+class _Kept(NamedTuple):
+    """The part of the findings that is kept in the cache."""
+
+    faults: list[Fault]
+    duplicates: list[Duplicate]
+
+
 class _InMemory(Scan):
     """A set without files of its own, such as one that lies in arrays."""
 
@@ -86,7 +92,7 @@ def check(
     readers = [scan.train, scan.test, *scan.strays()]
     images = sum(map(len, readers))
     fingerprint = scan.fingerprint(*readers[2:])
-    result = None if again or not fingerprint else _cached_findings(fingerprint)
+    result = None if again or not fingerprint else cache.read("check", fingerprint, _Kept)
     if result is None:
         result = _decode(scan, readers, lambda done: watch(done, images))
         if fingerprint:
@@ -99,14 +105,6 @@ def check(
         for index in range(len(reader))
     )
     return Findings(name=name_or_folder, images=images, fine=fine, faults=scan.faults + faults, duplicates=duplicates)
-
-
-def _cached_findings(fingerprint: str) -> tuple[list[Fault], list[Duplicate]] | None:
-    """The findings of an earlier check of these files; None where none is kept in that form."""
-    try:
-        return msgspec.convert(cache.read("check", fingerprint), tuple[list[Fault], list[Duplicate]])
-    except msgspec.ValidationError:
-        return None
 
 
 def _scan(name: str, root: Path | None) -> Scan | Fault:
@@ -128,9 +126,7 @@ def _scan(name: str, root: Path | None) -> Scan | Fault:
     return _InMemory(splits.train, splits.test)
 
 
-def _decode(
-    scan: Scan, readers: list[Reader[Any]], watch: Callable[[int], None]
-) -> tuple[list[Fault], list[Duplicate]]:
+def _decode(scan: Scan, readers: list[Reader[Any]], watch: Callable[[int], None]) -> _Kept:
     """The faults of all images and targets, and the test images that are training images too."""
     faults: list[Fault] = []
     counter = count(1)
@@ -142,7 +138,7 @@ def _decode(
         for index, digest in enumerate(test)
         if int(digest) in first_with
     ]
-    return faults, duplicates
+    return _Kept(faults, duplicates)
 
 
 def _digests(scan: Scan, reader: Reader[Any], faults: list[Fault], watch: Callable[[], None]) -> NDArray[np.uint64]:

@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from resvision.core.errors import DataError
+from resvision.core.files import SMALL, read_whole
 from resvision.core.images import VOID
-from resvision.data.faults import Fault, Place, fault, listing
+from resvision.data.faults import Fault, Place, fault, fault_of, listing
+from resvision.data.tars import TarPlace
 
 CLASS_LIST = "classes.txt"
 UNKNOWN = -1
@@ -69,7 +72,11 @@ def listed_classes(folder: Place, faults: list[Fault]) -> tuple[tuple[str, ...],
     if (CLASS_LIST, False) not in listing(folder, []):
         return None
     try:
-        return class_list(path.read_bytes().decode())
+        content = path.read_bytes(SMALL) if isinstance(path, TarPlace) else read_whole(path, SMALL)
+        return class_list(content.decode())
+    except DataError as error:
+        faults.append(fault_of(str(path), error))
+        return None
     except (ValueError, OSError) as error:
         faults.append(fault(path, "not a text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)))
         return None
