@@ -59,7 +59,7 @@ class _Operations(dict[int, Any]):
 class _PlainValues(pickle._Unpickler):
     """An unpickler of numbers, text, tuples, lists and dictionaries, which imports nothing.
 
-    Names of dictionaries are texts and numbers: to hash a tuple of tuples of tuples can take for ever.
+    Keys of dictionaries are texts, numbers, and tuples of these: to hash tuples of tuples of tuples can take for ever.
     """
 
     stack: list[Any]
@@ -85,9 +85,60 @@ class _PlainValues(pickle._Unpickler):
         raise DataError(f"a pickle that asks for {printable(f'{module}.{name}')}, refused")
 
 
+class Outline(_PlainValues):
+    """An unpickler that makes nothing of a pickle but its dictionaries and lists, and a stand-in for all other objects.
+
+    Where it comes to the end, so does another one, without making room or hashing for ever. Raises DataError for what
+    could do that, and whatever a damaged pickle makes an unpickler raise.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__(file, encoding="bytes")
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The stand-in of every name but `bytearray`, which makes as much room as it is told."""
+        if name == "bytearray":
+            raise DataError("a pickle that asks for a bytearray, refused")
+        return _StandInOfSet if name in {"set", "frozenset", "Counter"} else _StandIn
+
+    def persistent_load(self, pid: Any) -> Any:
+        """The stand-in of what lies outside the pickle, such as the numbers of a tensor."""
+        return _StandIn()
+
+
+class _StandIn:
+    """An object in an outline, which takes all that a pickle does to it."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        for pairs in arguments:
+            if isinstance(pairs, list):  # of an OrderedDict, as Python 2 wrote it
+                _require_plain_keys([pair[0] for pair in pairs if isinstance(pair, list | tuple) and pair])
+
+    def __setstate__(self, state: Any) -> None:
+        """Forget the state."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Forget the item."""
+
+    def extend(self, items: Any) -> None:
+        """Forget the items."""
+
+    append = extend
+
+
+class _StandInOfSet(_StandIn):
+    """A set or a count in an outline."""
+
+    def __init__(self, *arguments: Any) -> None:
+        for items in arguments:
+            _require_plain_keys(items if isinstance(items, list) else [items])
+
+
 def _require_plain_keys(keys: list[Any]) -> None:
-    if not all(isinstance(key, str | bytes | int | float | None) for key in keys):
-        raise DataError("a pickle of a dictionary whose keys are neither texts nor numbers, refused")
+    plain = str | bytes | int | float | None
+    for key in keys:
+        if not all(isinstance(part, plain) for part in (key if isinstance(key, tuple) else (key,))):
+            raise DataError("a pickle of a dictionary whose keys are neither texts nor numbers, refused")
 
 
 class _ArraysOnly(_PlainValues):

@@ -357,6 +357,9 @@ def call(name: bytes, number: int) -> bytes:
     return b"c" + name + b"\n(\x8a\x05" + number.to_bytes(5, "little") + b"tR"
 
 
+TUPLES = b")q\x000" + b"".join(b"h%ch%c\x86q%c0" % (n, n, n + 1) for n in range(60))
+"""The opcodes that memorize, as 60, a tuple of the tuple before it, twice, and so on: to hash it takes 2^60 steps."""
+
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "code": (lambda place: torch_saved({"fc.weight": Code(place / "ran")}), "names posix.system, which is not part of"),
     "code, old format": (
@@ -385,7 +388,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "compressed": (lambda _: deflated(torch_saved(small())), "holds compressed parts, which torch.save never writes"),
     "room for gigabytes": (
         lambda _: pickled(call(b"builtins\nbytearray", 3 * 10**9)),
-        "holds a bytearray, which is",
+        "a pickle that asks for a bytearray, refused; save the state dict",
     ),
     "room for a tensor": (
         lambda _: pickled(call(b"torch\nFloatTensor", 3 * 10**9)),
@@ -396,16 +399,29 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
         "its tensors claim more numbers than the file holds",
     ),
     "millions of objects": (
-        lambda _: pickled(b"]" * 5_000_000),
-        "holds more than 4 MB beside its tensors; save the state dict alone",
+        lambda _: pickled(b"]" * 1_100_000),
+        "a pickle of more than 1,000,000 operations, refused; save the state dict alone",
     ),
     "millions of objects, old format": (
-        lambda _: pickle.dumps(1, 2) + b"\x80\x02" + b"]" * 5_000_000,
-        "holds more than 4 MB beside its tensors",
+        lambda _: pickle.dumps(1, 2) + b"\x80\x02" + b"]" * 1_100_000,
+        "a pickle of more than 1,000,000 operations, refused",
     ),
     "safetensors, a header of gigabytes": (
         lambda _: (17 * 2**20).to_bytes(8, "little") + b"{" + b" " * 17 * 2**20,
         "a header of more than 16 MB, which is the limit here",
+    ),
+    "a key without end": (lambda _: pickled(TUPLES + b"}h\x3cK\1s"), "keys are neither texts nor numbers, refused"),
+    "a set without end": (
+        lambda _: pickled(TUPLES + b"cbuiltins\nset\n(]h\x3catR"),
+        "keys are neither texts nor numbers, refused",
+    ),
+    "a count without end": (
+        lambda _: pickled(TUPLES + b"ccollections\nCounter\n(]h\x3catR"),
+        "keys are neither texts nor numbers, refused",
+    ),
+    "pairs without end": (
+        lambda _: pickled(TUPLES + b"ccollections\nOrderedDict\n(](h\x3cK\1latR"),
+        "keys are neither texts nor numbers, refused",
     ),
     "wrappers without end": (lambda _: pickled(b"}q\0X\x05\0\0\0modelh\0s"), "w is a dict, not a tensor"),
     "two nets": (
