@@ -10,10 +10,21 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Annotated, Any, Protocol, TypeVar, runtime_checkable
 
+import msgspec
+from msgspec import Meta
+
+from resvision.core.drafts import draft_file, sweep
+from resvision.core.files import DOCUMENT, parse_json, read_whole
 from resvision.data.roots import cache_root
 from resvision.data.tars import TarPlace
+
+T = TypeVar("T")
+
+Count = Annotated[int, Meta(ge=0, le=2**62)]
+Side = Annotated[int, Meta(ge=1, le=2**31)]
+"""Numbers of a result that is kept: of pixels, and the length of a side in pixels."""
 
 FORMAT = 3  # raised when the checks of images change: older results then no longer hold
 
@@ -57,22 +68,25 @@ def fingerprint(*readers: Stamped, also: str = "") -> str:
     return digest.hexdigest()
 
 
-def read(check: str, fingerprint: str) -> Any:
-    """The result of a check of the files with that fingerprint; None where none is kept."""
+def read(check: str, fingerprint: str, form: type[T]) -> T | None:
+    """The result of a check of the files with that fingerprint; None where none of that `form` is kept.
+
+    A form states ranges too, so that a damaged result is not believed but worked out anew.
+    """
     try:
-        return json.loads(_path(check, fingerprint).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return msgspec.convert(parse_json(read_whole(_path(check, fingerprint), DOCUMENT)), form)
+    except (OSError, ValueError, msgspec.MsgspecError):
         return None
 
 
 def write(check: str, fingerprint: str, result: Any) -> None:
     """Keep the result of a check, plain data, for `read`."""
     path = _path(check, fingerprint)
-    draft = path.with_suffix(f".{os.getpid()}")
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(result), encoding="utf-8")
-        draft.replace(path)
+        sweep(path.parent, ours=True)
+        with draft_file(path) as file:
+            file.write(json.dumps(result).encode())
 
 
 def _path(check: str, fingerprint: str) -> Path:

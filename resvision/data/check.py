@@ -10,7 +10,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -70,7 +69,7 @@ class _Decoded(NamedTuple):
 
     faults: list[Fault]
     duplicates: list[Duplicate]
-    dark: int
+    dark: cache.Count
 
 
 class _InMemory(Scan):
@@ -106,7 +105,7 @@ def check(
     readers = scan.splits.readers + strays
     images = sum(map(len, readers))
     fingerprint = scan.fingerprint(*strays)
-    kept = None if again or not fingerprint else _kept_findings(fingerprint)
+    kept = None if again or not fingerprint else cache.read("check", fingerprint, _Decoded)
     findings = kept or _decode(scan, readers, lambda done: watch(done, images))
     if fingerprint and kept is None:
         cache.write("check", fingerprint, findings)
@@ -125,14 +124,6 @@ def check(
         notes=scan.notes + counted_note(findings.dark),
         again=kept is not None,
     )
-
-
-def _kept_findings(fingerprint: str) -> _Decoded | None:
-    """The findings of an earlier check of these files; None where none is kept in that form."""
-    try:
-        return msgspec.convert(cache.read("check", fingerprint), _Decoded)
-    except msgspec.ValidationError:
-        return None
 
 
 def _scan(name: str, root: Path | None) -> Scan | Fault:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core.errors import DataError, printable
+from resvision.core.files import open_regular
 from resvision.core.views import Stretch
 from resvision.data.arrays import ArrayReader
 from resvision.data.pickles import StoredArray, read_arrays
@@ -82,7 +83,7 @@ def read_batch(path: Path, *, labels: bytes, images: int, classes: int) -> tuple
     classes  K; the indices are 0..K-1
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             batch = read_arrays(file)
     except DataError as error:
         raise DataError(f"{printable(path)}: {error}") from None

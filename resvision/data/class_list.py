@@ -12,8 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from resvision.core.errors import DataError
+from resvision.core.files import SMALL, read_whole
 from resvision.core.images import VOID
-from resvision.data.faults import Fault, Place, all_entries, fault
+from resvision.data.faults import Fault, Place, all_entries, fault, fault_of
+from resvision.data.tars import TarPlace
 
 CLASS_LIST = "classes.txt"
 BYTE_ORDER_MARK = "\ufeff"
@@ -101,8 +104,12 @@ def listed_classes(folder: Place, faults: list[Fault]) -> ClassList | None:
     if (CLASS_LIST, False) not in all_entries(folder, []):
         return None
     try:
-        text = path.read_bytes().decode()
+        content = path.read_bytes(SMALL) if isinstance(path, TarPlace) else read_whole(path, SMALL)
+        text = content.decode()
         return ClassList(*class_list(text), states_void=_is_void(_stated_names(text).get(VOID, "")))
+    except DataError as error:
+        faults.append(fault_of(str(path), error))
+        return None
     except (ValueError, OSError) as error:
         faults.append(fault(path, "not a text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)))
         return None

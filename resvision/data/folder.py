@@ -250,7 +250,7 @@ class HeaderFacts(NamedTuple):
     dark  whether the images of 16 bits, by a sample, fill 12 of them
     """
 
-    square_px: int | None
+    square_px: cache.Side | None
     colour: bool
     dark: bool
 
@@ -271,9 +271,9 @@ class HeaderFacts(NamedTuple):
 def _header_facts(*readers: FolderReader) -> tuple[HeaderFacts, list[Fault]]:
     """The facts in all headers, and the faults of bad ones; kept in the cache while the files stay as they are."""
     fingerprint = cache.fingerprint(*readers)
-    cached = cache.read("headers", fingerprint)
-    if isinstance(cached, dict) and cached.keys() == set(HeaderFacts._fields):
-        return HeaderFacts(**cached), []
+    cached = cache.read("headers", fingerprint, HeaderFacts)
+    if cached is not None:
+        return cached, []
     faults: list[Fault] = []
     sides: set[tuple[int, int]] = set()
     colour = dark = False
@@ -288,7 +288,7 @@ def _header_facts(*readers: FolderReader) -> tuple[HeaderFacts, list[Fault]]:
     height, width = sides.pop() if len(sides) == 1 else (0, 1)
     facts = HeaderFacts(width if height == width else None, colour, dark)
     if not faults:
-        cache.write("headers", fingerprint, facts._asdict())
+        cache.write("headers", fingerprint, facts)
     return facts, faults
 
 

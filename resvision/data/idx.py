@@ -6,12 +6,14 @@ A file is a magic number that says type and dimensions, the sides as big-endian 
 import gzip
 import zlib
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core.errors import DataError, printable
+from resvision.core.files import open_regular
 from resvision.core.views import Stretch
 from resvision.data.arrays import ArrayReader
 from resvision.data.roots import default_root
@@ -78,20 +80,23 @@ class IdxSet:
 
 def read_idx(path: Path, *, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """The array in an idx file of bytes, plain or gzipped; DataError where it is not whole or has another shape."""
+    start = 4 + 4 * len(shape)
+    size = start + prod(shape)
     try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with open_regular(path) as file:
+            # a byte more tells a longer file, of which the rest may be without end
+            data = (gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file).read(size + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{printable(path)}: cannot be read ({error})") from None
-    start = 4 + 4 * len(shape)
     if len(data) < start or data[:4] != bytes((0, 0, 8, len(shape))):  # type 8 is unsigned bytes
         raise DataError(f"{printable(path)}: not an idx file of bytes in {len(shape)} dimensions")
     sides = tuple(np.frombuffer(data[4:start], dtype=">u4").tolist())
     if sides != shape:
         raise DataError(f"{printable(path)}: holds {_by(sides)} values, expected {_by(shape)}")
-    if len(data) - start != np.prod(shape):
+    if len(data) != size:
+        count = f"more than {prod(shape):,}" if len(data) > size else f"{len(data) - start:,}"
         raise DataError(
-            f"{printable(path)}: {len(data) - start:,} bytes of values, expected {np.prod(shape):,}; "
-            "the file is cut off or damaged"
+            f"{printable(path)}: {count} bytes of values, expected {prod(shape):,}; the file is cut off or damaged"
         )
     return np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape)
 

@@ -6,10 +6,10 @@ Glossary
 
 from abc import abstractmethod
 from statistics import median_low
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-import msgspec
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from resvision.core.errors import DataError, printable
@@ -69,9 +69,9 @@ class FileFacts(NamedTuple):
 
     colour: bool
     dark: bool
-    shorter_px: list[int]
-    soft: int
-    values: list[str]
+    shorter_px: list[cache.Side]
+    soft: cache.Count
+    values: list[Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]]
 
     @property
     def present_values(self) -> NDArray[np.bool_]:
@@ -91,7 +91,7 @@ def look(*readers: MaskFiles, decoded: bool) -> tuple[FileFacts, list[Fault]]:
     The facts are kept in the cache while the files stay as they are.
     """
     check, fingerprint = ("masks" if decoded else "mask-headers"), cache.fingerprint(*readers)
-    cached = _cached_facts(check, fingerprint)
+    cached = cache.read(check, fingerprint, FileFacts)
     if cached is not None and len(cached.values) == decoded * sum(map(len, readers)):
         return cached, []
     faults: list[Fault] = []
@@ -155,11 +155,3 @@ def other_sides(image: tuple[int, ...], mask: tuple[int, ...]) -> str:
     """The fault of an image and a mask of different shapes, in words."""
     hint = "; the image is turned upright by its EXIF orientation" if image[:2] == mask[::-1] else ""
     return f"a mask of {mask[1]:,} x {mask[0]:,} pixels for an image of {image[1]:,} x {image[0]:,}{hint}"
-
-
-def _cached_facts(check: str, fingerprint: str) -> FileFacts | None:
-    try:
-        facts = msgspec.convert(cache.read(check, fingerprint), FileFacts)
-        return facts if len(facts.present_values) == len(facts.values) else None
-    except ValueError:  # msgspec raises kinds of it
-        return None

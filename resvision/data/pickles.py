@@ -13,6 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core.errors import DataError, printable
+from resvision.core.files import open_regular
+
+MOST_OPERATIONS = 1_000_000
+"""The limit of a pickle; that of the 50,000 images of CIFAR-100 has a quarter."""
+
+_OPERATIONS: dict[int, Any] = dict(pickle._Unpickler.dispatch)
+_REFUSED = {ord(code) for code in (pickle.BYTEARRAY8, pickle.EMPTY_SET, pickle.ADDITEMS, pickle.FROZENSET)}
+"""Operations that no data set needs: one makes as much room as it says, the others hash what they are given."""
 
 
 def read_arrays(file: IO[bytes]) -> Any:
@@ -22,7 +30,7 @@ def read_arrays(file: IO[bytes]) -> Any:
 
 def read_saved(path: Path) -> Any:
     """Read the plain values that `torch.save` wrote; DataError where it wrote anything else, such as a tensor."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         if not is_zipfile(file):
             file.seek(0)
             for _ in range(3):  # before PyTorch 1.6: a magic number, the version, the system, and then the values
@@ -34,12 +42,103 @@ def read_saved(path: Path) -> Any:
                 return _PlainValues(values).load()
 
 
+class _Operations(dict[int, Any]):
+    """The operations of pickles by their codes, of which so many are done and no more."""
+
+    def __init__(self, operations: dict[int, Any]) -> None:
+        super().__init__(operations)
+        self._left = MOST_OPERATIONS
+
+    def __getitem__(self, code: int) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise DataError(f"a pickle of more than {MOST_OPERATIONS:,} operations, refused")
+        return super().__getitem__(code)
+
+
 class _PlainValues(pickle._Unpickler):
-    """An unpickler of numbers, text, tuples, lists and dictionaries, which imports nothing."""
+    """An unpickler of numbers, text, tuples, lists and dictionaries, which imports nothing.
+
+    Keys of dictionaries are texts, numbers, and tuples of these: to hash tuples of tuples of tuples can take for ever.
+    """
+
+    stack: list[Any]
+
+    def __init__(self, file: IO[bytes], **options: Any) -> None:
+        super().__init__(file, **options)
+        operations = {code: _OPERATIONS[code] for code in _OPERATIONS if code not in _REFUSED}
+        operations[pickle.SETITEM[0]] = _PlainValues._set_item
+        operations[pickle.SETITEMS[0]] = _PlainValues._set_items
+        unpickler: Any = self  # its operations are of the class, but their count is of one pickle
+        unpickler.dispatch = _Operations(operations)
+
+    def _set_item(self) -> None:
+        _require_plain_keys(self.stack[-2:-1])
+        _OPERATIONS[pickle.SETITEM[0]](self)
+
+    def _set_items(self) -> None:
+        _require_plain_keys(self.stack[::2])  # names and values above the mark
+        _OPERATIONS[pickle.SETITEMS[0]](self)
 
     def find_class(self, module: str, name: str) -> Any:
         """Refuse every name, so that a pickle can call nothing."""
         raise DataError(f"a pickle that asks for {printable(f'{module}.{name}')}, refused")
+
+
+class Outline(_PlainValues):
+    """An unpickler that makes nothing of a pickle but its dictionaries and lists, and a stand-in for all other objects.
+
+    Where it comes to the end, so does another one, without making room or hashing for ever. Raises DataError for what
+    could do that, and whatever a damaged pickle makes an unpickler raise.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__(file, encoding="bytes")
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The stand-in of every name but `bytearray`, which makes as much room as it is told."""
+        if name == "bytearray":
+            raise DataError("a pickle that asks for a bytearray, refused")
+        return _StandInOfSet if name in {"set", "frozenset", "Counter"} else _StandIn
+
+    def persistent_load(self, pid: Any) -> Any:
+        """The stand-in of what lies outside the pickle, such as the numbers of a tensor."""
+        return _StandIn()
+
+
+class _StandIn:
+    """An object in an outline, which takes all that a pickle does to it."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        for pairs in arguments:
+            if isinstance(pairs, list):  # of an OrderedDict, as Python 2 wrote it
+                _require_plain_keys([pair[0] for pair in pairs if isinstance(pair, list | tuple) and pair])
+
+    def __setstate__(self, state: Any) -> None:
+        """Forget the state."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Forget the item."""
+
+    def extend(self, items: Any) -> None:
+        """Forget the items."""
+
+    append = extend
+
+
+class _StandInOfSet(_StandIn):
+    """A set or a count in an outline."""
+
+    def __init__(self, *arguments: Any) -> None:
+        for items in arguments:
+            _require_plain_keys(items if isinstance(items, list) else [items])
+
+
+def _require_plain_keys(keys: list[Any]) -> None:
+    plain = str | bytes | int | float | None
+    for key in keys:
+        if not all(isinstance(part, plain) for part in (key if isinstance(key, tuple) else (key,))):
+            raise DataError("a pickle of a dictionary whose keys are neither texts nor numbers, refused")
 
 
 class _ArraysOnly(_PlainValues):

@@ -17,8 +17,8 @@ def pixel_counts(reader: Reader[Mask]) -> NDArray[np.int64]:
     a mask that cannot be read.
     """
     num_classes, fingerprint = len(reader.classes), _fingerprint(reader)
-    cached = cache.read("pixels", fingerprint) if fingerprint else None
-    if isinstance(cached, list) and len(cached) == num_classes and all(isinstance(count, int) for count in cached):
+    cached = cache.read("pixels", fingerprint, list[cache.Count]) if fingerprint else None
+    if cached is not None and len(cached) == num_classes:
         return np.array(cached, dtype=np.int64)
     counts = np.zeros(VOID + 1, dtype=np.int64)
     for index in range(len(reader)):

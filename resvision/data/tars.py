@@ -7,6 +7,7 @@ names, offsets and sizes of the members are held in memory, packed.
 import bz2
 import gzip
 import hashlib
+import itertools
 import lzma
 import os
 import shutil
@@ -16,14 +17,33 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from io import BufferedIOBase
+from io import BufferedIOBase, FileIO
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
+from resvision.core.drafts import draft_file, sweep
 from resvision.core.errors import DataError, printable
+from resvision.core.files import open_regular
 from resvision.data.litter import is_litter
 from resvision.data.roots import cache_root
+
+GIGABYTE = 2**30
+
+LARGEST_IMAGE = GIGABYTE
+"""The limit of one member, in bytes."""
+
+MOST_MEMBERS = 20_000_000
+LONGEST_NAME = 2**20
+"""The limits of what is held in memory of an archive; the bytes of a name are those of its header."""
+
+GROWTH = 100
+LEFT_FREE = GIGABYTE
+"""A compressed archive may grow so many times, and to a gigabyte in any case, while so much of the disk stays free.
+
+Images are compressed already, so what grows more is none of them.
+"""
 
 NOT_A_FILE = -1
 """Stands in place of the size of a member that is a link or a device."""
@@ -72,14 +92,16 @@ class Archive:
         start = bisect_left(self._names, _under(inside))
         return start < len(self._names) and self._names[start].startswith(_under(inside))
 
-    def read(self, inside: str) -> bytes:
-        """The content of a member. Raises DataError where it is none or is cut off."""
+    def read(self, inside: str, *, limit: int = LARGEST_IMAGE) -> bytes:
+        """The content of a member of at most `limit` bytes. Raises DataError where it has more, or is no file."""
         try:
             offset, size = self._extents[self._find(inside)].tolist()
         except KeyError:
             raise DataError(f"{printable(self.path)}: holds no {printable(inside)}") from None
         if size == NOT_A_FILE:
             raise DataError(f"{printable(f'{self.path}/{inside}')}: a link or a device; pack the files themselves")
+        if size > limit:
+            raise DataError(f"{printable(f'{self.path}/{inside}')}: more than {limit:,} bytes, which is the limit here")
         with self._file.open("rb") as file:  # opened anew, so that processes do not share its position
             file.seek(offset)
             return file.read(size)
@@ -124,9 +146,9 @@ class TarPlace:
         """Whether it is a folder with something in it, or one that is a member of its own."""
         return self.archive.holds_folder(self.inside)
 
-    def read_bytes(self) -> bytes:
-        """The content of the file."""
-        return self.archive.read(self.inside)
+    def read_bytes(self, limit: int = LARGEST_IMAGE) -> bytes:
+        """The content of the file. Raises DataError where it has more than `limit` bytes, or cannot be read."""
+        return self.archive.read(self.inside, limit=limit)
 
 
 def open_tar(path: Path) -> TarPlace:
@@ -145,8 +167,14 @@ def open_tar(path: Path) -> TarPlace:
 def _members(file: Path, shown: Path) -> Iterator[tuple[str, tuple[int, int]]]:
     """Yield name and (offset, size) of every member, folders with a slash at their end."""
     try:
-        with tarfile.open(file, "r:") as tar:
-            for member in tar:
+        with _Headers(file) as headers, tarfile.open(fileobj=headers, mode="r:") as tar:
+            for count in itertools.count(1):
+                member = tar.next()
+                if member is None:
+                    break
+                if count > MOST_MEMBERS:
+                    raise DataError(f"{printable(shown)}: more than {MOST_MEMBERS:,} files, which is the limit here")
+                tar.members = []  # type: ignore[attr-defined]  # it would keep all of them
                 name = os.path.normpath(member.name)
                 if name.startswith(("/", "..")):
                     raise DataError(f"{printable(shown)}: holds {printable(member.name)}, which leads out of it")
@@ -174,25 +202,45 @@ def _plain(path: Path, identity: str) -> Path:
     copy = cache_root() / "tars" / f"{digest}.tar"
     if copy.is_file():
         return copy
-    draft = copy.with_suffix(f".{os.getpid()}")  # of this process: another may decompress the same tar
     try:
         copy.parent.mkdir(parents=True, exist_ok=True)
-        with stream, draft.open("wb") as file:
-            shutil.copyfileobj(stream, file, 2**20)
-        draft.replace(copy)
+        sweep(copy.parent, ours=True)
+        with stream, draft_file(copy) as file:
+            _copy(stream, file, limit=max(GIGABYTE, GROWTH * path.stat().st_size), path=path, place=copy.parent)
     except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
         raise DataError(f"{printable(path)}: a damaged or cut off archive ({error})") from None
     except OSError as error:
         raise DataError(f"{printable(path)}: cannot be decompressed into {copy.parent} ({error})") from None
-    finally:
-        draft.unlink(missing_ok=True)
     return copy
+
+
+def _copy(stream: BufferedIOBase, file: IO[bytes], *, limit: int, path: Path, place: Path) -> None:
+    """Decompress into a file; DataError where that grows beyond `limit` bytes, or would fill the disk."""
+    written = 0
+    while piece := stream.read(2**22):
+        written += len(piece)
+        if written > limit:
+            what = f"decompresses to more than {limit // 2**20:,} MB, {GROWTH} times its size"
+            raise DataError(f"{printable(path)}: {what}; unpack it yourself, and name the folder")
+        if shutil.disk_usage(place).free < LEFT_FREE:
+            raise DataError(f"{printable(path)}: cannot be decompressed into {place}: less than 1 GB would stay")
+        file.write(piece)
+
+
+class _Headers(FileIO):
+    """A tar file of which only headers are read: one that says it is longer than a name can be is refused."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read so many bytes; tarfile.ReadError where they are more than a header has."""
+        if size is None or not 0 <= size <= LONGEST_NAME:
+            raise tarfile.ReadError("a header of more than 1 MB")
+        return super().read(size) or b""
 
 
 def _decompressed(path: Path) -> BufferedIOBase | None:
     """A decompressing stream of the file, chosen by its first bytes; None where it is not compressed."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(6)
     except OSError as error:
         raise DataError(f"{printable(path)}: cannot be read ({error.strerror})") from None

@@ -6,7 +6,7 @@ val.txt in ImageSets/Segmentation.
 
 from pathlib import Path
 
-from resvision.core.files import SMALL, read_text
+from resvision.core.files import LIST, read_text
 from resvision.data import class_list, mask_pairs, mask_scan
 from resvision.data.faults import Fault, fault, listing
 from resvision.data.mask_scan import MaskScan
@@ -49,7 +49,7 @@ def read(folder: Path) -> MaskScan:
 
 def _names(path: Path, faults: list[Fault]) -> list[str]:
     try:
-        names = read_text(path, SMALL).split()
+        names = read_text(path, LIST).split()
     except (OSError, UnicodeDecodeError) as error:
         faults.append(fault(path, f"cannot be read ({getattr(error, 'strerror', None) or 'not a text'})"))
         return []

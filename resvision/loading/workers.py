@@ -25,7 +25,7 @@ from resvision.core.own_modules import OWN_MODULES, OwnModules
 
 STOP_SIGNALS = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
 
-SHARED_MEMORY = Path("/dev/shm")
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the system has it; nothing of ours is named there
 
 AMPLE_BYTES = 4 * 2**30
 """Free shared memory from which no batch is made beforehand to look at its size."""

@@ -17,7 +17,7 @@ from torch import Tensor
 from resvision.core.errors import WeightsError, printable
 from resvision.core.files import open_regular, require_tensors
 from resvision.training.checkpoints import State
-from resvision.weights.archives import require_room
+from resvision.weights.archives import require_as_large, require_room
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
 """The keys under which training scripts save weights beside other things, the likeliest first."""
@@ -64,6 +64,7 @@ def read_foreign(path: Path, *, name: str | None = None, key: str | None = None)
     loaded = _load_safetensors(path, shown) if _is_safetensors(path, shown) else _load_pickle(path, shown)
     inner, wrapped, others = _unwrapped(loaded, key, shown)
     state = _checked(inner, shown)
+    _require_as_large(state, path, shown)
     dropped = tuple(key for key in state if key == _AVERAGED and state[key].ndim == 0)
     state = {key: tensor for key, tensor in state.items() if key not in dropped}
     while prefix := next(
@@ -128,6 +129,18 @@ def require_regular(path: Path, shown: str) -> None:
         return
     fault = "a folder, not a file" if path.is_dir() else "not a regular file" if path.exists() else "no such file"
     raise WeightsError(f"{shown}: {fault}")
+
+
+def _require_as_large(state: State, path: Path, shown: str) -> None:
+    storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in state.values()}
+    try:
+        require_as_large(
+            path.stat().st_size,
+            storages=sum(storages.values()),
+            tensors=sum(tensor.numel() * tensor.element_size() for tensor in state.values()),
+        )
+    except WeightsError as error:
+        raise WeightsError(f"{shown}: {error}") from None
 
 
 def _our_name(key: str) -> str:

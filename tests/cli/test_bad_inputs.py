@@ -249,6 +249,6 @@ def test_a_damaged_cache_is_as_good_as_none(place: Path, data: bytes) -> None:
     folder.open_splits(pets)
     for file in (Path(os.environ["XDG_CACHE_HOME"]) / "resvision" / "checks").glob("*.json"):
         file.write_bytes(data)
-    assert cache.read("nothing", "of that name") is None
+    assert cache.read("nothing", "of that name", list[int]) is None
     assert check(str(pets)) == expected
     assert folder.open_splits(pets).train.view.crop_px == 4

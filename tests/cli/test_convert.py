@@ -2,12 +2,14 @@
 
 import io
 import os
+import pickle
 from argparse import Namespace
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from functools import reduce
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 import torch
@@ -66,6 +68,61 @@ def test_wrappers_are_taken_off(wrap: Callable[[State], object], wrapped: tuple[
     assert found.wrapped == wrapped
     assert equal(found.state, state)
     assert (found.renamed, found.filled) == ({}, ())
+
+
+def averaged(state: State) -> State:
+    return {name: tensor + 1 for name, tensor in state.items()}
+
+
+@pytest.mark.parametrize(
+    ("beside", "raw", "key"),
+    [
+        (lambda raw, average: {"state_dict": raw, "state_dict_ema": average}, "state_dict", "state_dict_ema"),
+        (lambda raw, average: {"ema": average, "epoch": 3, "model": raw}, "model", "ema"),
+        (lambda raw, average: {"model": raw, "model_ema": {"state_dict": average}}, "model", "model_ema"),
+    ],
+)
+def test_averaged_weights_beside_raw_ones_are_said_and_taken_by_their_key(
+    beside: Callable[[State, State], object], raw: str, key: str, tmp_path: Path, cli: Cli
+) -> None:
+    state = small()
+    torch.save(beside(state, averaged(state)), tmp_path / "it.pth")
+    target = tmp_path / "it.safetensors"
+    code, out, err = cli("convert", tmp_path / "it.pth", "resnet20")
+    assert code == 0, err
+    assert out.splitlines()[:2] == [f"taken out of {raw!r}", f"not taken   the weights in {key!r}: --key takes them"]
+    assert equal(load_file(target), state)
+    code, out, err = cli("convert", tmp_path / "it.pth", "resnet20", "--key", key, "--force")
+    assert (code, out.splitlines()[0]) == (0, f"taken out of {key!r}"), err
+    assert equal(load_file(target), averaged(state))
+    code, _, err = cli("convert", tmp_path / "it.pth", "resnet20", "--key", "best", "--force")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "holds no weights under the key 'best'; choices: " in err
+    assert key in err
+    assert raw in err
+
+
+@pytest.mark.parametrize(
+    ("wrap", "wrapped", "dropped"),
+    [
+        (lambda state: {"epoch": 3, "state_dict_ema": state}, ("state_dict_ema",), ()),
+        (lambda state: {"ema": {"model": state}, "optimizer": {"state": {}}}, ("ema", "model"), ()),
+        (
+            lambda state: {"n_averaged": torch.tensor(9)} | {f"module.{name}": state[name] for name in state},
+            ("module.",),
+            ("n_averaged",),
+        ),
+    ],
+    ids=["state_dict_ema", "ema", "AveragedModel"],
+)
+def test_averaged_weights_alone_are_taken(
+    wrap: Callable[[State], object], wrapped: tuple[str, ...], dropped: tuple[str, ...], tmp_path: Path
+) -> None:
+    state = small()
+    torch.save(wrap(state), tmp_path / "it.pth")
+    found = read_foreign(tmp_path / "it.pth")
+    assert (found.wrapped, found.dropped, found.others) == (wrapped, dropped, ())
+    assert equal(found.state, state)
 
 
 def test_a_net_whose_own_parts_have_such_names_keeps_them(tmp_path: Path) -> None:
@@ -276,6 +333,33 @@ def without(name: str) -> State:
     return {key: tensor for key, tensor in small().items() if key != name}
 
 
+def deflated(data: bytes) -> bytes:
+    """The same archive with compressed members: zeros then take a thousandth of their size."""
+    stream = io.BytesIO()
+    with ZipFile(io.BytesIO(data)) as given, ZipFile(stream, "w", ZIP_DEFLATED) as archive:
+        for member in given.infolist():
+            archive.writestr(member.filename, given.read(member))
+    return stream.getvalue()
+
+
+def pickled(value: bytes) -> bytes:
+    """An archive of torch whose pickle is {"w": value}, of these opcodes."""
+    stream = io.BytesIO()
+    with ZipFile(stream, "w") as archive:
+        archive.writestr("a/data.pkl", b"\x80\x02}X\x01\0\0\0w" + value + b"s.")
+        archive.writestr("a/version", "3\n")
+        archive.writestr("a/byteorder", "little")
+    return stream.getvalue()
+
+
+def call(name: bytes, number: int) -> bytes:
+    """The opcodes that call a function with a number of five bytes."""
+    return b"c" + name + b"\n(\x8a\x05" + number.to_bytes(5, "little") + b"tR"
+
+
+TUPLES = b")q\x000" + b"".join(b"h%ch%c\x86q%c0" % (n, n, n + 1) for n in range(60))
+"""The opcodes that memorize, as 60, a tuple of the tuple before it, twice, and so on: to hash it takes 2^60 steps."""
+
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "code": (lambda place: torch_saved({"fc.weight": Code(place / "ran")}), "names posix.system, which is not part of"),
     "code, old format": (
@@ -300,6 +384,49 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "one number as a million million": (
         lambda _: torch_saved({"fc.weight": torch.zeros(1).expand(10**6, 10**6)}),
         "fc.weight claims more numbers than the file holds",
+    ),
+    "compressed": (lambda _: deflated(torch_saved(small())), "holds compressed parts, which torch.save never writes"),
+    "room for gigabytes": (
+        lambda _: pickled(call(b"builtins\nbytearray", 3 * 10**9)),
+        "a pickle that asks for a bytearray, refused; save the state dict",
+    ),
+    "room for a tensor": (
+        lambda _: pickled(call(b"torch\nFloatTensor", 3 * 10**9)),
+        "its tensors claim more numbers than the file holds",
+    ),
+    "one tensor a hundred times": (
+        lambda _: torch_saved(dict.fromkeys(map(str, range(100)), torch.zeros(1000))),
+        "its tensors claim more numbers than the file holds",
+    ),
+    "millions of objects": (
+        lambda _: pickled(b"]" * 1_100_000),
+        "a pickle of more than 1,000,000 operations, refused; save the state dict alone",
+    ),
+    "millions of objects, old format": (
+        lambda _: pickle.dumps(1, 2) + b"\x80\x02" + b"]" * 1_100_000,
+        "a pickle of more than 1,000,000 operations, refused",
+    ),
+    "safetensors, a header of gigabytes": (
+        lambda _: (17 * 2**20).to_bytes(8, "little") + b"{" + b" " * 17 * 2**20,
+        "a header of more than 16 MB, which is the limit here",
+    ),
+    "a key without end": (lambda _: pickled(TUPLES + b"}h\x3cK\1s"), "keys are neither texts nor numbers, refused"),
+    "a set without end": (
+        lambda _: pickled(TUPLES + b"cbuiltins\nset\n(]h\x3catR"),
+        "keys are neither texts nor numbers, refused",
+    ),
+    "a count without end": (
+        lambda _: pickled(TUPLES + b"ccollections\nCounter\n(]h\x3catR"),
+        "keys are neither texts nor numbers, refused",
+    ),
+    "pairs without end": (
+        lambda _: pickled(TUPLES + b"ccollections\nOrderedDict\n(](h\x3cK\1latR"),
+        "keys are neither texts nor numbers, refused",
+    ),
+    "wrappers without end": (lambda _: pickled(b"}q\0X\x05\0\0\0modelh\0s"), "w is a dict, not a tensor"),
+    "two nets": (
+        lambda _: torch_saved({"generator": small(), "discriminator": small(), "epoch": 3}),
+        "holds the weights of several nets, generator, discriminator; choose by --key",
     ),
     "an extra key": (
         lambda _: torch_saved({**small(), "spare\n": torch.zeros(2)}),

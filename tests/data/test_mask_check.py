@@ -1,7 +1,9 @@
 """`resvision data check` on images with masks: every fault it knows, each as one line that says what to do."""
 
 import json
+import os
 import shutil
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -241,3 +243,22 @@ def test_a_reader_never_gives_values_outside_the_class_list(folder: Path) -> Non
 def test_images_without_masks_are_no_folder_of_one_class(folder: Path, missing: str) -> None:
     shutil.rmtree(folder / missing)
     assert check(str(folder)).faults == [(str(folder / missing), "no such folder")]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "gigabytes", "inside a tar"])
+def test_a_class_list_that_is_none_is_a_fault_at_once(folder: Path, kind: str) -> None:
+    path = folder / "classes.txt"
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        with path.open("wb") as file:
+            file.truncate(2**21)
+    place = folder
+    if kind == "inside a tar":
+        place = folder.with_name("packed.tar")
+        with tarfile.open(place, "w") as tar:
+            tar.add(folder, "set")
+    assert any("not a regular file" in fault or "which is the limit here" in fault for fault in faults(place))

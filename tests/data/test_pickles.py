@@ -1,5 +1,6 @@
 """Pickles: plain values of torch.save in both of its forms, and nothing else."""
 
+import os
 import pickle
 from collections import OrderedDict
 from fractions import Fraction
@@ -10,6 +11,8 @@ import pytest
 import torch
 
 from resvision.core.errors import DataError
+from resvision.data import pickles
+from resvision.data.cifar import read_batch
 from resvision.data.pickles import read_saved
 
 VALUES = [
@@ -59,3 +62,35 @@ def test_a_harmful_first_value_of_the_old_form_is_refused_too(tmp_path: Path, mo
     with pytest.raises(DataError, match="refused"):
         read_saved(tmp_path / "saved.bin")
     assert not (tmp_path / "harmed").exists()
+
+
+def shared_tuples(depth: int) -> bytes:
+    """A tuple of the tuple before it, twice, and so on, as the key of a dictionary: to hash it takes 2^depth steps."""
+    tuples = b"".join(b"h" + bytes([n]) + b"h" + bytes([n]) + b"\x86q" + bytes([n + 1]) + b"0" for n in range(depth))
+    return b"\x80\x02)q\x000" + tuples + b"}h" + bytes([depth])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (shared_tuples(60) + b"K\1s.", "keys are neither texts nor numbers"),
+        (shared_tuples(60)[:-2] + b"(h\x3cK\1u.", "keys are neither texts nor numbers"),
+        (b"\x80\x04(h\x00\x90.", "damaged"),
+        (b"\x80\x02" + b"]" * 10_001, "a pickle of more than 10,000 operations"),
+        (b"\x80\x05\x96" + (3 * 10**9).to_bytes(8, "little"), "damaged"),
+    ],
+    ids=["a key without end", "keys without end", "a set", "millions of lists", "room for gigabytes"],
+)
+def test_a_pickle_that_would_take_for_ever_or_all_memory_is_refused(
+    content: bytes, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pickles, "MOST_OPERATIONS", 10_000)
+    (tmp_path / "batch").write_bytes(content)
+    with pytest.raises(DataError, match=said):
+        read_batch(tmp_path / "batch", labels=b"labels", images=1, classes=2)
+
+
+def test_a_batch_that_is_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "batch")
+    with pytest.raises(DataError, match="not a regular file"):
+        read_batch(tmp_path / "batch", labels=b"labels", images=1, classes=2)

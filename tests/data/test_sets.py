@@ -178,7 +178,7 @@ def test_idx_files_are_read_plain_and_zipped(suffix: str, tmp_path: Path) -> Non
         (lambda data: b"\1" + data[1:], "not an idx file"),
         (lambda data: data[:2] + b"\x0d" + data[3:], "not an idx file"),
         (lambda data: data[:-1], "59 bytes of values, expected 60; the file is cut off"),
-        (lambda data: data + b"x", "61 bytes of values"),
+        (lambda data: data + b"x", "more than 60 bytes of values, expected 60"),
         (lambda data: data[:7] + b"\6" + data[8:], "holds 6 x 4 x 3 values, expected 5 x 4 x 3"),
     ],
     ids=["empty", "magic", "type", "cut", "long", "shape"],
@@ -326,3 +326,10 @@ def test_the_root_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, tm
     assert default_root() == tmp_path / "cache" / "resvision" / "data"
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert default_root() == Path.home() / ".cache" / "resvision" / "data"
+
+
+def test_a_gzipped_idx_file_of_gigabytes_is_refused_without_unpacking_it(tmp_path: Path) -> None:
+    whole = as_idx(np.zeros((5, 4, 3), dtype=np.uint8))
+    (tmp_path / "images.gz").write_bytes(gzip.compress(whole) + gzip.compress(bytes(2**27), 1))
+    with pytest.raises(DataError, match="more than 60 bytes of values"):
+        read_idx(tmp_path / "images.gz", shape=(5, 4, 3))

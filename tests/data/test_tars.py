@@ -1,5 +1,6 @@
 """Tar files as folders of images: the same images as unpacked, and one clear error for each that is damaged."""
 
+import gzip
 import io
 import tarfile
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from resvision.core.errors import DataError
+from resvision.data import tars
 from resvision.data.check import check
 from resvision.data.folder import FolderReader
 from resvision.data.sets import open_splits
@@ -151,3 +153,41 @@ def test_cifar10_jpeg_is_found_by_its_root_with_the_normalization_of_cifar10(fol
     assert splits.train.view.mean == (0.4914, 0.4822, 0.4465)
     with pytest.raises(DataError, match=r"cifar10-jpeg: none of .* in .*--root"):
         open_splits("cifar10-jpeg", root=tmp_path / "nowhere")
+
+
+def test_an_archive_that_grows_a_hundredfold_is_refused_and_nothing_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tars, "GIGABYTE", 2**20)
+    (tmp_path / "bomb.tar.gz").write_bytes(gzip.compress(bytes(2**25)))
+    with pytest.raises(DataError, match="decompresses to more than 3 MB, 100 times its size; unpack it yourself"):
+        Archive(tmp_path / "bomb.tar.gz")
+    assert [*(tmp_path / "cache" / "resvision" / "tars").iterdir()] == []
+
+
+def test_an_archive_that_would_fill_the_disk_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tars, "LEFT_FREE", 2**60)
+    with pytest.raises(DataError, match="less than 1 GB would stay"):
+        Archive(packed(folder, "w:gz"))
+
+
+def test_a_header_of_gigabytes_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    member = tarfile.TarInfo("a")
+    member.type, member.size = tarfile.XHDTYPE, 2**32
+    with (tmp_path / "long.tar").open("wb") as file:
+        file.write(member.tobuf(tarfile.USTAR_FORMAT))
+        file.truncate(2**33)  # zeros that take no room on the disk
+    with pytest.raises(DataError, match="a header of more than 1 MB"):
+        Archive(tmp_path / "long.tar")
+
+
+def test_more_members_than_memory_has_room_for_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tars, "MOST_MEMBERS", 5)
+    with pytest.raises(DataError, match="more than 5 files, which is the limit here"):
+        Archive(packed(folder, "w"))
+
+
+def test_a_member_above_its_limit_is_not_read(folder: Path) -> None:
+    archive = Archive(packed(folder, "w"))
+    with pytest.raises(DataError, match=r"a\.png: more than 10 bytes"):
+        archive.read("pets/train/cat/a.png", limit=10)
