@@ -64,7 +64,7 @@ class Findings:
         return {**asdict(self), **lists}
 
 
-class _Decoded(NamedTuple):
+class Decoded(NamedTuple):
     """The findings that need decoding; `dark` counts images of 16 bits that are nearly black."""
 
     faults: list[Fault]
@@ -105,7 +105,7 @@ def check(
     readers = scan.splits.readers + strays
     images = sum(map(len, readers))
     fingerprint = scan.fingerprint(*strays)
-    kept = None if again or not fingerprint else cache.read("check", fingerprint, _Decoded)
+    kept = None if again or not fingerprint else cache.read("check", fingerprint, Decoded)
     findings = kept or _decode(scan, readers, lambda done: watch(done, images))
     if fingerprint and kept is None:
         cache.write("check", fingerprint, findings)
@@ -145,7 +145,7 @@ def _scan(name: str, root: Path | None) -> Scan | Fault:
     return _InMemory(splits)
 
 
-def _decode(scan: Scan, readers: list[Reader[Any]], watch: Callable[[int], None]) -> _Decoded:
+def _decode(scan: Scan, readers: list[Reader[Any]], watch: Callable[[int], None]) -> Decoded:
     """The faults of all images and targets, and the images that are in two splits."""
     faults: list[Fault] = []
     counter, dark = count(1), count()
@@ -160,7 +160,7 @@ def _decode(scan: Scan, readers: list[Reader[Any]], watch: Callable[[int], None]
         if {first, second} <= splits.keys()
         for i, j in _equal(splits[first][1], splits[second][1])
     ]
-    return _Decoded(faults, duplicates, next(dark))
+    return Decoded(faults, duplicates, next(dark))
 
 
 def _equal(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> list[tuple[int, int]]:

@@ -60,7 +60,8 @@ class _Listing:
             with os.scandir(folder) as entries:
                 for entry in entries:
                     is_file = entry.is_file(follow_symlinks=False)
-                    if not is_litter(entry.name, is_folder=not is_file and entry.is_dir()):
+                    is_folder = not is_file and os.path.isdir(entry.path)  # noqa: PTH112 - False for link loops
+                    if not is_litter(entry.name, is_folder=is_folder):
                         names.append(entry.name)
                         if not is_file:
                             self._maybe_folders.add(entry.name)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from resvision.data import cache
-from resvision.data.check import _Kept
+from resvision.data.check import Decoded
 from resvision.data.folder import HeaderFacts
 from resvision.data.mask_headers import FileFacts
 
@@ -24,10 +24,10 @@ def checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("form", "result"),
     [
-        (FileFacts, FileFacts(True, 1, [MASK])),
-        (HeaderFacts, HeaderFacts(None, False)),
-        (HeaderFacts, HeaderFacts(32, True)),
-        (_Kept, _Kept([], [])),
+        (FileFacts, FileFacts(True, False, [1], 0, [MASK])),
+        (HeaderFacts, HeaderFacts(None, False, True)),
+        (HeaderFacts, HeaderFacts(32, True, False)),
+        (Decoded, Decoded([], [], 3)),
         (list[cache.Count], [0, 2**40]),
     ],
 )
@@ -42,17 +42,17 @@ def test_a_result_is_kept(form: type, result: object, checks: Path) -> None:
     ("form", "text"),
     [
         (FileFacts, "[" * 100_000),
-        (FileFacts, json.dumps([True, 0, [MASK]])),
-        (FileFacts, json.dumps([True, -5, []])),
-        (FileFacts, json.dumps([True, 10**400, []])),
-        (FileFacts, json.dumps([True, 5, [MASK[1:], MASK + "0"]])),
-        (FileFacts, json.dumps([True, 5, ["고" * 64]])),
+        (FileFacts, json.dumps([True, False, [0], 0, [MASK]])),
+        (FileFacts, json.dumps([True, False, [-5], 0, []])),
+        (FileFacts, json.dumps([True, False, [10**400], 0, []])),
+        (FileFacts, json.dumps([True, False, [5], 0, [MASK[1:], MASK + "0"]])),
+        (FileFacts, json.dumps([True, False, [5], 0, ["고" * 64]])),
         (FileFacts, json.dumps({"colour": True, "shortest_px": 5, "values": []})),
-        (HeaderFacts, json.dumps([0, True])),
-        (HeaderFacts, json.dumps(["32", True])),
-        (HeaderFacts, json.dumps([32, 1])),
-        (_Kept, json.dumps([[["a", 3]], []])),
-        (_Kept, json.dumps([])),
+        (HeaderFacts, json.dumps([0, True, False])),
+        (HeaderFacts, json.dumps(["32", True, False])),
+        (HeaderFacts, json.dumps([32, 1, False])),
+        (Decoded, json.dumps([[["a", 3]], [], 0])),
+        (Decoded, json.dumps([])),
         (list[cache.Count], json.dumps([-1])),
         (list[cache.Count], json.dumps([2**63])),
         (list[cache.Count], json.dumps([True])),
