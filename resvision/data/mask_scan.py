@@ -146,7 +146,7 @@ def _mask_faults(scan: MaskScan, present_values: NDArray[np.bool_]) -> list[Faul
             faults.append(fault(source, unknown_values(values, labels)))
         elif one_is_255 is not None and np.array_equal(values, one_is_255):
             what = f"values 0 and {VOID} only: {VOID} is void, and 1 is meant for {classes[1]}"
-            faults.append(fault(source, f"{what}; {_STATE_IT}"))
+            faults.append(fault(source, f"{what}; {_STATE_IT}, or `{VOID} void` if it is"))
         elif len(values) and (labels[values] == VOID).all():
             faults.append(fault(source, "all void: nothing in it can be learnt or judged; leave the pair out"))
     return faults
@@ -174,6 +174,4 @@ def _soft_edges(soft: int, values: int) -> str:
     )
 
 
-_STATE_IT = (
-    f"store 1 in its place, or write `0 background` and `{VOID} object` into {CLASS_LIST}, or `{VOID} void` if it is"
-)
+_STATE_IT = f"store 1 in its place, or write `0 background` and `{VOID} object` into {CLASS_LIST}"
