@@ -34,6 +34,7 @@ from resvision.data.splits import Splits
 from resvision.data.validation import hold_out
 from resvision.initial_weights import initial_file, net_state, net_state_by_encoder, published_weights, settle_sources
 from resvision.kinds.kind import Scores
+from resvision.kinds.table import TASKS
 from resvision.loading.workers import batches
 from resvision.probes.count import Count, count
 from resvision.probes.padding import taps_in_padding
@@ -290,6 +291,8 @@ def build_system(run: Run) -> System:
     view = run.data.view
     assert view is not None, "prepare() comes first"
     row, usual = catalog.find(run.model.name), task_of(task_name(run)).system
+    if task_name(run) in TASKS and not references.is_reference(run.model.name) and row.task != task_name(run):
+        raise SettingsError(f"model.task: {task_name(run)}, but {run.model.name} is a net for {row.task}")
     row_decides = bool(row.system) and row.task == task_name(run)
     system: Any = references.load(row.system if row_decides else usual, noun="system")
     options = from_options(system.loss_options, run.loss, at="loss")

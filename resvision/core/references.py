@@ -20,6 +20,8 @@ EXTRAS = {
     "sklearn": "train",
     "matplotlib": "train",
     "jinja2": "train",
+    "markupsafe": "train",
+    "scipy": "train",
     "tensorboard": "train",
 }
 """The extra of the package that brings each module."""

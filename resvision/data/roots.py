@@ -1,7 +1,11 @@
 """The folders of data sets and caches on this machine."""
 
 import os
+import stat
+import tempfile
 from pathlib import Path
+
+from resvision.core.errors import DataError
 
 
 def default_root() -> Path:
@@ -11,6 +15,23 @@ def default_root() -> Path:
 
 
 def cache_root() -> Path:
-    """The cache folder, which may be deleted at any time: $XDG_CACHE_HOME/resvision or ~/.cache/resvision."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "resvision"
+    """The cache folder, which may be deleted at any time: $XDG_CACHE_HOME/resvision or ~/.cache/resvision.
+
+    A user without a home folder, as containers have them, gets a private one among the temporary files.
+    """
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "resvision"
+    try:
+        return Path.home() / ".cache" / "resvision"
+    except RuntimeError:  # neither HOME is set nor has the user an entry among those of the system
+        return _private_folder()
+
+
+def _private_folder() -> Path:
+    """The temporary folder of this user alone; DataError where another user holds its name."""
+    folder = Path(tempfile.gettempdir(), f"resvision-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()  # what is read from a cache is believed, so nobody else may write to it
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
+        raise DataError(f"{folder}: not a folder of yours alone; name another place for caches by XDG_CACHE_HOME")
+    return folder

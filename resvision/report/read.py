@@ -141,11 +141,19 @@ def _columns(
                 evaluations.append(line)
             else:
                 steps.add(line)
-        split = evaluations[-1]["split"] if evaluations else history.TEST
+        split = _split(evaluations)
         columns = _evaluations(evaluations, kind.figures)
         return steps.arrays(), columns, split, BestSoFar(kind.judged_by, patience=patience, lines=evaluations)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise RunError(f"{path}: damaged: {type(error).__name__}: {error}") from None
+
+
+def _split(evaluations: Sequence[dict[str, Any]]) -> str:
+    """The split that evaluations are of; ValueError where it is none that training evaluates."""
+    splits = (history.TEST, history.VALIDATION)
+    if unknown := [line["split"] for line in evaluations if line["split"] not in splits]:
+        raise ValueError(f"split {unknown[0]!r:.60}; it is one of {', '.join(splits)}")
+    return str(evaluations[-1]["split"]) if evaluations else history.TEST
 
 
 class _StepColumns:

@@ -15,6 +15,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from resvision.core.errors import DataError, NonFiniteLossError
+from resvision.core.images import VOID
 from resvision.core.results import Count, Share, number, shares
 from resvision.kinds.worst import Worst
 
@@ -129,6 +130,8 @@ class SegmentationScores:
         except msgspec.ValidationError as error:
             raise ValueError(str(error)) from None
         classes = tuple(row["class"] for row in document["per_class"])
+        if len(classes) > VOID:
+            raise ValueError(f"{len(classes):,} classes, where a label map holds at most {VOID}")
         confusion = np.array(document["confusion"], dtype=np.int64)
         if confusion.shape != (len(classes), len(classes)):
             raise ValueError(f"confusion of shape {confusion.shape} for {len(classes)} classes")
