@@ -33,7 +33,9 @@ def command(
     out: Annotated[
         Path | None, typer.Option(help="Folder for label maps and overlays, by a run that labels pixels.")
     ] = None,
-    resume: Annotated[bool, typer.Option(help="Go on with --out: leave out images whose files are there.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with --out: leave out images whose files are there.")
+    ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="A CSV row for each image and class.")] = False,
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import own code that the run names.")] = False,
     grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that was trained on grey.")] = False,

@@ -36,9 +36,10 @@ def counts(seen: "Seen | None") -> dict[str, int | None]:
     return {"images_trained_on": trained, "images_chosen_by": validated}
 
 
-def changes(images: "ScoredImages") -> dict[str, int]:
-    """The changes of the run's own set since it began; empty where there are none."""
-    return {"images_new": images.new, "images_gone": images.gone} if images.new or images.gone else {}
+def changes(images: "ScoredImages") -> dict[str, int | bool]:
+    """The changes of the run's own set since it began, and whether it was found at another place; empty without any."""
+    changed = {"images_new": images.new, "images_gone": images.gone} if images.new or images.gone else {}
+    return {**changed, **({"own_set_moved": True} if images.moved else {})}
 
 
 def changed(images: "ScoredImages") -> str:

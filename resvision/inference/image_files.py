@@ -54,17 +54,15 @@ class _Listing:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._maybe_folders: set[str] = set()  # folders, and links
+        self._folders: set[str] = set()
         names: list[str] = []
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    is_file = entry.is_file(follow_symlinks=False)
-                    is_folder = not is_file and os.path.isdir(entry.path)  # noqa: PTH112 - False for link loops
+                    is_folder = _is_folder(entry)
                     if not is_litter(entry.name, is_folder=is_folder):
                         names.append(entry.name)
-                        if not is_file:
-                            self._maybe_folders.add(entry.name)
+                        self._folders.update([entry.name] if is_folder else [])
         except OSError as error:
             raise DataError(f"{printable(folder)}: cannot be listed ({error.strerror})") from None
         self._names = sorted(names, reverse=True)
@@ -74,8 +72,11 @@ class _Listing:
         if not self._names:
             return None
         name = self._names.pop()
-        path = os.path.join(self._folder, name)  # noqa: PTH118 - no path for each of a million
-        return path, name in self._maybe_folders and os.path.isdir(path)  # noqa: PTH112 - False for link loops
+        return os.path.join(self._folder, name), name in self._folders  # noqa: PTH118 - no path for each of a million
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()  # noqa: PTH112 - False for link loops
 
 
 def _files_below(folder: Path) -> Iterator[str]:

@@ -62,7 +62,8 @@ def test_the_set_at_another_place_is_scored_as_the_own_one(run: Finished, tmp_pa
     code, out, _ = cli("evaluate", run.folder, "--data", moved)
     assert code == 0
     assert "own set at another place: the 4 test images" in out
-    assert resvision.evaluate(run.folder, moved).to_json()["loss"] == run.scores.loss
+    scored = json.loads(cli("evaluate", run.folder, "--data", moved, "--json")[1])
+    assert (scored["loss"], scored["own_set_moved"]) == (run.scores.loss, True)
 
 
 def test_the_number_of_images_trained_on_stands_in_every_table(run: Finished, tmp_path: Path, cli: Cli) -> None:

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, log_loss, precision_score, recall_score, top_k_accuracy_score
@@ -83,3 +85,16 @@ def test_any_order_and_any_number_of_processes_give_the_same_scores_to_the_bit(
     assert whole.scores(CLASSES, lambda i: f"image {i}").to_json() == expected
     surest = np.sort(probabilities.max(axis=1)[probabilities.argmax(axis=1) != targets])[::-1]
     assert [each["score"] for each in expected["mistakes"]] == surest[:25].tolist()
+
+
+def test_no_probabilities_are_kept_for_single_images(predictions: tuple[np.ndarray, np.ndarray]) -> None:
+    probabilities, targets = predictions
+    tracemalloc.start()
+    try:
+        tally = Tally(40 * len(targets), len(CLASSES))
+        for part in range(40):
+            tally.add(part * len(targets) + np.arange(len(targets)), probabilities, targets)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 * probabilities.nbytes

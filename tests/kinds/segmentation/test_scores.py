@@ -1,6 +1,7 @@
 """The figures of segmentation, from confusions of pixels."""
 
 import sys
+import tracemalloc
 from collections.abc import Iterable
 from typing import Any
 
@@ -99,3 +100,16 @@ def test_any_order_and_any_number_of_processes_give_the_same_scores_to_the_bit()
         for share in turned:
             whole.merge(share)
         assert whole.scores(CLASSES, lambda index: f"image {index}").to_json() == expected
+
+
+def test_no_confusion_is_kept_for_single_images() -> None:
+    confusion = np.ones((100, 100), dtype=np.int64)
+    tracemalloc.start()
+    try:
+        tally = Tally(300, 100)
+        for index in range(300):
+            tally.add(index, confusion.copy(), 1.0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 6 * confusion.nbytes
