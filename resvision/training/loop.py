@@ -22,6 +22,7 @@ from resvision.core.errors import NonFiniteLossError, Stopped
 from resvision.training.best import BestSoFar
 from resvision.training.ema import MovingAverage
 from resvision.training.machine import Machine, autocast, rank_and_world
+from resvision.training.memory import is_shortage, too_large
 from resvision.training.optimizers import LR_FACTOR
 from resvision.training.schedules import Schedule
 from resvision.training.stopping import StopSignals
@@ -113,7 +114,9 @@ def fit(
     for step, batch in awaited(batches, plan, stop, keep):
         torch.manual_seed(key(plan.seed, step, rank))  # dropout and samplers inside the net
         lr = set_lr(optimizer, plan.lr * schedule.factor(step / plan.steps))
-        values = backward(module, to_device(batch, device), system=system, machine=machine, accumulate=plan.accumulate)
+        values = backward_in_memory(
+            module, to_device(batch, device), system=system, machine=machine, accumulate=plan.accumulate
+        )
         if not all(math.isfinite(value) for value in values.values()):
             raise non_finite(step + 1, values, last_kept)
         stop.defer()  # from here a step is half done, and an interruption would leave weights that no step made
@@ -217,6 +220,27 @@ def backward(module: nn.Module, batch: Batch, *, system: System, machine: Machin
     values = quotient(totals, counts)
     loss = values[: len(terms)].sum()
     return dict(zip(["loss", *sums], torch.stack([loss, *values]).tolist(), strict=True))
+
+
+def backward_in_memory(
+    module: nn.Module, batch: Batch, *, system: System, machine: Machine, accumulate: int
+) -> dict[str, float]:
+    """Do as `backward`; where memory does not suffice, SettingsError says how many images at a time fit."""
+    try:
+        return backward(module, batch, system=system, machine=machine, accumulate=accumulate)
+    except (RuntimeError, MemoryError) as error:
+        if not is_shortage(error):
+            raise
+        reason = str(error).partition("\n")[0]
+
+    # Outside of the block, for the error holds on to all that the step had computed.
+    def attempt(parts: int) -> object:
+        system.net.zero_grad(set_to_none=True)
+        part = split(batch, parts)[0]
+        return backward(LossModule(system), part, system=system, machine=machine, accumulate=1)
+
+    alone = rank_and_world()[1] == 1
+    raise too_large(reason, share=len(batch.ids), accumulate=accumulate, attempt=attempt if alone else None)
 
 
 def whole_weights(system: System, batch: Batch) -> dict[str, Tensor]:
