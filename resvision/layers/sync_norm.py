@@ -8,10 +8,11 @@ Glossary
     mean  over images and positions of all processes, shaped (1, C, 1, ...)
 """
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 
 
 def use(net: nn.Module) -> nn.Module:
@@ -32,9 +33,9 @@ class _Synchronized(nn.modules.batchnorm._BatchNorm):
         shape = [1, -1, *[1] * (x.dim() - 2)]
         number = values.new_tensor(values.numel() / values.shape[1])
         dist.all_reduce(number)  # processes may have different numbers of pixels
-        mean = _sum_over_processes(values.sum(axes)) / number
+        mean = _SumOverProcesses.apply(values.sum(axes)) / number
         centred = values - mean.view(shape)
-        variance = _sum_over_processes(centred.square().sum(axes)) / number
+        variance = _SumOverProcesses.apply(centred.square().sum(axes)) / number
         self._remember(mean.detach(), variance.detach() * (number / (number - 1)))
         normalized = centred * (variance + self.eps).rsqrt().view(shape)
         if self.affine:
@@ -53,10 +54,22 @@ class _Synchronized(nn.modules.batchnorm._BatchNorm):
         self.running_var.lerp_(variance.to(self.running_var.dtype), share)
 
 
-def _sum_over_processes(values: Tensor) -> Tensor:
+class _SumOverProcesses(torch.autograd.Function):
     """The sum over all processes, whose gradient is the sum of the gradients in all of them."""
-    summed: Tensor = all_reduce(values)  # type: ignore[no-untyped-call]
-    return summed
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        return _summed(values)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return _summed(grad)
+
+
+def _summed(values: Tensor) -> Tensor:
+    values = values.clone(memory_format=torch.contiguous_format)
+    dist.all_reduce(values)
+    return values
 
 
 class SyncBatchNorm1d(_Synchronized, nn.BatchNorm1d):

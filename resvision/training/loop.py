@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from resvision.contracts import Batch, Losses, System, fp32_or_more, quotient, split, to_device
 from resvision.core.draws import key
-from resvision.core.errors import NonFiniteLossError, Stopped
+from resvision.core.errors import NonFiniteLossError, SettingsError, Stopped
 from resvision.training.best import BestSoFar
 from resvision.training.ema import MovingAverage
 from resvision.training.machine import Machine, autocast, rank_and_world
@@ -214,12 +214,25 @@ def backward(module: nn.Module, batch: Batch, *, system: System, machine: Machin
         means = [quotient(term.total, weights.get(name, parts * term.weight)) for name, term in terms.items()]
         loss = world * torch.stack(means).sum()  # DistributedDataParallel takes the mean over processes
         loss.backward()  # type: ignore[no-untyped-call]
+        require_gradients(system)
         for name, term in {**terms, **metrics}.items():
             sums[name] = sums.get(name, 0) + torch.stack([fp32_or_more(value.detach()) for value in term])
     totals, counts = over_processes(torch.stack([*sums.values()])).unbind(dim=1)
     values = quotient(totals, counts)
     loss = values[: len(terms)].sum()
     return dict(zip(["loss", *sums], torch.stack([loss, *values]).tolist(), strict=True))
+
+
+def require_gradients(system: System) -> None:
+    """Raise SettingsError where processes share gradients of which one is missing: the others would not be summed."""
+    if not dist.is_initialized():
+        return
+    unused = [name for name, weight in system.net.named_parameters() if weight.requires_grad and weight.grad is None]
+    if unused:
+        raise SettingsError(
+            f"{', '.join(unused[:3])}: {len(unused)} parameters take no part in the loss, and then several processes"
+            " cannot share gradients; take them out of the net, or train in one process"
+        )
 
 
 def backward_in_memory(

@@ -8,9 +8,7 @@ from torch import Tensor, nn
 import resvision
 from resvision.core.errors import SettingsError
 
-CPU = (
-    "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 2147483648 bytes.\nat 9"
-)
+CPU = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 2147483648 bytes.\nat 9"
 CUDA = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 79.10 GiB"
 
 

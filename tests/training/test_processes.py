@@ -96,6 +96,7 @@ def as_one_of_two(rank: int, folder: Path) -> None:
         "batch 2, synchronized": message_of(lambda: shares(2, sync_norms=True)),
         "mixed": message_of(lambda: shares(2, sync_norms=True, mixup=True)),
     }
+    messages["unused"] = message_of(unused)
     if rank == 0:
         messages["still"] = message_of(lambda: wait_for_the_other(impatient))
         (folder / "messages.json").write_text(json.dumps(messages))
@@ -112,6 +113,14 @@ def shares(batch_size: int, *, sync_norms: bool = False, mixup: bool = False) ->
         augment=replace(run.augment, mixup_alpha=0.2 if mixup else 0.0),  # type: ignore[type-var]
     )
     assembly.require_shares(normalized_net(), run)
+
+
+def unused() -> None:
+    """A step of a net that has a layer too many."""
+    net = nn.Sequential(nn.Flatten(), nn.Linear(36, 5))
+    net[1].register_parameter("idle", nn.Parameter(torch.zeros(3)))
+    system = Classifier(net, mean=[0.5], std=[0.25])
+    backward(wrap(system, FP32), batch(), system=system, machine=FP32, accumulate=1)
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +171,10 @@ def test_processes_whose_settings_differ_are_refused(two_processes: Path) -> Non
     said = messages(two_processes)
     assert said["same"] == "nothing was wrong"
     assert said["other"].startswith("training.seed: 1 in process 1, 0 in process 0; start all processes with the same")
+
+
+def test_a_parameter_without_a_part_in_the_loss_is_refused(two_processes: Path) -> None:
+    assert messages(two_processes)["unused"].startswith("1.idle: 1 parameters take no part in the loss")
 
 
 def test_a_process_that_stands_still_is_named(two_processes: Path) -> None:
