@@ -35,6 +35,7 @@ from resvision.data.validation import hold_out
 from resvision.initial_weights import initial_file, net_state, net_state_by_encoder, published_weights, settle_sources
 from resvision.kinds.kind import Scores
 from resvision.kinds.table import TASKS
+from resvision.layers import sync_norm
 from resvision.loading.workers import batches
 from resvision.probes.count import Count, count
 from resvision.probes.padding import taps_in_padding
@@ -138,7 +139,7 @@ def prepare(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Prepar
     counted = count(net, shape)
     # A backward pass takes about twice the multiply-adds of a forward pass, so a step takes three times those.
     machine = decide(
-        run.machine,
+        _eager_where_processes_talk(run),
         training_macs=3.0 * counted.macs * total_steps(closed) * run.training.batch_size,
         image_px=closed.data.image_size or LARGE_PX,
         decodes_files=task.decodes(splits.train, closed.augment),
@@ -156,6 +157,7 @@ def reopen(run: Run) -> Prepared:
     splits = open_data(run, channels=run.data.channels, view=view)
     _require_same_data(run.data, splits)
     net = _build_on_meta(run)
+    require_shares(net, run)
     shape = task_of(task_name(run)).example_shape(splits.train.view, run.data.image_size)
     return Prepared(run, splits, net, count(net, shape))
 
@@ -229,7 +231,7 @@ def _require_trainable(net: nn.Module, run: Run, initial: Callable[[Run], Path])
         net_state(net, run, file=initial(run))
     if run.model.encoder_from is not None:
         net_state_by_encoder(net, run)
-    _require_batches_for_norms(net, run.training)
+    require_shares(net, run)
 
 
 # Building what a resolved run trains ---------------------------------------------------------------------------------
@@ -242,11 +244,6 @@ def assemble(prepared: Prepared, *, device: torch.device, begun: bool = False) -
     """
     run, splits = prepared.run, prepared.splits
     rank, world = rank_and_world()
-    if run.training.batch_size % (world * run.training.accumulate):
-        raise SettingsError(
-            f"training.batch_size: {run.training.batch_size} cannot be shared by {world} processes"
-            f" times accumulate={run.training.accumulate}; choose a multiple of {world * run.training.accumulate}"
-        )
     task = task_of(task_name(run))
     train = task.train_batches(
         splits.train,
@@ -260,6 +257,8 @@ def assemble(prepared: Prepared, *, device: torch.device, begun: bool = False) -
     # After the batches, which draw nothing, and right before the net: its weights follow from the seed alone.
     torch.manual_seed(run.training.seed)
     system = build_system(run)
+    if run.training.sync_norms:
+        sync_norm.use(system.net)
     place(system, run.machine, device)
     if run.model.init_from is not None and not begun:
         system.net.load_state_dict(net_state(system.net, run, file=initial_file(run)))
@@ -403,15 +402,44 @@ def _require_results(net: nn.Module, task: Task[Any], run: Run) -> None:
         raise SettingsError(f"{run.model.name}: gives {result} for 2 images of {tuple(images.shape[1:])}, not {due}")
 
 
-def _require_batches_for_norms(net: nn.Module, training: TrainingSettings) -> None:
-    """Raise SettingsError where batch normalization would see a single image."""
-    norms = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-    normalizes = any(norm.training for norm in norms)  # a frozen one does not look at the batch
-    if normalizes and training.batch_size // training.accumulate < 2:
+def require_shares(net: nn.Module, run: Run) -> None:
+    """Raise SettingsError where the processes cannot share a batch, or where a share is too small for the run."""
+    training, (_, world) = run.training, rank_and_world()
+    if training.batch_size % (world * training.accumulate):
         raise SettingsError(
-            f"training.batch_size: {training.batch_size} in {training.accumulate} parts gives batch normalization one"
-            " image at a time; it needs 2 or more"
+            f"training.batch_size: {training.batch_size} cannot be shared by {world} processes"
+            f" times accumulate={training.accumulate}; choose a multiple of {world * training.accumulate}"
         )
+    if run.augment.mixes and training.batch_size // world < 2:
+        raise SettingsError(
+            f"training.batch_size: {training.batch_size} over {world} processes leaves mixup and cutmix no second"
+            f" image; choose {2 * world} or more"
+        )
+    pieces = training.accumulate * (1 if training.sync_norms else world)
+    if normalizes(net) and training.batch_size // pieces < 2:
+        cut = (
+            f"in {training.accumulate} parts" if world == 1 else f"in {training.accumulate} parts on {world} processes"
+        )
+        remedy = "" if world == 1 or training.sync_norms else ", or training.sync_norms=true"
+        raise SettingsError(
+            f"training.batch_size: {training.batch_size} {cut} gives batch normalization one image at a time; it needs"
+            f" 2 or more{remedy}"
+        )
+
+
+def _eager_where_processes_talk(run: Run) -> Machine:
+    """The machine of a run, not compiled where normalizations sum over processes, which no graph holds."""
+    if not run.training.sync_norms or rank_and_world()[1] == 1:
+        return run.machine
+    if run.machine.compile:
+        raise SettingsError("training.sync_norms: is not compiled; leave out machine.compile=true")
+    return replace(run.machine, compile=False)
+
+
+def normalizes(net: nn.Module) -> bool:
+    """Whether statistics of the batch pass through the net in training; a frozen normalization does not look at it."""
+    norms = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    return any(norm.training for norm in norms)
 
 
 def _integer(value: Scalar) -> int | None:

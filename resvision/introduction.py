@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from torch import nn
 
-from resvision.assembly import Prepared, frozen_modules, task_name
+from resvision.assembly import Prepared, frozen_modules, normalizes, task_name
 from resvision.core.errors import printable
 from resvision.core.views import described
 from resvision.run import Run
@@ -51,6 +51,15 @@ def _origin(run: Run, net: nn.Module) -> dict[str, str]:
         lines["encoder"] = f"from {model.encoder_from}, the rest afresh"
     if model.frozen_norms:
         lines["normalization"] = "frozen: statistics and weights stay as they are"
+    processes = machines.rank_and_world()[1]
+    if processes > 1 and normalizes(net):
+        share = run.training.batch_size // (processes * run.training.accumulate)
+        lines["statistics"] = (
+            "of batch normalization: over all processes"
+            if run.training.sync_norms
+            else f"of batch normalization: those of one process alone, {share} images at a time;"
+            " training.sync_norms=true takes all processes'"
+        )
     if frozen := [*frozen_modules(net, model)]:
         trained_numbers, all_numbers = trainable(net)
         lines["trained"] = f"{trained_numbers:,} of {all_numbers:,} parameters; frozen: {', '.join(frozen)}"

@@ -37,9 +37,11 @@ from resvision.recipes import compose
 from resvision.recipes.flags import Flags, changes_of
 from resvision.run import Run, read_run, require_same_code
 from resvision.training import machine as machines
+from resvision.training import processes
 from resvision.training.best import BestSoFar
 from resvision.training.checkpoints import Checkpoints, load_weights, result_weights
 from resvision.training.ema import MovingAverage
+from resvision.training.evaluation import gathered
 from resvision.training.history import History
 from resvision.training.loop import Line, Plan, fit
 from resvision.training.progress import ProgressBar
@@ -47,6 +49,9 @@ from resvision.training.stopping import StopSignals
 
 SOON_NOTED = 100_000
 """The most training images whose identities are noted without a word: it takes some ten seconds."""
+
+OF_ONE_MACHINE = {"data.root", "machine.threads", "machine.workers"}
+"""Settings in which processes on several machines may differ."""
 
 
 @dataclass(frozen=True)
@@ -95,12 +100,13 @@ def train(
 
 def launch(run: Run, *, out: Path | None, console: Console) -> Finished:
     """Start a run in a new directory and train it to its end. Under torchrun, process 0 writes and speaks."""
-    with dead_workers_named(), StopSignals() as stop, ExitStack() as stack:
+    with dead_workers_named(), processes.stragglers_named(), StopSignals() as stop, ExitStack() as stack:
         if out is not None:
             rundir.require_free(out)
-        machines.join_processes(run.machine)
+        processes.join(run.machine.device)
         console = _only_first(console)
         prepared = prepare(run, initial=lambda closed: _shared(lambda: initial_file(closed, console)))
+        _require_agreement(prepared.run)
         introduce(prepared, console)
         folder = _shared(lambda: _new_folder(prepared.run, out, stack, console))
         console.print(f"run directory: {folder}", highlight=False, soft_wrap=True, markup=False)
@@ -112,14 +118,15 @@ def resume(folder: Path, *, asked: Run | None = None, allow_code: bool = False, 
 
     RunError lists the differences when `asked` is given and is not the same run.
     """
-    with dead_workers_named(), StopSignals() as stop, ExitStack() as stack:
+    with dead_workers_named(), processes.stragglers_named(), StopSignals() as stop, ExitStack() as stack:
         run = read_run(folder, allow_code=allow_code)
         if asked is not None:
             require_same(folder, asked)
-        machines.join_processes(run.machine)
+        processes.join(run.machine.device)
         console = _only_first(console)
         _shared(lambda: _lock(folder, stack, console))
         prepared = reopen(run)
+        _require_agreement(prepared.run)
         introduce(prepared, console)
         return _go_on(folder, prepared, stop, console)
 
@@ -132,6 +139,18 @@ def require_same(folder: Path, asked: Run) -> None:
     if differing := differences(run, asked):
         listed = "; ".join(f"{path} is {kept!r}, asked {wanted!r}" for path, kept, wanted in differing)
         raise RunError(f"{folder}: is another run: {listed}; resume it without these, or start a new one")
+
+
+def _require_agreement(run: Run) -> None:
+    """Raise SettingsError, in every process, where settings or data of one are not those of process 0."""
+    runs: list[Run] = gathered([run])
+    for rank, other in enumerate(runs):
+        for path, first, own in differences(runs[0], other):
+            if path not in OF_ONE_MACHINE:
+                raise SettingsError(
+                    f"{path}: {own!r:.60} in process {rank}, {first!r:.60} in process 0; start all processes with the"
+                    " same command, over the same data"
+                )
 
 
 def _new_folder(run: Run, out: Path | None, stack: ExitStack, console: Console) -> Path:

@@ -87,6 +87,7 @@ class TrainingSettings:
     batch_size          images of one optimizer step, over all processes
     accumulate          parts that each process cuts its share of a batch into to save memory
     clip_norm           largest norm of the whole gradient
+    sync_norms          batch normalization over the images of all processes, not of each alone
     ema_decay           decay of the moving average of weights, which is evaluated in their place
     evaluate_every      epochs between evaluations
     patience            validations in a row without a better one that end the run early; None for never
@@ -96,6 +97,7 @@ class TrainingSettings:
     duration: Annotated[str, Meta(pattern=rf"^{rundir.DURATION}\Z", description="`20 epochs` or `64000 steps`")]
     batch_size: Count = 128
     accumulate: Count = 1
+    sync_norms: bool = False
     clip_norm: Annotated[float, Meta(gt=0)] | None = None
     ema_decay: Annotated[float, Meta(gt=0, lt=1)] | None = None
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
@@ -228,6 +230,7 @@ _LATER_LEAVES: dict[str, Any] = {
     "model.encoder_from": None,
     "model.frozen_norms": False,
     "augment.brightness": 0.0,
+    "training.sync_norms": False,
 }
 """The leaves that older runs lack, with the values that those runs stood for."""
 

@@ -31,7 +31,7 @@ from resvision.training.evaluation import (
     merged,
     predicted_batches,
 )
-from resvision.training.machine import Machine, compiler_found, decoding_workers, keep_freed_memory
+from resvision.training.machine import Machine, can_compile, decoding_workers, keep_freed_memory
 from resvision.training.stopping import StopSignals
 
 T = TypeVar("T")
@@ -203,7 +203,7 @@ def probabilities(
         share = EvalBatches(reader, batch_size=batch_size, view=view, grey=how.grey, in_memory=False)
         if compiled is None:
             macs = count(system.net, (view.channels, view.crop_px, view.crop_px)).macs
-            compiled = macs * len(reader) > EVALUATION_COMPILE_PAYS_FROM and compiler_found(machine.device)
+            compiled = macs * len(reader) > EVALUATION_COMPILE_PAYS_FROM and can_compile(machine.device)
     elif compiled:
         raise SettingsError(f"{protocol.preset.name}: --compile is for {CENTER_CROP}; leave it out")
     else:

@@ -18,10 +18,11 @@ from torch.nn.parallel import DistributedDataParallel
 
 from resvision.contracts import Batch, Losses, System, fp32_or_more, quotient, split, to_device
 from resvision.core.draws import key
-from resvision.core.errors import NonFiniteLossError, Stopped
+from resvision.core.errors import NonFiniteLossError, SettingsError, Stopped
 from resvision.training.best import BestSoFar
 from resvision.training.ema import MovingAverage
 from resvision.training.machine import Machine, autocast, rank_and_world
+from resvision.training.memory import is_shortage, too_large
 from resvision.training.optimizers import LR_FACTOR
 from resvision.training.schedules import Schedule
 from resvision.training.stopping import StopSignals
@@ -113,7 +114,9 @@ def fit(
     for step, batch in awaited(batches, plan, stop, keep):
         torch.manual_seed(key(plan.seed, step, rank))  # dropout and samplers inside the net
         lr = set_lr(optimizer, plan.lr * schedule.factor(step / plan.steps))
-        values = backward(module, to_device(batch, device), system=system, machine=machine, accumulate=plan.accumulate)
+        values = backward_in_memory(
+            module, to_device(batch, device), system=system, machine=machine, accumulate=plan.accumulate
+        )
         if not all(math.isfinite(value) for value in values.values()):
             raise non_finite(step + 1, values, last_kept)
         stop.defer()  # from here a step is half done, and an interruption would leave weights that no step made
@@ -211,12 +214,46 @@ def backward(module: nn.Module, batch: Batch, *, system: System, machine: Machin
         means = [quotient(term.total, weights.get(name, parts * term.weight)) for name, term in terms.items()]
         loss = world * torch.stack(means).sum()  # DistributedDataParallel takes the mean over processes
         loss.backward()  # type: ignore[no-untyped-call]
+        require_gradients(system)
         for name, term in {**terms, **metrics}.items():
             sums[name] = sums.get(name, 0) + torch.stack([fp32_or_more(value.detach()) for value in term])
     totals, counts = over_processes(torch.stack([*sums.values()])).unbind(dim=1)
     values = quotient(totals, counts)
     loss = values[: len(terms)].sum()
     return dict(zip(["loss", *sums], torch.stack([loss, *values]).tolist(), strict=True))
+
+
+def require_gradients(system: System) -> None:
+    """Raise SettingsError where processes share gradients of which one is missing: the others would not be summed."""
+    if not dist.is_initialized():
+        return
+    unused = [name for name, weight in system.net.named_parameters() if weight.requires_grad and weight.grad is None]
+    if unused:
+        raise SettingsError(
+            f"{', '.join(unused[:3])}: {len(unused)} parameters take no part in the loss, and then several processes"
+            " cannot share gradients; take them out of the net, or train in one process"
+        )
+
+
+def backward_in_memory(
+    module: nn.Module, batch: Batch, *, system: System, machine: Machine, accumulate: int
+) -> dict[str, float]:
+    """Do as `backward`; where memory does not suffice, SettingsError says how many images at a time fit."""
+    try:
+        return backward(module, batch, system=system, machine=machine, accumulate=accumulate)
+    except (RuntimeError, MemoryError) as error:
+        if not is_shortage(error):
+            raise
+        reason = str(error).partition("\n")[0]
+
+    # Outside of the block, for the error holds on to all that the step had computed.
+    def attempt(parts: int) -> object:
+        system.net.zero_grad(set_to_none=True)
+        part = split(batch, parts)[0]
+        return backward(LossModule(system), part, system=system, machine=machine, accumulate=1)
+
+    alone = rank_and_world()[1] == 1
+    raise too_large(reason, share=len(batch.ids), accumulate=accumulate, attempt=attempt if alone else None)
 
 
 def whole_weights(system: System, batch: Batch) -> dict[str, Tensor]:

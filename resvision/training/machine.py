@@ -5,9 +5,11 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
@@ -21,6 +23,9 @@ from resvision.layers.on_cpu import convolutions
 COMPILE_PAYS_FROM = 3e14
 """The multiply-adds of a run from which compiling surely pays: on two cores ResNet-20 at 28 px was 1.24 times as fast
 after 52 s of compiling, and deeper nets compile longer."""
+
+COMPILE_BYTES = 4 * 2**20
+"""Room in the folder of temporary files without which compiling fails."""
 
 COMPILE_PAYS_UP_TO_PX = 64
 """The side of the images up to which compiling pays on a CPU: ResNet-18 at 224 px was 0.9 times as fast compiled, since
@@ -72,7 +77,9 @@ def decide(
         )
     fast_bf16 = torch.cuda.is_bf16_supported() if device == "cuda" else _cpu_has_bf16() and not too_small_for
     suits = device != "cpu" or image_px <= COMPILE_PAYS_UP_TO_PX
-    pays = suits and training_macs >= COMPILE_PAYS_FROM and compiler_found(device)
+    pays = suits and training_macs >= COMPILE_PAYS_FROM and can_compile(device)
+    if machine.compile and (hindrance := compile_hindrance(device)):
+        raise SettingsError(f"machine.compile: {hindrance}")
     return replace(
         machine,
         device=device,
@@ -90,9 +97,28 @@ def adopt(asked: Machine, decided: Machine) -> Machine:
     return replace(asked, **{name: getattr(decided, name) for name in open_choices})
 
 
-def compiler_found(device: str) -> bool:
-    """Whether torch.compile finds the compiler that it needs: one of C++ for the CPU."""
-    return device != "cpu" or any(shutil.which(os.environ.get("CXX", name)) for name in ("c++", "g++", "clang++"))
+def can_compile(device: str) -> bool:
+    """Whether torch.compile finds what it needs."""
+    return compile_hindrance(device) is None
+
+
+def compile_hindrance(device: str) -> str | None:
+    """The reason why torch.compile would fail here, with the remedy, None where it would not.
+
+    It needs a compiler of C++ for the CPU, and room for its files, which the compiler writes to TMPDIR as well.
+    """
+    if device == "cpu" and not any(shutil.which(os.environ.get("CXX", name)) for name in ("c++", "g++", "clang++")):
+        return "no C++ compiler found; install one, such as g++"
+    try:
+        named = [os.environ.get(name) for name in ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR")]
+        for folder in (Path(name).absolute() for name in (tempfile.gettempdir(), *named) if name):
+            there = next(place for place in (folder, *folder.parents) if place.is_dir())  # torch makes the rest
+            with tempfile.TemporaryFile(dir=there) as file:
+                file.write(bytes(COMPILE_BYTES))
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"compiling needs temporary files ({place}{error.strerror}); free some room, or set TMPDIR elsewhere"
+    return None
 
 
 def decoding_workers() -> int:
@@ -102,8 +128,8 @@ def decoding_workers() -> int:
 
 def described(machine: Machine) -> str:
     """A decided machine in a line, with the reason where it does not compile."""
-    reason = "no C++ compiler found"
-    if compiler_found(machine.device):
+    reason = (compile_hindrance(machine.device) or "").partition(";")[0]
+    if not reason:
         reason = "compiling pays in long runs" + (" on small images" if machine.device == "cpu" else "")
     choices = [
         machine.device,
@@ -121,8 +147,9 @@ def prepare(machine: Machine) -> torch.device:
     assert machine.threads is not None, "decide() comes first"
     keep_freed_memory()
     torch.set_num_threads(machine.threads)
+    if machine.deterministic:  # cuBLAS asks for it, and looks once, when it is first used
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(machine.deterministic)
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = machine.precision != "fp32"
     if machine.device == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     return torch.device(machine.device)
@@ -132,6 +159,8 @@ def place(net: nn.Module, machine: Machine, device: torch.device) -> nn.Module:
     """Put the net on its device, in its memory format, with the convolutions that suit it in training."""
     if device.type == "cpu":
         convolutions.use(net, bf16=machine.precision == "bf16")
+    # For a net that only predicts as well: torch's own choice is TF32, which keeps three digits of fp32.
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = machine.precision != "fp32"
     if machine.channels_last:
         return net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
     return net.to(device)
@@ -140,12 +169,6 @@ def place(net: nn.Module, machine: Machine, device: torch.device) -> nn.Module:
 def autocast(machine: Machine) -> torch.autocast:
     """A fresh autocast context of the run's precision."""
     return torch.autocast(machine.device, dtype=torch.bfloat16, enabled=machine.precision == "bf16")
-
-
-def join_processes(machine: Machine) -> None:
-    """Join the process group that torchrun started; nothing to do in a single process."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if machine.device == "cuda" else "gloo")
 
 
 def rank_and_world() -> tuple[int, int]:
