@@ -487,7 +487,7 @@ def test_nothing_is_written_through_a_link(own: Path) -> None:
     (own / "graph/1-fit" / rundir.EVALUATION).unlink()
     (own / "else").mkdir()
     (own / "graph/1-fit" / rundir.SCRATCH).symlink_to(own / "else")
-    with pytest.raises(RunError, match="scratch: is a link"):
+    with pytest.raises(RunError, match="scratch: a link, which is not followed"):
         resume_phases(own / "graph", allow_code=True, console=QUIET)
     (own / "graph/1-fit").rename(own / "elsewhere")
     (own / "graph/1-fit").symlink_to(own / "elsewhere")

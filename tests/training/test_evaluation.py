@@ -19,7 +19,7 @@ from resvision.launch import Finished
 from resvision.loading.batches import EvalBatches
 from resvision.training import evaluation
 from resvision.training.evaluation import PredictedBatch, Predictions, predict_all, predicted_batches
-from resvision.training.machine import Machine, compiler_found
+from resvision.training.machine import Machine, can_compile
 
 MACHINE = Machine(device="cpu", precision="fp32", threads=1, workers=0)
 
@@ -49,7 +49,7 @@ def own_cache(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("own_cache")
-@pytest.mark.skipif(not compiler_found("cpu"), reason="no C++ compiler")
+@pytest.mark.skipif(not can_compile("cpu"), reason="no C++ compiler")
 @pytest.mark.filterwarnings("ignore")  # of the compiler's own
 def test_a_compiled_graph_predicts_the_same_in_the_short_batch_too() -> None:
     eager, graph = predictions(10), predictions(10, compiled_for=4)
@@ -92,7 +92,7 @@ def test_compiling_is_chosen_by_the_work_there_is(finished: Finished, monkeypatc
     monkeypatch.setattr(task, "predicted_batches", watched)
     resvision.evaluate(finished.folder)
     monkeypatch.setattr(task, "EVALUATION_COMPILE_PAYS_FROM", 0.0)
-    monkeypatch.setattr(task, "compiler_found", lambda device: True)
+    monkeypatch.setattr(task, "can_compile", lambda device: True)
     resvision.evaluate(finished.folder, batch_size=16)
     resvision.evaluate(finished.folder, compiled=False)
     assert asked == [None, 16, None]
