@@ -29,7 +29,7 @@ def too_large(reason: str, *, share: int, accumulate: int, attempt: Callable[[in
             f" {share // parts}"
         )
     remedy = "set a smaller --batch-size, a larger training.accumulate, or smaller images"
-    return SettingsError(f"{found}; not even one fits, {remedy}" if attempt else f"{found}; {remedy}")
+    return SettingsError(f"{found}; {remedy}")
 
 
 def _fitting_parts(share: int, accumulate: int, attempt: Callable[[int], object]) -> int | None:
