@@ -5,6 +5,7 @@ process over a damaged pickle.
 """
 
 import pickle
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 from zipfile import ZipFile, is_zipfile
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core.errors import DataError, printable
-from resvision.core.files import open_regular
+from resvision.core.files import DOCUMENT, open_regular
 
 MOST_OPERATIONS = 1_000_000
 """The limit of a pickle; that of the 50,000 images of CIFAR-100 has a quarter."""
@@ -38,8 +39,11 @@ def read_saved(path: Path) -> Any:
             return _PlainValues(file).load()
         with ZipFile(file) as archive:
             name = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
-            with archive.open(name) as values:
-                return _PlainValues(values).load()
+            with archive.open(name) as member:
+                values = member.read(DOCUMENT + 1)  # a member may be deflated, and announce any size
+    if len(values) > DOCUMENT:
+        raise DataError("values of more than the limit of what is read at once")
+    return _PlainValues(BytesIO(values)).load()
 
 
 class _Operations(dict[int, Any]):

@@ -166,7 +166,7 @@ def read_weights(path: Path) -> State:
         files.require_tensors(path)
         state: State = load_file(path)
     except (OSError, SafetensorError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else printable(str(error))[:200]
         raise RunError(f"{path}: cannot be read as safetensors: {reason}") from None
     return state
 
