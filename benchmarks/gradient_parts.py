@@ -102,8 +102,8 @@ CASES = {
     "pixels: label smoothing": _segmenter(label_smoothing=0.1),
     "pixels: side head": _segmenter(Sided, class_weights=ROOT_BALANCED),
     "pixels: border weights": _segmenter(border_weight=10.0)._replace(weighted=True),
-    "pixels: `dice_weight` (by parts)": _segmenter(dice_weight=0.5),
-    "pixels: `ohem` (by parts)": _segmenter(ohem=0.3),
+    "pixels: `dice_weight`": _segmenter(dice_weight=0.5),
+    "pixels: `ohem`": _segmenter(ohem=0.3),
     "batch normalization (by parts)": _segmenter(lambda: Plain(norm=True)),
     "batch normalization, `training.sync_norms`": _segmenter(lambda: Plain(norm=True))._replace(synchronized=True),
 }

@@ -27,22 +27,20 @@ from resvision.segmentation.parts.tiles import input_rule
 class SegmenterLoss:
     """The options of the loss of a segmentation net; ValueError for values that cannot work.
 
-    A part of a batch goes through the net at once: a process's share of the batch, or a piece of it by
-    `training.accumulate`. The two options that look at a part as a whole say so; all others are those of
-    the whole batch, however it is cut.
+    Pixels are compared within an image alone, so that the loss of a batch does not depend on how it is cut into parts.
 
     label_smoothing   share of the target spread evenly over all classes, 0 <= s < 1
     class_weights     K numbers above 0 as text: how much a pixel of each class counts
     auxiliary_weight  of the same loss of each side head that the net has (0.4 in PSPNet)
-    ohem              share of the pixels of a part that are trained on, those with the greatest loss (Shrivastava et
-                      al. 2016, https://arxiv.org/abs/1604.03540, for pixels), 0 < s <= 1. The loss is divided by the
-                      weight of the pixels that are kept, part by part, and all parts count the same
+    ohem              share of the pixels of each image that are trained on, those with the greatest loss (Shrivastava
+                      et al. 2016, https://arxiv.org/abs/1604.03540, for pixels), 0 < s <= 1. They are divided by the
+                      mean weight of the image's judged pixels, times the number of those that are kept
     border_weight     w0 of U-Net's weights of the pixels between two objects (Ronneberger et al. 2015), which
                       come with the targets; 0 for none
     border_sigma_px   how wide those borders are, in pixels
-    dice_weight       of the Dice loss of a part, 1 - 2 |A and B| / (|A| + |B|), mean over the classes that occur in it
-                      (Milletari et al. 2016, https://arxiv.org/abs/1606.04797, with their squares left out); the loss
-                      of a batch is the mean over its parts
+    dice_weight       of the Dice loss of an image, 1 - 2 |A and B| / (|A| + |B|), mean over the classes that occur in
+                      it (Milletari et al. 2016, https://arxiv.org/abs/1606.04797, with their squares left out); images
+                      that are all void are left out
     """
 
     label_smoothing: float = 0.0
@@ -102,8 +100,9 @@ class Segmenter(PixelSystem):
         labels, weights = _centre_of(batch.targets, *logits.shape[2:])
         terms = {"cross_entropy": self._cross_entropy(logits, labels, weights)}
         if self.dice_weight:
-            count = self.mean.new_full((), len(labels))
-            terms["dice"] = Term(self.dice_weight * dice_loss(logits, labels) * count, count)
+            judged_images = self._judged_images(labels)
+            dice = (dice_losses(logits, labels) * judged_images).sum()
+            terms["dice"] = Term(self.dice_weight * dice, judged_images.sum())
         for i, side_logits in enumerate(side, start=1):
             total, weight = self._cross_entropy(fp32_or_more(side_logits), labels, weights)
             terms[f"auxiliary_{i}"] = Term(self.auxiliary_weight * total, weight)
@@ -112,21 +111,17 @@ class Segmenter(PixelSystem):
         return Losses(terms=terms, metrics={"error": Term(wrong.sum(), judged.sum())})
 
     def weights(self, batch: Batch) -> dict[str, Tensor]:
-        """Count the judged pixels, or add the weights of their classes, and count the images of `dice`.
+        """Add the weights of the pixels that the loss is taken over, and count the images of `dice`.
 
-        With OHEM `dice` alone has a weight. Pixels are those that the net labels, by its `input_rule`.
+        Pixels are those that the net labels, by its `input_rule`.
         """
-        weights: dict[str, Tensor] = {}
-        if self.ohem == 1:
-            border = 2 * input_rule(self.net).border_px
-            height, width = batch.inputs.images.shape[2:]
-            labels, _ = _centre_of(batch.targets, height - border, width - border)
-            sides = len(self.net.auxiliary) if isinstance(self.net, SideHeaded) else 0
-            names = ["cross_entropy", *(f"auxiliary_{i}" for i in range(1, sides + 1))]
-            weights |= dict.fromkeys(names, self._counts(labels).sum())
-        if self.dice_weight:
-            weights["dice"] = self.mean.new_full((), len(batch.ids))
-        return weights
+        border = 2 * input_rule(self.net).border_px
+        height, width = batch.inputs.images.shape[2:]
+        labels, _ = _centre_of(batch.targets, height - border, width - border)
+        sides = len(self.net.auxiliary) if isinstance(self.net, SideHeaded) else 0
+        names = ["cross_entropy", *(f"auxiliary_{i}" for i in range(1, sides + 1))]
+        weights = dict.fromkeys(names, self._weight(labels))
+        return weights | ({"dice": self._judged_images(labels).sum()} if self.dice_weight else {})
 
     def predict(self, inputs: Images) -> Tensor:
         """Predict class probabilities of every pixel that the net labels, float32 (N, K, h, w)."""
@@ -142,13 +137,30 @@ class Segmenter(PixelSystem):
             label_smoothing=self.label_smoothing,
             reduction="none",
         )
-        counts = self._counts(labels)
         if weights is not None:
             pixel_losses = pixel_losses * weights
         if self.ohem < 1:
-            kept = pixel_losses.flatten().topk(max(1, round(self.ohem * pixel_losses.numel()))).indices
-            pixel_losses, counts = pixel_losses.flatten()[kept], counts.flatten()[kept]
-        return Term(pixel_losses.sum(), counts.sum())
+            pixel_losses = pixel_losses.flatten(1).topk(self._kept(labels), dim=1).values
+        return Term(pixel_losses.sum(), self._weight(labels))
+
+    def _kept(self, labels: Tensor) -> int:
+        """The number of pixels of an image that OHEM keeps."""
+        return max(1, round(self.ohem * labels[0].numel()))
+
+    def _weight(self, labels: Tensor) -> Tensor:
+        """The weight of the pixels that count; with OHEM, of as many as it keeps, at the mean weight of their image.
+
+        It follows from the labels alone: which pixels OHEM keeps does not change what the loss is divided by.
+        """
+        weight = self._counts(labels).flatten(1).sum(dim=1)
+        if self.ohem < 1:
+            judged = (labels != VOID).flatten(1).sum(dim=1)
+            weight = weight * (self._kept(labels) / judged.clamp(min=1)).clamp(max=1)
+        return weight.sum()
+
+    def _judged_images(self, labels: Tensor) -> Tensor:
+        """1 for each image with a pixel that is not void, 0 for others, (N,)."""
+        return (labels != VOID).flatten(1).any(dim=1).to(self.mean.dtype)
 
     def _counts(self, labels: Tensor) -> Tensor:
         """The weight of each pixel, shaped as `labels`: 0 where it is void, that of its class or 1 elsewhere."""
@@ -158,20 +170,20 @@ class Segmenter(PixelSystem):
         return counts * self.class_weights[labels.clamp(max=len(self.class_weights) - 1)]
 
 
-def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """One minus the Dice coefficient of softmax probabilities (N, K, H, W), mean over the classes that occur.
+def dice_losses(logits: Tensor, labels: Tensor) -> Tensor:
+    """One minus the Dice coefficient of softmax probabilities (N, K, H, W), mean over an image's classes, (N,).
 
-    Void pixels count nowhere; where all are void the loss is 1.
+    Void pixels count nowhere; the loss of an image that is all void is 1.
     """
     judged = (labels != VOID).unsqueeze(1)
     probabilities = logits.softmax(dim=1) * judged
     classes = logits.shape[1]
     truth = F.one_hot(labels.clamp(max=classes - 1), classes).movedim(-1, 1) * judged
-    both = (probabilities * truth).sum(dim=(0, 2, 3))
-    pixels = truth.sum(dim=(0, 2, 3))
-    coefficient = 2 * both / (probabilities.sum(dim=(0, 2, 3)) + pixels).clamp(min=1e-6)
-    occurs = (pixels > 0).float()
-    return 1 - (coefficient * occurs).sum() / occurs.sum().clamp(min=1)
+    both = (probabilities * truth).sum(dim=(2, 3))
+    pixels = truth.sum(dim=(2, 3))
+    coefficient = 2 * both / (probabilities.sum(dim=(2, 3)) + pixels).clamp(min=1e-6)
+    occurs = (pixels > 0).to(coefficient.dtype)
+    return 1 - (coefficient * occurs).sum(dim=1) / occurs.sum(dim=1).clamp(min=1)
 
 
 def _centre_of(targets: Tensor | WeightedMasks, height: int, width: int) -> tuple[Tensor, Tensor | None]:

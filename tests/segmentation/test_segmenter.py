@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from resvision.contracts import Batch, Images, WeightedMasks
 from resvision.core.images import VOID
-from resvision.segmentation.segmenter import Segmenter, SegmenterLoss, dice_loss
+from resvision.segmentation.segmenter import Segmenter, SegmenterLoss, dice_losses
 
 CLASSES = ("a", "b", "c")
 
@@ -71,11 +71,17 @@ def test_pixel_weights_multiply_the_loss() -> None:
     torch.testing.assert_close(weighted, 2 * plain)
 
 
-def test_ohem_keeps_the_pixels_with_the_greatest_loss() -> None:
+def test_ohem_keeps_the_pixels_of_each_image_with_the_greatest_loss() -> None:
     each, given = system(ohem=0.25), batch()
-    losses = F.cross_entropy(each.logits(given.inputs), given.targets, ignore_index=VOID, reduction="none")
-    hardest = losses.flatten().sort(descending=True).values[: losses.numel() // 4]
+    losses = F.cross_entropy(each.logits(given.inputs), given.targets, ignore_index=VOID, reduction="none").flatten(1)
+    hardest = losses.sort(dim=1, descending=True).values[:, : losses.shape[1] // 4]
     torch.testing.assert_close(each.losses(given).terms["cross_entropy"].mean(), hardest.mean())
+
+
+def test_ohem_divides_by_the_mean_weight_of_an_image_and_by_no_more_pixels_than_are_judged() -> None:
+    labels = torch.tensor([[[0, 0, 1, 1], [0, 0, 1, 1]], [[1, VOID, VOID, VOID], [VOID] * 4]])
+    weight = system(ohem=0.25, class_weights="1,3,1")._weight(labels)
+    assert weight == 2 * 2 + 1 * 3  # two of eight pixels at (1 + 3) / 2, and the only one that is judged
 
 
 def test_a_batch_of_void_has_no_loss_and_no_gradient() -> None:
@@ -114,11 +120,11 @@ def test_side_heads_are_trained_with_their_weight_and_never_predict() -> None:
 
 
 def test_dice_of_a_sure_map_counts_pixels() -> None:
-    labels = torch.tensor([[[0, 0, 1, VOID], [1, 1, 1, 1]]])
-    pred = torch.tensor([[[0, 1, 1, 0], [1, 1, 1, 0]]])
+    labels = torch.tensor([[[0, 0, 1, VOID], [1, 1, 1, 1]], [[0, 0, 0, 0], [0, 0, 0, 0]]])
+    pred = torch.tensor([[[0, 1, 1, 0], [1, 1, 1, 0]], [[0, 0, 0, 0], [0, 0, 0, 0]]])
     logits = 100 * F.one_hot(pred, 3).movedim(-1, 1).float()
     expected = 1 - (2 * 1 / (2 + 2) + 2 * 4 / (5 + 5)) / 2  # class 2 does not occur
-    assert dice_loss(logits, labels).item() == pytest.approx(expected)
+    assert dice_losses(logits, labels).tolist() == pytest.approx([expected, 0])
     assert system(dice_weight=0.5).losses(batch()).terms.keys() == {"cross_entropy", "dice"}
 
 

@@ -100,7 +100,7 @@ class Case(NamedTuple):
     targets: Callable[[torch.Generator], Any]
 
 
-EXACT = {
+CASES = {
     "plain": Case(Classifier, linear, None, rare_first),
     "class-weights": Case(Classifier, linear, ClassifierLoss(label_smoothing=0.1, class_weights="0.2,1,7"), rare_first),
     "mixed": Case(Classifier, linear, None, mixed),
@@ -111,12 +111,9 @@ EXACT = {
     "pixel-weights": Case(Segmenter, Mapped, SegmenterLoss(label_smoothing=0.1, class_weights="0.2,1,7"), void_uneven),
     "borders": Case(Segmenter, Mapped, SegmenterLoss(border_weight=10.0), bordered),
     "valid": Case(Segmenter, lambda: Mapped(border_px=1), SegmenterLoss(class_weights="0.2,1,7"), bordered),
-}
-BY_PARTS = {
     "dice": Case(Segmenter, Mapped, SegmenterLoss(dice_weight=0.5), void_uneven),
     "ohem": Case(Segmenter, Mapped, SegmenterLoss(ohem=0.3, class_weights="0.2,1,7"), void_uneven),
 }
-CASES = EXACT | BY_PARTS
 
 
 class Step(NamedTuple):
@@ -177,7 +174,7 @@ def difference(found: Any, expected: Tensor) -> float:
     return float((torch.as_tensor(found) - expected).abs().max() / expected.abs().max())
 
 
-@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("name", CASES)
 def test_parts_give_the_gradient_and_the_values_of_the_whole_batch(name: str) -> None:
     whole = alone(name)
     for parts in PARTS[1:]:
@@ -187,7 +184,7 @@ def test_parts_give_the_gradient_and_the_values_of_the_whole_batch(name: str) ->
         assert cut.values == pytest.approx({key: whole.values[key] for key in cut.values}, rel=1e-10)
 
 
-@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("name", CASES)
 def test_two_processes_have_the_gradient_and_the_values_of_the_whole_batch(
     name: str, two_processes: list[dict[str, np.ndarray]]
 ) -> None:
@@ -199,45 +196,6 @@ def test_two_processes_have_the_gradient_and_the_values_of_the_whole_batch(
             *expected, expected_error = whole.values.values()
             assert values == pytest.approx(expected, rel=1e-10)
             assert error == pytest.approx(expected_error)
-
-
-def mean_over_parts(name: str, *, parts: int) -> Tensor:
-    """The mean of the gradients that the parts of the batch have by themselves."""
-    case = CASES[name]
-    alone = [step(case, part, parts=1).gradient for part in split(batch(case.targets), parts)]
-    return torch.stack(alone).mean(dim=0)
-
-
-@pytest.mark.parametrize("parts", PARTS)
-def test_ohem_chooses_in_each_part_and_parts_count_the_same(
-    parts: int, two_processes: list[dict[str, np.ndarray]]
-) -> None:
-    assert difference(alone("ohem", parts=parts).gradient, mean_over_parts("ohem", parts=parts)) < 1e-10
-    for found in two_processes:
-        assert difference(found[f"ohem {parts}"], mean_over_parts("ohem", parts=2 * parts)) < 1e-10
-    if parts > 1:
-        assert difference(alone("ohem", parts=parts).gradient, alone("ohem").gradient) > 1e-3
-
-
-def dice_of_parts(*, parts: int) -> Tensor:
-    """The gradient of cross-entropy over the whole batch and of the mean of the parts' Dice losses."""
-    case = CASES["dice"]
-    system = built(case)
-    terms = [system.losses(part).terms["dice"] for part in split(batch(case.targets), parts)]
-    torch.stack([term.mean() for term in terms]).mean().backward()
-    dice = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in system.net.parameters()]
-    return torch.cat([gradient.flatten() for gradient in dice]) + alone("void-uneven").gradient
-
-
-@pytest.mark.parametrize("parts", PARTS)
-def test_dice_is_that_of_each_part_and_the_rest_is_that_of_the_batch(
-    parts: int, two_processes: list[dict[str, np.ndarray]]
-) -> None:
-    assert difference(alone("dice", parts=parts).gradient, dice_of_parts(parts=parts)) < 1e-10
-    for found in two_processes:
-        assert difference(found[f"dice {parts}"], dice_of_parts(parts=2 * parts)) < 1e-10
-    if parts > 1:
-        assert difference(dice_of_parts(parts=parts), dice_of_parts(parts=1)) > 1e-3
 
 
 @pytest.mark.parametrize("parts", PARTS)
@@ -253,6 +211,6 @@ def test_a_batch_of_void_has_a_loss_of_0_and_no_gradient(options: SegmenterLoss 
 def test_weights_from_targets_alone_are_those_of_the_losses(name: str) -> None:
     system, given = built(CASES[name]), batch(CASES[name].targets)
     terms, weights = system.losses(given).terms, system.weights(given)
-    assert weights.keys() == ({*terms} if name != "ohem" else set())
+    assert weights.keys() == {*terms}
     for term in weights:
         torch.testing.assert_close(weights[term], terms[term].weight, rtol=1e-12, atol=0)
