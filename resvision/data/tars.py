@@ -187,7 +187,7 @@ def _members(file: Path, shown: Path) -> Iterator[tuple[str, tuple[int, int]]]:
                     yield name, (member.offset_data, member.size if plain else NOT_A_FILE)
             # tarfile takes a last member whose content is cut off for a whole one
             whole = tar.offset <= file.stat().st_size
-    except (tarfile.TarError, OSError, ValueError) as error:
+    except (tarfile.TarError, OSError, ValueError, OverflowError) as error:
         raise DataError(f"{printable(shown)}: neither a folder of images nor a whole tar file ({error})") from None
     if not whole:
         raise DataError(f"{printable(shown)}: a tar file that is cut off")

@@ -459,7 +459,7 @@ def test_prediction_and_evaluation_need_no_run(
     preset = ImageClassification(crop_size=224, resize_size=232)
     with torch.no_grad():
         wanted = theirs(torch.stack([preset(Image.open(file)) for file in files])).softmax(dim=1)
-    code, out, err = cli("predict", "resnet18", "--weights", "torchvision", *files, "--json")
+    code, out, err = cli("predict", "resnet18", "--weights", "torchvision", *files, "--json-list")
     assert (code, "fetching file:" in err) == (0, True), err
     for row, found in zip(wanted, json.loads(out), strict=True):
         scores = {each["label"]: each["score"] for each in found["classes"]}
