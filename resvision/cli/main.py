@@ -7,6 +7,7 @@ import signal
 import sys
 from contextlib import suppress
 from io import TextIOWrapper
+from types import TracebackType
 
 import typer
 
@@ -39,6 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a class name that the terminal cannot show is no reason to end
             stream.reconfigure(errors="backslashreplace")
+    sys.excepthook = _show_failure
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -118,6 +120,12 @@ def _options(
     ),
 ) -> None:
     """The options before the verb."""
+
+
+def _show_failure(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print the traceback of an error of ours that no verb foresees; names in its message are a stranger's too."""
+    with visible_streams():
+        sys.__excepthook__(kind, error, trace)
 
 
 def _fail(message: str, code: int) -> int:

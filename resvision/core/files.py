@@ -51,6 +51,8 @@ def open_regular(path: Path) -> BufferedReader:
 
     Links are followed. A pipe or a device is refused without waiting for it.
     """
+    if "\0" in str(path):  # to the system that is no name at all, of which Python makes a ValueError
+        raise RefusedFileError(path, "a name with a null character")
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)

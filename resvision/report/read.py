@@ -38,6 +38,7 @@ _OPTIONAL = {
     "data.channels": int,
     "data.image_size": int,
     "data.classes": list,
+    "data.validation_images": int,
     "training.patience": int,
 }
 _COLUMNS = {"step", "epoch", "seconds", "images"}

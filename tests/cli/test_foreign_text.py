@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,3 +75,18 @@ def test_a_setting_with_control_characters_is_named_without_them(evil: Path, cli
         code, out, err = cli("evaluate", evil)
         assert (code, out) == (2, "")
         assert err.removesuffix("\n").isprintable()
+
+
+def test_a_traceback_lets_no_control_characters_through(tmp_path: Path) -> None:
+    script = tmp_path / "fails.py"
+    script.write_text(
+        "from resvision.cli import main\n"
+        "def fail(arguments):\n"
+        f"    raise ZeroDivisionError({EVIL!r})\n"
+        "main._run = fail\n"
+        "main.main([])\n"
+    )
+    process = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert process.returncode == 1
+    assert process.stderr.endswith(f"ZeroDivisionError: {visible(EVIL)}\n")
+    assert visible(process.stderr) == process.stderr

@@ -60,3 +60,8 @@ def test_json_may_be_nested_up_to_a_depth() -> None:
     for depth in (DEEPEST + 1, 100_000):
         with pytest.raises(ValueError, match="nested deeper"):
             parse_json(nested(depth))
+
+
+def test_a_name_with_a_null_character_is_refused_as_a_file_is() -> None:
+    with pytest.raises(OSError, match="a name with a null character"):
+        read_whole(Path("a\0b"), 1)

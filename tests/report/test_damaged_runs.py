@@ -25,6 +25,16 @@ def test_an_evaluation_of_an_unknown_split_is_refused_with_its_name(split: Any, 
         read_record(folder)
 
 
+@pytest.mark.parametrize("count", ["many", [1], 1.5, True])
+def test_a_count_of_validation_images_that_is_no_number_is_refused_with_its_name(count: Any, tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    run = json.loads((folder / rundir.RUN).read_text())
+    run["data"]["validation_images"] = count
+    rundir.write_json(folder / rundir.RUN, run)
+    with pytest.raises(RunError, match=r"run.json: data.validation_images is .*, which no run of ours writes"):
+        read_record(folder)
+
+
 @pytest.mark.parametrize("classes", [255, 256])
 def test_scores_of_label_maps_have_no_more_classes_than_a_map_can_hold(classes: int, segmented: Finished) -> None:
     confusion = [[int(row == column) for column in range(classes)] for row in range(classes)]
