@@ -103,8 +103,8 @@ def prepare(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Prepar
     """Make every open choice of a run: classes and views from the data, speed from the machine.
 
     It reads names and headers of the data, the targets where a loss is balanced by them, and the weights that the run
-    starts with, no more. `initial` gives the file
-    of the weights, `initial_file` if left out. Raises DataError, SettingsError or WeightsError.
+    starts with, no more. `initial` gives the file of the weights, `initial_file` if left out.
+    Raises DataError, SettingsError or WeightsError.
     """
     if run.data.name not in names() and Path(run.data.name).exists():  # found again from another working directory
         run = replace(run, data=replace(run.data, name=str(Path(run.data.name).resolve())))

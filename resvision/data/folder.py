@@ -18,7 +18,7 @@ from resvision.core.errors import DataError
 from resvision.core.images import Header, Pixels, decode, header
 from resvision.core.samples import Reader, Sample
 from resvision.core.views import CentreCrop, Stretch, View
-from resvision.data import cache, contents
+from resvision.data import cache
 from resvision.data.class_folders import (
     Files,
     class_faults,
@@ -30,6 +30,7 @@ from resvision.data.class_folders import (
     without_images,
 )
 from resvision.data.deep_images import sample_is_dark, sampled_note
+from resvision.data.excerpts import excerpt
 from resvision.data.faults import Fault, Place, attempt, fault, summary
 from resvision.data.layouts import Layout, Scan
 from resvision.data.litter import counted
@@ -101,7 +102,7 @@ class FolderReader(Reader[int]):
 
     def content(self, index: int) -> bytes | None:
         """The stored image, or pieces of it."""
-        return contents.content_of(self.path(index))
+        return excerpt(self.path(index))
 
     def stamp(self, index: int) -> tuple[int, ...]:
         """The size and times of the file, or of the tar it is in; -1 for each if it is missing."""

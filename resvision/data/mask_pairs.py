@@ -16,8 +16,9 @@ from resvision.core.errors import DataError, printable
 from resvision.core.images import Header, Pixels, decode, header
 from resvision.core.masks import mask_header, read_mask
 from resvision.core.views import View, Whole
-from resvision.data import cache, contents
+from resvision.data import cache
 from resvision.data.class_list import UNKNOWN, Labels, unknown_values
+from resvision.data.excerpts import excerpt
 from resvision.data.faults import Fault, Place, fault, listing
 from resvision.data.folder import PHOTOS
 from resvision.data.mask_headers import MaskFiles
@@ -29,8 +30,8 @@ Pairs = Sequence[tuple[str, str]]
 """Names of images and of their masks, each in its folder."""
 
 
-class Part(NamedTuple):
-    """The pairs of one split, and the two folders that they lie in."""
+class PairFolders(NamedTuple):
+    """The folder of images and the folder of masks of one split, and the pairs in them."""
 
     images: Place
     masks: Place
@@ -103,7 +104,7 @@ class MaskFolderReader(MaskFiles):
 
     def content(self, index: int) -> bytes | None:
         """The stored image, or pieces of it."""
-        return contents.content_of(self.image_path(index))
+        return excerpt(self.image_path(index))
 
     def stamp(self, index: int) -> tuple[int, ...]:
         """The sizes and times of image and mask, or of the tar they are in; -1 for what is missing."""
