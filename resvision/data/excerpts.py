@@ -2,16 +2,16 @@
 
 import os
 import stat
-from pathlib import Path
 
 from resvision.core.errors import DataError
+from resvision.data.places import Place
 from resvision.data.tars import TarPlace
 
 PIECE = 2**12
 """Bytes that are hashed at the beginning, in the middle and at the end of a file that is longer than three of these."""
 
 
-def excerpt(place: Path | TarPlace) -> bytes | None:
+def excerpt(place: Place) -> bytes | None:
     """The size of a file with three pieces of its bytes, all of them if it is small; None where it cannot be read."""
     try:
         if isinstance(place, TarPlace):

@@ -20,12 +20,13 @@ from resvision.core.errors import DataError
 from resvision.core.images import VOID
 from resvision.data.class_list import ClassList, Labels, labels_of, listed_classes
 from resvision.data.deep_images import sampled_note
-from resvision.data.faults import Fault, Place, fault, listing, summary
+from resvision.data.faults import Fault, fault, listing, summary
 from resvision.data.layouts import Layout
 from resvision.data.litter import counted
 from resvision.data.mask_headers import FileFacts, look
 from resvision.data.mask_pairs import MaskFolderReader, PairFolders, Pairs, folder_reader, partners, whole
 from resvision.data.mask_scan import MaskScan, all_value_faults, scanned, settle
+from resvision.data.places import Place
 from resvision.data.split_folders import TRAIN, split_folders, splits_of_its_own, without_partner
 from resvision.data.splits import Splits
 from resvision.data.tars import PackedNames

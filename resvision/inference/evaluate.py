@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from resvision import catalog
 from resvision.core.samples import Reader
 from resvision.data import identities
-from resvision.data.faults import at
 from resvision.data.identities import Overlap, RunImages, ScoredImages
 from resvision.data.layouts import layout_for
+from resvision.data.places import at
 from resvision.data.sets import open_splits
 from resvision.inference.load import Trained, load
 from resvision.kinds.kind import Kind, Scores
