@@ -54,7 +54,7 @@ def command(
         bool | None, typer.Option("--compile/--no-compile", help="Compile the net first; if left out, where it pays.")
     ] = None,
     protocol: Annotated[
-        str | None, typer.Option(help="How to test: center-crop if left out; whole images for label maps.")
+        str | None, typer.Option(help="Test protocol; center-crop if left out, whole images for label maps.")
     ] = None,
     scales: Annotated[
         str | None, typer.Option(help="Shorter sides of the resized images, as 224,256, for the protocol.")
@@ -63,10 +63,14 @@ def command(
         bool,
         typer.Option("--protocols", help="List the protocols and leave.", is_eager=True, callback=_print_protocols),
     ] = False,
-    table: Annotated[bool, typer.Option("--table", help="A table beside published errors, for one run too.")] = False,
+    table: Annotated[
+        bool, typer.Option("--table", help="The scores beside published ones, a row for each run.")
+    ] = False,
     ensemble: Annotated[bool, typer.Option("--ensemble", help="A row for the averaged softmax of all runs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")] = False,
-    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import own code that the run names.")] = False,
+    allow_code: Annotated[
+        bool, typer.Option("--allow-code", help="Import code of your own that the run names.")
+    ] = False,
 ) -> None:
     """Evaluate runs on the test images: top-1 and top-5 error, loss, per-class table, confusion matrix.
 
