@@ -68,9 +68,7 @@ def command(
     ] = False,
     ensemble: Annotated[bool, typer.Option("--ensemble", help="A row for the averaged softmax of all runs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")] = False,
-    allow_code: Annotated[
-        bool, typer.Option("--allow-code", help="Import code of your own that the run names.")
-    ] = False,
+    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
 ) -> None:
     """Evaluate runs on the test images: top-1 and top-5 error, loss, per-class table, confusion matrix.
 

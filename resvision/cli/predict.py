@@ -39,9 +39,7 @@ def command(
         bool, typer.Option("--resume", help="Go on in the folder of --out, with the images that lack their files.")
     ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="A CSV row for each image and class.")] = False,
-    allow_code: Annotated[
-        bool, typer.Option("--allow-code", help="Import code of your own that the run names.")
-    ] = False,
+    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
     grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that was trained on grey.")] = False,
 ) -> None:
     """Predict the classes of images, or of their pixels: then --out FOLDER takes label maps and overlays.
