@@ -26,8 +26,8 @@ from torch.utils.data import DataLoader, Dataset
 
 import resvision
 from resvision.contracts import filled
-from resvision.data.faults import at
 from resvision.data.folder import FolderReader, open_labelled
+from resvision.data.places import at
 from resvision.data.sets import open_splits
 from resvision.loading.batches import EvalBatches
 from resvision.loading.workers import batches

@@ -28,11 +28,12 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader, Dataset
 
 import resvision
-from resvision.assembly import assemble, resolve
+from resvision.assembly import assemble
 from resvision.contracts import to_device
 from resvision.core.samples import Reader
 from resvision.data.sets import open_splits
 from resvision.loading.workers import batches
+from resvision.preparation import resolve
 from resvision.recipes import compose
 from resvision.run import Run
 from resvision.training import machine as machines

@@ -1,20 +1,7 @@
-"""From a Run to its parts: `prepare` closes its open choices, `assemble` builds the system and batches of the loop.
+"""The parts of a resolved Run: its system, its optimizer, the batches and the exams of the loop; and its length."""
 
-The task answers for all that depends on it. `prepare` goes in steps, each a function below it:
-
-1. open the data, by names and headers alone;
-2. settle the choices that the data decide: view, classes, options of the net, weights of classes;
-3. build the net on the meta device, which finds wrong options before anything is written; where the net does not take
-   images of the data's size, settle and build once more at a size that it takes;
-4. check the weights that it starts with;
-5. choose device, precision and speed by the work of the training.
-"""
-
-from collections.abc import Callable
 from contextlib import closing
-from copy import deepcopy
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -24,28 +11,25 @@ from resvision import catalog
 from resvision.classification.stages import distances_to_head, first_stages
 from resvision.contracts import Batches, CountedBatches, System
 from resvision.core import references
-from resvision.core.errors import RunError, SettingsError
+from resvision.core.errors import SettingsError
 from resvision.core.history import TEST, VALIDATION
-from resvision.core.samples import Reader, side_of
-from resvision.core.settings import Scalar, from_options
-from resvision.core.views import View
-from resvision.data.sets import IMAGENET, names, open_splits
+from resvision.core.samples import Reader
+from resvision.core.settings import from_options
+from resvision.data.sets import IMAGENET
 from resvision.data.splits import Splits
-from resvision.data.validation import hold_out
-from resvision.initial_weights import initial_file, net_state, net_state_by_encoder, published_weights, settle_sources
+from resvision.initial_weights import initial_file, net_state, net_state_by_encoder
 from resvision.kinds.kind import Scores
 from resvision.kinds.table import TASKS
 from resvision.layers import sync_norm
 from resvision.loading.workers import batches
-from resvision.probes.count import Count, count
-from resvision.probes.padding import taps_in_padding
+from resvision.probes.count import Count
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.tasks import Task, task_of
 from resvision.training.freezing import freeze
 from resvision.training.machine import Machine, decide, place, rank_and_world
 from resvision.training.optimizers import OptimizerSettings, build_optimizer
 from resvision.training.stopping import StopSignals
-from resvision.weights.published import Published, is_published
+from resvision.weights.published import Published
 
 LARGE_PX = 224
 """The side of images, by which a machine is chosen, where they have different sizes."""
@@ -91,147 +75,10 @@ class Assembly(NamedTuple):
     steps: int
 
 
-# Closing the choices of a run ----------------------------------------------------------------------------------------
-
-
-def resolve(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Run:
-    """Make every open choice of a run; arguments and errors are those of `prepare`."""
-    return prepare(run, initial=initial).run
-
-
-def prepare(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Prepared:
-    """Make every open choice of a run: classes and views from the data, speed from the machine.
-
-    It reads names and headers of the data, the targets where a loss is balanced by them, and the weights that the run
-    starts with, no more. `initial` gives the file
-    of the weights, `initial_file` if left out. Raises DataError, SettingsError or WeightsError.
-    """
-    if run.data.name not in names() and Path(run.data.name).exists():  # found again from another working directory
-        run = replace(run, data=replace(run.data, name=str(Path(run.data.name).resolve())))
-    published = published_weights(run)  # before the data: the view that the weights were trained with replaces theirs
-    # Written into the run, so that a later version with another catalog still reads it as the same task.
-    run = replace(run, model=replace(run.model, task=task_name(run)))
-    task = task_of(task_name(run))
-    if not isinstance(run.augment, task.augment):
-        raise SettingsError(
-            f"{run.recipe}: augments with {type(run.augment).__name__}, but {run.model.name} is for {task.kind.name},"
-            f" which takes {task.augment.__name__}; choose another --recipe"
-        )
-    channels = run.data.channels or _integer(run.model.options.get("in_channels"))
-    splits = open_data(run, channels=channels, view=published.view if published else None)
-    run = replace(run, loss=task.settled_loss(run.loss, splits.train))
-    # Hashing the names of a large set takes long, and no view changes them, so it is done once.
-    asked_px, fingerprint = run.data.image_size or task.asked_side(run.augment), splits.fingerprint()
-    closed = _settle(run, task, splits, published, fingerprint, side_px=asked_px or side_of(splits.train))
-    net = _build_on_meta(closed)
-    side_px = closed.data.image_size
-    # Only the built net knows the sides that it takes, and a side that the user asked for is never changed: the net's
-    # own error about it names the nearest one.
-    if asked_px is None and side_px is not None and (fitting := task.fitting_side(net, side_px)) != side_px:
-        splits = splits.seen_as(image_size=fitting)
-        closed = _settle(run, task, splits, published, fingerprint, side_px=fitting)
-        net = _build_on_meta(closed)
-    _require_trainable(net, closed, initial or initial_file)
-    # Tests hold the nets of the catalog to their shapes; a user's net shows its own only when it is run.
-    if references.is_reference(run.model.name):
-        _require_results(net, task, closed)
-    shape = task.example_shape(splits.train.view, closed.data.image_size)
-    counted = count(net, shape)
-    # A backward pass takes about twice the multiply-adds of a forward pass, so a step takes three times those.
-    machine = decide(
-        _eager_where_processes_talk(run),
-        training_macs=3.0 * counted.macs * total_steps(closed) * run.training.batch_size,
-        image_px=closed.data.image_size or LARGE_PX,
-        decodes_files=task.decodes(splits.train, closed.augment),
-        too_small_for=taps_in_padding(net, shape),
-    )
-    return Prepared(replace(closed, machine=machine), splits, net, counted)
-
-
-def reopen(run: Run) -> Prepared:
-    """Prepare a run that was resolved before; its data must be the same.
-
-    Raises RunError where names, classes, split or view of the data have changed.
-    """
-    view = run.data.view if is_published(run.model.init_from) else None
-    splits = open_data(run, channels=run.data.channels, view=view)
-    _require_same_data(run.data, splits)
-    net = _build_on_meta(run)
-    require_shares(net, run)
-    shape = task_of(task_name(run)).example_shape(splits.train.view, run.data.image_size)
-    return Prepared(run, splits, net, count(net, shape))
-
-
-def open_data(run: Run, *, channels: int | None, view: View | None = None) -> Splits:
-    """Open the data of a run by its settings, with the images held out for validation."""
-    data = run.data
-    splits = open_splits(data.name, root=Path(data.root) if data.root else None, task=task_name(run))
-    splits = splits.seen_as(channels=channels, image_size=data.image_size, view=view)
-    return splits if data.validation is None else hold_out(splits, data.validation)
-
-
-def _settle(
-    run: Run,
-    task: Task[Any],
-    splits: Splits,
-    published: Published | None,
-    fingerprint: str,
-    *,
-    side_px: int | None,
-) -> Run:
-    """Make all choices of a run that follow from its data and from the source of its weights."""
-    reader = splits.train
-    data_options = {**task.net_options(reader), "input_size": side_px}
-    num_classes = data_options.pop("num_classes", None)
-    if run.model.num_classes not in {None, num_classes}:
-        raise SettingsError(
-            f"model.num_classes: {run.model.num_classes}, but {run.data.name} has {num_classes} classes"
-        )
-    task.require(run.augment, run.loss, reader, side_px=side_px)
-    if run.training.patience is not None and splits.validation is None:
-        raise SettingsError("training.patience: needs validation images; hold some out, such as --validation 0.1")
-    options = {**_accepted_options(run.model, data_options), **run.model.options}
-    model = replace(run.model, num_classes=num_classes, options=options)
-    data = replace(
-        run.data,
-        channels=reader.view.channels,
-        image_size=side_px,
-        classes=reader.classes,
-        train_images=len(splits.train),
-        validation_images=len(splits.validation or ()),
-        test_images=len(splits.test),
-        split_rule=splits.split_rule,
-        fingerprint=fingerprint,
-        view=reader.view,
-    )
-    return replace(
-        run,
-        model=settle_sources(model, published, data),
-        data=data,
-        augment=task.settled_augment(run.augment, side_px=side_px),
-    )
-
-
-def _accepted_options(model: ModelSettings, candidates: dict[str, Any]) -> dict[str, Any]:
+def accepted_options(model: ModelSettings, candidates: dict[str, Any]) -> dict[str, Any]:
     """Keep the options that the net takes and the data decide; None leaves one to its default."""
     accepted = catalog.options(model.name, model.options)
     return {name: value for name, value in candidates.items() if name in accepted and value is not None}
-
-
-def _build_on_meta(run: Run) -> nn.Module:
-    """Build the net of a resolved run without weights; SettingsError for wrong options of model and loss."""
-    with torch.device("meta"):
-        return build_system(run).net
-
-
-def _require_trainable(net: nn.Module, run: Run, initial: Callable[[Run], Path]) -> None:
-    """Raise SettingsError or WeightsError where optimizer, initial weights or batches do not suit the net."""
-    _distances(net, run.optimizer)
-    if run.model.init_from is not None:
-        net_state(net, run, file=initial(run))
-    if run.model.encoder_from is not None:
-        net_state_by_encoder(net, run)
-    require_shares(net, run)
 
 
 # Building what a resolved run trains ---------------------------------------------------------------------------------
@@ -319,7 +166,7 @@ def published_run(published: Published, machine: Machine) -> Run:
         num_classes=len(classes),
         init_from=published.source,
     )
-    options = _accepted_options(model, {"in_channels": view.channels, "input_size": view.side_px})
+    options = accepted_options(model, {"in_channels": view.channels, "input_size": view.side_px})
     return Run(
         recipe="published",
         model=replace(model, options=options),
@@ -334,7 +181,7 @@ def published_run(published: Published, machine: Machine) -> Run:
 
 def optimizer_for(net: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
     """Build the optimizer over a net; SettingsError for a decay by depth over a net without stages."""
-    return build_optimizer(net, settings, _distances(net, settings))
+    return build_optimizer(net, settings, distances(net, settings))
 
 
 def frozen_modules(net: nn.Module, model: ModelSettings) -> dict[str, nn.Module]:
@@ -371,7 +218,7 @@ def total_steps(run: Run) -> int:
     return int(length) * (steps_per_epoch(run) if unit == "epochs" else 1)
 
 
-def _distances(net: nn.Module, settings: OptimizerSettings) -> dict[str, int] | None:
+def distances(net: nn.Module, settings: OptimizerSettings) -> dict[str, int] | None:
     """The number of stages from each parameter to the head; None where the learning rate does not decay by them."""
     if settings.depth_decay == 1:
         return None
@@ -379,80 +226,3 @@ def _distances(net: nn.Module, settings: OptimizerSettings) -> dict[str, int] | 
         return distances_to_head(net)
     except SettingsError as error:
         raise SettingsError(f"optimizer.depth_decay: {error}") from None
-
-
-# Refusals before anything is written ---------------------------------------------------------------------------------
-
-
-def _require_results(net: nn.Module, task: Task[Any], run: Run) -> None:
-    """Raise SettingsError where a user's net gives results of another shape than the task's."""
-    side = run.data.image_size
-    asked_shape = None if side is None else task.result_shape(side, run.model.num_classes)
-    if asked_shape is None or side is None:
-        return
-    assert run.data.view is not None, "the data was read"
-    images = torch.empty(2, run.data.view.channels, side, side, device="meta")
-    with torch.no_grad(), references.own_code(run.model.name):
-        results = deepcopy(net).eval()(images)
-    result = tuple(getattr(results, "shape", [type(results).__name__]))
-    asked = (2, *asked_shape)
-    if result != asked:
-        words = task.result_words(run.model.num_classes)
-        due = f"{asked}: {words}" if words else str(asked)
-        raise SettingsError(f"{run.model.name}: gives {result} for 2 images of {tuple(images.shape[1:])}, not {due}")
-
-
-def require_shares(net: nn.Module, run: Run) -> None:
-    """Raise SettingsError where the processes cannot share a batch, or where a share is too small for the run."""
-    training, (_, world) = run.training, rank_and_world()
-    if training.batch_size % (world * training.accumulate):
-        raise SettingsError(
-            f"training.batch_size: {training.batch_size} cannot be shared by {world} processes"
-            f" times accumulate={training.accumulate}; choose a multiple of {world * training.accumulate}"
-        )
-    if run.augment.mixes and training.batch_size // world < 2:
-        raise SettingsError(
-            f"training.batch_size: {training.batch_size} over {world} processes leaves mixup and cutmix no second"
-            f" image; choose {2 * world} or more"
-        )
-    pieces = training.accumulate * (1 if training.sync_norms else world)
-    if normalizes(net) and training.batch_size // pieces < 2:
-        cut = (
-            f"in {training.accumulate} parts" if world == 1 else f"in {training.accumulate} parts on {world} processes"
-        )
-        remedy = "" if world == 1 or training.sync_norms else ", or training.sync_norms=true"
-        raise SettingsError(
-            f"training.batch_size: {training.batch_size} {cut} gives batch normalization one image at a time; it needs"
-            f" 2 or more{remedy}"
-        )
-
-
-def _eager_where_processes_talk(run: Run) -> Machine:
-    """The machine of a run, not compiled where normalizations sum over processes, which no graph holds."""
-    if not run.training.sync_norms or rank_and_world()[1] == 1:
-        return run.machine
-    if run.machine.compile:
-        raise SettingsError("training.sync_norms: is not compiled; leave out machine.compile=true")
-    return replace(run.machine, compile=False)
-
-
-def normalizes(net: nn.Module) -> bool:
-    """Whether statistics of the batch pass through the net in training; a frozen normalization does not look at it."""
-    norms = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-    return any(norm.training for norm in norms)
-
-
-def _integer(value: Scalar) -> int | None:
-    return value if isinstance(value, int) else None
-
-
-def _require_same_data(data: DataSettings, splits: Splits) -> None:
-    """Raise RunError where names, classes, split or view have changed since the run was resolved."""
-    counts = (len(splits.train), len(splits.validation or ()), len(splits.test))
-    current = (splits.fingerprint(), splits.train.view, *counts)
-    if current != (data.fingerprint, data.view, data.train_images, data.validation_images, data.test_images):
-        raise RunError(
-            f"{data.name}: has changed since the run began: it had {data.train_images} training and"
-            f" {data.test_images} test images in {len(data.classes or ())} classes, now it has {len(splits.train)},"
-            f" {len(splits.test)} and {len(splits.train.classes)}, or other names or sizes; start a new run"
-        )

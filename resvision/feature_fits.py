@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from resvision.assembly import Assembly, assemble, reopen, task_name
+from resvision.assembly import Assembly, assemble, task_name
 from resvision.contracts import Batch, CountedBatches, Losses, System
 from resvision.core import rundir
 from resvision.core.errors import RunError, SettingsError
 from resvision.core.files import require_tensors
 from resvision.initial_weights import head
 from resvision.loading.workers import batches
+from resvision.preparation import reopen
 from resvision.run import Run, read_run
 from resvision.tasks import task_of
 from resvision.training import machine as machines

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from rich.console import Console
 from torch import nn
 
-from resvision.assembly import Prepared, frozen_modules, normalizes, task_name
+from resvision.assembly import Prepared, frozen_modules, task_name
 from resvision.core.errors import printable
 from resvision.core.views import described
+from resvision.preparation import normalizes
 from resvision.run import Run
 from resvision.tasks import task_of
 from resvision.training import machine as machines

@@ -10,18 +10,7 @@ import torch
 import torch.distributed as dist
 from rich.console import Console
 
-from resvision.assembly import (
-    Assembly,
-    Exam,
-    Prepared,
-    assemble,
-    optimizer_for,
-    prepare,
-    reopen,
-    resolve,
-    steps_per_epoch,
-    task_name,
-)
+from resvision.assembly import Assembly, Exam, Prepared, assemble, optimizer_for, steps_per_epoch, task_name
 from resvision.core import rundir
 from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.core.history import read as read_history
@@ -33,6 +22,7 @@ from resvision.introduction import introduce
 from resvision.kinds.kind import Scores
 from resvision.kinds.table import kind_of
 from resvision.loading.workers import batches, dead_workers_named
+from resvision.preparation import prepare, reopen, resolve
 from resvision.recipes import compose
 from resvision.recipes.flags import Flags, changes_of
 from resvision.run import Run, read_run, require_same_code

@@ -1,6 +1,6 @@
 """A Run: every setting of a training, as one frozen tree that goes to JSON and back.
 
-A recipe makes a Run with open choices (None, `auto`); `assembly.resolve` closes them all by the data and the machine.
+A recipe makes a Run with open choices (None, `auto`); `preparation.resolve` closes all by data and machine.
 Nothing on a lower floor sees a Run.
 """
 

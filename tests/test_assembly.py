@@ -2,11 +2,11 @@
 
 import pytest
 
-from resvision.assembly import resolve
 from resvision.core.errors import SettingsError
 from resvision.core.settings import to_json
 from resvision.core.views import Stretch, Whole
 from resvision.loading.augment import ImageAugment, MaskAugment
+from resvision.preparation import resolve
 from resvision.recipes import compose
 from resvision.run import Run, run_from_json
 

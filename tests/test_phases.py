@@ -20,13 +20,14 @@ from support import SEGMENTED, TINY
 
 import resvision
 import resvision.phases as phases_module
-from resvision.assembly import assemble, reopen
+from resvision.assembly import assemble
 from resvision.core import rundir
 from resvision.core.errors import DataError, RunError, SettingsError, Stopped, UnknownNameError
 from resvision.core.settings import to_json
 from resvision.launch import Finished
 from resvision.loading.batches import EvalBatches
 from resvision.phases import Outcome, launch_phases, resume_phases
+from resvision.preparation import reopen
 from resvision.recipes import compose, compose_phases
 from resvision.run import DataSettings, Run, read_run
 from resvision.training.checkpoints import result_weights

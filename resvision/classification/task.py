@@ -16,7 +16,7 @@ from resvision.core.errors import SettingsError, printable
 from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
 from resvision.data.folder import FolderReader
-from resvision.data.joined import Joined
+from resvision.data.selection import Selection
 from resvision.kinds.classification.kind import KIND
 from resvision.kinds.classification.presets import CENTER_CROP, PAPER_CROPS
 from resvision.kinds.classification.scores import ClassificationScores, Tally
@@ -210,7 +210,7 @@ def probabilities(
         share = ViewBatches(reader, protocol, batch_size=batch_size, grey=how.grey)
         system = MeanOverViews(system, protocol, batch_size=batch_size)
     keep_freed_memory()
-    workers = decoding_workers() if isinstance(reader, FolderReader | Joined) else 0
+    workers = decoding_workers() if isinstance(reader, FolderReader | Selection) else 0
     with closing(batches(share, 0, len(share), workers=workers)) as running:
         yield from predicted_batches(system, running, machine=machine, compiled_for=batch_size if compiled else None)
 

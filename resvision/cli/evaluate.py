@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from resvision.cli import seen
+from resvision.cli import overlap
 from resvision.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def command(
         bool | None, typer.Option("--compile/--no-compile", help="Compile the net first; if left out, where it pays.")
     ] = None,
     protocol: Annotated[
-        str | None, typer.Option(help="How to test: center-crop if left out; whole images for label maps.")
+        str | None, typer.Option(help="Test protocol; center-crop if left out, whole images for label maps.")
     ] = None,
     scales: Annotated[
         str | None, typer.Option(help="Shorter sides of the resized images, as 224,256, for the protocol.")
@@ -63,10 +63,12 @@ def command(
         bool,
         typer.Option("--protocols", help="List the protocols and leave.", is_eager=True, callback=_print_protocols),
     ] = False,
-    table: Annotated[bool, typer.Option("--table", help="A table beside published errors, for one run too.")] = False,
+    table: Annotated[
+        bool, typer.Option("--table", help="The scores beside published ones, a row for each run.")
+    ] = False,
     ensemble: Annotated[bool, typer.Option("--ensemble", help="A row for the averaged softmax of all runs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")] = False,
-    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import own code that the run names.")] = False,
+    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
 ) -> None:
     """Evaluate runs on the test images: top-1 and top-5 error, loss, per-class table, confusion matrix.
 
@@ -75,7 +77,7 @@ def command(
     from resvision import catalog
     from resvision.data.sets import IMAGENET
     from resvision.inference.ensemble import evaluate_ensemble
-    from resvision.inference.evaluate import evaluate_known, open_data
+    from resvision.inference.evaluate import evaluate_with_overlap, open_data
     from resvision.inference.load import load
     from resvision.kinds.table import kind_of
     from resvision.tasks import How
@@ -99,7 +101,7 @@ def command(
         return
     (trained,) = loaded
     how = how._replace(grey=how.grey or data is None)
-    evaluation = evaluate_known(trained, data, root=root, how=how)
+    evaluation = evaluate_with_overlap(trained, data, root=root, how=how)
     _show_scores(trained, data or trained.data, how, evaluation, as_json=as_json)
 
 
@@ -128,15 +130,15 @@ def _show_scores(trained: "Trained", data: str, how: "How", evaluation: "Evaluat
         header = {"run": str(trained.folder), "model": trained.name, "data": data}
         header |= {"arithmetic": trained.machine.precision}
         protocol = {} if described is None else {"protocol": described.json}
-        known = {**seen.counts(evaluation.seen), **seen.changes(evaluation.images)}
+        known = {**overlap.counts(evaluation.overlap), **overlap.changes(evaluation.images)}
         print(json.dumps({**header, **protocol, **scores.to_json(), **known}, ensure_ascii=False))
         return
     print(f"{trained.name} on {data}, {trained.machine.precision}")
     for line in () if described is None else (described.title, *described.lines):
         print(line)
-    if changed := seen.changed(evaluation.images):
+    if changed := overlap.summary(evaluation.images):
         print(changed)
-    lines = [*kind.lines(scores), *seen.lines(evaluation.seen, listed=seen.may_list(trained))]
+    lines = [*kind.lines(scores), *overlap.lines(evaluation.overlap, listed=overlap.may_list(trained))]
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
         print(f"{name:<{width}}  {value}")
@@ -163,15 +165,15 @@ def _show_table(ensemble: "Ensemble") -> None:
 
     kind, images = ensemble.members[0].trained.kind, ensemble.members[0].scores.images
     print(f"{ensemble.data}, {images:,} images")
-    if changed := seen.changed(ensemble.images):
+    if changed := overlap.summary(ensemble.images):
         print(changed)
     _show_protocols(ensemble)
-    known = [seen.cell(member.seen, listed=seen.may_list(member.trained)) for member in ensemble.members]
+    known = [overlap.cell(member.overlap, listed=overlap.may_list(member.trained)) for member in ensemble.members]
     shows_known = any(cell not in {"", "0"} for cell in known)
     any_published = bool(ensemble.published) or any(member.published for member in ensemble.members)
     measured = tuple(f"measured {heading}" for heading in kind.compared.values())
     published = tuple(f"published {heading}" for heading in kind.compared.values()) if any_published else ()
-    trained_on = (seen.HEADING,) if shows_known else ()
+    trained_on = (overlap.HEADING,) if shows_known else ()
     numbers = (*measured, *trained_on, *published)
     table = new_table(
         "run", "model", "arithmetic", *numbers, *(["published by"] if any_published else []), numbers=numbers
@@ -192,7 +194,7 @@ def _show_table(ensemble: "Ensemble") -> None:
             table.add_row("", "", "", *unmeasured, *row)
     if ensemble.together is not None:
         name = f"ensemble of {len(ensemble.members)}, averaged softmax"
-        cells = (seen.cell(ensemble.seen, listed=True),) if shows_known else ()
+        cells = (overlap.cell(ensemble.overlap, listed=True),) if shows_known else ()
         table.add_row(name, "", "", *_measured(ensemble.together, kind), *cells, *no_published)
     for result in ensemble.published:
         row = _published(result, kind.compared)
@@ -225,18 +227,18 @@ def _document(ensemble: "Ensemble") -> dict[str, Any]:
             "arithmetic": member.trained.machine.precision,
             "protocol": None if member.protocol is None else member.protocol.json,
             "measured": member.scores.figures(),
-            **seen.counts(member.seen),
+            **overlap.counts(member.overlap),
             "published": [_reported(result) for result in member.published],
         }
         for member in ensemble.members
     ]
     document = {"data": ensemble.data, "images": ensemble.members[0].scores.images, "rows": rows}
-    document |= seen.changes(ensemble.images)
+    document |= overlap.changes(ensemble.images)
     if ensemble.together is not None:
         document["ensemble"] = {
             "runs": len(rows),
             "measured": ensemble.together.figures(),
-            **seen.counts(ensemble.seen),
+            **overlap.counts(ensemble.overlap),
             "published": [_reported(result) for result in ensemble.published],
         }
     return document

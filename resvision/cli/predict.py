@@ -28,16 +28,18 @@ def command(
         str | None, typer.Option(help="Published weights: torchvision, or torchvision:NAME. Fetched once.")
     ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="How many classes to give, 5 when left out.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON object on a line for each image, at once.")] = False,
-    as_list: Annotated[bool, typer.Option("--json-list", help="One JSON list of these objects.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="A line of JSON for each image, as soon as it is predicted.")
+    ] = False,
+    as_list: Annotated[bool, typer.Option("--json-list", help="One JSON list of all images.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for label maps and overlays, by a run that labels pixels.")
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with --out: leave out images whose files are there.")
+        bool, typer.Option("--resume", help="Go on in the folder of --out, with the images that lack their files.")
     ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="A CSV row for each image and class.")] = False,
-    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import own code that the run names.")] = False,
+    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
     grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that was trained on grey.")] = False,
 ) -> None:
     """Predict the classes of images, or of their pixels: then --out FOLDER takes label maps and overlays.

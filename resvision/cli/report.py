@@ -11,7 +11,7 @@ def command(
     out: Annotated[
         Path | None, typer.Option(help="File of the page; report.html in the run, or here for several runs.")
     ] = None,
-    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import own code that the runs name.")] = False,
+    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the runs name.")] = False,
 ) -> None:
     """Write one self-contained page about runs: curves, results, differing settings, mistakes, throughput."""
     from resvision.core.rundir import REPORT

@@ -55,7 +55,7 @@ def command(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, may be repeated."),
     ] = None,
-    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import own code that the run names.")] = False,
+    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
     **flags: Unpack[Flags],
 ) -> None:
     """Train a model on a data set or a folder of images; leaves a run directory.

@@ -18,8 +18,9 @@ from resvision.core.errors import DataError, printable
 from resvision.core.samples import Reader
 from resvision.data import cache
 from resvision.data.deep_images import counted_note, is_dark
-from resvision.data.faults import Fault, at
+from resvision.data.faults import Fault
 from resvision.data.layouts import Scan, layout_for
+from resvision.data.places import at
 from resvision.data.sets import names, open_splits, row
 from resvision.data.splits import Splits
 

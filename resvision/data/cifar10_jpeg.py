@@ -9,7 +9,7 @@ from pathlib import Path
 from resvision.core.errors import DataError
 from resvision.data import folder
 from resvision.data.cifar10 import VIEW
-from resvision.data.faults import at
+from resvision.data.places import at
 from resvision.data.roots import default_root
 from resvision.data.splits import Splits
 

@@ -7,9 +7,10 @@ are stored, the nineteen of the benchmark are classes and all others are void.
 from pathlib import Path
 
 from resvision.data import class_list, mask_pairs, mask_scan
-from resvision.data.faults import Fault, Place, listing
+from resvision.data.faults import Fault, listing
 from resvision.data.mask_scan import MaskScan
 from resvision.data.mask_sets import MaskSet
+from resvision.data.places import Place
 
 CLASSES = {
     "road": 7, "sidewalk": 8, "building": 11, "wall": 12, "fence": 13, "pole": 17, "traffic light": 19,

@@ -4,7 +4,8 @@ import unicodedata
 from collections.abc import Iterator
 
 from resvision.core.draws import shuffled
-from resvision.data.faults import Fault, Place, fault, listing
+from resvision.data.faults import Fault, fault, listing
+from resvision.data.places import Place
 
 Files = dict[str, list[str]]
 """Class -> names of its files, both in order."""

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from resvision.core.errors import DataError
 from resvision.core.files import SMALL, read_whole
 from resvision.core.images import VOID
-from resvision.data.faults import Fault, Place, all_entries, fault, fault_of
+from resvision.data.faults import Fault, all_entries, fault, fault_of
+from resvision.data.places import Place
 from resvision.data.tars import TarPlace
 
 CLASS_LIST = "classes.txt"

@@ -1,18 +1,14 @@
-"""Faults of data sets, and the files and folders, on disk or inside a tar, that have them."""
+"""Faults of the files and folders of data sets, each with its location."""
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from resvision.core.errors import DataError, printable
 from resvision.data.litter import is_litter
-from resvision.data.tars import TarPlace, open_tar
+from resvision.data.places import Place, folder_entries
+from resvision.data.tars import TarPlace
 
 T = TypeVar("T")
-
-Place = Path | TarPlace
-"""The location of a file or a folder: on disk, or inside a tar."""
 
 
 class Fault(NamedTuple):
@@ -23,11 +19,6 @@ class Fault(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"
-
-
-def at(path: Path) -> Place:
-    """The folder of images that a path names: itself, or what a tar file holds. Raises DataError for other files."""
-    return path if path.is_dir() else open_tar(path)
 
 
 def listing(folder: Place, faults: list[Fault], litter: list[str] | None = None) -> list[tuple[str, bool]]:
@@ -47,15 +38,10 @@ def all_entries(folder: Place, faults: list[Fault]) -> list[tuple[str, bool]]:
     try:
         if isinstance(folder, TarPlace):
             return sorted(folder.archive.names(folder.inside))
-        with os.scandir(folder) as scanned:
-            return sorted((entry.name, _is_folder(entry)) for entry in scanned)
+        return sorted(folder_entries(folder))
     except OSError as error:
         faults.append(fault(folder, f"cannot be listed ({error.strerror})"))
         return []
-
-
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()  # noqa: PTH112 - False for link loops
 
 
 def fault_of(path: str, error: DataError) -> Fault:

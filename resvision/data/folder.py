@@ -8,7 +8,6 @@ faults; `resvision data check` decodes the images as well and lists each.
 """
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from resvision.core.errors import DataError
 from resvision.core.images import Header, Pixels, decode, header
 from resvision.core.samples import Reader, Sample
 from resvision.core.views import CentreCrop, Stretch, View
-from resvision.data import cache, contents
+from resvision.data import cache
 from resvision.data.class_folders import (
     Files,
     class_faults,
@@ -30,9 +29,11 @@ from resvision.data.class_folders import (
     without_images,
 )
 from resvision.data.deep_images import sample_is_dark, sampled_note
-from resvision.data.faults import Fault, Place, attempt, fault, summary
+from resvision.data.excerpts import excerpt
+from resvision.data.faults import Fault, attempt, fault, summary
 from resvision.data.layouts import Layout, Scan
 from resvision.data.litter import counted
+from resvision.data.places import Place, read_image
 from resvision.data.split_folders import split_folders, splits_of_its_own, without_partner
 from resvision.data.splits import Splits
 from resvision.data.tars import PackedNames
@@ -75,13 +76,11 @@ class FolderReader(Reader[int]):
 
     def image(self, index: int) -> Pixels:
         """The decoded image."""
-        path = self.path(index)
-        return decode(path) if isinstance(path, Path) else decode(path.read_bytes(), name=str(path))
+        return read_image(decode, self.path(index))
 
     def header(self, index: int) -> Header:
         """The header of the image file."""
-        path = self.path(index)
-        return header(path) if isinstance(path, Path) else header(path.read_bytes(), name=str(path))
+        return read_image(header, self.path(index))
 
     def target(self, index: int) -> int:
         """The class index of sample `index`."""
@@ -101,7 +100,7 @@ class FolderReader(Reader[int]):
 
     def content(self, index: int) -> bytes | None:
         """The stored image, or pieces of it."""
-        return contents.content_of(self.path(index))
+        return excerpt(self.path(index))
 
     def stamp(self, index: int) -> tuple[int, ...]:
         """The size and times of the file, or of the tar it is in; -1 for each if it is missing."""

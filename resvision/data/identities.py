@@ -26,8 +26,8 @@ from resvision.core import rundir
 from resvision.core.errors import DataError, RunError, printable
 from resvision.core.files import MEGABYTE, read_whole
 from resvision.core.samples import Reader
-from resvision.data.contents import content_of
-from resvision.data.joined import Joined
+from resvision.data.excerpts import excerpt
+from resvision.data.selection import Selection
 from resvision.data.splits import Splits
 
 Hashes = NDArray[np.uint64]
@@ -49,7 +49,7 @@ class Identities(NamedTuple):
     contents: Hashes
 
 
-class Seen(NamedTuple):
+class Overlap(NamedTuple):
     """The images of an evaluation that a run knew before: whether each is one of them, (N,).
 
     trained    those that the run was trained on
@@ -59,9 +59,9 @@ class Seen(NamedTuple):
     trained: NDArray[np.bool_]
     validated: NDArray[np.bool_]
 
-    def or_by(self, other: "Seen") -> "Seen":
+    def union(self, other: "Overlap") -> "Overlap":
         """The images that one of two runs knew."""
-        return Seen(self.trained | other.trained, self.validated | other.validated)
+        return Overlap(self.trained | other.trained, self.validated | other.validated)
 
 
 class ScoredImages(NamedTuple):
@@ -86,13 +86,13 @@ class RunImages:
     validation: Identities
     test_names: Hashes
 
-    def seen_in(self, reader: Reader[Any]) -> Seen:
+    def overlap_with(self, reader: Reader[Any]) -> Overlap:
         """The images of a reader that the run knew.
 
         They are told by their contents; by their names where the content of one of the two is not known.
         """
         found = identities_of(reader)
-        return Seen(among(found, self.train), among(found, self.validation))
+        return Overlap(among(found, self.train), among(found, self.validation))
 
     def is_set_of(self, readers: Sequence[Reader[Any]]) -> bool:
         """Whether the readers of a set hold half of the training images or more, by name and content.
@@ -147,8 +147,8 @@ class RunImages:
         known = np.concatenate([self.train.names, self.validation.names, self.test_names])
         new = int((~np.isin(np.array([*place_of], dtype=np.uint64), known)).sum())
         which, indices = np.array(places, dtype=np.int64).T
-        joined = Joined(splits.test, readers, which, indices)
-        return ScoredImages(joined, new, len(self.test_names) - len(places))
+        selection = Selection(splits.test, readers, which, indices)
+        return ScoredImages(selection, new, len(self.test_names) - len(places))
 
 
 # Identities of a set's images ----------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ def _name(source: str, home: str) -> str:
 
 def _content(reader: Reader[Any], index: int) -> bytes | None:
     content = reader.content(index)
-    return content_of(Path(reader.source(index))) if content is None else content
+    return excerpt(Path(reader.source(index))) if content is None else content
 
 
 def _hashes(contents: Iterable[bytes | None]) -> Hashes:

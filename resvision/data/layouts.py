@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from resvision.core import references
 from resvision.core.images import Pixels
 from resvision.core.samples import Reader
-from resvision.data.faults import Fault, Place, attempt
+from resvision.data.faults import Fault, attempt
+from resvision.data.places import Place
 from resvision.data.splits import Splits
 from resvision.kinds.table import TASKS, USUAL, kind_of
 

@@ -20,12 +20,13 @@ from resvision.core.errors import DataError
 from resvision.core.images import VOID
 from resvision.data.class_list import ClassList, Labels, labels_of, listed_classes
 from resvision.data.deep_images import sampled_note
-from resvision.data.faults import Fault, Place, fault, listing, summary
+from resvision.data.faults import Fault, fault, listing, summary
 from resvision.data.layouts import Layout
 from resvision.data.litter import counted
 from resvision.data.mask_headers import FileFacts, look
-from resvision.data.mask_pairs import MaskFolderReader, Pairs, Part, folder_reader, partners, whole
+from resvision.data.mask_pairs import MaskFolderReader, PairFolders, Pairs, folder_reader, partners, whole
 from resvision.data.mask_scan import MaskScan, all_value_faults, scanned, settle
+from resvision.data.places import Place
 from resvision.data.split_folders import TRAIN, split_folders, splits_of_its_own, without_partner
 from resvision.data.splits import Splits
 from resvision.data.tars import PackedNames
@@ -120,7 +121,7 @@ def _scan(folder: Place, name: str, listed: ClassList | None, crop_px: int, *, p
         rule = parts.rule
     elif (folder / TRAIN).is_dir():
         faults.append(fault(folder, without_partner(folder / TRAIN)))
-        halves, rule = dict.fromkeys((TRAIN, "val"), Part(folder, folder, [])), ""
+        halves, rule = dict.fromkeys((TRAIN, "val"), PairFolders(folder, folder, [])), ""
     else:
         whole_part = _part(folder, faults, litter)
         train, test = _split_off(whole_part.pairs)
@@ -130,17 +131,17 @@ def _scan(folder: Place, name: str, listed: ClassList | None, crop_px: int, *, p
             faults.append(fault(whole_part.images, "one image only; two are needed to split one off"))
     readers = [_reader(name, split, half, listed, crop_px) for split, half in halves.items()]
     parted = (folder / TRAIN).is_dir()
-    found = scanned(folder, *readers, rule=rule, faults=faults, parted=parted, notes=counted(litter))
-    return _with_list(found, listed)
+    scanned_folder = scanned(folder, *readers, rule=rule, faults=faults, parted=parted, notes=counted(litter))
+    return _with_list(scanned_folder, listed)
 
 
 def _with_list(scan: MaskScan, listed: ClassList | None) -> MaskScan:
-    """The scan, which knows what the list of classes says."""
+    """The scan, with its facts about the list of classes set."""
     scan.listed, scan.states_void = listed is not None, listed is not None and listed.states_void
     return scan
 
 
-def _reader(name: str, split: str, part: Part, listed: ClassList | None, crop_px: int) -> MaskFolderReader:
+def _reader(name: str, split: str, part: PairFolders, listed: ClassList | None, crop_px: int) -> MaskFolderReader:
     classes, labels = ((), labels_of(range(VOID))) if listed is None else listed[:2]
     return folder_reader(name, split, *part, classes=classes, labels=labels, crop_px=crop_px)
 
@@ -156,13 +157,13 @@ def _pair_of_folders(folder: Place) -> tuple[str, str] | None:
     return next((pair for pair in pairs if all((folder / name).is_dir() for name in pair)), None)
 
 
-def _part(folder: Place, faults: list[Fault], litter: list[str]) -> Part:
+def _part(folder: Place, faults: list[Fault], litter: list[str]) -> PairFolders:
     """Pair the images and masks of a folder; a missing folder of them adds to `faults`."""
     names = _pair_of_folders(folder) or (IMAGES[0], MASKS[0])
     folders = folder / names[0], folder / names[1]
     missing = [path for path in folders if not path.is_dir()]
     faults += [fault(path, "no such folder") for path in missing]
-    return Part(*folders, [] if missing else partners(*folders, faults, litter=litter))
+    return PairFolders(*folders, [] if missing else partners(*folders, faults, litter=litter))
 
 
 def _split_off(pairs: Pairs) -> tuple[Pairs, Pairs]:

@@ -7,8 +7,8 @@ Glossary
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
-from typing import NamedTuple, TypeVar
+from pathlib import PurePath
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,21 +16,21 @@ from resvision.core.errors import DataError, printable
 from resvision.core.images import Header, Pixels, decode, header
 from resvision.core.masks import mask_header, read_mask
 from resvision.core.views import View, Whole
-from resvision.data import cache, contents
+from resvision.data import cache
 from resvision.data.class_list import UNKNOWN, Labels, unknown_values
-from resvision.data.faults import Fault, Place, fault, listing
+from resvision.data.excerpts import excerpt
+from resvision.data.faults import Fault, fault, listing
 from resvision.data.folder import PHOTOS
 from resvision.data.mask_headers import MaskFiles
+from resvision.data.places import Place, read_image
 from resvision.data.tars import PackedNames
-
-T = TypeVar("T")
 
 Pairs = Sequence[tuple[str, str]]
 """Names of images and of their masks, each in its folder."""
 
 
-class Part(NamedTuple):
-    """The pairs of one split, and the two folders that they lie in."""
+class PairFolders(NamedTuple):
+    """The folder of images and the folder of masks of one split, and the pairs in them."""
 
     images: Place
     masks: Place
@@ -79,19 +79,19 @@ class MaskFolderReader(MaskFiles):
 
     def header(self, index: int) -> Header:
         """The header of the image file."""
-        return _read(header, self.image_path(index))
+        return read_image(header, self.image_path(index))
 
     def mask_header(self, index: int) -> Header:
         """The header of the mask file."""
-        return _read(mask_header, self.mask_path(index))
+        return read_image(mask_header, self.mask_path(index))
 
     def image(self, index: int) -> Pixels:
         """The decoded image."""
-        return _read(decode, self.image_path(index))
+        return read_image(decode, self.image_path(index))
 
     def stored(self, index: int) -> Pixels:
         """The stored values of the mask, (H, W)."""
-        return _read(read_mask, self.mask_path(index))
+        return read_image(read_mask, self.mask_path(index))
 
     def image_path(self, index: int) -> Place:
         """The path of the image."""
@@ -103,7 +103,7 @@ class MaskFolderReader(MaskFiles):
 
     def content(self, index: int) -> bytes | None:
         """The stored image, or pieces of it."""
-        return contents.content_of(self.image_path(index))
+        return excerpt(self.image_path(index))
 
     def stamp(self, index: int) -> tuple[int, ...]:
         """The sizes and times of image and mask, or of the tar they are in; -1 for what is missing."""
@@ -187,8 +187,3 @@ def partners(
     ]
     faults += sorted(fault(path, printable(text)) for path, text in without_partner)
     return [(image_of[key], mask_of[key]) for key in sorted(image_of.keys() & mask_of.keys())]
-
-
-def _read(decoder: Callable[..., T], path: Place) -> T:
-    """Read a file by `decoder`, from its path, or from its content where it lies inside a tar."""
-    return decoder(path) if isinstance(path, Path) else decoder(path.read_bytes(), name=str(path))

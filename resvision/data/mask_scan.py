@@ -18,10 +18,11 @@ from resvision.core.samples import Reader
 from resvision.data import cache
 from resvision.data.class_list import CLASS_LIST, UNKNOWN, labels_of, unknown_values
 from resvision.data.deep_images import sampled_note
-from resvision.data.faults import Fault, Place, attempt, fault, summary
+from resvision.data.faults import Fault, attempt, fault, summary
 from resvision.data.layouts import Scan
 from resvision.data.mask_headers import MaskFiles, disagreement, look
 from resvision.data.mask_survey import MaskSurvey
+from resvision.data.places import Place
 from resvision.data.splits import Splits
 
 

@@ -7,7 +7,7 @@ from resvision.core.images import VOID
 from resvision.core.masks import count_values
 from resvision.core.samples import Mask, Reader
 from resvision.data import cache
-from resvision.data.validation import Part
+from resvision.data.selection import Subset
 
 
 def pixel_counts(reader: Reader[Mask]) -> NDArray[np.int64]:
@@ -30,7 +30,7 @@ def pixel_counts(reader: Reader[Mask]) -> NDArray[np.int64]:
 
 def _fingerprint(reader: Reader[Mask]) -> str | None:
     """The fingerprint of the files of a reader, or of a part of one; None where it does not read files."""
-    whole, part = (reader.whole, repr(reader.indices.tolist())) if isinstance(reader, Part) else (reader, "")
+    whole, part = (reader.whole, repr(reader.indices.tolist())) if isinstance(reader, Subset) else (reader, "")
     if not isinstance(whole, cache.Stamped):
         return None
     labels = getattr(whole, "labels", None)

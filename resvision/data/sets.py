@@ -11,8 +11,8 @@ from typing import Any
 from resvision.core import references
 from resvision.core.errors import DataError, SettingsError, printable, unknown_name
 from resvision.core.samples import Reader
-from resvision.data.faults import at
 from resvision.data.layouts import layout_for
+from resvision.data.places import at
 from resvision.data.splits import Splits
 from resvision.kinds.table import USUAL, kind_of
 

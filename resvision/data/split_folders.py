@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from resvision.data.faults import Fault, Place, fault
+from resvision.data.faults import Fault, fault
+from resvision.data.places import Place
 
 TRAIN, TEST = "train", "test"
 VALIDATION = ("val", "valid", "validation")

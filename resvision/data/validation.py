@@ -1,61 +1,19 @@
 """Images held out of training, so that a run can be judged on its way without a look at the test images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core.draws import shuffled
 from resvision.core.errors import SettingsError
-from resvision.core.samples import Reader, Sample
-from resvision.core.views import View
+from resvision.core.samples import Reader
+from resvision.data.selection import Subset
 from resvision.data.splits import Splits
 
 SEED = 0
 """The seed of the shuffle. Not the seed of the run: runs that differ in theirs are judged by the same images."""
-
-T = TypeVar("T")
-
-
-@dataclass(kw_only=True)
-class Part(Reader[T]):
-    """Some samples of a reader as a split of their own; `indices`, (M,) int64, are theirs in the whole reader."""
-
-    name: str
-    split: str
-    classes: tuple[str, ...]
-    view: View
-    crop_px: int | None = None
-    whole: Reader[T]
-    indices: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, index: int) -> Sample[T]:
-        return self.whole[int(self.indices[index])]
-
-    def target(self, index: int) -> T:
-        """The target of sample `index`."""
-        return self.whole.target(int(self.indices[index]))
-
-    def source(self, index: int) -> str:
-        """The source of the image in the whole reader."""
-        return self.whole.source(int(self.indices[index]))
-
-    def target_source(self, index: int) -> str:
-        """The source of the target in the whole reader."""
-        return self.whole.target_source(int(self.indices[index]))
-
-    def content(self, index: int) -> bytes | None:
-        """The stored image in the whole reader."""
-        return self.whole.content(int(self.indices[index]))
-
-    def stratum(self, index: int) -> int | None:
-        """The group of the sample in the whole reader."""
-        return self.whole.stratum(int(self.indices[index]))
 
 
 def hold_out(splits: Splits, share: float) -> Splits:
@@ -83,7 +41,7 @@ def hold_out(splits: Splits, share: float) -> Splits:
         f" with seed {SEED}: {len(kept):,} train / {len(held_out):,} validation"
     )
     return splits._replace(
-        train=_part(train, train.split, kept), validation=_part(train, "val", held_out), split_rule=rule
+        train=_subset(train, train.split, kept), validation=_subset(train, "val", held_out), split_rule=rule
     )
 
 
@@ -101,8 +59,8 @@ def held_out_indices(strata: Sequence[int], share: float) -> NDArray[np.int64]:
     return np.sort(np.concatenate(chosen))
 
 
-def _part(whole: Reader[Any], split: str, indices: NDArray[np.int64]) -> Part[Any]:
-    return Part(
+def _subset(whole: Reader[Any], split: str, indices: NDArray[np.int64]) -> Subset[Any]:
+    return Subset(
         name=whole.name,
         split=split,
         classes=whole.classes,

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from resvision.core.errors import SettingsError
-from resvision.data.identities import ScoredImages, Seen
-from resvision.inference.evaluate import comparable, open_images, require_how, seen_by
+from resvision.data.identities import Overlap, ScoredImages
+from resvision.inference.evaluate import comparable, open_images, overlap_of, require_how
 from resvision.inference.load import Trained, load
 from resvision.kinds.kind import Scores
 from resvision.papers.results import Published, PublishedEnsemble, published_ensembles
@@ -24,7 +24,7 @@ class Member(NamedTuple):
     protocol: Described | None
     scores: Scores
     published: list[Published]
-    seen: Seen | None
+    overlap: Overlap | None
 
 
 class Ensemble(NamedTuple):
@@ -43,10 +43,10 @@ class Ensemble(NamedTuple):
     published: list[PublishedEnsemble]
 
     @property
-    def seen(self) -> Seen | None:
+    def overlap(self) -> Overlap | None:
         """The images that one run or more knew; None where none kept a list."""
-        kept = [member.seen for member in self.members if member.seen is not None]
-        return reduce(Seen.or_by, kept) if kept else None
+        kept = [member.overlap for member in self.members if member.overlap is not None]
+        return reduce(Overlap.union, kept) if kept else None
 
 
 def evaluate_ensemble(
@@ -84,7 +84,7 @@ def evaluate_ensemble(
         reader.name,
         images,
         [
-            Member(member, member.task.describe(member, applied), scores, results, seen_by(member, reader))
+            Member(member, member.task.describe(member, applied), scores, results, overlap_of(member, reader))
             for member, scores, results in zip(members, alone, published, strict=True)
         ],
         together_scores,

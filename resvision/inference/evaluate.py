@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from resvision import catalog
 from resvision.core.samples import Reader
 from resvision.data import identities
-from resvision.data.faults import at
-from resvision.data.identities import RunImages, ScoredImages, Seen
+from resvision.data.identities import Overlap, RunImages, ScoredImages
 from resvision.data.layouts import layout_for
+from resvision.data.places import at
 from resvision.data.sets import open_splits
 from resvision.inference.load import Trained, load
 from resvision.kinds.kind import Kind, Scores
@@ -29,13 +29,13 @@ class TrainedOnWarning(UserWarning):
 class Evaluation(NamedTuple):
     """The scores of a run, and what it knew of the images before.
 
-    images  those that were scored, and how their set has changed since the run began
-    seen    None where the run kept no list of its images, as older runs and published weights
+    images   those that were scored, and how their set has changed since the run began
+    overlap  None where the run kept no list of its images, as older runs and published weights
     """
 
     scores: Scores
     images: ScoredImages
-    seen: Seen | None
+    overlap: Overlap | None
 
 
 def evaluate(
@@ -68,20 +68,20 @@ def evaluate(
     """
     trained = run if isinstance(run, Trained) else load(run)
     how = How(batch_size, grey or data is None, compiled, protocol, None if scales is None else tuple(scales))
-    evaluation = evaluate_known(trained, data, root=root, how=how)
-    if evaluation.seen is not None and (count := int(evaluation.seen.trained.sum())):
+    evaluation = evaluate_with_overlap(trained, data, root=root, how=how)
+    if evaluation.overlap is not None and (count := int(evaluation.overlap.trained.sum())):
         text = f"{trained.title}: was trained on {count:,} of the {len(evaluation.images.reader):,} images scored"
         warnings.warn(text, TrainedOnWarning, stacklevel=2)
     return evaluation.scores
 
 
-def evaluate_known(
+def evaluate_with_overlap(
     trained: Trained, data: str | Path | None = None, *, root: str | Path | None = None, how: How
 ) -> Evaluation:
     """Score a run as `evaluate` does, and tell which of the images it knew."""
     require_how(trained.kind, how)
     images = open_images(trained, data, root=root)
-    return Evaluation(trained.task.evaluate(trained, images.reader, how), images, seen_by(trained, images.reader))
+    return Evaluation(trained.task.evaluate(trained, images.reader, how), images, overlap_of(trained, images.reader))
 
 
 def require_how(kind: Kind[Any, Any, Any], how: How) -> None:
@@ -106,10 +106,10 @@ def open_images(trained: Trained, data: str | Path | None = None, *, root: str |
     return known.own_test(splits)._replace(moved=name != settings.name)
 
 
-def seen_by(trained: Trained, reader: Reader[Any]) -> Seen | None:
+def overlap_of(trained: Trained, reader: Reader[Any]) -> Overlap | None:
     """The images of a reader that the run knew; None where it kept no list of them."""
     known = known_images(trained)
-    return None if known is None else known.seen_in(reader)
+    return None if known is None else known.overlap_with(reader)
 
 
 def known_images(trained: Trained) -> RunImages | None:

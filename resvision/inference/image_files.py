@@ -7,6 +7,7 @@ from pathlib import Path
 
 from resvision.core.errors import DataError, printable
 from resvision.data.litter import is_litter
+from resvision.data.places import folder_entries
 from resvision.data.tars import PackedNames
 
 Identity = tuple[int, int]
@@ -57,12 +58,10 @@ class _Listing:
         self._folders: set[str] = set()
         names: list[str] = []
         try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    is_folder = _is_folder(entry)
-                    if not is_litter(entry.name, is_folder=is_folder):
-                        names.append(entry.name)
-                        self._folders.update([entry.name] if is_folder else [])
+            for name, is_folder in folder_entries(folder):
+                if not is_litter(name, is_folder=is_folder):
+                    names.append(name)
+                    self._folders.update([name] if is_folder else [])
         except OSError as error:
             raise DataError(f"{printable(folder)}: cannot be listed ({error.strerror})") from None
         self._names = sorted(names, reverse=True)
@@ -73,10 +72,6 @@ class _Listing:
             return None
         name = self._names.pop()
         return os.path.join(self._folder, name), name in self._folders  # noqa: PTH118 - no path for each of a million
-
-
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()  # noqa: PTH112 - False for link loops
 
 
 def _files_below(folder: Path) -> Iterator[str]:

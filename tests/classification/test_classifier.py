@@ -8,7 +8,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from support import TINY
 from torch import Tensor, nn
 
-from resvision.assembly import build_system, resolve
+from resvision.assembly import build_system
 from resvision.classification.classifier import Classifier, ClassifierLoss, balanced_weights
 from resvision.classification.task import TASK
 from resvision.contracts import Batch, Images, MixedTargets, split, to_device
@@ -16,6 +16,7 @@ from resvision.core.errors import SettingsError
 from resvision.core.views import Stretch
 from resvision.data.arrays import ArrayReader
 from resvision.launch import train
+from resvision.preparation import resolve
 from resvision.recipes import compose
 from resvision.run import read_run
 from resvision.training.loop import LossModule, backward

@@ -6,7 +6,6 @@ from support import TINY
 from torch import Tensor, nn
 
 from resvision import catalog
-from resvision.assembly import resolve
 from resvision.classification.auxiliary import AuxiliaryClassifier, AuxiliaryLoss, side_parameters
 from resvision.classification.classifier import Classifier, ClassifierLoss
 from resvision.classification.googlenet import VARIANTS, GoogLeNet, googlenet
@@ -18,6 +17,7 @@ from resvision.core.history import read
 from resvision.inference.load import load
 from resvision.launch import train
 from resvision.layers.pooling import CeilMaxPool2d, EvenAvgPool2d
+from resvision.preparation import resolve
 from resvision.probes.count import Count, count
 from resvision.recipes import compose
 from resvision.training.loop import LossModule

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from resvision import catalog
-from resvision.assembly import build_system, resolve
+from resvision.assembly import build_system
 from resvision.classification.classifier import Classifier
 from resvision.classification.lenet import (
     C3_TABLE,
@@ -25,6 +25,7 @@ from resvision.classification.lenet import (
 from resvision.contracts import Batch, Images
 from resvision.core.errors import SettingsError
 from resvision.launch import train
+from resvision.preparation import resolve
 from resvision.probes.count import count
 from resvision.recipes import compose
 

@@ -11,10 +11,10 @@ from safetensors.numpy import save
 
 from resvision.core import rundir
 from resvision.core.errors import DataError, RunError
-from resvision.data import contents, identities
+from resvision.data import excerpts, identities
 from resvision.data.arrays import ArrayReader
-from resvision.data.contents import content_of
 from resvision.data.digits import VIEW
+from resvision.data.excerpts import excerpt
 from resvision.data.identities import Identities, identify, identities_of
 from resvision.data.sets import open_splits
 from resvision.data.splits import Splits
@@ -52,7 +52,7 @@ def test_a_set_that_grew_is_tested_on_the_images_of_the_run(photos: Path) -> Non
     assert [scored.reader.source(index) for index in range(len(scored.reader))] == sources(before)
     assert [scored.reader.target(index) for index in range(len(scored.reader))] == [0, 0, 1, 1]
     assert (scored.new, scored.gone) == (5, 0)
-    assert not known.seen_in(scored.reader).trained.any()
+    assert not known.overlap_with(scored.reader).trained.any()
 
 
 def test_images_that_went_are_counted_and_a_set_without_any_is_refused(photos: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_test_folder_of_the_set_itself_is_scored_whole(photos: Path) -> None:
     shutil.copy(parted / "val" / "a" / "0.png", parted / "val" / "a" / "more.png")
     scored = known.own_test(opened(parted))
     assert (len(scored.reader), scored.new, scored.gone) == (21, 1, 0)
-    assert known.seen_in(scored.reader).trained.all()  # all of them copies of training images
+    assert known.overlap_with(scored.reader).trained.all()  # all of them copies of training images
 
 
 @pytest.mark.parametrize("how", ["moved", "linked", "packed"])
@@ -111,14 +111,14 @@ def test_images_are_known_under_other_names_and_not_by_their_names_alone(photos:
         for file in (photos / label).iterdir():
             file.rename(other / label / f"renamed-{file.name}")
     whole = opened(other)
-    seen = [known.seen_in(reader) for reader in (whole.train, whole.test)]
+    seen = [known.overlap_with(reader) for reader in (whole.train, whole.test)]
     assert sum(int(each.trained.sum()) for each in seen) == len(splits.train)
     assert sum(int(each.validated.sum()) for each in seen) == len(splits.validation or ())
     for file in other.glob("*/*.png"):
         Image.new("RGB", (9, 9), (int(file.stem[8:]), 0, 0)).save(other / file.parent.name / file.name[8:])
         file.unlink()
     assert not known.is_set_of(opened(other).readers)
-    assert not known.seen_in(opened(other).train).trained.any()
+    assert not known.overlap_with(opened(other).train).trained.any()
 
 
 def test_images_in_memory_are_known_by_their_pixels() -> None:
@@ -129,7 +129,7 @@ def test_images_in_memory_are_known_by_their_pixels() -> None:
         return ArrayReader(name=name, split="test", classes=("a",), view=VIEW, images=images, targets=targets)
 
     known = identify(Splits(reader(pixels[:2], "made"), reader(pixels[2:], "made"), ""))
-    assert known.seen_in(reader(pixels[::-1], "other")).trained.tolist() == [False, True, True]
+    assert known.overlap_with(reader(pixels[::-1], "other")).trained.tolist() == [False, True, True]
 
 
 def test_images_whose_content_cannot_be_had_are_known_by_their_names() -> None:
@@ -142,14 +142,14 @@ def test_images_whose_content_cannot_be_had_are_known_by_their_names() -> None:
 
 
 def test_a_large_file_is_told_by_its_size_and_three_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contents, "PIECE", 2)
+    monkeypatch.setattr(excerpts, "PIECE", 2)
     file = tmp_path / "a"
     found = set()
     for text in (b"ab--cd--ef", b"Xb--cd--ef", b"ab--Xd--ef", b"ab--cd--eX", b"ab--cd--ef-", b"abcdef", b""):
         file.write_bytes(text)
-        found.add(content_of(file))
+        found.add(excerpt(file))
     assert len(found) == 7
-    assert content_of(tmp_path) is content_of(tmp_path / "gone") is None
+    assert excerpt(tmp_path) is excerpt(tmp_path / "gone") is None
 
 
 def test_the_file_of_a_run_is_read_as_it_was_written_and_a_damaged_one_is_refused(photos: Path, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch import nn
 
 import resvision
-from resvision.assembly import resolve
 from resvision.core.errors import SettingsError
+from resvision.preparation import resolve
 from resvision.probes.padding import centre_alone, taps_in_padding
 from resvision.recipes import compose
 from resvision.training import machine

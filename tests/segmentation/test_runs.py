@@ -17,7 +17,6 @@ from safetensors.torch import load_file
 from support import SEGMENTED, scenes
 
 import resvision
-from resvision.assembly import reopen, resolve
 from resvision.core import rundir
 from resvision.core.errors import DataError, SettingsError, Stopped
 from resvision.core.history import read
@@ -28,6 +27,7 @@ from resvision.kinds.segmentation.presets import PRESETS
 from resvision.kinds.segmentation.scores import SegmentationScores
 from resvision.launch import Finished, resume, train
 from resvision.phases import launch_phases, resume_phases
+from resvision.preparation import reopen, resolve
 from resvision.recipes import compose, compose_phases
 from resvision.run import read_run
 from resvision.training.checkpoints import result_weights

@@ -31,10 +31,11 @@ from torchvision.models._api import Weights
 from torchvision.transforms._presets import ImageClassification
 
 from resvision import catalog
-from resvision.assembly import assemble, reopen
+from resvision.assembly import assemble
 from resvision.core.errors import DataError, RunError, WeightsError
 from resvision.inference.load import load
 from resvision.launch import resume, train
+from resvision.preparation import reopen
 from resvision.run import read_run
 from resvision.weights import fetch, published
 from resvision.weights.fetch import obtain, place, read_published

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from resvision.core.errors import NonFiniteLossError
 from resvision.core.results import Count, Share, number, shares
-from resvision.kinds.worst import Worst
+from resvision.kinds.worst_images import WorstImages
 
 Ints = NDArray[np.int64]
 
@@ -155,7 +155,7 @@ class Tally:
         self._confusion = np.zeros((classes, classes), dtype=np.int64)
         self._true_class_probability = np.full(images, np.nan, dtype=np.float32)
         self._behind: Ints = np.zeros(2, dtype=np.int64)  # images whose class is not the first, not among five
-        self._worst: Worst[tuple[int, int]] = Worst(WORST)
+        self._worst: WorstImages[tuple[int, int]] = WorstImages(WORST)
         self._finite = True
 
     def add(self, indices: Ints, probabilities: NDArray[np.float32], targets: Ints) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from resvision.core.errors import DataError, NonFiniteLossError
 from resvision.core.images import VOID
 from resvision.core.results import Count, Share, number, shares
-from resvision.kinds.worst import Worst
+from resvision.kinds.worst_images import WorstImages
 
 Floats = NDArray[np.float64]
 
@@ -157,7 +157,7 @@ class Tally:
     def __init__(self, images: int, classes: int) -> None:
         self._confusion = np.zeros((classes, classes), dtype=np.int64)
         self._losses = np.full(images, np.nan)
-        self._worst: Worst[None] = Worst(WORST)
+        self._worst: WorstImages[None] = WorstImages(WORST)
         self._finite = True
 
     def add(self, index: int, confusion: NDArray[np.int64], loss: float) -> None:

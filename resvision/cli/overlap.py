@@ -3,36 +3,36 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from resvision.data.identities import ScoredImages, Seen
+    from resvision.data.identities import Overlap, ScoredImages
     from resvision.inference.load import Trained
 
 HEADING = "images trained on"
 
 
 def may_list(trained: "Trained") -> bool:
-    """Whether it is a run, which lists its images unless it is an older one; published weights list none."""
+    """Whether the model is a run: runs keep a list of their images, but for older ones; published weights keep none."""
     return trained.folder.is_dir()
 
 
-def lines(seen: "Seen | None", *, listed: bool) -> list[tuple[str, str]]:
-    """Names and values of the numbers of images that the run knew, where there are any or that is not known."""
-    if seen is None:
+def lines(overlap: "Overlap | None", *, listed: bool) -> list[tuple[str, str]]:
+    """The numbers of images that the run knew, each with its name; none for numbers that are 0."""
+    if overlap is None:
         return [("trained on", "not known, the run kept no list of its images")] if listed else []
-    named = {"trained on": seen.trained, "chosen by": seen.validated}
+    named = {"trained on": overlap.trained, "chosen by": overlap.validated}
     return [(name, f"{known.sum():,} of the {len(known):,} images") for name, known in named.items() if known.any()]
 
 
-def cell(seen: "Seen | None", *, listed: bool) -> str:
+def cell(overlap: "Overlap | None", *, listed: bool) -> str:
     """The number of images that the run was trained on, with that of others that chose its weights."""
-    if seen is None:
+    if overlap is None:
         return "not known" if listed else ""
-    chosen = f", chosen by {seen.validated.sum():,}" if seen.validated.any() else ""
-    return f"{seen.trained.sum():,}{chosen}"
+    chosen = f", chosen by {overlap.validated.sum():,}" if overlap.validated.any() else ""
+    return f"{overlap.trained.sum():,}{chosen}"
 
 
-def counts(seen: "Seen | None") -> dict[str, int | None]:
+def counts(overlap: "Overlap | None") -> dict[str, int | None]:
     """The numbers of images that the run was trained on and that chose its weights; None where they are not known."""
-    trained, validated = (None, None) if seen is None else (int(seen.trained.sum()), int(seen.validated.sum()))
+    trained, validated = (None, None) if overlap is None else (int(overlap.trained.sum()), int(overlap.validated.sum()))
     return {"images_trained_on": trained, "images_chosen_by": validated}
 
 
@@ -42,7 +42,7 @@ def changes(images: "ScoredImages") -> dict[str, int | bool]:
     return {**changed, **({"own_set_moved": True} if images.moved else {})}
 
 
-def changed(images: "ScoredImages") -> str:
+def summary(images: "ScoredImages") -> str:
     """The changes of the run's own set since it began, in words; "" where there are none."""
     scored = f"{len(images.reader):,} test images of the run are scored"
     if images.new or images.gone:

@@ -1,18 +1,18 @@
-"""The content of an image file in few bytes: enough to tell it from others, soon read for a million files."""
+"""Excerpts of image files: few bytes, enough to tell a file from others, soon read for a million of them."""
 
 import os
 import stat
-from pathlib import Path
 
 from resvision.core.errors import DataError
+from resvision.data.places import Place
 from resvision.data.tars import TarPlace
 
 PIECE = 2**12
 """Bytes that are hashed at the beginning, in the middle and at the end of a file that is longer than three of these."""
 
 
-def content_of(place: Path | TarPlace) -> bytes | None:
-    """The size of a file, with all of its bytes, or three pieces of them; None where it cannot be read."""
+def excerpt(place: Place) -> bytes | None:
+    """The size of a file with three pieces of its bytes, all of them if it is small; None where it cannot be read."""
     try:
         if isinstance(place, TarPlace):
             return _pieces(place.read_bytes())

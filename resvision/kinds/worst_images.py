@@ -14,7 +14,7 @@ class Ranked(NamedTuple, Generic[V]):
     value: V
 
 
-class Worst(Generic[V]):
+class WorstImages(Generic[V]):
     """The `limit` worst of the images that were added, in whatever order; of equal ones those of lower index."""
 
     def __init__(self, limit: int) -> None:
@@ -25,7 +25,7 @@ class Worst(Generic[V]):
         """Add an image."""
         self._push((badness, -index, value))
 
-    def merge(self, other: "Worst[V]") -> None:
+    def merge(self, other: "WorstImages[V]") -> None:
         """Add the images that were kept elsewhere."""
         for entry in other._heap:
             self._push(entry)

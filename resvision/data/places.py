@@ -1,0 +1,32 @@
+"""Files and folders of a data set, on disk or inside a tar."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from resvision.data.tars import TarPlace, open_tar
+
+T = TypeVar("T")
+
+Place = Path | TarPlace
+"""The location of a file or a folder: on disk, or inside a tar."""
+
+
+def at(path: Path) -> Place:
+    """The folder of images that a path names: itself, or what a tar file holds. Raises DataError for other files."""
+    return path if path.is_dir() else open_tar(path)
+
+
+def read_image(decoder: Callable[..., T], place: Place) -> T:
+    """Read an image file by `decoder`: from its path, or from its bytes where it lies inside a tar."""
+    return decoder(place) if isinstance(place, Path) else decoder(place.read_bytes(), name=str(place))
+
+
+def folder_entries(folder: str | Path) -> Iterator[tuple[str, bool]]:
+    """Yield the names in a folder on disk, each with whether it is a folder or a link to one. Raises OSError."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            # a link that leads back to itself is no folder; DirEntry would raise for it
+            is_folder = os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()  # noqa: PTH112
+            yield entry.name, is_folder
