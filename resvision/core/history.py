@@ -45,9 +45,12 @@ def _record(line: str, *, where: str) -> dict[str, Any]:
         or not isinstance(record.get("evaluation", {}), dict)
     ):
         raise RunError(f"{where}: not a line of history: expected a JSON object with a step")
-    figures = [*record.values(), *record.get("evaluation", {}).values()]
-    if any(isinstance(figure, float) and not math.isfinite(figure) for figure in figures):
-        raise RunError(f"{where}: not a line of history: a figure is not finite")
+    figures = [value for key, value in record.items() if key != "evaluation"]
+    for figure in (*figures, *record.get("evaluation", {}).values()):
+        if isinstance(figure, list | dict):
+            raise RunError(f"{where}: not a line of history: a list or an object in the place of a figure")
+        if isinstance(figure, float) and not math.isfinite(figure):
+            raise RunError(f"{where}: not a line of history: a figure is not finite")
     if "evaluation" in record:
         record.setdefault("split", TEST)
     return record

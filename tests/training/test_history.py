@@ -52,6 +52,13 @@ def test_a_broken_line_in_the_middle_is_named(tmp_path: Path) -> None:
         list(read(path))
 
 
+@pytest.mark.parametrize("loss", ["[1.5, 1e999]", '{"a": NaN}', "1e999"])
+def test_a_figure_that_is_none_is_refused(loss: str, tmp_path: Path) -> None:
+    (tmp_path / rundir.HISTORY).write_text(f'{{"step": 1, "loss": {loss}}}\n')
+    with pytest.raises(RunError, match=r"history\.jsonl:1: not a line of history: a "):
+        list(read(tmp_path / rundir.HISTORY))
+
+
 def test_tensorboard_has_the_figures_of_the_history(tmp_path: Path) -> None:
     write(tmp_path, 1, 6, at=0)
     events = EventAccumulator(str(tmp_path / rundir.EVENTS))
