@@ -194,6 +194,7 @@ def _reader(folder: Path, split: str, faults: list[Fault], notes: list[str]) -> 
     faults += [fault(path, what) for what in (*_category_faults(content), *_image_faults(content))]
     categories = sorted(content.categories, key=lambda category: category.id)
     named = [category for category in categories if category.name.casefold() != BACKGROUND]
+    named = named[: VOID - 1]  # more are a fault of the set, and no label stands for them
     instances: dict[int, list[Instance]] = {}
     for instance in content.annotations:
         instances.setdefault(instance.image_id, []).append(instance)
