@@ -19,7 +19,7 @@ from rich.console import Console
 from safetensors.torch import save
 
 from resvision.assembly import task_name
-from resvision.core import references, rundir
+from resvision.core import files, references, rundir
 from resvision.core.errors import ResVisionError, RunError, SettingsError, Stopped
 from resvision.core.rundir import PHASES
 from resvision.core.settings import differences, from_json, to_json
@@ -84,7 +84,7 @@ def resume_phases(folder: Path, *, allow_code: bool = False, console: Console) -
     is not given.
     """
     path = folder / PHASES
-    data = rundir.read_json(path)
+    data = rundir.read_json(path, limit=files.SETTINGS)
     try:
         phases = graph_from_json(data, allow_code=allow_code)
     except SettingsError as error:

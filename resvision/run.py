@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from resvision import catalog
-from resvision.core import references, rundir
+from resvision.core import files, references, rundir
 from resvision.core.errors import ResVisionError, RunError, SettingsError, UnknownNameError
 from resvision.core.settings import Scalar, from_json, to_json
 from resvision.core.views import View, view_of_preprocess
@@ -145,7 +145,7 @@ def read_run(folder: Path, *, allow_code: bool = False) -> Run:
     `package.module:function`, which would be imported, and `allow_code` is not given.
     """
     path = rundir.require(folder) / rundir.RUN
-    data = rundir.read_json(path)
+    data = rundir.read_json(path, limit=files.SETTINGS)
     if isinstance(data, dict) and data.get("format", FORMAT) != FORMAT:
         raise RunError(f"{path}: format {data['format']!r:.60}, this version of resvision reads {FORMAT}")
     try:
@@ -202,7 +202,7 @@ def code_in_run(data: Any) -> list[str]:
         if isinstance(value, dict):
             pending += [(f"{path}.{key}".removeprefix("."), part) for key, part in reversed(value.items())]
         elif isinstance(value, list | tuple):
-            pending += [(path, part) for part in reversed(value)]
+            pending += [(path, part) for part in reversed(value) if isinstance(part, str | dict | list | tuple)]
         elif isinstance(value, str) and references.is_reference(value):
             code.append(value)
     return code
@@ -213,7 +213,7 @@ def require_same_code(folder: Path, asked: Run) -> None:
     known = code_in_run(to_json(asked))
     path = rundir.require(folder) / rundir.RUN
     try:
-        refuse_code(name for name in code_in_run(rundir.read_json(path)) if name not in known)
+        refuse_code(name for name in code_in_run(rundir.read_json(path, limit=files.SETTINGS)) if name not in known)
     except RunError as error:
         raise RunError(f"{path}: {error}") from None
 

@@ -12,10 +12,12 @@ from rich.console import Console
 from resvision import feature_fits
 from resvision.core import rundir
 from resvision.core.errors import ResVisionError, RunError
+from resvision.core.files import SETTINGS
 from resvision.core.settings import leaves, to_json
 from resvision.launch import Finished, require_same
 from resvision.phases import resume_phases
 from resvision.recipes import compose
+from resvision.report.read import read_record
 from resvision.run import code_in_run, read_run, run_from_json
 from resvision.training_graph import FITS, FitInputs, FitPhase, Fitted, RunPhase, graph_from_json, graph_to_json
 
@@ -96,3 +98,12 @@ def test_code_in_damaged_settings_of_any_depth_is_found_or_they_are_refused() ->
     assert code_in_run({"model": deep}) == ["own:net"]
     with pytest.raises(ResVisionError):
         run_from_json({"model": [{"name": "own:net"}]})
+
+
+def test_settings_above_their_limit_are_refused_before_they_are_walked(finished: Finished, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished.folder, folder)
+    (folder / "run.json").write_bytes(b"[" + b"1," * (SETTINGS // 2) + b"1]")
+    for read in (read_run, read_record):
+        with pytest.raises(RunError, match=r"run.json: cannot be read: more than 16 MB"):
+            read(folder)

@@ -20,6 +20,9 @@ SMALL = MEGABYTE
 LIST = 16 * MEGABYTE
 """The limit of lists of images, a million names."""
 
+SETTINGS = 16 * MEGABYTE
+"""The limit of JSON documents that a run or phases are started with; their longest part are names of classes."""
+
 DOCUMENT = 64 * MEGABYTE
 """The limit of JSON documents of a run."""
 

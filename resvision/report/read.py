@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from resvision.core import history, references, rundir
 from resvision.core.errors import RunError
-from resvision.core.files import SMALL, read_text, require_tensors
+from resvision.core.files import SETTINGS, SMALL, read_text, require_tensors
 from resvision.core.settings import leaves
 from resvision.kinds import table
 from resvision.kinds.kind import Kind
@@ -63,7 +63,7 @@ def read_records(folders: Sequence[Path], *, allow_code: bool = False) -> list[R
 
 def read_record(folder: Path, *, name: str | None = None, allow_code: bool = False) -> RunRecord:
     """The run in a directory, called by the directory's name unless another is given; raises as `read_records`."""
-    run = rundir.read_json(rundir.require(folder) / rundir.RUN)
+    run = rundir.read_json(rundir.require(folder) / rundir.RUN, limit=SETTINGS)
     _check(run, folder / rundir.RUN)
     environment, evaluation = folder / rundir.ENVIRONMENT, folder / rundir.EVALUATION
     kind = _kind(task_name_in(run), folder / rundir.RUN, allow_code=allow_code)

@@ -289,6 +289,11 @@ def test_a_category_called_background_is_class_0(tmp_path: Path) -> None:
     assert np.array_equal(train.target(0), expected)
 
 
+def test_more_categories_than_a_label_map_holds_are_one_fault(tmp_path: Path) -> None:
+    root = coco(tmp_path, TRIANGLE, categories=300)
+    assert "300 categories; a label map holds 1 to 254" in str(check("coco-seg", root=root).faults)
+
+
 @pytest.mark.parametrize("coordinate", [1e308, -1e308, -9.0, 17.0])
 def test_a_corner_far_outside_the_image_cannot_be_drawn(tmp_path: Path, coordinate: float) -> None:
     root = coco(tmp_path, [{"category_id": 2, "segmentation": [[1, 1, coordinate, 1, 4, 3]]}])
