@@ -82,8 +82,8 @@ def test_a_process_that_dies_or_takes_too_much_memory_is_a_finding_and_the_next_
         if data == b"end":
             os._exit(3)
         if data == b"much":
-            with mmap(-1, 2**26) as fresh:  # the heap may have as much left over from other tests
-                for page in range(0, 2**26, 4096):
+            with mmap(-1, 2**27) as fresh:  # the heap may have as much left over from other tests
+                for page in range(0, 2**27, 4096):
                     fresh[page] = 1
 
     target = Target(name="it", seeds=lambda: [b"x"], read=read, mutate=lambda corpus, draws: next(inputs), memory_mb=32)
@@ -91,7 +91,7 @@ def test_a_process_that_dies_or_takes_too_much_memory_is_a_finding_and_the_next_
     tally = fuzzing.fuzz(target, seconds=60, inputs=3, seed=0, save=None)
     assert (tally.tried, tally.accepted, tally.crashed) == (4, 2, 2)
     assert list(tally.findings) == ["ends the process with 3", "takes more than 32 MB"]
-    assert tally.largest_mb >= 64
+    assert tally.largest_mb > 100
 
 
 def test_a_document_without_a_change_is_written_as_it_was() -> None:
