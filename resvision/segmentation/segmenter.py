@@ -152,11 +152,12 @@ class Segmenter(PixelSystem):
 
         It follows from the labels alone: which pixels OHEM keeps does not change what the loss is divided by.
         """
-        weight = self._counts(labels).flatten(1).sum(dim=1)
-        if self.ohem < 1:
-            judged = (labels != VOID).flatten(1).sum(dim=1)
-            weight = weight * (self._kept(labels) / judged.clamp(min=1)).clamp(max=1)
-        return weight.sum()
+        counts = self._counts(labels)
+        if self.ohem == 1:
+            return counts.sum()
+        judged = (labels != VOID).flatten(1).sum(dim=1)
+        kept_share = (self._kept(labels) / judged.clamp(min=1)).clamp(max=1)
+        return (counts.flatten(1).sum(dim=1) * kept_share).sum()
 
     def _judged_images(self, labels: Tensor) -> Tensor:
         """1 for each image with a pixel that is not void, 0 for others, (N,)."""
