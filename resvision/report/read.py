@@ -170,7 +170,7 @@ class _StepColumns:
         known = len(self._seconds)
         for name, column in self._whole.items():
             column.append(line[name])
-        self._seconds.append(line.get("seconds", nan))
+        self._seconds.append(line["seconds"])
         for name in line.keys() - _COLUMNS:
             if name not in self._metrics:
                 if not isinstance(line[name], int | float):
