@@ -12,7 +12,7 @@ from types import TracebackType
 import typer
 
 from resvision import __version__
-from resvision.core.errors import MissingExtraError, ResVisionError, unknown_name
+from resvision.core.errors import MissingExtraError, ResVisionError, is_memory_shortage, unknown_name
 from resvision.core.references import load, missing_extra
 from resvision.core.terminal import visible_streams
 
@@ -104,8 +104,7 @@ def application() -> typer.Typer:
 
 def _asks_for_too_much(error: Exception) -> bool:
     """Whether numpy or torch failed for lack of memory, or by a size beyond 64 bits."""
-    words = ("out of memory", "can't allocate memory", "size calculation overflowed")
-    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+    return is_memory_shortage(error) or "size calculation overflowed" in str(error)
 
 
 def _print_version(asked: bool) -> None:

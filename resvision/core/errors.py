@@ -66,6 +66,12 @@ class Stopped(ResVisionError):
         self.exit_code = 128 + signal
 
 
+def is_memory_shortage(error: Exception) -> bool:
+    """Whether numpy or torch, on the CPU or on CUDA, failed for lack of memory."""
+    words = ("out of memory", "can't allocate memory")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+
+
 def nearest(name: str, choices: Iterable[str], *, limit: int = 3) -> list[str]:
     """The choices spelled most like `name`, best first, at most `limit`."""
     by_folded = {choice.lower(): choice for choice in choices}

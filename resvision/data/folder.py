@@ -34,7 +34,7 @@ from resvision.data.faults import Fault, attempt, fault, summary
 from resvision.data.layouts import Layout, Scan
 from resvision.data.litter import counted
 from resvision.data.places import Place, read_image
-from resvision.data.split_folders import split_folders, splits_of_its_own, without_partner
+from resvision.data.split_folders import has_split_folders, split_folders, without_partner
 from resvision.data.splits import Splits
 from resvision.data.tars import PackedNames
 
@@ -163,7 +163,7 @@ def open_labelled(folder: Place) -> FolderReader | None:
 
     Raises one DataError for all faults, as `open_splits` does.
     """
-    if splits_of_its_own(folder):
+    if has_split_folders(folder):
         return None
     faults: list[Fault] = []
     files = class_files(folder, faults, [])

@@ -27,7 +27,7 @@ from resvision.data.mask_headers import FileFacts, look
 from resvision.data.mask_pairs import MaskFolderReader, PairFolders, Pairs, folder_reader, partners, whole
 from resvision.data.mask_scan import MaskScan, all_value_faults, scanned, settle
 from resvision.data.places import Place
-from resvision.data.split_folders import TRAIN, split_folders, splits_of_its_own, without_partner
+from resvision.data.split_folders import TRAIN, has_split_folders, split_folders, without_partner
 from resvision.data.splits import Splits
 from resvision.data.tars import PackedNames
 
@@ -68,7 +68,7 @@ def open_whole(folder: Place) -> MaskFolderReader | None:
 
     Raises one DataError for all faults, as `open_splits` does, but for listed classes that occur in no mask.
     """
-    if splits_of_its_own(folder):
+    if has_split_folders(folder):
         return None
     faults: list[Fault] = []
     listed = listed_classes(folder, faults)

@@ -60,8 +60,8 @@ def split_folders(
     return SplitFolders(found[0], untouched=TEST if has_test else None)
 
 
-def splits_of_its_own(folder: Place) -> bool:
-    """Whether a folder holds a folder named as a split."""
+def has_split_folders(folder: Place) -> bool:
+    """Whether a folder holds a folder named as a split; `valid` alone may be a class, beside `invalid`."""
     return any((folder / name).is_dir() for name in (TRAIN, "val", TEST))
 
 

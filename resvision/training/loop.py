@@ -18,11 +18,11 @@ from torch.nn.parallel import DistributedDataParallel
 
 from resvision.contracts import Batch, Losses, System, fp32_or_more, quotient, split, to_device
 from resvision.core.draws import key
-from resvision.core.errors import NonFiniteLossError, SettingsError, Stopped
+from resvision.core.errors import NonFiniteLossError, SettingsError, Stopped, is_memory_shortage
 from resvision.training.best import BestSoFar
 from resvision.training.ema import MovingAverage
 from resvision.training.machine import Machine, autocast, rank_and_world
-from resvision.training.memory import is_shortage, too_large
+from resvision.training.memory import too_large
 from resvision.training.optimizers import LR_FACTOR
 from resvision.training.schedules import Schedule
 from resvision.training.stopping import StopSignals
@@ -242,7 +242,7 @@ def backward_in_memory(
     try:
         return backward(module, batch, system=system, machine=machine, accumulate=accumulate)
     except (RuntimeError, MemoryError) as error:
-        if not is_shortage(error):
+        if not is_memory_shortage(error):
             raise
         reason = str(error).partition("\n")[0]
 

@@ -4,15 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from resvision.core.errors import SettingsError
-
-SHORTAGES = ("out of memory", "can't allocate memory")
-"""Words of torch's errors, of CUDA and of the CPU, where memory does not suffice."""
-
-
-def is_shortage(error: Exception) -> bool:
-    """Whether torch or numpy failed for lack of memory."""
-    return isinstance(error, MemoryError) or any(word in str(error) for word in SHORTAGES)
+from resvision.core.errors import SettingsError, is_memory_shortage
 
 
 def too_large(reason: str, *, share: int, accumulate: int, attempt: Callable[[int], object] | None) -> SettingsError:
@@ -42,7 +34,7 @@ def _fitting_parts(share: int, accumulate: int, attempt: Callable[[int], object]
         try:
             attempt(parts)
         except (RuntimeError, MemoryError) as error:
-            if not is_shortage(error):
+            if not is_memory_shortage(error):
                 return None
         else:
             return parts
