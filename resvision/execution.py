@@ -1,5 +1,6 @@
 """A prepared run, carried out in its directory: from the last checkpoint, or the start, to the scores of its result."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from typing import NamedTuple
 import torch
 from rich.console import Console
 
-from resvision.assembly import Assembly, Prepared, assemble, optimizer_for, steps_per_epoch, task_name
+from resvision.assembly import Assembly, Prepared, assemble, optimizer_for, schedule_steps, steps_per_epoch, task_name
 from resvision.core import rundir
 from resvision.core.history import read as read_history
+from resvision.core.plurals import counted
 from resvision.data import identities
 from resvision.evaluator import Evaluator
 from resvision.kinds.kind import Scores
@@ -22,9 +24,10 @@ from resvision.training import machine as machines
 from resvision.training import processes
 from resvision.training.best import BestSoFar
 from resvision.training.checkpoints import Checkpoints, result_weights
+from resvision.training.contention import StepClock
 from resvision.training.ema import MovingAverage
 from resvision.training.history import History
-from resvision.training.loop import Line, Plan, fit
+from resvision.training.loop import Hooks, Line, Loop, Plan
 from resvision.training.progress import ProgressBar
 from resvision.training.stopping import StopSignals
 
@@ -52,15 +55,22 @@ class _Training(NamedTuple):
 
 
 class _Records(NamedTuple):
-    """The records that process 0 keeps of a run: its history, and the progress bar."""
+    """The records that process 0 keeps of a run: its history, the progress bar, and the times of its steps.
+
+    going_on  the command that goes on with the run on fewer threads, "" where fewer do not help
+    """
 
     history: History
     bar: ProgressBar
+    clock: StepClock
+    going_on: str
 
     def add(self, line: Line) -> None:
-        """Add one line of the history to both."""
+        """Add one line of the history; say it where steps have become much slower."""
         self.history.add(line)
         self.bar.show(line)
+        if "evaluation" not in line and (times := self.clock.slower(line["images"], line["seconds"])):
+            self.bar.say(f"for a minute steps have taken {times:.1f} times as long as this run's best; {self.going_on}")
 
 
 def carry_out(folder: Path, prepared: Prepared, stop: StopSignals, console: Console) -> Finished:
@@ -73,7 +83,7 @@ def carry_out(folder: Path, prepared: Prepared, stop: StopSignals, console: Cons
     evaluator = Evaluator(run, training.built, training.average)
     _train(training, run, folder, evaluator, stop, console)
     if training.best.step:
-        _print_best(training.best, run, console)
+        _print_best(training, run, console)
     # Process 0 alone reads the pointers to checkpoints: another might read them before its writes are visible.
     scores = evaluator.final(processes.shared(lambda: result_weights(folder)), stop)
     if processes.is_first():
@@ -87,7 +97,9 @@ def _keep_identities(folder: Path, prepared: Prepared, console: Console) -> None
         return
     images = len(prepared.splits.train)
     if images > SOON_NOTED:
-        console.print(f"noting names and contents of {images:,} training images, by which evaluations tell them")
+        console.print(
+            f"noting names and contents of {counted(images, 'training image')}, by which evaluations tell them"
+        )
     identities.write(folder, identities.identify(prepared.splits))
 
 
@@ -123,6 +135,7 @@ def _plan(run: Run, steps: int, *, first_step: int, last_kept: Path | None, line
         clip_norm=run.training.clip_norm,
         evaluate_every=evaluate_every,
         checkpoint_every=run.training.checkpoint_seconds,
+        schedule_steps=schedule_steps(run),
     )
 
 
@@ -154,9 +167,8 @@ def _train(
         share = stack.enter_context(closing(running))  # ends the workers, whatever ends the loop
         # Patience may have ended the run already, and only its scores are missing.
         if not best.waited_enough:
-            fit(
-                built.system,
-                share,
+            loop = Loop(
+                system=built.system,
                 optimizer=optimizer,
                 schedule=run.schedule,
                 average=average,
@@ -164,10 +176,9 @@ def _train(
                 machine=run.machine,
                 plan=plan,
                 stop=stop,
-                observe=observe,
-                evaluate=evaluator.summary,
-                keep=keep,
+                hooks=Hooks(observe, evaluator.summary, keep),
             )
+            loop.fit(share)
 
 
 @contextmanager
@@ -183,11 +194,11 @@ def _recording(folder: Path, run: Run, plan: Plan, best: BestSoFar, console: Con
             steps=plan.steps,
             first_step=plan.first_step,
             steps_per_epoch=plan.steps_per_epoch,
-            metrics=kind.metrics,
-            write=kind.write,
+            kind=kind,
+            classes=len(run.data.classes or ()),
         )
         with bar:
-            yield _Records(history, bar)
+            yield _Records(history, bar, StepClock(), going_on_faster(run.machine, folder))
 
 
 def _evaluations_until(step: int, path: Path) -> list[Line]:
@@ -209,11 +220,23 @@ def _best(run: Run, lines: Sequence[Line]) -> BestSoFar:
     return BestSoFar(kind_of(task_name(run)).judged_by, patience=run.training.patience, lines=lines)
 
 
-def _print_best(best: BestSoFar, run: Run, console: Console) -> None:
+def going_on_faster(machine: machines.Machine, folder: Path) -> str:
+    """The remedy against steps that other work has made slow."""
+    threads = machine.threads or 1
+    if machine.device != "cpu" or threads == 1:
+        return "see to what else runs on this machine"
+    return (
+        "other work seems to share the CPU: stop it, or stop this run (Ctrl-C) and go on with"
+        f" `resvision train --resume {shlex.quote(str(folder))} --threads {max(1, threads // 2)}`"
+    )
+
+
+def _print_best(training: _Training, run: Run, console: Console) -> None:
     """Print which weights are the result, and the reason of an early end."""
+    best = training.best
     message = f"best validation at step {best.step}, whose weights are the result"
-    if best.waited_enough:
-        waited = f"no better validation in {run.training.patience} evaluations"
+    if best.waited_enough and best.seen < training.plan.steps:
+        waited = f"no better validation in {counted(run.training.patience or 0, 'evaluation')}"
         message = (
             f"stopped early after step {best.seen}: {waited}; best is step {best.step}, whose weights are the result"
         )

@@ -1,7 +1,7 @@
 """Start of a run in a new directory, and going on with one after a stop, up to its finished directory."""
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -14,6 +14,7 @@ from resvision.core.settings import checked, differences, to_json
 from resvision.core.terminal import Terminal
 from resvision.execution import Finished as Finished
 from resvision.execution import carry_out
+from resvision.extension import Scheduling, extended
 from resvision.initial_weights import initial_file
 from resvision.introduction import introduce
 from resvision.loading.workers import dead_workers_named
@@ -23,8 +24,9 @@ from resvision.recipes.flags import Flags, changes_of
 from resvision.run import Run, read_run, require_same_code
 from resvision.training import machine as machines
 from resvision.training import processes
+from resvision.training.contention import CpuTimes
 from resvision.training.evaluation import gathered
-from resvision.training.stopping import StopSignals
+from resvision.training.stopping import GoingOn, StopSignals
 
 OF_ONE_MACHINE = {"data.root", "machine.threads", "machine.workers"}
 """Settings in which processes on several machines may differ."""
@@ -47,8 +49,8 @@ def train(
     out       run directory, new or empty; runs/<model>-<data>-<date>-<n> when left out
     quiet     print nothing
     flags     the settings that people change most, as `resvision train --help` explains them: epochs, batch_size, lr,
-              seed, validation, patience, device and precision. None leaves one to the recipe. With `validation`, a
-              share of the training images, the best weights are the result; `patience` needs it
+              seed, validation, patience, device, threads and precision. None leaves one to the recipe. With
+              `validation`, a share of the training images, the best weights are the result; `patience` needs it
 
     Raises a ResVisionError that says what is wrong with the input.
     """
@@ -67,35 +69,58 @@ def train(
 
 def launch(run: Run, *, out: Path | None, console: Console) -> Finished:
     """Start a run in a new directory and train it to its end. Under torchrun, process 0 writes and speaks."""
-    with dead_workers_named(), processes.stragglers_named(), StopSignals() as stop, ExitStack() as stack:
+    started = CpuTimes.now()
+    with GoingOn() as going_on, _guarded() as stop, ExitStack() as stack:
         if out is not None:
             rundir.require_free(out)
         processes.join(run.machine.device)
         console = processes.only_first(console)
         prepared = prepare(run, initial=lambda closed: processes.shared(lambda: initial_file(closed, console)))
         _require_agreement(prepared.run)
-        introduce(prepared, console)
+        introduce(prepared, console, since=started)
         folder = processes.shared(lambda: _new_folder(prepared.run, out, stack, console))
+        going_on.command = GoingOn.in_folder(folder).command
         console.print(f"run directory: {folder}", highlight=False, soft_wrap=True, markup=False)
         return carry_out(folder, prepared, stop, console)
 
 
-def resume(folder: Path, *, asked: Run | None = None, allow_code: bool = False, console: Console) -> Finished:
-    """Go on with the run in `folder` from its last checkpoint.
+def resume(
+    folder: Path,
+    *,
+    asked: Run | None = None,
+    allow_code: bool = False,
+    schedule: Scheduling | None = None,
+    console: Console | None = None,
+    **flags: Unpack[Flags],
+) -> Finished:
+    """Go on with the run in `folder` from its last checkpoint, or train a finished one further.
 
-    RunError lists the differences when `asked` is given and is not the same run.
+    asked     the run that it must be: RunError lists the differences
+    flags     `epochs`, the new length of the whole run, `patience` and `threads`; they are written into the run
+    schedule  with `epochs`: laid `anew` over the whole length, the default, or `as-it-ended`, at the last learning rate
     """
-    with dead_workers_named(), processes.stragglers_named(), StopSignals() as stop, ExitStack() as stack:
+    console, started = console or Terminal(stderr=True), CpuTimes.now()
+    with GoingOn.in_folder(folder), _guarded() as stop, ExitStack() as stack:
         run = read_run(folder, allow_code=allow_code)
         if asked is not None:
             require_same(folder, asked)
         processes.join(run.machine.device)
         console = processes.only_first(console)
         processes.shared(lambda: _lock(folder, stack, console))
-        prepared = reopen(run)
+        prepared = reopen(extended(run, folder, flags, schedule=schedule, console=console))
         _require_agreement(prepared.run)
-        introduce(prepared, console)
+        if prepared.run != run and processes.is_first():
+            rundir.write_json(folder / rundir.RUN, to_json(prepared.run))
+            (folder / rundir.EVALUATION).unlink(missing_ok=True)  # last: without it the run is unfinished
+        introduce(prepared, console, since=started)
         return carry_out(folder, prepared, stop, console)
+
+
+@contextmanager
+def _guarded() -> Iterator[StopSignals]:
+    """Hear stop signals, and name workers and processes that are gone."""
+    with dead_workers_named(), processes.stragglers_named(), StopSignals() as stop:
+        yield stop
 
 
 def require_same(folder: Path, asked: Run) -> None:

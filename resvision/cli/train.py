@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar, Unpack
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, Unpack
 
 import typer
 
@@ -50,7 +50,13 @@ def command(
         typer.Option(help="Published weights to start with: torchvision, or torchvision:NAME. Fetched once."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory, new or empty.")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Run directory to go on with.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Run directory to go on with; of another length by --epochs.")
+    ] = None,
+    schedule: Annotated[
+        Literal["anew", "as-it-ended"] | None,
+        typer.Option(help="Of a run that --resume gives other --epochs: laid anew over all (default), or as it ended."),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, may be repeated."),
@@ -76,6 +82,11 @@ def command(
         raise SettingsError("--out and --resume exclude each other: a resumed run stays where it is")
     if resume is None and model is None:
         raise SettingsError("which model? name one of `resvision list`, or go on with a run by --resume DIR")
+    if resume is None and schedule is not None:
+        raise SettingsError("--schedule: goes with --resume RUN --epochs N; a new run takes --set schedule.kind=KIND")
+    later = Flags()
+    if model is None and data is None and recipe is None:  # of a run that goes on, flags are another length or patience
+        later, changes = flags, {path: value for path, value in changes.items() if path not in changes_of(flags)}
     has_settings = data is not None or recipe is not None or settings or changes
     if model is None and has_settings:
         raise SettingsError("settings beside --resume are compared with the run's; name its MODEL and --data as well")
@@ -94,9 +105,11 @@ def command(
     elif has_phases(resume):
         if asked:
             raise SettingsError(f"{resume}: holds several phases; go on with them by --resume alone")
+        if changes_of(later):
+            raise SettingsError(f"{resume}: holds several phases, which keep their lengths; leave the flags out")
         outcome = resume_phases(resume, allow_code=allow_code, console=console)
     else:
-        outcome = resume_run(resume, asked, allow_code=allow_code, console=console)
+        outcome = resume_run(resume, asked, allow_code=allow_code, schedule=schedule, flags=later, console=console)
     if rank_and_world()[0] > 0:
         return
     print(f"{outcome.folder}: {outcome.summary}")

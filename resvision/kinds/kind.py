@@ -197,6 +197,8 @@ class Kind(ABC, Generic[S, R, T]):
     figures     all figures of an evaluation
     metrics     metrics of a training step that are shown while a run is trained
     shares      figures and metrics that are shares 0..1
+    nouns       names of figures and metrics in text, where they are not their own with spaces
+    told_from   the least number of classes from which a figure says anything, where there is one
     columns     of the table of runs, besides those that all runs have
     curves      of the page, in order
     footnote    a sentence below the table of runs
@@ -214,6 +216,8 @@ class Kind(ABC, Generic[S, R, T]):
     figures: ClassVar[tuple[str, ...]]
     metrics: ClassVar[tuple[str, ...]] = ("error",)
     shares: ClassVar[frozenset[str]] = frozenset()
+    nouns: ClassVar[Mapping[str, str]] = {}
+    told_from: ClassVar[Mapping[str, int]] = {}
     columns: ClassVar[tuple[Column, ...]]
     curves: ClassVar[tuple[Curve, ...]]
     footnote: ClassVar[str] = ""
@@ -244,6 +248,14 @@ class Kind(ABC, Generic[S, R, T]):
     def write(self, name: str, value: float) -> str:
         """A figure or metric as text: shares in percent, others with four decimals."""
         return f"{value:.2%}" if name in self.shares else f"{value:.4f}"
+
+    def noun(self, name: str) -> str:
+        """The name of a figure or metric in text, the same wherever it is shown."""
+        return self.nouns.get(name, name.replace("_", " "))
+
+    def telling(self, figures: Mapping[str, float], classes: int) -> dict[str, float]:
+        """The figures that say anything with so many classes."""
+        return {name: value for name, value in figures.items() if classes >= self.told_from.get(name, 0)}
 
     @abstractmethod
     def target_fault(self, target: Any, classes: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from resvision.launch import launch, require_same, resume
 from resvision.report.read import read_record
 from resvision.report.record import RunRecord
 from resvision.run import Run, code_in_run, require_same_code
+from resvision.training.stopping import GoingOn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,8 @@ def carry_out(folder: Path, trials: Iterable[Trial], console: Console) -> list[O
 
     RunError where a trial's folder holds another run.
     """
-    return [_carry_out(folder / trial.name, trial, console) for trial in trials]
+    with GoingOn("the same command"):
+        return [_carry_out(folder / trial.name, trial, console) for trial in trials]
 
 
 def _carry_out(folder: Path, trial: Trial, console: Console) -> Outcome:

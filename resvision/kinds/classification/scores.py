@@ -15,6 +15,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from resvision.core.errors import NonFiniteLossError
+from resvision.core.plurals import counted
 from resvision.core.results import Count, Share, number, shares
 from resvision.kinds.worst_images import WorstImages
 
@@ -83,7 +84,7 @@ class ClassificationScores:
     def summary(self) -> str:
         """Errors and loss in a line."""
         top5 = f", top-5 error {self.top5_error:.2%}" if len(self.classes) > 5 else ""
-        return f"top-1 error {self.top1_error:.2%}{top5}, loss {self.loss:.4f} on {self.images:,} test images"
+        return f"top-1 error {self.top1_error:.2%}{top5}, loss {self.loss:.4f} on {counted(self.images, 'test image')}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, per-class rows included."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from resvision.core.images import VOID, Pixels
 from resvision.core.masks import encode_mask, label_colours
+from resvision.core.plurals import counted
 from resvision.core.results import LabelMap
 from resvision.core.samples import Mask
 from resvision.core.views import Geometry
@@ -48,6 +49,7 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
     main_name = "mean IoU"
     figures = ("loss", "mean_iou", "pixel_accuracy")
     shares = frozenset({"error", "mean_iou", "pixel_accuracy"})
+    nouns: ClassVar[dict[str, str]] = {"error": "pixel error", "mean_iou": "mean IoU"}
     columns = (
         Column("train pixel error", "training", "error", "lower"),
         Column("best validation mean IoU", "validation", "mean_iou", "higher"),
@@ -89,8 +91,9 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
 
     def sentence(self, scores: SegmentationScores, data: str) -> str:
         """The share of right pixels and the mean IoU."""
+        images = counted(scores.images, "test image")
         return (
-            f"labels {100 * scores.pixel_accuracy:.2f} % of the pixels of {scores.images:,} test images{data} right"
+            f"labels {100 * scores.pixel_accuracy:.2f} % of the pixels of {images}{data} right"
             f" (mean IoU {100 * scores.mean_iou:.2f} %)"
         )
 
@@ -144,7 +147,7 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
 
     def none_wrong(self, scores: SegmentationScores) -> str:
         """The sentence that all pixels are right."""
-        return f"None: every pixel of all {scores.images:,} test images is right."
+        return f"None: every pixel of all {counted(scores.images, 'test image')} is right."
 
     def exhibit(
         self, scores: SegmentationScores, rank: int, image: Pixels, target: Mask, result: LabelMap | None

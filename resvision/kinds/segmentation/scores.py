@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from resvision.core.errors import DataError, NonFiniteLossError
 from resvision.core.images import VOID
+from resvision.core.plurals import counted
 from resvision.core.results import Count, Share, number, shares
 from resvision.kinds.worst_images import WorstImages
 
@@ -101,7 +102,7 @@ class SegmentationScores:
         return (
             f"mean IoU {self.mean_iou:.2%}, pixel accuracy {self.pixel_accuracy:.2%}, mean accuracy"
             f" {self.mean_accuracy:.2%}, frequency-weighted IoU {self.frequency_weighted_iou:.2%}, loss {self.loss:.4f}"
-            f" on {self.images:,} test images"
+            f" on {counted(self.images, 'test image')}"
         )
 
     def to_json(self) -> dict[str, Any]:
