@@ -131,9 +131,14 @@ def _with_full_paths(phase: Phase) -> Phase:
     """The phase with full paths of its data and initial weights, which hold in any working directory."""
     if isinstance(phase, FitPhase):
         return phase if phase.data is None else replace(phase, data=_data_with_full_paths(phase.data))
-    model = phase.run.model
+    return replace(phase, run=with_full_paths(phase.run))
+
+
+def with_full_paths(run: Run) -> Run:
+    """The run with full paths of its data and initial weights, which hold in any working directory."""
+    model = run.model
     model = replace(model, init_from=_full_source(model.init_from), encoder_from=_full_source(model.encoder_from))
-    return replace(phase, run=replace(phase.run, model=model, data=_data_with_full_paths(phase.run.data)))
+    return replace(run, model=model, data=_data_with_full_paths(run.data))
 
 
 def _data_with_full_paths(data: DataSettings) -> DataSettings:

@@ -64,6 +64,7 @@ class Result(Protocol):
 S = TypeVar("S", bound=Scores)
 R = TypeVar("R", bound=Result)
 T = TypeVar("T")
+F = TypeVar("F")
 
 Written = Literal["percent", "figure", "whole"]
 """The form of a number in text: a share 0..1 in percent, four significant digits, or a whole number with commas."""
@@ -253,8 +254,8 @@ class Kind(ABC, Generic[S, R, T]):
         """The name of a figure or metric in text, the same wherever it is shown."""
         return self.nouns.get(name, name.replace("_", " "))
 
-    def telling(self, figures: Mapping[str, float], classes: int) -> dict[str, float]:
-        """The figures that say anything with so many classes."""
+    def telling(self, figures: Mapping[str, F], classes: int) -> dict[str, F]:
+        """The figures, by their names, that say anything with so many classes."""
         return {name: value for name, value in figures.items() if classes >= self.told_from.get(name, 0)}
 
     @abstractmethod
@@ -264,6 +265,10 @@ class Kind(ABC, Generic[S, R, T]):
     @abstractmethod
     def decode(self, raw: NDArray[Any], geometry: Geometry, *, source: str, classes: tuple[str, ...]) -> R:
         """The result for one image from the raw prediction of its view, without the batch."""
+
+    def pooled(self, scores: Sequence[S]) -> S | None:
+        """The scores of several sets of images taken together, each scored by a run of its own; None if not known."""
+        return None
 
     @abstractmethod
     def read_scores(self, data: Any) -> S:

@@ -17,16 +17,17 @@ from resvision.training.stopping import GoingOn
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One run of a study: the model under one seed."""
+    """One run of a study: the model under one seed, or what `label` says."""
 
     model: str
     seed: int
     run: Run
+    label: str = ""
 
     @property
     def name(self) -> str:
         """The name of its folder."""
-        return f"{self.model}-seed{self.seed}"
+        return self.label or f"{self.model}-seed{self.seed}"
 
 
 @dataclass(frozen=True)

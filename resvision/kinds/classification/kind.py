@@ -13,7 +13,7 @@ from resvision.core.plurals import counted
 from resvision.core.results import ClassScores
 from resvision.core.views import Geometry
 from resvision.kinds.classification.presets import PRESETS
-from resvision.kinds.classification.scores import ClassificationScores
+from resvision.kinds.classification.scores import ClassificationScores, pooled
 from resvision.kinds.kind import (
     ClassRow,
     ClassTable,
@@ -77,6 +77,10 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
         return ClassScores(
             source=source, labels=tuple(classes[k] for k in ranked), scores=tuple(float(raw[k]) for k in ranked)
         )
+
+    def pooled(self, scores: Sequence[ClassificationScores]) -> ClassificationScores:
+        """Add up the confusions; means are over all images."""
+        return pooled(scores)
 
     def read_scores(self, data: Any) -> ClassificationScores:
         """Read errors, confusion and mistakes."""

@@ -5,7 +5,7 @@ Glossary
     confusion      (K, K) counts, row = true class, column = predicted class
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypedDict
 
@@ -143,6 +143,25 @@ def score(
     tally = Tally(len(targets), len(classes))
     tally.add(np.arange(len(targets)), probabilities, targets)
     return tally.scores(classes, source)
+
+
+def pooled(scores: Sequence[ClassificationScores]) -> ClassificationScores:
+    """The scores of several sets taken together, of the same classes; an index of a mistake is that in its own set."""
+    images = np.array([part.images for part in scores])
+    mistakes = sorted((mistake for part in scores for mistake in part.mistakes), key=lambda mistake: -mistake.score)
+
+    def mean(figures: list[float]) -> float:
+        return float(np.dot(figures, images) / images.sum())
+
+    return ClassificationScores(
+        classes=scores[0].classes,
+        images=int(images.sum()),
+        loss=mean([part.loss for part in scores]),
+        top1_error=mean([part.top1_error for part in scores]),
+        top5_error=mean([part.top5_error for part in scores]),
+        confusion=np.sum([part.confusion for part in scores], axis=0),
+        mistakes=tuple(mistakes[:WORST]),
+    )
 
 
 class Tally:

@@ -30,7 +30,7 @@ from resvision.kinds.kind import (
 from resvision.kinds.segmentation.overlays import overlay
 from resvision.kinds.segmentation.panels import WRONG, panels, require_same_error
 from resvision.kinds.segmentation.presets import PRESETS
-from resvision.kinds.segmentation.scores import SegmentationScores
+from resvision.kinds.segmentation.scores import SegmentationScores, pooled
 
 CONFUSION_UP_TO = 20
 """The largest number of classes whose confusion is printed."""
@@ -84,6 +84,10 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
     def decode(self, raw: NDArray[Any], geometry: Geometry, *, source: str, classes: tuple[str, ...]) -> LabelMap:
         """The label map at the size of the image, of labels (h, w) uint8 of its view."""
         return LabelMap(source=source, classes=classes, labels=geometry.map_to_image(raw))
+
+    def pooled(self, scores: Sequence[SegmentationScores]) -> SegmentationScores:
+        """Add up the confusions; the loss is that of a pixel."""
+        return pooled(scores)
 
     def read_scores(self, data: Any) -> SegmentationScores:
         """Read confusion and worst images."""
