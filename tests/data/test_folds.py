@@ -39,7 +39,7 @@ def test_the_folds_of_a_set_part_its_training_images_and_leave_its_test_alone() 
         held_out = {part.test.source(index) for index in range(len(part.test))}
         assert not held_out & {part.train.source(index) for index in range(len(part.train))}
     assert parts[1].split_rule == (
-        "fold 2 of 3 is the test: 933 train / 467 test of 1,400 images, after a shuffle with seed 0; the set's own 397"
+        "fold 2 of 3 is the test: 934 train / 466 test of 1,400 images, after a shuffle with seed 0; the set's own 397"
         " test images take no part"
     )
     assert len({part.fingerprint() for part in parts}) == 3
