@@ -97,7 +97,9 @@ def _startable(workers: int) -> int:
         Listener().close()  # where workers and this process meet: in TMPDIR, under a path that must be short
     except (OSError, RuntimeError, ImportError) as error:
         reason = str(error).partition("\n")[0]
-        _say(f"images are decoded without workers: processes cannot meet or share memory here ({reason}; TMPDIR is {tempfile.gettempdir()})")
+        _say(
+            f"images are decoded without workers: processes cannot meet or share memory here ({reason}; TMPDIR is {tempfile.gettempdir()})"
+        )
         return 0
     return workers
 
