@@ -98,7 +98,8 @@ def _startable(workers: int) -> int:
     except (OSError, RuntimeError, ImportError) as error:
         reason = str(error).partition("\n")[0]
         _say(
-            f"images are decoded without workers: processes cannot meet or share memory here ({reason}; TMPDIR is {tempfile.gettempdir()})"
+            "images are decoded without workers: processes cannot meet or share memory here"
+            f" ({reason}; TMPDIR is {tempfile.gettempdir()})"
         )
         return 0
     return workers
