@@ -33,6 +33,7 @@ from resvision.core.errors import RunError, SettingsError
 from resvision.core.samples import side_of
 from resvision.core.settings import Scalar
 from resvision.core.views import View
+from resvision.data.folds import fold_out, open_whole
 from resvision.data.sets import names, open_splits
 from resvision.data.splits import Splits
 from resvision.data.validation import hold_out
@@ -117,8 +118,16 @@ def open_data(run: Run, *, channels: int | None, view: View | None = None) -> Sp
     """Open the data of a run by its settings, with the images held out for validation."""
     data = run.data
     splits = open_splits(data.name, root=Path(data.root) if data.root else None, task=task_name(run))
+    splits = in_folds(run, splits)
     splits = splits.seen_as(channels=channels, image_size=data.image_size, view=view)
     return splits if data.validation is None else hold_out(splits, data.validation)
+
+
+def in_folds(run: Run, splits: Splits) -> Splits:
+    """The splits of a run's set with its fold as the test, where it has one."""
+    folds, fold = run.data.folds, run.data.fold
+    whole = None if folds is None else open_whole(run.data.name, task_name(run))
+    return fold_out(splits, folds=folds, fold=fold, seed=run.training.seed, whole=whole)
 
 
 def _settle(

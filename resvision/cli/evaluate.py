@@ -8,6 +8,7 @@ import typer
 
 from resvision.cli import overlap
 from resvision.core.errors import SettingsError
+from resvision.core.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,6 +76,8 @@ def command(
     A run that labels pixels: mean IoU, accuracies, a row for each class, the confusion of pixels.
     """
     from resvision import catalog
+    from resvision.core.progress import Bar
+    from resvision.core.terminal import Terminal
     from resvision.data.sets import IMAGENET
     from resvision.inference.ensemble import evaluate_ensemble
     from resvision.inference.evaluate import evaluate_with_overlap, open_data
@@ -91,9 +94,12 @@ def command(
             open_data(data or IMAGENET, catalog.find(str(run)).task, root=root)
     loaded = [load(run, weights=weights, allow_code=allow_code) for run in runs]
     _require_protocol(protocol, [trained.kind for trained in loaded])
-    how = How(batch_size, grey, compiled, protocol, pixels)
+    passes = 1 if ensemble else len(runs)
+    bar = Bar(Terminal(stderr=True), "evaluating")
+    how = How(batch_size, grey, compiled, protocol, pixels, lambda images, total: bar.advance(images, passes * total))
     if len(runs) > 1 or table or ensemble:
-        result = evaluate_ensemble(loaded, data, root=root, how=how, together=ensemble)
+        with bar:
+            result = evaluate_ensemble(loaded, data, root=root, how=how, together=ensemble)
         if as_json:
             print(json.dumps(_document(result), ensure_ascii=False))
         else:
@@ -101,7 +107,8 @@ def command(
         return
     (trained,) = loaded
     how = how._replace(grey=how.grey or data is None)
-    evaluation = evaluate_with_overlap(trained, data, root=root, how=how)
+    with bar:
+        evaluation = evaluate_with_overlap(trained, data, root=root, how=how)
     _show_scores(trained, data or trained.data, how, evaluation, as_json=as_json)
 
 
@@ -164,7 +171,7 @@ def _show_table(ensemble: "Ensemble") -> None:
     from resvision.cli.tables import new_table, print_tables
 
     kind, images = ensemble.members[0].trained.kind, ensemble.members[0].scores.images
-    print(f"{ensemble.data}, {images:,} images")
+    print(f"{ensemble.data}, {counted(images, 'image')}")
     if changed := overlap.summary(ensemble.images):
         print(changed)
     _show_protocols(ensemble)

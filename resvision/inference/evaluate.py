@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 from resvision import catalog
 from resvision.core.samples import Reader
 from resvision.data import identities
+from resvision.data.folds import open_whole
 from resvision.data.identities import Overlap, RunImages, ScoredImages
-from resvision.data.layouts import layout_for
-from resvision.data.places import at
 from resvision.data.sets import open_splits
 from resvision.inference.load import Trained, load
 from resvision.kinds.kind import Kind, Scores
 from resvision.papers.results import Published, published
+from resvision.preparation import in_folds
 from resvision.tasks import How
 
 
@@ -96,11 +96,12 @@ def open_images(trained: Trained, data: str | Path | None = None, *, root: str |
     name = settings.name if data is None else _resolved(data)
     if data is None and root is None:
         root = settings.root
-    whole = None if name == settings.name else _open_whole(name, task)
+    whole = None if name == settings.name else open_whole(name, task)
     own = name == settings.name or (known is not None and whole is not None and known.is_set_of([whole]))
     if whole is not None and not own:
         return ScoredImages(whole)
     splits = open_splits(name, root=Path(root) if root else None, task=task)
+    splits = in_folds(trained.run, splits) if own else splits
     if known is None or not (own or known.is_set_of(splits.readers)):
         return ScoredImages(splits.test)
     return known.own_test(splits)._replace(moved=name != settings.name)
@@ -120,16 +121,8 @@ def known_images(trained: Trained) -> RunImages | None:
 def open_data(data: str | Path, task: str | None, *, root: str | Path | None = None) -> Reader[Any]:
     """Open the test split of a data set or folder; all images of a folder that has no splits of its own."""
     name = _resolved(data)
-    reader = _open_whole(name, task)
+    reader = open_whole(name, task)
     return open_splits(name, root=Path(root) if root else None, task=task).test if reader is None else reader
-
-
-def _open_whole(name: str, task: str | None) -> Reader[Any] | None:
-    """Open all images of a folder that has no splits of its own; None for others, and for names."""
-    if not Path(name).exists():
-        return None
-    folder = at(Path(name))
-    return layout_for(folder, task)[1].open_whole(folder)
 
 
 def comparable(trained: Trained, data: str, how: How) -> list[Published]:
