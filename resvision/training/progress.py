@@ -9,6 +9,8 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from resvision.core.terminal import wrapped
+
 RECENT_STEPS = 50  # steps that the running training error and images/s look back on
 
 
@@ -84,14 +86,17 @@ class ProgressBar:
 
     def _tell_epoch(self, line: dict[str, Any]) -> None:
         lines, self._epoch_lines = self._epoch_lines, []
-        text = f"epoch {line['epoch'] + 1}/{self._epochs}  step {line['step']}"
+        parts = [f"epoch {line['epoch'] + 1}/{self._epochs}", f"step {line['step']}"]
         if lines:
-            text += f"  train loss {_mean(step['loss'] for step in lines):.4f}"
+            parts.append(f"train loss {_mean(step['loss'] for step in lines):.4f}")
             for name in [name for name in self._metrics if name in lines[0]]:
-                text += f"  train {name} {self._write(name, _mean(step[name] for step in lines))}"
+                parts.append(f"train {name} {self._write(name, _mean(step[name] for step in lines))}")
         for name, value in line["evaluation"].items():
-            text += f"  {line['split']} {name.replace('_', ' ')} {self._write(name, value)}"
-        self._console.print(f"{text}  {self._images_per_s():,.0f} images/s", highlight=False, soft_wrap=True)
+            parts.append(f"{line['split']} {name.replace('_', ' ')} {self._write(name, value)}")
+        parts.append(f"{self._images_per_s():,.0f} images/s")
+        # on a terminal a line is broken between figures; elsewhere an epoch is one line, for programs that read it
+        rows = wrapped(parts, self._console.width) if self._console.is_terminal else ["  ".join(parts)]
+        self._console.print("\n".join(rows), highlight=False, soft_wrap=True)
 
 
 def _mean(values: Iterable[float]) -> float:
