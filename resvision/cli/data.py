@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from resvision.cli.groups import HelpfulGroup
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.core import references
 from resvision.core.errors import DataError, SettingsError
@@ -15,7 +16,7 @@ from resvision.data.layouts import layouts
 if TYPE_CHECKING:
     from resvision.data.check import Findings
 
-command = typer.Typer(help="List, check and fetch data sets.", no_args_is_help=True, rich_markup_mode=None)
+command = typer.Typer(help="List, check and fetch data sets.", cls=HelpfulGroup, rich_markup_mode=None)
 
 Root = Annotated[Path | None, typer.Option(help="Folder that holds the set's files.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]

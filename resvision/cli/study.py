@@ -5,10 +5,13 @@ from typing import Annotated
 
 import typer
 
+from resvision.cli.groups import HelpfulGroup
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.core.errors import SettingsError
 
-command = typer.Typer(help="Run a controlled experiment; stopped and started again, it goes on.", no_args_is_help=True)
+command = typer.Typer(
+    cls=HelpfulGroup, help="Run a controlled experiment; stopped and started again, it goes on.", rich_markup_mode=None
+)
 
 
 @command.callback()
