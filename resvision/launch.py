@@ -22,9 +22,10 @@ from resvision.introduction import introduce
 from resvision.kinds.kind import Scores
 from resvision.kinds.table import kind_of
 from resvision.loading.workers import batches, dead_workers_named
-from resvision.preparation import prepare, reopen, resolve
+from resvision.preparation import prepare, resolve
 from resvision.recipes import compose
 from resvision.recipes.flags import Flags, changes_of
+from resvision.relocation import note, reopen_at, run_at
 from resvision.run import Run, read_run, require_same_code
 from resvision.training import machine as machines
 from resvision.training import processes
@@ -103,20 +104,34 @@ def launch(run: Run, *, out: Path | None, console: Console) -> Finished:
         return _go_on(folder, prepared, stop, console)
 
 
-def resume(folder: Path, *, asked: Run | None = None, allow_code: bool = False, console: Console) -> Finished:
+def resume(
+    folder: Path,
+    *,
+    asked: Run | None = None,
+    data: str | Path | None = None,
+    root: str | Path | None = None,
+    allow_code: bool = False,
+    console: Console,
+) -> Finished:
     """Go on with the run in `folder` from its last checkpoint.
 
-    RunError lists the differences when `asked` is given and is not the same run.
+    data, root  where its data lie now, if they have moved; the run keeps that
+
+    RunError lists the differences when `asked` is given and is not the same run; it says so where the data are not
+    those that the run began with.
     """
     with dead_workers_named(), processes.stragglers_named(), StopSignals() as stop, ExitStack() as stack:
         run = read_run(folder, allow_code=allow_code)
         if asked is not None:
             require_same(folder, asked)
+            data, root = asked.data.name, asked.data.root
         processes.join(run.machine.device)
         console = _only_first(console)
         _shared(lambda: _lock(folder, stack, console))
-        prepared = reopen(run)
+        prepared = reopen_at(folder, run, data, root)
         _require_agreement(prepared.run)
+        if prepared.run != run and _is_first_process():
+            note(folder, prepared.run)
         introduce(prepared, console)
         return _go_on(folder, prepared, stop, console)
 
@@ -126,6 +141,8 @@ def require_same(folder: Path, asked: Run) -> None:
     require_same_code(folder, asked)
     run = read_run(folder, allow_code=True)  # what is asked for was named by the caller
     asked = resolve(replace(asked, machine=machines.adopt(asked.machine, run.machine)))
+    if asked.data.fingerprint == run.data.fingerprint:  # the same data, perhaps at another place
+        run = run_at(run, asked.data.name, asked.data.root)
     if differing := differences(run, asked):
         listed = "; ".join(f"{path} is {kept!r}, asked {wanted!r}" for path, kept, wanted in differing)
         raise RunError(f"{folder}: is another run: {listed}; resume it without these, or start a new one")

@@ -42,7 +42,10 @@ def with_flags(command: Command) -> Command:
 def command(
     *,
     model: Annotated[str | None, typer.Argument(help="A name from `resvision list`; left out with --resume.")] = None,
-    data: Annotated[str | None, typer.Option(help="A name from `resvision data list`, or a folder of images.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="A name from `resvision data list`, or a folder of images; with --resume where it lies now."),
+    ] = None,
     root: Annotated[Path | None, typer.Option(help="Where a named data set lies.")] = None,
     recipe: Annotated[str | None, typer.Option(help="A recipe; the model's own when left out.")] = None,
     weights: Annotated[
@@ -76,7 +79,7 @@ def command(
         raise SettingsError("--out and --resume exclude each other: a resumed run stays where it is")
     if resume is None and model is None:
         raise SettingsError("which model? name one of `resvision list`, or go on with a run by --resume DIR")
-    has_settings = data is not None or recipe is not None or settings or changes
+    has_settings = recipe is not None or settings or changes.keys() - {"data.root"}
     if model is None and has_settings:
         raise SettingsError("settings beside --resume are compared with the run's; name its MODEL and --data as well")
     if model is not None and data is None:
@@ -94,9 +97,9 @@ def command(
     elif has_phases(resume):
         if asked:
             raise SettingsError(f"{resume}: holds several phases; go on with them by --resume alone")
-        outcome = resume_phases(resume, allow_code=allow_code, console=console)
+        outcome = resume_phases(resume, data=data, root=root, allow_code=allow_code, console=console)
     else:
-        outcome = resume_run(resume, asked, allow_code=allow_code, console=console)
+        outcome = resume_run(resume, asked, data=data, root=root, allow_code=allow_code, console=console)
     if rank_and_world()[0] > 0:
         return
     print(f"{outcome.folder}: {outcome.summary}")
