@@ -45,7 +45,10 @@ def command(
     weights: Annotated[
         str | None, typer.Option(help="Published weights: torchvision, or torchvision:NAME. Fetched once.")
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Another data set or folder with the same classes.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Where the run's data lie now, or another data set or folder with the same classes."),
+    ] = None,
     root: Annotated[Path | None, typer.Option(help="Where that data set lies.")] = None,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Images, or views of them, at a time; 64, or 4 where pixels are labelled.")
