@@ -18,9 +18,10 @@ from resvision.extension import Scheduling, extended
 from resvision.initial_weights import initial_file
 from resvision.introduction import introduce
 from resvision.loading.workers import dead_workers_named
-from resvision.preparation import prepare, reopen, resolve
+from resvision.preparation import prepare, resolve
 from resvision.recipes import compose
 from resvision.recipes.flags import Flags, changes_of
+from resvision.relocation import note, reopen_at, run_at
 from resvision.run import Run, read_run, require_same_code
 from resvision.training import machine as machines
 from resvision.training import processes
@@ -88,6 +89,8 @@ def resume(
     folder: Path,
     *,
     asked: Run | None = None,
+    data: str | Path | None = None,
+    root: str | Path | None = None,
     allow_code: bool = False,
     schedule: Scheduling | None = None,
     console: Console | None = None,
@@ -95,23 +98,29 @@ def resume(
 ) -> Finished:
     """Go on with the run in `folder` from its last checkpoint, or train a finished one further.
 
-    asked     the run that it must be: RunError lists the differences
-    flags     `epochs`, the new length of the whole run, `patience` and `threads`; they are written into the run
-    schedule  with `epochs`: laid `anew` over the whole length, the default, or `as-it-ended`, at the last learning rate
+    asked       the run that it must be: RunError lists the differences
+    data, root  where its data lie now, if they have moved; the run keeps that, and RunError says so where the data are
+                not those that it began with
+    flags       `epochs`, the new length of the whole run, `patience` and `threads`; they are written into the run
+    schedule    with `epochs`: laid `anew` over the whole length, the default, or `as-it-ended`, at the last learning
+                rate
     """
     console, started = console or Terminal(stderr=True), CpuTimes.now()
     with GoingOn.in_folder(folder), _guarded() as stop, ExitStack() as stack:
         run = read_run(folder, allow_code=allow_code)
         if asked is not None:
             require_same(folder, asked)
+            data, root = asked.data.name, asked.data.root
         processes.join(run.machine.device)
         console = processes.only_first(console)
         processes.shared(lambda: _lock(folder, stack, console))
-        prepared = reopen(extended(run, folder, flags, schedule=schedule, console=console))
+        further = extended(run, folder, flags, schedule=schedule, console=console)
+        prepared = reopen_at(folder, further, data, root)
         _require_agreement(prepared.run)
         if prepared.run != run and processes.is_first():
-            rundir.write_json(folder / rundir.RUN, to_json(prepared.run))
-            (folder / rundir.EVALUATION).unlink(missing_ok=True)  # last: without it the run is unfinished
+            note(folder, prepared.run)
+            if further != run:
+                (folder / rundir.EVALUATION).unlink(missing_ok=True)  # last: without it the run is unfinished
         introduce(prepared, console, since=started)
         return carry_out(folder, prepared, stop, console)
 
@@ -128,6 +137,8 @@ def require_same(folder: Path, asked: Run) -> None:
     require_same_code(folder, asked)
     run = read_run(folder, allow_code=True)  # what is asked for was named by the caller
     asked = resolve(replace(asked, machine=machines.adopt(asked.machine, run.machine)))
+    if asked.data.fingerprint == run.data.fingerprint:  # the same data, perhaps at another place
+        run = run_at(run, asked.data.name, asked.data.root)
     if differing := differences(run, asked):
         listed = "; ".join(f"{path} is {kept!r}, asked {wanted!r}" for path, kept, wanted in differing)
         raise RunError(f"{folder}: is another run: {listed}; resume it without these, or start a new one")

@@ -23,12 +23,12 @@ from resvision.core import files, references, rundir
 from resvision.core.errors import ResVisionError, RunError, SettingsError, Stopped
 from resvision.core.rundir import PHASES
 from resvision.core.settings import differences, from_json, to_json
-from resvision.data.sets import names
 from resvision.extension import Scheduling
 from resvision.kinds.kind import Kind, Scores
 from resvision.kinds.table import kind_of
 from resvision.launch import Finished, launch, resume
 from resvision.recipes.flags import Flags
+from resvision.relocation import data_at, relocate, run_at
 from resvision.run import DataSettings, Run
 from resvision.training.stopping import GoingOn, StopSignals
 from resvision.training_graph import (
@@ -79,34 +79,68 @@ def has_phases(folder: Path) -> bool:
     return (folder / PHASES).is_file()
 
 
-def resume_phases(folder: Path, *, allow_code: bool = False, console: Console) -> Outcome:
+def resume_phases(
+    folder: Path,
+    *,
+    data: str | None = None,
+    root: Path | None = None,
+    allow_code: bool = False,
+    console: Console,
+) -> Outcome:
     """Go on with a folder of phases where it stopped, and return the last outcome.
+
+    data, root  where their data lie now, if they have moved
 
     Raises RunError or SettingsError where it is damaged, or where a phase names code of a user's own and `allow_code`
     is not given.
     """
     path = folder / PHASES
-    data = rundir.read_json(path, limit=files.SETTINGS)
+    plain = rundir.read_json(path, limit=files.SETTINGS)
     try:
-        phases = graph_from_json(data, allow_code=allow_code)
+        phases = graph_from_json(plain, allow_code=allow_code)
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from None
     except ResVisionError as error:
         raise RunError(f"{path}: {error}") from None
     _load_fits(phases)
+    if data is not None or root is not None:
+        phases = _relocated(phases, folder, data, root, allow_code=allow_code)
     return _carry_out(phases, folder, console, allow_code=allow_code)
+
+
+def _relocated(
+    phases: Sequence[Phase], folder: Path, data: str | None, root: Path | None, *, allow_code: bool
+) -> tuple[Phase, ...]:
+    """The phases with their data at another place, noted in the folder and in those of runs that have begun."""
+    settings = [phase.run.data if isinstance(phase, RunPhase) else phase.data for phase in phases]
+    if len({(kept.name, kept.root) for kept in settings if kept is not None}) > 1:
+        raise SettingsError(f"{folder}: its phases are of several data sets; name the folder of a phase by --resume")
+    for number, phase in enumerate(phases, start=1):
+        begun = folder / folder_name(number, phase.name)
+        if (begun / rundir.RUN).is_file():
+            relocate(begun, data, root, allow_code=allow_code)
+    moved: list[Phase] = []
+    for phase in phases:
+        if isinstance(phase, RunPhase):
+            moved.append(replace(phase, run=run_at(phase.run, data, root)))
+        else:
+            moved.append(replace(phase, data=None if phase.data is None else data_at(phase.data, data, root)))
+    rundir.write_json(folder / PHASES, graph_to_json(moved))
+    return tuple(moved)
 
 
 def resume_run(
     folder: Path,
     asked: Sequence[Phase],
     *,
+    data: str | None = None,
+    root: Path | None = None,
     allow_code: bool = False,
     schedule: Scheduling | None = None,
     flags: Flags | None = None,
     console: Console,
 ) -> Outcome:
-    """Go on with a run directory; `schedule` and `flags` are those of `launch.resume`.
+    """Go on with a run directory; `data`, `root`, `schedule` and `flags` are those of `launch.resume`.
 
     RunError lists the differences where `asked` is another run, SettingsError says so where it is several phases.
     """
@@ -116,7 +150,16 @@ def resume_run(
     run = runs[0] if runs else None
     further = {} if flags is None else flags
     return _outcome_of_run(
-        resume(folder, asked=run, allow_code=allow_code, schedule=schedule, console=console, **further)
+        resume(
+            folder,
+            asked=run,
+            data=data,
+            root=root,
+            allow_code=allow_code,
+            schedule=schedule,
+            console=console,
+            **further,
+        )
     )
 
 
@@ -142,9 +185,7 @@ def with_full_paths(run: Run) -> Run:
 
 
 def _data_with_full_paths(data: DataSettings) -> DataSettings:
-    named = data.name in names() or not Path(data.name).exists()
-    name = data.name if named else str(Path(data.name).resolve())
-    return replace(data, name=name, root=None if data.root is None else str(Path(data.root).resolve()))
+    return data_at(data, data.name, data.root)
 
 
 def _full_source(source: str | None) -> str | None:

@@ -34,7 +34,7 @@ from resvision.core.samples import side_of
 from resvision.core.settings import Scalar
 from resvision.core.views import View
 from resvision.data.folds import fold_out, open_whole
-from resvision.data.sets import names, open_splits
+from resvision.data.sets import full_name, open_splits
 from resvision.data.splits import Splits
 from resvision.data.validation import hold_out
 from resvision.initial_weights import initial_file, net_state, net_state_by_encoder, published_weights, settle_sources
@@ -58,8 +58,7 @@ def prepare(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Prepar
     starts with, no more. `initial` gives the file of the weights, `initial_file` if left out.
     Raises DataError, SettingsError or WeightsError.
     """
-    if run.data.name not in names() and Path(run.data.name).exists():  # found again from another working directory
-        run = replace(run, data=replace(run.data, name=str(Path(run.data.name).resolve())))
+    run = replace(run, data=replace(run.data, name=full_name(run.data.name)))
     published = published_weights(run)  # before the data: the view that the weights were trained with replaces theirs
     # Written into the run, so that a later version with another catalog still reads it as the same task.
     run = replace(run, model=replace(run.model, task=task_name(run)))

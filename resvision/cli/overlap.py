@@ -43,7 +43,11 @@ def counts(overlap: "Overlap | None") -> dict[str, int | None]:
 def changes(images: "ScoredImages") -> dict[str, int | bool]:
     """The changes of the run's own set since it began, and whether it was found at another place; empty without any."""
     changed = {"images_new": images.new, "images_gone": images.gone} if images.new or images.gone else {}
-    return {**changed, **({"own_set_moved": True} if images.moved else {})}
+    return {
+        **changed,
+        **({"own_set_moved": True} if images.moved else {}),
+        **({"names_with_other_contents": True} if images.altered else {}),
+    }
 
 
 def summary(images: "ScoredImages") -> str:
@@ -54,6 +58,11 @@ def summary(images: "ScoredImages") -> str:
             f"the set has changed since the run began: {counted(images.new, 'image')} {_are(images.new)} new,"
             f" {images.gone:,} of the run's test images {_are(images.gone)} gone;"
             f" {scored}, none under a name that it was trained on"
+        )
+    if images.altered:
+        return (
+            "not the run's own set: it has the names of the images that the run was trained on, with other contents;"
+            f" its {len(images.reader):,} test images are scored"
         )
     return f"the run's own set at another place: the {scored}" if images.moved else ""
 

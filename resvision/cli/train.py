@@ -44,7 +44,10 @@ def with_flags(command: Command) -> Command:
 def command(
     *,
     model: Annotated[str | None, typer.Argument(help="A name from `resvision list`; left out with --resume.")] = None,
-    data: Annotated[str | None, typer.Option(help="A name from `resvision data list`, or a folder of images.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="A name from `resvision data list`, or a folder of images; with --resume where it lies now."),
+    ] = None,
     root: Annotated[Path | None, typer.Option(help="Where a named data set lies.")] = None,
     recipe: Annotated[str | None, typer.Option(help="A recipe; the model's own when left out.")] = None,
     weights: Annotated[
@@ -91,9 +94,9 @@ def command(
     if resume is None and schedule is not None:
         raise SettingsError("--schedule: goes with --resume RUN --epochs N; a new run takes --set schedule.kind=KIND")
     later = Flags()
-    if model is None and data is None and recipe is None:  # of a run that goes on, flags are another length or patience
+    if model is None and recipe is None:  # of a run that goes on, flags are another length or patience
         later, changes = flags, {path: value for path, value in changes.items() if path not in changes_of(flags)}
-    has_settings = data is not None or recipe is not None or settings or changes
+    has_settings = recipe is not None or settings or changes.keys() - {"data.root"}
     if model is None and has_settings:
         raise SettingsError("settings beside --resume are compared with the run's; name its MODEL and --data as well")
     if model is not None and data is None:
@@ -121,9 +124,18 @@ def command(
             raise SettingsError(f"{resume}: holds several phases; go on with them by --resume alone")
         if changes_of(later):
             raise SettingsError(f"{resume}: holds several phases, which keep their lengths; leave the flags out")
-        outcome = resume_phases(resume, allow_code=allow_code, console=console)
+        outcome = resume_phases(resume, data=data, root=root, allow_code=allow_code, console=console)
     else:
-        outcome = resume_run(resume, asked, allow_code=allow_code, schedule=schedule, flags=later, console=console)
+        outcome = resume_run(
+            resume,
+            asked,
+            data=data,
+            root=root,
+            allow_code=allow_code,
+            schedule=schedule,
+            flags=later,
+            console=console,
+        )
     if rank_and_world()[0] > 0:
         return
     print(f"{outcome.folder}: {outcome.summary}")

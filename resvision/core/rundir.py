@@ -149,6 +149,39 @@ def locked(folder: Path, *, use: str = "trained") -> Iterator[bool]:
             os.close(descriptor)
 
 
+def is_locked(folder: Path) -> bool:
+    """Whether another process trains in `folder`, or cleans it; False where locks are not known.
+
+    A process must not ask about a lock of its own, which it would lose by that.
+    """
+    if sys.platform == "win32":
+        return False
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)  # and with it the lock that was tried
+    return False
+
+
+def require_state(checkpoint: Path) -> Path:
+    """The optimizer's state in a checkpoint; RunError where it was removed, so that nothing goes on from there."""
+    path = checkpoint / OPTIMIZER
+    if not path.exists():
+        raise RunError(
+            f"{checkpoint}: the state of the optimizer is gone, as `resvision runs clean --state` leaves it: the run"
+            " can be used, but no longer be extended; start a new one with --set model.init_from=RUN"
+        )
+    return path
+
+
 def write_json(path: Path, data: Any) -> None:
     """Write JSON so that `path` holds either its old content or all of the new one."""
     write_text(path, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
