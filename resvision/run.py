@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from resvision import catalog
 from resvision.core import files, references, rundir
+from resvision.core.chosen_views import Resize
 from resvision.core.errors import ResVisionError, RunError, SettingsError, UnknownNameError
 from resvision.core.settings import Scalar, from_json, to_json
 from resvision.core.views import View, view_of_preprocess
@@ -63,6 +64,10 @@ class DataSettings:
     `validation` is the share of the training images, of each class alike, that is held out to judge the run by on its
     way; the test images are then scored once, at the end. `train_images` counts those that are left. `fingerprint` is
     that of file names and classes, so that a run goes on with the same data or not at all.
+
+    `view` is how images are shown to the net, and follows from the data, or from published weights that a run starts
+    with. Four leaves change it: `mean` and `std` of the normalization in units of 0..1, one number for all channels or
+    one for each; `resize`, the way in which images become of the net's size; `resize_px`, the side that it resizes.
     """
 
     name: str
@@ -76,6 +81,10 @@ class DataSettings:
     test_images: int | None = None
     split_rule: str | None = None
     fingerprint: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    resize: Resize | None = None
+    resize_px: Count | None = None
     view: View | None = None
 
 
@@ -230,6 +239,10 @@ _LATER_LEAVES: dict[str, Any] = {
     "model.encoder_from": None,
     "model.frozen_norms": False,
     "augment.brightness": 0.0,
+    "data.mean": None,
+    "data.std": None,
+    "data.resize": None,
+    "data.resize_px": None,
     "training.sync_norms": False,
 }
 """The leaves that older runs lack, with the values that those runs stood for."""
@@ -240,7 +253,7 @@ _SHARED_AUGMENT = {
 }  # fmt: skip
 """Settings that were in all runs while augmentation had one type; a task without one of them had it off."""
 
-_MAY_BE_NONE = {"root", "validation", "image_size"}
+_MAY_BE_NONE = {"root", "validation", "image_size", "mean", "std", "resize", "resize_px"}
 
 
 def is_resolved(run: Run) -> bool:

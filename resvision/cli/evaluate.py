@@ -7,6 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from resvision.cli import overlap
+from resvision.cli.weights import (
+    ClassesOption,
+    ImageSizeOption,
+    NetOption,
+    NormalizeOption,
+    WeightsOption,
+    known_of,
+    load_said,
+    with_classes_of,
+)
 from resvision.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -41,9 +51,11 @@ def command(
         list[Path],
         typer.Argument(metavar="RUN...", help="Run directories, or models with --weights."),
     ],
-    weights: Annotated[
-        str | None, typer.Option(help="Published weights: torchvision, or torchvision:NAME. Fetched once.")
-    ] = None,
+    weights: WeightsOption = None,
+    normalize: NormalizeOption = None,
+    image_size: ImageSizeOption = None,
+    classes: ClassesOption = None,
+    option: NetOption = None,
     data: Annotated[str | None, typer.Option(help="Another data set or folder with the same classes.")] = None,
     root: Annotated[Path | None, typer.Option(help="Where that data set lies.")] = None,
     batch_size: Annotated[
@@ -75,21 +87,18 @@ def command(
     A run that labels pixels: mean IoU, accuracies, a row for each class, the confusion of pixels.
     """
     from resvision import catalog
-    from resvision.data.sets import IMAGENET
     from resvision.inference.ensemble import evaluate_ensemble
-    from resvision.inference.evaluate import evaluate_with_overlap, open_data
-    from resvision.inference.load import load
+    from resvision.inference.evaluate import evaluate_with_overlap
     from resvision.kinds.table import kind_of
     from resvision.tasks import How
-    from resvision.weights import published
 
     pixels = None if scales is None else _pixels(scales)
+    known = known_of(normalize, image_size, classes, option)
     if weights is not None:  # mistakes are reported before the download
         for run in runs:
-            published.find(str(run), weights)
             _require_protocol(protocol, [kind_of(catalog.find(str(run)).task)])
-            open_data(data or IMAGENET, catalog.find(str(run)).task, root=root)
-    loaded = [load(run, weights=weights, allow_code=allow_code) for run in runs]
+            known = with_classes_of(known, str(run), weights, data, root=root)
+    loaded = [load_said(run, weights=weights, known=known, allow_code=allow_code) for run in runs]
     _require_protocol(protocol, [trained.kind for trained in loaded])
     how = How(batch_size, grey, compiled, protocol, pixels)
     if len(runs) > 1 or table or ensemble:
