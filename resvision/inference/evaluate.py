@@ -20,6 +20,7 @@ from resvision.inference.load import Trained, load
 from resvision.kinds.kind import Kind, Scores
 from resvision.papers.results import Published, published
 from resvision.tasks import How
+from resvision.training.machine import at_work
 
 
 class TrainedOnWarning(UserWarning):
@@ -81,7 +82,9 @@ def evaluate_with_overlap(
     """Score a run as `evaluate` does, and tell which of the images it knew."""
     require_how(trained.kind, how)
     images = open_images(trained, data, root=root)
-    return Evaluation(trained.task.evaluate(trained, images.reader, how), images, overlap_of(trained, images.reader))
+    with at_work(trained.system, trained.machine):
+        scores = trained.task.evaluate(trained, images.reader, how)
+    return Evaluation(scores, images, overlap_of(trained, images.reader))
 
 
 def require_how(kind: Kind[Any, Any, Any], how: How) -> None:

@@ -1,11 +1,12 @@
 """Loading of a trained run from its directory, or of published weights, ready for use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+from torch import Tensor
 
 from resvision.assembly import build_system, published_run, task_name
 from resvision.core import rundir
@@ -19,6 +20,9 @@ from resvision.training.checkpoints import State, load_weights, read_weights, re
 from resvision.weights.fetch import obtain, read_published
 from resvision.weights.published import find
 
+if TYPE_CHECKING:
+    from resvision.inference.sources import Picture
+
 
 @dataclass(frozen=True)
 class Trained(Model):
@@ -29,6 +33,23 @@ class Trained(Model):
 
     folder: Path
     run: Run
+
+    def __call__(
+        self, images: "Picture | Iterable[Picture]", *, top: int | None = None, grey: bool = False
+    ) -> list[Any]:
+        """Predict images, as `resvision.predict(model, images)` does, which explains the arguments."""
+        from resvision.inference.predict import predict  # which stands on this file
+
+        return predict(self, images, top=top, grey=grey)
+
+    def inputs(self, images: "Picture | Iterable[Picture]", *, grey: bool = False) -> Tensor:
+        """The inputs of `net` for images that `predict` takes, (N, C, H, W) float32: resized, cropped, normalized.
+
+        Raises DataError for images that do not fit, or become of different sizes.
+        """
+        from resvision.inference.predict import inputs_of
+
+        return inputs_of(self, images, grey=grey)
 
     @property
     def task(self) -> Task[Any]:
@@ -74,7 +95,7 @@ def _build_trained(
     """Build the system of a resolved run with weights from a file, in evaluation mode on the run's device."""
     system = build_system(run)
     load_weights(system.net, weights, read=read)
-    machines.place(system, run.machine, torch.device(run.machine.device))
+    machines.move(system, run.machine, torch.device(run.machine.device))
     assert run.data.view is not None, "a resolved run"
     return Trained(
         system=system.eval(),
