@@ -72,7 +72,7 @@ def evaluate_ensemble(
     require_how(first.kind, how)
     first.kind.require_options({"ensemble": together})
     images = open_images(first, data, root=root)
-    reader = images.reader
+    reader, how = images.reader, how._replace(grey=how.grey or images.moved)
     with ExitStack() as stack:
         for member in members:
             stack.enter_context(at_work(member.system, member.machine))
