@@ -57,6 +57,11 @@ class Model:
     side_px: int | None
     machine: Machine
 
+    @property
+    def net(self) -> nn.Module:
+        """The net, made of torch's own layers, from normalized images (N, C, H, W) to logits, to export or train on."""
+        return self.system.net
+
     def indices_of(self, classes: Sequence[str], *, data: str) -> list[int]:
         """The model's index of each class of a data set, matched by name.
 
