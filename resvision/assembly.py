@@ -1,5 +1,6 @@
 """The parts of a resolved Run: its system, its optimizer, the batches and the exams of the loop; and its length."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -153,6 +154,9 @@ def build_system(run: Run) -> System:
         raise SettingsError(
             f"augment: {run.model.name} does not take images made of two; leave out mixup_alpha and cutmix_alpha"
         )
+    if run.model.norm_momentum is not None:
+        for norm in _batch_norms(built.net):
+            norm.momentum = run.model.norm_momentum
     freeze(built, [*frozen_modules(built.net, run.model).values(), *_frozen_norms(built.net, run.model)])
     return built
 
@@ -194,10 +198,12 @@ def frozen_modules(net: nn.Module, model: ModelSettings) -> dict[str, nn.Module]
         raise SettingsError(f"model.frozen_stages: {error}") from None
 
 
-def _frozen_norms(net: nn.Module, model: ModelSettings) -> list[nn.Module]:
+def _frozen_norms(net: nn.Module, model: ModelSettings) -> Sequence[nn.Module]:
     """The batch normalizations of the net that the run keeps as they are."""
-    if not model.frozen_norms:
-        return []
+    return _batch_norms(net) if model.frozen_norms else []
+
+
+def _batch_norms(net: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
     return [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
 
 
