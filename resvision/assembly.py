@@ -225,10 +225,11 @@ def total_steps(run: Run) -> int:
 
 
 def distances(net: nn.Module, settings: OptimizerSettings) -> dict[str, int] | None:
-    """The number of stages from each parameter to the head; None where the learning rate does not decay by them."""
-    if settings.depth_decay == 1:
+    """The number of stages from each parameter to the head; None where the learning rate does not go by them."""
+    if not settings.by_depth:
         return None
     try:
         return distances_to_head(net)
     except SettingsError as error:
-        raise SettingsError(f"optimizer.depth_decay: {error}") from None
+        leaf = "depth_decay" if settings.depth_decay != 1 else "head_factor"
+        raise SettingsError(f"optimizer.{leaf}: {error}") from None

@@ -8,7 +8,7 @@ from rich.console import Console
 from torch import nn
 
 from resvision import catalog
-from resvision.core.errors import SettingsError
+from resvision.core.errors import SettingsError, WeightsError
 from resvision.data.sets import IMAGENET
 from resvision.run import DataSettings, ModelSettings, Run
 from resvision.training.checkpoints import State
@@ -16,6 +16,8 @@ from resvision.training.initial import Read, encoder_state, initial_state, read_
 from resvision.weights.convert import modules_that_differ, shapes
 from resvision.weights.fetch import obtain, read_published
 from resvision.weights.published import Published, find, is_published
+
+YOUR_OWN_ENCODER = "name weights by --set model.encoder_from=RUN or FILE, or start without by --from-scratch"
 
 
 def settle_sources(model: ModelSettings, published: Published | None, data: DataSettings) -> ModelSettings:
@@ -63,27 +65,47 @@ def encoder_file(run: Run, console: Console | None = None) -> Path:
     assert source is not None, "a run whose encoder starts with weights"
     if not is_published(source):
         return Path(source)
-    return obtain(find(_backbone(run.model), source), console or Console(quiet=True))
+    try:
+        return obtain(_published_encoder(run.model), console or Console(quiet=True))
+    except WeightsError as error:
+        raise WeightsError(f"model.encoder_from: {error}; {YOUR_OWN_ENCODER}") from None
 
 
 def _encoder_source(model: ModelSettings) -> str:
     """The source `encoder_from` as a run keeps it: a full path, or a published file with its sum."""
     assert model.encoder_from is not None, "asked for a net that has it"
     if is_published(model.encoder_from):
-        return find(_backbone(model), model.encoder_from).source
+        return _published_encoder(model).source
     try:
         return str(weights_file(Path(model.encoder_from)))
     except SettingsError as error:
         raise SettingsError(str(error).replace("init_from", "encoder_from")) from None
 
 
-def _backbone(model: ModelSettings) -> str:
-    """The name of the backbone of a model; SettingsError for a model without one."""
+def _published_encoder(model: ModelSettings) -> Published:
+    """Find the published weights of a model's encoder, before they are fetched.
+
+    Raises SettingsError, with the remedy, where there are none, or where they are of another net.
+    """
+    assert model.encoder_from is not None, "asked for a net that has it"
     row = catalog.find(model.name)
-    name = {**row.usual, **row.options, **model.options}.get("backbone")
-    if not isinstance(name, str):
-        raise SettingsError(f"model.encoder_from: {model.name} has no backbone that weights are published for")
-    return name
+    encoder = {**row.usual, **row.options, **model.options}.get("backbone", row.encoder)
+    if not isinstance(encoder, str) or not encoder:
+        raise SettingsError(
+            f"model.encoder_from: {model.name} has no encoder that weights are published for; {YOUR_OWN_ENCODER}"
+        )
+    try:
+        published = find(encoder, model.encoder_from)
+    except WeightsError as error:
+        raise SettingsError(f"model.encoder_from: {error}; {YOUR_OWN_ENCODER}") from None
+    with torch.device("meta"):
+        theirs = catalog.build(encoder, num_classes=len(published.classes))
+        ours = catalog.build(model.name, num_classes=2, **model.options)
+    try:
+        encoder_state(ours, Path(str(published)), read=lambda _: theirs.state_dict())
+    except SettingsError as error:
+        raise SettingsError(f"{error}; {YOUR_OWN_ENCODER}") from None
+    return published
 
 
 def head(model: ModelSettings) -> tuple[str, ...]:

@@ -70,8 +70,8 @@ def train(
     out       run directory, new or empty; runs/<model>-<data>-<date>-<n> when left out
     quiet     print nothing
     flags     the settings that people change most, as `resvision train --help` explains them: epochs, batch_size, lr,
-              seed, validation, patience, device and precision. None leaves one to the recipe. With `validation`, a
-              share of the training images, the best weights are the result; `patience` needs it
+              from_scratch, seed, validation, patience, device and precision. None leaves one to the recipe. With
+              `validation`, a share of the training images, the best weights are the result; `patience` needs it
 
     Raises a ResVisionError that says what is wrong with the input.
     """

@@ -234,6 +234,9 @@ _LATER_LEAVES: dict[str, Any] = {
     "model.frozen_norms": False,
     "model.norm_momentum": None,
     "augment.brightness": 0.0,
+    "augment.rotation_degrees": 0.0,
+    "optimizer.bias_factor": 1.0,
+    "optimizer.head_factor": 1.0,
     "training.sync_norms": False,
 }
 """The leaves that older runs lack, with the values that those runs stood for."""
@@ -266,7 +269,8 @@ def _migrated(data: Any, augment: type[Augmentation]) -> Any:
     # Leaves came one by one, without a new format: each is told by its absence, and only where its group is there.
     for path, value in _LATER_LEAVES.items():
         group, _, key = path.partition(".")
-        if isinstance(data, dict) and isinstance(data.get(group), dict) and key not in data[group]:
+        taken = group != "augment" or key in {field.name for field in fields(augment)}
+        if taken and isinstance(data, dict) and isinstance(data.get(group), dict) and key not in data[group]:
             data = {**data, group: {**data[group], key: value}}
     # Views took the place of `data.preprocess`, when augmentation became a type for each task.
     settings = _leaf(data, "data")
