@@ -220,7 +220,16 @@ def steps_per_epoch(run: Run) -> int:
 
 def total_steps(run: Run) -> int:
     """The number of optimizer steps of a resolved run."""
-    length, _, unit = run.training.duration.partition(" ")
+    return _steps_of(run.training.duration, run)
+
+
+def schedule_steps(run: Run) -> int:
+    """The number of steps of a resolved run that its schedule is laid over."""
+    return _steps_of(run.training.schedule_over or run.training.duration, run)
+
+
+def _steps_of(duration: str, run: Run) -> int:
+    length, _, unit = duration.partition(" ")
     return int(length) * (steps_per_epoch(run) if unit == "epochs" else 1)
 
 

@@ -10,7 +10,7 @@ Glossary
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -74,6 +74,10 @@ class Model:
         return [self.classes.index(name) for name in classes]
 
 
+def _unwatched(images: int, total: int) -> None:
+    pass
+
+
 class How(NamedTuple):
     """The options of an evaluation; None leaves one to the task.
 
@@ -82,6 +86,7 @@ class How(NamedTuple):
     compiled    compile the net first
     protocol    a name of the kind's protocols
     scales      shorter sides of the resized images in pixels, in place of the protocol's
+    watch       called with the number of images that were scored since the last call, and of all that are to be
     """
 
     batch_size: int | None = None
@@ -89,6 +94,13 @@ class How(NamedTuple):
     compiled: bool | None = None
     protocol: str | None = None
     scales: tuple[int, ...] | None = None
+    watch: Callable[[int, int], None] = _unwatched
+
+    def watched(self, batches: Iterable[Batch], total: int) -> Iterator[Batch]:
+        """Yield the batches, and tell `watch` of each once it was scored."""
+        for batch in batches:
+            yield batch
+            self.watch(len(batch.ids), total)
 
 
 class Described(NamedTuple):

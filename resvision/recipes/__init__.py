@@ -128,6 +128,7 @@ DECIDED = {
     "data.split_rule": "the data",
     "data.fingerprint": "the data",
     "data.view": "the data, data.channels and data.image_size",
+    "training.extended": "train --resume RUN --epochs",
 }
 """The leaves of a Run that a user cannot set, each with what decides it."""
 
