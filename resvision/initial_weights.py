@@ -27,6 +27,8 @@ SAFETENSORS = ".safetensors"
 SIDE_HEADS = "aux"
 """The option of a net that has heads for training alone, of which its results do not depend."""
 
+YOUR_OWN_ENCODER = "name weights by --set model.encoder_from=RUN or FILE, or start without by --from-scratch"
+
 
 def settle_sources(model: ModelSettings, published: Published | None, data: DataSettings) -> ModelSettings:
     """Write the sources of the model's initial weights as a run keeps them: full paths, and sums of published files."""
@@ -144,7 +146,10 @@ def encoder_file(run: Run, console: Console | None = None) -> Path:
     assert source is not None, "a run whose encoder starts with weights"
     if not is_published(source):
         return Path(source)
-    return obtain(_encoder_weights(run.model), console or Console(quiet=True))
+    try:
+        return obtain(_encoder_weights(run.model), console or Console(quiet=True))
+    except WeightsError as error:
+        raise WeightsError(f"model.encoder_from: {error}; {YOUR_OWN_ENCODER}") from None
 
 
 def _encoder_source(model: ModelSettings) -> str:
@@ -159,20 +164,32 @@ def _encoder_source(model: ModelSettings) -> str:
 
 
 def _encoder_weights(model: ModelSettings) -> Published:
-    """Find the published weights of the backbone of a model, for the options that the model passes on to it."""
-    name, source = _backbone(model), model.encoder_from
-    assert source is not None, "asked for a net whose encoder starts with weights"
-    own, of_backbone = catalog.identity(model.name, model.options), catalog.options(name)
-    return find_published(name, {key: own[key] for key in own.keys() & of_backbone.keys()}, source)
+    """Find the published weights of a model's encoder, for the options that the model passes on to it.
 
-
-def _backbone(model: ModelSettings) -> str:
-    """The name of the backbone of a model; SettingsError for a model without one."""
+    Raises SettingsError, with the remedy, where there are none, or where they are of another net.
+    """
+    assert model.encoder_from is not None, "asked for a net whose encoder starts with weights"
     row = catalog.find(model.name)
-    name = {**row.usual, **row.options, **model.options}.get("backbone")
-    if not isinstance(name, str):
-        raise SettingsError(f"model.encoder_from: {model.name} has no backbone that weights are published for")
-    return name
+    encoder = {**row.usual, **row.options, **model.options}.get("backbone", row.encoder)
+    if not isinstance(encoder, str) or not encoder:
+        raise SettingsError(
+            f"model.encoder_from: {model.name} has no encoder that weights are published for; {YOUR_OWN_ENCODER}"
+        )
+    own, of_encoder = catalog.identity(model.name, model.options), catalog.options(encoder)
+    try:
+        published = find_published(
+            encoder, {key: own[key] for key in own.keys() & of_encoder.keys()}, model.encoder_from
+        )
+    except WeightsError as error:
+        raise SettingsError(f"model.encoder_from: {error}; {YOUR_OWN_ENCODER}") from None
+    with torch.device("meta"):
+        theirs = catalog.build(encoder, num_classes=len(published.classes))
+        ours = catalog.build(model.name, num_classes=2, **model.options)
+    try:
+        encoder_state(ours, Path(str(published)), read=lambda _: theirs.state_dict())
+    except SettingsError as error:
+        raise SettingsError(f"{error}; {YOUR_OWN_ENCODER}") from None
+    return published
 
 
 def head(model: ModelSettings) -> tuple[str, ...]:

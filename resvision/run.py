@@ -42,6 +42,8 @@ class ModelSettings:
     encoder_from   weights of a classification net for the encoder of this one, named as for init_from;
                    `torchvision` means those published for the net's backbone
     frozen_norms   batch normalization keeps the statistics and weights that it starts with
+    norm_momentum  share of a batch's statistics in the running ones of batch normalization, one minus what papers call
+                   its decay; None: the net's own, mostly 0.1
     frozen_stages  stages from the input on that are not trained: of a ResNet for ImageNet, 2 are C1 and C2
     """
 
@@ -53,6 +55,7 @@ class ModelSettings:
     init_except: tuple[str, ...] = ()
     encoder_from: str | None = None
     frozen_norms: bool = False
+    norm_momentum: Annotated[float, Meta(gt=0, le=1)] | None = None
     frozen_stages: Annotated[int, Meta(ge=0, le=5)] = 0
 
 
@@ -246,11 +249,15 @@ _LATER_LEAVES: dict[str, Any] = {
     "model.task": USUAL,
     "model.encoder_from": None,
     "model.frozen_norms": False,
+    "model.norm_momentum": None,
     "augment.brightness": 0.0,
     "data.mean": None,
     "data.std": None,
     "data.resize": None,
     "data.resize_px": None,
+    "augment.rotation_degrees": 0.0,
+    "optimizer.bias_factor": 1.0,
+    "optimizer.head_factor": 1.0,
     "training.sync_norms": False,
     "training.schedule_over": None,
     "training.extended": [],
@@ -283,10 +290,12 @@ def _migrated(data: Any, augment: type[Augmentation]) -> Any:
 
     `augment` is the type of its task's augmentation.
     """
+    data = _with_first_blocks(data)
     # Leaves came one by one, without a new format: each is told by its absence, and only where its group is there.
     for path, value in _LATER_LEAVES.items():
         group, _, key = path.partition(".")
-        if isinstance(data, dict) and isinstance(data.get(group), dict) and key not in data[group]:
+        taken = group != "augment" or key in {field.name for field in fields(augment)}
+        if taken and isinstance(data, dict) and isinstance(data.get(group), dict) and key not in data[group]:
             data = {**data, group: {**data[group], key: value}}
     # Views took the place of `data.preprocess`, when augmentation became a type for each task.
     settings = _leaf(data, "data")
@@ -297,6 +306,17 @@ def _migrated(data: Any, augment: type[Augmentation]) -> Any:
     view = view_of_preprocess(preprocess) if isinstance(preprocess, dict) else preprocess
     data = {**data, "data": {**rest, "view": view}}
     return {**data, "augment": _augment_of_task(data, augment)}
+
+
+def _with_first_blocks(data: Any) -> Any:
+    """Name the atrous rates of an older run's net, which was built before there was a choice."""
+    model = _leaf(data, "model")
+    if not isinstance(model, dict) or "norm_momentum" in model or not isinstance(model.get("options"), dict):
+        return data  # the leaf `norm_momentum` came together with the choice
+    row = next((row for row in catalog.ROWS if row.name == model.get("name")), None)
+    if row is None or not catalog.takes(references.load(row.builder, noun="model"), "first_blocks"):
+        return data
+    return {**data, "model": {**model, "options": {"first_blocks": "former", **model["options"]}}}
 
 
 def _augment_of_task(data: dict[str, Any], augment: type[Augmentation]) -> dict[str, Any]:
