@@ -30,7 +30,10 @@ def with_flags(command: Command) -> Command:
             name,
             inspect.Parameter.KEYWORD_ONLY,
             default=None,
-            annotation=Annotated[declared.type, typer.Option(min=declared.flag.min, help=declared.flag.help)],
+            annotation=Annotated[
+                declared.type,
+                typer.Option(f"--{name.replace('_', '-')}", min=declared.flag.min, help=declared.flag.help),
+            ],
         )
         for name, declared in FLAGS.items()
     ]
