@@ -18,9 +18,20 @@ def command(
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the runs name.")] = False,
 ) -> None:
     """Write one self-contained page about runs: curves, results, differing settings, mistakes, throughput."""
+    from resvision.core.progress import Bar
     from resvision.core.rundir import REPORT
+    from resvision.core.terminal import Terminal
     from resvision.report.page import write_report
 
     if out is None:
         out = runs[0] / REPORT if len(runs) == 1 else Path(REPORT)
-    print(write_report(runs, out, data=data, root=root, allow_code=allow_code))
+    with Bar(Terminal(stderr=True), "writing", noun="run") as bar:
+        written = write_report(
+            runs,
+            out,
+            data=data,
+            root=root,
+            allow_code=allow_code,
+            watch=lambda done, total: bar.reach(done, total=total),
+        )
+    print(written)

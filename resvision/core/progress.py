@@ -125,7 +125,9 @@ class Bar:
 def _rate(per_s: float, noun: str) -> str:
     if not per_s:
         return ""
-    return f"{per_s:,.0f} {plural(noun)}/s" if per_s >= 10 else f"{per_s:.2g} {plural(noun)}/s"
+    if per_s < 1:
+        return f"{1 / per_s:,.1f} s a {noun}"
+    return f"{per_s:,.0f} {plural(noun)}/s" if per_s >= 10 else f"{per_s:.1f} {plural(noun)}/s"
 
 
 def _clock(seconds: float) -> str:
