@@ -24,7 +24,7 @@ from resvision.kinds.kind import Kind, Scores
 from resvision.phases import with_full_paths
 from resvision.recipes import compose
 from resvision.recipes.flags import Flags, changes_of
-from resvision.relocation import run_at
+from resvision.relocation import relocate, run_at
 from resvision.run import Run, run_from_json
 from resvision.studies.trials import Outcome, Trial, carry_out
 from resvision.training.stopping import GoingOn
@@ -127,7 +127,12 @@ def go_on(
     if not isinstance(asked, dict) or asked.get("format") != FORMAT or type(asked.get("folds")) is not int:
         raise RunError(f"{path}: damaged, or not of format {FORMAT}, which this version of resvision reads")
     run = run_from_json(asked.get("run"), allow_code=allow_code, at="run")
-    return _carry_out(folder, run_at(run, data, root), asked["folds"], console)
+    if data is not None or root is not None:
+        run = run_at(run, data, root)
+        for begun in sorted(folder.glob(f"fold-*/{rundir.RUN}")):
+            relocate(begun.parent, data, root, allow_code=allow_code)
+        rundir.write_json(path, {**asked, "run": to_json(run)})
+    return _carry_out(folder, run, asked["folds"], console)
 
 
 def plan(run: Run, folds: int) -> list[Trial]:

@@ -58,8 +58,8 @@ def sentence(study: CrossValidation) -> str:
 
 def write_folds(study: CrossValidation, path: Path) -> Path:
     """Write the cross-validation as one page, which links that of each fold; the path."""
-    for outcome in study.outcomes:
-        write_report([outcome.record.folder], outcome.record.folder / rundir.REPORT)
+    for outcome in study.outcomes:  # code of a user's own was named before it was trained
+        write_report([outcome.record.folder], outcome.record.folder / rundir.REPORT, allow_code=True)
     records, names = [outcome.record for outcome in study.outcomes], [outcome.trial.name for outcome in study.outcomes]
     pooled, kind = study.pooled, study.kind
     classes = None if pooled is None else kind.class_table(pooled)
