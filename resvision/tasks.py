@@ -135,6 +135,13 @@ class Task(ABC, Generic[T]):
         """Whether a net of `num_classes` goes with data of these classes."""
         return num_classes == len(classes)
 
+    def require_view(self, view: View) -> None:
+        """Raise SettingsError for a view that the net cannot be trained and tested with."""
+        if view.side_px is None:
+            raise SettingsError(
+                f"data.resize: {view.kind} makes images of different sizes, and this task needs squares"
+            )
+
     def usual_view(
         self, sides: tuple[int, ...], *, mean: tuple[float, ...], std: tuple[float, ...], input_px: int
     ) -> View:

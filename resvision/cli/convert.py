@@ -116,9 +116,7 @@ def _verified(
     verified = []
     for scored in verification.scores(candidates):
         verified.append(scored)
-        figures = scored.scores.figures()
-        shown = ", ".join(f"{heading} {kind.write(name, figures[name])}" for name, heading in kind.compared.items())
-        print(f"  {str(scored.reading) or 'as it stands':<24} {shown}")
+        print(f"  {str(scored.reading) or 'as it stands':<24} {scored.scores.summary()}")
     chosen = best(kind, verified)
     if len(candidates) > 1:
         print(f"taken       {chosen}" if chosen else f"not told    by these images; taken: {candidates[0]}")

@@ -47,7 +47,9 @@ def command(
     recipe: Annotated[str | None, typer.Option(help="A recipe; the model's own when left out.")] = None,
     weights: Annotated[
         str | None,
-        typer.Option(help="Published weights to start with: torchvision, or torchvision:NAME. Fetched once."),
+        typer.Option(
+            help="To start with: torchvision or torchvision:NAME, fetched once, a safetensors file, or a run folder."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory, new or empty.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Run directory to go on with.")] = None,
@@ -65,13 +67,12 @@ def command(
     from resvision.core.errors import SettingsError
     from resvision.core.terminal import Terminal
     from resvision.recipes import compose_phases
-    from resvision.weights.published import require_published
 
     changes = changes_of(flags)
     if root is not None:
         changes["data.root"] = str(root.resolve())
     if weights is not None:
-        changes["model.init_from"] = require_published(weights)
+        changes["model.init_from"] = weights
     if resume is not None and out is not None:
         raise SettingsError("--out and --resume exclude each other: a resumed run stays where it is")
     if resume is None and model is None:
