@@ -1,5 +1,6 @@
 """The parts of a resolved Run: its system, its optimizer, the batches and the exams of the loop; and its length."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -155,6 +156,9 @@ def build_system(run: Run) -> System:
         raise SettingsError(
             f"augment: {run.model.name} does not take images made of two; leave out mixup_alpha and cutmix_alpha"
         )
+    if run.model.norm_momentum is not None:
+        for norm in _batch_norms(built.net):
+            norm.momentum = run.model.norm_momentum
     freeze(built, [*frozen_modules(built.net, run.model).values(), *_frozen_norms(built.net, run.model)])
     return built
 
@@ -216,10 +220,12 @@ def frozen_modules(net: nn.Module, model: ModelSettings) -> dict[str, nn.Module]
         raise SettingsError(f"model.frozen_stages: {error}") from None
 
 
-def _frozen_norms(net: nn.Module, model: ModelSettings) -> list[nn.Module]:
+def _frozen_norms(net: nn.Module, model: ModelSettings) -> Sequence[nn.Module]:
     """The batch normalizations of the net that the run keeps as they are."""
-    if not model.frozen_norms:
-        return []
+    return _batch_norms(net) if model.frozen_norms else []
+
+
+def _batch_norms(net: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
     return [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
 
 
@@ -236,15 +242,25 @@ def steps_per_epoch(run: Run) -> int:
 
 def total_steps(run: Run) -> int:
     """The number of optimizer steps of a resolved run."""
-    length, _, unit = run.training.duration.partition(" ")
+    return _steps_of(run.training.duration, run)
+
+
+def schedule_steps(run: Run) -> int:
+    """The number of steps of a resolved run that its schedule is laid over."""
+    return _steps_of(run.training.schedule_over or run.training.duration, run)
+
+
+def _steps_of(duration: str, run: Run) -> int:
+    length, _, unit = duration.partition(" ")
     return int(length) * (steps_per_epoch(run) if unit == "epochs" else 1)
 
 
 def distances(net: nn.Module, settings: OptimizerSettings) -> dict[str, int] | None:
-    """The number of stages from each parameter to the head; None where the learning rate does not decay by them."""
-    if settings.depth_decay == 1:
+    """The number of stages from each parameter to the head; None where the learning rate does not go by them."""
+    if not settings.by_depth:
         return None
     try:
         return distances_to_head(net)
     except SettingsError as error:
-        raise SettingsError(f"optimizer.depth_decay: {error}") from None
+        leaf = "depth_decay" if settings.depth_decay != 1 else "head_factor"
+        raise SettingsError(f"optimizer.{leaf}: {error}") from None

@@ -28,6 +28,8 @@ SAFETENSORS = ".safetensors"
 SIDE_HEADS = "aux"
 """The option of a net that has heads for training alone, of which its results do not depend."""
 
+YOUR_OWN_ENCODER = "name weights by --set model.encoder_from=RUN or FILE, or start without by --from-scratch"
+
 
 def settle_sources(model: ModelSettings, published: Published | None, data: DataSettings) -> ModelSettings:
     """Write the sources of the model's initial weights as a run keeps them: full paths, and sums of published files."""
@@ -62,10 +64,13 @@ def brings_view(source: str | None) -> bool:
 
 def _view_in(source: str | None) -> View | None:
     """The view in the header of a file, None where it has none or is not there any more."""
-    if source is None or not Path(source).is_file() or Path(source).suffix != SAFETENSORS:
-        return None
-    about = read_about(Path(source))
+    about = None if source is None else _about_file(Path(source))
     return None if about is None else about.view
+
+
+def _about_file(file: Path) -> About | None:
+    """The facts in the header of a safetensors file, None where it says none, is another or not there any more."""
+    return read_about(file) if file.suffix == SAFETENSORS and file.is_file() else None
 
 
 def encoder_normalization(model: ModelSettings) -> View | None:
@@ -147,7 +152,10 @@ def encoder_file(run: Run, console: Console | None = None) -> Path:
     assert source is not None, "a run whose encoder starts with weights"
     if not is_published(source):
         return Path(source)
-    return obtain(_encoder_weights(run.model), console or Console(quiet=True))
+    try:
+        return obtain(_encoder_weights(run.model), console or Console(quiet=True))
+    except WeightsError as error:
+        raise WeightsError(f"model.encoder_from: {error}; {YOUR_OWN_ENCODER}") from None
 
 
 def _encoder_source(model: ModelSettings) -> str:
@@ -165,7 +173,7 @@ def _encoder_source(model: ModelSettings) -> str:
 
 def _require_same_strides(model: ModelSettings, source: Path, file: Path, *, setting: str) -> None:
     """Raise SettingsError for weights known to be of a net that strides elsewhere, which their shapes do not show."""
-    about = _about_run(source) if source.is_dir() else read_about(file)
+    about = _about_run(source) if source.is_dir() else _about_file(file)
     if about is None or references.is_reference(about.model) or references.is_reference(model.name):
         return
     theirs, ours = catalog.identity(about.model, about.options), catalog.identity(model.name, model.options)
@@ -184,20 +192,32 @@ def _about_run(folder: Path) -> About | None:
 
 
 def _encoder_weights(model: ModelSettings) -> Published:
-    """Find the published weights of the backbone of a model, for the options that the model passes on to it."""
-    name, source = _backbone(model), model.encoder_from
-    assert source is not None, "asked for a net whose encoder starts with weights"
-    own, of_backbone = catalog.identity(model.name, model.options), catalog.options(name)
-    return find_published(name, {key: own[key] for key in own.keys() & of_backbone.keys()}, source)
+    """Find the published weights of a model's encoder, for the options that the model passes on to it.
 
-
-def _backbone(model: ModelSettings) -> str:
-    """The name of the backbone of a model; SettingsError for a model without one."""
+    Raises SettingsError, with the remedy, where there are none, or where they are of another net.
+    """
+    assert model.encoder_from is not None, "asked for a net whose encoder starts with weights"
     row = catalog.find(model.name)
-    name = {**row.usual, **row.options, **model.options}.get("backbone")
-    if not isinstance(name, str):
-        raise SettingsError(f"model.encoder_from: {model.name} has no backbone that weights are published for")
-    return name
+    encoder = {**row.usual, **row.options, **model.options}.get("backbone", row.encoder)
+    if not isinstance(encoder, str) or not encoder:
+        raise SettingsError(
+            f"model.encoder_from: {model.name} has no encoder that weights are published for; {YOUR_OWN_ENCODER}"
+        )
+    own, of_encoder = catalog.identity(model.name, model.options), catalog.options(encoder)
+    try:
+        published = find_published(
+            encoder, {key: own[key] for key in own.keys() & of_encoder.keys()}, model.encoder_from
+        )
+    except WeightsError as error:
+        raise SettingsError(f"model.encoder_from: {error}; {YOUR_OWN_ENCODER}") from None
+    with torch.device("meta"):
+        theirs = catalog.build(encoder, num_classes=len(published.classes))
+        ours = catalog.build(model.name, num_classes=2, **model.options)
+    try:
+        encoder_state(ours, Path(str(published)), read=lambda _: theirs.state_dict())
+    except SettingsError as error:
+        raise SettingsError(f"{error}; {YOUR_OWN_ENCODER}") from None
+    return published
 
 
 def head(model: ModelSettings) -> tuple[str, ...]:

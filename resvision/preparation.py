@@ -34,7 +34,8 @@ from resvision.core.errors import RunError, SettingsError
 from resvision.core.samples import side_of
 from resvision.core.settings import Scalar
 from resvision.core.views import View
-from resvision.data.sets import names, open_splits
+from resvision.data.folds import fold_out, open_whole
+from resvision.data.sets import full_name, open_splits
 from resvision.data.splits import Splits
 from resvision.data.validation import hold_out
 from resvision.initial_weights import (
@@ -67,8 +68,7 @@ def prepare(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Prepar
     starts with, no more. `initial` gives the file of the weights, `initial_file` if left out.
     Raises DataError, SettingsError or WeightsError.
     """
-    if run.data.name not in names() and Path(run.data.name).exists():  # found again from another working directory
-        run = replace(run, data=replace(run.data, name=str(Path(run.data.name).resolve())))
+    run = replace(run, data=replace(run.data, name=full_name(run.data.name)))
     published = published_weights(run)  # before the data: the view that the weights were trained with replaces theirs
     # Written into the run, so that a later version with another catalog still reads it as the same task.
     run = replace(run, model=replace(run.model, task=task_name(run)))
@@ -129,8 +129,16 @@ def open_data(run: Run, *, channels: int | None, view: View | None = None) -> Sp
     """Open the data of a run by its settings, with the images held out for validation."""
     data = run.data
     splits = open_splits(data.name, root=Path(data.root) if data.root else None, task=task_name(run))
+    splits = in_folds(run, splits)
     splits = splits.seen_as(channels=channels, image_size=data.image_size, view=view)
     return splits if data.validation is None else hold_out(splits, data.validation)
+
+
+def in_folds(run: Run, splits: Splits) -> Splits:
+    """The splits of a run's set with its fold as the test, where it has one."""
+    folds, fold = run.data.folds, run.data.fold
+    whole = None if folds is None else open_whole(run.data.name, task_name(run))
+    return fold_out(splits, folds=folds, fold=fold, seed=run.training.seed, whole=whole)
 
 
 def _open_as_asked(run: Run, *, channels: int | None, view: View | None) -> Splits:

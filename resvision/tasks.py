@@ -10,7 +10,7 @@ Glossary
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -57,6 +57,11 @@ class Model:
     side_px: int | None
     machine: Machine
 
+    @property
+    def net(self) -> nn.Module:
+        """The net, made of torch's own layers, from normalized images (N, C, H, W) to logits, to export or train on."""
+        return self.system.net
+
     def indices_of(self, classes: Sequence[str], *, data: str) -> list[int]:
         """The model's index of each class of a data set, matched by name.
 
@@ -75,6 +80,10 @@ class Model:
         return [self.classes.index(name) for name in classes]
 
 
+def _unwatched(images: int, total: int) -> None:
+    pass
+
+
 class How(NamedTuple):
     """The options of an evaluation; None leaves one to the task.
 
@@ -83,6 +92,7 @@ class How(NamedTuple):
     compiled    compile the net first
     protocol    a name of the kind's protocols
     scales      shorter sides of the resized images in pixels, in place of the protocol's
+    watch       called with the number of images that were scored since the last call, and of all that are to be
     """
 
     batch_size: int | None = None
@@ -90,6 +100,13 @@ class How(NamedTuple):
     compiled: bool | None = None
     protocol: str | None = None
     scales: tuple[int, ...] | None = None
+    watch: Callable[[int, int], None] = _unwatched
+
+    def watched(self, batches: Iterable[Batch], total: int) -> Iterator[Batch]:
+        """Yield the batches, and tell `watch` of each once it was scored."""
+        for batch in batches:
+            yield batch
+            self.watch(len(batch.ids), total)
 
 
 class Described(NamedTuple):

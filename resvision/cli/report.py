@@ -19,12 +19,15 @@ from resvision.cli.weights import (
 
 def command(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run directories, or a model with --weights.")],
+    data: Annotated[
+        str | None,
+        typer.Option(help="Where the runs' data lie now, if they have moved; of --weights, the labelled images."),
+    ] = None,
+    root: Annotated[Path | None, typer.Option(help="Where a named data set lies.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="File of the page; report.html in the run, or here for several runs.")
     ] = None,
     weights: WeightsOption = None,
-    data: Annotated[str | None, typer.Option(help="With --weights: the labelled images, a name or a folder.")] = None,
-    root: Annotated[Path | None, typer.Option(help="Where a named data set lies.")] = None,
     normalize: NormalizeOption = None,
     image_size: ImageSizeOption = None,
     classes: ClassesOption = None,
@@ -40,10 +43,8 @@ def command(
     from resvision.report.page import write_report
 
     known = known_of(normalize, image_size, classes, option)
-    if weights is None and (data is not None or known.says_something):
-        raise SettingsError(
-            "--data, --normalize, --image-size, --classes and --option go with --weights; leave them out"
-        )
+    if weights is None and known.says_something:
+        raise SettingsError("--normalize, --image-size, --classes and --option go with --weights; leave them out")
     if weights is not None:
         from resvision.report.weights import write_weights_report
 
@@ -55,4 +56,4 @@ def command(
         return
     if out is None:
         out = runs[0] / REPORT if len(runs) == 1 else Path(REPORT)
-    print(write_report(runs, out, allow_code=allow_code))
+    print(write_report(runs, out, data=data, root=root, allow_code=allow_code))

@@ -158,7 +158,14 @@ class SegmentationTask(Task[Mask]):
         keep_freed_memory()
         with closing(read_batches(share, 0, len(share), workers=decoding_workers())) as running:
             return _score_batches(
-                model.system, running, reader, model.classes, system_labels, model.machine, preset, model.side_px
+                model.system,
+                how.watched(running, len(reader)),
+                reader,
+                model.classes,
+                system_labels,
+                model.machine,
+                preset,
+                model.side_px,
             )
 
     def describe(self, model: Model, how: How) -> Described:

@@ -108,13 +108,14 @@ class Checkpoints:
         step, numbers = state["step"], state["optimizer"]
         if type(step) is not int or folder != self.place(step) or not isinstance(numbers, dict):
             raise RunError(f"{folder / rundir.STATE}: damaged, its step or its optimizer is not this checkpoint's")
+        optimizer_file = rundir.require_state(folder)
         load_weights(net, folder / rundir.WEIGHTS)
         if average is not None:
             for name, tensor in _fitting(average.state, folder / rundir.AVERAGED_WEIGHTS).items():
                 average.state[name].copy_(tensor)
-        tensors = read_weights(folder / rundir.OPTIMIZER)
+        tensors = read_weights(optimizer_file)
         if not _restore_optimizer(optimizer, tensors, numbers):
-            raise RunError(f"{folder / rundir.OPTIMIZER}: the optimizer's state does not fit the net")
+            raise RunError(f"{optimizer_file}: the optimizer's state does not fit the net")
         return step
 
     @property
