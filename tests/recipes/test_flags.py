@@ -19,6 +19,7 @@ VALUES = {
     "seed": (0, 0),
     "validation": (0.125, 0.125),
     "patience": (2, 2),
+    "threads": (1, 1),
     "device": ("cpu", "cpu"),
     "precision": ("fp32", "fp32"),
 }
