@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from resvision import catalog
 from resvision.core import files, references, rundir
+from resvision.core.chosen_views import Resize
 from resvision.core.errors import ResVisionError, RunError, SettingsError, UnknownNameError
 from resvision.core.settings import Scalar, from_json, to_json
 from resvision.core.views import View, view_of_preprocess
@@ -67,6 +68,10 @@ class DataSettings:
     way; the test images are then scored once, at the end. With `folds`, the images are divided into so many parts, and
     number `fold`, from 1, is the test (`data.folds`). `train_images` counts those that are left. `fingerprint` is
     that of file names and classes, so that a run goes on with the same data or not at all.
+
+    `view` is how images are shown to the net, and follows from the data, or from published weights that a run starts
+    with. Four leaves change it: `mean` and `std` of the normalization in units of 0..1, one number for all channels or
+    one for each; `resize`, the way in which images become of the net's size; `resize_px`, the side that it resizes.
     """
 
     name: str
@@ -80,6 +85,10 @@ class DataSettings:
     test_images: int | None = None
     split_rule: str | None = None
     fingerprint: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    resize: Resize | None = None
+    resize_px: Count | None = None
     view: View | None = None
     folds: Annotated[int, Meta(ge=2, le=1000)] | None = None
     fold: Count | None = None
@@ -242,6 +251,10 @@ _LATER_LEAVES: dict[str, Any] = {
     "model.frozen_norms": False,
     "model.norm_momentum": None,
     "augment.brightness": 0.0,
+    "data.mean": None,
+    "data.std": None,
+    "data.resize": None,
+    "data.resize_px": None,
     "augment.rotation_degrees": 0.0,
     "optimizer.bias_factor": 1.0,
     "optimizer.head_factor": 1.0,
@@ -259,7 +272,7 @@ _SHARED_AUGMENT = {
 }  # fmt: skip
 """Settings that were in all runs while augmentation had one type; a task without one of them had it off."""
 
-_MAY_BE_NONE = {"root", "validation", "folds", "fold", "image_size"}
+_MAY_BE_NONE = {"root", "validation", "folds", "fold", "image_size", "mean", "std", "resize", "resize_px"}
 
 
 def is_resolved(run: Run) -> bool:

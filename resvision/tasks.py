@@ -21,6 +21,7 @@ from torch import nn
 
 from resvision.contracts import Batch, Batches, CountedBatches, Images, System
 from resvision.core import references
+from resvision.core.chosen_views import usual_squares
 from resvision.core.errors import DataError, SettingsError
 from resvision.core.images import Pixels
 from resvision.core.samples import Reader
@@ -55,6 +56,11 @@ class Model:
     view: View
     side_px: int | None
     machine: Machine
+
+    @property
+    def net(self) -> nn.Module:
+        """The net, made of torch's own layers, from normalized images (N, C, H, W) to logits, to export or train on."""
+        return self.system.net
 
     def indices_of(self, classes: Sequence[str], *, data: str) -> list[int]:
         """The model's index of each class of a data set, matched by name.
@@ -145,6 +151,16 @@ class Task(ABC, Generic[T]):
     def fits_classes(self, num_classes: int | None, classes: Sequence[str]) -> bool:
         """Whether a net of `num_classes` goes with data of these classes."""
         return num_classes == len(classes)
+
+    def usual_view(
+        self, sides: tuple[int, ...], *, mean: tuple[float, ...], std: tuple[float, ...], input_px: int
+    ) -> View:
+        """The view for weights of which a person says no more than normalization and sides; ValueError for odd ones.
+
+        sides     in pixels, as a person names them: of the squares alone, or after that of the resized image; none
+                  where the net's paper decides, whose images have `input_px`
+        """
+        return usual_squares(sides or (input_px,), mean=mean, std=std)
 
     def result_words(self, num_classes: int | None) -> str:
         """The result of a net in words, for the error about another one; "" where its shape says all."""

@@ -8,6 +8,16 @@ import typer
 
 from resvision.cli import overlap
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
+from resvision.cli.weights import (
+    ClassesOption,
+    ImageSizeOption,
+    NetOption,
+    NormalizeOption,
+    WeightsOption,
+    known_of,
+    load_said,
+    with_classes_of,
+)
 from resvision.core.errors import SettingsError
 from resvision.core.plurals import counted
 
@@ -42,9 +52,11 @@ def command(
         list[Path],
         typer.Argument(metavar="RUN...", help="Run directories, or models with --weights."),
     ],
-    weights: Annotated[
-        str | None, typer.Option(help="Published weights: torchvision, or torchvision:NAME. Fetched once.")
-    ] = None,
+    weights: WeightsOption = None,
+    normalize: NormalizeOption = None,
+    image_size: ImageSizeOption = None,
+    classes: ClassesOption = None,
+    option: NetOption = None,
     data: Annotated[
         str | None,
         typer.Option(help="Where the run's data lie now, or another data set or folder with the same classes."),
@@ -82,21 +94,18 @@ def command(
     from resvision import catalog
     from resvision.core.progress import Bar
     from resvision.core.terminal import Terminal
-    from resvision.data.sets import IMAGENET
     from resvision.inference.ensemble import evaluate_ensemble
-    from resvision.inference.evaluate import evaluate_with_overlap, open_data
-    from resvision.inference.load import load
+    from resvision.inference.evaluate import evaluate_with_overlap
     from resvision.kinds.table import kind_of
     from resvision.tasks import How
-    from resvision.weights import published
 
     pixels = None if scales is None else _pixels(scales)
+    known = known_of(normalize, image_size, classes, option)
     if weights is not None:  # mistakes are reported before the download
         for run in runs:
-            published.find(str(run), weights)
             _require_protocol(protocol, [kind_of(catalog.find(str(run)).task)])
-            open_data(data or IMAGENET, catalog.find(str(run)).task, root=root)
-    loaded = [load(run, weights=weights, allow_code=allow_code) for run in runs]
+            known = with_classes_of(known, str(run), weights, data, root=root)
+    loaded = [load_said(run, weights=weights, known=known, allow_code=allow_code) for run in runs]
     _require_protocol(protocol, [trained.kind for trained in loaded])
     passes = 1 if ensemble else len(runs)
     bar = Bar(Terminal(stderr=True), "evaluating")

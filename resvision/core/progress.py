@@ -88,7 +88,8 @@ class Bar:
         self.clear()
         with suppress(OSError):
             # the last cell stays free: some terminals begin a new line once it is written
-            self._console.print(self.line(self._console.width - 1), end="\r", no_wrap=True, overflow="crop", crop=True)
+            self._console.print(self.line(self._console.width - 1), end="", no_wrap=True, overflow="crop", crop=True)
+            self._console.control(Control(ControlType.CARRIAGE_RETURN))  # what comes unasked begins at the left
         self._drawn, self._drawn_at = True, now
 
     def line(self, width: int) -> Text:

@@ -6,7 +6,8 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -160,6 +161,21 @@ def place(net: nn.Module, machine: Machine, device: torch.device) -> nn.Module:
     """Put the net on its device, in its memory format, with the convolutions that suit it in training."""
     if device.type == "cpu":
         convolutions.use(net, bf16=machine.precision == "bf16")
+    return move(net, machine, device)
+
+
+@contextmanager
+def at_work(net: nn.Module, machine: Machine) -> Iterator[None]:
+    """Have the net compute as suits its machine inside the block; outside it is made of torch's own layers."""
+    if machine.device != "cpu":
+        yield
+        return
+    with convolutions.used(net, bf16=machine.precision == "bf16"):
+        yield
+
+
+def move(net: nn.Module, machine: Machine, device: torch.device) -> nn.Module:
+    """Put the net on its device, in its memory format."""
     # For a net that only predicts as well: torch's own choice is TF32, which keeps three digits of fp32.
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = machine.precision != "fp32"
     if machine.channels_last:

@@ -19,8 +19,8 @@ VALUES = {
     "seed": (0, 0),
     "validation": (0.125, 0.125),
     "patience": (2, 2),
-    "threads": (1, 1),
     "device": ("cpu", "cpu"),
+    "threads": (3, 3),
     "precision": ("fp32", "fp32"),
 }
 """A value of each flag, and what the Run then says."""
