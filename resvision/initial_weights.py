@@ -136,9 +136,9 @@ def net_state(net: nn.Module, run: Run, *, file: Path) -> State:
     return initial_state(net, file, fresh=run.model.init_except, read=_reader_of(run.model.init_from))
 
 
-def net_state_by_encoder(net: nn.Module, run: Run) -> State:
-    """The weights that a run's net starts with, its encoder's from a file; errors are those of `encoder_state`."""
-    return encoder_state(net, encoder_file(run), read=_reader_of(run.model.encoder_from))
+def net_state_by_encoder(net: nn.Module, run: Run, *, file: Path) -> State:
+    """The weights that a run's net starts with, its encoder's from a `file`; errors are those of `encoder_state`."""
+    return encoder_state(net, file, read=_reader_of(run.model.encoder_from))
 
 
 def _reader_of(source: str | None) -> Read:
@@ -216,7 +216,9 @@ def _encoder_weights(model: ModelSettings) -> Published:
     try:
         encoder_state(ours, Path(str(published)), read=lambda _: theirs.state_dict())
     except SettingsError as error:
-        raise SettingsError(f"{error}; {YOUR_OWN_ENCODER}") from None
+        grey = model.options.get("in_channels", 3) != 3
+        remedy = "show it colours by --set data.channels=3" if grey else YOUR_OWN_ENCODER
+        raise SettingsError(f"{error}; {remedy}") from None
     return published
 
 
