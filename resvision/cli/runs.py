@@ -49,10 +49,10 @@ def list_below(
     if not runs:
         print_lines(f"{folder}: holds no run; `resvision train` makes one")
         return
-    columns = ("run", "", "score", "state", "model", "data", "time", "size")
+    columns = ("run", "score", "state", "model", "data", "time", "size")
     table = new_table(*columns, numbers=("time", "size"), least=("size", "time", "data", "model"))
     for run in runs:
-        table.add_row(_name(run, folder), "*" if run.best else "", *_cells(run))
+        table.add_row(f"{_name(run, folder)}{' *' if run.best else ''}", *_cells(run))
     print_tables(table, wide=wide)
     if any(run.best for run in runs):
         print_lines("* the best of those that were tested on the same images")

@@ -45,8 +45,9 @@ def pspnet(
 ) -> PSPNet:
     """The net over any backbone with a map, or two with the side head; the weights suit every output stride.
 
-    channels  of the convolution that fuses the pyramid
-    aux       a side head on the map before the deepest, as the paper trains it: weight 0.4
+    output_stride  stride of the deepest map
+    channels       of the convolution that fuses the pyramid
+    aux            a side head on the map before the deepest, as the paper trains it: weight 0.4
 
     Raises MissingStageError for a backbone without the maps, SettingsError for an output stride that it cannot take.
     """
