@@ -17,7 +17,7 @@ from resvision.catalog import ROWS
 from resvision.core import rundir
 from resvision.core.meanings import Leaf
 from resvision.data import sets
-from resvision.recipes import RECIPES
+from resvision.recipes.table import RECIPES
 from resvision.setting_list.kept import kept, options_of
 
 MOST_FOLDERS = 2000

@@ -10,6 +10,7 @@ from resvision.cli.groups import HelpfulGroup
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.core import references
 from resvision.core.errors import DataError, SettingsError
+from resvision.core.plurals import counted
 from resvision.data import sets
 from resvision.data.layouts import layouts
 
@@ -73,19 +74,16 @@ def check_set(
     as_json: AsJson = False,
 ) -> None:
     """Decode every image and mask and list every fault; the exit code is 1 if there are any."""
-    from rich.progress import Progress
-
+    from resvision.core.progress import Bar
     from resvision.core.terminal import Terminal
     from resvision.data.check import check
 
-    console = Terminal(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("checking", total=None)
+    with Bar(Terminal(stderr=True), "checking") as bar:
         findings = check(
             name_or_folder,
             root=root,
             again=again,
-            watch=lambda done, images: progress.update(task, completed=done, total=images),
+            watch=lambda done, images: bar.reach(done, total=images),
         )
     if as_json:
         typer.echo(json.dumps(findings.to_json(), indent=2, ensure_ascii=False))
@@ -125,6 +123,6 @@ def _print(findings: "Findings") -> None:
     if findings.again:
         typer.echo("as found when these files were last decoded; --again decodes them anew")
     typer.echo(
-        f"{findings.name}: {findings.images:,} images, {findings.fine:,} fine, "
-        f"{len(findings.faults):,} faults, {len(findings.duplicates):,} in both splits"
+        f"{findings.name}: {counted(findings.images, 'image')}, {findings.fine:,} fine, "
+        f"{counted(len(findings.faults), 'fault')}, {len(findings.duplicates):,} in both splits"
     )

@@ -8,7 +8,18 @@ import typer
 
 from resvision.cli import overlap
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
+from resvision.cli.weights import (
+    ClassesOption,
+    ImageSizeOption,
+    NetOption,
+    NormalizeOption,
+    WeightsOption,
+    known_of,
+    load_said,
+    with_classes_of,
+)
 from resvision.core.errors import SettingsError
+from resvision.core.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,10 +52,15 @@ def command(
         list[Path],
         typer.Argument(metavar="RUN...", help="Run directories, or models with --weights."),
     ],
-    weights: Annotated[
-        str | None, typer.Option(help="Published weights: torchvision, or torchvision:NAME. Fetched once.")
+    weights: WeightsOption = None,
+    normalize: NormalizeOption = None,
+    image_size: ImageSizeOption = None,
+    classes: ClassesOption = None,
+    option: NetOption = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Where the run's data lie now, or another data set or folder with the same classes."),
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Another data set or folder with the same classes.")] = None,
     root: Annotated[Path | None, typer.Option(help="Where that data set lies.")] = None,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Images, or views of them, at a time; 64, or 4 where pixels are labelled.")
@@ -76,25 +92,27 @@ def command(
     A run that labels pixels: mean IoU, accuracies, a row for each class, the confusion of pixels.
     """
     from resvision import catalog
-    from resvision.data.sets import IMAGENET
+    from resvision.core.progress import Bar
+    from resvision.core.terminal import Terminal
     from resvision.inference.ensemble import evaluate_ensemble
-    from resvision.inference.evaluate import evaluate_with_overlap, open_data
-    from resvision.inference.load import load
+    from resvision.inference.evaluate import evaluate_with_overlap
     from resvision.kinds.table import kind_of
     from resvision.tasks import How
-    from resvision.weights import published
 
     pixels = None if scales is None else _pixels(scales)
+    known = known_of(normalize, image_size, classes, option)
     if weights is not None:  # mistakes are reported before the download
         for run in runs:
-            published.find(str(run), weights)
             _require_protocol(protocol, [kind_of(catalog.find(str(run)).task)])
-            open_data(data or IMAGENET, catalog.find(str(run)).task, root=root)
-    loaded = [load(run, weights=weights, allow_code=allow_code) for run in runs]
+            known = with_classes_of(known, str(run), weights, data, root=root)
+    loaded = [load_said(run, weights=weights, known=known, allow_code=allow_code) for run in runs]
     _require_protocol(protocol, [trained.kind for trained in loaded])
-    how = How(batch_size, grey, compiled, protocol, pixels)
+    passes = 1 if ensemble else len(runs)
+    bar = Bar(Terminal(stderr=True), "evaluating")
+    how = How(batch_size, grey, compiled, protocol, pixels, lambda images, total: bar.advance(images, passes * total))
     if len(runs) > 1 or table or ensemble:
-        result = evaluate_ensemble(loaded, data, root=root, how=how, together=ensemble)
+        with bar:
+            result = evaluate_ensemble(loaded, data, root=root, how=how, together=ensemble)
         if as_json:
             print(json.dumps(_document(result), ensure_ascii=False))
         else:
@@ -102,7 +120,8 @@ def command(
         return
     (trained,) = loaded
     how = how._replace(grey=how.grey or data is None)
-    evaluation = evaluate_with_overlap(trained, data, root=root, how=how)
+    with bar:
+        evaluation = evaluate_with_overlap(trained, data, root=root, how=how)
     _show_scores(trained, data or trained.data, how, evaluation, as_json=as_json, wide=wide)
 
 
@@ -162,7 +181,7 @@ def _pixels(text: str) -> tuple[int, ...]:
 def _show_table(ensemble: "Ensemble", *, wide: bool) -> None:
     """Print a row for each run, then the ensemble, with published figures beside the measured ones."""
     kind, images = ensemble.members[0].trained.kind, ensemble.members[0].scores.images
-    print_lines(f"{ensemble.data}, {images:,} images")
+    print_lines(f"{ensemble.data}, {counted(images, 'image')}")
     if changed := overlap.summary(ensemble.images):
         print_lines(changed)
     _show_protocols(ensemble)

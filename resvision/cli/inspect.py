@@ -13,6 +13,7 @@ import typer
 from resvision import catalog
 from resvision.cli.tables import VisibleTable, Wide, new_table, print_lines, print_tables
 from resvision.core.errors import SettingsError
+from resvision.core.references import is_installed, is_reference
 
 if TYPE_CHECKING:
     from torch import nn
@@ -101,6 +102,12 @@ def command(
         comparison.show(
             [(name, comparison.table_of(name)) for name in models], _count_of, as_json=as_json, as_csv=as_csv, wide=wide
         )
+    elif not (is_installed("torch") or shape or num_classes or options or as_csv) and not any(
+        map(is_reference, models)
+    ):
+        from resvision.cli import kept_counts
+
+        kept_counts.show(models, as_json=as_json, wide=wide)
     else:
         inspected = [_inspect(_build(name, shape, num_classes, options)) for name in models]
         _show(inspected, as_json=as_json, as_csv=as_csv, wide=wide)

@@ -9,7 +9,7 @@ from resvision import catalog
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.core import references
 from resvision.kinds.table import TASKS
-from resvision.recipes import RECIPES
+from resvision.recipes.table import RECIPES
 from resvision.setting_list.kept import kept
 
 

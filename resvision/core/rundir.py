@@ -2,6 +2,7 @@
 
 run.json             the Run, every value written
 phases.json          in a folder of several phases: runs and fits as they were asked for, each in a folder of its own
+folds.json           in a folder of a cross-validation: the run and the number of folds, each in a run directory
 fit.json             in the folder of a fit, in place of run.json: its function, its options, its parents' folders
 weights.safetensors  there: the tensors of the fit
 scratch/             there: files that the fit needs to go on; gone when it is done
@@ -37,6 +38,7 @@ if sys.platform != "win32":
 
 RUN = "run.json"
 PHASES = "phases.json"
+FOLDS = "folds.json"
 FIT = "fit.json"
 SCRATCH = "scratch"
 IMAGES = "images.safetensors"
