@@ -7,7 +7,7 @@ import typer
 
 
 def command(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run directories.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Write about these run directories.")],
     data: Annotated[
         str | None, typer.Option(help="Where the runs' data lie now, if they have moved; for the pictures.")
     ] = None,
@@ -17,7 +17,10 @@ def command(
     ] = None,
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the runs name.")] = False,
 ) -> None:
-    """Write one self-contained page about runs: curves, results, differing settings, mistakes, throughput."""
+    """Write one self-contained page about runs.
+
+    It has curves, results, the settings that differ, mistakes and throughput.
+    """
     from resvision.core.rundir import REPORT
     from resvision.report.page import write_report
 

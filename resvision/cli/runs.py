@@ -36,9 +36,9 @@ def list_below(
     allow_code: AllowCode = False,
     wide: Wide = False,
 ) -> None:
-    """List the runs below a folder: `resvision runs [FOLDER]` says the same.
+    """List the runs below a folder.
 
-    A star marks the best of the finished runs that were tested on the same images.
+    `resvision runs [FOLDER]` does the same. A star marks the best of the finished runs that were tested on the same images.
     """
     from resvision.report.run_list import list_runs, phase_folders
 
