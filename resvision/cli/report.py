@@ -18,7 +18,10 @@ from resvision.cli.weights import (
 
 
 def command(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run directories, or a model with --weights.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Write about these run directories; with --weights, about a model."),
+    ],
     data: Annotated[
         str | None,
         typer.Option(help="Where the runs' data lie now, if they have moved; of --weights, the labelled images."),
@@ -34,9 +37,10 @@ def command(
     option: NetOption = None,
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the runs name.")] = False,
 ) -> None:
-    """Write one self-contained page about runs: curves, results, differing settings, mistakes, throughput.
+    """Write one self-contained page about runs.
 
-    Of weights without a run, the page has their scores on --data and their mistakes; it is report.html here.
+    It has curves, results, the settings that differ, mistakes and throughput. Of weights without a run, it has their
+    scores on --data and their mistakes, and is report.html here.
     """
     from resvision.core.errors import SettingsError
     from resvision.core.rundir import REPORT

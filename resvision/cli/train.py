@@ -78,7 +78,9 @@ def command(
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
     **flags: Unpack[Flags],
 ) -> None:
-    """Train a model on a data set or a folder of images; leaves a run directory.
+    """Train a model on a data set or a folder of images.
+
+    The result is a run directory.
 
     Example: resvision train resnet20 --data digits
     """
