@@ -80,8 +80,8 @@ class Model:
         return [self.classes.index(name) for name in classes]
 
 
-def _unwatched(images: int, total: int) -> None:
-    pass
+def unwatched(images: int, total: int) -> None:
+    """Take in how many images were scored, and do nothing."""
 
 
 class How(NamedTuple):
@@ -100,7 +100,7 @@ class How(NamedTuple):
     compiled: bool | None = None
     protocol: str | None = None
     scales: tuple[int, ...] | None = None
-    watch: Callable[[int, int], None] = _unwatched
+    watch: Callable[[int, int], None] = unwatched
 
     def watched(self, batches: Iterable[Batch], total: int) -> Iterator[Batch]:
         """Yield the batches, and tell `watch` of each once it was scored."""

@@ -110,6 +110,8 @@ def _verified(
     file: Path, fitted: "Fitted", known: "Known", candidates: "list[Reading]", *, data: str
 ) -> "Reading | None":
     """Print the scores of each reading on labelled images; the best one, None where the images do not tell."""
+    from resvision.core.progress import Bar
+    from resvision.core.terminal import Terminal
     from resvision.inference.verification import Verification, best
     from resvision.inference.weights_file import own_view
 
@@ -119,7 +121,9 @@ def _verified(
         f"on {verification.images:,} images of {printable(data)}, mean {_listed(view.mean)}, std {_listed(view.std)}:"
     )
     verified = []
-    for scored in verification.scores(candidates):
+    bar = Bar(Terminal(stderr=True), "verifying")
+    scores = verification.scores(candidates, lambda images, total: bar.advance(images, len(candidates) * total))
+    for scored in bar.aside(scores):
         verified.append(scored)
         print(f"  {str(scored.reading) or 'as it stands':<24} {scored.scores.summary()}")
     chosen = best(kind, verified)

@@ -128,11 +128,9 @@ def write(
 
 def _watched(results: "Iterable[Predicted]", bar: "Bar") -> "Iterator[Predicted]":
     """Yield the results, the bar taken away while one is printed."""
-    with bar:
-        for result in results:
-            bar.clear()
-            yield result
-            bar.advance()
+    for result in bar.aside(results):
+        yield result
+        bar.advance()
 
 
 class _Failures:

@@ -43,7 +43,9 @@ def command(
     scores on --data and their mistakes, and is report.html here.
     """
     from resvision.core.errors import SettingsError
+    from resvision.core.progress import Bar
     from resvision.core.rundir import REPORT
+    from resvision.core.terminal import Terminal
     from resvision.report.page import write_report
 
     known = known_of(normalize, image_size, classes, option)
@@ -60,4 +62,13 @@ def command(
         return
     if out is None:
         out = runs[0] / REPORT if len(runs) == 1 else Path(REPORT)
-    print(write_report(runs, out, data=data, root=root, allow_code=allow_code))
+    with Bar(Terminal(stderr=True), "writing", noun="run") as bar:
+        written = write_report(
+            runs,
+            out,
+            data=data,
+            root=root,
+            allow_code=allow_code,
+            watch=lambda done, total: bar.reach(done, total=total),
+        )
+    print(written)
