@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from resvision.cli.failures import Failures
 from resvision.core import rundir
-from resvision.core.errors import DataError, SettingsError
+from resvision.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from resvision.inference.out_folder import OutFolder
@@ -66,13 +67,11 @@ def command(
     place = nullcontext(None) if out is None else out_folder(kind, out, files, resume=resume)
     with place as folder:
         count = len(files) if folder is None or not resume else _going_on(folder)
-        failures = _Failures(count)
+        failures = Failures(count)
         asked = files if folder is None else folder.remaining()
         results = predicted(trained, asked, grey=grey, failed=failures.add)
         write(kind, results, form, top=top or kind.usual_top, save=None if folder is None else folder.save)
-    if failures.number:
-        print(f"resvision: {failures.number} of {count} images could not be used", file=sys.stderr)
-        raise typer.Exit(1 if failures.number < count else 2)
+    failures.finish()
 
 
 def write(
@@ -106,19 +105,6 @@ def write(
             save(prediction)
     if form == "json-list":
         print("[]" if start == "[" else "]")
-
-
-class _Failures:
-    """The images that could not be used: each is named as it comes; the error of a lone one is raised."""
-
-    def __init__(self, images: int) -> None:
-        self._images, self.number = images, 0
-
-    def add(self, error: DataError) -> None:
-        if self._images == 1:  # the error is all there is to say
-            raise error
-        self.number += 1
-        print(f"resvision: {error}", file=sys.stderr)
 
 
 def _form(*, as_json: bool, as_list: bool, as_csv: bool) -> Form:

@@ -63,7 +63,7 @@ def predicted(
     failed  takes the error of each source that cannot be used, which is left out; without it the DataError is raised
     """
     batch_size = BATCH_SIZE if trained.view.side_px is not None else 1
-    decoded = _decoded(trained, sources, grey, failed)
+    decoded = decoded_sources(trained, sources, grey, failed)
     while batch := list(islice(decoded, batch_size)):
         raw_results = trained.task.raw(trained, [shown.pixels for _, _, _, shown in batch])
         for (source, name, image, shown), raw in zip(batch, raw_results, strict=True):
@@ -79,7 +79,7 @@ def result_of(trained: Trained, image: Pixels, *, name: str, grey: bool = False)
     return result
 
 
-def _decoded(
+def decoded_sources(
     trained: Trained, sources: Iterable[Source], grey: bool, failed: Callable[[DataError], None] | None
 ) -> Iterator[tuple[Source, str, Pixels, Shown]]:
     """Yield each source that can be decoded and shown, with its name; the errors of the others go to `failed`."""
