@@ -15,6 +15,7 @@ from resvision.core.images import Pixels
 from resvision.core.views import Floats, Geometry, Shown
 from resvision.inference.load import Trained
 from resvision.inference.predict import Predicted, Source, decoded_sources
+from resvision.kinds.kind import Asked
 from resvision.probes.attribution import grad_cam, occlusion, smallest_map
 from resvision.tasks import ExplainedScore, Question
 
@@ -127,13 +128,16 @@ def explained(
             yield Predicted(source, image, explanation)
 
 
-def explain_image(
-    trained: Trained, image: Pixels, classes: Sequence[str], points: Floats | None, *, name: str
-) -> Explanation:
-    """Explain one decoded image by Grad-CAM: why these classes, at these points of the image, or everywhere."""
+def explain_image(trained: Trained, image: Pixels, asked: Sequence[Asked], *, name: str) -> Explanation:
+    """Explain one decoded image by Grad-CAM: why these classes, at these points of it, or everywhere."""
     shown = trained.view.show(image, name=name, grey=True)
-    in_view = None if points is None else _inside(shown.geometry, shown.geometry.points_to_view(points))
-    questions = [Question(label_of(trained, label), in_view) for label in classes]
+    questions = [
+        Question(
+            label_of(trained, label),
+            None if points is None else _inside(shown.geometry, shown.geometry.points_to_view(points)),
+        )
+        for label, _, points in asked
+    ]
     return explain_view(trained, shown, questions, name=name)
 
 

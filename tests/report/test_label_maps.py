@@ -105,7 +105,7 @@ def test_the_best_validation_is_that_of_the_greatest_iou(tmp_path: Path) -> None
 
 def test_curves_are_of_iou_pixel_error_and_loss(tmp_path: Path) -> None:
     html = report_html(read_records([write_mask_run(tmp_path / "run", scores())]))
-    titles = ("Test mean IoU", "Training and test pixel error", "Training loss")
+    titles = ("Test mean IoU", "Training and test pixel error", "Training and test loss", "Learning rate")
     assert [title for title in titles if f">{title}<" in html] == [*titles]
 
 
@@ -138,7 +138,7 @@ def test_runs_of_both_kinds_stand_in_tables_of_their_own(tmp_path: Path) -> None
     assert len(ids) == len(set(ids))
     assert {value[1:] for value in seen.values("href") if value.startswith("#")} <= set(ids)
     chips = dict(
-        zip(("class<es>", "pixels"), re.findall(r'class="chip" style="background: (#\w+)', html), strict=False)
+        zip(("class<es>", "pixels"), re.findall(r'class="chip" style="background: (var\(--\w+\))', html), strict=False)
     )
     lines = html[html.index("Test mean IoU") :]
     assert chips["pixels"] in lines[: lines.index("</svg>")]
