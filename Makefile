@@ -8,12 +8,12 @@ demo: .venv/train
 	$(BIN)/resvision study degradation --data digits --depths 56 --seeds 1 --out runs/demo
 
 test: .venv/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 # The suite with the kernels of torch and of oneDNN that two older kinds of CPU would choose.
 test-cpus: .venv/test
-	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/python -m pytest
-	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 $(BIN)/python -m pytest
+	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/python -m pytest -n 2
+	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 $(BIN)/python -m pytest -n 2
 
 check: .venv/test
 	$(BIN)/ruff check .

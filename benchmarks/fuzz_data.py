@@ -29,6 +29,7 @@ from PIL import Image
 
 from resvision.core.errors import DataError
 from resvision.data import class_list, coco_seg, voc_seg
+from resvision.data.archives import ArchivePlace, open_archive
 from resvision.data.check import check
 from resvision.data.cifar import read_batch
 from resvision.data.faults import Fault, summary
@@ -36,7 +37,6 @@ from resvision.data.idx import read_idx
 from resvision.data.layouts import Scan
 from resvision.data.pixel_counts import pixel_counts
 from resvision.data.sets import open_splits
-from resvision.data.tars import TarPlace, open_tar
 
 SIDES = (20, 24)
 
@@ -242,11 +242,11 @@ def read_tar(data: bytes, folder: Path) -> None:
     path = folder / "pets.tar"
     put(path, data)
     shutil.rmtree(Path(os.environ["XDG_CACHE_HOME"]), ignore_errors=True)  # copies of earlier inputs
-    _read_all(open_tar(path))
+    _read_all(open_archive(path))
     refuse(check(str(path), again=True).faults, path)
 
 
-def _read_all(place: TarPlace) -> None:
+def _read_all(place: ArchivePlace) -> None:
     for name, is_folder in place.archive.names(place.inside):
         if is_folder:
             _read_all(place / name)

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from resvision.inference.evaluate import evaluate as evaluate
     from resvision.inference.load import load as load
     from resvision.inference.predict import predict as predict
+    from resvision.launch import resume as resume
     from resvision.launch import train as train
     from resvision.probes.count import count as count
     from resvision.run import Run as Run
+    from resvision.studies.cross_validation import cross_validate as cross_validate
 
 __version__ = "0.1.0"
 
@@ -23,12 +25,14 @@ _PUBLIC = {
     "count": "resvision.probes.count",
     "Run": "resvision.run",
     "train": "resvision.launch",
+    "resume": "resvision.launch",
+    "cross_validate": "resvision.studies.cross_validation",
     "evaluate": "resvision.inference.evaluate",
     "load": "resvision.inference.load",
     "predict": "resvision.inference.predict",
 }
 
-__all__ = ["build", "stages", "count", "Run", "train", "evaluate", "load", "predict"]
+__all__ = ["build", "stages", "count", "Run", "train", "resume", "cross_validate", "evaluate", "load", "predict"]
 
 
 def __getattr__(name: str) -> object:

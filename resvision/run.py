@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from resvision import catalog
 from resvision.core import files, references, rundir
+from resvision.core.chosen_views import Resize
 from resvision.core.errors import ResVisionError, RunError, SettingsError, UnknownNameError
 from resvision.core.settings import Scalar, from_json, to_json
 from resvision.core.views import View, view_of_preprocess
@@ -61,8 +62,13 @@ class DataSettings:
 
     `image_size` is the side of the square that a net is trained on, None where images keep different sizes.
     `validation` is the share of the training images, of each class alike, that is held out to judge the run by on its
-    way; the test images are then scored once, at the end. `train_images` counts those that are left. `fingerprint` is
+    way; the test images are then scored once, at the end. With `folds`, the images are divided into so many parts, and
+    number `fold`, from 1, is the test (`data.folds`). `train_images` counts those that are left. `fingerprint` is
     that of file names and classes, so that a run goes on with the same data or not at all.
+
+    `view` is how images are shown to the net, and follows from the data, or from published weights that a run starts
+    with. Four leaves change it: `mean` and `std` of the normalization in units of 0..1, one number for all channels or
+    one for each; `resize`, the way in which images become of the net's size; `resize_px`, the side that it resizes.
     """
 
     name: str
@@ -76,7 +82,13 @@ class DataSettings:
     test_images: int | None = None
     split_rule: str | None = None
     fingerprint: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    resize: Resize | None = None
+    resize_px: Count | None = None
     view: View | None = None
+    folds: Annotated[int, Meta(ge=2, le=1000)] | None = None
+    fold: Count | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +104,9 @@ class TrainingSettings:
     evaluate_every      epochs between evaluations
     patience            validations in a row without a better one that end the run early; None for never
     checkpoint_seconds  seconds between checkpoints; the end always leaves one
+    schedule_over       the length that the schedule is laid over, where that is not `duration`: afterwards the learning
+                        rate stays
+    extended            the lengths that a run had before it was given another, each with the step at which it was
     """
 
     duration: Annotated[str, Meta(pattern=rf"^{rundir.DURATION}\Z", description="`20 epochs` or `64000 steps`")]
@@ -104,6 +119,8 @@ class TrainingSettings:
     evaluate_every: Count = 1
     patience: Count | None = None
     checkpoint_seconds: Annotated[float, Meta(gt=0)] = 60.0
+    schedule_over: Annotated[str, Meta(pattern=rf"^{rundir.DURATION}\Z")] | None = None
+    extended: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.batch_size % self.accumulate:
@@ -230,7 +247,15 @@ _LATER_LEAVES: dict[str, Any] = {
     "model.encoder_from": None,
     "model.frozen_norms": False,
     "augment.brightness": 0.0,
+    "data.mean": None,
+    "data.std": None,
+    "data.resize": None,
+    "data.resize_px": None,
     "training.sync_norms": False,
+    "training.schedule_over": None,
+    "training.extended": [],
+    "data.folds": None,
+    "data.fold": None,
 }
 """The leaves that older runs lack, with the values that those runs stood for."""
 
@@ -240,7 +265,7 @@ _SHARED_AUGMENT = {
 }  # fmt: skip
 """Settings that were in all runs while augmentation had one type; a task without one of them had it off."""
 
-_MAY_BE_NONE = {"root", "validation", "image_size"}
+_MAY_BE_NONE = {"root", "validation", "folds", "fold", "image_size", "mean", "std", "resize", "resize_px"}
 
 
 def is_resolved(run: Run) -> bool:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from resvision.cli.failures import Failures
+from resvision.cli.failures import Failures, watched
+from resvision.cli.weights import (
+    ClassesOption,
+    ImageSizeOption,
+    NetOption,
+    NormalizeOption,
+    WeightsOption,
+    known_of,
+    load_said,
+)
 from resvision.core import rundir
 from resvision.core.errors import SettingsError
 
@@ -20,7 +29,7 @@ def command(
     run: Annotated[Path, typer.Argument(help="A run directory; with --weights a model.")],
     images: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.", readable=False)],
     out: Annotated[Path | None, typer.Option(help="Folder for the pictures, one for each image.")] = None,
-    classes: Annotated[
+    asked: Annotated[
         list[str] | None,
         typer.Option("--class", help="A class that is asked about; may be given again. The net's own when left out."),
     ] = None,
@@ -35,9 +44,11 @@ def command(
     stage: Annotated[
         str | None, typer.Option(help="The map that Grad-CAM looks at: C5, C4, or a layer. The deepest when left out.")
     ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="Published weights: torchvision, or torchvision:NAME. Fetched once.")
-    ] = None,
+    weights: WeightsOption = None,
+    normalize: NormalizeOption = None,
+    image_size: ImageSizeOption = None,
+    classes: ClassesOption = None,
+    option: NetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each image, with the heat.")] = False,
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
     grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that was trained on grey.")] = False,
@@ -49,21 +60,24 @@ def command(
     if out is None and not as_json:
         raise SettingsError("explain writes pictures: name a folder for them by --out, or ask for numbers by --json")
 
+    from resvision.core.progress import Bar
+    from resvision.core.terminal import Terminal
     from resvision.inference.explain import explained
     from resvision.inference.heat_pictures import HeatPictures
     from resvision.inference.image_files import ImageFiles
-    from resvision.inference.load import load
     from resvision.inference.out_folder import out_folder
 
     if weights is None:
         rundir.require(run)
     files = ImageFiles.of(images)  # before weights are fetched for nothing
-    trained = load(run, weights=weights, allow_code=allow_code)
-    failures = Failures(len(files))
+    known = known_of(normalize, image_size, classes, option)
+    trained = load_said(run, weights=weights, known=known, allow_code=allow_code)
+    bar = Bar(Terminal(stderr=True), "explaining", total=len(files))
+    failures = Failures(len(files), bar)
     explanations = explained(
         trained,
         files,
-        classes=classes or (),
+        classes=asked or (),
         point=point,
         method=method,
         stage=stage,
@@ -71,7 +85,7 @@ def command(
         failed=failures.add,
     )
     with nullcontext(None) if out is None else out_folder(HeatPictures(), out, files, resume=None) as folder:
-        for explanation in explanations:
+        for explanation in watched(explanations, bar):
             result: Explanation = explanation.result
             print(json.dumps(result.to_json(), ensure_ascii=False) if as_json else line(result))
             sys.stdout.flush()

@@ -8,6 +8,10 @@ import typer
 
 def command(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run directories.")],
+    data: Annotated[
+        str | None, typer.Option(help="Where the runs' data lie now, if they have moved; for the pictures.")
+    ] = None,
+    root: Annotated[Path | None, typer.Option(help="Where a named data set lies.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="File of the page; report.html in the run, or here for several runs.")
     ] = None,
@@ -19,4 +23,4 @@ def command(
 
     if out is None:
         out = runs[0] / REPORT if len(runs) == 1 else Path(REPORT)
-    print(write_report(runs, out, allow_code=allow_code))
+    print(write_report(runs, out, data=data, root=root, allow_code=allow_code))

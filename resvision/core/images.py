@@ -72,6 +72,11 @@ _COLOUR_MODES = {"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}
 GREY_STEPS = {"L;2": 85, "L;4": 17}
 """The factors by which Pillow multiplies grey values of two and four bits."""
 _SLOW_CODINGS = {"ppm", "ppm_plain", "bmp_rle"}
+_HEIC = "HEIC", "heif-convert IMAGE.heic IMAGE.jpg"
+_AVIF = "AVIF", "avifdec IMAGE.avif IMAGE.png"
+_BRANDS = dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), _HEIC)
+_BRANDS |= dict.fromkeys((b"avif", b"avis"), _AVIF)
+"""Images of phones and of the web that are no JPEG, by the brand in their first bytes, with a command that converts."""
 _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither stuffing nor a restart
 _TIFF_BITS, _TIFF_PHOTOMETRIC = 258, 262
 
@@ -259,6 +264,9 @@ def _format(stream: IO[bytes]) -> str:
         return "BMP"
     if start[:1] == b"P" and start[1:2] in b"123456" and (start[2:3].isspace() or start[2:3] == b"#"):
         return "PPM"
+    if start[4:8] == b"ftyp" and start[8:12] in _BRANDS:
+        name, command = _BRANDS[start[8:12]]
+        raise RefusedError(f"an image of the format {name}, which is not read; convert it first, such as `{command}`")
     guess = "a GIF" if start.startswith(b"GIF8") else "not an image"
     raise RefusedError(f"{guess}; allowed are {', '.join(FORMATS)}")
 

@@ -17,8 +17,8 @@ from msgspec import Meta
 
 from resvision.core.drafts import draft_file, sweep
 from resvision.core.files import DOCUMENT, parse_json, read_whole
+from resvision.data.archives import ArchivePlace
 from resvision.data.roots import cache_root
-from resvision.data.tars import TarPlace
 
 T = TypeVar("T")
 
@@ -46,13 +46,13 @@ class Stamped(Protocol):
         ...
 
 
-def stamp(file: Path | TarPlace) -> tuple[int, int, int]:
+def stamp(file: Path | ArchivePlace) -> tuple[int, int, int]:
     """The size of a file, or of the tar it is in, and its times of change in ns; -1 for each if it is missing.
 
     The second time is that of the status, which also changes where other bytes take the same size and time.
     """
     try:
-        status = os.stat(file.archive.path if isinstance(file, TarPlace) else file)  # noqa: PTH116 - twice as fast
+        status = os.stat(file.archive.path if isinstance(file, ArchivePlace) else file)  # noqa: PTH116 - twice as fast
     except OSError:
         return -1, -1, -1
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns

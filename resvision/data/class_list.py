@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from resvision.core.errors import DataError
 from resvision.core.files import SMALL, read_whole
 from resvision.core.images import VOID
+from resvision.data.archives import ArchivePlace
 from resvision.data.faults import Fault, all_entries, fault, fault_of
 from resvision.data.places import Place
-from resvision.data.tars import TarPlace
 
 CLASS_LIST = "classes.txt"
 BYTE_ORDER_MARK = "\ufeff"
@@ -105,7 +105,7 @@ def listed_classes(folder: Place, faults: list[Fault]) -> ClassList | None:
     if (CLASS_LIST, False) not in all_entries(folder, []):
         return None
     try:
-        content = path.read_bytes(SMALL) if isinstance(path, TarPlace) else read_whole(path, SMALL)
+        content = path.read_bytes(SMALL) if isinstance(path, ArchivePlace) else read_whole(path, SMALL)
         text = content.decode()
         return ClassList(*class_list(text), states_void=_is_void(_stated_names(text).get(VOID, "")))
     except DataError as error:

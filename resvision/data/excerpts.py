@@ -4,8 +4,8 @@ import os
 import stat
 
 from resvision.core.errors import DataError
+from resvision.data.archives import ArchivePlace
 from resvision.data.places import Place
-from resvision.data.tars import TarPlace
 
 PIECE = 2**12
 """Bytes that are hashed at the beginning, in the middle and at the end of a file that is longer than three of these."""
@@ -14,7 +14,7 @@ PIECE = 2**12
 def excerpt(place: Place) -> bytes | None:
     """The size of a file with three pieces of its bytes, all of them if it is small; None where it cannot be read."""
     try:
-        if isinstance(place, TarPlace):
+        if isinstance(place, ArchivePlace):
             return _pieces(place.read_bytes())
         with open(place, "rb", buffering=0, opener=_without_waiting) as file:
             status = os.fstat(file.fileno())

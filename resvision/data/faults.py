@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from resvision.core.errors import DataError, printable
+from resvision.data.archives import ArchivePlace
 from resvision.data.litter import is_litter
 from resvision.data.places import Place, folder_entries
-from resvision.data.tars import TarPlace
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ def listing(folder: Place, faults: list[Fault], litter: list[str] | None = None)
 def all_entries(folder: Place, faults: list[Fault]) -> list[tuple[str, bool]]:
     """The names in a folder with its litter, in order, each with whether it is a folder."""
     try:
-        if isinstance(folder, TarPlace):
+        if isinstance(folder, ArchivePlace):
             return sorted(folder.archive.names(folder.inside))
         return sorted(folder_entries(folder))
     except OSError as error:

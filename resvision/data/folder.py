@@ -33,10 +33,10 @@ from resvision.data.excerpts import excerpt
 from resvision.data.faults import Fault, attempt, fault, summary
 from resvision.data.layouts import Layout, Scan
 from resvision.data.litter import counted
+from resvision.data.packed_names import PackedNames
 from resvision.data.places import Place, read_image
 from resvision.data.split_folders import has_split_folders, split_folders, without_partner
 from resvision.data.splits import Splits
-from resvision.data.tars import PackedNames
 
 PHOTOS = CentreCrop(
     channels=3,

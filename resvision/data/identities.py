@@ -67,15 +67,17 @@ class Overlap(NamedTuple):
 class ScoredImages(NamedTuple):
     """The images of an evaluation.
 
-    new    images of the set that came after the run had begun
-    gone   test images of the run that the set no longer holds
-    moved  whether the set is the run's own at another place, of which the run's own test images are scored
+    new      images of the set that came after the run had begun
+    gone     test images of the run that the set no longer holds
+    moved    whether the set is the run's own at another place, of which the run's own test images are scored
+    altered  whether the set is another one though it has the names of the run's images, whose contents differ
     """
 
     reader: Reader[Any]
     new: int = 0
     gone: int = 0
     moved: bool = False
+    altered: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,7 @@ class RunImages:
 
         It is then the run's own set at another place, grown or copied. No more than some thousand images are looked at.
         """
-        step = max(1, len(self.train.names) // SAMPLED)
-        sample = Identities(self.train.names[::step], self.train.contents[::step])
+        sample = self._sample()
         there: set[int] = set()
         for reader in readers:
             names = name_hashes(reader)
@@ -109,6 +110,29 @@ class RunImages:
             known = contents != UNKNOWN
             there.update(_paired(Identities(names[indices][known], contents[known])).tolist())
         return 2 * len(there & {*_paired(sample).tolist()}) >= len(sample.names) > 0
+
+    def names_in(self, readers: Sequence[Reader[Any]]) -> bool:
+        """Whether the readers of a set hold images of the names of half of the training images or more."""
+        names = self._sample().names
+        found = np.isin(names, np.concatenate([name_hashes(reader) for reader in readers])).sum()
+        return bool(2 * found >= len(names) > 0)
+
+    def missing_from(self, splits: Splits) -> int:
+        """The number of the run's images, of all splits, whose names a set does not hold."""
+        there = np.concatenate([name_hashes(reader) for reader in splits.readers])
+        return int((~np.isin(np.concatenate([self.train.names, self.validation.names, self.test_names]), there)).sum())
+
+    def altered_in(self, splits: Splits) -> int:
+        """The number of images of training and validation that have other contents in a set of the same order."""
+        own = [self.train, self.validation]
+        readers = [splits.train, *([splits.validation] if splits.validation is not None else [])]
+        pairs = [(kept.contents, content_hashes(reader)) for kept, reader in zip(own, readers, strict=False)]
+        return sum(int(((kept != there) & (kept != UNKNOWN) & (there != UNKNOWN)).sum()) for kept, there in pairs)
+
+    def _sample(self) -> Identities:
+        """Some thousand of the training images, or all of fewer."""
+        step = max(1, len(self.train.names) // SAMPLED)
+        return Identities(self.train.names[::step], self.train.contents[::step])
 
     def own_test(self, splits: Splits) -> ScoredImages:
         """The run's own test images among those of its set, which may have grown or lost some since.

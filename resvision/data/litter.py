@@ -10,16 +10,17 @@ from pathlib import PurePath
 from resvision.core.errors import printable
 
 _ENDINGS = {
-    ".csv", ".db", ".htm", ".html", ".ini", ".ipynb", ".json", ".log", ".md", ".pdf", ".py", ".sh", ".toml", ".tsv",
-    ".txt", ".xml", ".yaml", ".yml",
+    ".aae", ".avi", ".csv", ".db", ".doc", ".docx", ".htm", ".html", ".ini", ".ipynb", ".json", ".jsonl", ".lnk",
+    ".log", ".md", ".mov", ".mp4", ".ndjson", ".pdf", ".py", ".rtf", ".sh", ".toml", ".tsv", ".txt", ".url", ".xls",
+    ".xlsx", ".xml", ".xmp", ".yaml", ".yml",
 }  # fmt: skip
-_NAMES = {"readme", "license", "licence", "copying", "notice"}
+_NAMES = {"readme", "license", "licence", "copying", "notice", "icon\r"}
 _FOLDERS = {"__macosx", "@eadir"}
 SHOWN = 5
 
 
 def is_litter(name: str, *, is_folder: bool) -> bool:
-    """Whether a file or a folder is left out: hidden ones, texts, tables and programs, and what file managers write."""
+    """Whether a file or a folder is left out: hidden ones, texts, tables, films and what file managers write."""
     folded = name.casefold()
     if is_folder:
         return name.startswith(".") or folded in _FOLDERS

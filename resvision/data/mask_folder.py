@@ -26,10 +26,10 @@ from resvision.data.litter import counted
 from resvision.data.mask_headers import FileFacts, look
 from resvision.data.mask_pairs import MaskFolderReader, PairFolders, Pairs, folder_reader, partners, whole
 from resvision.data.mask_scan import MaskScan, all_value_faults, scanned, settle
+from resvision.data.packed_names import PackedNames
 from resvision.data.places import Place
 from resvision.data.split_folders import TRAIN, has_split_folders, split_folders, without_partner
 from resvision.data.splits import Splits
-from resvision.data.tars import PackedNames
 
 IMAGES = "images", "image", "imgs", "img"
 MASKS = "masks", "mask", "labels", "label", "annotations"

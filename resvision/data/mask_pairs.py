@@ -22,8 +22,8 @@ from resvision.data.excerpts import excerpt
 from resvision.data.faults import Fault, fault, listing
 from resvision.data.folder import PHOTOS
 from resvision.data.mask_headers import MaskFiles
+from resvision.data.packed_names import PackedNames
 from resvision.data.places import Place, read_image
-from resvision.data.tars import PackedNames
 
 Pairs = Sequence[tuple[str, str]]
 """Names of images and of their masks, each in its folder."""

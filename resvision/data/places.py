@@ -5,17 +5,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from resvision.data.tars import TarPlace, open_tar
+from resvision.data.archives import ArchivePlace, open_archive
 
 T = TypeVar("T")
 
-Place = Path | TarPlace
+Place = Path | ArchivePlace
 """The location of a file or a folder: on disk, or inside a tar."""
 
 
 def at(path: Path) -> Place:
     """The folder of images that a path names: itself, or what a tar file holds. Raises DataError for other files."""
-    return path if path.is_dir() else open_tar(path)
+    return path if path.is_dir() else open_archive(path)
 
 
 def read_image(decoder: Callable[..., T], place: Place) -> T:

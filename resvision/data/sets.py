@@ -255,6 +255,22 @@ def open_splits(
     return _open(name_or_folder, root, task).seen_as(channels=channels, image_size=image_size)
 
 
+def require_place(name_or_folder: str, owner: str) -> None:
+    """Raise DataError where the folder or file that holds the data of `owner`, a run, is no longer there."""
+    known = name_or_folder in names() or references.is_reference(name_or_folder)
+    if not known and not Path(name_or_folder).exists():
+        raise DataError(
+            f"{printable(owner)}: its data, {printable(name_or_folder)}, are not there any longer; if they have moved,"
+            " `--data FOLDER` says where they lie now"
+        )
+
+
+def full_name(data: str | Path) -> str:
+    """The name of a data set; of a folder or file its full path, which holds in any working directory."""
+    name = str(data)
+    return str(Path(name).resolve()) if name not in names() and Path(name).exists() else name
+
+
 def _open(name_or_folder: str, root: Path | None, task: str | None) -> Splits:
     if name_or_folder in names():
         _check_task(name_or_folder, row(name_or_folder).task, task)

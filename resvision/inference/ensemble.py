@@ -70,7 +70,7 @@ def evaluate_ensemble(
     require_how(first.kind, how)
     first.kind.require_options({"ensemble": together})
     images = open_images(first, data, root=root)
-    reader = images.reader
+    reader, how = images.reader, how._replace(grey=how.grey or images.moved)
     if together:
         alone, together_scores = first.task.evaluate_together(members, reader, how)
     else:

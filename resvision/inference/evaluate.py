@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 from resvision import catalog
 from resvision.core.samples import Reader
 from resvision.data import identities
+from resvision.data.folds import open_whole
 from resvision.data.identities import Overlap, RunImages, ScoredImages
-from resvision.data.layouts import layout_for
-from resvision.data.places import at
-from resvision.data.sets import open_splits
+from resvision.data.sets import full_name, open_splits, require_place
 from resvision.inference.load import Trained, load
 from resvision.kinds.kind import Kind, Scores
 from resvision.papers.results import Published, published
+from resvision.preparation import in_folds
+from resvision.relocation import has_names_of, run_at
 from resvision.tasks import How
 
 
@@ -81,6 +82,7 @@ def evaluate_with_overlap(
     """Score a run as `evaluate` does, and tell which of the images it knew."""
     require_how(trained.kind, how)
     images = open_images(trained, data, root=root)
+    how = how._replace(grey=how.grey or images.moved)  # its own data is turned as in training
     return Evaluation(trained.task.evaluate(trained, images.reader, how), images, overlap_of(trained, images.reader))
 
 
@@ -93,17 +95,23 @@ def open_images(trained: Trained, data: str | Path | None = None, *, root: str |
     """Open the images that `evaluate` scores: the run's own test images, the test split of `data`, or all of it."""
     settings, task = trained.run.data, trained.run.model.task
     known = known_images(trained)
-    name = settings.name if data is None else _resolved(data)
-    if data is None and root is None:
-        root = settings.root
-    whole = None if name == settings.name else _open_whole(name, task)
-    own = name == settings.name or (known is not None and whole is not None and known.is_set_of([whole]))
-    if whole is not None and not own:
-        return ScoredImages(whole)
+    name = settings.name if data is None else full_name(data)
+    if data is None:
+        require_place(name, trained.title)
+        root = settings.root if root is None else root
+    if name == settings.name:
+        splits = in_folds(trained.run, open_splits(name, root=Path(root) if root else None, task=task))
+        return ScoredImages(splits.test) if known is None else known.own_test(splits)
+    whole = open_whole(name, task)
+    if whole is not None and known is not None and not known.is_set_of([whole]):
+        return ScoredImages(whole, altered=known.names_in([whole]))
     splits = open_splits(name, root=Path(root) if root else None, task=task)
-    if known is None or not (own or known.is_set_of(splits.readers)):
-        return ScoredImages(splits.test)
-    return known.own_test(splits)._replace(moved=name != settings.name)
+    if known is None:
+        own = trained.folder.is_dir() and has_names_of(trained.run, name, root)
+        return ScoredImages(whole if whole is not None and not own else splits.test, moved=own)
+    if not known.is_set_of(splits.readers):
+        return ScoredImages(splits.test, altered=known.names_in(splits.readers))
+    return known.own_test(in_folds(run_at(trained.run, data, root), splits))._replace(moved=True)
 
 
 def overlap_of(trained: Trained, reader: Reader[Any]) -> Overlap | None:
@@ -119,17 +127,9 @@ def known_images(trained: Trained) -> RunImages | None:
 
 def open_data(data: str | Path, task: str | None, *, root: str | Path | None = None) -> Reader[Any]:
     """Open the test split of a data set or folder; all images of a folder that has no splits of its own."""
-    name = _resolved(data)
-    reader = _open_whole(name, task)
+    name = full_name(data)
+    reader = open_whole(name, task)
     return open_splits(name, root=Path(root) if root else None, task=task).test if reader is None else reader
-
-
-def _open_whole(name: str, task: str | None) -> Reader[Any] | None:
-    """Open all images of a folder that has no splits of its own; None for others, and for names."""
-    if not Path(name).exists():
-        return None
-    folder = at(Path(name))
-    return layout_for(folder, task)[1].open_whole(folder)
 
 
 def comparable(trained: Trained, data: str, how: How) -> list[Published]:
@@ -144,7 +144,3 @@ def comparable(trained: Trained, data: str, how: How) -> list[Published]:
         return []
     tested_as = trained.task.published_as(trained, how, input_px=row.input[1])
     return [] if tested_as is None else published(model.name, data=data, protocol=tested_as[0], scales=tested_as[1])
-
-
-def _resolved(data: str | Path) -> str:
-    return str(Path(data).resolve()) if Path(data).exists() else str(data)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from resvision.core.errors import DataError, printable
 from resvision.data.litter import is_litter
+from resvision.data.packed_names import PackedNames
 from resvision.data.places import folder_entries
-from resvision.data.tars import PackedNames
 
 Identity = tuple[int, int]
 """Device and inode, by which the system tells one file or folder from another."""

@@ -6,12 +6,13 @@ have 64 MB, of which a batch that does not fit is lost.
 
 import logging
 import multiprocessing
-import multiprocessing.util
 import os
 import pickle
 import signal
+import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import Listener
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
@@ -93,10 +94,13 @@ def _startable(workers: int) -> int:
     try:
         multiprocessing.Lock()
         torch.zeros(1).share_memory_()  # type: ignore[no-untyped-call]
-        multiprocessing.util.get_temp_dir()  # where workers and this process meet
+        Listener().close()  # where workers and this process meet: in TMPDIR, under a path that must be short
     except (OSError, RuntimeError, ImportError) as error:
         reason = str(error).partition("\n")[0]
-        _say(f"images are decoded without workers: processes cannot share memory here ({reason})")
+        _say(
+            "images are decoded without workers: processes cannot meet or share memory here"
+            f" ({reason}; TMPDIR is {tempfile.gettempdir()})"
+        )
         return 0
     return workers
 

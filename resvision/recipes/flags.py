@@ -46,6 +46,9 @@ class Flags(TypedDict, total=False):
         Flag("training.patience", "Evaluations without a better one that end the run; with --validation.", min=1),
     ]
     device: Annotated[str | None, Flag("machine.device", "auto, cpu or cuda.")]
+    threads: Annotated[
+        int | None, Flag("machine.threads", "Threads of the CPU; fewer where other work shares it.", min=1)
+    ]
     precision: Annotated[str | None, Flag("machine.precision", "auto, fp32 or bf16.")]
 
 

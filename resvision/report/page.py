@@ -9,6 +9,7 @@ from resvision.report import tables
 from resvision.report.class_tables import shown_table
 from resvision.report.confusions import confusion_svg
 from resvision.report.html import render, write_page
+from resvision.report.moved_data import record_at
 from resvision.report.pictures import gallery_of
 from resvision.report.places import without_places
 from resvision.report.plots import WIDTH_IN, curves_svg, judged_splits, settings_curves, throughput_svg
@@ -18,16 +19,25 @@ from resvision.report.summaries import summary
 from resvision.report.svg import colours, inline
 
 
-def write_report(folders: Sequence[Path], out: Path, *, note: str = "", allow_code: bool = False) -> Path:
+def write_report(
+    folders: Sequence[Path],
+    out: Path,
+    *,
+    note: str = "",
+    data: str | Path | None = None,
+    root: str | Path | None = None,
+    allow_code: bool = False,
+) -> Path:
     """Write one self-contained page about the runs in these directories to `out`; the path.
 
     note        a sentence or two of plain text that stand above all else
+    data, root  where data of the runs lie now, if they have moved; other data are looked for at their own places
     allow_code  import tasks, data sets and models of a user's own that the runs name
 
     A run need not be finished. Raises RunError for a directory that is missing or damaged, for a task of a user's own
     without `allow_code`, and where `out` cannot be written or is not a page of ours.
     """
-    records = read_records(folders, allow_code=allow_code)
+    records = [record_at(record, data, root) for record in read_records(folders, allow_code=allow_code)]
     return write_page(out, report_html(records, note=note, allow_code=allow_code))
 
 

@@ -17,7 +17,7 @@ from resvision.core.errors import DataError, ResVisionError, printable
 from resvision.core.images import Pixels
 from resvision.core.samples import Reader, Sample
 from resvision.data import identities
-from resvision.data.sets import open_splits
+from resvision.data.sets import open_splits, require_place
 from resvision.kinds.kind import Example, Exhibit, Panel
 from resvision.report.heat import with_heat
 from resvision.report.record import RunRecord
@@ -127,6 +127,7 @@ def _require_allowed(record: RunRecord, *, allow_code: bool) -> None:
 def _scored_split(record: RunRecord) -> Reader[Any]:
     """The test split of the run; DataError where it is not what the run was scored on."""
     name, root = str(record.setting("data.name")), record.setting("data.root")
+    require_place(name, record.name)
     splits = open_splits(
         name,
         root=Path(root) if root else None,

@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 from resvision.contracts import Batch, WeightedMasks
 from resvision.core.draws import uniform
 from resvision.core.errors import DataError, SettingsError, printable
-from resvision.core.images import Pixels, as_channels, header
+from resvision.core.images import Pixels, header
 from resvision.core.samples import Mask, Reader
 from resvision.core.views import View
 from resvision.geometry.crops import Window, centre_window, image_in, mask_in, random_scale_window
@@ -155,7 +155,9 @@ class MaskEvalBatches(Dataset[Batch]):
 
 
 class Pairs:
-    """The images of a reader as (H, W, channels) with their masks, in memory where all fit, else read each time.
+    """The images of a reader as the view shows them, (h, w, channels), and their masks, (h, w), resized with them.
+
+    They stay in memory where all fit, and are read each time elsewhere.
 
     Raises DataError where a mask is of another size than its image.
     """
@@ -176,7 +178,8 @@ class Pairs:
                 f"{printable(self._reader.target_source(index))}: {_size(mask)} pixels, but its image "
                 f"{printable(name)} has {_size(image)}"
             )
-        return as_channels(image, self._view.channels, name=name, grey=self._grey), mask
+        shown = self._view.show(image, name=name, grey=self._grey)
+        return shown.pixels, shown.geometry.map_to_view(mask)
 
 
 def fits_memory(reader: Reader[Mask], view: View) -> bool:

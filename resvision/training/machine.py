@@ -18,6 +18,7 @@ from msgspec import Meta
 from torch import nn
 
 from resvision.core.errors import SettingsError
+from resvision.core.plurals import counted
 from resvision.layers.on_cpu import convolutions
 
 COMPILE_PAYS_FROM = 3e14
@@ -136,8 +137,8 @@ def described(machine: Machine) -> str:
         machine.precision,
         "channels_last" if machine.channels_last else "contiguous",
         "compiled" if machine.compile else f"eager ({reason}; machine.compile=true forces it)",
-        f"{machine.threads} threads",
-        f"{machine.workers} workers",
+        counted(machine.threads or 1, "thread"),
+        counted(machine.workers or 0, "worker"),
     ]
     return ", ".join(choices)
 

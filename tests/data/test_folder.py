@@ -15,8 +15,8 @@ from resvision.core.errors import DataError, SettingsError
 from resvision.core.samples import Reader
 from resvision.data import check as checks
 from resvision.data.check import Duplicate, check
+from resvision.data.packed_names import PackedNames
 from resvision.data.sets import open_splits
-from resvision.data.tars import PackedNames
 from resvision.data.validation import hold_out
 
 PIXELS = np.random.default_rng(0)

@@ -11,11 +11,11 @@ from PIL import Image
 
 from resvision.core.errors import DataError
 from resvision.data import tars
+from resvision.data.archives import Archive, open_archive
 from resvision.data.check import check
 from resvision.data.folder import FolderReader
 from resvision.data.sets import open_splits
 from resvision.data.splits import Splits
-from resvision.data.tars import Archive, open_tar
 from resvision.loading.augment import ImageAugment
 from resvision.loading.batches import TrainBatches
 from resvision.loading.workers import batches
@@ -125,7 +125,7 @@ def test_names_that_lead_out_are_refused(name: str, tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "out.tar", "w") as tar:
         tar.addfile(tarfile.TarInfo(name))
     with pytest.raises(DataError, match=r"out.tar: holds .*, which leads out of it"):
-        open_tar(tmp_path / "out.tar")
+        open_archive(tmp_path / "out.tar")
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])

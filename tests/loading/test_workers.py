@@ -3,7 +3,9 @@
 import multiprocessing
 import os
 import signal
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,8 +106,20 @@ def test_without_shared_memory_there_are_no_workers_and_a_line_says_so(
     monkeypatch.setattr(workers, "_said", set())
     monkeypatch.setattr(multiprocessing, "Lock", refused)
     assert workers_with(1e12, monkeypatch) == 0
-    assert "without workers: processes cannot share memory here" in caplog.text
+    assert "without workers: processes cannot meet or share memory here" in caplog.text
     assert "Read-only file system" in caplog.text
+
+
+def test_where_the_path_of_temporary_files_is_too_long_for_sockets_there_are_no_workers_and_a_line_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    place = tmp_path / ("long" * 30)
+    place.mkdir()
+    monkeypatch.setattr(workers, "_said", set())
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    monkeypatch.setitem(multiprocessing.current_process()._config, "tempdir", str(place))
+    assert workers_with(1e12, monkeypatch) == 0
+    assert f"AF_UNIX path too long; TMPDIR is {place}" in caplog.text
 
 
 def test_a_batch_that_cannot_be_handed_over_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ VALUES = {
     "validation": (0.125, 0.125),
     "patience": (2, 2),
     "device": ("cpu", "cpu"),
+    "threads": (3, 3),
     "precision": ("fp32", "fp32"),
 }
 """A value of each flag, and what the Run then says."""

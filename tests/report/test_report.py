@@ -396,7 +396,13 @@ def test_a_trained_run_makes_a_page(finished: Finished) -> None:
     _, seen = page([finished.folder])
     wrong = finished.scores.images - int(np.trace(finished.scores.confusion))
     assert f"{wrong} of 397 test images" in seen.text
-    assert len([tag for tag, _ in seen.tags if tag == "img"]) == min(wrong, len(finished.scores.mistakes))
+    mistakes = finished.scores.mistakes
+    texts = [attributes["alt"] for tag, attributes in seen.tags if tag == "img"]
+    assert min(wrong, len(mistakes)) == len(mistakes)
+    for mistake in mistakes:  # the image, and what the net looked at for the false answer and for the true one
+        words = f"{mistake.source}, {mistake.true} → {mistake.predicted}, {100 * mistake.score:.1f} %"
+        for name in ("", f"for {mistake.predicted}: ", f"for {mistake.true}: "):
+            assert f"{name}{words}" in texts
 
 
 def test_reading_a_run_reaches_no_torch() -> None:
