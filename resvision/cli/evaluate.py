@@ -87,9 +87,10 @@ def command(
     wide: Wide = False,
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
 ) -> None:
-    """Evaluate runs on the test images: top-1 and top-5 error, loss, per-class table, confusion matrix.
+    """Evaluate runs on their test images.
 
-    A run that labels pixels: mean IoU, accuracies, a row for each class, the confusion of pixels.
+    Of a classifier this shows top-1 and top-5 error, loss, a table of the classes and their confusion; of a run that
+    labels pixels mean IoU, accuracies, a row for each class and the confusion of pixels.
     """
     from resvision import catalog
     from resvision.core.progress import Bar

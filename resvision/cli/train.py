@@ -55,7 +55,9 @@ def command(
     recipe: Annotated[str | None, typer.Option(help="A recipe; the model's own when left out.")] = None,
     weights: Annotated[
         str | None,
-        typer.Option(help="Published weights to start with: torchvision, or torchvision:NAME. Fetched once."),
+        typer.Option(
+            help="To start with: torchvision or torchvision:NAME, fetched once, a safetensors file, or a run folder."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory, new or empty.")] = None,
     resume: Annotated[
@@ -76,13 +78,14 @@ def command(
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
     **flags: Unpack[Flags],
 ) -> None:
-    """Train a model on a data set or a folder of images; leaves a run directory.
+    """Train a model on a data set or a folder of images.
+
+    The result is a run directory.
 
     Example: resvision train resnet20 --data digits
     """
     from resvision.core.terminal import Terminal
     from resvision.recipes import compose_phases
-    from resvision.weights.published import require_published
 
     _require_one_purpose(model, resume, out=out, schedule=schedule, folds=folds)
     changes = changes_of(flags)
@@ -92,7 +95,7 @@ def command(
     if root is not None:
         changes["data.root"] = str(root.resolve())
     if weights is not None:
-        changes["model.init_from"] = require_published(weights)
+        changes["model.init_from"] = weights
     has_settings = recipe is not None or settings or changes.keys() - {"data.root"}
     if model is None and has_settings:
         raise SettingsError("settings beside --resume are compared with the run's; name its MODEL and --data as well")

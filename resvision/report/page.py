@@ -11,7 +11,8 @@ from resvision.report.confusions import confusion_svg
 from resvision.report.html import render, write_page
 from resvision.report.moved_data import record_at
 from resvision.report.pictures import gallery_of
-from resvision.report.plots import WIDTH_IN, curves_svg, judged_splits, throughput_svg
+from resvision.report.places import without_places
+from resvision.report.plots import WIDTH_IN, curves_svg, judged_splits, settings_curves, throughput_svg
 from resvision.report.read import read_records
 from resvision.report.record import RunRecord
 from resvision.report.summaries import summary
@@ -60,6 +61,7 @@ def report_html(
     anchors = {record.name: f"run{i}" for i, record in enumerate(records, start=1)}
     return render(
         "page.html.j2",
+        without=without_places(records),
         title=_title(records),
         note=note,
         summary=summary(records),
@@ -68,6 +70,7 @@ def report_html(
         anchors=anchors,
         names=[record.name for record in records],
         settings=tables.differing_settings(records),
+        groups_of_settings=tables.grouped_settings(records[0]) if len(records) == 1 else [],
         runs=[
             _run_values(record, anchors[record.name], shades[record.name], allow_code=allow_code)
             for record in _watched(records, watch)
@@ -86,8 +89,8 @@ def _watched(records: Sequence[RunRecord], watch: Callable[[int, int], None]) ->
 def _group_values(records: Sequence[RunRecord], name: str, shades: dict[str, str]) -> dict[str, Any]:
     """The values of the template for all runs of a task; ids of their plots begin with `name`."""
     kind, begun = records[0].kind, [record for record in records if record.steps_done]
-    curves = kind.curves if begun else ()
-    width_in = WIDTH_IN if len(curves) < 3 else 0.75 * WIDTH_IN
+    curves = (*kind.curves, *settings_curves(begun)) if begun else ()
+    width_in = 0.75 * WIDTH_IN if len(curves) == 3 else WIDTH_IN
     return {
         "task": kind.name,
         "footnote": kind.footnote,
