@@ -115,7 +115,8 @@ def reopen(run: Run) -> Prepared:
 def open_data(run: Run, *, channels: int | None, view: View | None = None) -> Splits:
     """Open the data of a run by its settings, with the images held out for validation."""
     data = run.data
-    splits = open_splits(data.name, root=Path(data.root) if data.root else None, task=task_name(run))
+    root = Path(data.root) if data.root else None
+    splits = open_splits(data.name, root=root, task=task_name(run), columns=data.columns)
     splits = splits.seen_as(channels=channels, image_size=data.image_size, view=view)
     return splits if data.validation is None else hold_out(splits, data.validation)
 

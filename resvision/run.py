@@ -59,6 +59,7 @@ class ModelSettings:
 class DataSettings:
     """The settings of the data: a name or a folder, and its root; `resolve` reads the rest off the data.
 
+    `columns` names those of a table of images by what they say, `path=file,label=breed`, where contents do not tell.
     `image_size` is the side of the square that a net is trained on, None where images keep different sizes.
     `validation` is the share of the training images, of each class alike, that is held out to judge the run by on its
     way; the test images are then scored once, at the end. `train_images` counts those that are left. `fingerprint` is
@@ -69,6 +70,7 @@ class DataSettings:
     root: str | None = None
     channels: Count | None = None
     image_size: Count | None = None
+    columns: tuple[str, ...] = ()
     validation: Annotated[float, Meta(gt=0, lt=0.5)] | None = None
     classes: tuple[str, ...] | None = None
     train_images: int | None = None
@@ -181,6 +183,7 @@ _NO_CODE = {
     "model.init_except",
     "model.encoder_from",
     "data.root",
+    "data.columns",
     "data.classes",
     "data.split_rule",
     "data.fingerprint",
@@ -231,6 +234,7 @@ _LATER_LEAVES: dict[str, Any] = {
     "model.frozen_norms": False,
     "augment.brightness": 0.0,
     "training.sync_norms": False,
+    "data.columns": [],
 }
 """The leaves that older runs lack, with the values that those runs stood for."""
 

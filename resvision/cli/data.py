@@ -60,15 +60,19 @@ def list_sets(root: Root = None, as_json: AsJson = False) -> None:
             data_set.licence,
         )
     print_tables(table)
-    typer.echo("Any folder of images can be named too:")
+    typer.echo("Any folder of images, zip or tar of one, or table of them can be named too:")
     for task, layout in layouts():
         typer.echo(f"  for {task}: {layout.hint}")
 
 
 @command.command("check")
 def check_set(
-    name_or_folder: Annotated[str, typer.Argument(help="A data set, or a folder of images.")],
+    name_or_folder: Annotated[str, typer.Argument(help="A data set, a folder of images, or a table of them.")],
     root: Root = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(help="Columns of a table, as path=file,label=breed; found by their contents if left out."),
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Decode even if nothing has changed.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -84,6 +88,7 @@ def check_set(
         findings = check(
             name_or_folder,
             root=root,
+            columns=columns.split(",") if columns else (),
             again=again,
             watch=lambda done, images: progress.update(task, completed=done, total=images),
         )

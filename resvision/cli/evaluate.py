@@ -141,6 +141,8 @@ def _show_scores(trained: "Trained", data: str, how: "How", evaluation: "Evaluat
         print(line)
     if changed := overlap.summary(evaluation.images):
         print(changed)
+    for note in evaluation.images.notes:
+        print(f"note: {note}")
     lines = [*kind.lines(scores), *overlap.lines(evaluation.overlap, listed=overlap.may_list(trained))]
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
@@ -170,6 +172,8 @@ def _show_table(ensemble: "Ensemble") -> None:
     print(f"{ensemble.data}, {images:,} images")
     if changed := overlap.summary(ensemble.images):
         print(changed)
+    for note in ensemble.images.notes:
+        print(f"note: {note}")
     _show_protocols(ensemble)
     known = [overlap.cell(member.overlap, listed=overlap.may_list(member.trained)) for member in ensemble.members]
     shows_known = any(cell not in {"", "0"} for cell in known)

@@ -13,7 +13,8 @@ from resvision import catalog
 from resvision.core.samples import Reader
 from resvision.data import identities
 from resvision.data.identities import Overlap, RunImages, ScoredImages
-from resvision.data.layouts import layout_for
+from resvision.data.layouts import Whole, layout_for
+from resvision.data.listed_images import known_columns
 from resvision.data.places import at
 from resvision.data.sets import full_name, open_splits, require_place
 from resvision.inference.load import Trained, load
@@ -100,18 +101,20 @@ def open_images(trained: Trained, data: str | Path | None = None, *, root: str |
         require_place(name, trained.title)
         root = settings.root if root is None else root
     if name == settings.name:
-        splits = open_splits(name, root=Path(root) if root else None, task=task)
+        splits = open_splits(name, root=Path(root) if root else None, task=task, columns=settings.columns)
         return ScoredImages(splits.test) if known is None else known.own_test(splits)
-    whole = _open_whole(name, task)
-    if whole is not None and known is not None and not known.is_set_of([whole]):
-        return ScoredImages(whole, altered=known.names_in([whole]))
-    splits = open_splits(name, root=Path(root) if root else None, task=task)
+    columns = known_columns(name, settings.columns)
+    whole = _open_whole(name, task, columns)
+    if whole is not None and known is not None and not known.is_set_of([whole.reader]):
+        return ScoredImages(whole.reader, altered=known.names_in([whole.reader]), notes=whole.notes)
+    splits = open_splits(name, root=Path(root) if root else None, task=task, columns=columns)
     if known is None:
         own = trained.folder.is_dir() and has_names_of(trained.run, name, root)
-        return ScoredImages(whole if whole is not None and not own else splits.test, moved=own)
+        reader = splits.test if whole is None or own else whole.reader
+        return ScoredImages(reader, moved=own, notes=splits.notes)
     if not known.is_set_of(splits.readers):
-        return ScoredImages(splits.test, altered=known.names_in(splits.readers))
-    return known.own_test(splits)._replace(moved=True)
+        return ScoredImages(splits.test, altered=known.names_in(splits.readers), notes=splits.notes)
+    return known.own_test(splits)._replace(moved=True, notes=splits.notes)
 
 
 def overlap_of(trained: Trained, reader: Reader[Any]) -> Overlap | None:
@@ -128,16 +131,16 @@ def known_images(trained: Trained) -> RunImages | None:
 def open_data(data: str | Path, task: str | None, *, root: str | Path | None = None) -> Reader[Any]:
     """Open the test split of a data set or folder; all images of a folder that has no splits of its own."""
     name = full_name(data)
-    reader = _open_whole(name, task)
-    return open_splits(name, root=Path(root) if root else None, task=task).test if reader is None else reader
+    whole = _open_whole(name, task)
+    return open_splits(name, root=Path(root) if root else None, task=task).test if whole is None else whole.reader
 
 
-def _open_whole(name: str, task: str | None) -> Reader[Any] | None:
+def _open_whole(name: str, task: str | None, columns: Sequence[str] = ()) -> Whole | None:
     """Open all images of a folder that has no splits of its own; None for others, and for names."""
     if not Path(name).exists():
         return None
     folder = at(Path(name))
-    return layout_for(folder, task)[1].open_whole(folder)
+    return layout_for(folder, task, columns)[1].open_whole(folder, columns)
 
 
 def comparable(trained: Trained, data: str, how: How) -> list[Published]:

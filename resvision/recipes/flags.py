@@ -37,6 +37,14 @@ class Flags(TypedDict, total=False):
     batch_size: Annotated[int | None, Flag("training.batch_size", "Images of one step.", min=1)]
     lr: Annotated[float | None, Flag("optimizer.lr", "Peak learning rate.")]
     seed: Annotated[int | None, Flag("training.seed", "Seed of weights, order and augmentation.", min=0)]
+    columns: Annotated[
+        str | None,
+        Flag(
+            "data.columns",
+            "Columns of a table of images, as path=file,label=breed.",
+            write=lambda text: text.split(","),
+        ),
+    ]
     validation: Annotated[
         float | None,
         Flag("data.validation", "Share of the training images that judges the run; keeps its best weights."),

@@ -339,11 +339,11 @@ def test_truncated_files_are_errors_at_every_length(kind: str) -> None:
         (encoded(RGB, "GIF"), "a GIF; allowed are JPEG"),
         (
             b"\0\0\0\x18ftypheic" + bytes(20),
-            "an image of the format HEIC, which is not read; convert it first, such as `heif-convert IMAGE.heic IMAGE.jpg`",
+            "of the format HEIC, which is not read; convert it first, such as `heif-convert IMAGE.heic IMAGE.jpg`",
         ),
         (
             b"\0\0\0\x1cftypavif" + bytes(20),
-            "an image of the format AVIF, which is not read; convert it first, such as `avifdec IMAGE.avif IMAGE.png`",
+            "of the format AVIF, which is not read; convert it first, such as `avifdec IMAGE.avif IMAGE.png`",
         ),
         (encoded(RGB.astype(np.float32)[:, :, 0], "TIFF"), "pixels of kind F"),
         (b"P6 0 0 255\n", "a damaged PPM"),
