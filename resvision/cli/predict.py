@@ -57,6 +57,8 @@ def command(
     if weights is None:
         rundir.require(run)
     files = ImageFiles.of(images)  # before weights are fetched for nothing
+    for note in files.notes:
+        print(f"resvision: {note}", file=sys.stderr)
     trained = load(run, weights=weights, allow_code=allow_code)
     kind = trained.kind
     try:

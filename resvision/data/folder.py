@@ -35,7 +35,7 @@ from resvision.data.listed_images import has_split_table
 from resvision.data.litter import counted
 from resvision.data.packed_names import PackedNames
 from resvision.data.places import Place
-from resvision.data.split_folders import has_split_folders, split_folders, without_partner
+from resvision.data.split_folders import beside, has_split_folders, split_folders, without_partner
 from resvision.data.splits import Splits
 
 
@@ -135,7 +135,9 @@ def scan(folder: Place, columns: Sequence[str] = (), *, name: str | None = None)
         listed = listed_classes.in_folder(folder, columns, faults, litter)
         return listed_folders(folder, folder, listed, faults, litter)
     parts = split_folders(folder, faults, is_labelled=None if name else holds_a_folder)
+    notes: list[str] = []
     if parts:
+        notes = [] if name else beside(folder, parts, litter)
         folders = {part: folder / part for part in parts.names}
         train, *others = (class_files(place, faults, litter) for place in folders.values())
         files = [train, *others]
@@ -160,7 +162,9 @@ def scan(folder: Place, columns: Sequence[str] = (), *, name: str | None = None)
         reader_of(name or str(folder), split, place, classes, _below(part))
         for (split, place), part in zip(folders.items(), files, strict=True)
     ]
-    return _class_folders(folder, readers, rule, faults, litter)
+    scanned = _class_folders(folder, readers, rule, faults, litter)
+    scanned.notes += notes
+    return scanned
 
 
 def _class_folders(

@@ -30,7 +30,7 @@ from resvision.data.mask_pairs import MaskFolderReader, PairFolders, Pairs, fold
 from resvision.data.mask_scan import MaskScan, all_value_faults, scanned, settle
 from resvision.data.packed_names import PackedNames
 from resvision.data.places import Place
-from resvision.data.split_folders import TRAIN, has_split_folders, split_folders, without_partner
+from resvision.data.split_folders import TRAIN, beside, has_split_folders, split_folders, without_partner
 from resvision.data.splits import Splits
 
 IMAGES = "images", "image", "imgs", "img"
@@ -130,11 +130,13 @@ def _scan(
     """Scan images and masks in a folder, or in those of its splits; a `published` set has training and test alone."""
     faults: list[Fault] = []
     litter: list[str] = []
+    notes: list[str] = []
     by_table = not published and has_split_table(folder)
     parts = None if by_table else split_folders(folder, faults, is_labelled=None if published else _holds_pairs)
     if by_table:
         halves, rule = _parted_by_table(folder, columns, faults, litter)
     elif parts:
+        notes = [] if published else beside(folder, parts, litter)
         halves = {split: _part(folder / split, faults, litter) for split in parts.names}
         rule = parts.rule
     elif (folder / TRAIN).is_dir():
@@ -149,7 +151,7 @@ def _scan(
             faults.append(fault(whole_part.images, "one image only; two are needed to split one off"))
     readers = [mask_reader(name, split, half, listed, crop_px) for split, half in halves.items()]
     parted = by_table or (folder / TRAIN).is_dir()
-    scanned_folder = scanned(folder, *readers, rule=rule, faults=faults, parted=parted, notes=counted(litter))
+    scanned_folder = scanned(folder, *readers, rule=rule, faults=faults, parted=parted, notes=counted(litter) + notes)
     return with_list(scanned_folder, listed)
 
 

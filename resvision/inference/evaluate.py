@@ -17,6 +17,7 @@ from resvision.data.layouts import Whole, layout_for
 from resvision.data.listed_images import known_columns
 from resvision.data.places import at
 from resvision.data.sets import full_name, open_splits, require_place
+from resvision.data.splits import Splits
 from resvision.inference.load import Trained, load
 from resvision.kinds.kind import Kind, Scores
 from resvision.papers.results import Published, published
@@ -105,8 +106,12 @@ def open_images(trained: Trained, data: str | Path | None = None, *, root: str |
         return ScoredImages(splits.test) if known is None else known.own_test(splits)
     columns = known_columns(name, settings.columns)
     whole = _open_whole(name, task, columns)
-    if whole is not None and known is not None and not known.is_set_of([whole.reader]):
-        return ScoredImages(whole.reader, altered=known.names_in([whole.reader]), notes=whole.notes)
+    if whole is not None and known is not None:
+        if not known.is_set_of([whole.reader]):
+            return ScoredImages(whole.reader, altered=known.names_in([whole.reader]), notes=whole.notes)
+        # the run's own images are found by name, so that a set with some missing need not be parted anew
+        own_images = known.own_test(Splits(whole.reader, whole.reader, ""))
+        return own_images._replace(moved=True, notes=whole.notes)
     splits = open_splits(name, root=Path(root) if root else None, task=task, columns=columns)
     if known is None:
         own = trained.folder.is_dir() and has_names_of(trained.run, name, root)

@@ -261,7 +261,7 @@ def test_a_folder_without_splits_can_be_opened_whole(tmp_path: Path) -> None:
         splits.train.view,
         "all",
     )
-    assert np.array_equal(whole[2].target, values(0, 1, 2, VOID))
+    assert np.array_equal(whole.reader[2].target, values(0, 1, 2, VOID))
     (tmp_path / "classes.txt").write_text("a\nb\nc\nd\n")
     with pytest.raises(DataError, match="d never occurs in a mask"):
         open_splits(str(tmp_path), task="segmentation")
