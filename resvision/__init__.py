@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from resvision.inference.evaluate import evaluate as evaluate
     from resvision.inference.load import load as load
     from resvision.inference.predict import predict as predict
+    from resvision.launch import resume as resume
     from resvision.launch import train as train
     from resvision.probes.count import count as count
     from resvision.run import Run as Run
+    from resvision.studies.cross_validation import cross_validate as cross_validate
 
 __version__ = "0.1.0"
 
@@ -23,12 +25,14 @@ _PUBLIC = {
     "count": "resvision.probes.count",
     "Run": "resvision.run",
     "train": "resvision.launch",
+    "resume": "resvision.launch",
+    "cross_validate": "resvision.studies.cross_validation",
     "evaluate": "resvision.inference.evaluate",
     "load": "resvision.inference.load",
     "predict": "resvision.inference.predict",
 }
 
-__all__ = ["build", "stages", "count", "Run", "train", "evaluate", "load", "predict"]
+__all__ = ["build", "stages", "count", "Run", "train", "resume", "cross_validate", "evaluate", "load", "predict"]
 
 
 def __getattr__(name: str) -> object:
@@ -36,7 +40,12 @@ def __getattr__(name: str) -> object:
 
     if name not in _PUBLIC:
         raise AttributeError(f"module 'resvision' has no attribute {name!r}; it has {', '.join(_PUBLIC)}")
-    public: object = getattr(import_module(_PUBLIC[name]), name)
+    try:
+        public: object = getattr(import_module(_PUBLIC[name]), name)
+    except ModuleNotFoundError as error:  # in the light install, of which the error then says what it lacks
+        from resvision.core.references import missing_extra
+
+        raise missing_extra(error) from None
     return public
 
 

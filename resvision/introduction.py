@@ -1,5 +1,6 @@
 """The lines that a person reads before a run is trained: data, net, source of its weights, recipe, machine."""
 
+import os
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -7,23 +8,32 @@ from torch import nn
 
 from resvision.assembly import Prepared, frozen_modules, task_name
 from resvision.core.errors import printable
+from resvision.core.plurals import counted as in_number
+from resvision.core.plurals import length_in_words
 from resvision.core.views import described
 from resvision.preparation import normalizes
 from resvision.run import Run
 from resvision.tasks import task_of
+from resvision.training import contention
 from resvision.training import machine as machines
+from resvision.training.contention import CpuTimes
 from resvision.training.freezing import trainable
 from resvision.training.initial import under
 
 
-def introduce(prepared: Prepared, console: Console) -> None:
-    """Print the introduction of a training: data with class order, counts and split; net; recipe; machine."""
+def introduce(prepared: Prepared, console: Console, *, since: CpuTimes | None) -> None:
+    """Print the introduction of a training: data with class order, counts and split; net; recipe; machine; its load.
+
+    `since` are the times of the CPU at the start, by which other work is seen.
+    """
     run, net, counted = prepared.run, prepared.net, prepared.counted
     data, view, optimizer = run.data, run.data.view, run.optimizer
     assert view is not None, "prepare() comes first"
     size = "x".join(map(str, counted.input))
     notes = {"note": "; ".join(prepared.splits.notes)} if prepared.splits.notes else {}
-    classes = {f"{len(data.classes)} classes": f"in this order: {_some(data.classes, 20)}"} if data.classes else {}
+    classes = (
+        {in_number(len(data.classes), "class"): f"in this order: {_some(data.classes, 20)}"} if data.classes else {}
+    )
     lines = {
         "data": f"{data.name}: {data.split_rule}",
         **classes,
@@ -31,11 +41,12 @@ def introduce(prepared: Prepared, console: Console) -> None:
         "images": f"{size}, {described(view)}, mean {_numbers(view.mean)}, std {_numbers(view.std)}",
         "model": f"{run.model.name}, {counted.params:,} parameters, {counted.macs:,} MACs an image",
         **_origin(run, net),
-        "recipe": f"{run.recipe}, {run.training.duration}, batch {run.training.batch_size}, {optimizer.name}"
-        f" lr {optimizer.lr:g}, {run.schedule.kind}, seed {run.training.seed}",
+        "recipe": f"{run.recipe}, {length_in_words(run.training.duration)}, batch {run.training.batch_size},"
+        f" {optimizer.name} lr {optimizer.lr:g}, {run.schedule.kind}, seed {run.training.seed}",
         **_ending(run),
         **task_of(task_name(run)).advice(net, view, data.image_size),
         "machine": machines.described(run.machine),
+        **_load(run.machine, since),
     }
     width = max(map(len, lines))
     for name, text in lines.items():
@@ -58,7 +69,7 @@ def _origin(run: Run, net: nn.Module) -> dict[str, str]:
         lines["statistics"] = (
             "of batch normalization: over all processes"
             if run.training.sync_norms
-            else f"of batch normalization: those of one process alone, {share} images at a time;"
+            else f"of batch normalization: those of one process alone, {in_number(share, 'image')} at a time;"
             " training.sync_norms=true takes all processes'"
         )
     if frozen := [*frozen_modules(net, model)]:
@@ -73,10 +84,23 @@ def _ending(run: Run) -> dict[str, str]:
     """The line about an early end of the run, where there may be one."""
     if run.training.patience is None:
         return {}
+    waited = in_number(run.training.patience, "evaluation")
     return {
-        "ends": f"early after {run.training.patience} evaluations without a better validation; the schedule is"
-        f" that of {run.training.duration}"
+        "ends": f"early after {waited} without a better validation; the schedule is that"
+        f" of {length_in_words(run.training.duration)}"
     }
+
+
+def _load(machine: machines.Machine, since: CpuTimes | None) -> dict[str, str]:
+    """The line about other work on the CPU, where it leaves less cores than the run has threads."""
+    if machine.device != "cpu":
+        return {}
+    processes = machines.rank_and_world()[1]
+    busy = max(0.0, contention.busy_cores(since) - (processes - 1))  # the others of the run are no other work
+    text = contention.warning(
+        machine.threads or 1, cores=os.cpu_count() or 1, usable=contention.usable_cores(), busy=busy
+    )
+    return {} if text is None else {"load": text}
 
 
 def _some(names: Sequence[str], limit: int) -> str:

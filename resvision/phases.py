@@ -23,12 +23,14 @@ from resvision.core import files, references, rundir
 from resvision.core.errors import ResVisionError, RunError, SettingsError, Stopped
 from resvision.core.rundir import PHASES
 from resvision.core.settings import differences, from_json, to_json
-from resvision.kinds.kind import Scores
+from resvision.extension import Scheduling
+from resvision.kinds.kind import Kind, Scores
 from resvision.kinds.table import kind_of
 from resvision.launch import Finished, launch, resume
+from resvision.recipes.flags import Flags
 from resvision.relocation import data_at, relocate, run_at
 from resvision.run import DataSettings, Run
-from resvision.training.stopping import StopSignals
+from resvision.training.stopping import GoingOn, StopSignals
 from resvision.training_graph import (
     FitInputs,
     FitPhase,
@@ -134,9 +136,11 @@ def resume_run(
     data: str | None = None,
     root: Path | None = None,
     allow_code: bool = False,
+    schedule: Scheduling | None = None,
+    flags: Flags | None = None,
     console: Console,
 ) -> Outcome:
-    """Go on with a run directory, whose data lie at `data` and in `root` if they have moved.
+    """Go on with a run directory; `data`, `root`, `schedule` and `flags` are those of `launch.resume`.
 
     RunError lists the differences where `asked` is another run, SettingsError says so where it is several phases.
     """
@@ -144,7 +148,19 @@ def resume_run(
     if len(asked) > 1 or len(runs) < len(asked):
         raise SettingsError(f"{folder}: is one run, but {len(asked)} phases are asked for; name the folder of phases")
     run = runs[0] if runs else None
-    return _outcome_of_run(resume(folder, asked=run, data=data, root=root, allow_code=allow_code, console=console))
+    further = {} if flags is None else flags
+    return _outcome_of_run(
+        resume(
+            folder,
+            asked=run,
+            data=data,
+            root=root,
+            allow_code=allow_code,
+            schedule=schedule,
+            console=console,
+            **further,
+        )
+    )
 
 
 def _usual_name(phases: Sequence[Phase]) -> str:
@@ -158,9 +174,14 @@ def _with_full_paths(phase: Phase) -> Phase:
     """The phase with full paths of its data and initial weights, which hold in any working directory."""
     if isinstance(phase, FitPhase):
         return phase if phase.data is None else replace(phase, data=_data_with_full_paths(phase.data))
-    model = phase.run.model
+    return replace(phase, run=with_full_paths(phase.run))
+
+
+def with_full_paths(run: Run) -> Run:
+    """The run with full paths of its data and initial weights, which hold in any working directory."""
+    model = run.model
     model = replace(model, init_from=_full_source(model.init_from), encoder_from=_full_source(model.encoder_from))
-    return replace(phase, run=replace(phase.run, model=model, data=_data_with_full_paths(phase.run.data)))
+    return replace(run, model=model, data=_data_with_full_paths(run.data))
 
 
 def _data_with_full_paths(data: DataSettings) -> DataSettings:
@@ -180,7 +201,14 @@ def _load_fits(phases: Sequence[Phase]) -> None:
 
 
 def _carry_out(phases: Sequence[Phase], root: Path, console: Console, *, allow_code: bool) -> Outcome:
+    with GoingOn.in_folder(root):
+        return _carry_out_in_turn(phases, root, console, allow_code=allow_code)
+
+
+def _carry_out_in_turn(phases: Sequence[Phase], root: Path, console: Console, *, allow_code: bool) -> Outcome:
     folders: dict[str, Path] = {}
+    tasks = [task_name(phase.run) for phase in phases if isinstance(phase, RunPhase)]
+    kind = kind_of(tasks[0]) if tasks else None
     for number, phase in enumerate(phases, start=1):
         folder = root / folder_name(number, phase.name)
         if folder.is_symlink():  # it would lead out of the folder that was named
@@ -188,7 +216,7 @@ def _carry_out(phases: Sequence[Phase], root: Path, console: Console, *, allow_c
         console.rule(f"phase {number} of {len(phases)}: {phase.name}")
         parents = {role: folders[name] for role, name in phase.parents.items()}
         if isinstance(phase, FitPhase):
-            outcome = _carry_out_fit(phase, folder, parents, console, allow_code=allow_code)
+            outcome = _carry_out_fit(phase, folder, parents, console, kind=kind, allow_code=allow_code)
         elif (folder / rundir.EVALUATION).is_file():
             outcome = Outcome(folder, _kept_summary(phase.run, folder))  # to resume it would score it once more
         else:
@@ -224,7 +252,13 @@ def _outcome_of_run(finished: Finished) -> Outcome:
 
 
 def _carry_out_fit(
-    phase: FitPhase, folder: Path, parents: Mapping[str, Path], console: Console, *, allow_code: bool
+    phase: FitPhase,
+    folder: Path,
+    parents: Mapping[str, Path],
+    console: Console,
+    *,
+    kind: Kind[Any, Any, Any] | None,
+    allow_code: bool,
 ) -> Outcome:
     # folders stand in fit.json by name alone, so that the whole may be moved
     asked = replace(phase, parents={role: parent.name for role, parent in parents.items()})
@@ -249,7 +283,8 @@ def _carry_out_fit(
                 )
                 _write(_call_fit(phase.fit, inputs), folder)
             shutil.rmtree(folder / rundir.SCRATCH, ignore_errors=True)
-            return Outcome(folder, _figures_in_words(_figures(rundir.read_json(folder / rundir.EVALUATION), folder)))
+            figures = _figures(rundir.read_json(folder / rundir.EVALUATION), folder)
+            return Outcome(folder, _figures_in_words(figures, kind))
 
 
 def _begin(asked: FitPhase, folder: Path) -> None:
@@ -306,5 +341,12 @@ def _figures(data: Any, folder: Path) -> dict[str, float]:
     return data
 
 
-def _figures_in_words(figures: Mapping[str, float]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value:.6g}" for name, value in figures.items())
+def _figures_in_words(figures: Mapping[str, float], kind: Kind[Any, Any, Any] | None) -> str:
+    """The figures of a fit in a line, those that runs of the kind have in their form; None where there is no run."""
+    own = () if kind is None else kind.figures
+    return ", ".join(
+        f"{kind.noun(name)} {kind.write(name, value)}"
+        if kind is not None and name in own
+        else f"{name.replace('_', ' ')} {value:.6g}"
+        for name, value in figures.items()
+    )

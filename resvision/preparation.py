@@ -29,20 +29,31 @@ from resvision.assembly import (
     total_steps,
 )
 from resvision.core import references
+from resvision.core.chosen_views import changed_view
 from resvision.core.errors import RunError, SettingsError
 from resvision.core.samples import side_of
 from resvision.core.settings import Scalar
 from resvision.core.views import View
+from resvision.data.folds import fold_out, open_whole
 from resvision.data.sets import full_name, open_splits
 from resvision.data.splits import Splits
 from resvision.data.validation import hold_out
-from resvision.initial_weights import initial_file, net_state, net_state_by_encoder, published_weights, settle_sources
+from resvision.initial_weights import (
+    brings_view,
+    brought_view,
+    encoder_normalization,
+    initial_file,
+    net_state,
+    net_state_by_encoder,
+    published_weights,
+    settle_sources,
+)
 from resvision.probes.count import count
 from resvision.probes.padding import taps_in_padding
 from resvision.run import DataSettings, Run
 from resvision.tasks import Task, task_of
 from resvision.training.machine import Machine, decide, rank_and_world
-from resvision.weights.published import Published, is_published
+from resvision.weights.published import Published
 
 
 def resolve(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Run:
@@ -67,8 +78,11 @@ def prepare(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Prepar
             f"{run.recipe}: augments with {type(run.augment).__name__}, but {run.model.name} is for {task.kind.name},"
             f" which takes {task.augment.__name__}; choose another --recipe"
         )
+    if published:  # a net that has all parts of the file, unless the user wants another
+        options = {**published.options, **run.model.options}
+        run = replace(run, model=replace(run.model, options=options))
     channels = run.data.channels or _integer(run.model.options.get("in_channels"))
-    splits = open_data(run, channels=channels, view=published.view if published else None)
+    splits = _open_as_asked(run, channels=channels, view=brought_view(run, published))
     run = replace(run, loss=task.settled_loss(run.loss, splits.train))
     # Hashing the names of a large set takes long, and no view changes them, so it is done once.
     asked_px, fingerprint = run.data.image_size or task.asked_side(run.augment), splits.fingerprint()
@@ -103,8 +117,7 @@ def reopen(run: Run) -> Prepared:
 
     Raises RunError where names, classes, split or view of the data have changed.
     """
-    view = run.data.view if is_published(run.model.init_from) else None
-    splits = open_data(run, channels=run.data.channels, view=view)
+    splits = open_data(run, channels=run.data.channels, view=None if _sees_as_data(run) else run.data.view)
     _require_same_data(run.data, splits)
     net = _build_on_meta(run)
     require_shares(net, run)
@@ -117,8 +130,40 @@ def open_data(run: Run, *, channels: int | None, view: View | None = None) -> Sp
     data = run.data
     root = Path(data.root) if data.root else None
     splits = open_splits(data.name, root=root, task=task_name(run), columns=data.columns)
+    splits = in_folds(run, splits)
     splits = splits.seen_as(channels=channels, image_size=data.image_size, view=view)
     return splits if data.validation is None else hold_out(splits, data.validation)
+
+
+def in_folds(run: Run, splits: Splits) -> Splits:
+    """The splits of a run's set with its fold as the test, where it has one."""
+    folds, fold = run.data.folds, run.data.fold
+    whole = None if folds is None else open_whole(run.data.name, task_name(run), run.data.columns)
+    reader = None if whole is None else whole.reader
+    return fold_out(splits, folds=folds, fold=fold, seed=run.training.seed, whole=reader)
+
+
+def _open_as_asked(run: Run, *, channels: int | None, view: View | None) -> Splits:
+    """Open the data of a run that is new, seen as the user says, or else as the weights need it that it starts with."""
+    splits = open_data(run, channels=channels, view=view)
+    data, own = run.data, splits.train.view
+    encoder = encoder_normalization(run.model)
+    encoders = encoder is not None and encoder.channels == own.channels
+    mean, std = (encoder.mean, encoder.std) if encoders and encoder is not None else (None, None)
+    try:
+        changed = changed_view(
+            own, mean=data.mean or mean, std=data.std or std, resize=data.resize, resize_px=data.resize_px
+        )
+    except ValueError as error:
+        raise SettingsError(f"data.mean, data.std, data.resize, data.resize_px: {error}") from None
+    return splits if changed == own else splits.seen_as(view=changed)
+
+
+def _sees_as_data(run: Run) -> bool:
+    """Whether the view of a run is that of its data, and not asked for or brought by weights."""
+    data, weights = run.data, (run.model.init_from, run.model.encoder_from)
+    asked = (data.mean, data.std, data.resize, data.resize_px)
+    return asked == (None,) * len(asked) and not any(map(brings_view, weights))
 
 
 def _settle(

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from resvision import catalog
 from resvision.core import files, references, rundir
+from resvision.core.chosen_views import Resize
 from resvision.core.errors import ResVisionError, RunError, SettingsError, UnknownNameError
 from resvision.core.settings import Scalar, from_json, to_json
 from resvision.core.views import View, view_of_preprocess
@@ -41,6 +42,8 @@ class ModelSettings:
     encoder_from   weights of a classification net for the encoder of this one, named as for init_from;
                    `torchvision` means those published for the net's backbone
     frozen_norms   batch normalization keeps the statistics and weights that it starts with
+    norm_momentum  share of a batch's statistics in the running ones of batch normalization, one minus what papers call
+                   its decay; None: the net's own, mostly 0.1
     frozen_stages  stages from the input on that are not trained: of a ResNet for ImageNet, 2 are C1 and C2
     """
 
@@ -52,6 +55,7 @@ class ModelSettings:
     init_except: tuple[str, ...] = ()
     encoder_from: str | None = None
     frozen_norms: bool = False
+    norm_momentum: Annotated[float, Meta(gt=0, le=1)] | None = None
     frozen_stages: Annotated[int, Meta(ge=0, le=5)] = 0
 
 
@@ -62,8 +66,13 @@ class DataSettings:
     `columns` names those of a table of images by what they say, `path=file,label=breed`, where contents do not tell.
     `image_size` is the side of the square that a net is trained on, None where images keep different sizes.
     `validation` is the share of the training images, of each class alike, that is held out to judge the run by on its
-    way; the test images are then scored once, at the end. `train_images` counts those that are left. `fingerprint` is
+    way; the test images are then scored once, at the end. With `folds`, the images are divided into so many parts, and
+    number `fold`, from 1, is the test (`data.folds`). `train_images` counts those that are left. `fingerprint` is
     that of file names and classes, so that a run goes on with the same data or not at all.
+
+    `view` is how images are shown to the net, and follows from the data, or from published weights that a run starts
+    with. Four leaves change it: `mean` and `std` of the normalization in units of 0..1, one number for all channels or
+    one for each; `resize`, the way in which images become of the net's size; `resize_px`, the side that it resizes.
     """
 
     name: str
@@ -78,7 +87,13 @@ class DataSettings:
     test_images: int | None = None
     split_rule: str | None = None
     fingerprint: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    resize: Resize | None = None
+    resize_px: Count | None = None
     view: View | None = None
+    folds: Annotated[int, Meta(ge=2, le=1000)] | None = None
+    fold: Count | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +109,9 @@ class TrainingSettings:
     evaluate_every      epochs between evaluations
     patience            validations in a row without a better one that end the run early; None for never
     checkpoint_seconds  seconds between checkpoints; the end always leaves one
+    schedule_over       the length that the schedule is laid over, where that is not `duration`: afterwards the learning
+                        rate stays
+    extended            the lengths that a run had before it was given another, each with the step at which it was
     """
 
     duration: Annotated[str, Meta(pattern=rf"^{rundir.DURATION}\Z", description="`20 epochs` or `64000 steps`")]
@@ -106,6 +124,8 @@ class TrainingSettings:
     evaluate_every: Count = 1
     patience: Count | None = None
     checkpoint_seconds: Annotated[float, Meta(gt=0)] = 60.0
+    schedule_over: Annotated[str, Meta(pattern=rf"^{rundir.DURATION}\Z")] | None = None
+    extended: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.batch_size % self.accumulate:
@@ -232,9 +252,21 @@ _LATER_LEAVES: dict[str, Any] = {
     "model.task": USUAL,
     "model.encoder_from": None,
     "model.frozen_norms": False,
+    "model.norm_momentum": None,
     "augment.brightness": 0.0,
+    "data.mean": None,
+    "data.std": None,
+    "data.resize": None,
+    "data.resize_px": None,
+    "augment.rotation_degrees": 0.0,
+    "optimizer.bias_factor": 1.0,
+    "optimizer.head_factor": 1.0,
     "training.sync_norms": False,
     "data.columns": [],
+    "training.schedule_over": None,
+    "training.extended": [],
+    "data.folds": None,
+    "data.fold": None,
 }
 """The leaves that older runs lack, with the values that those runs stood for."""
 
@@ -244,7 +276,7 @@ _SHARED_AUGMENT = {
 }  # fmt: skip
 """Settings that were in all runs while augmentation had one type; a task without one of them had it off."""
 
-_MAY_BE_NONE = {"root", "validation", "image_size"}
+_MAY_BE_NONE = {"root", "validation", "folds", "fold", "image_size", "mean", "std", "resize", "resize_px"}
 
 
 def is_resolved(run: Run) -> bool:
@@ -262,10 +294,12 @@ def _migrated(data: Any, augment: type[Augmentation]) -> Any:
 
     `augment` is the type of its task's augmentation.
     """
+    data = _with_first_blocks(data)
     # Leaves came one by one, without a new format: each is told by its absence, and only where its group is there.
     for path, value in _LATER_LEAVES.items():
         group, _, key = path.partition(".")
-        if isinstance(data, dict) and isinstance(data.get(group), dict) and key not in data[group]:
+        taken = group != "augment" or key in {field.name for field in fields(augment)}
+        if taken and isinstance(data, dict) and isinstance(data.get(group), dict) and key not in data[group]:
             data = {**data, group: {**data[group], key: value}}
     # Views took the place of `data.preprocess`, when augmentation became a type for each task.
     settings = _leaf(data, "data")
@@ -276,6 +310,17 @@ def _migrated(data: Any, augment: type[Augmentation]) -> Any:
     view = view_of_preprocess(preprocess) if isinstance(preprocess, dict) else preprocess
     data = {**data, "data": {**rest, "view": view}}
     return {**data, "augment": _augment_of_task(data, augment)}
+
+
+def _with_first_blocks(data: Any) -> Any:
+    """Name the atrous rates of an older run's net, which was built before there was a choice."""
+    model = _leaf(data, "model")
+    if not isinstance(model, dict) or "norm_momentum" in model or not isinstance(model.get("options"), dict):
+        return data  # the leaf `norm_momentum` came together with the choice
+    row = next((row for row in catalog.ROWS if row.name == model.get("name")), None)
+    if row is None or not catalog.takes(references.load(row.builder, noun="model"), "first_blocks"):
+        return data
+    return {**data, "model": {**model, "options": {"first_blocks": "former", **model["options"]}}}
 
 
 def _augment_of_task(data: dict[str, Any], augment: type[Augmentation]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ Glossary
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -21,6 +21,7 @@ from torch import nn
 
 from resvision.contracts import Batch, Batches, CountedBatches, Images, System
 from resvision.core import references
+from resvision.core.chosen_views import usual_squares
 from resvision.core.errors import DataError, SettingsError
 from resvision.core.images import Pixels
 from resvision.core.samples import Reader
@@ -56,6 +57,11 @@ class Model:
     side_px: int | None
     machine: Machine
 
+    @property
+    def net(self) -> nn.Module:
+        """The net, made of torch's own layers, from normalized images (N, C, H, W) to logits, to export or train on."""
+        return self.system.net
+
     def indices_of(self, classes: Sequence[str], *, data: str) -> list[int]:
         """The model's index of each class of a data set, matched by name.
 
@@ -74,6 +80,10 @@ class Model:
         return [self.classes.index(name) for name in classes]
 
 
+def _unwatched(images: int, total: int) -> None:
+    pass
+
+
 class How(NamedTuple):
     """The options of an evaluation; None leaves one to the task.
 
@@ -82,6 +92,7 @@ class How(NamedTuple):
     compiled    compile the net first
     protocol    a name of the kind's protocols
     scales      shorter sides of the resized images in pixels, in place of the protocol's
+    watch       called with the number of images that were scored since the last call, and of all that are to be
     """
 
     batch_size: int | None = None
@@ -89,6 +100,13 @@ class How(NamedTuple):
     compiled: bool | None = None
     protocol: str | None = None
     scales: tuple[int, ...] | None = None
+    watch: Callable[[int, int], None] = _unwatched
+
+    def watched(self, batches: Iterable[Batch], total: int) -> Iterator[Batch]:
+        """Yield the batches, and tell `watch` of each once it was scored."""
+        for batch in batches:
+            yield batch
+            self.watch(len(batch.ids), total)
 
 
 class Described(NamedTuple):
@@ -133,6 +151,16 @@ class Task(ABC, Generic[T]):
     def fits_classes(self, num_classes: int | None, classes: Sequence[str]) -> bool:
         """Whether a net of `num_classes` goes with data of these classes."""
         return num_classes == len(classes)
+
+    def usual_view(
+        self, sides: tuple[int, ...], *, mean: tuple[float, ...], std: tuple[float, ...], input_px: int
+    ) -> View:
+        """The view for weights of which a person says no more than normalization and sides; ValueError for odd ones.
+
+        sides     in pixels, as a person names them: of the squares alone, or after that of the resized image; none
+                  where the net's paper decides, whose images have `input_px`
+        """
+        return usual_squares(sides or (input_px,), mean=mean, std=std)
 
     def result_words(self, num_classes: int | None) -> str:
         """The result of a net in words, for the error about another one; "" where its shape says all."""

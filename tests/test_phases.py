@@ -233,7 +233,7 @@ def test_runs_and_fits_that_were_killed_go_on_to_the_same_bits(own: Path, cli: C
         words += ["--set", setting]
     code, out, err = cli(*words, "--out", "straight")
     assert code == 0, err
-    assert out.startswith("straight/4-svm: top1 error ")
+    assert out.startswith("straight/4-svm: top-1 error ")
     for moment, more in {
         "step 3": [*words, "--out", "killed"],
         "part 2": ["train", "--resume", "killed", "--allow-code"],

@@ -26,7 +26,8 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_the_public_names_are_these() -> None:
-    assert set(resvision.__all__) == {"build", "stages", "count", "Run", "train", "evaluate", "load", "predict"}
+    training = {"Run", "train", "resume", "cross_validate"}
+    assert set(resvision.__all__) == {"build", "stages", "count", *training, "evaluate", "load", "predict"}
     for name in resvision.__all__:
         assert inspect.getdoc(getattr(resvision, name)), name
 

@@ -53,7 +53,6 @@ class BasicBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
         self.downsample = make_shortcut(shortcut, in_channels, out_channels=channels, stride=stride)
 
-    @property
     def last_norm(self) -> nn.BatchNorm2d:
         """The normalization that ends F."""
         return self.bn2
@@ -99,7 +98,6 @@ class Bottleneck(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.downsample = make_shortcut(shortcut, in_channels, out_channels=out_channels, stride=stride)
 
-    @property
     def last_norm(self) -> nn.BatchNorm2d:
         """The normalization that ends F."""
         return self.bn3
@@ -175,7 +173,7 @@ def zero_branches(net: nn.Module) -> None:
         if isinstance(module, BasicBlock | Bottleneck):
             if module.downsample is None:
                 raise SettingsError("zero_init: a plain net has no shortcuts to start from; leave it False")
-            nn.init.zeros_(module.last_norm.weight)
+            nn.init.zeros_(module.last_norm().weight)
 
 
 class ResNet(nn.Module):

@@ -124,6 +124,7 @@ class ClassificationTask(Task[int]):
         with closing(probabilities(model, reader, protocol, how)) as predictions:
             for ids, outputs, targets in predictions:
                 tally.add(ids, outputs, index[targets])
+                how.watch(len(ids), len(reader))
         return tally.scores(model.classes, named(reader))
 
     def evaluate_together(
@@ -138,6 +139,7 @@ class ClassificationTask(Task[int]):
             members = [member[:, columns] for member, columns in zip(outputs, order, strict=True)]
             for tally, member in zip([*alone, together], [*members, averaged(members)], strict=True):
                 tally.add(ids, member, index[targets])
+            how.watch(len(ids), len(reader))
         return [tally.scores(classes, named(reader)) for tally in alone], together.scores(classes, named(reader))
 
     def describe(self, model: Model, how: How) -> Described | None:

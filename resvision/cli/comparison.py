@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
-from rich.table import Table
 
 from resvision import catalog
-from resvision.cli.tables import new_table, print_tables
+from resvision.cli.tables import VisibleTable, new_table, print_lines, print_tables
 from resvision.core.errors import SettingsError
 from resvision.papers.printed import NOTHING, Compared, PrintedTable, compare
 from resvision.papers.tables import TABLES
@@ -38,7 +37,7 @@ def table_of(name: str) -> PrintedTable:
 
 
 def show(
-    tables: list[tuple[str, PrintedTable]], count: Callable[[str], "Count"], *, as_json: bool, as_csv: bool
+    tables: list[tuple[str, PrintedTable]], count: Callable[[str], "Count"], *, as_json: bool, as_csv: bool, wide: bool
 ) -> None:
     """Print every model's table in the form that is asked for."""
     compared_tables = [_compare_table(name, table, count(name)) for name, table in tables]
@@ -51,9 +50,8 @@ def show(
             writer.writerows([compared.name, compared.table.title, *cells] for cells in _cells(compared))
     else:
         for compared in compared_tables:
-            print_tables(_table(compared))
-            for line in _summary(compared):
-                typer.echo(line)
+            print_tables(_table(compared), wide=wide)
+            print_lines(*_summary(compared))
 
 
 def _compare_table(name: str, table: PrintedTable, counted: "Count") -> ComparedTable:
@@ -72,7 +70,7 @@ def _document(compared: ComparedTable) -> dict[str, Any]:
     return {"name": compared.name, "paper": compared.table.paper, "table": compared.table.title, "cells": cells}
 
 
-def _table(compared: ComparedTable) -> Table:
+def _table(compared: ComparedTable) -> VisibleTable:
     """A table of two rows for every printed one: the paper's, and ours with a mark before every value."""
     title = f"{compared.name} beside {compared.table.title} of {compared.table.paper}"
     table = new_table("", " ", *compared.table.columns, title=title)

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from resvision.cli.tables import new_table, print_tables
+from resvision.cli.groups import HelpfulGroup
+from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.core import references
 from resvision.core.errors import DataError, SettingsError
+from resvision.core.plurals import counted
 from resvision.data import sets
 from resvision.data.layouts import layouts
 
 if TYPE_CHECKING:
     from resvision.data.check import Findings
 
-command = typer.Typer(help="List, check and fetch data sets.", no_args_is_help=True, rich_markup_mode=None)
+command = typer.Typer(help="List, check and fetch data sets.", cls=HelpfulGroup, rich_markup_mode=None)
 
 Root = Annotated[Path | None, typer.Option(help="Folder that holds the set's files.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -24,7 +26,7 @@ SHOWN_DUPLICATES = 10
 
 
 @command.command("list")
-def list_sets(root: Root = None, as_json: AsJson = False) -> None:
+def list_sets(root: Root = None, as_json: AsJson = False, wide: Wide = False) -> None:
     """List the data sets that can be named, and where they lie on this machine."""
     rows = [(data_set, data_set.where(root)) for data_set in sets.SETS]
     if as_json:
@@ -44,9 +46,9 @@ def list_sets(root: Root = None, as_json: AsJson = False) -> None:
         ]
         typer.echo(json.dumps({"data_sets": documents}, indent=2))
         return
-    table = new_table(
-        "data set", "task", "what", "images", "classes", "where", "licence", numbers=("images", "classes")
-    )
+    columns = ("data set", "task", "what", "images", "classes", "where", "licence")
+    least = ("licence", "what", "where", "task")
+    table = new_table(*columns, numbers=("images", "classes"), least=least)
     for data_set, where in rows:
         remedy = f"resvision data fetch {data_set.name}" if data_set.fetchable else "name its folder by --root"
         location = where or f"not found; {remedy}"
@@ -59,10 +61,9 @@ def list_sets(root: Root = None, as_json: AsJson = False) -> None:
             location,
             data_set.licence,
         )
-    print_tables(table)
-    typer.echo("Any folder of images, zip or tar of one, or table of them can be named too:")
-    for task, layout in layouts():
-        typer.echo(f"  for {task}: {layout.hint}")
+    print_tables(table, wide=wide)
+    print_lines("Any folder of images, zip or tar of one, or table of them can be named too:")
+    print_lines(*(f"  for {task}: {layout.hint}" for task, layout in layouts()))
 
 
 @command.command("check")
@@ -77,20 +78,17 @@ def check_set(
     as_json: AsJson = False,
 ) -> None:
     """Decode every image and mask and list every fault; the exit code is 1 if there are any."""
-    from rich.progress import Progress
-
+    from resvision.core.progress import Bar
     from resvision.core.terminal import Terminal
     from resvision.data.check import check
 
-    console = Terminal(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("checking", total=None)
+    with Bar(Terminal(stderr=True), "checking") as bar:
         findings = check(
             name_or_folder,
             root=root,
             columns=columns.split(",") if columns else (),
             again=again,
-            watch=lambda done, images: progress.update(task, completed=done, total=images),
+            watch=lambda done, images: bar.reach(done, total=images),
         )
     if as_json:
         typer.echo(json.dumps(findings.to_json(), indent=2, ensure_ascii=False))
@@ -130,6 +128,6 @@ def _print(findings: "Findings") -> None:
     if findings.again:
         typer.echo("as found when these files were last decoded; --again decodes them anew")
     typer.echo(
-        f"{findings.name}: {findings.images:,} images, {findings.fine:,} fine, "
-        f"{len(findings.faults):,} faults, {len(findings.duplicates):,} in both splits"
+        f"{findings.name}: {counted(findings.images, 'image')}, {findings.fine:,} fine, "
+        f"{counted(len(findings.faults), 'fault')}, {len(findings.duplicates):,} in both splits"
     )

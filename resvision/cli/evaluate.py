@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from resvision.cli import overlap
+from resvision.cli.tables import Wide, new_table, print_lines, print_tables
+from resvision.cli.weights import (
+    ClassesOption,
+    ImageSizeOption,
+    NetOption,
+    NormalizeOption,
+    WeightsOption,
+    known_of,
+    load_said,
+    with_classes_of,
+)
 from resvision.core.errors import SettingsError
+from resvision.core.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +34,6 @@ if TYPE_CHECKING:
 
 def _print_protocols(asked: bool) -> None:
     if asked:
-        from resvision.cli.tables import new_table, print_tables
         from resvision.kinds.table import TASKS, kind_of
 
         for name in TASKS:
@@ -41,9 +52,11 @@ def command(
         list[Path],
         typer.Argument(metavar="RUN...", help="Run directories, or models with --weights."),
     ],
-    weights: Annotated[
-        str | None, typer.Option(help="Published weights: torchvision, or torchvision:NAME. Fetched once.")
-    ] = None,
+    weights: WeightsOption = None,
+    normalize: NormalizeOption = None,
+    image_size: ImageSizeOption = None,
+    classes: ClassesOption = None,
+    option: NetOption = None,
     data: Annotated[
         str | None,
         typer.Option(help="Where the run's data lie now, or another data set or folder with the same classes."),
@@ -71,6 +84,7 @@ def command(
     ] = False,
     ensemble: Annotated[bool, typer.Option("--ensemble", help="A row for the averaged softmax of all runs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")] = False,
+    wide: Wide = False,
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
 ) -> None:
     """Evaluate runs on the test images: top-1 and top-5 error, loss, per-class table, confusion matrix.
@@ -78,34 +92,37 @@ def command(
     A run that labels pixels: mean IoU, accuracies, a row for each class, the confusion of pixels.
     """
     from resvision import catalog
-    from resvision.data.sets import IMAGENET
+    from resvision.core.progress import Bar
+    from resvision.core.terminal import Terminal
     from resvision.inference.ensemble import evaluate_ensemble
-    from resvision.inference.evaluate import evaluate_with_overlap, open_data
-    from resvision.inference.load import load
+    from resvision.inference.evaluate import evaluate_with_overlap
     from resvision.kinds.table import kind_of
     from resvision.tasks import How
-    from resvision.weights import published
 
     pixels = None if scales is None else _pixels(scales)
+    known = known_of(normalize, image_size, classes, option)
     if weights is not None:  # mistakes are reported before the download
         for run in runs:
-            published.find(str(run), weights)
             _require_protocol(protocol, [kind_of(catalog.find(str(run)).task)])
-            open_data(data or IMAGENET, catalog.find(str(run)).task, root=root)
-    loaded = [load(run, weights=weights, allow_code=allow_code) for run in runs]
+            known = with_classes_of(known, str(run), weights, data, root=root)
+    loaded = [load_said(run, weights=weights, known=known, allow_code=allow_code) for run in runs]
     _require_protocol(protocol, [trained.kind for trained in loaded])
-    how = How(batch_size, grey, compiled, protocol, pixels)
+    passes = 1 if ensemble else len(runs)
+    bar = Bar(Terminal(stderr=True), "evaluating")
+    how = How(batch_size, grey, compiled, protocol, pixels, lambda images, total: bar.advance(images, passes * total))
     if len(runs) > 1 or table or ensemble:
-        result = evaluate_ensemble(loaded, data, root=root, how=how, together=ensemble)
+        with bar:
+            result = evaluate_ensemble(loaded, data, root=root, how=how, together=ensemble)
         if as_json:
             print(json.dumps(_document(result), ensure_ascii=False))
         else:
-            _show_table(result)
+            _show_table(result, wide=wide)
         return
     (trained,) = loaded
     how = how._replace(grey=how.grey or data is None)
-    evaluation = evaluate_with_overlap(trained, data, root=root, how=how)
-    _show_scores(trained, data or trained.data, how, evaluation, as_json=as_json)
+    with bar:
+        evaluation = evaluate_with_overlap(trained, data, root=root, how=how)
+    _show_scores(trained, data or trained.data, how, evaluation, as_json=as_json, wide=wide)
 
 
 def _require_protocol(name: str | None, kinds: "Iterable[Kind[Any, Any, Any]]") -> None:
@@ -123,10 +140,10 @@ def _require_protocol(name: str | None, kinds: "Iterable[Kind[Any, Any, Any]]") 
             raise unknown_name("protocol", name, dict.fromkeys([*own, *ours]), remedy=remedy)
 
 
-def _show_scores(trained: "Trained", data: str, how: "How", evaluation: "Evaluation", *, as_json: bool) -> None:
+def _show_scores(
+    trained: "Trained", data: str, how: "How", evaluation: "Evaluation", *, as_json: bool, wide: bool
+) -> None:
     """Print the scores of one run by a protocol."""
-    from resvision.cli.tables import new_table, print_tables
-
     described, kind = trained.task.describe(trained, how), trained.kind
     scores = evaluation.scores
     if as_json:
@@ -136,17 +153,15 @@ def _show_scores(trained: "Trained", data: str, how: "How", evaluation: "Evaluat
         known = {**overlap.counts(evaluation.overlap), **overlap.changes(evaluation.images)}
         print(json.dumps({**header, **protocol, **scores.to_json(), **known}, ensure_ascii=False))
         return
-    print(f"{trained.name} on {data}, {trained.machine.precision}")
-    for line in () if described is None else (described.title, *described.lines):
-        print(line)
+    print_lines(f"{trained.name} on {data}, {trained.machine.precision}")
+    print_lines(*(() if described is None else (described.title, *described.lines)))
     if changed := overlap.summary(evaluation.images):
-        print(changed)
-    for note in evaluation.images.notes:
-        print(f"note: {note}")
+        print_lines(changed)
+    print_lines(*(f"note: {note}" for note in evaluation.images.notes))
     lines = [*kind.lines(scores), *overlap.lines(evaluation.overlap, listed=overlap.may_list(trained))]
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
-        print(f"{name:<{width}}  {value}")
+        print_lines(f"{name:<{width}}  {value}")
     print()
     tables = []
     for columns, rows, numbers in kind.tables(scores):
@@ -154,7 +169,7 @@ def _show_scores(trained: "Trained", data: str, how: "How", evaluation: "Evaluat
         for row in rows:
             shown_table.add_row(*row)
         tables.append(shown_table)
-    print_tables(*tables)
+    print_tables(*tables, wide=wide)
 
 
 def _pixels(text: str) -> tuple[int, ...]:
@@ -164,16 +179,13 @@ def _pixels(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
-def _show_table(ensemble: "Ensemble") -> None:
+def _show_table(ensemble: "Ensemble", *, wide: bool) -> None:
     """Print a row for each run, then the ensemble, with published figures beside the measured ones."""
-    from resvision.cli.tables import new_table, print_tables
-
     kind, images = ensemble.members[0].trained.kind, ensemble.members[0].scores.images
-    print(f"{ensemble.data}, {images:,} images")
+    print_lines(f"{ensemble.data}, {counted(images, 'image')}")
     if changed := overlap.summary(ensemble.images):
-        print(changed)
-    for note in ensemble.images.notes:
-        print(f"note: {note}")
+        print_lines(changed)
+    print_lines(*(f"note: {note}" for note in ensemble.images.notes))
     _show_protocols(ensemble)
     known = [overlap.cell(member.overlap, listed=overlap.may_list(member.trained)) for member in ensemble.members]
     shows_known = any(cell not in {"", "0"} for cell in known)
@@ -182,9 +194,8 @@ def _show_table(ensemble: "Ensemble") -> None:
     published = tuple(f"published {heading}" for heading in kind.compared.values()) if any_published else ()
     trained_on = (overlap.HEADING,) if shows_known else ()
     numbers = (*measured, *trained_on, *published)
-    table = new_table(
-        "run", "model", "arithmetic", *numbers, *(["published by"] if any_published else []), numbers=numbers
-    )
+    columns = ("run", "model", "arithmetic", *numbers, *(["published by"] if any_published else []))
+    table = new_table(*columns, numbers=numbers, least=("arithmetic", "model", "published by"))
     unmeasured = ("",) * len((*measured, *trained_on))
     no_published = (*("-" for _ in published), "") if any_published else ()
     for member, cell in zip(ensemble.members, known, strict=True):
@@ -206,22 +217,21 @@ def _show_table(ensemble: "Ensemble") -> None:
     for result in ensemble.published:
         row = _published(result, kind.compared)
         table.add_row(f"{result.nets} x {result.name}", "", "", *unmeasured, *row)
-    print_tables(table)
+    print_tables(table, wide=wide)
     if not any_published:
-        print(f"published: no figures for these nets on {ensemble.data} by this protocol")
+        print_lines(f"published: no figures for these nets on {ensemble.data} by this protocol")
 
 
 def _show_protocols(ensemble: "Ensemble") -> None:
     """Print the protocol, with the details of each run where they differ."""
     described = [(member.trained, member.protocol) for member in ensemble.members if member.protocol is not None]
     if described:
-        print(described[0][1].title)
+        print_lines(described[0][1].title)
     if len({protocol.lines for _, protocol in described}) == 1:
-        for line in described[0][1].lines:
-            print(line)
+        print_lines(*described[0][1].lines)
     else:
         for trained, protocol in described:
-            print(f"{trained.folder}: {' '.join(protocol.lines)}")
+            print_lines(f"{trained.folder}: {' '.join(protocol.lines)}")
     print()
 
 

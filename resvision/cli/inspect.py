@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
-from rich.table import Table
 
 from resvision import catalog
-from resvision.cli.tables import new_table, print_tables
+from resvision.cli.tables import VisibleTable, Wide, new_table, print_lines, print_tables
 from resvision.core.errors import SettingsError
+from resvision.core.references import is_installed, is_reference
 
 if TYPE_CHECKING:
     from torch import nn
@@ -78,6 +78,7 @@ def command(
         bool | None, typer.Option("--fold/--no-fold", help="Draw repeated parts once [default: in long nets].")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Let --svg replace a file.")] = False,
+    wide: Wide = False,
 ) -> None:
     """Show output shapes, parameters, MACs and receptive fields; several models side by side."""
     if as_json and as_csv:
@@ -99,14 +100,20 @@ def command(
         from resvision.cli import comparison
 
         comparison.show(
-            [(name, comparison.table_of(name)) for name in models], _count_of, as_json=as_json, as_csv=as_csv
+            [(name, comparison.table_of(name)) for name in models], _count_of, as_json=as_json, as_csv=as_csv, wide=wide
         )
+    elif not (is_installed("torch") or shape or num_classes or options or as_csv) and not any(
+        map(is_reference, models)
+    ):
+        from resvision.cli import kept_counts
+
+        kept_counts.show(models, as_json=as_json, wide=wide)
     else:
         inspected = [_inspect(_build(name, shape, num_classes, options)) for name in models]
-        _show(inspected, as_json=as_json, as_csv=as_csv)
+        _show(inspected, as_json=as_json, as_csv=as_csv, wide=wide)
 
 
-def _show(inspected: list[Inspected], *, as_json: bool, as_csv: bool) -> None:
+def _show(inspected: list[Inspected], *, as_json: bool, as_csv: bool, wide: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"models": [_document(model) for model in inspected]}, indent=2))
         return
@@ -116,14 +123,14 @@ def _show(inspected: list[Inspected], *, as_json: bool, as_csv: bool) -> None:
         writer.writerows(row for model in inspected for row in _csv_rows(model))
         return
     if len(inspected) == 1:
-        print_tables(_layer_table(inspected[0]), _comparison(inspected))
+        print_tables(_layer_table(inspected[0]), _comparison(inspected), wide=wide)
     else:
-        print_tables(_comparison(inspected), _stage_table(inspected))
-    typer.echo(KEPT)
+        print_tables(_comparison(inspected), _stage_table(inspected), wide=wide)
+    print_lines(KEPT)
     for model in inspected:
         if model.side_params:
             without = model.total.params - model.side_params
-            typer.echo(f"{model.row.name}: {without:,} without the side heads, which only training runs")
+            print_lines(f"{model.row.name}: {without:,} without the side heads, which only training runs")
 
 
 def _build(name: str, shape: tuple[int, int, int] | None, num_classes: int | None, given: dict[str, Any]) -> Built:
@@ -242,11 +249,12 @@ def _csv_rows(model: Inspected) -> Iterator[list[Any]]:
     yield [model.row.name, "total", None, _shape(total.outputs[""]), total.params, 1, total.macs, 1, field, None, kept]
 
 
-def _layer_table(model: Inspected) -> Table:
+def _layer_table(model: Inspected) -> VisibleTable:
     """A table of every call that has weights, multiplies, or changes the shape."""
     title = f"{model.row.name} on {_shape(model.total.input)}"
     numbers = ("output", "params", "share", "MACs", "share ", "field", "stride")
-    table = new_table("layer", "kind", *numbers, numbers=numbers, title=title)
+    least = ("stride", "field", "share ", "share", "kind")
+    table = new_table("layer", "kind", *numbers, numbers=numbers, title=title, least=least)
     shape: tuple[int, ...] = model.total.input
     for layer, shares in _with_shares(model.total):
         if layer.params or layer.macs or layer.shape != shape:
@@ -268,9 +276,10 @@ def _cells(layer: "Layer", shares: dict[str, float]) -> list[str]:
     ]
 
 
-def _comparison(models: list[Inspected]) -> Table:
+def _comparison(models: list[Inspected]) -> VisibleTable:
     numbers = ("params", "MACs", "field", "depth", "activations")
-    table = new_table("model", "input", *numbers, "shortcut", "paper", numbers=numbers, title="Totals")
+    least = ("paper", "shortcut", "input", "field", "activations")
+    table = new_table("model", "input", *numbers, "shortcut", "paper", numbers=numbers, title="Totals", least=least)
     for model in models:
         total = model.total
         field = "global" if total.receptive_field is None else str(total.receptive_field)
@@ -280,11 +289,11 @@ def _comparison(models: list[Inspected]) -> Table:
     return table
 
 
-def _stage_table(models: list[Inspected]) -> Table:
+def _stage_table(models: list[Inspected]) -> VisibleTable:
     """A table of output, parameters and MACs of the nets' own children, side by side, totals last."""
-    figures = ("{}\noutput", "\nparams", "\nMACs")
-    columns = [figure.format(model.row.name) for model in models for figure in figures]
-    table = new_table("stage", *columns, numbers=tuple(columns), title="Stage by stage")
+    columns = [f"{model.row.name}\n{figure}" for model in models for figure in ("output", "params", "MACs")]
+    outputs = columns[::3] if len({model.total.input for model in models}) == 1 else []
+    table = new_table("stage", *columns, numbers=columns, title="Stage by stage", least=outputs)
     grouped = [_by_stage(model.total) for model in models]
     for stage in _merged([[*stages] for stages in grouped]):
         cells: list[str] = []

@@ -1,43 +1,66 @@
-"""`resvision list`: the catalog, grouped by paper; with `--table` parameters, MACs and published errors."""
+"""`resvision list`: the catalog or a part of it, by paper; with `--table` parameters, MACs and published errors."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from resvision.catalog import ROWS, Row
-from resvision.cli.tables import new_table, print_tables
+from resvision.cli.tables import VisibleTable, Wide, new_table, print_lines, print_tables
+from resvision.core.errors import unknown_name
 
 if TYPE_CHECKING:
     from resvision.papers.results import Published
 
 
 def command(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILTER...]",
+            help="Show the models whose name, paper, task or year holds each of these words.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
     table: Annotated[
-        bool, typer.Option("--table", help="Years, parameters, MACs and published errors instead.")
+        bool, typer.Option("--table", help="Show years, parameters, MACs and published errors instead.")
     ] = False,
+    wide: Wide = False,
 ) -> None:
-    """List every model that can be named, by paper."""
+    """List the models that can be named."""
+    rows = _matching(words or [])
     if as_json:
-        rows = [_document(row) if table else asdict(row) for row in ROWS]
-        typer.echo(json.dumps({"models": rows}, indent=2))
+        typer.echo(json.dumps({"models": [_document(row) if table else asdict(row) for row in rows]}, indent=2))
     elif table:
-        print_tables(_figures())
-        typer.echo("parameters and MACs: ours, at the input and classes of `resvision list`; side heads are counted in")
-        typer.echo("errors: % of single nets, as published; nothing here was measured by resvision")
+        print_tables(_figures(rows), wide=wide)
+        print_lines(
+            "parameters and MACs: ours, at the input and classes of `resvision list`; side heads are counted in"
+        )
+        print_lines("errors: % of single nets, as published; nothing here was measured by resvision")
     else:
-        print_tables(*_by_paper())
+        print_tables(*_by_paper(rows), wide=wide)
 
 
-def _by_paper() -> Iterator[Table]:
-    for paper, rows in groupby(ROWS, key=lambda row: row.paper):
-        table = new_table("model", "task", "stands for", "input", "classes", "recipe", title=paper)
+def _matching(words: Sequence[str]) -> list[Row]:
+    """The rows that hold every word; UnknownNameError, with names that are near, where there are none."""
+    rows = [row for row in ROWS if all(word.lower() in _searched(row) for word in words)]
+    if not rows:
+        raise unknown_name("model, paper, task or year", " ".join(words), [row.name for row in ROWS])
+    return rows
+
+
+def _searched(row: Row) -> str:
+    return f"{row.name} {row.task} {row.year} {row.paper}".lower()
+
+
+def _by_paper(listed: Sequence[Row]) -> Iterator[VisibleTable]:
+    for paper, rows in groupby(listed, key=lambda row: row.paper):
+        columns = ("model", "task", "stands for", "input", "classes", "recipe")
+        table = new_table(*columns, title=paper, least=("task", "classes", "input", "recipe", "stands for"))
         for row in rows:
             shape = "x".join(map(str, row.input))
             table.add_row(row.name, row.task, _meaning(row), shape, str(row.num_classes), row.recipe)
@@ -49,14 +72,14 @@ def _meaning(row: Row) -> str:
     return ", ".join(fixed + [f"{key} {value} by default" for key, value in row.usual.items()])
 
 
-def _figures() -> Table:
+def _figures(rows: Sequence[Row]) -> VisibleTable:
     """A table with a row for every published error of every model; the first has the model's own figures."""
     from resvision.papers.counts import counts
     from resvision.papers.results import of_net
 
     numbers = ("year", "params", "MACs", "top-1", "top-5")
-    table = new_table("model", *numbers, "of", "protocol", "published by", numbers=numbers)
-    for row in ROWS:
+    table = new_table("model", *numbers, "of", "protocol", "published by", numbers=numbers, least=("year", "MACs"))
+    for row in rows:
         counted = counts().get(row.name)
         figures = (f"{counted.params:,}", f"{counted.macs:,}") if counted else ("-", "-")
         first, *others = [_published(result) for result in of_net(row.name)] or [("-",) * 5]

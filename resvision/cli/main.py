@@ -12,6 +12,7 @@ from types import TracebackType
 import typer
 
 from resvision import __version__
+from resvision.cli.groups import HelpfulGroup
 from resvision.core.errors import MissingExtraError, ResVisionError, is_memory_shortage, unknown_name
 from resvision.core.references import load, missing_extra
 from resvision.core.terminal import visible_streams
@@ -26,6 +27,7 @@ VERBS = {
     "report": "resvision.cli.report:command",
     "convert": "resvision.cli.convert:command",
     "study": "resvision.cli.study:command",
+    "runs": "resvision.cli.runs:command",
 }
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -88,7 +90,7 @@ def application() -> typer.Typer:
     app = typer.Typer(
         name="resvision",
         help="Residual learning and the vision systems that stand on it.",
-        no_args_is_help=True,
+        cls=HelpfulGroup,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )

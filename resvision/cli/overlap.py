@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from resvision.core.plurals import counted
+
 if TYPE_CHECKING:
     from resvision.data.identities import Overlap, ScoredImages
     from resvision.inference.load import Trained
@@ -19,7 +21,9 @@ def lines(overlap: "Overlap | None", *, listed: bool) -> list[tuple[str, str]]:
     if overlap is None:
         return [("trained on", "not known, the run kept no list of its images")] if listed else []
     named = {"trained on": overlap.trained, "chosen by": overlap.validated}
-    return [(name, f"{known.sum():,} of the {len(known):,} images") for name, known in named.items() if known.any()]
+    return [
+        (name, f"{known.sum():,} of the {counted(len(known), 'image')}") for name, known in named.items() if known.any()
+    ]
 
 
 def cell(overlap: "Overlap | None", *, listed: bool) -> str:
@@ -48,11 +52,12 @@ def changes(images: "ScoredImages") -> dict[str, int | bool]:
 
 def summary(images: "ScoredImages") -> str:
     """The changes of the run's own set since it began, in words; "" where there are none."""
-    scored = f"{len(images.reader):,} test images of the run are scored"
+    scored = f"{counted(len(images.reader), 'test image')} of the run {_are(len(images.reader))} scored"
     if images.new or images.gone:
         return (
-            f"the set has changed since the run began: {images.new:,} images are new, {images.gone:,} of the run's test"
-            f" images are gone; {scored}, none under a name that it was trained on"
+            f"the set has changed since the run began: {counted(images.new, 'image')} {_are(images.new)} new,"
+            f" {images.gone:,} of the run's test images {_are(images.gone)} gone;"
+            f" {scored}, none under a name that it was trained on"
         )
     if images.altered:
         return (
@@ -60,3 +65,7 @@ def summary(images: "ScoredImages") -> str:
             f" its {len(images.reader):,} test images are scored"
         )
     return f"the run's own set at another place: the {scored}" if images.moved else ""
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"

@@ -3,17 +3,28 @@
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from resvision.cli.weights import (
+    ClassesOption,
+    ImageSizeOption,
+    NetOption,
+    NormalizeOption,
+    WeightsOption,
+    known_of,
+    load_said,
+)
 from resvision.core import rundir
 from resvision.core.errors import DataError, SettingsError
+from resvision.core.plurals import counted
 
 if TYPE_CHECKING:
+    from resvision.core.progress import Bar
     from resvision.inference.out_folder import OutFolder
     from resvision.inference.predict import Predicted
     from resvision.kinds.kind import Kind
@@ -24,9 +35,11 @@ Form = Literal["lines", "json", "json-list", "csv"]
 def command(
     run: Annotated[Path, typer.Argument(help="A run directory; with --weights a model.")],
     images: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.", readable=False)],
-    weights: Annotated[
-        str | None, typer.Option(help="Published weights: torchvision, or torchvision:NAME. Fetched once.")
-    ] = None,
+    weights: WeightsOption = None,
+    normalize: NormalizeOption = None,
+    image_size: ImageSizeOption = None,
+    classes: ClassesOption = None,
+    option: NetOption = None,
     top: Annotated[int | None, typer.Option(min=1, help="How many classes to give, 5 when left out.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="A line of JSON for each image, as soon as it is predicted.")
@@ -46,8 +59,9 @@ def command(
 
     A file that cannot be used is named, the rest goes on, and the exit code is 1; it is 2 where none can be used.
     """
+    from resvision.core.progress import Bar
+    from resvision.core.terminal import Terminal
     from resvision.inference.image_files import ImageFiles
-    from resvision.inference.load import load
     from resvision.inference.out_folder import out_folder
     from resvision.inference.predict import predicted
 
@@ -59,7 +73,8 @@ def command(
     files = ImageFiles.of(images)  # before weights are fetched for nothing
     for note in files.notes:
         print(f"resvision: {note}", file=sys.stderr)
-    trained = load(run, weights=weights, allow_code=allow_code)
+    known = known_of(normalize, image_size, classes, option)
+    trained = load_said(run, weights=weights, known=known, allow_code=allow_code)
     kind = trained.kind
     try:
         kind.require_options({"out": out is not None, "csv": as_csv, "top": top is not None})
@@ -68,12 +83,13 @@ def command(
     place = nullcontext(None) if out is None else out_folder(kind, out, files, resume=resume)
     with place as folder:
         count = len(files) if folder is None or not resume else _going_on(folder)
-        failures = _Failures(count)
+        bar = Bar(Terminal(stderr=True), "predicting", total=count)
+        failures = _Failures(count, bar)
         asked = files if folder is None else folder.remaining()
-        results = predicted(trained, asked, grey=grey, failed=failures.add)
+        results = _watched(predicted(trained, asked, grey=grey, failed=failures.add), bar)
         write(kind, results, form, top=top or kind.usual_top, save=None if folder is None else folder.save)
     if failures.number:
-        print(f"resvision: {failures.number} of {count} images could not be used", file=sys.stderr)
+        print(f"resvision: {failures.number} of {counted(count, 'image')} could not be used", file=sys.stderr)
         raise typer.Exit(1 if failures.number < count else 2)
 
 
@@ -110,16 +126,26 @@ def write(
         print("[]" if start == "[" else "]")
 
 
+def _watched(results: "Iterable[Predicted]", bar: "Bar") -> "Iterator[Predicted]":
+    """Yield the results, the bar taken away while one is printed."""
+    with bar:
+        for result in results:
+            bar.clear()
+            yield result
+            bar.advance()
+
+
 class _Failures:
     """The images that could not be used: each is named as it comes; the error of a lone one is raised."""
 
-    def __init__(self, images: int) -> None:
-        self._images, self.number = images, 0
+    def __init__(self, images: int, bar: "Bar") -> None:
+        self._images, self._bar, self.number = images, bar, 0
 
     def add(self, error: DataError) -> None:
         if self._images == 1:  # the error is all there is to say
             raise error
         self.number += 1
+        self._bar.clear()
         print(f"resvision: {error}", file=sys.stderr)
 
 
@@ -133,5 +159,5 @@ def _form(*, as_json: bool, as_list: bool, as_csv: bool) -> Form:
 def _going_on(folder: "OutFolder") -> int:
     """Say how many images have their files already; the number of the others."""
     there = sum(folder.holds(file) for file in folder.files)
-    print(f"resvision: going on: {there:,} of {len(folder.files):,} images have their files", file=sys.stderr)
+    print(f"resvision: going on: {there:,} of {counted(len(folder.files), 'image')} have their files", file=sys.stderr)
     return len(folder.files) - there

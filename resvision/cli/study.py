@@ -5,9 +5,13 @@ from typing import Annotated
 
 import typer
 
+from resvision.cli.groups import HelpfulGroup
+from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.core.errors import SettingsError
 
-command = typer.Typer(help="Run a controlled experiment; stopped and started again, it goes on.", no_args_is_help=True)
+command = typer.Typer(
+    cls=HelpfulGroup, help="Run a controlled experiment; stopped and started again, it goes on.", rich_markup_mode=None
+)
 
 
 @command.callback()
@@ -25,11 +29,11 @@ def degradation(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of all runs.")
     ] = None,
+    wide: Wide = False,
 ) -> None:
     """Plain against residual nets at each depth under one recipe: does depth hurt training, does a shortcut mend it?"""
     numbers = _depths(depths)
 
-    from resvision.cli.tables import new_table, print_tables
     from resvision.core import rundir
     from resvision.core.terminal import Terminal
     from resvision.studies import page
@@ -39,14 +43,14 @@ def degradation(
     folder = out or Path("runs") / f"degradation-{Path(data).name}"
     study = study_degradation(folder, trials, Terminal(stderr=True))
     written = page.write_study(study, folder / rundir.REPORT)
-    results = new_table(*page.header(study), numbers=page.header(study)[1:])
+    results = new_table(*page.header(study), numbers=page.header(study)[1:], least=("time a run", "seeds"))
     claims = new_table("claim", "verdict", "difference", numbers=("difference",))
     for row in page.table(study):
         results.add_row(*row)
     for verdict in page.verdict_rows(study.verdicts):
         claims.add_row(*verdict)
-    print_tables(results, claims)
-    print(f"{what_to_see(study)}\n\npage: {written}")
+    print_tables(results, claims, wide=wide)
+    print_lines(what_to_see(study), "", f"page: {written}")
 
 
 def _depths(text: str) -> list[int]:

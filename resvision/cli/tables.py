@@ -1,21 +1,35 @@
-"""Tables on the terminal, as wide as their cells, so that no number is cut, in a pipe as on a screen."""
+"""Tables on the terminal that fit its width: columns that matter least are left out, then rows become blocks.
 
-from collections.abc import Iterator
+In a pipe, and with `--wide`, a table is as wide as its cells. No number is cut and no row is broken in any form.
+"""
 
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated
+
+import typer
 from rich import box
 from rich.cells import cell_len
 from rich.console import RenderableType
-from rich.measure import Measurement
 from rich.style import StyleType
 from rich.table import Table
 
-from resvision.core.terminal import Terminal, visible
+from resvision.core.terminal import Terminal, visible, wrapped
 
 LONG = 200  # rows; longer tables are laid out here, since rich takes seconds for thousands of rows
 
+GAP = 3  # spaces between two columns
+
+Wide = Annotated[bool, typer.Option("--wide", help="Show all columns, however narrow the terminal is.")]
+
 
 class VisibleTable(Table):
-    """A table whose texts are made visible before their widths are measured."""
+    """A table whose texts are made visible before their widths are measured.
+
+    least  headings of columns that a narrow terminal does without, the least important first
+    """
+
+    least: Sequence[str] = ()
 
     def add_row(self, *cells: RenderableType | None, style: StyleType | None = None, end_section: bool = False) -> None:
         """Add a row of cells."""
@@ -23,39 +37,130 @@ class VisibleTable(Table):
         super().add_row(*shown, style=style, end_section=end_section)
 
 
-def new_table(*columns: str, numbers: tuple[str, ...] = (), title: str | None = None) -> Table:
-    """Make a table with these columns, those in `numbers` to the right."""
+def new_table(
+    *columns: str, numbers: Sequence[str] = (), title: str | None = None, least: Sequence[str] = ()
+) -> VisibleTable:
+    """Make a table with these columns, `numbers` to the right, those in `least` left out where it is narrow."""
     title = None if title is None else visible(title)
     table = VisibleTable(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.least = least
     for column in columns:
         table.add_column(visible(column), justify="right" if column in numbers else "left", no_wrap=True)
     return table
 
 
-def print_tables(*tables: Table) -> None:
-    """Print tables to stdout in full; colours only on a terminal."""
+def print_tables(*tables: VisibleTable, wide: bool = False) -> None:
+    """Print tables to stdout, colours only on a terminal, and say which columns it is too narrow for."""
     console = Terminal()
-    wide = console.options.update(max_width=10_000)
-    widths = [Measurement.get(console, wide, table).maximum for table in tables if table.row_count <= LONG]
-    console = Terminal(width=max(console.width, *widths, 0))
+    limit = None if wide or not console.is_terminal else console.width
+    hidden: dict[str, None] = {}
     for table in tables:
+        fitting = table if limit is None else _narrowed(table, limit)
+        if limit is not None and _width(fitting) > limit:
+            console.file.write("\n".join(_blocks(table, limit)) + "\n")
+            continue
+        shown = set(_headings(fitting))
+        hidden |= dict.fromkeys(_on_a_line(heading) for heading in _headings(table) if heading not in shown)
         if table.row_count <= LONG:
-            console.print(table)
+            title = cell_len(str(table.title or ""))
+            Terminal(width=limit or max(console.width, _width(table), title)).print(fitting)
         else:
-            console.file.write("\n".join(_plain(table)) + "\n")
+            console.file.write("\n".join(_plain(fitting)) + "\n")
+    if hidden:
+        print_lines(f"left out for lack of width: {', '.join(hidden)}; --wide shows all columns")
 
 
-def _plain(table: Table) -> Iterator[str]:
+def print_lines(*lines: str) -> None:
+    """Print lines of text to stdout, on a terminal broken between words."""
+    console = Terminal()
+    for line in lines:
+        parts = wrapped(visible(line).split(" "), console.width, gap=" ") if console.is_terminal else [line]
+        console.file.write("\n".join(parts) + "\n")
+
+
+def _narrowed(table: VisibleTable, limit: int) -> VisibleTable:
+    """The table with as many of its columns as fit; those that it cannot do without are kept."""
+    for count in range(len(table.least) + 1):
+        narrower = _without(table, table.least[:count])
+        if _width(narrower) <= limit:
+            break
+    return narrower
+
+
+def _without(table: VisibleTable, headings: Sequence[str]) -> VisibleTable:
+    if not headings:
+        return table
+    kept = [column for column in table.columns if str(column.header) not in headings]
+    numbers = [str(column.header) for column in kept if column.justify == "right"]
+    title = None if table.title is None else str(table.title)
+    narrower = new_table(*(str(column.header) for column in kept), numbers=numbers, title=title)
+    for row, cells in zip(table.rows, zip(*(column.cells for column in kept), strict=True), strict=True):
+        narrower.add_row(*cells, end_section=row.end_section)
+    return narrower
+
+
+def _headings(table: VisibleTable) -> list[str]:
+    return [str(column.header) for column in table.columns]
+
+
+def _on_a_line(heading: str) -> str:
+    return " ".join(heading.split())
+
+
+def _columns(table: VisibleTable) -> list[list[str]]:
+    """The texts of each column, its heading first."""
+    return [[str(cell) for cell in (column.header, *column.cells)] for column in table.columns]
+
+
+def _widths(table: VisibleTable) -> list[int]:
+    return [max(cell_len(line) for cell in cells for line in cell.split("\n")) for cells in _columns(table)]
+
+
+def _width(table: VisibleTable) -> int:
+    """The length of a line of the table, with a space at each end."""
+    return sum(_widths(table)) + GAP * (len(table.columns) - 1) + 2
+
+
+def _blocks(table: VisibleTable, limit: int) -> Iterator[str]:
+    """The lines of a table whose rows are blocks: the labels of a row, then its other cells with their headings.
+
+    Numbers stand side by side, each text on a line of its own, and cells without a value are left out.
+    """
+    yield from textwrap.wrap(str(table.title), limit) if table.title else ()
+    headings, *rows = zip(*_columns(table), strict=True)
+    labels = 1 if headings[0].strip() else 2  # a column without a heading is a label of the next
+    right = [column.justify == "right" for column in table.columns]
+    for row in rows:
+        cells = [
+            (f"{_on_a_line(heading)}: {cell}", to_right)
+            for heading, cell, to_right in list(zip(headings, row, right, strict=True))[labels:]
+            if cell.strip() not in {"", "-"}
+        ]
+        if labels == 1 or row[0].strip():  # else the row belongs to the one before it
+            yield ""
+        yield from wrapped([label for label in row[:labels] if label.strip()], limit, gap=" ")
+        numbers = [text for text, to_right in cells if to_right]
+        yield from (f"  {line}" for line in wrapped(numbers, limit - 2, indent=""))
+        for text, to_right in cells:
+            if not to_right:
+                yield from (f"  {line}" for line in wrapped(text.split(" "), limit - 2, gap=" "))
+    yield ""
+
+
+def _plain(table: VisibleTable) -> Iterable[str]:
     """The lines of a table as rich lays it out, without colours."""
-    columns = [[str(cell) for cell in (column.header, *column.cells)] for column in table.columns]
-    widths = [max(map(cell_len, cells)) for cells in columns]
+    columns, widths = _columns(table), _widths(table)
     right = [column.justify == "right" for column in table.columns]
     yield from [str(table.title)] if table.title else []
     yield ""
     for i, row in enumerate(zip(*columns, strict=True)):
         blanks = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
         aligned = zip(row, blanks, right, strict=True)
-        yield " " + "   ".join(blank + cell if to_right else cell + blank for cell, blank, to_right in aligned) + " "
+        yield (
+            " "
+            + (" " * GAP).join(blank + cell if to_right else cell + blank for cell, blank, to_right in aligned)
+            + " "
+        )
         if i == 0:
-            yield " " + "\N{BOX DRAWINGS LIGHT HORIZONTAL}" * (sum(widths) + 3 * (len(widths) - 1)) + " "
+            yield " " + "\N{BOX DRAWINGS LIGHT HORIZONTAL}" * (_width(table) - 2) + " "
     yield ""

@@ -58,12 +58,16 @@ class NonFiniteLossError(ResVisionError):
 
 
 class Stopped(ResVisionError):
-    """A signal stopped the run; it left a checkpoint, unless it was not `kept`."""
+    """A signal stopped the run; it left a checkpoint, unless it was not `kept`. `command` goes on with it."""
 
     def __init__(self, signal: int, *, kept: bool = True) -> None:
         outcome = "a checkpoint was written" if kept else "nothing after the last checkpoint is kept"
         super().__init__(f"stopped by signal {signal}; {outcome}")
         self.exit_code = 128 + signal
+        self.command = ""
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}; go on with: {self.command}" if self.command else str(self.args[0])
 
 
 def is_memory_shortage(error: Exception) -> bool:

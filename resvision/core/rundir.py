@@ -2,6 +2,7 @@
 
 run.json             the Run, every value written
 phases.json          in a folder of several phases: runs and fits as they were asked for, each in a folder of its own
+folds.json           in a folder of a cross-validation: the run and the number of folds, each in a run directory
 fit.json             in the folder of a fit, in place of run.json: its function, its options, its parents' folders
 weights.safetensors  there: the tensors of the fit
 scratch/             there: files that the fit needs to go on; gone when it is done
@@ -37,6 +38,7 @@ if sys.platform != "win32":
 
 RUN = "run.json"
 PHASES = "phases.json"
+FOLDS = "folds.json"
 FIT = "fit.json"
 SCRATCH = "scratch"
 IMAGES = "images.safetensors"
@@ -145,6 +147,39 @@ def locked(folder: Path, *, use: str = "trained") -> Iterator[bool]:
             with suppress(OSError):  # a file that stays does no harm
                 path.unlink()
             os.close(descriptor)
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether another process trains in `folder`, or cleans it; False where locks are not known.
+
+    A process must not ask about a lock of its own, which it would lose by that.
+    """
+    if sys.platform == "win32":
+        return False
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)  # and with it the lock that was tried
+    return False
+
+
+def require_state(checkpoint: Path) -> Path:
+    """The optimizer's state in a checkpoint; RunError where it was removed, so that nothing goes on from there."""
+    path = checkpoint / OPTIMIZER
+    if not path.exists():
+        raise RunError(
+            f"{checkpoint}: the state of the optimizer is gone, as `resvision runs clean --state` leaves it: the run"
+            " can be used, but no longer be extended; start a new one with --set model.init_from=RUN"
+        )
+    return path
 
 
 def write_json(path: Path, data: Any) -> None:

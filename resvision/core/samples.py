@@ -72,6 +72,10 @@ class Reader(ABC, Generic[T]):
         """The group that a split is to divide evenly, such as the class; None where samples have no groups."""
         return None
 
+    def group(self, index: int) -> str | None:
+        """The name of samples that folds keep together, such as the frames of one video; None for one on its own."""
+        return None
+
 
 def side_of(reader: Reader[T]) -> int | None:
     """Side in pixels of the square that a net is trained on, None where neither the view nor the set says one."""

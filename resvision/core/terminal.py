@@ -6,11 +6,12 @@ may be retitled, hide lines, or write into its own input.
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import TextIOBase
 from typing import IO, TextIO, cast
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
@@ -23,6 +24,21 @@ _OBEYED = re.compile(
 def visible(text: str) -> str:
     """The text with escapes such as `\\u001b` in the place of control characters; JSON stays the same JSON."""
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def wrapped(parts: Sequence[str], width: int, *, gap: str = "  ", indent: str = "  ") -> list[str]:
+    """The parts in lines of at most `width` columns, broken between parts alone; lines after the first are indented.
+
+    A part that is longer than a line, such as a path, has a line of its own.
+    """
+    lines: list[str] = []
+    for part in parts:
+        joined = f"{lines[-1]}{gap}{part}" if lines else part
+        if lines and cell_len(joined) > width:
+            lines.append(f"{indent}{part}")
+        else:
+            lines[-1:] = [joined]
+    return lines
 
 
 class VisibleStream(TextIOBase):

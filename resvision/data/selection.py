@@ -48,8 +48,12 @@ class Subset(Reader[T]):
         return self.whole.content(int(self.indices[index]))
 
     def stratum(self, index: int) -> int | None:
-        """The group of the sample in the whole reader."""
+        """The stratum of the sample in the whole reader."""
         return self.whole.stratum(int(self.indices[index]))
+
+    def group(self, index: int) -> str | None:
+        """The group of the sample in the whole reader."""
+        return self.whole.group(int(self.indices[index]))
 
 
 class Selection(Reader[T]):
@@ -86,9 +90,14 @@ class Selection(Reader[T]):
         return reader.target_source(own_index)
 
     def stratum(self, index: int) -> int | None:
-        """The group of the sample in its own reader."""
+        """The stratum of the sample in its own reader."""
         reader, own_index = self._locate(index)
         return reader.stratum(own_index)
+
+    def group(self, index: int) -> str | None:
+        """The group of the sample in its own reader."""
+        reader, own_index = self._locate(index)
+        return reader.group(own_index)
 
     def content(self, index: int) -> bytes | None:
         """The stored image in its own reader."""

@@ -12,17 +12,18 @@ from typing import Any, NamedTuple
 from resvision import catalog
 from resvision.core.samples import Reader
 from resvision.data import identities
+from resvision.data.folds import open_whole
 from resvision.data.identities import Overlap, RunImages, ScoredImages
-from resvision.data.layouts import Whole, layout_for
 from resvision.data.listed_images import known_columns
-from resvision.data.places import at
 from resvision.data.sets import full_name, open_splits, require_place
 from resvision.data.splits import Splits
 from resvision.inference.load import Trained, load
 from resvision.kinds.kind import Kind, Scores
 from resvision.papers.results import Published, published
-from resvision.relocation import has_names_of
+from resvision.preparation import in_folds
+from resvision.relocation import has_names_of, run_at
 from resvision.tasks import How
+from resvision.training.machine import at_work
 
 
 class TrainedOnWarning(UserWarning):
@@ -85,7 +86,9 @@ def evaluate_with_overlap(
     require_how(trained.kind, how)
     images = open_images(trained, data, root=root)
     how = how._replace(grey=how.grey or images.moved)  # its own data is turned as in training
-    return Evaluation(trained.task.evaluate(trained, images.reader, how), images, overlap_of(trained, images.reader))
+    with at_work(trained.system, trained.machine):
+        scores = trained.task.evaluate(trained, images.reader, how)
+    return Evaluation(scores, images, overlap_of(trained, images.reader))
 
 
 def require_how(kind: Kind[Any, Any, Any], how: How) -> None:
@@ -103,9 +106,10 @@ def open_images(trained: Trained, data: str | Path | None = None, *, root: str |
         root = settings.root if root is None else root
     if name == settings.name:
         splits = open_splits(name, root=Path(root) if root else None, task=task, columns=settings.columns)
+        splits = in_folds(trained.run, splits)
         return ScoredImages(splits.test) if known is None else known.own_test(splits)
     columns = known_columns(name, settings.columns)
-    whole = _open_whole(name, task, columns)
+    whole = open_whole(name, task, columns)
     if whole is not None and known is not None:
         if not known.is_set_of([whole.reader]):
             return ScoredImages(whole.reader, altered=known.names_in([whole.reader]), notes=whole.notes)
@@ -119,6 +123,7 @@ def open_images(trained: Trained, data: str | Path | None = None, *, root: str |
         return ScoredImages(reader, moved=own, notes=splits.notes)
     if not known.is_set_of(splits.readers):
         return ScoredImages(splits.test, altered=known.names_in(splits.readers), notes=splits.notes)
+    splits = in_folds(run_at(trained.run, data, root), splits)
     return known.own_test(splits)._replace(moved=True, notes=splits.notes)
 
 
@@ -136,16 +141,8 @@ def known_images(trained: Trained) -> RunImages | None:
 def open_data(data: str | Path, task: str | None, *, root: str | Path | None = None) -> Reader[Any]:
     """Open the test split of a data set or folder; all images of a folder that has no splits of its own."""
     name = full_name(data)
-    whole = _open_whole(name, task)
+    whole = open_whole(name, task)
     return open_splits(name, root=Path(root) if root else None, task=task).test if whole is None else whole.reader
-
-
-def _open_whole(name: str, task: str | None, columns: Sequence[str] = ()) -> Whole | None:
-    """Open all images of a folder that has no splits of its own; None for others, and for names."""
-    if not Path(name).exists():
-        return None
-    folder = at(Path(name))
-    return layout_for(folder, task, columns)[1].open_whole(folder, columns)
 
 
 def comparable(trained: Trained, data: str, how: How) -> list[Published]:

@@ -64,6 +64,7 @@ class Result(Protocol):
 S = TypeVar("S", bound=Scores)
 R = TypeVar("R", bound=Result)
 T = TypeVar("T")
+F = TypeVar("F")
 
 Written = Literal["percent", "figure", "whole"]
 """The form of a number in text: a share 0..1 in percent, four significant digits, or a whole number with commas."""
@@ -198,6 +199,8 @@ class Kind(ABC, Generic[S, R, T]):
     figures     all figures of an evaluation
     metrics     metrics of a training step that are shown while a run is trained
     shares      figures and metrics that are shares 0..1
+    nouns       names of figures and metrics in text, where they are not their own with spaces
+    told_from   the least number of classes from which a figure says anything, where there is one
     columns     of the table of runs, besides those that all runs have
     curves      of the page, in order
     footnote    a sentence below the table of runs
@@ -215,6 +218,8 @@ class Kind(ABC, Generic[S, R, T]):
     figures: ClassVar[tuple[str, ...]]
     metrics: ClassVar[tuple[str, ...]] = ("error",)
     shares: ClassVar[frozenset[str]] = frozenset()
+    nouns: ClassVar[Mapping[str, str]] = {}
+    told_from: ClassVar[Mapping[str, int]] = {}
     columns: ClassVar[tuple[Column, ...]]
     curves: ClassVar[tuple[Curve, ...]]
     footnote: ClassVar[str] = ""
@@ -246,6 +251,14 @@ class Kind(ABC, Generic[S, R, T]):
         """A figure or metric as text: shares in percent, others with four decimals."""
         return f"{value:.2%}" if name in self.shares else f"{value:.4f}"
 
+    def noun(self, name: str) -> str:
+        """The name of a figure or metric in text, the same wherever it is shown."""
+        return self.nouns.get(name, name.replace("_", " "))
+
+    def telling(self, figures: Mapping[str, F], classes: int) -> dict[str, F]:
+        """The figures, by their names, that say anything with so many classes."""
+        return {name: value for name, value in figures.items() if classes >= self.told_from.get(name, 0)}
+
     @abstractmethod
     def target_fault(self, target: Any, classes: Sequence[str]) -> str:
         """The fault of a target of a user's own reader, in words; "" where there is none."""
@@ -253,6 +266,10 @@ class Kind(ABC, Generic[S, R, T]):
     @abstractmethod
     def decode(self, raw: NDArray[Any], geometry: Geometry, *, source: str, classes: tuple[str, ...]) -> R:
         """The result for one image from the raw prediction of its view, without the batch."""
+
+    def pooled(self, scores: Sequence[S]) -> S | None:
+        """The scores of several sets of images taken together, each scored by a run of its own; None if not known."""
+        return None
 
     @abstractmethod
     def read_scores(self, data: Any) -> S:

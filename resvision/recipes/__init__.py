@@ -127,7 +127,8 @@ DECIDED = {
     "data.test_images": "the data",
     "data.split_rule": "the data",
     "data.fingerprint": "the data",
-    "data.view": "the data, data.channels and data.image_size",
+    "data.view": "the data, data.image_size, data.channels, data.mean, data.std, data.resize and data.resize_px",
+    "training.extended": "train --resume RUN --epochs",
 }
 """The leaves of a Run that a user cannot set, each with what decides it."""
 
@@ -184,10 +185,18 @@ def compose_phases(
     changed: list[Phase] = []
     for phase in _as_phases(name, composed):
         if phase.kind == "run":
-            changed.append(replace(phase, run=_changed(phase.run, changes or {}, settings)))
+            run = _changed(phase.run, changes or {}, settings)
+            changed.append(replace(phase, run=_without_second_encoder(run, recipe_asks=phase.run.model.encoder_from)))
         else:
             changed.append(_data_changed(phase, changes or {}, settings))
     return tuple(changed)
+
+
+def _without_second_encoder(run: "Run", *, recipe_asks: str | None) -> "Run":
+    """The run without the encoder that its recipe asks for where weights of the whole net are named, which have one."""
+    if run.model.init_from is None or recipe_asks is None or run.model.encoder_from != recipe_asks:
+        return run
+    return replace(run, model=replace(run.model, encoder_from=None))
 
 
 def _as_phases(name: str, composed: Any) -> "tuple[Phase, ...]":

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from resvision.core.plurals import counted
 from resvision.report.record import RunRecord
-from resvision.report.tables import data_of, duration, epochs_done, main_figure, of_best
+from resvision.report.tables import data_of, duration, epochs_in_words, main_figure, of_best
 
 
 def summary(records: Sequence[RunRecord]) -> list[str]:
@@ -21,9 +22,9 @@ def _sentences(data: str, group: Sequence[RunRecord]) -> str:
     if not scored:
         return f"On {data} no run has been scored yet.{open_ends}"
     best = scored[0]
-    among = f"Of {len(group)} runs on {data}, {best.name} is the best: it" if len(group) > 1 else best.name
+    among = f"Of {counted(len(group), 'run')} on {data}, {best.name} is the best: it" if len(group) > 1 else best.name
     result = best.kind.sentence(best.scores, "" if len(group) > 1 else f" of {data}")
-    text = f"{among} {result} after {epochs_done(best)} epochs, {duration(best.seconds)} of training{_chosen(best)}."
+    text = f"{among} {result} after {epochs_in_words(best)}, {duration(best.seconds)} of training{_chosen(best)}."
     if len(scored) > 1:
         more = f" and {len(scored) - 4} more" if len(scored) > 4 else ""
         runners_up = ", ".join(f"{record.name} {main_figure(record.kind, _main(record))}" for record in scored[1:4])

@@ -98,6 +98,12 @@ def epochs_done(record: RunRecord) -> str:
     return words.replace(".0", "")
 
 
+def epochs_in_words(record: RunRecord) -> str:
+    """The epochs of a run with their noun: `1 epoch`, `7 of 20 epochs`."""
+    done = epochs_done(record)
+    return f"{done} {'epoch' if done == '1' else 'epochs'}"
+
+
 def _early(record: RunRecord) -> str:
     return "stopped early" if record.stopped_early else ""
 

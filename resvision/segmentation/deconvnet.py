@@ -19,6 +19,8 @@ SIDE = 224
 WINDOW = 7
 DEPTHS = tuple(len(windows) for windows in CONFIGS["D"])
 """The number of convolutions of each level, shallow to deep; on the way back there are as many deconvolutions."""
+MIRRORED_SIDES = tuple(SIDE >> level for level in reversed(range(len(DEPTHS))))
+"""The sides of the maps after each unpooling, deep to shallow."""
 
 
 def normalized(layer: nn.Conv2d | nn.ConvTranspose2d) -> list[nn.Module]:
@@ -63,8 +65,8 @@ class DeconvNet(nn.Module):
         self.input_rule.check(images, net="DeconvNet")
         x, switches = self.convolve(images)
         x = self.fc6_deconv(self.fc7(self.fc6(x)))
-        for level in self.deconvs:
-            x = F.max_unpool2d(x, switches.pop(), [2, 2])
+        for side, level in zip(MIRRORED_SIDES, self.deconvs, strict=True):
+            x = F.max_unpool2d(x, switches.pop(), [2, 2], output_size=[side, side])
             x = level(x)
         logits: Tensor = self.score(x)
         return logits

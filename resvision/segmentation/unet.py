@@ -54,7 +54,7 @@ class Expansion(nn.Module):
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         """(N, C, h, w) and a skip of C / 2 channels, at least 2h x 2w, to (N, C / 2, 2h, 2w), 4 less each if valid."""
         x = self.up(x)
-        x = torch.cat([centre(skip, *x.shape[2:]), x], dim=1)
+        x = torch.cat([centre(skip, x.shape[2], x.shape[3]), x], dim=1)
         convolved: Tensor = self.convolve(x)
         return convolved
 

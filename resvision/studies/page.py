@@ -25,7 +25,7 @@ ABOUT = (
 
 def header(study: Degradation) -> tuple[str, ...]:
     """The headings of the table, by the figures of the runs' kind."""
-    metric = study.kind.metrics[0].replace("_", " ")
+    metric = study.kind.noun(study.kind.metrics[0])
     return "net", "seeds", "training loss", f"training {metric}", f"test {study.kind.main_name}", "time a run"
 
 

@@ -12,20 +12,22 @@ from resvision.launch import launch, require_same, resume
 from resvision.report.read import read_record
 from resvision.report.record import RunRecord
 from resvision.run import Run, code_in_run, require_same_code
+from resvision.training.stopping import GoingOn
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One run of a study: the model under one seed."""
+    """One run of a study: the model under one seed, or what `label` says."""
 
     model: str
     seed: int
     run: Run
+    label: str = ""
 
     @property
     def name(self) -> str:
         """The name of its folder."""
-        return f"{self.model}-seed{self.seed}"
+        return self.label or f"{self.model}-seed{self.seed}"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ def carry_out(folder: Path, trials: Iterable[Trial], console: Console) -> list[O
 
     RunError where a trial's folder holds another run.
     """
-    return [_carry_out(folder / trial.name, trial, console) for trial in trials]
+    with GoingOn("the same command"):
+        return [_carry_out(folder / trial.name, trial, console) for trial in trials]
 
 
 def _carry_out(folder: Path, trial: Trial, console: Console) -> Outcome:

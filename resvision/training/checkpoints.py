@@ -7,7 +7,6 @@ randomness follow from the step number, so neither is stored.
 
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,13 +108,14 @@ class Checkpoints:
         step, numbers = state["step"], state["optimizer"]
         if type(step) is not int or folder != self.place(step) or not isinstance(numbers, dict):
             raise RunError(f"{folder / rundir.STATE}: damaged, its step or its optimizer is not this checkpoint's")
+        optimizer_file = rundir.require_state(folder)
         load_weights(net, folder / rundir.WEIGHTS)
         if average is not None:
             for name, tensor in _fitting(average.state, folder / rundir.AVERAGED_WEIGHTS).items():
                 average.state[name].copy_(tensor)
-        tensors = read_weights(folder / rundir.OPTIMIZER)
+        tensors = read_weights(optimizer_file)
         if not _restore_optimizer(optimizer, tensors, numbers):
-            raise RunError(f"{folder / rundir.OPTIMIZER}: the optimizer's state does not fit the net")
+            raise RunError(f"{optimizer_file}: the optimizer's state does not fit the net")
         return step
 
     @property
@@ -171,20 +171,25 @@ def read_weights(path: Path) -> State:
     return state
 
 
-def load_weights(net: nn.Module, path: Path, *, read: Callable[[Path], State] = read_weights) -> None:
-    """Load a file into `net`, strictly; RunError names keys that are missing, extra or of other shape.
-
-    `read` gives the tensors of the file, which is one of safetensors if left out.
-    """
-    net.load_state_dict(_fitting(net.state_dict(), path, read=read))
+def load_weights(net: nn.Module, path: Path) -> None:
+    """Load a safetensors file into `net`, strictly; RunError names keys that are missing, extra or of other shape."""
+    net.load_state_dict(_fitting(net.state_dict(), path))
 
 
-def _fitting(wanted: State, path: Path, *, read: Callable[[Path], State] = read_weights) -> State:
+def load_state(net: nn.Module, state: State, *, name: str) -> None:
+    """Load tensors into `net`, strictly; RunError, which calls them by `name`, as for `load_weights`."""
+    net.load_state_dict(_checked(net.state_dict(), state, name=name))
+
+
+def _fitting(wanted: State, path: Path) -> State:
     """Read a file whose tensors must have the names and shapes of `wanted`; RunError where they differ."""
-    state = read(path)
+    return _checked(wanted, read_weights(path), name=str(path))
+
+
+def _checked(wanted: State, state: State, *, name: str) -> State:
     if faults := misfits(wanted, state):
         shown = "; ".join(sorted(faults.values())[:3])
-        raise RunError(f"{path}: the weights do not fit the net, {len(faults)} keys differ: {shown}")
+        raise RunError(f"{name}: the weights do not fit the net, {len(faults)} keys differ: {shown}")
     return state
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -40,6 +40,7 @@ class Plan:
     clip_norm         largest norm of the whole gradient, None to leave it
     evaluate_every    steps between evaluations; the last step is always followed by one
     checkpoint_every  seconds between checkpoints; the last step always leaves one
+    schedule_steps    steps that the schedule of the learning rate is laid over: those of the run, or fewer
     """
 
     lr: float
@@ -53,6 +54,11 @@ class Plan:
     clip_norm: float | None
     evaluate_every: int
     checkpoint_every: float
+    schedule_steps: int
+
+    def progress(self, step: int) -> float:
+        """The progress of the schedule at a step; beyond its own steps it stays where it ended."""
+        return min(step, self.schedule_steps - 1) / self.schedule_steps
 
 
 class LossModule(nn.Module):
@@ -67,80 +73,104 @@ class LossModule(nn.Module):
         return self.system.losses(batch)
 
 
-def fit(
-    system: System,
-    batches: Iterable[Batch],
-    *,
-    optimizer: torch.optim.Optimizer,
-    schedule: Schedule,
-    average: MovingAverage | None,
-    best: BestSoFar,
-    machine: Machine,
-    plan: Plan,
-    stop: StopSignals,
-    observe: Callable[[Line], None],
-    evaluate: Callable[[StopSignals], Line],
-    keep: Callable[[int], Any],
-) -> None:
-    """Train `system` in place from plan.first_step to plan.steps, or until `best` has waited enough.
+class Hooks(NamedTuple):
+    """The ways in which a loop is heard from outside.
 
-    batches   this process's share of step first_step, first_step + 1, ...
-    stop      heard after each step, and after each batch of an evaluation, which is made anew when the run goes on
     observe   is given a line for each step and each evaluation
+    enough    whether whoever observes has had enough: then this step is the last
     evaluate  scores the weights, or their average, and gives the fields of a history line: the split and its scores
     keep      writes the checkpoint after so many steps and returns its place
-
-    The schedule is that of all plan.steps, wherever the run ends. Raises NonFiniteLossError, or Stopped after a stop
-    signal once a checkpoint is written.
     """
-    rank, world = rank_and_world()
-    device = next(system.net.parameters()).device
-    module = wrap(system, machine)
-    last_kept, last_kept_at, clock = plan.last_kept, time.monotonic(), time.monotonic()
 
-    def evaluate_and_judge(done: int) -> None:
-        # the weights of the last step are judged too: after a NaN no score means anything
-        require_finite(system, optimizer, done, last_kept)
-        line = {"step": done, "epoch": (done - 1) // plan.steps_per_epoch, **evaluate(stop)}
-        best.see(line)
-        observe(line)
+    observe: Callable[[Line], None]
+    evaluate: Callable[[StopSignals], Line]
+    keep: Callable[[int], Any]
+    enough: Callable[[], bool] = lambda: False
 
-    # A signal can stop a run between a step and the evaluation that it calls for: make that first, as if never stopped.
-    if plan.evaluation_due:
-        evaluate_and_judge(plan.first_step)
-        keep(plan.first_step)
-        if best.waited_enough:
-            return
-    for step, batch in awaited(batches, plan, stop, keep):
+
+@dataclass(kw_only=True)
+class Loop:
+    """A training under way: the parts that its steps change, and the way from one step to the next.
+
+    best  the best validation so far, which ends the training where it has waited enough
+    stop  heard after each step, and after each batch of an evaluation, which is made anew when the run goes on
+    """
+
+    system: System
+    optimizer: torch.optim.Optimizer
+    schedule: Schedule
+    average: MovingAverage | None
+    best: BestSoFar
+    machine: Machine
+    plan: Plan
+    stop: StopSignals
+    hooks: Hooks
+
+    def __post_init__(self) -> None:
+        self._last_kept = self.plan.last_kept
+
+    def fit(self, batches: Iterable[Batch]) -> None:
+        """Train the system in place from plan.first_step to plan.steps, or until `best` or an observer has had enough.
+
+        `batches` are this process's share of step first_step, first_step + 1, ... Raises NonFiniteLossError, or
+        Stopped after a stop signal once a checkpoint is written.
+        """
+        plan, best, keep = self.plan, self.best, self.hooks.keep
+        module = wrap(self.system, self.machine)
+        kept_at, clock = time.monotonic(), time.monotonic()
+        # A signal can stop a run between a step and the evaluation it calls for: make that first, as if never stopped.
+        if plan.evaluation_due:
+            self._evaluate_and_judge(plan.first_step)
+            keep(plan.first_step)
+            if best.waited_enough or self.hooks.enough():
+                return
+        for step, batch in awaited(batches, plan, self.stop, keep):
+            line, done = self._make_step(module, step, batch), step + 1
+            self.hooks.observe({"step": done, **line, "seconds": time.monotonic() - clock})
+            self._evaluate_where_due(done)
+            is_last = done == plan.steps or best.waited_enough or self.hooks.enough()
+            # the best weights need a checkpoint of their own, or the next steps would lose them
+            if is_last or best.step == done or time.monotonic() - kept_at > plan.checkpoint_every:
+                require_finite(self.system, self.optimizer, done, self._last_kept)
+                self._last_kept, kept_at = keep(done), time.monotonic()
+            if is_last:
+                break
+            clock = time.monotonic()  # seconds of a step include loading, not evaluation or checkpoints
+
+    def _make_step(self, module: nn.Module, step: int, batch: Batch) -> Line:
+        """Make one optimizer step, and return its line of the history but for step number and seconds."""
+        plan, (rank, world) = self.plan, rank_and_world()
+        device = next(self.system.net.parameters()).device
         torch.manual_seed(key(plan.seed, step, rank))  # dropout and samplers inside the net
-        lr = set_lr(optimizer, plan.lr * schedule.factor(step / plan.steps))
+        lr = set_lr(self.optimizer, plan.lr * self.schedule.factor(plan.progress(step)))
         values = backward_in_memory(
-            module, to_device(batch, device), system=system, machine=machine, accumulate=plan.accumulate
+            module, to_device(batch, device), system=self.system, machine=self.machine, accumulate=plan.accumulate
         )
         if not all(math.isfinite(value) for value in values.values()):
-            raise non_finite(step + 1, values, last_kept)
-        stop.defer()  # from here a step is half done, and an interruption would leave weights that no step made
-        update(system, optimizer, average, step=step, clip_norm=plan.clip_norm)
-        done, epoch = step + 1, step // plan.steps_per_epoch
-        images, seconds = world * len(batch.ids), time.monotonic() - clock
-        observe({"step": done, "epoch": epoch, "lr": lr, **values, "images": images, "seconds": seconds})
+            raise non_finite(step + 1, values, self._last_kept)
+        self.stop.defer()  # from here a step is half done, and an interruption would leave weights that no step made
+        update(self.system, self.optimizer, self.average, step=step, clip_norm=plan.clip_norm)
+        return {"epoch": step // plan.steps_per_epoch, "lr": lr, **values, "images": world * len(batch.ids)}
+
+    def _evaluate_where_due(self, done: int) -> None:
+        """Evaluate after the last step and every so many; a stop signal keeps the steps so far and raises Stopped."""
         try:
-            stop.leave_if_any()
-            if done % plan.evaluate_every == 0 or done == plan.steps:
-                evaluate_and_judge(done)
+            self.stop.leave_if_any()
+            if done % self.plan.evaluate_every == 0 or done == self.plan.steps or self.hooks.enough():
+                self._evaluate_and_judge(done)
         except Stopped:
             # the step is done, so that it is kept, unless its weights are no numbers
-            require_finite(system, optimizer, done, last_kept)
-            keep(done)
-            raise Stopped(stop.signal) from None
-        is_last = done == plan.steps or best.waited_enough
-        # the best weights need a checkpoint of their own, or the next steps would lose them
-        if is_last or best.step == done or time.monotonic() - last_kept_at > plan.checkpoint_every:
-            require_finite(system, optimizer, done, last_kept)
-            last_kept, last_kept_at = keep(done), time.monotonic()
-        if is_last:
-            break
-        clock = time.monotonic()  # seconds of a step include loading, not evaluation or checkpoints
+            require_finite(self.system, self.optimizer, done, self._last_kept)
+            self.hooks.keep(done)
+            raise Stopped(self.stop.signal) from None
+
+    def _evaluate_and_judge(self, done: int) -> None:
+        # the weights of the last step are judged too: after a NaN no score means anything
+        require_finite(self.system, self.optimizer, done, self._last_kept)
+        epoch = (done - 1) // self.plan.steps_per_epoch
+        line = {"step": done, "epoch": epoch, **self.hooks.evaluate(self.stop)}
+        self.best.see(line)
+        self.hooks.observe(line)
 
 
 def awaited(

@@ -6,7 +6,8 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +19,7 @@ from msgspec import Meta
 from torch import nn
 
 from resvision.core.errors import SettingsError
+from resvision.core.plurals import counted
 from resvision.layers.on_cpu import convolutions
 
 COMPILE_PAYS_FROM = 3e14
@@ -136,8 +138,8 @@ def described(machine: Machine) -> str:
         machine.precision,
         "channels_last" if machine.channels_last else "contiguous",
         "compiled" if machine.compile else f"eager ({reason}; machine.compile=true forces it)",
-        f"{machine.threads} threads",
-        f"{machine.workers} workers",
+        counted(machine.threads or 1, "thread"),
+        counted(machine.workers or 0, "worker"),
     ]
     return ", ".join(choices)
 
@@ -159,6 +161,21 @@ def place(net: nn.Module, machine: Machine, device: torch.device) -> nn.Module:
     """Put the net on its device, in its memory format, with the convolutions that suit it in training."""
     if device.type == "cpu":
         convolutions.use(net, bf16=machine.precision == "bf16")
+    return move(net, machine, device)
+
+
+@contextmanager
+def at_work(net: nn.Module, machine: Machine) -> Iterator[None]:
+    """Have the net compute as suits its machine inside the block; outside it is made of torch's own layers."""
+    if machine.device != "cpu":
+        yield
+        return
+    with convolutions.used(net, bf16=machine.precision == "bf16"):
+        yield
+
+
+def move(net: nn.Module, machine: Machine, device: torch.device) -> nn.Module:
+    """Put the net on its device, in its memory format."""
     # For a net that only predicts as well: torch's own choice is TF32, which keeps three digits of fp32.
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = machine.precision != "fp32"
     if machine.channels_last:

@@ -1,17 +1,20 @@
-"""The processes of a training under torchrun: how they meet, and the name of one that stands still."""
+"""The processes of a training under torchrun: how they meet, what the first does for all, and one that stands still."""
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from rich.console import Console
 from torch.distributed import Store  # type: ignore[attr-defined]
 from torch.distributed.rendezvous import rendezvous
 
-from resvision.core.errors import RunError
+from resvision.core.errors import ResVisionError, RunError
+from resvision.training.machine import rank_and_world
 
 PATIENCE = timedelta(minutes=10)
 """The time that a process waits for the others: compiling, checkpoints and downloads of the first one included."""
@@ -72,3 +75,30 @@ def _silent_ranks(store: Store) -> list[int]:
     except RuntimeError:  # the process that keeps the store is the one that is gone
         return [0]
     return sorted(ranks)
+
+
+def only_first(console: Console) -> Console:
+    """The console in process 0, a silent one in the others."""
+    return console if is_first() else Console(quiet=True)
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes and speaks."""
+    return rank_and_world()[0] == 0
+
+
+def shared(make: Callable[[], Path]) -> Path:
+    """Call `make` in process 0 and share the path with all; its ResVisionError is raised in all of them."""
+    if not dist.is_initialized():
+        return make()
+    result: list[Path | ResVisionError] = []
+    if dist.get_rank() == 0:
+        try:
+            result = [make()]
+        except ResVisionError as error:
+            result = [error]
+    result = result or [Path()]
+    dist.broadcast_object_list(result)
+    if isinstance(result[0], ResVisionError):
+        raise result[0]
+    return result[0]

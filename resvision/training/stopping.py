@@ -1,7 +1,9 @@
 """Stopping a run from outside: a signal asks, the loop leaves after the step with a checkpoint."""
 
+import shlex
 import signal
 import time
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -86,3 +88,27 @@ class StopSignals:
             self.signal, self._heard_at = number, time.monotonic()
         if not self._deferring or (impatient and not first):
             raise Interruption
+
+
+class GoingOn:
+    """A context that names, in a Stopped on its way, the command that goes on; of several, the outermost decides.
+
+    command  "" until there is something to go on with
+    """
+
+    def __init__(self, command: str = "") -> None:
+        self.command = command
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Stopped) and self.command:
+            error.command = self.command
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> Self:
+        """The context of work that `resvision train --resume` goes on with."""
+        return cls(f"resvision train --resume {shlex.quote(str(folder))}")

@@ -339,7 +339,8 @@ def test_truncated_files_are_errors_at_every_length(kind: str) -> None:
         (encoded(RGB, "GIF"), "a GIF; allowed are JPEG"),
         (
             b"\0\0\0\x18ftypheic" + bytes(20),
-            "of the format HEIC, which is not read; convert it first, such as `heif-convert IMAGE.heic IMAGE.jpg`",
+            "an image of the format HEIC, which is not read; convert it first,"
+            " such as `heif-convert IMAGE.heic IMAGE.jpg`",
         ),
         (
             b"\0\0\0\x1cftypavif" + bytes(20),

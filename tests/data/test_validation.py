@@ -268,10 +268,15 @@ def test_the_report_tells_validation_from_test(stopped: Finished, finished: Fini
     assert best is not None
     assert f"step-{record.best_step}" == best.name
     html = report_html([record])
-    for text in ("stopped early", "best validation error", "Training and validation error", "141 validation, 397 test"):
+    for text in (
+        "stopped early",
+        "best validation top-1 error",
+        "Training and validation error",
+        "141 validation, 397 test",
+    ):
         assert text in html, text
     assert "unfinished" not in html
-    assert "best validation error" not in report_html([read_record(finished.folder)])
+    assert "best validation top-1 error" not in report_html([read_record(finished.folder)])
     both = report_html([record, read_record(finished.folder)])
     assert "Training, validation and test error" in both
 

@@ -9,10 +9,11 @@ from PIL import Image
 
 from resvision.core.errors import DataError
 from resvision.core.images import Pixels
+from resvision.core.plurals import counted
 from resvision.core.results import ClassScores
 from resvision.core.views import Geometry
 from resvision.kinds.classification.presets import PRESETS
-from resvision.kinds.classification.scores import ClassificationScores
+from resvision.kinds.classification.scores import ClassificationScores, pooled
 from resvision.kinds.kind import (
     ClassRow,
     ClassTable,
@@ -40,11 +41,13 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
     judged_by = ("top1_error", "loss")
     figures = ("loss", "top1_error", "top5_error")
     shares = frozenset({"error", "top1_error", "top5_error"})
+    nouns: ClassVar[dict[str, str]] = {"top1_error": "top-1 error", "top5_error": "top-5 error"}
+    told_from: ClassVar[dict[str, int]] = {"top5_error": 6}
     columns = (
         Column("train error", "training", "error", "lower"),
-        Column("best validation error", "validation", "top1_error", "lower"),
+        Column("best validation top-1 error", "validation", "top1_error", "lower"),
         Column("top-1 error", "test", "top1_error", "lower"),
-        Column("top-5 error", "test", "top5_error", "lower", classes=6),
+        Column("top-5 error", "test", "top5_error", "lower", classes=told_from["top5_error"]),
     )
     curves = (
         Curve("error", "falling", lambda figures: figures["top1_error"], trained="error"),
@@ -75,6 +78,10 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
             source=source, labels=tuple(classes[k] for k in ranked), scores=tuple(float(raw[k]) for k in ranked)
         )
 
+    def pooled(self, scores: Sequence[ClassificationScores]) -> ClassificationScores:
+        """Add up the confusions; means are over all images."""
+        return pooled(scores)
+
     def read_scores(self, data: Any) -> ClassificationScores:
         """Read errors, confusion and mistakes."""
         return ClassificationScores.from_json(data)
@@ -82,9 +89,8 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
     def sentence(self, scores: ClassificationScores, data: str) -> str:
         """The number of wrong images and the top-1 error."""
         wrong = scores.images - int(np.trace(scores.confusion))
-        return (
-            f"gets {wrong:,} of {scores.images:,} test images{data} wrong (top-1 error {100 * scores.top1_error:.2f} %)"
-        )
+        images = counted(scores.images, "test image")
+        return f"gets {wrong:,} of {images}{data} wrong (top-1 error {100 * scores.top1_error:.2f} %)"
 
     def lines(self, scores: ClassificationScores) -> list[tuple[str, str]]:
         """Top-1 error, top-5 error unless one of five is always right, loss, images."""
@@ -127,7 +133,7 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
 
     def none_wrong(self, scores: ClassificationScores) -> str:
         """The sentence that all images are right."""
-        return f"None: all {scores.images:,} test images were recognised."
+        return f"None: all {counted(scores.images, 'test image')} were recognised."
 
     def exhibit(
         self, scores: ClassificationScores, rank: int, image: Pixels, target: int, result: ClassScores | None

@@ -5,7 +5,7 @@ Glossary
     confusion      (K, K) counts, row = true class, column = predicted class
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypedDict
 
@@ -15,6 +15,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from resvision.core.errors import NonFiniteLossError
+from resvision.core.plurals import counted
 from resvision.core.results import Count, Share, number, shares
 from resvision.kinds.worst_images import WorstImages
 
@@ -83,7 +84,7 @@ class ClassificationScores:
     def summary(self) -> str:
         """Errors and loss in a line."""
         top5 = f", top-5 error {self.top5_error:.2%}" if len(self.classes) > 5 else ""
-        return f"top-1 error {self.top1_error:.2%}{top5}, loss {self.loss:.4f} on {self.images:,} test images"
+        return f"top-1 error {self.top1_error:.2%}{top5}, loss {self.loss:.4f} on {counted(self.images, 'test image')}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, per-class rows included."""
@@ -142,6 +143,25 @@ def score(
     tally = Tally(len(targets), len(classes))
     tally.add(np.arange(len(targets)), probabilities, targets)
     return tally.scores(classes, source)
+
+
+def pooled(scores: Sequence[ClassificationScores]) -> ClassificationScores:
+    """The scores of several sets taken together, of the same classes; an index of a mistake is that in its own set."""
+    images = np.array([part.images for part in scores])
+    mistakes = sorted((mistake for part in scores for mistake in part.mistakes), key=lambda mistake: -mistake.score)
+
+    def mean(figures: list[float]) -> float:
+        return float(np.dot(figures, images) / images.sum())
+
+    return ClassificationScores(
+        classes=scores[0].classes,
+        images=int(images.sum()),
+        loss=mean([part.loss for part in scores]),
+        top1_error=mean([part.top1_error for part in scores]),
+        top5_error=mean([part.top5_error for part in scores]),
+        confusion=np.sum([part.confusion for part in scores], axis=0),
+        mistakes=tuple(mistakes[:WORST]),
+    )
 
 
 class Tally:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from resvision.core.images import VOID, Pixels
 from resvision.core.masks import encode_mask, label_colours
+from resvision.core.plurals import counted
 from resvision.core.results import LabelMap
 from resvision.core.samples import Mask
 from resvision.core.views import Geometry
@@ -29,7 +30,7 @@ from resvision.kinds.kind import (
 from resvision.kinds.segmentation.overlays import overlay
 from resvision.kinds.segmentation.panels import WRONG, panels, require_same_error
 from resvision.kinds.segmentation.presets import PRESETS
-from resvision.kinds.segmentation.scores import SegmentationScores
+from resvision.kinds.segmentation.scores import SegmentationScores, pooled
 
 CONFUSION_UP_TO = 20
 """The largest number of classes whose confusion is printed."""
@@ -48,6 +49,7 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
     main_name = "mean IoU"
     figures = ("loss", "mean_iou", "pixel_accuracy")
     shares = frozenset({"error", "mean_iou", "pixel_accuracy"})
+    nouns: ClassVar[dict[str, str]] = {"error": "pixel error", "mean_iou": "mean IoU"}
     columns = (
         Column("train pixel error", "training", "error", "lower"),
         Column("best validation mean IoU", "validation", "mean_iou", "higher"),
@@ -83,14 +85,19 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
         """The label map at the size of the image, of labels (h, w) uint8 of its view."""
         return LabelMap(source=source, classes=classes, labels=geometry.map_to_image(raw))
 
+    def pooled(self, scores: Sequence[SegmentationScores]) -> SegmentationScores:
+        """Add up the confusions; the loss is that of a pixel."""
+        return pooled(scores)
+
     def read_scores(self, data: Any) -> SegmentationScores:
         """Read confusion and worst images."""
         return SegmentationScores.from_json(data)
 
     def sentence(self, scores: SegmentationScores, data: str) -> str:
         """The share of right pixels and the mean IoU."""
+        images = counted(scores.images, "test image")
         return (
-            f"labels {100 * scores.pixel_accuracy:.2f} % of the pixels of {scores.images:,} test images{data} right"
+            f"labels {100 * scores.pixel_accuracy:.2f} % of the pixels of {images}{data} right"
             f" (mean IoU {100 * scores.mean_iou:.2f} %)"
         )
 
@@ -144,7 +151,7 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
 
     def none_wrong(self, scores: SegmentationScores) -> str:
         """The sentence that all pixels are right."""
-        return f"None: every pixel of all {scores.images:,} test images is right."
+        return f"None: every pixel of all {counted(scores.images, 'test image')} is right."
 
     def exhibit(
         self, scores: SegmentationScores, rank: int, image: Pixels, target: Mask, result: LabelMap | None

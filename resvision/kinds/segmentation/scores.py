@@ -5,7 +5,7 @@ Glossary
     IoU        of a class: pixels that both have over pixels that either has (intersection over union)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, TypedDict
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from resvision.core.errors import DataError, NonFiniteLossError
 from resvision.core.images import VOID
+from resvision.core.plurals import counted
 from resvision.core.results import Count, Share, number, shares
 from resvision.kinds.worst_images import WorstImages
 
@@ -101,7 +102,7 @@ class SegmentationScores:
         return (
             f"mean IoU {self.mean_iou:.2%}, pixel accuracy {self.pixel_accuracy:.2%}, mean accuracy"
             f" {self.mean_accuracy:.2%}, frequency-weighted IoU {self.frequency_weighted_iou:.2%}, loss {self.loss:.4f}"
-            f" on {self.images:,} test images"
+            f" on {counted(self.images, 'test image')}"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -146,6 +147,19 @@ class SegmentationScores:
             confusion=confusion,
             worst=tuple(document["worst"]),
         )
+
+
+def pooled(scores: Sequence[SegmentationScores]) -> SegmentationScores:
+    """The scores of several sets taken together, of the same classes; an index of an image is that in its own set."""
+    pixels = np.array([part.confusion.sum() for part in scores])
+    worst = sorted((image for part in scores for image in part.worst), key=lambda image: -image.pixel_error)
+    return SegmentationScores(
+        classes=scores[0].classes,
+        images=sum(part.images for part in scores),
+        loss=float(np.dot([part.loss for part in scores], pixels) / pixels.sum()),
+        confusion=np.sum([part.confusion for part in scores], axis=0),
+        worst=tuple(worst[: max(len(part.worst) for part in scores)]),
+    )
 
 
 class Tally:

@@ -1,0 +1,134 @@
+"""The progress of a piece of work in one line of a terminal: a bar, the time that is left, the rate.
+
+The line is drawn as the work advances, by no thread of its own, and never wider than the terminal.
+"""
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.control import Control
+from rich.segment import ControlType
+from rich.text import Text
+
+from resvision.core.plurals import plural
+
+SHOWN_AFTER_S = 2.0
+"""Seconds of work after which a line is shown: what ends sooner needs none."""
+
+REDRAWN_EVERY_S = 0.1
+BAR_CELLS = 12
+RECENT = 50
+"""Advances that the rate looks back on."""
+
+
+class Bar:
+    """A line about a piece of work on a terminal; on anything else nothing is written.
+
+    title    the work in a word, such as `evaluating`
+    total    pieces of the whole, None where it is not known
+    noun     a piece, for the rate; "" leaves the rate out
+    done     pieces that were done before
+    after_s  seconds before the line is shown
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        title: str,
+        *,
+        total: int | None = None,
+        noun: str = "image",
+        done: int = 0,
+        after_s: float = SHOWN_AFTER_S,
+    ) -> None:
+        self._console, self._title, self._noun = console, title, noun
+        self._total, self._done = total, done
+        self._figures: Sequence[str] = ()
+        self._shows_from = time.monotonic() + after_s
+        self._drawn_at, self._drawn = 0.0, False
+        self._recent: deque[tuple[float, int]] = deque([(time.monotonic(), done)], maxlen=RECENT)
+
+    def __enter__(self) -> Self:
+        self._draw()
+        return self
+
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.clear()
+
+    def advance(self, pieces: int = 1, total: int | None = None) -> None:
+        """Count pieces that are done, of `total` where it is known only now."""
+        self.reach(self._done + pieces, total=total)
+
+    def reach(self, done: int, *, total: int | None = None, figures: Sequence[str] = ()) -> None:
+        """Take in how many pieces are done, and `figures` to show beside them, the most important first."""
+        self._done, self._figures = done, figures
+        self._total = self._total if total is None else total
+        self._recent.append((time.monotonic(), done))
+        self._draw()
+
+    def clear(self) -> None:
+        """Take the line away, so that something else can be printed there; the next advance draws it again."""
+        if self._drawn:
+            self._drawn = False
+            with suppress(OSError):  # of a terminal that is gone
+                self._console.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)))
+
+    def _draw(self) -> None:
+        now = time.monotonic()
+        early = now < self._shows_from or now - self._drawn_at < REDRAWN_EVERY_S
+        if early or not self._console.is_terminal or self._console.quiet:
+            return
+        self.clear()
+        with suppress(OSError):
+            # the last cell stays free: some terminals begin a new line once it is written
+            self._console.print(self.line(self._console.width - 1), end="", no_wrap=True, overflow="crop", crop=True)
+            self._console.control(Control(ControlType.CARRIAGE_RETURN))  # what comes unasked begins at the left
+        self._drawn, self._drawn_at = True, now
+
+    def line(self, width: int) -> Text:
+        """The line in at most `width` cells: as many of its parts as there is room for."""
+        text = Text(self._title, no_wrap=True)
+        for part in self._parts():
+            if text.cell_len + 2 + part.cell_len <= width:
+                text.append("  ").append_text(part)
+        text.truncate(width)
+        return text
+
+    def _parts(self) -> list[Text]:
+        rate = self._per_s()
+        texts = []
+        if self._total:
+            left = "" if not rate else f"{_clock((self._total - self._done) / rate)} left"
+            texts = [f"{min(self._done / self._total, 1):4.0%}", left]
+        if self._noun:
+            texts += [_rate(rate, self._noun), f"{self._done:,}" + (f"/{self._total:,}" if self._total else "")]
+        return [*([self._bar()] if self._total else []), *(Text(text) for text in [*texts, *self._figures] if text)]
+
+    def _bar(self) -> Text:
+        assert self._total
+        full, empty = ("#", "-") if self._console.options.ascii_only else ("━", "─")
+        cells = min(BAR_CELLS, BAR_CELLS * self._done // self._total)
+        return Text(full * cells, "bar.complete").append(empty * (BAR_CELLS - cells), "bar.back")
+
+    def _per_s(self) -> float:
+        (begun, before), (now, done) = self._recent[0], self._recent[-1]
+        return (done - before) / (now - begun) if now > begun else 0.0
+
+
+def _rate(per_s: float, noun: str) -> str:
+    if not per_s:
+        return ""
+    return f"{per_s:,.0f} {plural(noun)}/s" if per_s >= 10 else f"{per_s:.2g} {plural(noun)}/s"
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
