@@ -114,7 +114,10 @@ def scan(folder: Place, columns: Sequence[str] = (), *, name: str | None = None)
 
 
 def paired(folder: Place, *, name: str, classes: tuple[str, ...], labels: Labels, crop_px: int) -> MaskScan:
-    """Scan a named set, whose folders train and val hold images/ and masks/, for splits and faults of names."""
+    """Scan a named set, whose folders train and val hold images/ and masks/, for splits and faults of names.
+
+    Where test is there with masks, val judges on the way.
+    """
     return _scan(folder, name, ClassList(classes, labels, states_void=False), crop_px, published=True)
 
 
@@ -127,12 +130,12 @@ def _scan(
     published: bool,
     columns: Sequence[str] = (),
 ) -> MaskScan:
-    """Scan images and masks in a folder, or in those of its splits; a `published` set has training and test alone."""
+    """Scan images and masks in a folder, or in those of its splits; a `published` set is no person's own folder."""
     faults: list[Fault] = []
     litter: list[str] = []
     notes: list[str] = []
     by_table = not published and has_split_table(folder)
-    parts = None if by_table else split_folders(folder, faults, is_labelled=None if published else _holds_pairs)
+    parts = None if by_table else split_folders(folder, faults, is_labelled=_holds_pairs)
     if by_table:
         halves, rule = _parted_by_table(folder, columns, faults, litter)
     elif parts:
