@@ -107,10 +107,10 @@ def check(
     strays = scan.strays()
     readers = scan.splits.readers + strays
     images = sum(map(len, readers))
-    fingerprint = scan.fingerprint(*strays)
+    fingerprint = scan.fingerprint(*strays) if images else ""
     kept = None if again or not fingerprint else cache.read("check", fingerprint, Decoded)
     findings = kept or _decode(scan, readers, lambda done: watch(done, images))
-    if fingerprint and kept is None and images:
+    if fingerprint and kept is None:
         cache.write("check", fingerprint, findings)
     faulty = {fault.where for fault in findings.faults}
     fine = sum(

@@ -10,11 +10,12 @@ faults; `resvision data check` decodes the images as well and lists each.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 
-from resvision.core.errors import DataError
+from resvision.core.errors import DataError, printable
 from resvision.core.samples import Reader
 from resvision.data import cache, listed_classes
 from resvision.data.class_folders import (
@@ -28,13 +29,13 @@ from resvision.data.class_folders import (
     without_images,
 )
 from resvision.data.deep_images import sampled_note
-from resvision.data.faults import Fault, fault, summary
+from resvision.data.faults import Fault, all_entries, fault, summary
 from resvision.data.folder_reader import PHOTOS, FolderReader, header_facts
 from resvision.data.layouts import Layout, Scan, Whole
 from resvision.data.listed_images import has_split_table
 from resvision.data.litter import counted
 from resvision.data.packed_names import PackedNames
-from resvision.data.places import Place
+from resvision.data.places import TABLES, Place
 from resvision.data.split_folders import beside, has_split_folders, split_folders, without_partner
 from resvision.data.splits import Splits
 
@@ -155,6 +156,7 @@ def scan(folder: Place, columns: Sequence[str] = (), *, name: str | None = None)
         folders = {"train": folder, "val": folder}
         whole = class_files(folder, faults, litter)
         faults += class_faults(whole, folder, least=2)
+        faults[:0] = _unread_table(folder) if faults else []
         files = [*split_off(whole)]
         rule = "a fifth of each class is val, after a shuffle with seed 0"
     classes = tuple(files[0])
@@ -165,6 +167,16 @@ def scan(folder: Place, columns: Sequence[str] = (), *, name: str | None = None)
     scanned = _class_folders(folder, readers, rule, faults, litter)
     scanned.notes += notes
     return scanned
+
+
+def _unread_table(folder: Place) -> list[Fault]:
+    """The fault of a table that lies beside images whose folders are no classes, and may list them."""
+    endings = TABLES - {".txt"}  # which is mostly notes
+    tables = [name for name, is_folder in all_entries(folder, []) if not is_folder and PurePath(name).suffix in endings]
+    if not tables or not isinstance(folder, Path):
+        return []
+    what = f"a table; if it lists the images, name it as the data set: `--data {folder / tables[0]}`"
+    return [fault(folder / tables[0], printable(what))]
 
 
 def _class_folders(

@@ -18,7 +18,8 @@ Place = Path | ArchivePlace
 
 def at(path: Path) -> Place:
     """The images that a path names: a folder, what an archive holds, or a table. Raises DataError for other files."""
-    return path if path.is_dir() or path.suffix.casefold() in TABLES else open_archive(path)
+    table = path.suffix.casefold() in TABLES and path.is_file()
+    return path if table or path.is_dir() else open_archive(path)
 
 
 def read_image(decoder: Callable[..., T], place: Place) -> T:

@@ -222,3 +222,14 @@ def test_a_split_table_parts_images_and_masks(tmp_path: Path) -> None:
     (tmp_path / "split.csv").write_text("\n".join(["image,split", *rows[1:]]))
     [fault] = check(str(tmp_path)).faults
     assert fault.what == "1 image is not in it: images/0.png; give each a split, `none` to leave it out"
+
+
+def test_a_table_beside_images_without_class_folders_is_pointed_at(home: Path) -> None:
+    (home / "flat").mkdir()
+    (home / "cat" / "0.png").rename(home / "flat" / "0.png")
+    (home / "flat" / "train.csv").write_text("id,breed\n0.png,cat\n")
+    first = check(str(home / "flat")).faults[0]
+    table_name = f"{home}/flat/train.csv"
+    assert (
+        str(first) == f"{table_name}: a table; if it lists the images, name it as the data set: `--data {table_name}`"
+    )
