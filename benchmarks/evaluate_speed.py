@@ -26,7 +26,8 @@ from torch.utils.data import DataLoader, Dataset
 
 import resvision
 from resvision.contracts import filled
-from resvision.data.folder import FolderReader, open_labelled
+from resvision.data.folder import open_labelled
+from resvision.data.folder_reader import FolderReader
 from resvision.data.places import at
 from resvision.data.sets import open_splits
 from resvision.loading.batches import EvalBatches
@@ -86,7 +87,7 @@ def main() -> None:
 def labelled(folder: Path) -> FolderReader:
     """All photos of the folder, or those of its test split."""
     whole = open_labelled(at(folder))
-    reader = whole if whole is not None else open_splits(str(folder)).test
+    reader = whole.reader if whole is not None else open_splits(str(folder)).test
     assert isinstance(reader, FolderReader)
     return reader
 

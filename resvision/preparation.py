@@ -132,7 +132,8 @@ def reopen(run: Run) -> Prepared:
 def open_data(run: Run, *, channels: int | None, view: View | None = None) -> Splits:
     """Open the data of a run by its settings, with the images held out for validation."""
     data = run.data
-    splits = open_splits(data.name, root=Path(data.root) if data.root else None, task=task_name(run))
+    root = Path(data.root) if data.root else None
+    splits = open_splits(data.name, root=root, task=task_name(run), columns=data.columns)
     splits = in_folds(run, splits)
     splits = splits.seen_as(channels=channels, image_size=data.image_size, view=view)
     return splits if data.validation is None else hold_out(splits, data.validation)
@@ -141,8 +142,9 @@ def open_data(run: Run, *, channels: int | None, view: View | None = None) -> Sp
 def in_folds(run: Run, splits: Splits) -> Splits:
     """The splits of a run's set with its fold as the test, where it has one."""
     folds, fold = run.data.folds, run.data.fold
-    whole = None if folds is None else open_whole(run.data.name, task_name(run))
-    return fold_out(splits, folds=folds, fold=fold, seed=run.training.seed, whole=whole)
+    whole = None if folds is None else open_whole(run.data.name, task_name(run), run.data.columns)
+    reader = None if whole is None else whole.reader
+    return fold_out(splits, folds=folds, fold=fold, seed=run.training.seed, whole=reader)
 
 
 def _open_as_asked(run: Run, *, channels: int | None, view: View | None) -> Splits:

@@ -64,6 +64,7 @@ class DataSettings:
     """The settings of the data: a name or a folder, and its root; `resolve` reads the rest off the data.
 
     root        folder in which a named data set lies
+    columns     those of a table of images by what they say, `path=file,label=breed`; left out, found by their contents
     channels    3 for colour, 1 for grey; left out, those of the images
     image_size  side of the square that a net is trained on; none where images keep different sizes
     validation  share of the training images, of each class alike, that is held out to judge the run by on its way; the
@@ -86,6 +87,7 @@ class DataSettings:
     root: str | None = None
     channels: Count | None = None
     image_size: Count | None = None
+    columns: tuple[str, ...] = ()
     validation: Annotated[float, Meta(gt=0, lt=0.5)] | None = None
     classes: tuple[str, ...] | None = None
     train_images: int | None = None
@@ -210,6 +212,7 @@ _NO_CODE = {
     "model.init_except",
     "model.encoder_from",
     "data.root",
+    "data.columns",
     "data.classes",
     "data.split_rule",
     "data.fingerprint",
@@ -268,6 +271,7 @@ _LATER_LEAVES: dict[str, Any] = {
     "optimizer.bias_factor": 1.0,
     "optimizer.head_factor": 1.0,
     "training.sync_norms": False,
+    "data.columns": [],
     "training.schedule_over": None,
     "training.extended": [],
     "data.folds": None,

@@ -210,6 +210,14 @@ def test_a_graph_that_was_moved_goes_on(fitted: Path, tmp_path: Path) -> None:
     assert parameters(tmp_path / "moved") == parameters(fitted)
 
 
+def test_the_place_of_data_that_have_moved_is_noted_in_phases_and_their_runs(fitted: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(fitted, tmp_path / "copy"))
+    resume_phases(folder, root=tmp_path, console=QUIET)
+    net = read_run(folder / "1-net")
+    assert net.data.root == str(tmp_path)
+    assert json.loads((folder / "phases.json").read_text())["phases"][0]["run"]["data"]["root"] == str(tmp_path)
+
+
 def test_features_that_an_earlier_start_left_are_not_computed_again(
     fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -144,3 +144,14 @@ def test_a_page_shows_the_worst_images_from_where_the_data_lie_now(moved: Moved,
     assert gallery_of(record_at(record, moved.data, None)).images
     other = photos(tmp_path / "other", seed=1)
     assert record_at(record, other, None) == record
+
+
+def test_a_part_of_a_moved_set_is_scored_by_the_run_s_own_test_images(moved: Moved, tmp_path: Path, cli: Cli) -> None:
+    part = shutil.copytree(moved.data, tmp_path / "part")
+    for number in range(9):
+        (part / "a" / f"{number}.png").unlink()
+    (part / "README.md").touch()
+    code, out, said = cli("evaluate", moved.straight, "--data", part)
+    assert code == 0, said
+    assert "test images of the run are scored" in out.replace("\n", " ")
+    assert "note: 1 file or folder is left out by name" in out

@@ -19,7 +19,7 @@ from resvision.core.images import Pixels
 from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
 from resvision.core.views import SquareView, View
-from resvision.data.folder import FolderReader
+from resvision.data.folder_reader import FolderReader
 from resvision.data.selection import Selection
 from resvision.kinds.classification.kind import KIND
 from resvision.kinds.classification.presets import CENTER_CROP, PAPER_CROPS

@@ -62,14 +62,18 @@ def list_sets(root: Root = None, as_json: AsJson = False, wide: Wide = False) ->
             data_set.licence,
         )
     print_tables(table, wide=wide)
-    print_lines("Any folder of images can be named too:")
+    print_lines("Any folder of images, zip or tar of one, or table of them can be named too:")
     print_lines(*(f"  for {task}: {layout.hint}" for task, layout in layouts()))
 
 
 @command.command("check")
 def check_set(
-    name_or_folder: Annotated[str, typer.Argument(help="A data set, or a folder of images.")],
+    name_or_folder: Annotated[str, typer.Argument(help="A data set, a folder of images, or a table of them.")],
     root: Root = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(help="Columns of a table, as path=file,label=breed; found by their contents if left out."),
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Decode even if nothing has changed.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -85,6 +89,7 @@ def check_set(
         findings = check(
             name_or_folder,
             root=root,
+            columns=columns.split(",") if columns else (),
             again=again,
             watch=lambda done, images: bar.reach(done, total=images),
         )

@@ -158,6 +158,7 @@ def _show_scores(
     print_lines(*(() if described is None else (described.title, *described.lines)))
     if changed := overlap.summary(evaluation.images):
         print_lines(changed)
+    print_lines(*(f"note: {note}" for note in evaluation.images.notes))
     lines = [*kind.lines(scores), *overlap.lines(evaluation.overlap, listed=overlap.may_list(trained))]
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
@@ -186,6 +187,7 @@ def _show_table(ensemble: "Ensemble", *, wide: bool) -> None:
     print_lines(f"{ensemble.data}, {counted(images, 'image')}")
     if changed := overlap.summary(ensemble.images):
         print_lines(changed)
+    print_lines(*(f"note: {note}" for note in ensemble.images.notes))
     _show_protocols(ensemble)
     known = [overlap.cell(member.overlap, listed=overlap.may_list(member.trained)) for member in ensemble.members]
     shows_known = any(cell not in {"", "0"} for cell in known)

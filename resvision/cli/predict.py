@@ -73,6 +73,8 @@ def command(
     if weights is None:
         rundir.require(run)
     files = ImageFiles.of(images)  # before weights are fetched for nothing
+    for note in files.notes:
+        print(f"resvision: {note}", file=sys.stderr)
     known = known_of(normalize, image_size, classes, option)
     trained = load_said(run, weights=weights, known=known, allow_code=allow_code)
     kind = trained.kind

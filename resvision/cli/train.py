@@ -49,7 +49,9 @@ def command(
     model: Annotated[str | None, typer.Argument(help="A name from `resvision list`; left out with --resume.")] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="A name from `resvision data list`, or a folder of images; with --resume where it lies now."),
+        typer.Option(
+            help="A name from `resvision data list`, or a folder, archive or table of images; with --resume its place."
+        ),
     ] = None,
     root: Annotated[Path | None, typer.Option(help="Where a named data set lies.")] = None,
     recipe: Annotated[str | None, typer.Option(help="A recipe; the model's own when left out.")] = None,

@@ -50,6 +50,11 @@ class Archive:
         start = bisect_left(self._names, _under(inside))
         return start < len(self._names) and self._names[start].startswith(_under(inside))
 
+    def holds_file(self, inside: str) -> bool:
+        """Whether a member that is no folder has this name."""
+        position = bisect_left(self._names, inside)
+        return position < len(self._names) and self._names[position] == inside
+
     def read(self, inside: str, *, limit: int = LARGEST_IMAGE) -> bytes:
         """The content of a member of at most `limit` bytes. Raises DataError where it has more, or is no file."""
         try:
@@ -102,6 +107,10 @@ class ArchivePlace:
     def is_dir(self) -> bool:
         """Whether it is a folder with something in it, or one that is a member of its own."""
         return self.archive.holds_folder(self.inside)
+
+    def is_file(self) -> bool:
+        """Whether it is a member that is no folder."""
+        return self.archive.holds_file(self.inside)
 
     def read_bytes(self, limit: int = LARGEST_IMAGE) -> bytes:
         """The content of the file. Raises DataError where it has more than `limit` bytes, or cannot be read."""

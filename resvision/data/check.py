@@ -4,7 +4,7 @@ The faults that were found in the files of a folder are kept by a fingerprint of
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
@@ -89,23 +89,25 @@ def check(
     name_or_folder: str,
     *,
     root: Path | None = None,
+    columns: Sequence[str] = (),
     again: bool = False,
     watch: Callable[[int, int], None] = lambda done, images: None,
 ) -> Findings:
     """Check a data set or a folder and return every fault.
 
-    again  decode even if the files are as they were when last checked
-    watch  takes the number of images checked so far and the number of all
+    columns  of a table by role, as `path=file`, where their contents do not tell them
+    again    decode even if the files are as they were when last checked
+    watch    takes the number of images checked so far and the number of all
 
     Raises UnknownNameError, and DataError for a set that is not there.
     """
-    scan = _scan(name_or_folder, root)
+    scan = _scan(name_or_folder, root, columns)
     if isinstance(scan, Fault):
         return Findings(name=name_or_folder, images=0, fine=0, faults=[scan], duplicates=[])
     strays = scan.strays()
     readers = scan.splits.readers + strays
     images = sum(map(len, readers))
-    fingerprint = scan.fingerprint(*strays)
+    fingerprint = scan.fingerprint(*strays) if images else ""
     kept = None if again or not fingerprint else cache.read("check", fingerprint, Decoded)
     findings = kept or _decode(scan, readers, lambda done: watch(done, images))
     if fingerprint and kept is None:
@@ -127,11 +129,11 @@ def check(
     )
 
 
-def _scan(name: str, root: Path | None) -> Scan | Fault:
+def _scan(name: str, root: Path | None, columns: Sequence[str]) -> Scan | Fault:
     """The set by structure and names, or a fault where it exists and cannot be read at all."""
     if name not in names() and Path(name).exists():
         folder = at(Path(name))
-        return layout_for(folder, None)[1].scan(folder)
+        return layout_for(folder, None, columns)[1].scan(folder, columns)
     if name in names() and row(name).scanner:
         scan: Scan = references.load(row(name).scanner, noun="data set")(root)
         return scan

@@ -1,23 +1,23 @@
 """A folder of images as a data set: a folder for each class, named after it.
 
-Either train/<class>/* with val/<class>/* (or valid/, validation/, test/; where test/ is beside one of the others, that
+A table in its place, or `split.csv` in it, lists images (`data.listed_classes`). Without one,
+either train/<class>/* with val/<class>/* (or valid/, validation/, test/; where test/ is beside one of the others, that
 one judges on the way and test/ the result), or <class>/* alone, from which a fifth of each class is split off. Litter
 (`data.litter`) is left out and counted; any other file that is not an image of an allowed format is a fault. The
 structure, the names and the header of every image are checked whenever a folder is opened, and one error sums up all
 faults; `resvision data check` decodes the images as well and lists each.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from pathlib import Path, PurePath
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resvision.core.errors import DataError
-from resvision.core.images import Header, Pixels, decode, header
-from resvision.core.samples import Reader, Sample
-from resvision.core.views import CentreCrop, Stretch, View
-from resvision.data import cache
+from resvision.core.errors import DataError, printable
+from resvision.core.samples import Reader
+from resvision.data import cache, listed_classes
 from resvision.data.class_folders import (
     Files,
     class_faults,
@@ -28,83 +28,16 @@ from resvision.data.class_folders import (
     unknown_classes,
     without_images,
 )
-from resvision.data.deep_images import sample_is_dark, sampled_note
-from resvision.data.excerpts import excerpt
-from resvision.data.faults import Fault, attempt, fault, summary
-from resvision.data.layouts import Layout, Scan
+from resvision.data.deep_images import sampled_note
+from resvision.data.faults import Fault, all_entries, fault, summary
+from resvision.data.folder_reader import PHOTOS, FolderReader, header_facts
+from resvision.data.layouts import Layout, Scan, Whole
+from resvision.data.listed_images import has_split_table
 from resvision.data.litter import counted
 from resvision.data.packed_names import PackedNames
-from resvision.data.places import Place, read_image
-from resvision.data.split_folders import has_split_folders, split_folders, without_partner
+from resvision.data.places import TABLES, Place
+from resvision.data.split_folders import beside, has_split_folders, split_folders, without_partner
 from resvision.data.splits import Splits
-
-PHOTOS = CentreCrop(
-    channels=3,
-    resize_px=256,
-    crop_px=224,
-    mean=(0.485, 0.456, 0.406),  # of ImageNet, as is std: what published weights were trained with
-    std=(0.229, 0.224, 0.225),
-)
-SMALL_PX = 64
-"""Square images of one size up to this are shown as they are, not enlarged to PHOTOS."""
-
-
-@dataclass(kw_only=True)
-class FolderReader(Reader[int]):
-    """One split of a folder of class folders; an image is read when it is asked for.
-
-    folder   holds one folder a class, under the class's name; on disk or inside a tar
-    names    of the files, in order of class and name
-    targets  class indices, (M,) int64
-    """
-
-    name: str
-    split: str
-    classes: tuple[str, ...]
-    view: View
-    crop_px: int | None = None
-    folder: Place
-    directories: tuple[str, ...]
-    names: PackedNames
-    targets: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.targets)
-
-    def __getitem__(self, index: int) -> Sample[int]:
-        return Sample(self.image(index), self.target(index))
-
-    def image(self, index: int) -> Pixels:
-        """The decoded image."""
-        return read_image(decode, self.path(index))
-
-    def header(self, index: int) -> Header:
-        """The header of the image file."""
-        return read_image(header, self.path(index))
-
-    def target(self, index: int) -> int:
-        """The class index of sample `index`."""
-        return int(self.targets[index])
-
-    def source(self, index: int) -> str:
-        """The path of the image."""
-        return str(self.path(index))
-
-    def stratum(self, index: int) -> int:
-        """The class of sample `index`."""
-        return self.target(index)
-
-    def path(self, index: int) -> Place:
-        """The path of the image."""
-        return self.folder / self.directories[self.target(index)] / self.names[index]
-
-    def content(self, index: int) -> bytes | None:
-        """The stored image, or pieces of it."""
-        return excerpt(self.path(index))
-
-    def stamp(self, index: int) -> tuple[int, ...]:
-        """The size and times of the file, or of the tar it is in; -1 for each if it is missing."""
-        return cache.stamp(self.path(index))
 
 
 @dataclass
@@ -143,13 +76,18 @@ class ClassFolders(Scan):
         ]
 
 
-def open_splits(folder: Place, *, name: str | None = None) -> Splits:
+def open_splits(folder: Place, columns: Sequence[str] = (), *, name: str | None = None) -> Splits:
     """Open the folder's splits. Raises one DataError for all faults of structure, names and headers.
 
     A set that is opened by its `name` has the published splits alone, training and test.
     """
-    class_folders = scan(folder, name=name)
-    facts, unreadable = _header_facts(*class_folders.readers)
+    return opened(scan(folder, columns, name=name), name)
+
+
+def opened(class_folders: ClassFolders, name: str | None = None) -> Splits:
+    """Look at the headers of a scan and give its splits views. Raises one DataError for all faults."""
+    folder = class_folders.folder
+    facts, unreadable = header_facts(*class_folders.readers)
     if faults := class_folders.faults + unreadable:
         raise DataError(summary(folder, faults, name=name))
     for reader in class_folders.readers:
@@ -158,31 +96,49 @@ def open_splits(folder: Place, *, name: str | None = None) -> Splits:
     return class_folders.splits
 
 
-def open_labelled(folder: Place) -> FolderReader | None:
+def open_labelled(folder: Place, columns: Sequence[str] = ()) -> Whole | None:
     """Open all images of a folder of class folders as one split; None where the folder has splits of its own.
 
     Raises one DataError for all faults, as `open_splits` does.
     """
-    if has_split_folders(folder):
+    if has_split_folders(folder) or has_split_table(folder):
         return None
     faults: list[Fault] = []
-    files = class_files(folder, faults, [])
-    reader = _reader(str(folder), "all", folder, tuple(files), files)
-    facts, unreadable = _header_facts(reader)
+    litter: list[str] = []
+    files = class_files(folder, faults, litter)
     if not files or not any(files.values()):
         faults.append(fault(folder, "no class folders with images"))
+    return opened_whole(reader_of(str(folder), "all", folder, tuple(files), _below(files)), folder, faults, litter)
+
+
+def opened_whole(reader: FolderReader, shown: Place, faults: list[Fault], litter: list[str]) -> Whole:
+    """Look at the headers of all images of a set and give them a view. Raises one DataError for all faults."""
+    facts, unreadable = header_facts(reader)
     if faults or unreadable:
-        raise DataError(summary(folder, faults + unreadable))
+        raise DataError(summary(shown, faults + unreadable))
     reader.view = facts.view()
-    return reader
+    return Whole(reader, tuple(counted(litter)))
 
 
-def scan(folder: Place, *, name: str | None = None) -> ClassFolders:
+def listed_folders(
+    shown: Place, home: Place, listed: listed_classes.ListedClasses, faults: list[Fault], litter: list[str]
+) -> ClassFolders:
+    """The scan of images that a table lists below `home`."""
+    readers = [reader_of(str(home), split, home, listed.classes, files) for split, files in listed.parts.items()]
+    return _class_folders(shown, readers, listed.rule, faults, litter)
+
+
+def scan(folder: Place, columns: Sequence[str] = (), *, name: str | None = None) -> ClassFolders:
     """The folder's splits and the faults of its structure and names."""
     faults: list[Fault] = []
     litter: list[str] = []
+    if name is None and has_split_table(folder):
+        listed = listed_classes.in_folder(folder, columns, faults, litter)
+        return listed_folders(folder, folder, listed, faults, litter)
     parts = split_folders(folder, faults, is_labelled=None if name else holds_a_folder)
+    notes: list[str] = []
     if parts:
+        notes = [] if name else beside(folder, parts, litter)
         folders = {part: folder / part for part in parts.names}
         train, *others = (class_files(place, faults, litter) for place in folders.values())
         files = [train, *others]
@@ -200,23 +156,42 @@ def scan(folder: Place, *, name: str | None = None) -> ClassFolders:
         folders = {"train": folder, "val": folder}
         whole = class_files(folder, faults, litter)
         faults += class_faults(whole, folder, least=2)
+        faults[:0] = _unread_table(folder) if faults else []
         files = [*split_off(whole)]
         rule = "a fifth of each class is val, after a shuffle with seed 0"
     classes = tuple(files[0])
-    train_reader, test_reader, *validation = (
-        _reader(name or str(folder), split, place, classes, part)
+    readers = [
+        reader_of(name or str(folder), split, place, classes, _below(part))
         for (split, place), part in zip(folders.items(), files, strict=True)
-    )
-    counts = " / ".join(f"{len(reader):,} {reader.split}" for reader in (train_reader, *validation, test_reader))
-    return ClassFolders(
-        folder,
-        train_reader,
-        test_reader,
-        validation[0] if validation else None,
-        f"{counts} images, {rule}",
-        faults,
-        counted(litter),
-    )
+    ]
+    scanned = _class_folders(folder, readers, rule, faults, litter)
+    scanned.notes += notes
+    return scanned
+
+
+def _unread_table(folder: Place) -> list[Fault]:
+    """The fault of a table that lies beside images whose folders are no classes, and may list them."""
+    endings = TABLES - {".txt"}  # which is mostly notes
+    tables = [name for name, is_folder in all_entries(folder, []) if not is_folder and PurePath(name).suffix in endings]
+    if not tables or not isinstance(folder, Path):
+        return []
+    what = f"a table; if it lists the images, name it as the data set: `--data {folder / tables[0]}`"
+    return [fault(folder / tables[0], printable(what))]
+
+
+def _class_folders(
+    shown: Place, readers: Sequence[FolderReader], rule: str, faults: list[Fault], litter: list[str]
+) -> ClassFolders:
+    """The scan of the readers of training, test, and validation where there is one."""
+    train, test, *validation = readers
+    counts = " / ".join(f"{len(reader):,} {reader.split}" for reader in (train, *validation, test))
+    judge = validation[0] if validation else None
+    return ClassFolders(shown, train, test, judge, f"{counts} images, {rule}", faults, counted(litter))
+
+
+def _below(files: Files) -> Files:
+    """The files of classes by their paths, each in the folder of its class."""
+    return {name: [f"{name}/{file}" for file in names] for name, names in files.items()}
 
 
 def _of_other_classes(folder: Place, known: tuple[str, ...]) -> list[FolderReader]:
@@ -230,69 +205,21 @@ def _of_other_classes(folder: Place, known: tuple[str, ...]) -> list[FolderReade
     return [reader for reader in strays if len(reader)]
 
 
-def _reader(name: str, split: str, folder: Place, classes: tuple[str, ...], files: Files) -> FolderReader:
+def reader_of(name: str, split: str, folder: Place, classes: tuple[str, ...], files: Files) -> FolderReader:
+    """The reader of the images of a split, of each class in order; `files` are their paths below the folder."""
     return FolderReader(
         name=name,
         split=split,
         classes=classes,
         view=PHOTOS,
         folder=folder,
-        directories=classes,
         names=PackedNames(file for class_name in classes for file in files.get(class_name, [])),
         targets=np.repeat(np.arange(len(classes)), [len(files.get(class_name, [])) for class_name in classes]),
     )
 
 
-class HeaderFacts(NamedTuple):
-    """The facts in the headers of all images: the side of square images if all have one size, and colour.
-
-    dark  whether the images of 16 bits, by a sample, fill 12 of them
-    """
-
-    square_px: cache.Side | None
-    colour: bool
-    dark: bool
-
-    def view(self) -> View:
-        """The view of such images."""
-        photos = PHOTOS if self.colour else PHOTOS.coloured(1)
-        if self.square_px is None or self.square_px > SMALL_PX:
-            return photos
-        return Stretch(
-            channels=photos.channels,
-            resize_px=self.square_px,
-            crop_px=self.square_px,
-            mean=photos.mean,
-            std=photos.std,
-        )
-
-
-def _header_facts(*readers: FolderReader) -> tuple[HeaderFacts, list[Fault]]:
-    """The facts in all headers, and the faults of bad ones; kept in the cache while the files stay as they are."""
-    fingerprint = cache.fingerprint(*readers)
-    cached = cache.read("headers", fingerprint, HeaderFacts)
-    if cached is not None:
-        return cached, []
-    faults: list[Fault] = []
-    sides: set[tuple[int, int]] = set()
-    colour = dark = False
-    for reader in readers:
-        deep: list[int] = []
-        for index in range(len(reader)):
-            if (head := attempt(reader.header, index, reader.source(index), faults)) is not None:
-                colour |= head.colour
-                sides.add((head.height, head.width))
-                deep += [index] if head.deep else []
-        dark |= sample_is_dark(reader.image, deep)
-    height, width = sides.pop() if len(sides) == 1 else (0, 1)
-    facts = HeaderFacts(width if height == width else None, colour, dark)
-    if not faults:
-        cache.write("headers", fingerprint, facts)
-    return facts, faults
-
-
 LAYOUT = Layout(
-    recognises=lambda place: False,  # any folder that nothing else recognises
+    recognises=lambda place, columns: False,  # any folder that nothing else recognises
     scan=scan,
     open=open_splits,
     open_whole=open_labelled,

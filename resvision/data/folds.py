@@ -15,18 +15,18 @@ from resvision.core.draws import key, shuffled
 from resvision.core.errors import SettingsError
 from resvision.core.plurals import counted
 from resvision.core.samples import Reader
-from resvision.data.layouts import layout_for
+from resvision.data.layouts import Whole, layout_for
 from resvision.data.places import at
 from resvision.data.selection import Subset
 from resvision.data.splits import Splits
 
 
-def open_whole(name: str, task: str | None) -> Reader[Any] | None:
+def open_whole(name: str, task: str | None, columns: Sequence[str] = ()) -> Whole | None:
     """Open all images of a folder that has no splits of its own; None for others, and for names."""
     if not Path(name).exists():
         return None
     folder = at(Path(name))
-    return layout_for(folder, task)[1].open_whole(folder)
+    return layout_for(folder, task, columns)[1].open_whole(folder, columns)
 
 
 def fold_out(

@@ -71,6 +71,7 @@ class ScoredImages(NamedTuple):
     gone     test images of the run that the set no longer holds
     moved    whether the set is the run's own at another place, of which the run's own test images are scored
     altered  whether the set is another one though it has the names of the run's images, whose contents differ
+    notes    what a person should know of the files of a set that was named
     """
 
     reader: Reader[Any]
@@ -78,6 +79,7 @@ class ScoredImages(NamedTuple):
     gone: int = 0
     moved: bool = False
     altered: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """Layouts, the ways to read a folder of images as a data set.
 
-A kind of task names its layout (`kinds.kind.Kind.folders`). The first row of the table of tasks reads every folder that
-no other layout recognises.
+A kind of task names its layouts (`kinds.kind.Kind.layouts`). The first layout of the first row of the table of tasks
+reads every folder that no other layout recognises.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from resvision.core import references
@@ -62,37 +62,46 @@ class Scan(ABC):
         return []
 
 
-class Layout(NamedTuple):
-    """One way to read a folder.
+class Whole(NamedTuple):
+    """All images of a folder as one split, and what a person should know of its files."""
 
-    recognises  whether a folder can have no other layout
+    reader: Reader[Any]
+    notes: tuple[str, ...] = ()
+
+
+class Layout(NamedTuple):
+    """One way to read a folder, or the images that a table lists.
+
+    recognises  whether a folder or a table can have no other layout
     scan        its splits and the faults of its structure
     open        its splits; raises one DataError for all faults of structure, names and headers
     open_whole  all its images as one split, where it has no splits of its own; None where it has
     hint        the content of such a folder, in words
+
+    Each takes the columns that a person has named for a table, `role=column` (`data.table_columns`), as well.
     """
 
-    recognises: Callable[[Place], bool]
-    scan: Callable[[Place], Scan]
-    open: Callable[[Place], Splits]
-    open_whole: Callable[[Place], Reader[Any] | None]
+    recognises: Callable[[Place, Sequence[str]], bool]
+    scan: Callable[[Place, Sequence[str]], Scan]
+    open: Callable[[Place, Sequence[str]], Splits]
+    open_whole: Callable[[Place, Sequence[str]], Whole | None]
     hint: str
 
 
 def layouts() -> Iterator[tuple[str, Layout]]:
-    """Yield the task and the layout of every row of the table of tasks that reads folders."""
+    """Yield the task and each layout of every row of the table of tasks."""
     for name in TASKS:
-        if folders := kind_of(name).folders:
-            yield name, _load(folders)
+        for reference in kind_of(name).layouts:
+            yield name, _load(reference)
 
 
-def layout_for(folder: Place, task: str | None) -> tuple[str, Layout]:
+def layout_for(folder: Place, task: str | None, columns: Sequence[str] = ()) -> tuple[str, Layout]:
     """The task and the layout that a folder is read by: its structure decides, or else `task`."""
-    recognised = next(((name, layout) for name, layout in layouts() if layout.recognises(folder)), None)
+    recognised = next(((name, layout) for name, layout in layouts() if layout.recognises(folder, columns)), None)
     if recognised is not None:
         return recognised
-    name = task if task is not None and kind_of(task).folders else USUAL
-    return name, _load(kind_of(name).folders)
+    name = task if task is not None and kind_of(task).layouts else USUAL
+    return name, _load(kind_of(name).layouts[0])
 
 
 def _load(reference: str) -> Layout:

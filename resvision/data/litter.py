@@ -27,10 +27,14 @@ def is_litter(name: str, *, is_folder: bool) -> bool:
     return name.startswith(".") or folded in _NAMES or PurePath(folded).suffix in _ENDINGS
 
 
-def counted(paths: Sequence[str]) -> list[str]:
-    """The line that counts what was left out and names the first of it; none where there is nothing."""
+def counted(paths: Sequence[str], *, why: str = "by name", number: int | None = None) -> list[str]:
+    """The line that counts what was left out and names the first of it; none where there is nothing.
+
+    number  of all, where `paths` are the first of them only
+    """
     if not paths:
         return []
-    noun = "file or folder is" if len(paths) == 1 else "files or folders are"
-    more = f" and {len(paths) - SHOWN:,} more" if len(paths) > SHOWN else ""
-    return [f"{len(paths):,} {noun} left out by name: {', '.join(map(printable, paths[:SHOWN]))}{more}"]
+    count = len(paths) if number is None else number
+    noun = "file or folder is" if count == 1 else "files or folders are"
+    more = f" and {count - SHOWN:,} more" if count > SHOWN else ""
+    return [f"{count:,} {noun} left out {why}: {', '.join(map(printable, paths[:SHOWN]))}{more}"]

@@ -13,6 +13,7 @@ Glossary
     labels          the classes that a net is trained on, 0..K-1, and VOID
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from resvision.core.draws import shuffled
@@ -21,14 +22,15 @@ from resvision.core.images import VOID
 from resvision.data.class_list import ClassList, Labels, labels_of, listed_classes
 from resvision.data.deep_images import sampled_note
 from resvision.data.faults import Fault, fault, listing, summary
-from resvision.data.layouts import Layout
+from resvision.data.layouts import Layout, Whole
+from resvision.data.listed_images import SPLIT_TABLE, VAL, has_split_table, missing_lines, parted, read_listed
 from resvision.data.litter import counted
 from resvision.data.mask_headers import FileFacts, look
 from resvision.data.mask_pairs import MaskFolderReader, PairFolders, Pairs, folder_reader, partners, whole
 from resvision.data.mask_scan import MaskScan, all_value_faults, scanned, settle
 from resvision.data.packed_names import PackedNames
 from resvision.data.places import Place
-from resvision.data.split_folders import TRAIN, has_split_folders, split_folders, without_partner
+from resvision.data.split_folders import TRAIN, beside, has_split_folders, split_folders, without_partner
 from resvision.data.splits import Splits
 
 IMAGES = "images", "image", "imgs", "img"
@@ -51,10 +53,14 @@ def is_half_a_mask_folder(folder: Place) -> bool:
     )
 
 
-def open_splits(folder: Place, *, name: str | None = None) -> Splits:
+def open_splits(folder: Place, columns: Sequence[str] = (), *, name: str | None = None) -> Splits:
     """Open the folder's splits. Raises one DataError for all faults of structure, names, headers and masks."""
-    scanned_folder = scan(folder, name=name)
-    facts = _facts_of(scanned_folder)
+    return opened(scan(folder, columns, name=name))
+
+
+def opened(scanned_folder: MaskScan) -> Splits:
+    """Look at all files of a scan for its splits, and note what is odd. Raises one DataError for all faults."""
+    facts = facts_of(scanned_folder)
     scanned_folder.notes += sampled_note(facts.dark)
     crop_px = facts.crop_px(CROP_PX)
     if padded := sum(side < crop_px for side in facts.shorter_px):
@@ -63,25 +69,26 @@ def open_splits(folder: Place, *, name: str | None = None) -> Splits:
     return scanned_folder.splits
 
 
-def open_whole(folder: Place) -> MaskFolderReader | None:
+def open_whole(folder: Place, columns: Sequence[str] = ()) -> Whole | None:
     """Open all images of a folder of images and masks as one split; None where the folder has splits of its own.
 
     Raises one DataError for all faults, as `open_splits` does, but for listed classes that occur in no mask.
     """
-    if has_split_folders(folder):
+    if has_split_folders(folder) or has_split_table(folder):
         return None
     faults: list[Fault] = []
+    litter: list[str] = []
     listed = listed_classes(folder, faults)
-    part = _part(folder, faults, [])
-    reader = _reader(str(folder), "all", part, listed, CROP_PX)
+    part = _part(folder, faults, litter)
+    reader = mask_reader(str(folder), "all", part, listed, CROP_PX)
     no_pairs = replace(reader, image_names=PackedNames([]), mask_names=PackedNames([]))
-    scanned_folder = _with_list(scanned(folder, reader, no_pairs, rule="", faults=faults, parted=False), listed)
+    scanned_folder = with_list(scanned(folder, reader, no_pairs, rule="", faults=faults, parted=False), listed)
     # Without a list every value up to the largest is a class, and one that never occurs says that values are no classes
-    _facts_of(scanned_folder, absent_allowed=listed is not None)
-    return reader
+    facts_of(scanned_folder, absent_allowed=listed is not None)
+    return Whole(reader, tuple(counted(litter)))
 
 
-def _facts_of(scan: MaskScan, *, absent_allowed: bool = False) -> FileFacts:
+def facts_of(scan: MaskScan, *, absent_allowed: bool = False) -> FileFacts:
     """Look at all files of a scan and settle classes, views and crops. Raises one DataError for all faults."""
     facts, faults = look(*scan.readers, decoded=True)
     if not scan.faults + faults:
@@ -94,29 +101,45 @@ def _facts_of(scan: MaskScan, *, absent_allowed: bool = False) -> FileFacts:
     return facts
 
 
-def scan(folder: Place, *, name: str | None = None) -> MaskScan:
+def scan(folder: Place, columns: Sequence[str] = (), *, name: str | None = None) -> MaskScan:
     """The folder's splits and the faults of its structure, names and class list.
 
     Without a class list the readers have no classes yet; `settle` gives them.
     """
     faults: list[Fault] = []
     listed = listed_classes(folder, faults)
-    scanned_folder = _scan(folder, name or str(folder), listed, CROP_PX, published=False)
+    scanned_folder = _scan(folder, name or str(folder), listed, CROP_PX, published=False, columns=columns)
     scanned_folder.faults = faults + scanned_folder.faults
     return scanned_folder
 
 
 def paired(folder: Place, *, name: str, classes: tuple[str, ...], labels: Labels, crop_px: int) -> MaskScan:
-    """Scan a named set, whose folders train and val hold images/ and masks/, for splits and faults of names."""
+    """Scan a named set, whose folders train and val hold images/ and masks/, for splits and faults of names.
+
+    Where test is there with masks, val judges on the way.
+    """
     return _scan(folder, name, ClassList(classes, labels, states_void=False), crop_px, published=True)
 
 
-def _scan(folder: Place, name: str, listed: ClassList | None, crop_px: int, *, published: bool) -> MaskScan:
-    """Scan images and masks in a folder, or in those of its splits; a `published` set has training and test alone."""
+def _scan(
+    folder: Place,
+    name: str,
+    listed: ClassList | None,
+    crop_px: int,
+    *,
+    published: bool,
+    columns: Sequence[str] = (),
+) -> MaskScan:
+    """Scan images and masks in a folder, or in those of its splits; a `published` set is no person's own folder."""
     faults: list[Fault] = []
     litter: list[str] = []
-    parts = split_folders(folder, faults, is_labelled=None if published else _holds_pairs)
-    if parts:
+    notes: list[str] = []
+    by_table = not published and has_split_table(folder)
+    parts = None if by_table else split_folders(folder, faults, is_labelled=_holds_pairs)
+    if by_table:
+        halves, rule = _parted_by_table(folder, columns, faults, litter)
+    elif parts:
+        notes = [] if published else beside(folder, parts, litter)
         halves = {split: _part(folder / split, faults, litter) for split in parts.names}
         rule = parts.rule
     elif (folder / TRAIN).is_dir():
@@ -129,19 +152,44 @@ def _scan(folder: Place, name: str, listed: ClassList | None, crop_px: int, *, p
         rule = "a fifth is val, after a shuffle with seed 0"
         if len(whole_part.pairs) == 1:
             faults.append(fault(whole_part.images, "one image only; two are needed to split one off"))
-    readers = [_reader(name, split, half, listed, crop_px) for split, half in halves.items()]
-    parted = (folder / TRAIN).is_dir()
-    scanned_folder = scanned(folder, *readers, rule=rule, faults=faults, parted=parted, notes=counted(litter))
-    return _with_list(scanned_folder, listed)
+    readers = [mask_reader(name, split, half, listed, crop_px) for split, half in halves.items()]
+    parted = by_table or (folder / TRAIN).is_dir()
+    scanned_folder = scanned(folder, *readers, rule=rule, faults=faults, parted=parted, notes=counted(litter) + notes)
+    return with_list(scanned_folder, listed)
 
 
-def _with_list(scan: MaskScan, listed: ClassList | None) -> MaskScan:
+def _parted_by_table(
+    folder: Place, columns: Sequence[str], faults: list[Fault], litter: list[str]
+) -> tuple[dict[str, PairFolders], str]:
+    """The pairs of each split by the table in the folder, and the sentence on how they were parted."""
+    part = _part(folder, faults, litter)
+    listed = read_listed(folder / SPLIT_TABLE, [folder, part.images], columns, faults)
+    if listed is None:
+        return dict.fromkeys((TRAIN, VAL), part._replace(pairs=[])), ""
+    if listed.roles.split is None:
+        faults.append(fault(folder / SPLIT_TABLE, "no column of splits, whose cells are train, val or test"))
+        return dict.fromkeys((TRAIN, VAL), part._replace(pairs=[])), ""
+    within = "" if listed.home is part.images else f"{part.images.name}/"
+    pair_of = {f"{within}{pair[0]}": pair for pair in part.pairs}
+    known = {image.path for image in listed.images}
+    for image in listed.images:
+        if image.path not in pair_of:
+            faults.append(fault(listed.where(image), f"{image.path} is no image with a mask"))
+    if others := [path for path in pair_of if path not in known]:
+        faults.append(fault(listed.table.path, missing_lines(others)))
+    images, rule = parted(listed, faults)
+    pairs = {split: [pair_of[i.path] for i in members if i.path in pair_of] for split, members in images.items()}
+    return {split: part._replace(pairs=members) for split, members in pairs.items()}, rule
+
+
+def with_list(scan: MaskScan, listed: ClassList | None) -> MaskScan:
     """The scan, with its facts about the list of classes set."""
     scan.listed, scan.states_void = listed is not None, listed is not None and listed.states_void
     return scan
 
 
-def _reader(name: str, split: str, part: PairFolders, listed: ClassList | None, crop_px: int) -> MaskFolderReader:
+def mask_reader(name: str, split: str, part: PairFolders, listed: ClassList | None, crop_px: int) -> MaskFolderReader:
+    """The reader of the pairs of a split, which has no classes yet where there is no list of them."""
     classes, labels = ((), labels_of(range(VOID))) if listed is None else listed[:2]
     return folder_reader(name, split, *part, classes=classes, labels=labels, crop_px=crop_px)
 
@@ -174,7 +222,7 @@ def _split_off(pairs: Pairs) -> tuple[Pairs, Pairs]:
 
 
 LAYOUT = Layout(
-    recognises=lambda place: is_mask_folder(place) or is_half_a_mask_folder(place),
+    recognises=lambda place, columns: is_mask_folder(place) or is_half_a_mask_folder(place),
     scan=scan,
     open=open_splits,
     open_whole=open_whole,

@@ -20,7 +20,7 @@ from resvision.data import cache
 from resvision.data.class_list import UNKNOWN, Labels, unknown_values
 from resvision.data.excerpts import excerpt
 from resvision.data.faults import Fault, fault, listing
-from resvision.data.folder import PHOTOS
+from resvision.data.folder_reader import PHOTOS
 from resvision.data.mask_headers import MaskFiles
 from resvision.data.packed_names import PackedNames
 from resvision.data.places import Place, read_image

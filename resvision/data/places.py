@@ -9,13 +9,17 @@ from resvision.data.archives import ArchivePlace, open_archive
 
 T = TypeVar("T")
 
+TABLES = {".csv", ".tsv", ".txt", ".jsonl", ".ndjson"}
+"""The endings of tables that list images."""
+
 Place = Path | ArchivePlace
 """The location of a file or a folder: on disk, or inside a tar."""
 
 
 def at(path: Path) -> Place:
-    """The folder of images that a path names: itself, or what a tar file holds. Raises DataError for other files."""
-    return path if path.is_dir() else open_archive(path)
+    """The images that a path names: a folder, what an archive holds, or a table. Raises DataError for other files."""
+    table = path.suffix.casefold() in TABLES and path.is_file()
+    return path if table or path.is_dir() else open_archive(path)
 
 
 def read_image(decoder: Callable[..., T], place: Place) -> T:

@@ -4,6 +4,7 @@ A set's opener is a function `open_splits(root: Path | None) -> Splits`, named a
 set of your own is named the same way. A new set of ours is one file and one row.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -238,21 +239,23 @@ def open_splits(
     channels: int | None = None,
     image_size: int | None = None,
     task: str | None = USUAL,
+    columns: Sequence[str] = (),
 ) -> Splits:
-    """Open a named data set, a folder of images, a tar of one, or the splits of a `package.module:function`.
+    """Open a named data set, a folder, archive or table of images, or what a `package.module:function` gives.
 
     root        folder that holds the set's files; by default the places that the set looks at by itself
     channels    1 or 3, for nets that do not take the set's own
     image_size  side of the net's images in pixels, in place of the set's own; without resizing that of training crops
     task        the task that a folder is read for and a set must be made for; None takes every set, and reads a folder
                 by its structure
+    columns     of a table by role, as `path=file`, where their contents do not tell them
 
     Raises UnknownNameError, SettingsError for a set made for another task, and DataError for one that is missing or
     damaged.
     """
     if image_size is not None and image_size < 1:
         raise SettingsError(f"image_size must be at least 1, got {image_size}")
-    return _open(name_or_folder, root, task).seen_as(channels=channels, image_size=image_size)
+    return _open(name_or_folder, root, task, columns).seen_as(channels=channels, image_size=image_size)
 
 
 def require_place(name_or_folder: str, owner: str) -> None:
@@ -271,7 +274,7 @@ def full_name(data: str | Path) -> str:
     return str(Path(name).resolve()) if name not in names() and Path(name).exists() else name
 
 
-def _open(name_or_folder: str, root: Path | None, task: str | None) -> Splits:
+def _open(name_or_folder: str, root: Path | None, task: str | None, columns: Sequence[str]) -> Splits:
     if name_or_folder in names():
         _check_task(name_or_folder, row(name_or_folder).task, task)
         splits: Splits = references.load(row(name_or_folder).opener, noun="data set")(root)
@@ -279,9 +282,9 @@ def _open(name_or_folder: str, root: Path | None, task: str | None) -> Splits:
     folder = Path(name_or_folder)
     if folder.exists():
         location = at(folder)
-        made_for, layout = layout_for(location, task)
+        made_for, layout = layout_for(location, task, columns)
         _check_task(name_or_folder, made_for, task)
-        return layout.open(location)
+        return layout.open(location, columns)
     if references.is_reference(name_or_folder):
         return _own(name_or_folder, root, task)
     raise unknown_name("data set", name_or_folder, names(), remedy="and no such folder exists")

@@ -1,9 +1,10 @@
 """Folders of a data set that are its splits: `train` beside `val` or `test`, or beside both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from resvision.data.faults import Fault, fault
+from resvision.data.faults import Fault, fault, listing
+from resvision.data.litter import counted
 from resvision.data.places import Place
 
 TRAIN, TEST = "train", "test"
@@ -58,6 +59,13 @@ def split_folders(
     if has_test and is_labelled is not None and is_labelled(folder / TEST):
         return SplitFolders(TEST, validation=found[0])
     return SplitFolders(found[0], untouched=TEST if has_test else None)
+
+
+def beside(folder: Place, parts: SplitFolders, litter: list[str], *, known: Sequence[str] = ()) -> list[str]:
+    """The line that counts what lies beside the split folders of a set and has no part; litter is added to `litter`."""
+    taken = {*parts.names, parts.untouched, *known}
+    others = [str(folder / name) for name, _ in listing(folder, [], litter) if name not in taken]
+    return counted(others, why="beside the splits")
 
 
 def has_split_folders(folder: Place) -> bool:

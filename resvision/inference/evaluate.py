@@ -14,7 +14,9 @@ from resvision.core.samples import Reader
 from resvision.data import identities
 from resvision.data.folds import open_whole
 from resvision.data.identities import Overlap, RunImages, ScoredImages
+from resvision.data.listed_images import known_columns
 from resvision.data.sets import full_name, open_splits, require_place
+from resvision.data.splits import Splits
 from resvision.inference.load import Trained, load
 from resvision.kinds.kind import Kind, Scores
 from resvision.papers.results import Published, published
@@ -103,18 +105,26 @@ def open_images(trained: Trained, data: str | Path | None = None, *, root: str |
         require_place(name, trained.title)
         root = settings.root if root is None else root
     if name == settings.name:
-        splits = in_folds(trained.run, open_splits(name, root=Path(root) if root else None, task=task))
+        splits = open_splits(name, root=Path(root) if root else None, task=task, columns=settings.columns)
+        splits = in_folds(trained.run, splits)
         return ScoredImages(splits.test) if known is None else known.own_test(splits)
-    whole = open_whole(name, task)
-    if whole is not None and known is not None and not known.is_set_of([whole]):
-        return ScoredImages(whole, altered=known.names_in([whole]))
-    splits = open_splits(name, root=Path(root) if root else None, task=task)
+    columns = known_columns(name, settings.columns)
+    whole = open_whole(name, task, columns)
+    if whole is not None and known is not None:
+        if not known.is_set_of([whole.reader]):
+            return ScoredImages(whole.reader, altered=known.names_in([whole.reader]), notes=whole.notes)
+        # the run's own images are found by name, so that a set with some missing need not be parted anew
+        own_images = known.own_test(Splits(whole.reader, whole.reader, ""))
+        return own_images._replace(moved=True, notes=whole.notes)
+    splits = open_splits(name, root=Path(root) if root else None, task=task, columns=columns)
     if known is None:
         own = trained.folder.is_dir() and has_names_of(trained.run, name, root)
-        return ScoredImages(whole if whole is not None and not own else splits.test, moved=own)
+        reader = splits.test if whole is None or own else whole.reader
+        return ScoredImages(reader, moved=own, notes=splits.notes)
     if not known.is_set_of(splits.readers):
-        return ScoredImages(splits.test, altered=known.names_in(splits.readers))
-    return known.own_test(in_folds(run_at(trained.run, data, root), splits))._replace(moved=True)
+        return ScoredImages(splits.test, altered=known.names_in(splits.readers), notes=splits.notes)
+    splits = in_folds(run_at(trained.run, data, root), splits)
+    return known.own_test(splits)._replace(moved=True, notes=splits.notes)
 
 
 def overlap_of(trained: Trained, reader: Reader[Any]) -> Overlap | None:
@@ -131,8 +141,8 @@ def known_images(trained: Trained) -> RunImages | None:
 def open_data(data: str | Path, task: str | None, *, root: str | Path | None = None) -> Reader[Any]:
     """Open the test split of a data set or folder; all images of a folder that has no splits of its own."""
     name = full_name(data)
-    reader = open_whole(name, task)
-    return open_splits(name, root=Path(root) if root else None, task=task).test if reader is None else reader
+    whole = open_whole(name, task)
+    return open_splits(name, root=Path(root) if root else None, task=task).test if whole is None else whole.reader
 
 
 def comparable(trained: Trained, data: str, how: How) -> list[Published]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from resvision.core.errors import DataError, printable
-from resvision.data.litter import is_litter
+from resvision.data.litter import SHOWN, counted, is_litter
 from resvision.data.packed_names import PackedNames
 from resvision.data.places import folder_entries
 
@@ -17,8 +17,10 @@ Identity = tuple[int, int]
 class ImageFiles:
     """Paths of image files in the order in which they are predicted, packed: a list of a million takes 300 MB."""
 
-    def __init__(self, paths: Iterable[str]) -> None:
+    def __init__(self, paths: Iterable[str], litter: "_Litter | None" = None) -> None:
         self._paths = PackedNames(paths)
+        self.notes = [] if litter is None else counted(litter.first, number=litter.number)
+        """A line that counts the files and folders that were left out by their names; none where there were none."""
 
     @classmethod
     def of(cls, paths: Iterable[Path]) -> "ImageFiles":
@@ -27,7 +29,8 @@ class ImageFiles:
         Files are not checked here: decoding tells whether one is an image. Raises DataError where there is no file, and
         for a folder that cannot be listed.
         """
-        return cls(file for path in paths for file in _files_of(path))
+        litter = _Litter()
+        return cls((file for path in paths for file in _files_of(path, litter)), litter)
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -36,14 +39,28 @@ class ImageFiles:
         return (Path(self._paths[index]) for index in range(len(self)))
 
 
-def _files_of(path: Path) -> Iterator[str]:
+class _Litter:
+    """The number of files and folders that were left out by name, and the first of them."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.first: list[str] = []
+
+    def add(self, path: str) -> None:
+        """Count one."""
+        self.number += 1
+        if len(self.first) < SHOWN:
+            self.first.append(path)
+
+
+def _files_of(path: Path, litter: _Litter) -> Iterator[str]:
     if not path.exists() and not path.is_symlink():
         raise DataError(f"{printable(path)}: no such file or folder")
     if not path.is_dir():
         yield str(path)
         return
     none_yet = True
-    for file in _files_below(path):
+    for file in _files_below(path, litter):
         none_yet = False
         yield file
     if none_yet:
@@ -53,13 +70,15 @@ def _files_of(path: Path) -> Iterator[str]:
 class _Listing:
     """The entries of a folder but its litter, handed out in order of name; those handed out are no longer held."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, litter: _Litter) -> None:
         self._folder = folder
         self._folders: set[str] = set()
         names: list[str] = []
         try:
             for name, is_folder in folder_entries(folder):
-                if not is_litter(name, is_folder=is_folder):
+                if is_litter(name, is_folder=is_folder):
+                    litter.add(os.path.join(folder, name))  # noqa: PTH118 - no path for each of a million
+                else:
                     names.append(name)
                     self._folders.update([name] if is_folder else [])
         except OSError as error:
@@ -74,14 +93,14 @@ class _Listing:
         return os.path.join(self._folder, name), name in self._folders  # noqa: PTH118 - no path for each of a million
 
 
-def _files_below(folder: Path) -> Iterator[str]:
+def _files_below(folder: Path, litter: _Litter) -> Iterator[str]:
     """Yield the files in a folder and below, in order of name.
 
     A link to a folder is followed, unless it leads to a folder that holds the link, which would not end. Each link is
     followed once, so that links to folders of links do not multiply.
     """
     followed: set[Identity] = set()
-    pending = [_Listing(str(folder))]
+    pending = [_Listing(str(folder), litter)]
     open_folders = [*(_identity(str(place)) for place in folder.resolve().parents), _identity(str(folder))]
     while pending:
         entry = pending[-1].next()
@@ -93,7 +112,7 @@ def _files_below(folder: Path) -> Iterator[str]:
         if not is_folder:
             yield path
         elif (inner := _identity(path)) not in open_folders and _is_new(path, followed):
-            pending.append(_Listing(path))
+            pending.append(_Listing(path, litter))
             open_folders.append(inner)
 
 

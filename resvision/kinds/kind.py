@@ -210,7 +210,8 @@ class Kind(ABC, Generic[S, R, T]):
     """The torch-free half of a task. Abstract.
 
     name        the task's name in the catalog and in the table of data sets
-    folders     "module:LAYOUT" of `data.layouts` by which a folder is read; empty where only named sets are known
+    layouts     "module:LAYOUT" of `data.layouts`, by which folders and tables are read, the usual one first; none where
+                only named sets are known
     judged_by   figures that choose the best weights, the first before the others: the lower the better, the higher
                 where a minus stands before the name
     main_name   the noun of the first of `judged_by`, as in "test error"
@@ -230,7 +231,7 @@ class Kind(ABC, Generic[S, R, T]):
     """
 
     name: ClassVar[str]
-    folders: ClassVar[str] = ""
+    layouts: ClassVar[tuple[str, ...]] = ()
     judged_by: ClassVar[tuple[str, ...]]
     main_name: ClassVar[str] = "error"
     figures: ClassVar[tuple[str, ...]]

@@ -41,6 +41,14 @@ class Flags(TypedDict, total=False):
         Flag("model.encoder_from", "Leave out the pre-trained encoder that a recipe asks for.", write=lambda _: None),
     ]
     seed: Annotated[int | None, Flag("training.seed", "Seed of weights, order and augmentation.", min=0)]
+    columns: Annotated[
+        str | None,
+        Flag(
+            "data.columns",
+            "Columns of a table of images, as path=file,label=breed.",
+            write=lambda text: text.split(","),
+        ),
+    ]
     validation: Annotated[
         float | None,
         Flag("data.validation", "Share of the training images that judges the run; keeps its best weights."),

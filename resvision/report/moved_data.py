@@ -21,7 +21,8 @@ def record_at(record: RunRecord, data: str | Path | None, root: str | Path | Non
     known = identities.read(record.folder)
     if known is None or references.is_reference(name):  # which is code, to be run only where pictures are shown
         return record
-    splits = open_splits(name, root=Path(home) if home else None, task=None)
+    columns = record.setting("data.columns") or ()
+    splits = open_splits(name, root=Path(home) if home else None, task=None, columns=columns)
     if not known.is_set_of(splits.readers):
         return record
     return replace(record, run={**record.run, "data": {**record.run["data"], "name": name, "root": home}})

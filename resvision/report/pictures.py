@@ -134,6 +134,7 @@ def _scored_split(record: RunRecord) -> Reader[Any]:
         channels=record.setting("data.channels"),
         image_size=record.setting("data.image_size"),
         task=record.task_name,
+        columns=record.setting("data.columns") or (),
     )
     known = identities.read(record.folder)
     test = splits.test if known is None else known.own_test(splits).reader

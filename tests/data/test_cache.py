@@ -8,7 +8,7 @@ import pytest
 
 from resvision.data import cache
 from resvision.data.check import Decoded
-from resvision.data.folder import HeaderFacts
+from resvision.data.folder_reader import HeaderFacts
 from resvision.data.mask_headers import FileFacts
 
 MASK = "f" + "0" * 63

@@ -406,3 +406,14 @@ def test_classes_that_are_links_to_folders_are_read_and_loops_end(tmp_path: Path
     (tmp_path / "set" / "b" / "loop").symlink_to(tmp_path / "set")
     with pytest.raises(DataError, match="b/loop: a folder inside a class"):
         open_splits(str(tmp_path / "set"))
+
+
+def test_what_lies_beside_split_folders_is_counted(tmp_path: Path) -> None:
+    for name in ("train", "val"):
+        grow(tmp_path / name, {"a": 1, "b": 1})
+    (tmp_path / "README.md").touch()
+    (tmp_path / "holdout").mkdir()
+    assert open_splits(str(tmp_path)).notes == (
+        f"1 file or folder is left out by name: {tmp_path / 'README.md'}",
+        f"1 file or folder is left out beside the splits: {tmp_path / 'holdout'}",
+    )

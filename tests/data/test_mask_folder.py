@@ -252,21 +252,25 @@ def test_folders_train_and_val_are_the_splits(tmp_path: Path) -> None:
 
 def test_a_folder_without_splits_can_be_opened_whole(tmp_path: Path) -> None:
     grow(tmp_path, 7)
-    whole = mask_folder.LAYOUT.open_whole(tmp_path)
+    whole = mask_folder.LAYOUT.open_whole(tmp_path, ())
     assert whole is not None
     splits = open_splits(str(tmp_path), task="segmentation")
-    assert sources(whole) == sorted([*sources(splits.train), *sources(splits.test)])
-    assert (whole.classes, whole.view, whole.split) == (splits.train.classes, splits.train.view, "all")
-    assert np.array_equal(whole[2].target, values(0, 1, 2, VOID))
+    assert sources(whole.reader) == sorted([*sources(splits.train), *sources(splits.test)])
+    assert (whole.reader.classes, whole.reader.view, whole.reader.split) == (
+        splits.train.classes,
+        splits.train.view,
+        "all",
+    )
+    assert np.array_equal(whole.reader[2].target, values(0, 1, 2, VOID))
     (tmp_path / "classes.txt").write_text("a\nb\nc\nd\n")
     with pytest.raises(DataError, match="d never occurs in a mask"):
         open_splits(str(tmp_path), task="segmentation")
-    listed = mask_folder.LAYOUT.open_whole(tmp_path)
+    listed = mask_folder.LAYOUT.open_whole(tmp_path, ())
     assert listed is not None
-    assert listed.classes == ("a", "b", "c", "d")
+    assert listed.reader.classes == ("a", "b", "c", "d")
     for part in ("images", "masks"):
         shutil.copytree(tmp_path / part, tmp_path / "train" / part)
-    assert mask_folder.LAYOUT.open_whole(tmp_path) is None
+    assert mask_folder.LAYOUT.open_whole(tmp_path, ()) is None
 
 
 def test_grey_images_are_shown_in_one_channel(tmp_path: Path) -> None:

@@ -76,6 +76,11 @@ def test_camvid_is_two_folders_with_11_void(tmp_path: Path) -> None:
     assert train.target(0)[1].tolist() == [8, 9, 10, VOID, 0, 1, 2, 3]
     assert len(of("camvid", tmp_path / "camvid").test) == 1
     assert check("camvid", root=tmp_path).faults == []
+    photo(tmp_path / "camvid" / "test" / "images" / "b.jpg")
+    label_map(tmp_path / "camvid" / "test" / "masks" / "b.png", *range(12))
+    splits = of("camvid", tmp_path)
+    assert splits.validation is not None
+    assert (splits.test.split, splits.validation.split) == ("test", "val")
 
 
 def test_isbi_2012_holds_out_the_last_slices_in_the_order_of_numbers(tmp_path: Path) -> None:

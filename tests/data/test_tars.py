@@ -13,7 +13,7 @@ from resvision.core.errors import DataError
 from resvision.data import tars
 from resvision.data.archives import Archive, open_archive
 from resvision.data.check import check
-from resvision.data.folder import FolderReader
+from resvision.data.folder_reader import FolderReader
 from resvision.data.sets import open_splits
 from resvision.data.splits import Splits
 from resvision.loading.augment import ImageAugment
@@ -140,9 +140,9 @@ def test_a_tar_that_is_cut_off_is_a_data_error(mode: str, share: float, folder: 
 
 @pytest.mark.parametrize("content", [b"", b"some text" * 99])
 def test_a_file_that_is_no_tar_is_a_data_error(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_bytes(content)
-    with pytest.raises(DataError, match=r"notes.txt: neither a folder of images nor a whole tar file"):
-        open_splits(str(tmp_path / "notes.txt"))
+    (tmp_path / "notes.bin").write_bytes(content)
+    with pytest.raises(DataError, match=r"notes.bin: neither a folder of images nor a whole tar file"):
+        open_splits(str(tmp_path / "notes.bin"))
 
 
 def test_cifar10_jpeg_is_found_by_its_root_with_the_normalization_of_cifar10(folder: Path, tmp_path: Path) -> None:

@@ -65,3 +65,14 @@ def test_a_missing_an_empty_and_an_unreadable_folder_are_named(folder: Path, tmp
         with pytest.raises(DataError, match="cannot be listed"):
             ImageFiles.of([folder])
         (folder / "b").chmod(0o700)
+
+
+def test_files_that_are_left_out_are_counted_and_the_first_named(tmp_path: Path) -> None:
+    for name in ("a.png", "README.md", "below/._b.png", "below/b.png", "__MACOSX/b.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    files = ImageFiles.of([tmp_path])
+    assert [path.name for path in files] == ["a.png", "b.png"]
+    [note] = files.notes
+    assert note.startswith("3 files or folders are left out by name: ")
+    assert str(tmp_path / "below" / "._b.png") in note

@@ -38,7 +38,7 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
     """The task whose systems predict class probabilities, (K,) for an image."""
 
     name = "classification"
-    folders = "resvision.data.folder:LAYOUT"
+    layouts = ("resvision.data.folder:LAYOUT", "resvision.data.class_tables:TABLE")
     judged_by = ("top1_error", "loss")
     figures = ("loss", "top1_error", "top5_error")
     shares = frozenset({"error", "top1_error", "top5_error"})

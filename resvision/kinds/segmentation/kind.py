@@ -44,7 +44,7 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
     """The task whose systems predict class probabilities of every pixel; its results are label maps."""
 
     name = "segmentation"
-    folders = "resvision.data.mask_folder:LAYOUT"
+    layouts = ("resvision.data.mask_folder:LAYOUT", "resvision.data.listed_masks:TABLE")
     judged_by = ("-mean_iou", "loss")
     main_name = "mean IoU"
     figures = ("loss", "mean_iou", "pixel_accuracy")
