@@ -18,7 +18,7 @@ from resvision.core.samples import Reader
 from resvision.core.settings import Scalar, from_options
 from resvision.core.views import View
 from resvision.data.splits import Splits
-from resvision.initial_weights import initial_file, net_state, net_state_by_encoder
+from resvision.initial_weights import encoder_file, initial_file, net_state, net_state_by_encoder
 from resvision.kinds.kind import Scores
 from resvision.kinds.table import TASKS
 from resvision.layers import sync_norm
@@ -113,7 +113,7 @@ def assemble(prepared: Prepared, *, device: torch.device, begun: bool = False) -
     if run.model.init_from is not None and not begun:
         system.net.load_state_dict(net_state(system.net, run, file=initial_file(run)))
     if run.model.encoder_from is not None and not begun:
-        system.net.load_state_dict(net_state_by_encoder(system.net, run))
+        system.net.load_state_dict(net_state_by_encoder(system.net, run, file=encoder_file(run)))
 
     def exam(split: str, images: Reader[Any]) -> Exam:
         # without gradients, twice as many images take no more memory than in training

@@ -15,7 +15,7 @@ from resvision.core.terminal import Terminal
 from resvision.execution import Finished as Finished
 from resvision.execution import carry_out
 from resvision.extension import Scheduling, extended
-from resvision.initial_weights import initial_file
+from resvision.initial_weights import encoder_file, initial_file
 from resvision.introduction import introduce
 from resvision.loading.workers import dead_workers_named
 from resvision.preparation import prepare, resolve
@@ -134,7 +134,11 @@ def launch(run: Run, *, out: Path | None, console: Console, callbacks: Sequence[
             rundir.require_free(out)
         processes.join(run.machine.device)
         console = processes.only_first(console)
-        prepared = prepare(run, initial=lambda closed: processes.shared(lambda: initial_file(closed, console)))
+        prepared = prepare(
+            run,
+            initial=lambda closed: processes.shared(lambda: initial_file(closed, console)),
+            encoder=lambda closed: processes.shared(lambda: encoder_file(closed, console)),
+        )
         _require_agreement(prepared.run)
         introduce(prepared, console, since=started)
         folder = processes.shared(lambda: _new_folder(prepared.run, out, stack, console))

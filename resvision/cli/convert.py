@@ -110,6 +110,8 @@ def _verified(
     file: Path, fitted: "Fitted", known: "Known", candidates: "list[Reading]", *, data: str
 ) -> "Reading | None":
     """Print the scores of each reading on labelled images; the best one, None where the images do not tell."""
+    from resvision.core.progress import Bar
+    from resvision.core.terminal import Terminal
     from resvision.inference.verification import Verification, best
     from resvision.inference.weights_file import own_view
 
@@ -119,11 +121,11 @@ def _verified(
         f"on {verification.images:,} images of {printable(data)}, mean {_listed(view.mean)}, std {_listed(view.std)}:"
     )
     verified = []
-    for scored in verification.scores(candidates):
+    bar = Bar(Terminal(stderr=True), "verifying")
+    scores = verification.scores(candidates, lambda images, total: bar.advance(images, len(candidates) * total))
+    for scored in bar.aside(scores):
         verified.append(scored)
-        figures = scored.scores.figures()
-        shown = ", ".join(f"{heading} {kind.write(name, figures[name])}" for name, heading in kind.compared.items())
-        print(f"  {str(scored.reading) or 'as it stands':<24} {shown}")
+        print(f"  {str(scored.reading) or 'as it stands':<24} {scored.scores.summary()}")
     chosen = best(kind, verified)
     if len(candidates) > 1:
         print(f"taken       {chosen}" if chosen else f"not told    by these images; taken: {candidates[0]}")

@@ -26,6 +26,7 @@ VERBS = {
     "train": "resvision.cli.train:command",
     "evaluate": "resvision.cli.evaluate:command",
     "predict": "resvision.cli.predict:command",
+    "explain": "resvision.cli.explain:command",
     "report": "resvision.cli.report:command",
     "convert": "resvision.cli.convert:command",
     "study": "resvision.cli.study:command",

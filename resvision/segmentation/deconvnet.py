@@ -2,8 +2,8 @@
 
 VGG-16 with batch normalization leads down to a vector of 4096 numbers, and its mirror image up again. Each unpooling
 puts a value back where the pooling of the same level had found its maximum (the switches). The convolutions on the way
-down have the names of torchvision's vgg16_bn. The paper starts from the weights of VGG-16; here all are drawn by He's
-rule.
+down have the names of torchvision's vgg16_bn, whose weights `model.encoder_from=torchvision` takes. The paper starts
+from those of VGG-16; without them all are drawn by He's rule.
 """
 
 from itertools import pairwise

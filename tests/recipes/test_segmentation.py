@@ -77,9 +77,13 @@ def test_an_encoder_of_another_net_is_refused_before_anything_is_fetched_with_bo
         "deeplabv3_2017_resnet50": {"width": 4},
         "fcn32s": {"width": 2},
     }.items():
-        with pytest.raises(SettingsError, match="weights of another net") as raised:
+        with pytest.raises(SettingsError, match=r"another net( than|: not in it)") as raised:
             source(model, **options)
         assert str(raised.value).endswith(OWN)
+    with pytest.raises(
+        SettingsError, match=r"1 tensor, such as backbone\.conv1.*; show it colours by --set data.chann"
+    ):
+        source("pspnet", in_channels=1)
     with pytest.raises(SettingsError, match="unet has no encoder that weights are published for; name weights"):
         source("unet")
     with pytest.raises(SettingsError, match=r"choices: .*--from-scratch"):
@@ -96,6 +100,17 @@ def test_from_scratch_is_what_the_command_line_calls_no_encoder(cli: Cli, tmp_pa
     code, _, err = cli(*words, "--from-scratch")
     assert (code, "encoder" in err) == (2, False)
     assert "gives batch normalization one image at a time" in " ".join(err.split())
+
+
+def test_phases_that_are_refused_before_the_first_leave_no_folder(cli: Cli, tmp_path: Path) -> None:
+    words = ["train", "fcn16s", "--data", scenes(tmp_path / "data", images=4), "--recipe", "fcn-2015"]
+    words += ["--set", "model.options.width=1"]
+    (tmp_path / "empty").mkdir()
+    for out in (tmp_path / "new", tmp_path / "empty"):
+        code, _, err = cli(*words, "--out", out)
+        assert (code, "phase 1 of 2" in err) == (2, True)
+    assert not (tmp_path / "new").exists()
+    assert not [*(tmp_path / "empty").iterdir()]
 
 
 def test_new_layers_of_pspnet_learn_at_ten_times_the_rate() -> None:
