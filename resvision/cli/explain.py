@@ -53,7 +53,9 @@ def command(
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
     grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that was trained on grey.")] = False,
 ) -> None:
-    """Show what a net looks at: the parts of each image on which its answer rests, by Grad-CAM or occlusion.
+    """Show what a net looks at.
+
+    These are the parts of each image on which its answer rests, by Grad-CAM or occlusion.
 
     A file that cannot be used is named, the rest goes on, and the exit code is 1; it is 2 where none can be used.
     """

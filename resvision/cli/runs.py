@@ -38,8 +38,8 @@ def list_below(
 ) -> None:
     """List the runs below a folder.
 
-    `resvision runs [FOLDER]` does the same. A star marks the best of the finished runs that were tested on the
-    same images.
+    `resvision runs [FOLDER]` does the same. A star marks the best of the finished runs that were tested on the same
+    images.
     """
     from resvision.report.run_list import list_runs, phase_folders
 

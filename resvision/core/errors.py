@@ -76,10 +76,10 @@ def is_memory_shortage(error: Exception) -> bool:
     return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
-def nearest(name: str, choices: Iterable[str], *, limit: int = 3) -> list[str]:
-    """The choices spelled most like `name`, best first, at most `limit`."""
+def nearest(name: str, choices: Iterable[str], *, limit: int = 3, cutoff: float = 0.5) -> list[str]:
+    """The choices spelled most like `name`, best first, at most `limit`; `cutoff` is 1 for those that are equal."""
     by_folded = {choice.lower(): choice for choice in choices}
-    return [by_folded[match] for match in get_close_matches(name.lower(), by_folded, n=limit, cutoff=0.5)]
+    return [by_folded[match] for match in get_close_matches(name.lower(), by_folded, n=limit, cutoff=cutoff)]
 
 
 def unknown_name(noun: str, name: str, choices: Iterable[str], *, remedy: str = "") -> UnknownNameError:

@@ -134,11 +134,11 @@ def _nearest_leaves(path: str, paths: list[str]) -> list[str]:
     last = path.rpartition(".")[2][:60]
     if same := [known for known in paths if known.rpartition(".")[2] == last.lower()]:
         return same
-    names = dict.fromkeys(known.rpartition(".")[2] for known in paths)
-    ends = nearest(last, names)
-    return [known for end in ends for known in paths if known.rpartition(".")[2] == end][:3] or nearest(
-        path[:60], paths
-    )
+    group = path[: -len(last)] if "." in path else ""
+    if group and (there := [known for known in paths if known.startswith(group)]):
+        return [f"{group}{name}" for name in nearest(last, [known.removeprefix(group) for known in there])]
+    ends = nearest(last, dict.fromkeys(known.rpartition(".")[2] for known in paths), cutoff=0.7)
+    return [known for end in ends for known in paths if known.rpartition(".")[2] == end][:3]
 
 
 def leaves(tree: Any, *, at: str = "") -> Iterator[tuple[str, Any]]:

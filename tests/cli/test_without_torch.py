@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from report_runs import write_run
 from support import scenes
 
 import resvision
@@ -203,3 +204,13 @@ def test_public_names_of_the_light_install_say_which_extra_they_need(light: Call
         re.fullmatch(r"this needs \w+, which is not installed: pip install 'resvision\[train\]'", line)
         for line in told.values()
     )
+
+
+def test_recipes_settings_and_runs_are_listed_without_torch(tmp_path: Path) -> None:
+    write_run(tmp_path / "runs" / "run")
+    words = [["recipes", "resnet20"], ["settings", "model", "--model", "fcn"], ["runs", str(tmp_path / "runs")]]
+    recipes, settings, runs = without_torch(VERBS, json.dumps(words), cache=tmp_path / "cache")
+    assert [recipes[0], settings[0], runs[0]] == [0, 0, 0]
+    assert "cifar-2015" in recipes[1]
+    assert "model.options.output_stride" in settings[1]
+    assert "10.00% top-1 error" in runs[1]
