@@ -127,7 +127,7 @@ DECIDED = {
     "data.test_images": "the data",
     "data.split_rule": "the data",
     "data.fingerprint": "the data",
-    "data.view": "the data, data.image_size, data.channels, data.mean, data.std, data.resize and data.resize_px",
+    "data.view": "the data, the weights, data.channels and data.image_size, data.mean, data.std, data.resize, data.resize_px",
     "training.extended": "train --resume RUN --epochs",
 }
 """The leaves of a Run that a user cannot set, each with what decides it."""
