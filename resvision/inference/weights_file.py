@@ -64,8 +64,10 @@ def read_file(model: str, file: Path, known: Known) -> FromFile:
     """
     require_regular(file, printable(file))
     state = read_initial(file)
-    about = read_about(file) or About(model=model)
-    require_same_net(file, about, model, known.options)
+    said = read_about(file)
+    if said is not None:
+        require_same_net(file, said, model, known.options)
+    about = said or About(model=model)
     own = {key: value for key, value in about.options.items() if key != "num_classes"}
     fitted = fit_to(model, state, {**own, **known.options})
     require_fit(file, fitted, state)
@@ -84,9 +86,10 @@ def require_same_net(file: Path, about: About, model: str, options: Mapping[str,
     theirs, ours = catalog.identity(about.model, about.options), catalog.identity(model, {**about.options, **options})
     if theirs != ours:
         different = sorted(key for key in {*theirs, *ours} if theirs.get(key) != ours.get(key))
-        said = " with " + ", ".join(f"{key}={theirs.get(key)}" for key in different)
-        other = "" if theirs["builder"] != ours["builder"] else said
-        raise WeightsError(f"{printable(file)}: holds weights of {about.model}{other}; {model} is another net")
+        them, us = (", ".join(f"{key}={net.get(key)}" for key in different) for net in (theirs, ours))
+        if theirs["builder"] != ours["builder"]:
+            raise WeightsError(f"{printable(file)}: holds weights of {about.model}; {model} is another net")
+        raise WeightsError(f"{printable(file)}: holds weights of a net with {them}; {model} here has {us}")
 
 
 def require_fit(file: Path, fitted: Fitted, state: State) -> None:

@@ -1,20 +1,23 @@
 """State dicts from elsewhere: what is read, what is mapped, and what is refused."""
 
 import io
+import json
 import os
 import pickle
 from argparse import Namespace
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save, save_file
 from torch import Tensor, nn
@@ -22,6 +25,7 @@ from torchvision import models
 
 from resvision import catalog
 from resvision.core.errors import SettingsError, WeightsError
+from resvision.layers.shortcuts import PaddedShortcut
 from resvision.training.initial import initial_state
 from resvision.weights.convert import fit, modules_that_differ, shapes, value_from_shapes
 from resvision.weights.foreign import read_foreign
@@ -278,7 +282,7 @@ def test_options_may_be_given(tmp_path: Path, cli: Cli) -> None:
 def test_a_file_without_side_heads_is_taken_where_that_is_said(tmp_path: Path, cli: Cli) -> None:
     torch.save(catalog.build("googlenet", num_classes=5, width=8, aux=False).state_dict(), tmp_path / "it.pth")
     code, _, err = cli("convert", tmp_path / "it.pth", "googlenet")
-    assert (code, err.rpartition("; ")[2]) == (2, "they have no side heads: say --option aux=false\n"), err
+    assert (code, err.rpartition("; ")[2]) == (2, "they fit with --option aux=false\n"), err
     assert cli("convert", tmp_path / "it.pth", "googlenet", "--option", "aux=false")[0] == 0
 
 
@@ -531,3 +535,99 @@ def test_a_net_with_one_value_for_an_option_keeps_it(tmp_path: Path, cli: Cli, m
     torch.save(small(10), tmp_path / "it.pth")
     code, out, err = cli("convert", tmp_path / "it.pth", "resnet20")
     assert (code, "num_classes 10, width 4" in out) == (0, True), err
+
+
+def on_both_sides(module: nn.Module) -> None:
+    """Have the shortcuts of a net pad on both sides."""
+    for shortcut in module.modules():
+        if isinstance(shortcut, PaddedShortcut):
+            side, stride = shortcut.extra_channels // 2, shortcut.stride
+            shortcut.forward = partial(  # type: ignore[method-assign]
+                lambda x, side, stride: F.pad(x[:, :, ::stride, ::stride], (0, 0, 0, 0, side, side)),
+                side=side,
+                stride=stride,
+            )
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> Path:
+    """A checkpoint of a net padded on both sides, whose last layer is `linear`, and the images that it labels."""
+    torch.manual_seed(0)
+    net = catalog.build("resnet20", num_classes=2, width=4, in_channels=1).eval()
+    state = {f"module.{name.replace('fc.', 'linear.')}": tensor for name, tensor in net.state_dict().items()}
+    on_both_sides(net)
+    pixels = torch.randint(0, 256, (24, 1, 8, 8), dtype=torch.uint8)
+    with torch.no_grad():
+        logits = net((pixels / 255 - 0.5) / 0.25)
+    margins = logits[:, 0] - logits[:, 1]
+    middle = margins.quantile(0.5)
+    labels = margins > middle
+    state["module.linear.bias"] = state["module.linear.bias"] - torch.tensor([1.0, 0.0]) * middle  # as many of each
+    torch.save({"state_dict": state, "epoch": 3}, tmp_path / "theirs.th")
+    for number, (image, is_first) in enumerate(zip(pixels, labels, strict=True)):
+        path = tmp_path / "labelled" / ("a" if is_first else "b") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[0].numpy()).save(path)
+    return tmp_path / "theirs.th"
+
+
+def test_labelled_images_tell_where_a_net_pads_and_the_file_says_it_from_then_on(theirs: Path, cli: Cli) -> None:
+    target, labelled = theirs.with_suffix(".safetensors"), theirs.parent / "labelled"
+    code, out, err = cli("convert", theirs, "resnet20")
+    assert code == 0, err
+    assert "renamed     linear to fc" in out
+    assert "not told    by the weights: --padding end, as taken here, or --padding both-sides" in out
+    known = ["--normalize", "0.5", "0.25", "--image-size", "8"]
+    scores = ["evaluate", "resnet20", "--weights", target, "--data", labelled, "--json"]
+    loaded_without_a_word = json.loads(cli(*scores, *known)[1])["top1_error"]
+    assert loaded_without_a_word > 0.2
+    code, out, err = cli("convert", theirs, "resnet20", "--force", "--verify", labelled, *known)
+    assert code == 0, err
+    lines = out.splitlines()
+    assert "on 24 images of " in lines[3]
+    assert f"--padding end            top-1 error {loaded_without_a_word:.2%}" in lines[4]
+    assert "--padding both-sides     top-1 error 0.00%" in lines[5]
+    assert lines[6] == "taken       --padding both-sides"
+    verified = load_file(target)
+    code, out, err = cli(*scores)
+    assert (code, json.loads(out)["top1_error"], "cannot tell" in err) == (0, 0, False), err
+    assert cli("convert", theirs, "resnet20", "--force", "--padding", "both-sides")[0] == 0
+    assert equal(load_file(target), verified)
+
+
+def test_modules_are_renamed_as_one_says_and_unknown_ones_refused(tmp_path: Path, cli: Cli) -> None:
+    state = {"first.weight" if name == "conv1.weight" else name: tensor for name, tensor in small().items()}
+    torch.save({name.replace("fc.", "out.last."): tensor for name, tensor in state.items()}, tmp_path / "it.pth")
+    words = ["convert", tmp_path / "it.pth", "resnet20", "--padding", "end", "--rename", "first=conv1"]
+    code, out, err = cli(*words, "--rename", "out.last=fc")
+    assert (code, "renamed     out.last to fc" in out) == (0, True), err
+    assert equal(load_file(tmp_path / "it.safetensors"), small())
+    code, _, err = cli(*words, "--rename", "frist=conv1", "--force")
+    assert (code, "--rename frist: the file has no weights of that name; nearest: first" in err) == (2, True), err
+    assert "write it as OLD=NEW" in cli(*words, "--rename", "fc", "--force")[2]
+
+
+@pytest.mark.parametrize("name", ["linear", "classifier", "head"])
+def test_the_last_layer_is_known_by_its_shape_under_its_usual_names(name: str, tmp_path: Path, cli: Cli) -> None:
+    state = {key.replace("fc.", f"{name}."): tensor for key, tensor in small(classes=6, shortcut="B").items()}
+    torch.save(state, tmp_path / "it.pth")
+    code, out, err = cli("convert", tmp_path / "it.pth", "resnet20", "--option", "shortcut=B")
+    assert (code, f"renamed     {name} to fc" in out, "num_classes 6" in out) == (0, True, True), err
+
+
+def test_the_option_that_fits_is_named(tmp_path: Path, cli: Cli) -> None:
+    torch.save(small(shortcut="B"), tmp_path / "it.pth")
+    assert "they fit with --option shortcut=B" in cli("convert", tmp_path / "it.pth", "resnet20")[2]
+    sided = catalog.build("fcn", num_classes=3, backbone="resnet18", width=4, aux=True)
+    torch.save(sided.state_dict(), tmp_path / "it.pth")
+    words = ["convert", tmp_path / "it.pth", "fcn", "--option", "backbone=resnet18"]
+    assert "they fit with --option aux=true" in cli(*words)[2]
+
+
+def test_weights_do_not_tell_where_a_bottleneck_strides(tmp_path: Path, cli: Cli) -> None:
+    torch.save(catalog.build("resnet50", num_classes=3, width=2).state_dict(), tmp_path / "it.pth")
+    words = ["convert", tmp_path / "it.pth", "resnet50"]
+    assert (
+        "not told    by the weights: --option stride_in=3x3, as taken here, or --option stride_in=1x1" in cli(*words)[1]
+    )
+    assert "not told" not in cli(*words, "--force", "--option", "stride_in=1x1")[1]

@@ -24,6 +24,7 @@ import pytest
 import torch
 from PIL import Image
 from rich.console import Console
+from safetensors.torch import save_file
 from support import TINY
 from torchvision import models
 from torchvision.models import GoogLeNet
@@ -32,12 +33,15 @@ from torchvision.transforms._presets import ImageClassification
 
 from resvision import catalog
 from resvision.assembly import assemble
-from resvision.core.errors import DataError, RunError, WeightsError
+from resvision.core.errors import DataError, RunError, SettingsError, WeightsError
+from resvision.data import voc_seg
 from resvision.inference.load import load
+from resvision.initial_weights import find_published, settle_sources
 from resvision.launch import resume, train
 from resvision.preparation import reopen
-from resvision.run import read_run
+from resvision.run import DataSettings, ModelSettings, read_run
 from resvision.weights import fetch, published
+from resvision.weights.about import About, header_of
 from resvision.weights.fetch import obtain, place, read_published
 from resvision.weights.published import Published, find
 
@@ -124,11 +128,22 @@ def test_one_of_several_is_named_and_the_best_is_the_default() -> None:
 @pytest.mark.parametrize(
     ("model", "source", "said"),
     [
-        ("resnet20", "torchvision", "resnet20: torchvision publishes no weights of that name; nearest that it has"),
-        ("plain34", "torchvision", "publishes no weights of that name"),
-        ("os:system", "torchvision", "publishes no weights of that name"),
+        (
+            "resnet20",
+            "torchvision",
+            "resnet20: torchvision publishes no weights for it; nearest that have some",
+        ),
+        ("pspnet_resnet50", "torchvision", "publishes no weights for it"),
+        ("deeplabv3_2017_resnet50", "torchvision", "publishes no weights for it; nearest that have some: deeplabv3_"),
+        ("plain34", "torchvision", "plain34 with shortcut=none: is another net than the resnet34 .*; take resnet34"),
+        (
+            "resnet50_v1",
+            "torchvision",
+            "resnet50_v1 with stride_in=1x1: is another net .*; take resnet50",
+        ),
+        ("os:system", "torchvision", "publishes no weights for it"),
         ("resnet50", "torchvision:V3", "'V3' for it; choices: IMAGENET1K_V1, IMAGENET1K_V2"),
-        ("vgg16", "torchvision:IMAGENET1K_FEATURES", "choices: IMAGENET1K_V1$"),
+        ("vgg16", "torchvision:V3", "choices: IMAGENET1K_FEATURES, IMAGENET1K_V1$"),
         ("resnet50", "torchvision:IMAGENET1K_V2:00000000", "has other weights of that name for resnet50, 11ad3fa6"),
         ("resnet50", "torchvision:IMAGENET1K_V2:11ad3fa6:x", "has other weights of that name"),
         ("resnet50", "timm", "weights 'timm': write torchvision, or torchvision:NAME"),
@@ -136,7 +151,81 @@ def test_one_of_several_is_named_and_the_best_is_the_default() -> None:
 )
 def test_weights_that_nobody_publishes_are_refused_with_the_choices(model: str, source: str, said: str) -> None:
     with pytest.raises(WeightsError, match=said):
-        find(model, source)
+        find_published(model, {}, source)
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "theirs"),
+    [
+        ("resnet34_b", {}, "resnet34"),
+        ("resnet34_a", {"shortcut": "B"}, None),
+        ("fcn", {}, "fcn_resnet50"),
+        ("deeplabv3", {"backbone": "resnet101", "output_stride": 16}, "deeplabv3_resnet101"),
+        ("googlenet", {"aux": False}, "googlenet"),
+        ("resnet50", {"stride_in": "1x1"}, None),
+    ],
+)
+def test_another_name_of_a_net_has_its_weights_and_another_net_has_not(
+    model: str, options: dict[str, object], theirs: str | None
+) -> None:
+    if theirs is not None:
+        assert find_published(model, options, "torchvision").model == theirs
+        return
+    with pytest.raises(WeightsError, match=r"is another net than .*; (take resnet34|say --set .*stride_in=3x3)"):
+        find_published(model, options, "torchvision")
+
+
+@pytest.mark.parametrize("model", ["fcn_resnet50", "fcn_resnet101", "deeplabv3_resnet50", "deeplabv3_resnet101"])
+def test_weights_for_label_maps_bring_their_view_the_classes_of_voc_and_the_side_head(model: str) -> None:
+    found = find_published(model, {}, "torchvision")
+    entry = models.get_model_weights(model).DEFAULT
+    assert found.source == f"torchvision:COCO_WITH_VOC_LABELS_V1:{entry.url[-12:-4]}"
+    assert found.classes == voc_seg.CLASSES
+    assert (found.view.kind, found.view.mean) == ("shorter-side", tuple(entry.transforms().mean))
+    with torch.device("meta"):
+        ours = catalog.build(model, num_classes=21, **found.options).state_dict()
+        net = models.get_model(model, weights=None, weights_backbone=None, num_classes=21, aux_loss=True)
+    assert {name: tensor.shape for name, tensor in net.state_dict().items()} == {
+        name: tensor.shape for name, tensor in ours.items()
+    }
+
+
+def test_pixels_are_equal_to_those_of_torchvisions_preset_for_label_maps() -> None:
+    view = find("fcn_resnet50", "torchvision").view
+    preset = models.get_model_weights("fcn_resnet50").DEFAULT.transforms()
+    draws = np.random.default_rng(0)
+    for height, width in [(100, 80), (333, 500), (520, 777)]:
+        image = draws.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        pixels = view.show(image, name="made").pixels.transpose(2, 0, 1)
+        shown = preset(Image.fromarray(image)).double().numpy()
+        mean, std = (np.array(values)[:, None, None] for values in (preset.mean, preset.std))
+        assert np.abs(np.rint((shown * std + mean) * 255) - pixels).max() <= 1, (height, width)
+
+
+def test_weights_of_features_alone_start_a_training_and_classify_nothing(tmp_path: Path) -> None:
+    found = find_published("vgg16", {}, "torchvision:IMAGENET1K_FEATURES")
+    assert (found.parts, found.classes, found.sha256) == (("features",), (), "88682ab5")
+    assert found.view.std == (1 / 255,) * 3
+    model = settle_sources(
+        ModelSettings(name="vgg16", num_classes=3, options={"width": 2}),
+        found,
+        DataSettings(name="photos", classes=PETS),
+    )
+    assert (model.init_from, model.init_except) == (found.source, ("classifier",))
+    with pytest.raises(WeightsError, match="of features alone, with no classifier that was trained; start a training"):
+        load("vgg16", weights="torchvision:IMAGENET1K_FEATURES")
+
+
+def test_weights_of_a_run_that_strides_elsewhere_are_refused_with_the_option_that_fits(tmp_path: Path) -> None:
+    about = About(model="resnet50_v1", options={"num_classes": 3})
+    save_file({"fc.bias": torch.zeros(3)}, tmp_path / "v1.safetensors", header_of(about, made_from="it"))
+    for path, name in (("init_from", "resnet50"), ("encoder_from", "pspnet_resnet101")):
+        model = ModelSettings(name=name, num_classes=3, **{path: str(tmp_path / "v1.safetensors")})
+        with pytest.raises(SettingsError, match=rf"model\.{path}: .*; say --set model\.options\.stride_in=1x1"):
+            settle_sources(model, None, DataSettings(name="photos", classes=PETS))
+    model = ModelSettings(name="pspnet_resnet50", num_classes=3, encoder_from="torchvision")
+    with pytest.raises((SettingsError, WeightsError), match=r"stem=plain --set model\.options\.stride_in=3x3"):
+        settle_sources(model, None, DataSettings(name="photos", classes=PETS))
 
 
 @pytest.mark.parametrize("source", ["IMAGENET1K_V1", "IMAGENET1K_V2"])
