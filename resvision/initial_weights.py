@@ -10,7 +10,8 @@ from rich.console import Console
 from torch import nn
 
 from resvision import catalog
-from resvision.core import references
+from resvision.conversion import UNTOLD
+from resvision.core import files, references, rundir
 from resvision.core.errors import SettingsError, WeightsError, nearest
 from resvision.core.settings import Scalar
 from resvision.core.views import View
@@ -18,7 +19,7 @@ from resvision.data.sets import IMAGENET
 from resvision.run import DataSettings, ModelSettings, Run
 from resvision.training.checkpoints import State
 from resvision.training.initial import Read, encoder_state, initial_state, read_initial, weights_file
-from resvision.weights.about import read_about
+from resvision.weights.about import About, read_about
 from resvision.weights.convert import modules_that_differ, shapes
 from resvision.weights.fetch import obtain, read_published
 from resvision.weights.published import Published, find, is_published, publishes, require_published
@@ -35,7 +36,9 @@ def settle_sources(model: ModelSettings, published: Published | None, data: Data
     if published:
         model = replace(model, init_from=published.source, init_except=_fresh_parts(model, published, data))
     elif model.init_from is not None:
-        model = replace(model, init_from=str(weights_file(Path(model.init_from))))
+        file = weights_file(Path(model.init_from))
+        _require_same_strides(model, Path(model.init_from), file, setting="init_from")
+        model = replace(model, init_from=str(file))
     if model.encoder_from is not None:
         model = replace(model, encoder_from=_encoder_source(model))
     return model
@@ -61,10 +64,13 @@ def brings_view(source: str | None) -> bool:
 
 def _view_in(source: str | None) -> View | None:
     """The view in the header of a file, None where it has none or is not there any more."""
-    if source is None or not Path(source).is_file() or Path(source).suffix != SAFETENSORS:
-        return None
-    about = read_about(Path(source))
+    about = None if source is None else _about_file(Path(source))
     return None if about is None else about.view
+
+
+def _about_file(file: Path) -> About | None:
+    """The facts in the header of a safetensors file, None where it says none, is another or not there any more."""
+    return read_about(file) if file.suffix == SAFETENSORS and file.is_file() else None
 
 
 def encoder_normalization(model: ModelSettings) -> View | None:
@@ -158,9 +164,31 @@ def _encoder_source(model: ModelSettings) -> str:
     if is_published(model.encoder_from):
         return _encoder_weights(model).source
     try:
-        return str(weights_file(Path(model.encoder_from)))
+        file = weights_file(Path(model.encoder_from))
     except SettingsError as error:
         raise SettingsError(str(error).replace("init_from", "encoder_from")) from None
+    _require_same_strides(model, Path(model.encoder_from), file, setting="encoder_from")
+    return str(file)
+
+
+def _require_same_strides(model: ModelSettings, source: Path, file: Path, *, setting: str) -> None:
+    """Raise SettingsError for weights known to be of a net that strides elsewhere, which their shapes do not show."""
+    about = _about_run(source) if source.is_dir() else _about_file(file)
+    if about is None or references.is_reference(about.model) or references.is_reference(model.name):
+        return
+    theirs, ours = catalog.identity(about.model, about.options), catalog.identity(model.name, model.options)
+    for key in UNTOLD:
+        if key in theirs and key in ours and theirs[key] != ours[key]:
+            raise SettingsError(
+                f"model.{setting}: {source}: holds weights of {about.model} with {key}={theirs[key]}, which would"
+                f" make another net with {key}={ours[key]}; say --set model.options.{key}={theirs[key]}"
+            )
+
+
+def _about_run(folder: Path) -> About | None:
+    """The name and the options of a run's net."""
+    model = rundir.read_json(folder / rundir.RUN, limit=files.SETTINGS).get("model", {})
+    return About(model=model["name"], options=model.get("options", {})) if "name" in model else None
 
 
 def _encoder_weights(model: ModelSettings) -> Published:

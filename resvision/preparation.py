@@ -158,7 +158,10 @@ def _open_as_asked(run: Run, *, channels: int | None, view: View | None) -> Spli
         )
     except ValueError as error:
         raise SettingsError(f"data.mean, data.std, data.resize, data.resize_px: {error}") from None
-    return splits if changed == own else splits.seen_as(view=changed)
+    if changed == own:
+        return splits
+    task_of(task_name(run)).require_view(changed)
+    return splits.seen_as(view=changed)
 
 
 def _sees_as_data(run: Run) -> bool:

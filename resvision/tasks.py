@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from resvision.contracts import Batch, Batches, CountedBatches, Images, System
 from resvision.core import references
@@ -80,8 +80,8 @@ class Model:
         return [self.classes.index(name) for name in classes]
 
 
-def _unwatched(images: int, total: int) -> None:
-    pass
+def unwatched(images: int, total: int) -> None:
+    """Take in how many images were scored, and do nothing."""
 
 
 class How(NamedTuple):
@@ -100,7 +100,7 @@ class How(NamedTuple):
     compiled: bool | None = None
     protocol: str | None = None
     scales: tuple[int, ...] | None = None
-    watch: Callable[[int, int], None] = _unwatched
+    watch: Callable[[int, int], None] = unwatched
 
     def watched(self, batches: Iterable[Batch], total: int) -> Iterator[Batch]:
         """Yield the batches, and tell `watch` of each once it was scored."""
@@ -115,6 +115,38 @@ class Described(NamedTuple):
     title: str
     lines: tuple[str, ...]
     json: Any
+
+
+class Question(NamedTuple):
+    """A question about a net's answer for one image.
+
+    label   the index of a class; None asks about the net's own answer
+    points  (M, 2), x and y in pixels of the view, where the answer is asked about; None asks about all of it
+    """
+
+    label: int | None = None
+    points: NDArray[np.float64] | None = None
+
+
+class ExplainedScore(NamedTuple):
+    """The score of one image whose grounds are looked for.
+
+    images     (1, C, H, W) float32, 0..255: the input of `net`, which may reach beyond the view
+    border_px  rows above the view in it, and columns to its left
+    net        from such images to an output with N first
+    score      from the output to the score of each image, (N,)
+    label      the name of the class that the score speaks for
+    words      the score in words, such as "logit of cat"
+    share      the share 0..1 that the net gives to the label: its probability, or that of the image's pixels
+    """
+
+    images: Tensor
+    border_px: int
+    net: Callable[[Tensor], Tensor]
+    score: Callable[[Tensor], Tensor]
+    label: str
+    words: str
+    share: float
 
 
 class Task(ABC, Generic[T]):
@@ -151,6 +183,13 @@ class Task(ABC, Generic[T]):
     def fits_classes(self, num_classes: int | None, classes: Sequence[str]) -> bool:
         """Whether a net of `num_classes` goes with data of these classes."""
         return num_classes == len(classes)
+
+    def require_view(self, view: View) -> None:
+        """Raise SettingsError for a view that the net cannot be trained and tested with."""
+        if view.side_px is None:
+            raise SettingsError(
+                f"data.resize: {view.kind} makes images of different sizes, and this task needs squares"
+            )
 
     def usual_view(
         self, sides: tuple[int, ...], *, mean: tuple[float, ...], std: tuple[float, ...], input_px: int
@@ -257,6 +296,22 @@ class Task(ABC, Generic[T]):
         with autocast(model.machine):
             predicted = model.system.predict(Images(images.to(device)))
         return [*predicted.float().cpu().numpy()]
+
+    # Questions of an explanation --------------------------------------------------------------------------------------
+
+    def explained_score(self, model: Model, pixels: Pixels, question: Question) -> ExplainedScore:
+        """The score that answers a question about one view; computed in fp32, whatever the run's precision.
+
+        Raises SettingsError for a question that the task does not know, or for a task that has no such score, and
+        DataError for a view that is too large.
+        """
+        raise SettingsError(f"explain: {self.kind.name} names no score to explain; its Task needs `explained_score`")
+
+
+def images_of(model: Model, pixels: Pixels) -> Tensor:
+    """The view of one image as float32 (1, C, h, w), 0..255, on the model's device."""
+    device = next(model.system.net.parameters()).device
+    return torch.from_numpy(np.require(pixels, requirements="W")).permute(2, 0, 1)[None].float().to(device)
 
 
 def task_of(name: str) -> Task[Any]:

@@ -126,6 +126,21 @@ def first_stages(net: nn.Module, count: int) -> dict[str, nn.Module]:
     return {prefix + path: encoder.get_submodule(path) for path in paths}
 
 
+def stage_modules(net: nn.Module) -> dict[str, nn.Module]:
+    """The net's own modules whose results are its maps, by the names of the maps, shallow to deep.
+
+    Of a net on a `backbone` these are the modules of that. Raises MissingStageError for a net that has no stages.
+    """
+    encoder = _encoder(net)[1]
+    ends = _ends(encoder)
+    if isinstance(encoder, Stages):
+        names = {path: name for path, name in encoder.steps.items() if name}
+    else:
+        paths = [*_steps_until_last(encoder, ends)]
+        names = _names(paths, _restride_steps(encoder, paths, output_stride=None), ends)
+    return {names[path]: encoder.get_submodule(path) for path in ends}
+
+
 def distances_to_head(net: nn.Module) -> dict[str, int]:
     """The distance of every parameter, by name, to the head, in stages.
 

@@ -7,14 +7,18 @@ from itertools import islice
 from typing import TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from resvision.classification.classifier import write_out_balanced
+from resvision.classification.classifier import Classifier, write_out_balanced
 from resvision.classification.protocols import MeanOverViews, Protocol, ViewBatches, apply
-from resvision.contracts import Batch, System
+from resvision.contracts import Batch, Images, System
 from resvision.core.errors import SettingsError, printable
+from resvision.core.images import Pixels
 from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
+from resvision.core.views import SquareView, View
 from resvision.data.folder import FolderReader
 from resvision.data.selection import Selection
 from resvision.kinds.classification.kind import KIND
@@ -24,7 +28,7 @@ from resvision.loading.augment import ImageAugment
 from resvision.loading.batches import EvalBatches, TrainBatches, fits_memory
 from resvision.loading.workers import batches
 from resvision.probes.count import count
-from resvision.tasks import Described, How, Model, Task
+from resvision.tasks import Described, ExplainedScore, How, Model, Question, Task, images_of
 from resvision.training.evaluation import (
     EVALUATION_COMPILE_PAYS_FROM,
     PredictedBatch,
@@ -46,6 +50,14 @@ class ClassificationTask(Task[int]):
     kind = KIND
     augment = ImageAugment
     system = "resvision.classification.classifier:Classifier"
+
+    def require_view(self, view: View) -> None:
+        """Raise SettingsError for a view that is no crop of a resized image, as all test protocols are."""
+        if not isinstance(view, SquareView):
+            raise SettingsError(
+                f"data.resize: {view.kind} gives no crops, which classification is tested by; choices are"
+                " stretch, centre-crop"
+            )
 
     def require(
         self, augment: ImageAugment, loss: Mapping[str, Scalar], reader: Reader[int], *, side_px: int | None
@@ -141,6 +153,31 @@ class ClassificationTask(Task[int]):
                 tally.add(ids, member, index[targets])
             how.watch(len(ids), len(reader))
         return [tally.scores(classes, named(reader)) for tally in alone], together.scores(classes, named(reader))
+
+    @torch.no_grad()
+    def explained_score(self, model: Model, pixels: Pixels, question: Question) -> ExplainedScore:
+        """The logit of a class, of the most probable one unless another is asked about."""
+        if question.points is not None:
+            raise SettingsError("--point: a class is one of the whole image; leave it out, or name --class")
+        classifier = model.system
+        assert isinstance(classifier, Classifier), "rows of this task name it, or a class made of it"
+        images = images_of(model, pixels)
+
+        def logits(images: Tensor) -> Tensor:
+            return classifier.logits(Images(images))
+
+        probabilities = logits(images).softmax(dim=1)[0]
+        label = int(probabilities.argmax()) if question.label is None else question.label
+        name = model.classes[label]
+        return ExplainedScore(
+            images=images,
+            border_px=0,
+            net=logits,
+            score=lambda output: output[:, label],
+            label=name,
+            words=f"logit of {name}",
+            share=float(probabilities[label]),
+        )
 
     def describe(self, model: Model, how: How) -> Described | None:
         """Describe views, scales and pooling, where a protocol was asked for."""

@@ -3,13 +3,14 @@
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from resvision.cli.failures import Failures, watched
 from resvision.cli.weights import (
     ClassesOption,
     ImageSizeOption,
@@ -20,11 +21,10 @@ from resvision.cli.weights import (
     load_said,
 )
 from resvision.core import rundir
-from resvision.core.errors import DataError, SettingsError
+from resvision.core.errors import SettingsError
 from resvision.core.plurals import counted
 
 if TYPE_CHECKING:
-    from resvision.core.progress import Bar
     from resvision.inference.out_folder import OutFolder
     from resvision.inference.predict import Predicted
     from resvision.kinds.kind import Kind
@@ -55,7 +55,9 @@ def command(
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
     grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that was trained on grey.")] = False,
 ) -> None:
-    """Predict the classes of images, or of their pixels: then --out FOLDER takes label maps and overlays.
+    """Predict the classes of images, or of their pixels.
+
+    --out FOLDER takes label maps and overlays of pixels.
 
     A file that cannot be used is named, the rest goes on, and the exit code is 1; it is 2 where none can be used.
     """
@@ -82,13 +84,11 @@ def command(
     with place as folder:
         count = len(files) if folder is None or not resume else _going_on(folder)
         bar = Bar(Terminal(stderr=True), "predicting", total=count)
-        failures = _Failures(count, bar)
+        failures = Failures(count, bar)
         asked = files if folder is None else folder.remaining()
-        results = _watched(predicted(trained, asked, grey=grey, failed=failures.add), bar)
+        results = watched(predicted(trained, asked, grey=grey, failed=failures.add), bar)
         write(kind, results, form, top=top or kind.usual_top, save=None if folder is None else folder.save)
-    if failures.number:
-        print(f"resvision: {failures.number} of {counted(count, 'image')} could not be used", file=sys.stderr)
-        raise typer.Exit(1 if failures.number < count else 2)
+    failures.finish()
 
 
 def write(
@@ -122,29 +122,6 @@ def write(
             save(prediction)
     if form == "json-list":
         print("[]" if start == "[" else "]")
-
-
-def _watched(results: "Iterable[Predicted]", bar: "Bar") -> "Iterator[Predicted]":
-    """Yield the results, the bar taken away while one is printed."""
-    with bar:
-        for result in results:
-            bar.clear()
-            yield result
-            bar.advance()
-
-
-class _Failures:
-    """The images that could not be used: each is named as it comes; the error of a lone one is raised."""
-
-    def __init__(self, images: int, bar: "Bar") -> None:
-        self._images, self._bar, self.number = images, bar, 0
-
-    def add(self, error: DataError) -> None:
-        if self._images == 1:  # the error is all there is to say
-            raise error
-        self.number += 1
-        self._bar.clear()
-        print(f"resvision: {error}", file=sys.stderr)
 
 
 def _form(*, as_json: bool, as_list: bool, as_csv: bool) -> Form:

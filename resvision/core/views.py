@@ -67,6 +67,25 @@ class Geometry:
         corners = self.points_to_image(np.reshape(boxes, (-1, 2)))
         return np.asarray(corners.clip(0, (width, height)).reshape(-1, 4))
 
+    def resized(self, height: int, width: int) -> "Geometry":
+        """The place of the view in the image once that is resized to these sides."""
+        high, wide = self.image_sides
+        scale_y, scale_x = self.scale_y * high / height, self.scale_x * wide / width
+        return replace(self, image_sides=(height, width), scale_x=scale_x, scale_y=scale_y)
+
+    def values_to_image(self, values: NDArray[Any]) -> Floats:
+        """Numbers of the view's pixels, (h, w), brought back to the image, (H, W), bilinearly.
+
+        Pixels that the view does not show are NaN.
+        """
+        height, width = self.image_sides
+        rows = np.asarray((np.arange(height) + 0.5) * self.scale_y + self.top, dtype=np.float64)
+        columns = np.asarray((np.arange(width) + 0.5) * self.scale_x + self.left, dtype=np.float64)
+        is_shown = ((rows >= 0) & (rows < values.shape[0]))[:, None] & ((columns >= 0) & (columns < values.shape[1]))
+        by_rows = _interpolated(np.asarray(values, dtype=np.float64), rows)
+        spread = _interpolated(by_rows.T, columns).T
+        return np.where(is_shown, spread, np.nan)
+
     def map_to_view(self, labels: Pixels) -> Pixels:
         """A label map of the image, (H, W), as the view shows it, (h, w): each pixel takes the label at its centre.
 
@@ -94,6 +113,15 @@ class Geometry:
         is_shown = ((rows >= 0) & (rows < labels.shape[0]))[:, None] & ((columns >= 0) & (columns < labels.shape[1]))
         nearest = labels[rows.clip(0, labels.shape[0] - 1)[:, None], columns.clip(0, labels.shape[1] - 1)]
         return np.where(is_shown, nearest, np.uint8(VOID))
+
+
+def _interpolated(values: Floats, positions: Floats) -> Floats:
+    """Rows between those of `values`, whose centres lie at 0.5, 1.5, ...; beyond the first and last centre, these."""
+    centres = (positions - 0.5).clip(0, len(values) - 1)
+    before = np.floor(centres).astype(np.int64)
+    after = (before + 1).clip(max=len(values) - 1)
+    share = (centres - before)[:, None]
+    return np.asarray((1 - share) * values[before] + share * values[after])
 
 
 class Shown(NamedTuple):

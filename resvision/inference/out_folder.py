@@ -3,15 +3,27 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from resvision.core import rundir
 from resvision.core.errors import DataError, printable
+from resvision.core.images import Pixels
 from resvision.inference.image_files import ImageFiles
 from resvision.inference.predict import Predicted
-from resvision.kinds.kind import Kind
+
+
+class Form(Protocol):
+    """The form in which results are written, such as the kind of a run."""
+
+    def files(self, source: Path, out: Path) -> tuple[Path, ...]:
+        """The paths of the files that hold the result of an image in the folder `out`."""
+        ...
+
+    def contents(self, result: Any, image: Pixels) -> Iterator[bytes]:
+        """Yield the content of each path that `files` gives."""
+        ...
 
 
 class OutFolder:
@@ -21,8 +33,8 @@ class OutFolder:
     locked  whether other processes are kept out, which not all systems can
     """
 
-    def __init__(self, kind: Kind[Any, Any, Any], folder: Path, files: ImageFiles, *, locked: bool) -> None:
-        self._kind, self._folder, self.files, self.locked = kind, folder, files, locked
+    def __init__(self, form: Form, folder: Path, files: ImageFiles, *, locked: bool) -> None:
+        self._form, self._folder, self.files, self.locked = form, folder, files, locked
 
     def remaining(self) -> Iterator[Path]:
         """Yield the images that lack one of their files, or all of them."""
@@ -30,29 +42,27 @@ class OutFolder:
 
     def holds(self, file: Path) -> bool:
         """Whether all files of an image are there; one without content, as a full disk leaves it, is not."""
-        return all(_size(path) > 0 for path in self._kind.files(file, self._folder))
+        return all(_size(path) > 0 for path in self._form.files(file, self._folder))
 
     def save(self, prediction: Predicted) -> None:
         """Write the files of a result. RunError, which names the file, where one cannot be written."""
         if isinstance(prediction.source, Path):
-            paths = self._kind.files(prediction.source, self._folder)
-            contents = self._kind.contents(prediction.result, prediction.image)
+            paths = self._form.files(prediction.source, self._folder)
+            contents = self._form.contents(prediction.result, prediction.image)
             for path, content in zip(paths, contents, strict=True):
                 rundir.write_bytes(path, content)
 
 
 @contextmanager
-def out_folder(
-    kind: Kind[Any, Any, Any], folder: Path, files: ImageFiles, *, resume: bool = False
-) -> Iterator[OutFolder]:
+def out_folder(form: Form, folder: Path, files: ImageFiles, *, resume: bool | None = False) -> Iterator[OutFolder]:
     """Open a folder for the results of some images, and make it if it is missing.
 
     Raises DataError where two images would be written under one name, and where a file of one is there already unless
-    `resume` goes on with it; RunError where another process writes there.
+    `resume` goes on with it, which None says that the verb cannot; RunError where another process writes there.
     """
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{printable(folder)}: a file; --out names a folder")
-    _require_distinct(kind, folder, files)
+    _require_distinct(form, folder, files)
     is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -61,36 +71,36 @@ def out_folder(
     try:
         with rundir.locked(folder, use="written to") as locked:
             if not resume:
-                _require_free(kind, folder, files)
-            yield OutFolder(kind, folder, files, locked=locked)
+                _require_free(form, folder, files, remedy="" if resume is None else ", or go on with --resume")
+            yield OutFolder(form, folder, files, locked=locked)
     finally:
         if is_new:
             with suppress(OSError):  # it stays where it holds something
                 folder.rmdir()
 
 
-def _require_distinct(kind: Kind[Any, Any, Any], folder: Path, files: ImageFiles) -> None:
+def _require_distinct(form: Form, folder: Path, files: ImageFiles) -> None:
     """Raise DataError where two images would be written under one name."""
-    hashes = np.fromiter((hash(path) for file in files for path in kind.files(file, folder)), dtype=np.int64)
+    hashes = np.fromiter((hash(path) for file in files for path in form.files(file, folder)), dtype=np.int64)
     values, counts = np.unique(hashes, return_counts=True)
     repeated = {*values[counts > 1].tolist()}
     source_of: dict[Path, Path] = {}
     for file in files if repeated else ():
-        for path in kind.files(file, folder):
+        for path in form.files(file, folder):
             if path in source_of:
                 raise DataError(
                     f"{printable(file)} and {printable(source_of[path])} would both be written to {printable(path)};"
-                    " predict them into two folders"
+                    " give them two folders"
                 )
             if hash(path) in repeated:
                 source_of[path] = file
 
 
-def _require_free(kind: Kind[Any, Any, Any], folder: Path, files: ImageFiles) -> None:
+def _require_free(form: Form, folder: Path, files: ImageFiles, *, remedy: str) -> None:
     """Raise DataError where a file would be written over another."""
-    for path in (path for file in files for path in kind.files(file, folder)):
+    for path in (path for file in files for path in form.files(file, folder)):
         if path.exists() or path.is_symlink():
-            raise DataError(f"{printable(path)}: there already; name a new folder by --out, or go on with --resume")
+            raise DataError(f"{printable(path)}: there already; name a new folder by --out{remedy}")
 
 
 def _size(path: Path) -> int:

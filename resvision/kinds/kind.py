@@ -99,6 +99,7 @@ class Curve(NamedTuple):
     evaluated  the values (E,) at the evaluations, from their figures by name; None where they are not drawn
     trained    the metric of the training steps that is drawn beside them, or alone
     unit       of the axis: in "%", shares 0..1 are drawn a hundredfold; in any other, values are drawn as they are
+    averaged   whether the training curve is the mean over an epoch of steps; a setting is drawn as it was
     """
 
     name: str
@@ -106,6 +107,7 @@ class Curve(NamedTuple):
     evaluated: Callable[[Mapping[str, Floats]], Floats] | None = None
     trained: str | None = None
     unit: str = "%"
+    averaged: bool = True
 
 
 class Table(NamedTuple):
@@ -162,20 +164,37 @@ class Example(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """One picture of an example, with its name where there are several."""
+    """One picture of an example, with its name where there are several; `heated` where colours lie over it."""
 
     name: str
     picture: Image.Image
+    heated: bool = False
+
+
+class Asked(NamedTuple):
+    """A class that the net is asked about for an example: why this one, at these points of the image, or everywhere.
+
+    points  (M, 2), x and y in pixels, (0.5, 0.5) being the centre of the first
+    words   the name of the picture that answers, such as `for cat, the true class`
+    """
+
+    label: str
+    words: str
+    points: Floats | None = None
 
 
 class Exhibit(NamedTuple):
-    """An example on the page: its pictures, and a caption of `lead`, `title` in bold, and `text`."""
+    """An example on the page: its pictures, and a caption of `lead`, `title` in bold, and `text`.
+
+    asked  the classes whose grounds are shown beside its pictures
+    """
 
     source: str
     title: str
     text: str
     panels: tuple[Panel, ...]
     lead: str = ""
+    asked: tuple[Asked, ...] = ()
 
 
 class ListedProtocol(NamedTuple):

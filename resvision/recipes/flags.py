@@ -49,11 +49,11 @@ class Flags(TypedDict, total=False):
         int | None,
         Flag("training.patience", "Evaluations without a better one that end the run; with --validation.", min=1),
     ]
-    device: Annotated[str | None, Flag("machine.device", "auto, cpu or cuda.")]
+    device: Annotated[str | None, Flag("machine.device", "The device to train on: auto, cpu or cuda.")]
     threads: Annotated[
         int | None, Flag("machine.threads", "Threads of the CPU; fewer where other work shares it.", min=1)
     ]
-    precision: Annotated[str | None, Flag("machine.precision", "auto, fp32 or bf16.")]
+    precision: Annotated[str | None, Flag("machine.precision", "The arithmetic of training: auto, fp32 or bf16.")]
 
 
 class DeclaredFlag(NamedTuple):

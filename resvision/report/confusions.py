@@ -7,9 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from resvision.kinds.kind import Matrix
+from resvision.report.plot_words import confusion_words
 from resvision.report.record import Floats, Ints
-from resvision.report.svg import short, style, svg_of
+from resvision.report.svg import INK, short, style, svg_of
 
+_BLUE = 24, 100, 171
 _LEVEL_UP_TO = 20  # classes whose names may lie level below the matrix
 _LARGE_UP_TO = 25  # classes whose names are written large
 _CELLS = 200  # classes that have a cell each; more would be thinner than a pixel
@@ -33,20 +35,26 @@ def confusion_svg(matrix: Matrix, *, name: str) -> str:
         figure = Figure(figsize=(side, side), layout="constrained")
         axes = figure.subplots()
         axes.grid(visible=False)
-        axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1, interpolation="none")
+        axes.imshow(_shades(np.sqrt(shares)), interpolation="none")
         axes.set(xlabel=f"predicted{note}", ylabel=f"true{note}")
         axes.spines[:].set_visible(True)
         _name_classes(axes, [classes[start] for start in starts.tolist()])
         if matrix.numbered:
             _write_numbers(axes, np.rint(100 * shares).astype(np.int64) if matrix.percent else counts, shares)
-        return svg_of(figure, name=name, title=f"confusion matrix of {k} classes")
+        return svg_of(figure, name=name, words=confusion_words(matrix))
+
+
+def _shades(strength: Floats) -> Floats:
+    """Blue that lets the page through where a share is small, (K, K, 4), so that it does on dark paper, too."""
+    blue = np.array(_BLUE) / 255
+    return np.concatenate([np.broadcast_to(blue, (*strength.shape, 3)), strength[:, :, None]], axis=2)
 
 
 def _write_numbers(axes: Axes, numbers: Ints, shares: Floats) -> None:
     """The number in every cell where it is not 0, white on dark."""
     largest = 11.0 if len(numbers) <= 5 else 9.0
     for row, column in np.argwhere(numbers):
-        number, ink = f"{numbers[row, column]}", "#ffffff" if shares[row, column] > 0.3 else "#212529"
+        number, ink = f"{numbers[row, column]}", "#ffffff" if shares[row, column] > 0.3 else INK
         size = min(largest, 300.0 / len(numbers) / len(number))
         axes.text(column, row, number, ha="center", va="center", color=ink, fontsize=size)
 

@@ -3,22 +3,35 @@
 A page is one file. It names itself by a `generator` line, so that we replace only pages that we have written.
 """
 
+from base64 import b64encode
+from collections.abc import Callable
 from functools import cache
+from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from resvision import __version__
 from resvision.core import rundir
 from resvision.core.errors import RunError
 from resvision.core.files import open_regular
+from resvision.report.svg import themed
 
 GENERATOR = '<meta name="generator" content="resvision">'
 
 
-def render(template: str, **values: object) -> str:
-    """The page of a template of this package. Every value is escaped but those that are `markupsafe.Markup`."""
-    return _templates().get_template(template).render(**values)
+def render(template: str, *, without: Callable[[str], str] = str, **values: object) -> str:
+    """The page of a template of this package. Every value is escaped but those that are `markupsafe.Markup`.
+
+    without  what is done to every other text before, such as taking folders of this machine out of it
+    """
+
+    def shown(value: object) -> object:
+        return without(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+    return _templates().overlay(finalize=shown).get_template(template).render(**values)
 
 
 def write_page(path: Path, html: str) -> Path:
@@ -52,5 +65,9 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.globals.update(generator=GENERATOR, version=__version__)
+    script = files("resvision.report").joinpath("sorting.js").read_text(encoding="utf-8")
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    templates.globals.update(generator=GENERATOR, version=__version__, script=script, policy=policy)
+    templates.filters["themed"] = themed
     return templates

@@ -1,7 +1,7 @@
 """Runs as one page: a sentence, results, settings that differ, curves, and the worst test images of each run."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from resvision.report.confusions import confusion_svg
 from resvision.report.html import render, write_page
 from resvision.report.moved_data import record_at
 from resvision.report.pictures import gallery_of
-from resvision.report.plots import WIDTH_IN, curves_svg, judged_splits, throughput_svg
+from resvision.report.places import without_places
+from resvision.report.plots import WIDTH_IN, curves_svg, judged_splits, settings_curves, throughput_svg
 from resvision.report.read import read_records
 from resvision.report.record import RunRecord
 from resvision.report.summaries import summary
@@ -26,21 +27,29 @@ def write_report(
     data: str | Path | None = None,
     root: str | Path | None = None,
     allow_code: bool = False,
+    watch: Callable[[int, int], None] = lambda done, runs: None,
 ) -> Path:
     """Write one self-contained page about the runs in these directories to `out`; the path.
 
     note        a sentence or two of plain text that stand above all else
     data, root  where data of the runs lie now, if they have moved; other data are looked for at their own places
     allow_code  import tasks, data sets and models of a user's own that the runs name
+    watch       takes the number of runs that are on the page so far, and of all
 
     A run need not be finished. Raises RunError for a directory that is missing or damaged, for a task of a user's own
     without `allow_code`, and where `out` cannot be written or is not a page of ours.
     """
     records = [record_at(record, data, root) for record in read_records(folders, allow_code=allow_code)]
-    return write_page(out, report_html(records, note=note, allow_code=allow_code))
+    return write_page(out, report_html(records, note=note, allow_code=allow_code, watch=watch))
 
 
-def report_html(records: Sequence[RunRecord], *, note: str = "", allow_code: bool = False) -> str:
+def report_html(
+    records: Sequence[RunRecord],
+    *,
+    note: str = "",
+    allow_code: bool = False,
+    watch: Callable[[int, int], None] = lambda done, runs: None,
+) -> str:
     """The page as text; equal records give equal text while the data they name is the same.
 
     Without `allow_code`, a sentence stands for pictures from data sets and nets that are a user's own code.
@@ -52,6 +61,7 @@ def report_html(records: Sequence[RunRecord], *, note: str = "", allow_code: boo
     anchors = {record.name: f"run{i}" for i, record in enumerate(records, start=1)}
     return render(
         "page.html.j2",
+        without=without_places(records),
         title=_title(records),
         note=note,
         summary=summary(records),
@@ -60,17 +70,27 @@ def report_html(records: Sequence[RunRecord], *, note: str = "", allow_code: boo
         anchors=anchors,
         names=[record.name for record in records],
         settings=tables.differing_settings(records),
+        groups_of_settings=tables.grouped_settings(records[0]) if len(records) == 1 else [],
         runs=[
-            _run_values(record, anchors[record.name], shades[record.name], allow_code=allow_code) for record in records
+            _run_values(record, anchors[record.name], shades[record.name], allow_code=allow_code)
+            for record in _watched(records, watch)
         ],
     )
+
+
+def _watched(records: Sequence[RunRecord], watch: Callable[[int, int], None]) -> Iterator[RunRecord]:
+    """Yield the records, and tell `watch` of each before and after it was used."""
+    watch(0, len(records))
+    for done, record in enumerate(records, start=1):
+        yield record
+        watch(done, len(records))
 
 
 def _group_values(records: Sequence[RunRecord], name: str, shades: dict[str, str]) -> dict[str, Any]:
     """The values of the template for all runs of a task; ids of their plots begin with `name`."""
     kind, begun = records[0].kind, [record for record in records if record.steps_done]
-    curves = kind.curves if begun else ()
-    width_in = WIDTH_IN if len(curves) < 3 else 0.75 * WIDTH_IN
+    curves = (*kind.curves, *settings_curves(begun)) if begun else ()
+    width_in = 0.75 * WIDTH_IN if len(curves) == 3 else WIDTH_IN
     return {
         "task": kind.name,
         "footnote": kind.footnote,

@@ -19,6 +19,7 @@ from resvision.core.samples import Reader, Sample
 from resvision.data import identities
 from resvision.data.sets import open_splits, require_place
 from resvision.kinds.kind import Example, Exhibit, Panel
+from resvision.report.heat import with_heat
 from resvision.report.record import RunRecord
 
 SINGLE_PX = 192  # of a single picture's longer side, twice what the page shows; larger ones are shrunk
@@ -52,12 +53,16 @@ class Gallery(NamedTuple):
     """Test images, the worst first, with names and colours of the legend; or a sentence on why there are none.
 
     single  whether each has one picture, so that they stand in a grid
+    small   whether the pictures of each are few and small, so that several images stand side by side
+    note    a sentence on the heat that lies over pictures, or on why there is none; "" for neither
     """
 
     images: tuple[Shown, ...] = ()
     legend: tuple[tuple[str, str], ...] = ()
     single: bool = False
+    small: bool = False
     reason: str = ""
+    note: str = ""
 
 
 def gallery_of(record: RunRecord, *, allow_code: bool = False) -> Gallery:
@@ -70,16 +75,22 @@ def gallery_of(record: RunRecord, *, allow_code: bool = False) -> Gallery:
     examples = record.kind.worst(record.scores)
     if not examples:
         return Gallery(reason=record.kind.none_wrong(record.scores))
-    images: list[Shown] = []
     answers: list[tuple[Any, Any]] = []
+    exhibits: list[Exhibit] = []
+    images: list[Pixels] = []
     try:
         for sample, result, exhibit in _exhibits(record, examples, allow_code=allow_code):
-            images.append(_shown(exhibit))
+            images.append(sample.image)
+            exhibits.append(exhibit)
             answers.append((sample.target, result))
         legend = tuple(record.kind.legend(record.scores, answers))
     except (ResVisionError, ModuleNotFoundError) as error:
         return Gallery(reason=f"The pictures are left out: {error}")
-    return Gallery(tuple(images), legend, single=all(len(image.pictures) == 1 for image in images))
+    single = all(len(exhibit.panels) == 1 for exhibit in exhibits)
+    exhibits, note = with_heat(record, exhibits, images, allow_code=allow_code)
+    still_single = all(len(exhibit.panels) == 1 for exhibit in exhibits)
+    shown = tuple(_shown(exhibit, small=single) for exhibit in exhibits)
+    return Gallery(shown, legend, single=still_single, small=single and not still_single, note=note)
 
 
 def _exhibits(
@@ -140,21 +151,22 @@ def _predictor(record: RunRecord, *, allow_code: bool) -> Callable[[Pixels, str]
     return lambda image, name: result_of(trained, image, name=name, grey=True)
 
 
-def _shown(exhibit: Exhibit) -> Shown:
-    pictures = tuple(picture_of(panel, single=len(exhibit.panels) == 1) for panel in exhibit.panels)
+def _shown(exhibit: Exhibit, *, small: bool) -> Shown:
+    pictures = tuple(picture_of(panel, single=small) for panel in exhibit.panels)
     return Shown(exhibit.source, exhibit.lead, exhibit.title, exhibit.text, pictures)
 
 
 def picture_of(panel: Panel, *, single: bool) -> Picture:
     """A picture as the page holds it, shrunk if it is large.
 
-    A single one is a PNG, since the page shows it small. One of several is a JPEG unless it is small or has a palette.
+    A single one is a PNG, since the page shows it small. One of several is a JPEG unless it is small or has a palette,
+    and so is one under colours.
     """
     picture = panel.picture.copy()
     longest_px = SINGLE_PX if single else PANEL_PX
     picture.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS)
     pixelated = max(picture.size) <= (SINGLE_PIXELATED_PX if single else PIXELATED_PX)
-    form = "png" if single or pixelated or picture.mode == "P" else "jpeg"
+    form = "png" if (single and not panel.heated) or pixelated or picture.mode == "P" else "jpeg"
     return Picture(panel.name, _uri(picture, form), *picture.size, pixelated)
 
 

@@ -16,8 +16,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from resvision.core.history import TEST, VALIDATION
 from resvision.kinds.kind import Curve
+from resvision.report.plot_words import curve_words, throughput_words
 from resvision.report.record import Floats, Ints, RunRecord
-from resvision.report.svg import COLOURS, LABEL, colours, short, style, svg_of
+from resvision.report.svg import CARD, COLOURS, FAINT_INK, LABEL, colours, short, style, svg_of
 
 WIDTH_IN = 5.4
 """Of a plot that stands beside one other; a point is a unit of the SVG, so text keeps its share of the width."""
@@ -73,7 +74,13 @@ def curves_svg(
         axes.set_xlim(0, 1.03 * max(done, 1))
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         _add_legend(figure, shades, columns)
-        return svg_of(figure, name=name, title=f"{curve.name} of {', '.join(shades)}")
+        return svg_of(figure, name=name, words=curve_words(records, labels, curve))
+
+
+def settings_curves(records: Sequence[RunRecord]) -> tuple[Curve, ...]:
+    """The curves of settings that change while a run is trained, which is the learning rate."""
+    known = any(np.isfinite(record.metric("lr")).any() for record in records)
+    return (Curve("learning rate", "rising", trained="lr", unit="", averaged=False),) if known else ()
 
 
 def throughput_svg(record: RunRecord, *, name: str, colour: str = COLOURS[0]) -> str:
@@ -88,7 +95,7 @@ def throughput_svg(record: RunRecord, *, name: str, colour: str = COLOURS[0]) ->
         axes.set_xlim(left=0)
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.9g}"))
-        return svg_of(figure, name=name, title=f"images per second of {record.name}")
+        return svg_of(figure, name=name, words=throughput_words(record))
 
 
 def running_mean(steps: Ints, values: Floats, *, window: int) -> tuple[Floats, Floats]:
@@ -118,7 +125,7 @@ def _draw_run(axes: Axes, record: RunRecord, *, curve: Curve, colour: str, scale
         best = record.best(values)
         if best is not None:
             ring = record.best_step / scale, best
-            axes.plot(*ring, "o", color=colour, markersize=7, markerfacecolor="#ffffff", markeredgewidth=1.6)
+            axes.plot(*ring, "o", color=colour, markersize=7, markerfacecolor=CARD, markeredgewidth=1.6)
 
 
 def _factor(curve: Curve) -> float:
@@ -128,7 +135,7 @@ def _factor(curve: Curve) -> float:
 def _training(record: RunRecord, curve: Curve, metric: str) -> tuple[Floats, Floats]:
     """Steps at which the training curve of a run is drawn, and its values in the curve's unit."""
     values = record.metric(metric) * _factor(curve)
-    return running_mean(record.steps.step, values, window=record.steps_per_epoch)
+    return running_mean(record.steps.step, values, window=record.steps_per_epoch if curve.averaged else 1)
 
 
 def _drawn(records: Sequence[RunRecord], curve: Curve) -> list[Floats]:
@@ -215,12 +222,13 @@ def _add_legend(figure: Figure, shades: dict[str, str], columns: int) -> None:
 
 def _name_lines(axes: Axes, records: Sequence[RunRecord], curve: Curve) -> None:
     """Write the title, and, where lines are of training and of splits, which are of what."""
-    grey = "#495057"
+    grey = FAINT_INK
     splits = judged_splits(records) if curve.evaluated is not None else []
     thin = {"training": Line2D([], [], color=grey, **_THIN)} if curve.trained is not None else {}
     lines = {**thin, **{split: Line2D([], [], color=grey, linewidth=2.0, **_BOLD[split]) for split in splits}}
     *words, last = lines
     title = f"{', '.join(words)} and {last}" if words else last
-    axes.set_title(f"{title[0].upper()}{title[1:]} {curve.name}")
+    title = f"{title} {curve.name}" if curve.averaged else curve.name
+    axes.set_title(f"{title[0].upper()}{title[1:]}")
     if words:
         axes.legend(lines.values(), lines.keys(), loc="lower right" if curve.axis == "rising" else "upper right")

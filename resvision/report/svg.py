@@ -19,6 +19,17 @@ from resvision.core.errors import printable
 
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', Arial, sans-serif"
 COLOURS = ("#0b62c4", "#d9480f", "#2b8a3e", "#9c36b5", "#b08800", "#0c8599", "#c2255c", "#5c5f66")
+"""The colours of runs; on a page each is a variable of CSS, so that it has another value on dark paper."""
+INK, FAINT_INK, AXIS, GRID, CARD = "#343a40", "#495057", "#868e96", "#e9ecef", "#fffffe"
+"""Colours of plots that have another value on dark paper; CARD is that of the paper itself."""
+_VARIABLES = {
+    **{colour: f"--run{number}" for number, colour in enumerate(COLOURS, start=1)},
+    INK: "--ink",
+    FAINT_INK: "--soft",
+    AXIS: "--axis",
+    GRID: "--grid",
+    CARD: "--card",
+}
 LABEL = 38  # letters of a name in a legend
 
 _STYLE: dict[str, Any] = {
@@ -30,13 +41,18 @@ _STYLE: dict[str, Any] = {
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.edgecolor": "#868e96",
-    "axes.labelcolor": "#343a40",
-    "xtick.color": "#495057",
-    "ytick.color": "#495057",
+    "axes.edgecolor": AXIS,
+    "axes.facecolor": "none",
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "text.color": INK,
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+    "xtick.color": FAINT_INK,
+    "ytick.color": FAINT_INK,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": "#e9ecef",
+    "grid.color": GRID,
     "legend.frameon": False,
     "legend.fontsize": 9,
     "lines.solid_capstyle": "round",
@@ -46,6 +62,11 @@ _STYLE: dict[str, Any] = {
 def colours(labels: Sequence[str]) -> dict[str, str]:
     """A colour for every different label, in order of appearance; they repeat after eight."""
     return {label: COLOURS[i % len(COLOURS)] for i, label in enumerate(dict.fromkeys(labels))}
+
+
+def themed(text: str) -> str:
+    """Text of a page or a plot in which each colour that follows the reader's theme is a variable of CSS."""
+    return re.sub("|".join(_VARIABLES), lambda colour: f"var({_VARIABLES[colour[0]]})", text)
 
 
 def short(text: str, letters: int = LABEL) -> str:
@@ -69,8 +90,11 @@ def style(name: str) -> Iterator[None]:
         yield
 
 
-def svg_of(figure: Figure, *, name: str, title: str) -> str:
-    """The figure as one inline <svg>, without prolog, namespaces, metadata and style sheet, its ids under `name`."""
+def svg_of(figure: Figure, *, name: str, words: str) -> str:
+    """The figure as one inline <svg>, without prolog, namespaces, metadata and style sheet, its ids under `name`.
+
+    words  what it shows, with its figures, for those who hear the page
+    """
     stream = StringIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # the browser's fonts draw it, not matplotlib's
@@ -83,8 +107,8 @@ def svg_of(figure: Figure, *, name: str, title: str) -> str:
     body = re.sub(r"<style.*?</style>|<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     body = re.sub(r" ?font-family: [^;\"]*;?", "", body)
     body = re.sub(r'( id="|href="#|url\(#)', rf"\1{name}-", body).replace("xlink:href", "href")
-    body = re.sub(r"\s*\n\s*", " ", body)
+    body = themed(re.sub(r"\s*\n\s*", " ", body))
     return (
-        f'<svg class="plot" role="img" aria-label="{escape(printable(title))}" viewBox="{box[1]}"'
+        f'<svg class="plot" role="img" aria-label="{escape(printable(words))}" viewBox="{box[1]}"'
         f' style="font-family: {FONTS}; stroke-linejoin: round; stroke-linecap: butt">{body}</svg>'
     )

@@ -215,6 +215,15 @@ def data_of(record: RunRecord) -> tuple[str, int]:
     return Path(str(record.setting("data.name"))).name, int(record.setting("data.test_images"))
 
 
+def grouped_settings(record: RunRecord) -> list[tuple[str, list[tuple[str, str]]]]:
+    """(group, its settings by their paths) of a run, but for what its data decide."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for path, (value,) in differing_settings([record]):
+        group, _, rest = path.partition(".")
+        groups.setdefault(group if rest else "run", []).append((path, value))
+    return list(groups.items())
+
+
 def differing_settings(records: Sequence[RunRecord]) -> list[tuple[str, list[str]]]:
     """(path, value in every run) of each setting that is not the same in all; of all main settings for a single run.
 

@@ -92,5 +92,8 @@ def _mirrored_level(depth: int, *, channels: int, next_channels: int) -> nn.Sequ
 
 
 def deconvnet(*, num_classes: int, in_channels: int = 3, width: int = 64) -> DeconvNet:
-    """The paper's net; `width` is the number of channels of its first level."""
+    """The paper's net; `width` is the number of channels of its first level.
+
+    width  channels of the first convolution, by which all others scale
+    """
     return DeconvNet(num_classes=num_classes, in_channels=in_channels, width=width)

@@ -90,6 +90,7 @@ def deeplabv3(
     """The net over any backbone with a map, or two with the side head; the weights suit every output stride.
 
     output_stride  of the deepest map: 16 or 8; None: 16 with the paper's head, 8 with torchvision's
+    head           pyramid of the paper, or of torchvision
     channels       of the pyramid
     multi_grid     multiply the rates of the last three blocks by 1, 2, 4; None: with the paper's head, where the last
                    stage has three

@@ -52,9 +52,10 @@ def pspnet(
 ) -> PSPNet:
     """The net over any backbone with a map, or two with the side head; the weights suit every output stride.
 
-    channels      of the convolution that fuses the pyramid
-    first_blocks  of stages that lost their stride have the atrous rate of their own stage, or of the former one
-    aux           a side head on the map before the deepest, as the paper trains it: weight 0.4
+    output_stride  stride of the deepest map
+    channels       channels of the convolution that fuses the pyramid
+    first_blocks   blocks of stages that lost their stride have the atrous rate of their own stage, or of the former one
+    aux            a side head on the map before the deepest, as the paper trains it: weight 0.4
 
     Raises MissingStageError for a backbone without the maps, SettingsError for an output stride that it cannot take.
     """

@@ -24,12 +24,12 @@ from resvision.kinds.segmentation.scores import SegmentationScores
 from resvision.loading.augment import MaskAugment
 from resvision.loading.workers import batches as read_batches
 from resvision.probes.padding import centre_alone
-from resvision.segmentation import scoring
+from resvision.segmentation import explaining, scoring
 from resvision.segmentation.batches import MaskEvalBatches, MaskTrainBatches, require_objects
 from resvision.segmentation.full_images import labels_of, probabilities_of
 from resvision.segmentation.parts.tiles import input_rule
 from resvision.segmentation.segmenter import Segmenter, SegmenterLoss
-from resvision.tasks import Described, How, Model, Task
+from resvision.tasks import Described, ExplainedScore, How, Model, Question, Task
 from resvision.training.evaluation import evaluating, until_stopped
 from resvision.training.machine import Machine, autocast, decoding_workers, keep_freed_memory
 from resvision.training.stopping import StopSignals
@@ -59,6 +59,9 @@ class SegmentationTask(Task[Mask]):
     def result_shape(self, side_px: int, num_classes: int | None) -> tuple[int, ...]:
         """The shape of a logit for each class and pixel, (K, H, W)."""
         return (num_classes or 0, side_px, side_px)
+
+    def require_view(self, view: View) -> None:
+        """Allow every view, since crops are drawn out of what it shows."""
 
     def usual_view(
         self, sides: tuple[int, ...], *, mean: tuple[float, ...], std: tuple[float, ...], input_px: int
@@ -178,6 +181,10 @@ class SegmentationTask(Task[Mask]):
             writable = (np.require(image, requirements="W") for image in pixels)  # torch warns of others
             images = (torch.from_numpy(image).permute(2, 0, 1) for image in writable)
             return [labels_of(_segmenter(model.system), image).numpy() for image in images]
+
+    def explained_score(self, model: Model, pixels: Pixels, question: Question) -> ExplainedScore:
+        """The sum of a class's logits over its pixels, or over the points of the question."""
+        return explaining.summed_logits(model, _segmenter(model.system), pixels, question)
 
 
 def _score_batches(

@@ -24,11 +24,13 @@ LR_FACTOR = "lr_factor"
 class OptimizerSettings:
     """The settings of the optimizer.
 
-    lr               the peak; the schedule multiplies it by a factor at each step
-    weight_decay     of weights with two or more dimensions; L2 for SGD, decoupled for AdamW
-    norm_bias_decay  of normalization parameters and biases
-    momentum         for SGD; `nesterov` needs it positive
-    betas            for AdamW
+    name             SGD with momentum, or AdamW
+    lr               the peak of the learning rate; the schedule multiplies it by a factor at each step
+    weight_decay     decay of weights with two or more dimensions; L2 for SGD, decoupled for AdamW
+    norm_bias_decay  decay of normalization parameters and biases
+    momentum         momentum of SGD; `nesterov` needs it positive
+    nesterov         look ahead by the momentum (SGD)
+    betas            decays of the means of gradients and of their squares (AdamW)
     bias_factor      factor of the learning rate of biases, normalization's apart: 2 in nets of Caffe
     head_factor      factor of the learning rate of the layers after the last stage, which are new where the stages are
                      pre-trained

@@ -105,7 +105,7 @@ def test_the_best_validation_is_that_of_the_greatest_iou(tmp_path: Path) -> None
 
 def test_curves_are_of_iou_pixel_error_and_loss(tmp_path: Path) -> None:
     html = report_html(read_records([write_mask_run(tmp_path / "run", scores())]))
-    titles = ("Test mean IoU", "Training and test pixel error", "Training loss")
+    titles = ("Test mean IoU", "Training and test pixel error", "Training and test loss", "Learning rate")
     assert [title for title in titles if f">{title}<" in html] == [*titles]
 
 
@@ -138,7 +138,7 @@ def test_runs_of_both_kinds_stand_in_tables_of_their_own(tmp_path: Path) -> None
     assert len(ids) == len(set(ids))
     assert {value[1:] for value in seen.values("href") if value.startswith("#")} <= set(ids)
     chips = dict(
-        zip(("class<es>", "pixels"), re.findall(r'class="chip" style="background: (#\w+)', html), strict=False)
+        zip(("class<es>", "pixels"), re.findall(r'class="chip" style="background: (var\(--\w+\))', html), strict=False)
     )
     lines = html[html.index("Test mean IoU") :]
     assert chips["pixels"] in lines[: lines.index("</svg>")]
@@ -221,7 +221,13 @@ def test_the_worst_images_are_shown_with_truth_and_prediction(trained: Finished)
     assert [image.source for image in gallery.images] == [worst.source for worst in record.scores.worst[:EXAMPLES]]
     worst = record.scores.worst[0]
     pictures = {picture.name: _decoded(picture.uri) for picture in gallery.images[0].pictures}
-    assert [*pictures] == ["photo", "truth", "prediction", "difference"]
+    *four, false, true = pictures
+    assert four == ["photo", "truth", "prediction", "difference"]
+    taken = re.fullmatch(r"for (.+), where (.+) was taken for (.+)", false)
+    assert taken
+    assert taken[1] == taken[3]
+    assert true == f"for {taken[2]}, where {taken[2]} was taken for {taken[3]}"
+    assert "Colours show by Grad-CAM at C" in gallery.note
     stored = np.asarray(Image.open(Path(worst.source.replace("images", "masks"))))
     colours = label_colours(record.scores.classes)
     np.testing.assert_array_equal(pictures["truth"], colours[stored])
@@ -235,7 +241,7 @@ def test_the_worst_images_are_shown_with_truth_and_prediction(trained: Finished)
 def test_the_page_holds_the_pictures(trained: Finished) -> None:
     html = report_html([read_record(trained.folder)])
     seen = Page(html)
-    assert html.count("<img") == 4 * EXAMPLES
+    assert html.count("<img") == 6 * EXAMPLES
     assert "of the pixels wrong" in seen.text
     assert "://" not in html
     assert report_html([read_record(trained.folder)]) == html

@@ -3,8 +3,10 @@ import os
 import re
 import subprocess
 import sys
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from resvision.report.confusions import confusion_svg
 from resvision.report.html import GENERATOR
 from resvision.report.page import report_html, write_report
 from resvision.report.pictures import PANEL_PX, SINGLE_PX, gallery_of, picture_of
+from resvision.report.places import without_places
 from resvision.report.plots import curves_svg, running_mean
 from resvision.report.read import read_record, read_records
 from resvision.report.summaries import summary
@@ -54,11 +57,60 @@ def compared(two_runs: list[Path]) -> tuple[str, Page]:
 
 def test_a_page_loads_nothing(compared: tuple[str, Page]) -> None:
     html, seen = compared
-    assert not {tag for tag, _ in seen.tags} & {"script", "link", "iframe", "object", "embed"}
+    assert not {tag for tag, _ in seen.tags} & {"link", "iframe", "object", "embed"}
     assert "://" not in html
     assert "@import" not in html
     assert re.findall(r"url\((?!#)", html) == []
     assert all(value.startswith(("#", "data:image/png;base64,")) for value in seen.values("src", "href", "xlink:href"))
+
+
+def test_only_the_script_of_the_page_may_run_and_nothing_may_be_loaded(compared: tuple[str, Page]) -> None:
+    html, seen = compared
+    (script,) = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    (policy,) = [attributes["content"] for tag, attributes in seen.tags if "http-equiv" in attributes]
+    assert policy == f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    assert [attributes for tag, attributes in seen.tags if tag == "script"] == [{}]
+
+
+def test_tables_are_made_to_be_sorted_by_their_headings(compared: tuple[str, Page]) -> None:
+    tables_of_page = [attributes.get("class", "") for tag, attributes in compared[1].tags if tag == "table"]
+    assert sum("sortable" in name.split() for name in tables_of_page) == 4  # results, settings, classes of two runs
+
+
+def test_plots_take_their_colours_from_the_readers_theme(compared: tuple[str, Page]) -> None:
+    html, _ = compared
+    plots = re.findall(r"<svg class=\"plot\".*?</svg>", html, flags=re.DOTALL)
+    assert len(plots) == 7  # error, loss and learning rate; confusion and throughput of two runs
+    inside = " ".join(re.sub(r"data:image/png;base64,[^\"]+", "", plot) for plot in plots)
+    assert {*re.findall(r"(?<=[: ])#[0-9a-f]{6}\b", inside)} <= {"#ffffff"}  # numbers on dark cells
+    variables = {*re.findall(r"var\((--\w+)\)", inside)}
+    light, dark = re.findall(r":root \{(.*?)\}", html, flags=re.DOTALL)[:2]
+    assert all(f"{variable}:" in light and f"{variable}:" in dark for variable in variables)
+
+
+def test_plots_are_told_in_words_and_figures(two_runs: list[Path]) -> None:
+    html, _ = page(two_runs)
+    words = " ".join(re.findall(r'aria-label="([^"]*)"', html))
+    assert "error. plain: training from 30 % to 30 %, test from 42.5 % to 34.17 %, lowest 34.17 % at epoch 3." in words
+    assert "learning rate. plain: from 0.1 to 0.1. residual:" in words
+    assert "images per second of plain: 20 in the middle" in words
+    assert "confusion of 3 classes: 24 of 30 right. Most often a was taken for" in words
+
+
+def test_folders_of_this_machine_are_on_no_page(tmp_path: Path) -> None:
+    folder = write_run(
+        tmp_path / "deep" / "run", data__name=str(tmp_path / "photos"), model__init_from="/srv/a b/w.pth"
+    )
+    scored = scores(wrong=3)
+    mistakes = tuple(replace(mistake, source=str(tmp_path / "photos/a/1.jpg")) for mistake in scored.mistakes)
+    rundir.write_json(folder / rundir.EVALUATION, replace(scored, mistakes=mistakes).to_json())
+    html, seen = page([folder])
+    assert str(tmp_path) not in html
+    assert "/srv" not in html
+    assert "w.pth" in seen.text
+    assert "photos/ has changed" in without_places(read_records([folder]))(f"{tmp_path}/photos/ has changed")
+    assert without_places(read_records([folder]))("at /data/sets/7/x.png, 3 images/s") == "at x.png, 3 images/s"
 
 
 def test_ids_are_unique_and_every_reference_is_answered(compared: tuple[str, Page]) -> None:
@@ -344,7 +396,13 @@ def test_a_trained_run_makes_a_page(finished: Finished) -> None:
     _, seen = page([finished.folder])
     wrong = finished.scores.images - int(np.trace(finished.scores.confusion))
     assert f"{wrong} of 397 test images" in seen.text
-    assert len([tag for tag, _ in seen.tags if tag == "img"]) == min(wrong, len(finished.scores.mistakes))
+    mistakes = finished.scores.mistakes
+    texts = [attributes["alt"] for tag, attributes in seen.tags if tag == "img"]
+    assert min(wrong, len(mistakes)) == len(mistakes)
+    for mistake in mistakes:  # the image, and what the net looked at for the false answer and for the true one
+        words = f"{mistake.source}, {mistake.true} → {mistake.predicted}, {100 * mistake.score:.1f} %"
+        for name in ("", f"for {mistake.predicted}: ", f"for {mistake.true}: "):
+            assert f"{name}{words}" in texts
 
 
 def test_reading_a_run_reaches_no_torch() -> None:

@@ -77,7 +77,7 @@ def test_figures_are_those_of_the_runs(study: tuple[Path, Degradation]) -> None:
 def test_the_page_holds_the_figures_and_two_sentences(study: tuple[Path, Degradation], tmp_path: Path) -> None:
     _, result = study
     html = write_study(result, tmp_path / "page.html").read_text()
-    titles = (">Training loss<", ">Training and test error<")
+    titles = (">Training and test loss<", ">Training and test error<")
     assert [title for title in titles if title in html] == [*titles]
     assert f"{result.rows[0].train_loss[0]:.4g}" in html
     assert html.count("undecided") >= len(result.verdicts)

@@ -15,6 +15,7 @@ from resvision.core.views import Geometry
 from resvision.kinds.classification.presets import PRESETS
 from resvision.kinds.classification.scores import ClassificationScores, pooled
 from resvision.kinds.kind import (
+    Asked,
     ClassRow,
     ClassTable,
     Column,
@@ -51,7 +52,7 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
     )
     curves = (
         Curve("error", "falling", lambda figures: figures["top1_error"], trained="error"),
-        Curve("loss", "logarithmic", trained="loss", unit=""),
+        Curve("loss", "logarithmic", lambda figures: figures["loss"], trained="loss", unit=""),
     )
     worst_title = "Worst mistakes"
     worst_note = "True → predicted, with the probability that was given to the wrong class; the surest first."
@@ -146,7 +147,9 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
             )
         picture = Image.fromarray(image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image)
         probability = f"{100 * mistake.score:.1f} %"
-        return Exhibit(mistake.source, mistake.predicted, probability, (Panel("", picture),), lead=f"{mistake.true} →")
+        asked = tuple(Asked(name, f"for {name}") for name in (mistake.predicted, mistake.true))
+        panels = (Panel("", picture),)
+        return Exhibit(mistake.source, mistake.predicted, probability, panels, f"{mistake.true} →", asked)
 
     usual_top = 5
 

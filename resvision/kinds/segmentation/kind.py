@@ -28,7 +28,7 @@ from resvision.kinds.kind import (
     percent,
 )
 from resvision.kinds.segmentation.overlays import overlay
-from resvision.kinds.segmentation.panels import WRONG, panels, require_same_error
+from resvision.kinds.segmentation.panels import WRONG, asked_of, panels, require_same_error
 from resvision.kinds.segmentation.presets import PRESETS
 from resvision.kinds.segmentation.scores import SegmentationScores, pooled
 
@@ -60,7 +60,7 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
     curves = (
         Curve("mean IoU", "rising", lambda figures: figures["mean_iou"]),
         Curve("pixel error", "falling", lambda figures: 1 - figures["pixel_accuracy"], trained="error"),
-        Curve("loss", "logarithmic", trained="loss", unit=""),
+        Curve("loss", "logarithmic", lambda figures: figures["loss"], trained="loss", unit=""),
     )
     footnote = "F.w. IoU is the frequency-weighted one: every class counts by its pixels."
     options = frozenset({"out"})
@@ -162,7 +162,8 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
         require_same_error(worst, target, result.labels)
         text = f"{100 * worst.pixel_error:.2f} % of the pixels wrong"
         pictures = panels(image, target, result.labels, label_colours(scores.classes))
-        return Exhibit(worst.source, PurePath(worst.source).name, text, pictures)
+        asked = asked_of(target, result.labels, scores.classes)
+        return Exhibit(worst.source, PurePath(worst.source).name, text, pictures, asked=asked)
 
     def legend(
         self, scores: SegmentationScores, shown: Sequence[tuple[Mask, LabelMap | None]]

@@ -1,12 +1,14 @@
 """One label map in four pictures: photo, truth, prediction and difference, side by side."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from resvision.core.errors import DataError
 from resvision.core.images import VOID, Pixels
-from resvision.kinds.kind import Panel
+from resvision.kinds.kind import Asked, Panel
 from resvision.kinds.segmentation.scores import WorstImage
 
 SHOWN_PX = 320  # of a picture's longer side; larger images are shrunk
@@ -38,6 +40,19 @@ def difference(image: Pixels, truth: Pixels, pred: Pixels, size: tuple[int, int]
     mixed = (1 - wrong - void) * DARKENED * grey + wrong * np.array(WRONG, dtype=np.float32) + void * 128
     shown: Pixels = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
     return shown
+
+
+def asked_of(truth: Pixels, pred: Pixels, classes: Sequence[str]) -> tuple[Asked, ...]:
+    """The commonest mistake of an image: its false and its true class, both at the pixels where it was made."""
+    wrong = (truth != pred) & (truth != VOID)
+    if not wrong.any():
+        return ()
+    pairs, counts = np.unique(np.stack([pred[wrong], truth[wrong]]), axis=1, return_counts=True)
+    false, true = pairs[:, counts.argmax()].tolist()
+    rows, columns = np.nonzero(wrong & (pred == false) & (truth == true))
+    points = np.stack([columns, rows], axis=1).astype(np.float64) + 0.5
+    names = classes[false], classes[true]
+    return tuple(Asked(name, f"for {name}, where {names[1]} was taken for {names[0]}", points) for name in names)
 
 
 def require_same_error(worst: WorstImage, truth: Pixels, pred: Pixels) -> None:

@@ -149,6 +149,19 @@ def predict_tiled(
     return total.div_(result_counts)
 
 
+def whole_window(images: Tensor, rule: InputRule) -> Tensor | None:
+    """The window (N, C, side, side') that shows images (N, C, H, W) in one piece, mirrored beyond their edges.
+
+    Its result begins at the first pixel of the images, which is at `border_px` of the window. None where a net of one
+    size takes only parts of them.
+    """
+    down, across = (lay_out(side, rule=rule) for side in images.shape[-2:])
+    if len(down.starts) > 1 or len(across.starts) > 1:
+        return None
+    window = _mirrored(images, dim=-2, start=-rule.border_px, length=down.side)
+    return _mirrored(window, dim=-1, start=-rule.border_px, length=across.side)
+
+
 class LabelTile(NamedTuple):
     """A part of a label map: `labels`, (h, w) uint8, belong at row `top` and column `left`."""
 

@@ -1,0 +1,99 @@
+"""`resvision explain`: the parts of images on which a net's answers rest, as pictures and as numbers."""
+
+import json
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from resvision.cli.failures import Failures, watched
+from resvision.cli.weights import (
+    ClassesOption,
+    ImageSizeOption,
+    NetOption,
+    NormalizeOption,
+    WeightsOption,
+    known_of,
+    load_said,
+)
+from resvision.core import rundir
+from resvision.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from resvision.inference.explain import Explanation
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="A run directory; with --weights a model.")],
+    images: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.", readable=False)],
+    out: Annotated[Path | None, typer.Option(help="Folder for the pictures, one for each image.")] = None,
+    asked: Annotated[
+        list[str] | None,
+        typer.Option("--class", help="A class that is asked about; may be given again. The net's own when left out."),
+    ] = None,
+    point: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="A pixel, x and y, that is asked about, of a net that labels pixels."),
+    ] = None,
+    method: Annotated[
+        Literal["gradcam", "occlusion"],
+        typer.Option(help="By the gradients of a map, or by squares that cover the image in turn, which takes longer."),
+    ] = "gradcam",
+    stage: Annotated[
+        str | None, typer.Option(help="The map that Grad-CAM looks at: C5, C4, or a layer. The deepest when left out.")
+    ] = None,
+    weights: WeightsOption = None,
+    normalize: NormalizeOption = None,
+    image_size: ImageSizeOption = None,
+    classes: ClassesOption = None,
+    option: NetOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each image, with the heat.")] = False,
+    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
+    grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that was trained on grey.")] = False,
+) -> None:
+    """Show what a net looks at: the parts of each image on which its answer rests, by Grad-CAM or occlusion.
+
+    A file that cannot be used is named, the rest goes on, and the exit code is 1; it is 2 where none can be used.
+    """
+    if out is None and not as_json:
+        raise SettingsError("explain writes pictures: name a folder for them by --out, or ask for numbers by --json")
+
+    from resvision.core.progress import Bar
+    from resvision.core.terminal import Terminal
+    from resvision.inference.explain import explained
+    from resvision.inference.heat_pictures import HeatPictures
+    from resvision.inference.image_files import ImageFiles
+    from resvision.inference.out_folder import out_folder
+
+    if weights is None:
+        rundir.require(run)
+    files = ImageFiles.of(images)  # before weights are fetched for nothing
+    known = known_of(normalize, image_size, classes, option)
+    trained = load_said(run, weights=weights, known=known, allow_code=allow_code)
+    bar = Bar(Terminal(stderr=True), "explaining", total=len(files))
+    failures = Failures(len(files), bar)
+    explanations = explained(
+        trained,
+        files,
+        classes=asked or (),
+        point=point,
+        method=method,
+        stage=stage,
+        grey=grey,
+        failed=failures.add,
+    )
+    with nullcontext(None) if out is None else out_folder(HeatPictures(), out, files, resume=None) as folder:
+        for explanation in watched(explanations, bar):
+            result: Explanation = explanation.result
+            print(json.dumps(result.to_json(), ensure_ascii=False) if as_json else line(result))
+            sys.stdout.flush()
+            if folder is not None:
+                folder.save(explanation)
+    failures.finish()
+
+
+def line(explanation: "Explanation") -> str:
+    """The classes that were asked about, each with its share and the place on which it rests most."""
+    return f"{explanation.source}: {', '.join(map(explanation.described, explanation.heats))}"
