@@ -124,18 +124,18 @@ class ImageAugment(Augmentation):
 class MaskAugment(Augmentation):
     """Changes of an image together with its label map, in this order: crop, elastic and rotation, flip, brightness.
 
-    crop         none: the centre, padded where the image is smaller
-                 random-scale: the image scaled by a factor drawn from `scale_range`, then a crop drawn, padded where
-                 the scaled image is smaller (Chen et al. 2017, arXiv:1706.05587)
-    crop_px      side of the crops; None: `data.image_size`, or as the data set says
-    scale_range  smallest and largest factor, for random-scale
-    fill         the colour that pads a crop: black, or the mean colour (zero once normalized)
-    elastic_px   standard deviation, in pixels of the crop, of the displacements of 3x3 points, between which the image
-                 is stretched (Ronneberger et al. 2015, arXiv:1505.04597, has 10)
+    crop              none: the centre, padded where the image is smaller
+                      random-scale: the image scaled by a factor drawn from `scale_range`, then a crop drawn, padded
+                      where the scaled image is smaller (Chen et al. 2017, arXiv:1706.05587)
+    crop_px           side of the crops; None: `data.image_size`, or as the data set says
+    scale_range       smallest and largest factor, for random-scale
+    fill              the colour that pads a crop: black, or the mean colour (zero once normalized)
+    elastic_px        standard deviation, in pixels of the crop, of the displacements of 3x3 points, between which the
+                      image is stretched (Ronneberger et al. 2015, arXiv:1505.04597, has 10)
     rotation_degrees  the crop is turned by an angle drawn from -rotation_degrees .. rotation_degrees, with its edges
-                 mirrored (Zhao et al. 2017, arXiv:1612.01105, have 10)
-    flip         left and right are swapped in half of the images
-    brightness   pixels are multiplied by a factor drawn from 1 - brightness .. 1 + brightness
+                      mirrored (Zhao et al. 2017, arXiv:1612.01105, have 10)
+    flip              left and right are swapped in half of the images
+    brightness        pixels are multiplied by a factor drawn from 1 - brightness .. 1 + brightness
     """
 
     crop: Literal["none", "random-scale"] = "none"
