@@ -75,8 +75,10 @@ def write_study(study: Degradation, path: Path) -> Path:
 
 
 def _page_of(record: RunRecord, study: Path) -> str:
-    """Write the page of a run into its folder; its address from the page of the study."""
-    page = write_report([record.folder], record.folder / rundir.REPORT, allow_code=True)  # whose study has just run it
+    """Write the page of a run into its folder unless one of its scores is there; its address from the study's page."""
+    page, scores = record.folder / rundir.REPORT, record.folder / rundir.EVALUATION
+    if not page.is_file() or page.stat().st_mtime < scores.stat().st_mtime:
+        write_report([record.folder], page, allow_code=True)  # whoever asked for the study has named the code
     return quote(os.path.relpath(page, study.parent))
 
 
