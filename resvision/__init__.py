@@ -40,7 +40,12 @@ def __getattr__(name: str) -> object:
 
     if name not in _PUBLIC:
         raise AttributeError(f"module 'resvision' has no attribute {name!r}; it has {', '.join(_PUBLIC)}")
-    public: object = getattr(import_module(_PUBLIC[name]), name)
+    try:
+        public: object = getattr(import_module(_PUBLIC[name]), name)
+    except ModuleNotFoundError as error:  # in the light install, of which the error then says what it lacks
+        from resvision.core.references import missing_extra
+
+        raise missing_extra(error) from None
     return public
 
 

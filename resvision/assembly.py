@@ -1,5 +1,6 @@
 """The parts of a resolved Run: its system, its optimizer, the batches and the exams of the loop; and its length."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from resvision.core.samples import Reader
 from resvision.core.settings import Scalar, from_options
 from resvision.core.views import View
 from resvision.data.splits import Splits
-from resvision.initial_weights import initial_file, net_state, net_state_by_encoder
+from resvision.initial_weights import encoder_file, initial_file, net_state, net_state_by_encoder
 from resvision.kinds.kind import Scores
 from resvision.kinds.table import TASKS
 from resvision.layers import sync_norm
@@ -112,7 +113,7 @@ def assemble(prepared: Prepared, *, device: torch.device, begun: bool = False) -
     if run.model.init_from is not None and not begun:
         system.net.load_state_dict(net_state(system.net, run, file=initial_file(run)))
     if run.model.encoder_from is not None and not begun:
-        system.net.load_state_dict(net_state_by_encoder(system.net, run))
+        system.net.load_state_dict(net_state_by_encoder(system.net, run, file=encoder_file(run)))
 
     def exam(split: str, images: Reader[Any]) -> Exam:
         # without gradients, twice as many images take no more memory than in training
@@ -155,6 +156,9 @@ def build_system(run: Run) -> System:
         raise SettingsError(
             f"augment: {run.model.name} does not take images made of two; leave out mixup_alpha and cutmix_alpha"
         )
+    if run.model.norm_momentum is not None:
+        for norm in _batch_norms(built.net):
+            norm.momentum = run.model.norm_momentum
     freeze(built, [*frozen_modules(built.net, run.model).values(), *_frozen_norms(built.net, run.model)])
     return built
 
@@ -216,10 +220,12 @@ def frozen_modules(net: nn.Module, model: ModelSettings) -> dict[str, nn.Module]
         raise SettingsError(f"model.frozen_stages: {error}") from None
 
 
-def _frozen_norms(net: nn.Module, model: ModelSettings) -> list[nn.Module]:
+def _frozen_norms(net: nn.Module, model: ModelSettings) -> Sequence[nn.Module]:
     """The batch normalizations of the net that the run keeps as they are."""
-    if not model.frozen_norms:
-        return []
+    return _batch_norms(net) if model.frozen_norms else []
+
+
+def _batch_norms(net: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
     return [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
 
 
@@ -250,10 +256,11 @@ def _steps_of(duration: str, run: Run) -> int:
 
 
 def distances(net: nn.Module, settings: OptimizerSettings) -> dict[str, int] | None:
-    """The number of stages from each parameter to the head; None where the learning rate does not decay by them."""
-    if settings.depth_decay == 1:
+    """The number of stages from each parameter to the head; None where the learning rate does not go by them."""
+    if not settings.by_depth:
         return None
     try:
         return distances_to_head(net)
     except SettingsError as error:
-        raise SettingsError(f"optimizer.depth_decay: {error}") from None
+        leaf = "depth_decay" if settings.depth_decay != 1 else "head_factor"
+        raise SettingsError(f"optimizer.{leaf}: {error}") from None

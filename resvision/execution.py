@@ -23,6 +23,7 @@ from resvision.run import Run
 from resvision.training import machine as machines
 from resvision.training import processes
 from resvision.training.best import BestSoFar
+from resvision.training.callbacks import Callback, Callbacks
 from resvision.training.checkpoints import Checkpoints, result_weights
 from resvision.training.contention import StepClock
 from resvision.training.ema import MovingAverage
@@ -73,7 +74,9 @@ class _Records(NamedTuple):
             self.bar.say(f"for a minute steps have taken {times:.1f} times as long as this run's best; {self.going_on}")
 
 
-def carry_out(folder: Path, prepared: Prepared, stop: StopSignals, console: Console) -> Finished:
+def carry_out(
+    folder: Path, prepared: Prepared, stop: StopSignals, console: Console, callbacks: Sequence[Callback] = ()
+) -> Finished:
     """Train from the last checkpoint in `folder`, or from the start where there is none, and score the result."""
     run = prepared.run
     _keep_identities(folder, prepared, console)
@@ -81,7 +84,7 @@ def carry_out(folder: Path, prepared: Prepared, stop: StopSignals, console: Cons
     if training.plan.first_step:
         console.print(f"going on after step {training.plan.first_step} of {training.plan.steps}", highlight=False)
     evaluator = Evaluator(run, training.built, training.average)
-    _train(training, run, folder, evaluator, stop, console)
+    _train(training, run, folder, evaluator, stop, console, Callbacks(callbacks))
     if training.best.step:
         _print_best(training, run, console)
     # Process 0 alone reads the pointers to checkpoints: another might read them before its writes are visible.
@@ -140,7 +143,13 @@ def _plan(run: Run, steps: int, *, first_step: int, last_kept: Path | None, line
 
 
 def _train(
-    training: _Training, run: Run, folder: Path, evaluator: Evaluator, stop: StopSignals, console: Console
+    training: _Training,
+    run: Run,
+    folder: Path,
+    evaluator: Evaluator,
+    stop: StopSignals,
+    console: Console,
+    callbacks: Callbacks,
 ) -> None:
     """Carry out the plan of a training, with records and checkpoints written by process 0."""
     built, optimizer, average, best, plan = training
@@ -155,6 +164,7 @@ def _train(
         def observe(line: Line) -> None:
             if records is not None:
                 records.add(line)
+            callbacks.hear(line)
 
         def keep(step: int) -> Path:
             if records is not None:
@@ -176,7 +186,7 @@ def _train(
                 machine=run.machine,
                 plan=plan,
                 stop=stop,
-                hooks=Hooks(observe, evaluator.summary, keep),
+                hooks=Hooks(observe, evaluator.summary, keep, lambda: callbacks.enough),
             )
             loop.fit(share)
 

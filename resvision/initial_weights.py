@@ -10,7 +10,8 @@ from rich.console import Console
 from torch import nn
 
 from resvision import catalog
-from resvision.core import references
+from resvision.conversion import UNTOLD
+from resvision.core import files, references, rundir
 from resvision.core.errors import SettingsError, WeightsError, nearest
 from resvision.core.settings import Scalar
 from resvision.core.views import View
@@ -18,7 +19,7 @@ from resvision.data.sets import IMAGENET
 from resvision.run import DataSettings, ModelSettings, Run
 from resvision.training.checkpoints import State
 from resvision.training.initial import Read, encoder_state, initial_state, read_initial, weights_file
-from resvision.weights.about import read_about
+from resvision.weights.about import About, read_about
 from resvision.weights.convert import modules_that_differ, shapes
 from resvision.weights.fetch import obtain, read_published
 from resvision.weights.published import Published, find, is_published, publishes, require_published
@@ -27,13 +28,17 @@ SAFETENSORS = ".safetensors"
 SIDE_HEADS = "aux"
 """The option of a net that has heads for training alone, of which its results do not depend."""
 
+YOUR_OWN_ENCODER = "name weights by --set model.encoder_from=RUN or FILE, or start without by --from-scratch"
+
 
 def settle_sources(model: ModelSettings, published: Published | None, data: DataSettings) -> ModelSettings:
     """Write the sources of the model's initial weights as a run keeps them: full paths, and sums of published files."""
     if published:
         model = replace(model, init_from=published.source, init_except=_fresh_parts(model, published, data))
     elif model.init_from is not None:
-        model = replace(model, init_from=str(weights_file(Path(model.init_from))))
+        file = weights_file(Path(model.init_from))
+        _require_same_strides(model, Path(model.init_from), file, setting="init_from")
+        model = replace(model, init_from=str(file))
     if model.encoder_from is not None:
         model = replace(model, encoder_from=_encoder_source(model))
     return model
@@ -59,10 +64,13 @@ def brings_view(source: str | None) -> bool:
 
 def _view_in(source: str | None) -> View | None:
     """The view in the header of a file, None where it has none or is not there any more."""
-    if source is None or not Path(source).is_file() or Path(source).suffix != SAFETENSORS:
-        return None
-    about = read_about(Path(source))
+    about = None if source is None else _about_file(Path(source))
     return None if about is None else about.view
+
+
+def _about_file(file: Path) -> About | None:
+    """The facts in the header of a safetensors file, None where it says none, is another or not there any more."""
+    return read_about(file) if file.suffix == SAFETENSORS and file.is_file() else None
 
 
 def encoder_normalization(model: ModelSettings) -> View | None:
@@ -128,9 +136,9 @@ def net_state(net: nn.Module, run: Run, *, file: Path) -> State:
     return initial_state(net, file, fresh=run.model.init_except, read=_reader_of(run.model.init_from))
 
 
-def net_state_by_encoder(net: nn.Module, run: Run) -> State:
-    """The weights that a run's net starts with, its encoder's from a file; errors are those of `encoder_state`."""
-    return encoder_state(net, encoder_file(run), read=_reader_of(run.model.encoder_from))
+def net_state_by_encoder(net: nn.Module, run: Run, *, file: Path) -> State:
+    """The weights that a run's net starts with, its encoder's from a `file`; errors are those of `encoder_state`."""
+    return encoder_state(net, file, read=_reader_of(run.model.encoder_from))
 
 
 def _reader_of(source: str | None) -> Read:
@@ -144,7 +152,10 @@ def encoder_file(run: Run, console: Console | None = None) -> Path:
     assert source is not None, "a run whose encoder starts with weights"
     if not is_published(source):
         return Path(source)
-    return obtain(_encoder_weights(run.model), console or Console(quiet=True))
+    try:
+        return obtain(_encoder_weights(run.model), console or Console(quiet=True))
+    except WeightsError as error:
+        raise WeightsError(f"model.encoder_from: {error}; {YOUR_OWN_ENCODER}") from None
 
 
 def _encoder_source(model: ModelSettings) -> str:
@@ -153,26 +164,62 @@ def _encoder_source(model: ModelSettings) -> str:
     if is_published(model.encoder_from):
         return _encoder_weights(model).source
     try:
-        return str(weights_file(Path(model.encoder_from)))
+        file = weights_file(Path(model.encoder_from))
     except SettingsError as error:
         raise SettingsError(str(error).replace("init_from", "encoder_from")) from None
+    _require_same_strides(model, Path(model.encoder_from), file, setting="encoder_from")
+    return str(file)
+
+
+def _require_same_strides(model: ModelSettings, source: Path, file: Path, *, setting: str) -> None:
+    """Raise SettingsError for weights known to be of a net that strides elsewhere, which their shapes do not show."""
+    about = _about_run(source) if source.is_dir() else _about_file(file)
+    if about is None or references.is_reference(about.model) or references.is_reference(model.name):
+        return
+    theirs, ours = catalog.identity(about.model, about.options), catalog.identity(model.name, model.options)
+    for key in UNTOLD:
+        if key in theirs and key in ours and theirs[key] != ours[key]:
+            raise SettingsError(
+                f"model.{setting}: {source}: holds weights of {about.model} with {key}={theirs[key]}, which would"
+                f" make another net with {key}={ours[key]}; say --set model.options.{key}={theirs[key]}"
+            )
+
+
+def _about_run(folder: Path) -> About | None:
+    """The name and the options of a run's net."""
+    model = rundir.read_json(folder / rundir.RUN, limit=files.SETTINGS).get("model", {})
+    return About(model=model["name"], options=model.get("options", {})) if "name" in model else None
 
 
 def _encoder_weights(model: ModelSettings) -> Published:
-    """Find the published weights of the backbone of a model, for the options that the model passes on to it."""
-    name, source = _backbone(model), model.encoder_from
-    assert source is not None, "asked for a net whose encoder starts with weights"
-    own, of_backbone = catalog.identity(model.name, model.options), catalog.options(name)
-    return find_published(name, {key: own[key] for key in own.keys() & of_backbone.keys()}, source)
+    """Find the published weights of a model's encoder, for the options that the model passes on to it.
 
-
-def _backbone(model: ModelSettings) -> str:
-    """The name of the backbone of a model; SettingsError for a model without one."""
+    Raises SettingsError, with the remedy, where there are none, or where they are of another net.
+    """
+    assert model.encoder_from is not None, "asked for a net whose encoder starts with weights"
     row = catalog.find(model.name)
-    name = {**row.usual, **row.options, **model.options}.get("backbone")
-    if not isinstance(name, str):
-        raise SettingsError(f"model.encoder_from: {model.name} has no backbone that weights are published for")
-    return name
+    encoder = {**row.usual, **row.options, **model.options}.get("backbone", row.encoder)
+    if not isinstance(encoder, str) or not encoder:
+        raise SettingsError(
+            f"model.encoder_from: {model.name} has no encoder that weights are published for; {YOUR_OWN_ENCODER}"
+        )
+    own, of_encoder = catalog.identity(model.name, model.options), catalog.options(encoder)
+    try:
+        published = find_published(
+            encoder, {key: own[key] for key in own.keys() & of_encoder.keys()}, model.encoder_from
+        )
+    except WeightsError as error:
+        raise SettingsError(f"model.encoder_from: {error}; {YOUR_OWN_ENCODER}") from None
+    with torch.device("meta"):
+        theirs = catalog.build(encoder, num_classes=len(published.classes))
+        ours = catalog.build(model.name, num_classes=2, **model.options)
+    try:
+        encoder_state(ours, Path(str(published)), read=lambda _: theirs.state_dict())
+    except SettingsError as error:
+        grey = model.options.get("in_channels", 3) != 3
+        remedy = "show it colours by --set data.channels=3" if grey else YOUR_OWN_ENCODER
+        raise SettingsError(f"{error}; {remedy}") from None
+    return published
 
 
 def head(model: ModelSettings) -> tuple[str, ...]:

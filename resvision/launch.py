@@ -1,10 +1,10 @@
 """Start of a run in a new directory, and going on with one after a stop, up to its finished directory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Unpack, overload
 
 from rich.console import Console
 
@@ -15,7 +15,7 @@ from resvision.core.terminal import Terminal
 from resvision.execution import Finished as Finished
 from resvision.execution import carry_out
 from resvision.extension import Scheduling, extended
-from resvision.initial_weights import initial_file
+from resvision.initial_weights import encoder_file, initial_file
 from resvision.introduction import introduce
 from resvision.loading.workers import dead_workers_named
 from resvision.preparation import prepare, resolve
@@ -25,50 +25,108 @@ from resvision.relocation import note, reopen_at, run_at
 from resvision.run import Run, read_run, require_same_code
 from resvision.training import machine as machines
 from resvision.training import processes
+from resvision.training.callbacks import Callback
 from resvision.training.contention import CpuTimes
 from resvision.training.evaluation import gathered
 from resvision.training.stopping import GoingOn, StopSignals
+from resvision.weights.published import require_published
 
 OF_ONE_MACHINE = {"data.root", "machine.threads", "machine.workers"}
 """Settings in which processes on several machines may differ."""
 
 
+@overload
 def train(
-    model: str | Run,
-    data: str | None = None,
+    model: str,
+    data: str | Path,
     *,
     recipe: str | None = None,
     settings: Mapping[str, Any] | None = None,
+    root: str | Path | None = None,
+    weights: str | None = None,
     out: str | Path | None = None,
     quiet: bool = False,
+    callbacks: Sequence[Callback] = (),
+    **flags: Unpack[Flags],
+) -> Finished: ...
+
+
+@overload
+def train(
+    model: Run, *, out: str | Path | None = None, quiet: bool = False, callbacks: Sequence[Callback] = ()
+) -> Finished: ...
+
+
+@overload
+def train(
+    *,
+    resume: str | Path,
+    data: str | Path | None = None,
+    root: str | Path | None = None,
+    quiet: bool = False,
+    callbacks: Sequence[Callback] = (),
+    **flags: Unpack[Flags],
+) -> Finished: ...
+
+
+def train(
+    model: str | Run | None = None,
+    data: str | Path | None = None,
+    *,
+    resume: str | Path | None = None,
+    recipe: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    root: str | Path | None = None,
+    weights: str | None = None,
+    out: str | Path | None = None,
+    quiet: bool = False,
+    callbacks: Sequence[Callback] = (),
     **flags: Unpack[Flags],
 ) -> Finished:
-    """Train a model of the catalog on a named data set or a folder of images, or a Run, which says all of it.
+    """Train a model of the catalog on a named data set or a folder of images, or a Run, or go on with a run's folder.
 
-    recipe    a recipe's name; the model's own when left out
-    settings  further leaves of the Run by path, such as {"optimizer.weight_decay": 1e-4}
-    out       run directory, new or empty; runs/<model>-<data>-<date>-<n> when left out
-    quiet     print nothing
-    flags     the settings that people change most, as `resvision train --help` explains them: epochs, batch_size, lr,
-              seed, validation, patience, device, threads and precision. None leaves one to the recipe. With
-              `validation`, a share of the training images, the best weights are the result; `patience` needs it
+    recipe     a recipe's name; the model's own when left out
+    settings   further leaves of the Run by path, such as {"optimizer.weight_decay": 1e-4}
+    root       where a named data set lies
+    weights    published ones to start with, `torchvision` or `torchvision:NAME`
+    out        run directory, new or empty; runs/<model>-<data>-<date>-<n> when left out
+    quiet      print nothing
+    resume     the folder of a run to go on with, in the place of a model: as `resvision.resume`, which takes more
+    callbacks  functions that are given each line of the history, and end the training by True; then the last step is
+               evaluated and kept, and the run finished as it is. They are no part of the run: a run that goes on does
+               not know them. An error in one is raised, and the run goes on from its last checkpoint
+    flags      the settings that people change most, as `resvision train --help` explains them: epochs, batch_size, lr,
+               from_scratch, seed, validation, patience, device, threads and precision. None leaves one to the recipe.
+               With `validation`, a share of the training images, the best weights are the result; `patience` needs it
 
     Raises a ResVisionError that says what is wrong with the input.
     """
-    changes = {**changes_of(flags), **(settings or {})}
+    console = Terminal(stderr=True, quiet=quiet)
+    begun = {"model": model, "recipe": recipe, "settings": settings, "weights": weights, "out": out}
+    if resume is not None:
+        if extra := [name for name, value in begun.items() if value is not None]:
+            raise SettingsError(f"resume: the run in {resume} has its settings: leave out {', '.join(extra)}")
+        return go_on(Path(resume), data=data, root=root, callbacks=callbacks, console=console, **flags)
     if isinstance(model, Run):
-        given = {"data": data, "recipe": recipe, "settings": settings, **flags}
+        given = {"data": data, "recipe": recipe, "settings": settings, "root": root, "weights": weights, **flags}
         if extra := [name for name, value in given.items() if value is not None]:
             raise SettingsError(f"a Run holds all its settings: leave out {', '.join(extra)}, or change the Run")
         run = checked(model)
+    elif model is None:
+        raise SettingsError("which model? name one of `resvision list`, or a run's folder as `resume`")
     elif data is None:
         raise SettingsError("which data? name a data set of `resvision data list` or a folder of images")
     else:
-        run = compose(model, data, recipe_name=recipe, changes=changes)
-    return launch(run, out=Path(out) if out is not None else None, console=Terminal(stderr=True, quiet=quiet))
+        changes = {**changes_of(flags), **(settings or {})}
+        if root is not None:
+            changes["data.root"] = str(Path(root).resolve())
+        if weights is not None:
+            changes["model.init_from"] = require_published(weights)
+        run = compose(model, str(data), recipe_name=recipe, changes=changes)
+    return launch(run, out=None if out is None else Path(out), console=console, callbacks=callbacks)
 
 
-def launch(run: Run, *, out: Path | None, console: Console) -> Finished:
+def launch(run: Run, *, out: Path | None, console: Console, callbacks: Sequence[Callback] = ()) -> Finished:
     """Start a run in a new directory and train it to its end. Under torchrun, process 0 writes and speaks."""
     started = CpuTimes.now()
     with GoingOn() as going_on, _guarded() as stop, ExitStack() as stack:
@@ -76,23 +134,28 @@ def launch(run: Run, *, out: Path | None, console: Console) -> Finished:
             rundir.require_free(out)
         processes.join(run.machine.device)
         console = processes.only_first(console)
-        prepared = prepare(run, initial=lambda closed: processes.shared(lambda: initial_file(closed, console)))
+        prepared = prepare(
+            run,
+            initial=lambda closed: processes.shared(lambda: initial_file(closed, console)),
+            encoder=lambda closed: processes.shared(lambda: encoder_file(closed, console)),
+        )
         _require_agreement(prepared.run)
         introduce(prepared, console, since=started)
         folder = processes.shared(lambda: _new_folder(prepared.run, out, stack, console))
         going_on.command = GoingOn.in_folder(folder).command
         console.print(f"run directory: {folder}", highlight=False, soft_wrap=True, markup=False)
-        return carry_out(folder, prepared, stop, console)
+        return carry_out(folder, prepared, stop, console, callbacks)
 
 
 def resume(
-    folder: Path,
+    folder: str | Path,
     *,
     asked: Run | None = None,
     data: str | Path | None = None,
     root: str | Path | None = None,
     allow_code: bool = False,
     schedule: Scheduling | None = None,
+    callbacks: Sequence[Callback] = (),
     console: Console | None = None,
     **flags: Unpack[Flags],
 ) -> Finished:
@@ -104,7 +167,9 @@ def resume(
     flags       `epochs`, the new length of the whole run, `patience` and `threads`; they are written into the run
     schedule    with `epochs`: laid `anew` over the whole length, the default, or `as-it-ended`, at the last learning
                 rate
+    callbacks   as those of `train`
     """
+    folder = Path(folder)
     console, started = console or Terminal(stderr=True), CpuTimes.now()
     with GoingOn.in_folder(folder), _guarded() as stop, ExitStack() as stack:
         run = read_run(folder, allow_code=allow_code)
@@ -122,7 +187,11 @@ def resume(
             if further != run:
                 (folder / rundir.EVALUATION).unlink(missing_ok=True)  # last: without it the run is unfinished
         introduce(prepared, console, since=started)
-        return carry_out(folder, prepared, stop, console)
+        return carry_out(folder, prepared, stop, console, callbacks)
+
+
+go_on = resume
+"""The same under a name that the argument `resume` of `train` does not hide."""
 
 
 @contextmanager

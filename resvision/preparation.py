@@ -41,6 +41,7 @@ from resvision.data.validation import hold_out
 from resvision.initial_weights import (
     brings_view,
     brought_view,
+    encoder_file,
     encoder_normalization,
     initial_file,
     net_state,
@@ -61,11 +62,14 @@ def resolve(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Run:
     return prepare(run, initial=initial).run
 
 
-def prepare(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Prepared:
+def prepare(
+    run: Run, *, initial: Callable[[Run], Path] | None = None, encoder: Callable[[Run], Path] | None = None
+) -> Prepared:
     """Make every open choice of a run: classes and views from the data, speed from the machine.
 
     It reads names and headers of the data, the targets where a loss is balanced by them, and the weights that the run
-    starts with, no more. `initial` gives the file of the weights, `initial_file` if left out.
+    starts with, no more. `initial` gives the file of the weights, `initial_file` if left out, and `encoder` that of the
+    encoder's, likewise.
     Raises DataError, SettingsError or WeightsError.
     """
     run = replace(run, data=replace(run.data, name=full_name(run.data.name)))
@@ -95,7 +99,7 @@ def prepare(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Prepar
         splits = splits.seen_as(image_size=fitting)
         closed = _settle(run, task, splits, published, fingerprint, side_px=fitting)
         net = _build_on_meta(closed)
-    _require_trainable(net, closed, initial or initial_file)
+    _require_trainable(net, closed, initial or initial_file, encoder or encoder_file)
     # Tests hold the nets of the catalog to their shapes; a user's net shows its own only when it is run.
     if references.is_reference(run.model.name):
         _require_results(net, task, closed)
@@ -154,7 +158,10 @@ def _open_as_asked(run: Run, *, channels: int | None, view: View | None) -> Spli
         )
     except ValueError as error:
         raise SettingsError(f"data.mean, data.std, data.resize, data.resize_px: {error}") from None
-    return splits if changed == own else splits.seen_as(view=changed)
+    if changed == own:
+        return splits
+    task_of(task_name(run)).require_view(changed)
+    return splits.seen_as(view=changed)
 
 
 def _sees_as_data(run: Run) -> bool:
@@ -212,13 +219,15 @@ def _build_on_meta(run: Run) -> nn.Module:
         return build_system(run).net
 
 
-def _require_trainable(net: nn.Module, run: Run, initial: Callable[[Run], Path]) -> None:
+def _require_trainable(
+    net: nn.Module, run: Run, initial: Callable[[Run], Path], encoder: Callable[[Run], Path]
+) -> None:
     """Raise SettingsError or WeightsError where optimizer, initial weights or batches do not suit the net."""
     distances(net, run.optimizer)
     if run.model.init_from is not None:
         net_state(net, run, file=initial(run))
     if run.model.encoder_from is not None:
-        net_state_by_encoder(net, run)
+        net_state_by_encoder(net, run, file=encoder(run))
     require_shares(net, run)
 
 

@@ -58,6 +58,11 @@ class Model:
     side_px: int | None
     machine: Machine
 
+    @property
+    def net(self) -> nn.Module:
+        """The net, made of torch's own layers, from normalized images (N, C, H, W) to logits, to export or train on."""
+        return self.system.net
+
     def indices_of(self, classes: Sequence[str], *, data: str) -> list[int]:
         """The model's index of each class of a data set, matched by name.
 
@@ -76,8 +81,8 @@ class Model:
         return [self.classes.index(name) for name in classes]
 
 
-def _unwatched(images: int, total: int) -> None:
-    pass
+def unwatched(images: int, total: int) -> None:
+    """Take in how many images were scored, and do nothing."""
 
 
 class How(NamedTuple):
@@ -96,7 +101,7 @@ class How(NamedTuple):
     compiled: bool | None = None
     protocol: str | None = None
     scales: tuple[int, ...] | None = None
-    watch: Callable[[int, int], None] = _unwatched
+    watch: Callable[[int, int], None] = unwatched
 
     def watched(self, batches: Iterable[Batch], total: int) -> Iterator[Batch]:
         """Yield the batches, and tell `watch` of each once it was scored."""
@@ -179,6 +184,13 @@ class Task(ABC, Generic[T]):
     def fits_classes(self, num_classes: int | None, classes: Sequence[str]) -> bool:
         """Whether a net of `num_classes` goes with data of these classes."""
         return num_classes == len(classes)
+
+    def require_view(self, view: View) -> None:
+        """Raise SettingsError for a view that the net cannot be trained and tested with."""
+        if view.side_px is None:
+            raise SettingsError(
+                f"data.resize: {view.kind} makes images of different sizes, and this task needs squares"
+            )
 
     def usual_view(
         self, sides: tuple[int, ...], *, mean: tuple[float, ...], std: tuple[float, ...], input_px: int

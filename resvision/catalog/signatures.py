@@ -9,6 +9,7 @@ import msgspec
 from resvision.catalog.table import Row, find
 from resvision.core import references
 from resvision.core.errors import SettingsError, nearest
+from resvision.core.meanings import form
 
 POSITIVE = ("num_classes", "in_channels", "width", "input_size")
 """Options that count something, so that a value below 1 is a mistake whatever the builder."""
@@ -148,9 +149,9 @@ def _check_value(key: str, value: Any, annotation: Any) -> None:
     choices = [choice for part in (annotation, *get_args(annotation)) for choice in get_args(part)]
     try:
         msgspec.convert(value, annotation)
-    except msgspec.ValidationError as error:
+    except msgspec.ValidationError:
         texts = [choice for choice in choices if isinstance(choice, str)]
-        hint = f"choices are {', '.join(texts)}" if texts else str(error).lower()
+        hint = f"choices are {', '.join(texts)}" if texts else f"expected {form(annotation)}"
         raise SettingsError(f"{key} {value!r:.60}: {hint}") from None
     except TypeError:  # an annotation that is not plain data
         return

@@ -15,6 +15,7 @@ from resvision.core.errors import SettingsError
 from resvision.layers.fully_connected import classify_everywhere
 from resvision.layers.init import glorot_initialize, relu_initialize
 from resvision.layers.lrn import local_response_norm
+from resvision.layers.sizes import sides_are_known
 
 Init = Literal["pytorch", "he"]
 Init2012 = Literal["paper", "caffe", "glorot", "he"]
@@ -63,7 +64,7 @@ class AlexNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, K) of images (N, C, H, W), at any size from 63 px on; SettingsError below."""
-        x = self.features(_large_enough(images, SMALLEST))
+        x = self.features(_large_enough(images))
         x = self.avgpool(x).flatten(1)
         logits: Tensor = self.classifier(x)
         return logits
@@ -73,7 +74,7 @@ class AlexNet(nn.Module):
 
         fc6 is a 6x6 convolution, fc7 and fc8 are 1x1. Raises SettingsError for images whose last map is below 6x6.
         """
-        x = self.features(_large_enough(images, SMALLEST))
+        x = self.features(_large_enough(images))
         return classify_everywhere(self.classifier, x, window=WINDOW)
 
     def stage_ends(self) -> dict[str, int]:
@@ -133,7 +134,7 @@ class AlexNet2012(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, K) of images (N, C, S, S) with S = input_size; SettingsError for other sizes."""
-        if images.shape[2:] != (self.input_size, self.input_size):
+        if sides_are_known(images) and images.shape[2:] != (self.input_size, self.input_size):
             height, width = images.shape[2:]
             raise SettingsError(
                 f"images are {height}x{width}, this AlexNet is for {self.input_size}x{self.input_size}: build it with"
@@ -186,6 +187,9 @@ def initialize_2012(net: AlexNet2012, init: Init2012) -> None:
 def alexnet(*, num_classes: int, in_channels: int = 3, width: int = 64, init: Init = "pytorch") -> AlexNet:
     """The single column of 2014 with `width` maps in conv1.
 
+    width  channels of the first convolution, by which all others scale
+    init   rule by which the first weights are drawn
+
     Weights are drawn as PyTorch does, which shrinks the signal at each layer, or by "he": N(0, 2 / fan_in), which keeps
     its size, and N(0, 0.01^2) in the last layer. Raises SettingsError for another init.
     """
@@ -201,6 +205,9 @@ def alexnet_2012(
     init: Init2012 = "paper",
 ) -> AlexNet2012:
     """The paper's net for square images of `input_size` px, with 3, 8, 12, 12, 8 times `width` maps.
+
+    width  a third of the maps of the first convolution, by which all others scale
+    init   rule by which the first weights are drawn
 
     Raises SettingsError for an odd width, images below 67 px, and another init.
     """
@@ -222,10 +229,10 @@ def _last_side(input_size: int) -> int:
     return side
 
 
-def _large_enough(images: Tensor, smallest: int) -> Tensor:
+def _large_enough(images: Tensor, smallest: int = SMALLEST) -> Tensor:
     """The images. Raises SettingsError where a side is below `smallest` pixels."""
-    height, width = images.shape[2:]
-    if min(height, width) < smallest:
+    height, width = images.shape[2], images.shape[3]
+    if sides_are_known(images) and min(height, width) < smallest:
         raise SettingsError(
             f"images are {height}x{width}, AlexNet's poolings need {smallest} px or more; train it with"
             f" --set data.image_size={smallest}"

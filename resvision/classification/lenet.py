@@ -12,7 +12,7 @@ Glossary
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Final, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,7 @@ from resvision.classification.classifier import Classifier
 from resvision.contracts import Batch, Losses, Term
 from resvision.core.errors import SettingsError
 from resvision.layers.fully_connected import classify_everywhere
+from resvision.layers.sizes import sides_are_known
 from resvision.probes.count import count
 
 C3_TABLE = (
@@ -64,9 +65,12 @@ def digit_codes() -> Tensor:
 class ScaledTanh(nn.Module):
     """f(a) = 1.7159 tanh(2a / 3), so that f(1) = 1 and f(-1) = -1."""
 
+    amplitude: Final[float] = AMPLITUDE
+    slope: Final[float] = SLOPE
+
     def forward(self, x: Tensor) -> Tensor:
         """The function of every value; the shape stays."""
-        return AMPLITUDE * torch.tanh(SLOPE * x)
+        return self.amplitude * torch.tanh(self.slope * x)
 
 
 class Subsampling(nn.Module):
@@ -134,7 +138,7 @@ class LeNet5(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, 10) of images (N, C, 32, 32); SettingsError for other sizes."""
-        if images.shape[2:] != (SIDE, SIDE):
+        if sides_are_known(images) and images.shape[2:] != (SIDE, SIDE):
             raise SettingsError(
                 f"images are {_size(images)}, LeNet-5 is for {SIDE}x{SIDE}: train it with --set data.image_size={SIDE}"
             )
@@ -271,7 +275,7 @@ class LeNet5Modern(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, K) of images (N, C, S, S) with S = input_size; SettingsError for other sizes."""
-        if images.shape[2:] != (self.input_size, self.input_size):
+        if sides_are_known(images) and images.shape[2:] != (self.input_size, self.input_size):
             raise SettingsError(
                 f"images are {_size(images)}, this LeNet-5 is for {self.input_size}x{self.input_size}: build it with"
                 " their input_size (square images only)"

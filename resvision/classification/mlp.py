@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from resvision.core.errors import SettingsError
 from resvision.layers.depths import repeats
 from resvision.layers.init import he_initialize
+from resvision.layers.sizes import sides_are_known
 
 MlpShortcut = Literal["identity", "none"]
 
@@ -67,10 +68,11 @@ class Perceptron(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, K) of images (N, C, S, S) with S = input_size; SettingsError for other images."""
-        if images.shape[1:] != self.input:
-            given, made_for = ("x".join(map(str, shape)) for shape in (images.shape[1:], self.input))
+        if sides_are_known(images) and images.shape[1:] != self.input:
+            channels, side, _ = self.input
             raise SettingsError(
-                f"images are {given}, this perceptron is for {made_for}: build it with their in_channels and"
+                f"images are {images.shape[1]}x{images.shape[2]}x{images.shape[3]}, this perceptron is for"
+                f" {channels}x{side}x{side}: build it with their in_channels and"
                 " input_size (square images only)"
             )
         x = self.relu(self.bn1(self.fc1(images.flatten(1))))
@@ -89,6 +91,10 @@ def mlp(
     shortcut: MlpShortcut = "identity",
 ) -> Perceptron:
     """The net of any depth 2n+2 for square images of `input_size` px.
+
+    depth     number of layers
+    width     features of each layer
+    shortcut  identity, or none for the plain net
 
     Raises SettingsError for another depth or shortcut.
     """

@@ -59,6 +59,7 @@ class PReLUNet(nn.Module):
             Block(block.convolutions, scaled(block.channels, width=width, full=FULL_WIDTH)) for block in SIZES[model]
         )
         hidden = scaled(4096, width=width, full=FULL_WIDTH)
+        self.least_px = LEAST_PX
         self.widths = (width, block1.channels, block2.channels, block3.channels)
         self.conv1 = nn.Conv2d(in_channels, width, 7, stride=2, padding=3)
         self.prelu1 = prelu(width)
@@ -79,7 +80,7 @@ class PReLUNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, K) of images (N, C, H, W) of any size; SettingsError for sides below 15 pixels."""
-        require_side(images, least=LEAST_PX, net="PReLU-net")
+        require_side(images, least=self.least_px, net="PReLU-net")
         x = self.maxpool1(self.prelu1(self.conv1(images)))
         x = self.maxpool2(self.block1(x))
         x = self.maxpool3(self.block2(x))
@@ -109,7 +110,12 @@ def rectifier_initialize(net: nn.Module) -> None:
 def prelunet(
     model: str, *, num_classes: int, in_channels: int = 3, width: int = FULL_WIDTH, dropout: float = 0.5
 ) -> PReLUNet:
-    """The net of a model in SIZES: A of 19 layers, B and C of 22; SettingsError for another."""
+    """The net of a model in SIZES: A of 19 layers, B and C of 22; SettingsError for another.
+
+    model    A, B or C
+    width    channels of the first convolution, by which all others scale
+    dropout  share of the activations that are dropped in training
+    """
     if model not in SIZES:
         raise SettingsError(f"model {model!r}: choices are {', '.join(SIZES)}")
     return PReLUNet(model, num_classes=num_classes, in_channels=in_channels, width=width, dropout=dropout)

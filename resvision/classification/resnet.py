@@ -53,7 +53,6 @@ class BasicBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
         self.downsample = make_shortcut(shortcut, in_channels, out_channels=channels, stride=stride)
 
-    @property
     def last_norm(self) -> nn.BatchNorm2d:
         """The normalization that ends F."""
         return self.bn2
@@ -99,7 +98,6 @@ class Bottleneck(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.downsample = make_shortcut(shortcut, in_channels, out_channels=out_channels, stride=stride)
 
-    @property
     def last_norm(self) -> nn.BatchNorm2d:
         """The normalization that ends F."""
         return self.bn3
@@ -175,7 +173,7 @@ def zero_branches(net: nn.Module) -> None:
         if isinstance(module, BasicBlock | Bottleneck):
             if module.downsample is None:
                 raise SettingsError("zero_init: a plain net has no shortcuts to start from; leave it False")
-            nn.init.zeros_(module.last_norm.weight)
+            nn.init.zeros_(module.last_norm().weight)
 
 
 class ResNet(nn.Module):
@@ -263,6 +261,14 @@ def resnet(
     zero_init: bool = False,
 ) -> ResNet:
     """The net of a depth in SIZES; `shortcut="none"` is the plain net, `stem="deep"` that of `deep_stem`.
+
+    depth      number of layers
+    width      channels of the first convolution, by which all others scale
+    shortcut   option of the shortcuts whose shape changes: A pads, B projects, C projects everywhere; none is the plain
+               net
+    stride_in  convolution of a bottleneck that strides: 1x1 as in the paper (v1), 3x3 as in torchvision (v1.5)
+    stem       plain: a convolution of 7x7; deep: three of 3x3
+    zero_init  start the last normalization of each block at 0, so that blocks begin as identities
 
     Raises SettingsError for another depth, shortcut, stride_in or stem.
     """

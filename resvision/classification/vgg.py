@@ -13,6 +13,7 @@ from resvision.core.errors import SettingsError
 from resvision.layers.fully_connected import classify_everywhere
 from resvision.layers.init import glorot_initialize, relu_initialize
 from resvision.layers.lrn import local_response_norm
+from resvision.layers.sizes import sides_are_known
 
 Config = Literal["A", "A-LRN", "B", "C", "D", "E"]
 Init = Literal["glorot", "normal", "he"]
@@ -155,6 +156,11 @@ def vgg(
 ) -> VGG:
     """The net of a column of Table 1, with `width` maps in its first block.
 
+    config      column of the paper's Table 1
+    width       channels of the first convolution, by which all others scale
+    batch_norm  normalize after each convolution
+    init        rule by which the first weights are drawn
+
     Raises SettingsError for another column or init.
     """
     if config not in CONFIGS:
@@ -169,12 +175,12 @@ def vgg(
     )
 
 
-def _large_enough(images: Tensor) -> Tensor:
-    """The images. Raises SettingsError where a side is below SMALLEST pixels."""
-    height, width = images.shape[2:]
-    if min(height, width) < SMALLEST:
+def _large_enough(images: Tensor, smallest: int = SMALLEST) -> Tensor:
+    """The images. Raises SettingsError where a side is below `smallest` pixels."""
+    height, width = images.shape[2], images.shape[3]
+    if sides_are_known(images) and min(height, width) < smallest:
         raise SettingsError(
-            f"images are {height}x{width}, VGG's poolings need {SMALLEST} px or more; train it with"
-            f" --set data.image_size={SMALLEST}"
+            f"images are {height}x{width}, VGG's poolings need {smallest} px or more; train it with"
+            f" --set data.image_size={smallest}"
         )
     return images

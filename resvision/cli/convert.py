@@ -23,7 +23,10 @@ def command(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="What to write [default: FILE as .safetensors].")
     ] = None,
-    num_classes: Annotated[int | None, typer.Option(min=1, help="[default: what the shapes tell]")] = None,
+    num_classes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Build the net for this number of classes, in place of what the shapes tell."),
+    ] = None,
     option: NetOption = None,
     key: Annotated[
         str | None, typer.Option("--key", help="The weights to take where FILE holds several, such as averaged ones.")
@@ -45,7 +48,9 @@ def command(
     classes: ClassesOption = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
-    """Convert weights with torchvision's, timm's or DataParallel's names; every name that changes or fails is listed.
+    """Convert weights from elsewhere to safetensors.
+
+    Names may be torchvision's, timm's or DataParallel's; every name that changes or fails is listed.
 
     Nothing is written unless all of the net's weights are there, in their shapes, and no others. The result starts a
     training by --weights OUT, and predict, evaluate and report use it by the same option. Its header keeps what
@@ -105,6 +110,8 @@ def _verified(
     file: Path, fitted: "Fitted", known: "Known", candidates: "list[Reading]", *, data: str
 ) -> "Reading | None":
     """Print the scores of each reading on labelled images; the best one, None where the images do not tell."""
+    from resvision.core.progress import Bar
+    from resvision.core.terminal import Terminal
     from resvision.inference.verification import Verification, best
     from resvision.inference.weights_file import own_view
 
@@ -114,11 +121,11 @@ def _verified(
         f"on {verification.images:,} images of {printable(data)}, mean {_listed(view.mean)}, std {_listed(view.std)}:"
     )
     verified = []
-    for scored in verification.scores(candidates):
+    bar = Bar(Terminal(stderr=True), "verifying")
+    scores = verification.scores(candidates, lambda images, total: bar.advance(images, len(candidates) * total))
+    for scored in bar.aside(scores):
         verified.append(scored)
-        figures = scored.scores.figures()
-        shown = ", ".join(f"{heading} {kind.write(name, figures[name])}" for name, heading in kind.compared.items())
-        print(f"  {str(scored.reading) or 'as it stands':<24} {shown}")
+        print(f"  {str(scored.reading) or 'as it stands':<24} {scored.scores.summary()}")
     chosen = best(kind, verified)
     if len(candidates) > 1:
         print(f"taken       {chosen}" if chosen else f"not told    by these images; taken: {candidates[0]}")

@@ -36,8 +36,6 @@ class Failures:
 
 def watched(results: Iterable[V], bar: Bar) -> Iterator[V]:
     """Yield the results, the bar taken away while one is printed."""
-    with bar:
-        for result in results:
-            bar.clear()
-            yield result
-            bar.advance()
+    for result in bar.aside(results):
+        yield result
+        bar.advance()

@@ -13,6 +13,7 @@ import typer
 from resvision import catalog
 from resvision.cli.tables import VisibleTable, Wide, new_table, print_lines, print_tables
 from resvision.core.errors import SettingsError
+from resvision.core.references import is_installed, is_reference
 
 if TYPE_CHECKING:
     from torch import nn
@@ -65,7 +66,9 @@ def command(
     input_: Annotated[
         str | None, typer.Option("--input", help="CxHxW, such as 3x224x224 [default: the paper's].")
     ] = None,
-    num_classes: Annotated[int | None, typer.Option(help="[default: the paper's]")] = None,
+    num_classes: Annotated[
+        int | None, typer.Option(help="Build the nets for this number of classes, in place of the paper's.")
+    ] = None,
     option: Annotated[
         list[str] | None, typer.Option("--option", help="An option of the net, such as width=32. Repeatable.")
     ] = None,
@@ -79,7 +82,10 @@ def command(
     force: Annotated[bool, typer.Option("--force", help="Let --svg replace a file.")] = False,
     wide: Wide = False,
 ) -> None:
-    """Show output shapes, parameters, MACs and receptive fields; several models side by side."""
+    """Show the layers, parameters and MACs of models.
+
+    Output shapes, receptive fields and activations stand beside them; several models are shown side by side.
+    """
     if as_json and as_csv:
         raise SettingsError("--json and --csv exclude each other")
     if svg is None and (force or fold is not None):
@@ -101,6 +107,12 @@ def command(
         comparison.show(
             [(name, comparison.table_of(name)) for name in models], _count_of, as_json=as_json, as_csv=as_csv, wide=wide
         )
+    elif not (is_installed("torch") or shape or num_classes or options or as_csv) and not any(
+        map(is_reference, models)
+    ):
+        from resvision.cli import kept_counts
+
+        kept_counts.show(models, as_json=as_json, wide=wide)
     else:
         inspected = [_inspect(_build(name, shape, num_classes, options)) for name in models]
         _show(inspected, as_json=as_json, as_csv=as_csv, wide=wide)

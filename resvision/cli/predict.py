@@ -55,7 +55,9 @@ def command(
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
     grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that was trained on grey.")] = False,
 ) -> None:
-    """Predict the classes of images, or of their pixels: then --out FOLDER takes label maps and overlays.
+    """Predict the classes of images, or of their pixels.
+
+    --out FOLDER takes label maps and overlays of pixels.
 
     A file that cannot be used is named, the rest goes on, and the exit code is 1; it is 2 where none can be used.
     """

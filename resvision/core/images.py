@@ -47,6 +47,8 @@ INTERPOLATIONS = ("bilinear", "bicubic")
 
 PIXEL_LIMIT = 100_000_000
 """Images with more pixels are refused before they are decoded; one of this size takes 1 to 2 GB meanwhile."""
+DEEPEST_GREY = 2**16 - 1
+"""The largest grey value of 16 bits."""
 BAND_PIXELS = 2**22
 """Pixels that are converted to 8 bits at a time."""
 SLOW_PIXEL_LIMIT = 2_000_000
@@ -126,6 +128,26 @@ def decode(source: Path | bytes, *, name: str | None = None) -> Pixels:
         stored = _stored(image)
         image.load()
         return _eight_bits(upright(image), stored)
+
+
+def pixels_of(picture: Image.Image, *, name: str) -> Pixels:
+    """The pixels of a Pillow image, as `decode` gives those of a file; the picture stays as it is.
+
+    Raises DataError, with the name and the reason, for one of a kind or a size that `decode` refuses, and where loading
+    its file fails.
+    """
+    try:
+        with _quiet():
+            _check(picture)
+            stored = _stored(picture)
+            image = upright(picture.copy())
+            if image.mode == "I" and not 0 <= np.asarray(image).min() <= np.asarray(image).max() <= DEEPEST_GREY:
+                raise RefusedError("grey values beyond 16 bits; convert it to mode L")
+            return _eight_bits(image, stored)
+    except RefusedError as error:
+        raise DataError(f"{name}: {error}") from None
+    except (OSError, ValueError, SyntaxError) as error:  # a file that is damaged, or was closed before it was loaded
+        raise DataError(f"{name}: cannot be read ({printable(str(error))})") from None
 
 
 def as_channels(image: Pixels, channels: int, *, name: str, grey: bool = False) -> Pixels:
@@ -271,12 +293,13 @@ def _format(stream: IO[bytes]) -> str:
     raise RefusedError(f"{guess}; allowed are {', '.join(FORMATS)}")
 
 
-def _check(image: ImageFile.ImageFile) -> None:
+def _check(image: Image.Image) -> None:
     """Raise RefusedError for an image that must not be decoded."""
     pixels, sides = image.width * image.height, f"{image.width:,} x {image.height:,} pixels"
     if pixels > PIXEL_LIMIT:
         raise RefusedError(f"{sides}, above the limit of {PIXEL_LIMIT // 10**6} million")
-    if pixels > SLOW_PIXEL_LIMIT and image.tile and image.tile[0].codec_name in _SLOW_CODINGS:
+    tile = getattr(image, "tile", None)  # of files alone
+    if pixels > SLOW_PIXEL_LIMIT and tile and tile[0].codec_name in _SLOW_CODINGS:
         limit = f"the limit of {SLOW_PIXEL_LIMIT // 10**6} million for this rare kind of {image.format}"
         raise RefusedError(f"{sides}, above {limit}; save it as PNG")
     if image.mode not in _GREY_MODES | _COLOUR_MODES or (image.mode == "I" and image.format == "TIFF"):
@@ -327,7 +350,7 @@ class _Stored(NamedTuple):
     transparent: int | tuple[int, ...] | bytes | None
 
 
-def _stored(image: ImageFile.ImageFile) -> _Stored:
+def _stored(image: Image.Image) -> _Stored:
     """The facts about the pixels of an image that is not decoded yet."""
     black, white = 0, 65535
     transparent = image.info.get("transparency")
@@ -343,7 +366,7 @@ def _stored(image: ImageFile.ImageFile) -> _Stored:
     return _Stored(_is_grey(image), black, white, transparent)
 
 
-def _is_grey(image: ImageFile.ImageFile) -> bool:
+def _is_grey(image: Image.Image) -> bool:
     return image.mode in _GREY_MODES or coding(image) in _GREY_CODINGS
 
 
@@ -354,9 +377,10 @@ def _is_deep(image: ImageFile.ImageFile) -> bool:
     return image.mode.startswith("I;16") or "16B" in (coding(image) or "")
 
 
-def coding(image: ImageFile.ImageFile) -> str | None:
+def coding(image: Image.Image) -> str | None:
     """Pillow's name of the coding of a PNG's pixels, None for other formats."""
-    return str(image.tile[0].args) if image.format == "PNG" and image.tile else None
+    tile = getattr(image, "tile", None)
+    return str(tile[0].args) if image.format == "PNG" and tile else None
 
 
 def _eight_bits(image: Image.Image, stored: _Stored) -> Pixels:

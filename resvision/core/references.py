@@ -4,6 +4,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -100,6 +101,14 @@ def _failure_text(reference: str, error: Exception) -> str:
     own_frames = [frame for frame in frames if Path(frame.filename).name == name]
     position = "".join(f" ({Path(frame.filename).name}, line {frame.lineno})" for frame in own_frames[-1:])
     return f"{type(error).__name__}: {error}{position}"
+
+
+def is_installed(module: str) -> bool:
+    """Whether a module can be imported, which is not done here."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of a finder that refuses it
+        return False
 
 
 def missing_extra(error: ModuleNotFoundError) -> Exception:

@@ -1,6 +1,7 @@
 """Evaluation of several runs on the same images, alone and, where their task averages predictions, together."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import reduce
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from resvision.inference.load import Trained, load
 from resvision.kinds.kind import Scores
 from resvision.papers.results import Published, PublishedEnsemble, published_ensembles
 from resvision.tasks import Described, How
+from resvision.training.machine import at_work
 
 PAPER_PX = 224
 """The side of the images of published ensembles."""
@@ -71,10 +73,13 @@ def evaluate_ensemble(
     first.kind.require_options({"ensemble": together})
     images = open_images(first, data, root=root)
     reader, how = images.reader, how._replace(grey=how.grey or images.moved)
-    if together:
-        alone, together_scores = first.task.evaluate_together(members, reader, how)
-    else:
-        alone, together_scores = [member.task.evaluate(member, reader, how) for member in members], None
+    with ExitStack() as stack:
+        for member in members:
+            stack.enter_context(at_work(member.system, member.machine))
+        if together:
+            alone, together_scores = first.task.evaluate_together(members, reader, how)
+        else:
+            alone, together_scores = [member.task.evaluate(member, reader, how) for member in members], None
     applied = how._replace(protocol=how.protocol or first.kind.protocols[0].name)
     published = [comparable(member, reader.name, applied) for member in members]
     as_published = applied.scales is None and all(

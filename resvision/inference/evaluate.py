@@ -21,6 +21,7 @@ from resvision.papers.results import Published, published
 from resvision.preparation import in_folds
 from resvision.relocation import has_names_of, run_at
 from resvision.tasks import How
+from resvision.training.machine import at_work
 
 
 class TrainedOnWarning(UserWarning):
@@ -83,7 +84,9 @@ def evaluate_with_overlap(
     require_how(trained.kind, how)
     images = open_images(trained, data, root=root)
     how = how._replace(grey=how.grey or images.moved)  # its own data is turned as in training
-    return Evaluation(trained.task.evaluate(trained, images.reader, how), images, overlap_of(trained, images.reader))
+    with at_work(trained.system, trained.machine):
+        scores = trained.task.evaluate(trained, images.reader, how)
+    return Evaluation(scores, images, overlap_of(trained, images.reader))
 
 
 def require_how(kind: Kind[Any, Any, Any], how: How) -> None:

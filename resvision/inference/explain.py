@@ -14,7 +14,8 @@ from resvision.core.errors import DataError, MissingStageError, SettingsError, u
 from resvision.core.images import Pixels
 from resvision.core.views import Floats, Geometry, Shown
 from resvision.inference.load import Trained
-from resvision.inference.predict import Predicted, Source, decoded_sources
+from resvision.inference.predict import Predicted, decoded_sources
+from resvision.inference.sources import Source
 from resvision.kinds.kind import Asked
 from resvision.probes.attribution import grad_cam, occlusion, smallest_map
 from resvision.tasks import ExplainedScore, Question

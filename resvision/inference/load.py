@@ -1,12 +1,13 @@
 """Loading of a trained run from its directory, or of weights without a run, ready for use."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+from torch import Tensor
 
 from resvision.assembly import NetWeights, build_system, task_name, weights_run
 from resvision.core import rundir
@@ -29,6 +30,10 @@ class UnsettledWeightsWarning(UserWarning):
     """Weights of a file may be of another net than the one that they were read as."""
 
 
+if TYPE_CHECKING:
+    from resvision.inference.sources import Picture
+
+
 @dataclass(frozen=True)
 class Trained(Model):
     """A finished run ready for use.
@@ -40,6 +45,23 @@ class Trained(Model):
     folder: Path
     run: Run
     doubt: str = ""
+
+    def __call__(
+        self, images: "Picture | Iterable[Picture]", *, top: int | None = None, grey: bool = False
+    ) -> list[Any]:
+        """Predict images, as `resvision.predict(model, images)` does, which explains the arguments."""
+        from resvision.inference.predict import predict  # which stands on this file
+
+        return predict(self, images, top=top, grey=grey)
+
+    def inputs(self, images: "Picture | Iterable[Picture]", *, grey: bool = False) -> Tensor:
+        """The inputs of `net` for images that `predict` takes, (N, C, H, W) float32: resized, cropped, normalized.
+
+        Raises DataError for images that do not fit, or become of different sizes.
+        """
+        from resvision.inference.predict import inputs_of
+
+        return inputs_of(self, images, grey=grey)
 
     @property
     def task(self) -> Task[Any]:
@@ -145,7 +167,7 @@ def build_trained(run: Run, state: State, *, file: Path, folder: Path | None = N
     """Build the system of a resolved run with the weights of a file, in evaluation mode on the run's device."""
     system = build_system(run)
     load_state(system.net, state, name=str(file))
-    machines.place(system, run.machine, torch.device(run.machine.device))
+    machines.move(system, run.machine, torch.device(run.machine.device))
     assert run.data.view is not None, "a resolved run"
     return Trained(
         system=system.eval(),

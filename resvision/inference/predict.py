@@ -1,22 +1,23 @@
-"""Prediction: the results of a trained run for image files and arrays."""
+"""Prediction: the results of a trained run for files, Pillow images, arrays and tensors."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from resvision.core.errors import DataError, printable
-from resvision.core.images import Pixels, decode
+from resvision.contracts import PixelSystem
+from resvision.core.errors import DataError, SettingsError
+from resvision.core.images import Pixels
 from resvision.core.views import Shown
-from resvision.inference.image_files import ImageFiles
 from resvision.inference.load import Trained, load
+from resvision.inference.sources import Picture, Source, decoded, name_of, sources_of
 from resvision.kinds.kind import Result
-
-Picture = str | Path | NDArray[np.uint8]
-Source = Path | NDArray[np.uint8]
+from resvision.training.machine import at_work
 
 BATCH_SIZE = 64
 """Images that are shown to a net at a time, where all become one size."""
@@ -32,18 +33,20 @@ class Predicted(NamedTuple):
 
 def predict(
     run: Trained | str | Path,
-    images: Picture | Sequence[Picture],
+    images: Picture | Iterable[Picture],
     *,
     top: int | None = None,
     grey: bool = False,
 ) -> list[Any]:
-    """Predict images, in their order: the scores of classes, or label maps.
+    """Predict images, in their order: ClassScores, LabelMap, or the result of the run's own task for each.
 
-    images  files, folders (all their files, in order of name), or uint8 arrays (H, W) or (H, W, C)
+    images  one or several: files, folders (all their files, in order of name), Pillow images, arrays (H, W) or
+            (H, W, C), tensors (H, W) or (C, H, W), or batches of these, (N, H, W, C) and (N, C, H, W). Values are
+            uint8, or floats 0..1; the model resizes and normalizes them itself
     top     how many classes to give, all when left out; SettingsError where the task has no ranked classes
     grey    turn colour into grey for a net that was trained on grey images
 
-    Raises DataError, which names the file, for one that cannot be decoded or does not fit the net.
+    Raises DataError, which names the image, for one that cannot be decoded or does not fit the net.
     """
     trained = run if isinstance(run, Trained) else load(run)
     trained.kind.require_options({"top": top is not None})
@@ -63,9 +66,9 @@ def predicted(
     failed  takes the error of each source that cannot be used, which is left out; without it the DataError is raised
     """
     batch_size = BATCH_SIZE if trained.view.side_px is not None else 1
-    decoded = decoded_sources(trained, sources, grey, failed)
-    while batch := list(islice(decoded, batch_size)):
-        raw_results = trained.task.raw(trained, [shown.pixels for _, _, _, shown in batch])
+    images = decoded_sources(trained, sources, grey, failed)
+    while batch := list(islice(images, batch_size)):
+        raw_results = _raw(trained, [shown.pixels for _, _, _, shown in batch])
         for (source, name, image, shown), raw in zip(batch, raw_results, strict=True):
             result = trained.kind.decode(raw, shown.geometry, source=name, classes=trained.classes)
             yield Predicted(source, image, result)
@@ -73,10 +76,31 @@ def predicted(
 
 def result_of(trained: Trained, image: Pixels, *, name: str, grey: bool = False) -> Result:
     """Predict one decoded image (H, W) or (H, W, C); DataError where it does not fit the net."""
-    shown = _shown(trained, image, name=name, grey=grey)
-    (raw,) = trained.task.raw(trained, [shown.pixels])
+    shown = trained.view.show(image, name=name, grey=grey)
+    (raw,) = _raw(trained, [shown.pixels])
     result: Result = trained.kind.decode(raw, shown.geometry, source=name, classes=trained.classes)
     return result
+
+
+def inputs_of(trained: Trained, images: Picture | Iterable[Picture], *, grey: bool = False) -> Tensor:
+    """The inputs of the net for images, (N, C, H, W) float32 on its device: seen through the run's view, normalized.
+
+    Raises DataError as `predict` does, and where images become of different sizes; SettingsError for a system that
+    does not normalize pixels.
+    """
+    if not isinstance(trained.system, PixelSystem):
+        raise SettingsError(f"{type(trained.system).__name__}: does not normalize pixels; its `predict` takes inputs")
+    pixels = [shown.pixels for _, _, _, shown in decoded_sources(trained, sources_of(images), grey, None)]
+    if len(sizes := {view.shape for view in pixels}) != 1:
+        listed = ", ".join(f"{height}x{width}" for height, width, _ in sorted(sizes)[:5]) or "no images"
+        raise DataError(f"inputs of one size are needed, not {listed}; give images of one size, or one at a time")
+    stacked = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
+    return trained.system.normalized(stacked.to(trained.system.mean.device)).contiguous()
+
+
+def _raw(trained: Trained, views: list[Pixels]) -> list[NDArray[Any]]:
+    with at_work(trained.system, trained.machine):
+        return trained.task.raw(trained, views)
 
 
 def decoded_sources(
@@ -84,29 +108,13 @@ def decoded_sources(
 ) -> Iterator[tuple[Source, str, Pixels, Shown]]:
     """Yield each source that can be decoded and shown, with its name; the errors of the others go to `failed`."""
     for position, source in enumerate(sources):
-        name = printable(source) if isinstance(source, Path) else f"array {position}"
+        name = name_of(source, position)
         try:
-            image = decode(source) if isinstance(source, Path) else source
-            shown = _shown(trained, image, name=name, grey=grey)
+            image = decoded(source, name=name)
+            shown = trained.view.show(image, name=name, grey=grey)
         except DataError as error:
             if failed is None:
                 raise
             failed(error)
         else:
             yield source, name, image if image.ndim == 3 else image[:, :, None], shown
-
-
-def _shown(trained: Trained, image: NDArray[Any], *, name: str, grey: bool) -> Shown:
-    if image.dtype != np.uint8 or image.ndim not in (2, 3):
-        raise DataError(f"{name}: an image is uint8 of shape (H, W) or (H, W, 3), not {image.dtype} of {image.shape}")
-    return trained.view.show(image, name=name, grey=grey)
-
-
-def sources_of(images: Picture | Sequence[Picture]) -> list[Source]:
-    """The sources in the argument `images` of `predict`; folders become their files. DataError for missing ones."""
-    pictures = [images] if isinstance(images, str | Path | np.ndarray) else images
-    return [source for picture in pictures for source in _expand(picture)]
-
-
-def _expand(picture: Picture) -> Sequence[Source]:
-    return [picture] if isinstance(picture, np.ndarray) else [*ImageFiles.of([Path(picture)])]

@@ -1,6 +1,6 @@
 """Readings of weights that cannot tell what net they are of, judged by labelled images."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from resvision.inference.load import build_trained
 from resvision.inference.weights_file import Known, classes_of, view_of
 from resvision.kinds.kind import Kind, Scores
 from resvision.kinds.table import kind_of
-from resvision.tasks import How
+from resvision.tasks import How, unwatched
 from resvision.training.machine import Machine
 
 
@@ -29,6 +29,7 @@ class Verification:
 
     view    how images are shown: as a person says, or as the file or else the images have it
     images  how many there are
+    classes in the order of the logits, those of the images where nobody names others
     """
 
     def __init__(self, file: Path, fitted: Fitted, known: Known, own: View | None, *, data: str) -> None:
@@ -40,17 +41,17 @@ class Verification:
         channels = int(fitted.options.get("in_channels") or self._reader.view.channels)
         self.view = view_of(fitted, known, own or self._reader.view.coloured(channels), asked_by=str(file))
         names = known.classes or self._reader.classes
-        self._classes = classes_of(file, fitted, names, option="--classes" if known.classes else "--verify")
+        self.classes = classes_of(file, fitted, names, option="--classes" if known.classes else "--verify")
         self.images = len(self._reader)
 
-    def scores(self, readings: list[Reading]) -> Iterator[Verified]:
-        """Yield the scores of each reading."""
+    def scores(self, readings: list[Reading], watch: Callable[[int, int], None] = unwatched) -> Iterator[Verified]:
+        """Yield the scores of each reading; `watch` is that of `tasks.How`."""
         for reading in readings:
             options = {**self._fitted.options, **reading.options}
-            weights = NetWeights(self._fitted.model, str(self._file), UNKNOWN_DATA, self.view, self._classes, options)
+            weights = NetWeights(self._fitted.model, str(self._file), UNKNOWN_DATA, self.view, self.classes, options)
             run = weights_run(weights, Machine(device="cpu", precision="fp32"))
             trained = build_trained(run, self._fitted.read_as(reading), file=self._file)
-            yield Verified(reading, trained.task.evaluate(trained, self._reader, How(grey=True)))
+            yield Verified(reading, trained.task.evaluate(trained, self._reader, How(grey=True, watch=watch)))
 
 
 def best(kind: Kind[Any, Any, Any], verified: list[Verified]) -> Reading | None:

@@ -84,8 +84,9 @@ def require_same_net(file: Path, about: About, model: str, options: Mapping[str,
     theirs, ours = catalog.identity(about.model, about.options), catalog.identity(model, {**about.options, **options})
     if theirs != ours:
         different = sorted(key for key in {*theirs, *ours} if theirs.get(key) != ours.get(key))
-        said = ", ".join(f"{key}={theirs.get(key)}" for key in different)
-        raise WeightsError(f"{printable(file)}: holds weights of {about.model} ({said}); {model} is another net")
+        said = " with " + ", ".join(f"{key}={theirs.get(key)}" for key in different)
+        other = "" if theirs["builder"] != ours["builder"] else said
+        raise WeightsError(f"{printable(file)}: holds weights of {about.model}{other}; {model} is another net")
 
 
 def require_fit(file: Path, fitted: Fitted, state: State) -> None:

@@ -56,6 +56,6 @@ def window_logits(x: Tensor, classifier: nn.Linear, *, side: int = 7) -> Tensor:
 
     Where the map is smaller, the window is the whole of it. Dense testing applies a net so, fully convolutionally.
     """
-    height, width = x.shape[2:]
+    height, width = x.shape[2], x.shape[3]
     averages = F.avg_pool2d(x, (min(side, height), min(side, width)), stride=1)
     return convolved(classifier, averages)

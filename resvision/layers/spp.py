@@ -10,18 +10,16 @@ from torch import Tensor, nn
 class SpatialPyramidPooling(nn.Module):
     """The maxima of n x n bins for each n of `levels`, as one vector whose length does not depend on the map's size.
 
+    bins  of all levels, which is the number of values per channel
+
     Bin i of n covers the pixels floor(i H / n) .. ceil((i + 1) H / n), as in the paper's appendix, so that the bins
     cover all of the map.
     """
 
     def __init__(self, levels: Sequence[int]) -> None:
         super().__init__()
-        self.levels = tuple(levels)
-
-    @property
-    def bins(self) -> int:
-        """The number of bins of all levels, which is the number of values per channel."""
-        return sum(level**2 for level in self.levels)
+        self.levels = list(levels)
+        self.bins = sum(level**2 for level in levels)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C * bins), ordered by level, then channel, then row."""

@@ -25,9 +25,9 @@ from resvision.core.views import View
 from resvision.geometry.crops import Window, centre_window, image_in, mask_in, random_scale_window
 from resvision.loading import batches
 from resvision.loading.augment import MaskAugment, brighten, flip
-from resvision.loading.batches import BRIGHTNESS, ELASTIC, FLIP, SLOTS, Visits, as_batch, mean_colour
+from resvision.loading.batches import BRIGHTNESS, ELASTIC, FLIP, ROTATION, SLOTS, Visits, as_batch, mean_colour
 from resvision.loading.borders import border_weights
-from resvision.loading.elastic import deform
+from resvision.loading.elastic import Field, displacements, rotation, warped
 
 
 def require_objects(reader: Reader[Mask]) -> None:
@@ -98,9 +98,18 @@ class MaskTrainBatches(Dataset[Batch]):
         height, width = mask.shape
         window = self._window(height, width, draws)
         image, mask = image_in(window, image, self._fill, self._view.interpolation), mask_in(window, mask)
-        if self.augment.elastic_px:
-            return deform(image, mask, draws[ELASTIC], sigma_px=self.augment.elastic_px)
+        if (field := self._field(draws)) is not None:
+            return warped(image, field, order=1), warped(mask, field, order=0)
         return image, mask
+
+    def _field(self, draws: NDArray[np.float64]) -> Field | None:
+        """The displacements of elastic deformation and of rotation, which are one warp; None without either."""
+        side, fields = self._crop_px, list[Field]()
+        if self.augment.elastic_px:
+            fields.append(displacements(side, side, draws[ELASTIC], sigma_px=self.augment.elastic_px))
+        if self.augment.rotation_degrees:
+            fields.append(rotation(side, side, self.augment.rotation_degrees * (2 * draws[ROTATION] - 1)))
+        return sum(fields[1:], fields[0]) if fields else None
 
     def _window(self, height: int, width: int, draws: NDArray[np.float64]) -> Window:
         if self.augment.crop == "none":

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from resvision.classification.vgg import HIDDEN, WINDOW, blocks, pools_of, widths_of
 from resvision.core.errors import SettingsError
 from resvision.layers.init import he_initialize_incoming
-from resvision.layers.on_cpu.deconvolution import BlockwiseDeconvolution
 from resvision.segmentation.parts.upsampling import bilinear_kernel
 
 Stride = Literal[32, 16, 8]
@@ -106,12 +105,12 @@ def score(in_channels: int, num_classes: int) -> nn.Conv2d:
     return layer
 
 
-def bilinear_deconvolution(num_classes: int, *, factor: int, fixed: bool) -> BlockwiseDeconvolution:
+def bilinear_deconvolution(num_classes: int, *, factor: int, fixed: bool) -> nn.ConvTranspose2d:
     """A transposed convolution over all pairs of classes that starts as each class's bilinear interpolation.
 
     A map of side n becomes one of side (n + 1) * factor; `fixed` ones are not trained.
     """
-    layer = BlockwiseDeconvolution(num_classes, num_classes, factor=factor)
+    layer = nn.ConvTranspose2d(num_classes, num_classes, 2 * factor, stride=factor, bias=False)
     with torch.no_grad():
         layer.weight.zero_()
         layer.weight[range(num_classes), range(num_classes)] = bilinear_kernel(2 * factor)
@@ -121,7 +120,7 @@ def bilinear_deconvolution(num_classes: int, *, factor: int, fixed: bool) -> Blo
 
 def cropped(maps: Tensor, like: Tensor, offset: int) -> Tensor:
     """The part of `maps` from row and column `offset` on that has the height and width of `like`, (N, C, H, W)."""
-    height, width = like.shape[-2:]
+    height, width = like.shape[-2], like.shape[-1]
     return maps[..., offset : offset + height, offset : offset + width]
 
 
@@ -149,6 +148,8 @@ def fcn_vgg(
 ) -> FCNVGG:
     """The net whose finest scores have this stride, 32, 16 or 8, with `width` maps in its first block.
 
+    stride         stride of the finest scores
+    width          channels of the first convolution, by which all others scale
     deconvolution  fixed: bilinear, as released; learned: those of factor 2 start bilinear and are trained, as in the
                    paper
 

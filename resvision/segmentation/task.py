@@ -63,6 +63,9 @@ class SegmentationTask(Task[Mask]):
         """The shape of a logit for each class and pixel, (K, H, W)."""
         return (num_classes or 0, side_px, side_px)
 
+    def require_view(self, view: View) -> None:
+        """Allow every view, since crops are drawn out of what it shows."""
+
     def usual_view(
         self, sides: tuple[int, ...], *, mean: tuple[float, ...], std: tuple[float, ...], input_px: int
     ) -> View:

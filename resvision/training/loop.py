@@ -77,6 +77,7 @@ class Hooks(NamedTuple):
     """The ways in which a loop is heard from outside.
 
     observe   is given a line for each step and each evaluation
+    enough    whether whoever observes has had enough: then this step is the last
     evaluate  scores the weights, or their average, and gives the fields of a history line: the split and its scores
     keep      writes the checkpoint after so many steps and returns its place
     """
@@ -84,6 +85,7 @@ class Hooks(NamedTuple):
     observe: Callable[[Line], None]
     evaluate: Callable[[StopSignals], Line]
     keep: Callable[[int], Any]
+    enough: Callable[[], bool] = lambda: False
 
 
 @dataclass(kw_only=True)
@@ -108,7 +110,7 @@ class Loop:
         self._last_kept = self.plan.last_kept
 
     def fit(self, batches: Iterable[Batch]) -> None:
-        """Train the system in place from plan.first_step to plan.steps, or until `best` has waited enough.
+        """Train the system in place from plan.first_step to plan.steps, or until `best` or an observer has had enough.
 
         `batches` are this process's share of step first_step, first_step + 1, ... Raises NonFiniteLossError, or
         Stopped after a stop signal once a checkpoint is written.
@@ -120,13 +122,13 @@ class Loop:
         if plan.evaluation_due:
             self._evaluate_and_judge(plan.first_step)
             keep(plan.first_step)
-            if best.waited_enough:
+            if best.waited_enough or self.hooks.enough():
                 return
         for step, batch in awaited(batches, plan, self.stop, keep):
             line, done = self._make_step(module, step, batch), step + 1
             self.hooks.observe({"step": done, **line, "seconds": time.monotonic() - clock})
             self._evaluate_where_due(done)
-            is_last = done == plan.steps or best.waited_enough
+            is_last = done == plan.steps or best.waited_enough or self.hooks.enough()
             # the best weights need a checkpoint of their own, or the next steps would lose them
             if is_last or best.step == done or time.monotonic() - kept_at > plan.checkpoint_every:
                 require_finite(self.system, self.optimizer, done, self._last_kept)
@@ -154,7 +156,7 @@ class Loop:
         """Evaluate after the last step and every so many; a stop signal keeps the steps so far and raises Stopped."""
         try:
             self.stop.leave_if_any()
-            if done % self.plan.evaluate_every == 0 or done == self.plan.steps:
+            if done % self.plan.evaluate_every == 0 or done == self.plan.steps or self.hooks.enough():
                 self._evaluate_and_judge(done)
         except Stopped:
             # the step is done, so that it is kept, unless its weights are no numbers

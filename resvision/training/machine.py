@@ -6,7 +6,8 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -37,10 +38,11 @@ the convolutions are the same and the gradient of max pooling is slower."""
 class Machine:
     """Device, precision and speed choices; `auto` and None are decided by `decide`.
 
+    device         where the run computes; auto takes CUDA where there is one
     precision      fp32, or bf16 by autocast (weights and optimizer stay fp32)
     channels_last  NHWC memory format
     compile        torch.compile of the training step, with fixed shapes
-    threads        of the CPU, in each process
+    threads        threads of the CPU, in each process
     workers        processes that decode images; 0 decodes in the training process
     deterministic  ask CUDA for deterministic kernels
     """
@@ -160,6 +162,21 @@ def place(net: nn.Module, machine: Machine, device: torch.device) -> nn.Module:
     """Put the net on its device, in its memory format, with the convolutions that suit it in training."""
     if device.type == "cpu":
         convolutions.use(net, bf16=machine.precision == "bf16")
+    return move(net, machine, device)
+
+
+@contextmanager
+def at_work(net: nn.Module, machine: Machine) -> Iterator[None]:
+    """Have the net compute as suits its machine inside the block; outside it is made of torch's own layers."""
+    if machine.device != "cpu":
+        yield
+        return
+    with convolutions.used(net, bf16=machine.precision == "bf16"):
+        yield
+
+
+def move(net: nn.Module, machine: Machine, device: torch.device) -> nn.Module:
+    """Put the net on its device, in its memory format."""
     # For a net that only predicts as well: torch's own choice is TF32, which keeps three digits of fp32.
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = machine.precision != "fp32"
     if machine.channels_last:

@@ -15,6 +15,7 @@ VALUES = {
     "epochs": (3, "3 epochs"),
     "batch_size": (16, 16),
     "lr": (0.25, 0.25),
+    "from_scratch": (True, None),
     "seed": (0, 0),
     "validation": (0.125, 0.125),
     "patience": (2, 2),

@@ -12,5 +12,8 @@ def as_autocast(tensor: Tensor) -> Tensor:
 
 
 def in_cpu_bf16(maps: Tensor) -> bool:
-    """Whether these are bf16 on a CPU, where products of matrices are far cheaper than all else that touches maps."""
-    return maps.device.type == "cpu" and maps.dtype == torch.bfloat16
+    """Whether these are bf16 by autocast on a CPU, where products of matrices are far cheaper than all else.
+
+    Outside autocast a net is torch's own layers in the order of its paper, whatever traces or exports it.
+    """
+    return torch.is_autocast_enabled("cpu") and maps.device.type == "cpu" and maps.dtype == torch.bfloat16

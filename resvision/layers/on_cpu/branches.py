@@ -23,5 +23,5 @@ def run_last_first(branches: Sequence[nn.Module] | nn.ModuleList, x: Tensor) -> 
 def expand_as(means: Tensor, maps: Tensor) -> Tensor:
     """Means (N, C, 1, 1) copied to every position of `maps` (N, D, H, W), in their memory layout: (N, C, H, W)."""
     is_nhwc = maps.is_contiguous(memory_format=torch.channels_last)
-    everywhere = means.expand(-1, -1, *maps.shape[-2:])
+    everywhere = means.expand(-1, -1, maps.shape[2], maps.shape[3])
     return everywhere.contiguous(memory_format=torch.channels_last if is_nhwc else torch.contiguous_format)

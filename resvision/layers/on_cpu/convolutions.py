@@ -12,11 +12,14 @@ that such a kernel meets are picked out beforehand, and it runs at stride 1.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from resvision.layers.on_cpu.deconvolution import BlockwiseDeconvolution, takes_blocks
 from resvision.layers.on_cpu.im2col import ConvArithmetic, conv_by_im2col, conv_with_im2col_gradient
 from resvision.layers.on_cpu.polyphase import depthwise_by_polyphase
 from resvision.layers.on_cpu.space_to_depth import BLOCK_CHANNELS, conv_by_space_to_depth
@@ -44,6 +47,8 @@ def use(net: nn.Module, *, bf16: bool = True) -> nn.Module:
     bf16  whether the net runs in bf16; otherwise only the convolutions change that would end the process
     """
     for module in net.modules():
+        if bf16 and type(module) is nn.ConvTranspose2d and takes_blocks(module):
+            module.__class__ = BlockwiseDeconvolution
         if type(module) is not nn.Conv2d:  # a subclass computes in a way of its own
             continue
         if module.kernel_size == (1, 1) and max(module.stride) > 1 and module.in_channels <= FRAGILE_CHANNELS:
@@ -51,6 +56,19 @@ def use(net: nn.Module, *, bf16: bool = True) -> nn.Module:
         elif bf16 and module.padding_mode == "zeros" and not isinstance(module.padding, str):
             module.__class__ = Conv2d
     return net
+
+
+@contextmanager
+def used(net: nn.Module, *, bf16: bool = True) -> Iterator[None]:
+    """Have the net's convolutions choose how they compute inside the block; after it they are what they were."""
+    before = [(module, type(module)) for module in net.modules()]
+    use(net, bf16=bf16)
+    try:
+        yield
+    finally:
+        for module, own_type in before:
+            if type(module) is not own_type:
+                module.__class__ = own_type
 
 
 class SubsampledConv2d(nn.Conv2d):

@@ -8,11 +8,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class BlockwiseDeconvolution(nn.ConvTranspose2d):
-    """A transposed convolution without bias whose window is twice its stride; in bf16 computed by blocks."""
+def takes_blocks(layer: nn.ConvTranspose2d) -> bool:
+    """Whether a transposed convolution has no bias, no padding, and a square window of twice its stride."""
+    factor = layer.stride[0]
+    plain = layer.bias is None and layer.groups == 1 and layer.dilation == (1, 1)
+    unpadded = layer.padding == layer.output_padding == (0, 0)
+    return plain and unpadded and layer.stride == (factor, factor) and layer.kernel_size == (2 * factor, 2 * factor)
 
-    def __init__(self, in_channels: int, out_channels: int, *, factor: int) -> None:
-        super().__init__(in_channels, out_channels, 2 * factor, stride=factor, bias=False)
+
+class BlockwiseDeconvolution(nn.ConvTranspose2d):
+    """A transposed convolution that `takes_blocks`, which computes by blocks in bf16."""
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """(N, in_channels, H, W) to (N, out_channels, (H + 1) * factor, (W + 1) * factor)."""

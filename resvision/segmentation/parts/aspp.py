@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from resvision.layers.on_cpu.branches import expand_as, run_last_first
 from resvision.segmentation.parts.convolutions import conv_bn_relu
 
+torch.fx.wrap("expand_as")  # whose memory layout follows from its input's, which torch.fx does not know
+
 RATES = (6, 12, 18)
 """Atrous rates at output stride 16."""
 RATES_STRIDE = 16

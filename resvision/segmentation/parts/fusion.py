@@ -12,7 +12,7 @@ from resvision.layers.on_cpu.interpolation import resize_bilinear
 
 def concatenate(maps: Sequence[Tensor], *, reference: int, align_corners: bool) -> Tensor:
     """Maps (N, C_i, h_i, w_i), interpolated to the size of the one at `reference`, as one: (N, sum of C_i, H, W)."""
-    size = maps[reference].shape[-2:]
+    size = (maps[reference].shape[-2], maps[reference].shape[-1])
     resized = [
         part if i == reference else resize_bilinear(part, size, align_corners=align_corners)
         for i, part in enumerate(maps)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from resvision.core.errors import SettingsError
+from resvision.layers.sizes import sides_are_known
 
 MOST_CLASSES = 255
 """Labels are bytes, of which 255 means void."""
@@ -61,8 +62,8 @@ class InputRule:
 
     def check(self, images: Tensor, *, net: str) -> None:
         """Raise SettingsError, with the nearest size, for images (N, C, H, W) of a size that the net does not take."""
-        height, width = images.shape[-2:]
-        if not (self.takes(height) and self.takes(width)):
+        height, width = images.shape[-2], images.shape[-1]
+        if sides_are_known(images) and not (self.takes(height) and self.takes(width)):
             raise SettingsError(
                 f"images are {height}x{width} px: {net} takes {self}; nearest: "
                 f"{self.nearest(height)}x{self.nearest(width)}"

@@ -12,7 +12,7 @@ def resized(maps: Tensor, like: Tensor, *, align_corners: bool) -> Tensor:
     align_corners  the centres of the corner pixels coincide, as the positions of a strided net do at sizes of
                    k * stride + 1; otherwise the outer edges of the corner pixels coincide
     """
-    return resize_bilinear(maps, like.shape[-2:], align_corners=align_corners)
+    return resize_bilinear(maps, (like.shape[-2], like.shape[-1]), align_corners=align_corners)
 
 
 def bilinear_kernel(side: int) -> Tensor:
