@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 
 from resvision.contracts import Batch, Batches, CountedBatches, Images, System
@@ -28,7 +29,7 @@ from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
 from resvision.core.views import View
 from resvision.data.sets import IMAGENET
-from resvision.kinds.kind import Kind, Scores
+from resvision.kinds.kind import Exhibit, Kind, Scores
 from resvision.kinds.table import TASKS, kind_of, require
 from resvision.loading.augment import Augmentation
 from resvision.training.machine import Machine, autocast
@@ -239,6 +240,10 @@ class Task(ABC, Generic[T]):
     ) -> Batches:
         """Make the training batches of this process; `batch_size` is that over all processes."""
 
+    def training_exhibits(self, batch: Batch, classes: Sequence[str]) -> list[Exhibit]:
+        """The images of a training batch as the net sees them, with their targets; none where nothing can be shown."""
+        return []
+
     @abstractmethod
     def exam_batches(self, reader: Reader[T], *, batch_size: int, rank: int, world: int) -> CountedBatches:
         """Make the evaluation batches of this process; `batch_size` is its own."""
@@ -312,6 +317,12 @@ def images_of(model: Model, pixels: Pixels) -> Tensor:
     """The view of one image as float32 (1, C, h, w), 0..255, on the model's device."""
     device = next(model.system.net.parameters()).device
     return torch.from_numpy(np.require(pixels, requirements="W")).permute(2, 0, 1)[None].float().to(device)
+
+
+def pictures_of(images: Tensor) -> list[Image.Image]:
+    """Images (N, C, H, W) uint8 as pictures; of other numbers of channels than 3, the first in grey."""
+    pixels = images.permute(0, 2, 3, 1).numpy()
+    return [Image.fromarray(image if image.shape[2] == 3 else image[:, :, 0]) for image in pixels]
 
 
 def task_of(name: str) -> Task[Any]:

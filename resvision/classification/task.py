@@ -13,7 +13,7 @@ from torch import Tensor
 
 from resvision.classification.classifier import Classifier, write_out_balanced
 from resvision.classification.protocols import MeanOverViews, Protocol, ViewBatches, apply
-from resvision.contracts import Batch, Images, System
+from resvision.contracts import Batch, Images, MixedTargets, System
 from resvision.core.errors import SettingsError, printable
 from resvision.core.images import Pixels
 from resvision.core.samples import Reader
@@ -24,11 +24,12 @@ from resvision.data.selection import Selection
 from resvision.kinds.classification.kind import KIND
 from resvision.kinds.classification.presets import CENTER_CROP, PAPER_CROPS
 from resvision.kinds.classification.scores import ClassificationScores, Tally
+from resvision.kinds.kind import Exhibit, Panel
 from resvision.loading.augment import ImageAugment
 from resvision.loading.batches import EvalBatches, TrainBatches, fits_memory
 from resvision.loading.workers import batches
 from resvision.probes.count import count
-from resvision.tasks import Described, ExplainedScore, How, Model, Question, Task, images_of
+from resvision.tasks import Described, ExplainedScore, How, Model, Question, Task, images_of, pictures_of
 from resvision.training.evaluation import (
     EVALUATION_COMPILE_PAYS_FROM,
     PredictedBatch,
@@ -108,6 +109,21 @@ class ClassificationTask(Task[int]):
             world=world,
             grey=True,  # one channel was asked for, or the images are grey
         )
+
+    def training_exhibits(self, batch: Batch, classes: Sequence[str]) -> list[Exhibit]:
+        """The images with their classes, or with the shares of two classes."""
+        targets = batch.targets
+        if isinstance(targets, MixedTargets):
+            rows = zip(targets.first.tolist(), targets.second.tolist(), targets.share.tolist(), strict=True)
+            titles = [
+                f"{share:.0%} {classes[first]}, {1 - share:.0%} {classes[second]}" for first, second, share in rows
+            ]
+        else:
+            titles = [classes[target] for target in targets.tolist()]
+        return [
+            Exhibit(title, title, "", (Panel("", picture),))
+            for picture, title in zip(pictures_of(batch.inputs.images), titles, strict=True)
+        ]
 
     def exam_batches(self, reader: Reader[int], *, batch_size: int, rank: int, world: int) -> EvalBatches:
         """Make batches of images by the reader's view."""

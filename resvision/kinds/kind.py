@@ -294,6 +294,17 @@ class Kind(ABC, Generic[S, R, T]):
     def read_scores(self, data: Any) -> S:
         """The scores in `evaluation.json`; ValueError, KeyError or TypeError for anything else."""
 
+    # The data set on the page ----------------------------------------------------------------------------------------
+
+    amount_noun: ClassVar[str] = "images"
+    """The pieces that `amounts` counts."""
+    counted_targets: ClassVar[int] = 100_000
+    """The number of targets of a split that are counted at most, spread over it evenly."""
+
+    def amounts(self, target: T, classes: int) -> Ints | None:
+        """The amount of each class in a target, (K,); None where targets are no classes."""
+        return None
+
     # Scores in words and tables ---------------------------------------------------------------------------------------
 
     @abstractmethod

@@ -8,6 +8,7 @@ from typing import Any
 from resvision.report import tables
 from resvision.report.class_tables import shown_table
 from resvision.report.confusions import confusion_svg
+from resvision.report.data_section import data_sections
 from resvision.report.html import render, write_page
 from resvision.report.moved_data import record_at
 from resvision.report.pictures import gallery_of
@@ -66,6 +67,7 @@ def report_html(
         note=note,
         summary=summary(records),
         groups=[_group_values(group, f"group{i}", shades) for i, group in enumerate(groups.values(), start=1)],
+        data=data_sections(records, allow_code=allow_code),
         shades=shades,
         anchors=anchors,
         names=[record.name for record in records],

@@ -18,6 +18,7 @@ from resvision.core.images import Pixels
 from resvision.core.samples import Reader, Sample
 from resvision.data import identities
 from resvision.data.sets import open_splits, require_place
+from resvision.data.splits import Splits
 from resvision.kinds.kind import Example, Exhibit, Panel
 from resvision.report.heat import with_heat
 from resvision.report.record import RunRecord
@@ -124,11 +125,13 @@ def _require_allowed(record: RunRecord, *, allow_code: bool) -> None:
         raise DataError(f"{code[0]} is code of your own, which a report runs only with --allow-code")
 
 
-def _scored_split(record: RunRecord) -> Reader[Any]:
-    """The test split of the run; DataError where it is not what the run was scored on."""
+def open_data(record: RunRecord, *, allow_code: bool) -> Splits:
+    """The splits of a run's data set; DataError where it is not there, or is code that may not run."""
     name, root = str(record.setting("data.name")), record.setting("data.root")
+    if references.is_reference(name) and not Path(name).is_dir() and not allow_code:
+        raise DataError(f"{name} is code of your own, which a report runs only with --allow-code")
     require_place(name, record.name)
-    splits = open_splits(
+    return open_splits(
         name,
         root=Path(root) if root else None,
         channels=record.setting("data.channels"),
@@ -136,6 +139,11 @@ def _scored_split(record: RunRecord) -> Reader[Any]:
         task=record.task_name,
         columns=record.setting("data.columns") or (),
     )
+
+
+def _scored_split(record: RunRecord) -> Reader[Any]:
+    """The test split of the run; DataError where it is not what the run was scored on."""
+    name, splits = str(record.setting("data.name")), open_data(record, allow_code=True)
     known = identities.read(record.folder)
     test = splits.test if known is None else known.own_test(splits).reader
     if len(test) != record.scores.images or tuple(test.classes) != record.scores.classes:
@@ -150,6 +158,11 @@ def _predictor(record: RunRecord, *, allow_code: bool) -> Callable[[Pixels, str]
 
     trained = load(record.folder, allow_code=allow_code)
     return lambda image, name: result_of(trained, image, name=name, grey=True)
+
+
+def shown_exhibits(exhibits: Sequence[Exhibit]) -> list[Shown]:
+    """Exhibits as the page holds them, their pictures small."""
+    return [_shown(exhibit, small=True) for exhibit in exhibits]
 
 
 def _shown(exhibit: Exhibit, *, small: bool) -> Shown:

@@ -8,16 +8,19 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 
 from resvision.classification.classifier import write_out_balanced
-from resvision.contracts import Batch, System
+from resvision.contracts import Batch, System, WeightedMasks
 from resvision.core.errors import printable
 from resvision.core.images import VOID, Pixels
+from resvision.core.masks import label_colours
 from resvision.core.samples import Mask, Reader
 from resvision.core.settings import Scalar, from_options
 from resvision.core.views import ShorterSide, View, Whole
 from resvision.data.pixel_counts import pixel_counts
+from resvision.kinds.kind import Exhibit, Panel
 from resvision.kinds.segmentation.kind import KIND
 from resvision.kinds.segmentation.presets import WHOLE, Preset, find
 from resvision.kinds.segmentation.scores import SegmentationScores
@@ -29,7 +32,7 @@ from resvision.segmentation.batches import MaskEvalBatches, MaskTrainBatches, re
 from resvision.segmentation.full_images import labels_of, probabilities_of
 from resvision.segmentation.parts.tiles import input_rule
 from resvision.segmentation.segmenter import Segmenter, SegmenterLoss
-from resvision.tasks import Described, ExplainedScore, How, Model, Question, Task
+from resvision.tasks import Described, ExplainedScore, How, Model, Question, Task, pictures_of
 from resvision.training.evaluation import evaluating, until_stopped
 from resvision.training.machine import Machine, autocast, decoding_workers, keep_freed_memory
 from resvision.training.stopping import StopSignals
@@ -127,6 +130,15 @@ class SegmentationTask(Task[Mask]):
             grey=True,
             border=_border(loss),
         )
+
+    def training_exhibits(self, batch: Batch, classes: Sequence[str]) -> list[Exhibit]:
+        """The crops, and beside each its labels in the colours of the classes."""
+        labels = batch.targets.labels if isinstance(batch.targets, WeightedMasks) else batch.targets
+        colours = label_colours(classes)
+        return [
+            Exhibit("crop", "", "", (Panel("crop", crop), Panel("labels", Image.fromarray(colours[mask]))))
+            for crop, mask in zip(pictures_of(batch.inputs.images), labels.numpy().astype(np.uint8), strict=True)
+        ]
 
     def exam_batches(self, reader: Reader[Mask], *, batch_size: int, rank: int, world: int) -> MaskEvalBatches:
         """Make batches of whole images, those of one size together."""

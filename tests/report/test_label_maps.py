@@ -26,6 +26,7 @@ from resvision.launch import Finished, train
 from resvision.report import tables
 from resvision.report.class_tables import shown_table
 from resvision.report.confusions import confusion_svg
+from resvision.report.data_section import data_sections
 from resvision.report.page import report_html
 from resvision.report.pictures import gallery_of, picture_of
 from resvision.report.plots import curves_svg
@@ -290,3 +291,11 @@ def test_pictures_that_cannot_be_made_are_a_sentence(trained: Finished, change: 
 
 def _decoded(uri: str) -> Any:
     return np.asarray(Image.open(BytesIO(b64decode(uri.partition(",")[2]))).convert("RGB"))
+
+
+def test_pixels_are_counted_by_class_and_crops_stand_beside_their_labels(trained: Finished) -> None:
+    (section,) = data_sections(read_records([trained.folder]))
+    assert section.noun == "pixels"
+    assert len(section.rows) == len(trained.scores.classes)
+    assert not section.single
+    assert {picture.name for sample in section.samples for picture in sample.pictures} == {"crop", "labels"}

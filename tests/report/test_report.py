@@ -25,6 +25,7 @@ from resvision.kinds.kind import Panel
 from resvision.launch import Finished
 from resvision.report import tables
 from resvision.report.confusions import confusion_svg
+from resvision.report.data_section import data_sections
 from resvision.report.html import GENERATOR
 from resvision.report.page import report_html, write_report
 from resvision.report.pictures import PANEL_PX, SINGLE_PX, gallery_of, picture_of
@@ -321,7 +322,7 @@ def test_changed_data_are_said_instead_of_shown(tmp_path: Path) -> None:
 
 
 def test_data_that_are_gone_are_said_on_the_page(compared: tuple[str, Page]) -> None:
-    assert "unknown data set 'nowhere'" in compared[1].text
+    assert "its data, nowhere, are not there any longer" in compared[1].text
 
 
 def test_a_report_runs_no_code_that_a_run_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -408,3 +409,19 @@ def test_a_trained_run_makes_a_page(finished: Finished) -> None:
 def test_reading_a_run_reaches_no_torch() -> None:
     program = "import sys, resvision.report.read; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], env={**os.environ}, check=False).returncode == 0
+
+
+def test_the_data_stand_on_the_page_by_class_and_split_and_as_the_net_sees_them(finished: Finished) -> None:
+    (section,) = data_sections(read_records([finished.folder]))
+    assert section.splits == ("train, 1,400 images", "test, 397 images")
+    assert [name for name, _ in section.rows] == [*map(str, range(10))]
+    assert sum(int(train) for _, (train, _) in section.rows) == 1400
+    assert section.notes == ("All of 48 images that were looked at, spread over the set, are 8 x 8 pixels.",)
+    assert len(section.samples) == 8
+    assert section.single
+    assert {sample.title for sample in section.samples} <= {name for name, _ in section.rows}
+
+
+def test_data_that_cannot_be_read_leave_their_section_out(two_runs: list[Path], compared: tuple[str, Page]) -> None:
+    assert data_sections(read_records(two_runs)) == []
+    assert "<h2>Data" not in compared[0]

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +82,9 @@ def test_the_page_holds_the_figures_and_two_sentences(study: tuple[Path, Degrada
     assert [title for title in titles if title in html] == [*titles]
     assert f"{result.rows[0].train_loss[0]:.4g}" in html
     assert html.count("undecided") >= len(result.verdicts)
+    links = re.findall(r'<a href="([^"]+)">', html)
+    assert len(links) == len(result.outcomes)
+    assert all((tmp_path / link).resolve().is_file() for link in links)
     sentences = what_to_see(result)
     assert sentences.count(". ") == 1
     assert f"{result.rows[3].train_loss[0]:.4f} against {result.rows[2].train_loss[0]:.4f}" in sentences

@@ -83,6 +83,10 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
         """Add up the confusions; means are over all images."""
         return pooled(scores)
 
+    def amounts(self, target: int, classes: int) -> NDArray[np.int64]:
+        """One image of the class."""
+        return np.bincount([target], minlength=classes)
+
     def read_scores(self, data: Any) -> ClassificationScores:
         """Read errors, confusion and mistakes."""
         return ClassificationScores.from_json(data)

@@ -89,6 +89,13 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
         """Add up the confusions; the loss is that of a pixel."""
         return pooled(scores)
 
+    amount_noun = "pixels"
+    counted_targets = 100
+
+    def amounts(self, target: Mask, classes: int) -> NDArray[np.int64]:
+        """The pixels of each class in a label map, void ones left out."""
+        return np.bincount(target[target != VOID], minlength=classes)
+
     def read_scores(self, data: Any) -> SegmentationScores:
         """Read confusion and worst images."""
         return SegmentationScores.from_json(data)

@@ -1,0 +1,152 @@
+"""The data set of a run on its page: amounts by class and split, sizes, and images as the net sees them in training.
+
+It is read anew; where it is not there, or is code of a user's own that may not run, the section is left out.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resvision.core import references
+from resvision.core.errors import DataError, ResVisionError
+from resvision.core.samples import Reader
+from resvision.data.selection import Subset
+from resvision.data.splits import Splits
+from resvision.kinds.kind import Exhibit, Kind
+from resvision.report.pictures import Shown, open_data, shown_exhibits
+from resvision.report.record import RunRecord
+from resvision.report.tables import data_of, whole
+
+MEASURED = 24
+"""Images of a split whose sizes are looked at."""
+SAMPLES = 8
+"""Images that are shown as the net sees them in training."""
+
+
+class DataSection(NamedTuple):
+    """What a page says of a data set.
+
+    splits   their names with their numbers of images, in the order of the columns of `rows`
+    rows     (class, its amount in each split); empty where targets are no classes
+    noun     what the amounts count
+    notes    sentences on sizes, and on what was counted
+    samples  training images as the net sees them
+    single   whether each of these has one picture
+    """
+
+    name: str
+    splits: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
+    noun: str
+    notes: tuple[str, ...]
+    samples: tuple[Shown, ...]
+    single: bool
+
+
+def data_sections(records: Sequence[RunRecord], *, allow_code: bool = False) -> list[DataSection]:
+    """A section for each data set of the runs, by the first run on it, where it can be read."""
+    firsts = {(record.task_name, *data_of(record)): record for record in reversed(records)}
+    ordered = [record for record in records if record in firsts.values()]
+    return [section for record in ordered if (section := _section(record, allow_code=allow_code)) is not None]
+
+
+def _section(record: RunRecord, *, allow_code: bool) -> DataSection | None:
+    kind, name = record.kind, str(record.setting("data.name"))
+    try:
+        splits = open_data(record, allow_code=allow_code)
+        with references.own_code(name, error=DataError):
+            readers = splits.readers
+            counts = [_amounts(reader, kind) for reader in readers]
+            sizes = [size for reader in readers for size in _sizes(reader)]
+            exhibits = _training_exhibits(record, splits, allow_code=allow_code)
+    except (ResVisionError, ModuleNotFoundError, MemoryError):
+        return None
+    samples = tuple(shown_exhibits(exhibits))
+    return DataSection(
+        name=data_of(record)[0],
+        splits=tuple(f"{reader.split}, {len(reader):,} images" for reader in readers),
+        rows=_rows(readers[0].classes, counts),
+        noun=kind.amount_noun,
+        notes=(_size_words(sizes), *_counted_words(readers, kind)),
+        samples=samples,
+        single=all(len(sample.pictures) == 1 for sample in samples),
+    )
+
+
+def _amounts(reader: Reader[Any], kind: Kind[Any, Any, Any]) -> NDArray[np.int64] | None:
+    """The amount of each class in a split, (K,), of as many targets as the kind counts."""
+    total = np.zeros(len(reader.classes), dtype=np.int64)
+    for index in _spread(len(reader), kind.counted_targets):
+        amounts = kind.amounts(reader.target(index), len(total)) if len(total) else None
+        if amounts is None:
+            return None
+        total += amounts
+    return total
+
+
+def _rows(
+    classes: Sequence[str], counts: Sequence[NDArray[np.int64] | None]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    known = [count for count in counts if count is not None]
+    if len(known) < len(counts):
+        return ()
+    return tuple((name, tuple(whole(float(count[k])) for count in known)) for k, name in enumerate(classes))
+
+
+def _sizes(reader: Reader[Any]) -> list[tuple[int, int]]:
+    """Heights and widths of some images, spread over the split evenly."""
+    shapes = (reader[index].image.shape for index in _spread(len(reader), MEASURED))
+    return [(shape[0], shape[1]) for shape in shapes]
+
+
+def _size_words(sizes: Sequence[tuple[int, int]]) -> str:
+    """`All of 48 images that were looked at are 480 x 360 pixels.`"""
+    ordered = sorted(sizes, key=lambda size: size[0] * size[1])
+    least, middle, most = (
+        f"{width:,} x {height:,}" for height, width in (ordered[i] for i in (0, len(sizes) // 2, -1))
+    )
+    if len({*sizes}) == 1:
+        return f"All of {len(sizes)} images that were looked at, spread over the set, are {least} pixels."
+    return f"{len(sizes)} images that were looked at are {least} to {most} pixels, {middle} in the middle."
+
+
+def _counted_words(readers: Sequence[Reader[Any]], kind: Kind[Any, Any, Any]) -> list[str]:
+    if all(len(reader) <= kind.counted_targets for reader in readers):
+        return []
+    return [f"Counts are of at most {kind.counted_targets:,} targets of each split, spread over it evenly."]
+
+
+def _training_exhibits(record: RunRecord, splits: Splits, *, allow_code: bool) -> list[Exhibit]:
+    """Some training images after crop and augmentation, by the settings of the run."""
+    from resvision.run import read_run
+    from resvision.tasks import task_of
+
+    run, task = read_run(record.folder, allow_code=allow_code), task_of(record.task_name)
+    reader = splits.seen_as(view=run.data.view).train if run.data.view is not None else splits.train
+    indices = np.array([*_spread(len(reader), SAMPLES)], dtype=np.int64)
+    some = Subset(
+        name=reader.name,
+        split=reader.split,
+        classes=reader.classes,
+        view=reader.view,
+        crop_px=reader.crop_px,
+        whole=reader,
+        indices=indices,
+    )
+    batches = task.train_batches(
+        some,
+        batch_size=len(indices),
+        seed=run.training.seed,
+        augment=run.augment,
+        loss=run.loss,
+        rank=0,
+        world=1,
+    )
+    return task.training_exhibits(batches[0], reader.classes)
+
+
+def _spread(length: int, most: int) -> list[int]:
+    """Up to `most` indices of `length`, spread evenly."""
+    return [*map(int, np.unique(np.linspace(0, length - 1, min(most, length)).round()))]
