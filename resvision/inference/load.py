@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from resvision.assembly import build_system, published_run, task_name
-from resvision.core import rundir
+from resvision.core import notebooks, rundir
 from resvision.core.errors import RunError, SettingsError
-from resvision.core.terminal import Terminal
+from resvision.core.plurals import counted
+from resvision.core.terminal import Terminal, visible
 from resvision.kinds.kind import Kind
 from resvision.run import Run, read_run
 from resvision.tasks import Model, Task, task_of
@@ -33,6 +34,13 @@ class Trained(Model):
 
     folder: Path
     run: Run
+
+    def __repr__(self) -> str:
+        classes = counted(len(self.classes), "class")
+        return visible(f"Trained({self.name} on {self.data}, {classes}, {self.title})")
+
+    def _repr_html_(self) -> str:
+        return notebooks.table(repr(self), ("classes",), [(name,) for name in self.classes]) + self.run._repr_html_()
 
     def __call__(
         self, images: "Picture | Iterable[Picture]", *, top: int | None = None, grey: bool = False
