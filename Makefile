@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-cpus check counts fuzz clean
+.PHONY: demo test test-cpus check counts settings fuzz clean
 
 # The main job on real images: a plain and a residual net of 56 layers on handwritten digits, and a page about them.
 demo: .venv/train
@@ -24,6 +24,11 @@ check: .venv/test
 # What `resvision list --table` shows, counted anew: after a net has come or changed.
 counts: .venv/train
 	$(BIN)/python benchmarks/count_models.py
+
+# What `resvision settings`, `resvision recipes` and completion show, and docs/settings.md: after a setting, an option
+# of a net, a recipe or a docstring about one has changed.
+settings: .venv/train
+	$(BIN)/python benchmarks/list_settings.py
 
 # Mutated files into every parser, two minutes each, ten for COCO, tar and run.json; what fails is kept in found/.
 fuzz: .venv/test

@@ -1,5 +1,6 @@
 """The parts of a resolved Run: its system, its optimizer, the batches and the exams of the loop; and its length."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -14,10 +15,10 @@ from resvision.core import references
 from resvision.core.errors import SettingsError
 from resvision.core.history import TEST, VALIDATION
 from resvision.core.samples import Reader
-from resvision.core.settings import from_options
-from resvision.data.sets import IMAGENET
+from resvision.core.settings import Scalar, from_options
+from resvision.core.views import View
 from resvision.data.splits import Splits
-from resvision.initial_weights import initial_file, net_state, net_state_by_encoder
+from resvision.initial_weights import encoder_file, initial_file, net_state, net_state_by_encoder
 from resvision.kinds.kind import Scores
 from resvision.kinds.table import TASKS
 from resvision.layers import sync_norm
@@ -29,10 +30,12 @@ from resvision.training.freezing import freeze
 from resvision.training.machine import Machine, decide, place, rank_and_world
 from resvision.training.optimizers import OptimizerSettings, build_optimizer
 from resvision.training.stopping import StopSignals
-from resvision.weights.published import Published
 
 LARGE_PX = 224
 """The side of images, by which a machine is chosen, where they have different sizes."""
+
+UNKNOWN_DATA = "data that their file does not name"
+"""The name of the set that weights without a run were trained on, where nothing says it."""
 
 
 class Prepared(NamedTuple):
@@ -110,7 +113,7 @@ def assemble(prepared: Prepared, *, device: torch.device, begun: bool = False) -
     if run.model.init_from is not None and not begun:
         system.net.load_state_dict(net_state(system.net, run, file=initial_file(run)))
     if run.model.encoder_from is not None and not begun:
-        system.net.load_state_dict(net_state_by_encoder(system.net, run))
+        system.net.load_state_dict(net_state_by_encoder(system.net, run, file=encoder_file(run)))
 
     def exam(split: str, images: Reader[Any]) -> Exam:
         # without gradients, twice as many images take no more memory than in training
@@ -153,24 +156,47 @@ def build_system(run: Run) -> System:
         raise SettingsError(
             f"augment: {run.model.name} does not take images made of two; leave out mixup_alpha and cutmix_alpha"
         )
+    if run.model.norm_momentum is not None:
+        for norm in _batch_norms(built.net):
+            norm.momentum = run.model.norm_momentum
     freeze(built, [*frozen_modules(built.net, run.model).values(), *_frozen_norms(built.net, run.model)])
     return built
 
 
-def published_run(published: Published, machine: Machine) -> Run:
-    """Make the resolved run of a net with published weights, on ImageNet."""
-    view, classes = published.view, published.classes
+class NetWeights(NamedTuple):
+    """Weights that are used without a run, with the view and the classes that go with them.
+
+    source   as a run keeps it: a file, or the name of published ones
+    data     the set whose images they were trained on, UNKNOWN_DATA where that is not known
+    options  of the net
+    """
+
+    model: str
+    source: str
+    data: str
+    view: View
+    classes: tuple[str, ...]
+    options: dict[str, Scalar]
+
+
+def weights_run(weights: NetWeights, machine: Machine) -> Run:
+    """Make the resolved run of a net whose weights were trained elsewhere."""
+    view, classes = weights.view, weights.classes
+    options = {key: value for key, value in weights.options.items() if key != "num_classes"}
     model = ModelSettings(
-        name=published.model,
-        task=catalog.find(published.model).task,
+        name=weights.model,
+        task=catalog.find(weights.model).task,
         num_classes=len(classes),
-        init_from=published.source,
+        options=options,
+        init_from=weights.source,
     )
-    options = accepted_options(model, {"in_channels": view.channels, "input_size": view.side_px})
+    from_view = accepted_options(model, {"in_channels": view.channels, "input_size": view.side_px})
     return Run(
         recipe="published",
-        model=replace(model, options=options),
-        data=DataSettings(name=IMAGENET, channels=view.channels, image_size=view.side_px, classes=classes, view=view),
+        model=replace(model, options={**from_view, **options}),
+        data=DataSettings(
+            name=weights.data, channels=view.channels, image_size=view.side_px, classes=classes, view=view
+        ),
         training=TrainingSettings(duration="1 epochs"),
         machine=decide(machine, training_macs=0, image_px=view.side_px or LARGE_PX, decodes_files=True),
     )
@@ -194,10 +220,12 @@ def frozen_modules(net: nn.Module, model: ModelSettings) -> dict[str, nn.Module]
         raise SettingsError(f"model.frozen_stages: {error}") from None
 
 
-def _frozen_norms(net: nn.Module, model: ModelSettings) -> list[nn.Module]:
+def _frozen_norms(net: nn.Module, model: ModelSettings) -> Sequence[nn.Module]:
     """The batch normalizations of the net that the run keeps as they are."""
-    if not model.frozen_norms:
-        return []
+    return _batch_norms(net) if model.frozen_norms else []
+
+
+def _batch_norms(net: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
     return [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
 
 
@@ -228,10 +256,11 @@ def _steps_of(duration: str, run: Run) -> int:
 
 
 def distances(net: nn.Module, settings: OptimizerSettings) -> dict[str, int] | None:
-    """The number of stages from each parameter to the head; None where the learning rate does not decay by them."""
-    if settings.depth_decay == 1:
+    """The number of stages from each parameter to the head; None where the learning rate does not go by them."""
+    if not settings.by_depth:
         return None
     try:
         return distances_to_head(net)
     except SettingsError as error:
-        raise SettingsError(f"optimizer.depth_decay: {error}") from None
+        leaf = "depth_decay" if settings.depth_decay != 1 else "head_factor"
+        raise SettingsError(f"optimizer.{leaf}: {error}") from None

@@ -1,21 +1,34 @@
 """Initial weights of a run: their sources as a run keeps them, their files, and the parts that start afresh."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
 from torch import nn
 
 from resvision import catalog
-from resvision.core.errors import SettingsError
+from resvision.conversion import UNTOLD
+from resvision.core import files, references, rundir
+from resvision.core.errors import SettingsError, WeightsError, nearest
+from resvision.core.settings import Scalar
+from resvision.core.views import View
 from resvision.data.sets import IMAGENET
 from resvision.run import DataSettings, ModelSettings, Run
 from resvision.training.checkpoints import State
 from resvision.training.initial import Read, encoder_state, initial_state, read_initial, weights_file
+from resvision.weights.about import About, read_about
 from resvision.weights.convert import modules_that_differ, shapes
 from resvision.weights.fetch import obtain, read_published
-from resvision.weights.published import Published, find, is_published
+from resvision.weights.published import Published, find, is_published, publishes, require_published
+
+SAFETENSORS = ".safetensors"
+SIDE_HEADS = "aux"
+"""The option of a net that has heads for training alone, of which its results do not depend."""
+
+YOUR_OWN_ENCODER = "name weights by --set model.encoder_from=RUN or FILE, or start without by --from-scratch"
 
 
 def settle_sources(model: ModelSettings, published: Published | None, data: DataSettings) -> ModelSettings:
@@ -23,7 +36,9 @@ def settle_sources(model: ModelSettings, published: Published | None, data: Data
     if published:
         model = replace(model, init_from=published.source, init_except=_fresh_parts(model, published, data))
     elif model.init_from is not None:
-        model = replace(model, init_from=str(weights_file(Path(model.init_from))))
+        file = weights_file(Path(model.init_from))
+        _require_same_strides(model, Path(model.init_from), file, setting="init_from")
+        model = replace(model, init_from=str(file))
     if model.encoder_from is not None:
         model = replace(model, encoder_from=_encoder_source(model))
     return model
@@ -32,7 +47,81 @@ def settle_sources(model: ModelSettings, published: Published | None, data: Data
 def published_weights(run: Run) -> Published | None:
     """Find the published weights that a run starts with, None where it names others; WeightsError for unknown ones."""
     source = run.model.init_from
-    return find(run.model.name, source) if source is not None and is_published(source) else None
+    if source is None or not is_published(source):
+        return None
+    return find_published(run.model.name, run.model.options, source)
+
+
+def brought_view(run: Run, published: Published | None) -> View | None:
+    """The view that the weights of a run bring in place of its data's: of published ones, or in a file's header."""
+    return published.view if published is not None else _view_in(run.model.init_from)
+
+
+def brings_view(source: str | None) -> bool:
+    """Whether weights bring a view with them, as published ones do, and files whose header holds one."""
+    return is_published(source) or _view_in(source) is not None
+
+
+def _view_in(source: str | None) -> View | None:
+    """The view in the header of a file, None where it has none or is not there any more."""
+    about = None if source is None else _about_file(Path(source))
+    return None if about is None else about.view
+
+
+def _about_file(file: Path) -> About | None:
+    """The facts in the header of a safetensors file, None where it says none, is another or not there any more."""
+    return read_about(file) if file.suffix == SAFETENSORS and file.is_file() else None
+
+
+def encoder_normalization(model: ModelSettings) -> View | None:
+    """The view of the published weights that an encoder starts with, whose mean and std it needs; None without."""
+    return _encoder_weights(model).view if is_published(model.encoder_from) else None
+
+
+def find_published(model: str, options: Mapping[str, Any], source: str) -> Published:
+    """Find the published weights of our net of that name with these options.
+
+    Raises WeightsError, with the choices and the options that fit, where torchvision publishes none for the net: by
+    another name of the same net it does, and for a net that computes otherwise with weights of the same shapes it does
+    not.
+    """
+    require_published(source)
+    name = _torchvisions_name(model, options)
+    if name is None:
+        ours = [row.name for row in catalog.ROWS if publishes(row.name)]
+        similar = nearest(model, ours)
+        hint = f"; nearest that have some: {', '.join(similar)}" if similar else ""
+        raise WeightsError(f"{model}: torchvision publishes no weights for it{hint}")
+    wanted, given = catalog.identity(name), catalog.identity(model, options)
+    few = catalog.choices(name).keys() - {SIDE_HEADS}
+    if other := {key: wanted[key] for key in sorted(few & wanted.keys()) if given[key] != wanted[key]}:
+        fixed = catalog.find(model).options.keys() & other.keys()
+        changes = " ".join(f"--set model.options.{key}={_written(value)}" for key, value in other.items())
+        remedy = f"take {name}" if fixed else f"say {changes}"
+        has = ", ".join(f"{key}={_written(given[key])}" for key in other)
+        raise WeightsError(
+            f"{model} with {has}: is another net than the {name} that torchvision's weights are of; {remedy}"
+        )
+    return find(name, source)
+
+
+def _written(value: Scalar) -> str:
+    """A value as `--set` takes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _torchvisions_name(model: str, options: Mapping[str, Any]) -> str | None:
+    """The name of a model that torchvision publishes weights of: its own, or another of our names for such a net."""
+    if publishes(model):
+        return model
+    if references.is_reference(model):
+        return None
+    own = catalog.identity(model, options)
+    for row in catalog.ROWS:
+        fixed = {**row.options, "builder": row.builder}
+        if row.options and all(own.get(key) == value for key, value in fixed.items()) and publishes(row.name):
+            return row.name
+    return None
 
 
 def initial_file(run: Run, console: Console | None = None) -> Path:
@@ -47,9 +136,9 @@ def net_state(net: nn.Module, run: Run, *, file: Path) -> State:
     return initial_state(net, file, fresh=run.model.init_except, read=_reader_of(run.model.init_from))
 
 
-def net_state_by_encoder(net: nn.Module, run: Run) -> State:
-    """The weights that a run's net starts with, its encoder's from a file; errors are those of `encoder_state`."""
-    return encoder_state(net, encoder_file(run), read=_reader_of(run.model.encoder_from))
+def net_state_by_encoder(net: nn.Module, run: Run, *, file: Path) -> State:
+    """The weights that a run's net starts with, its encoder's from a `file`; errors are those of `encoder_state`."""
+    return encoder_state(net, file, read=_reader_of(run.model.encoder_from))
 
 
 def _reader_of(source: str | None) -> Read:
@@ -63,27 +152,74 @@ def encoder_file(run: Run, console: Console | None = None) -> Path:
     assert source is not None, "a run whose encoder starts with weights"
     if not is_published(source):
         return Path(source)
-    return obtain(find(_backbone(run.model), source), console or Console(quiet=True))
+    try:
+        return obtain(_encoder_weights(run.model), console or Console(quiet=True))
+    except WeightsError as error:
+        raise WeightsError(f"model.encoder_from: {error}; {YOUR_OWN_ENCODER}") from None
 
 
 def _encoder_source(model: ModelSettings) -> str:
     """The source `encoder_from` as a run keeps it: a full path, or a published file with its sum."""
     assert model.encoder_from is not None, "asked for a net that has it"
     if is_published(model.encoder_from):
-        return find(_backbone(model), model.encoder_from).source
+        return _encoder_weights(model).source
     try:
-        return str(weights_file(Path(model.encoder_from)))
+        file = weights_file(Path(model.encoder_from))
     except SettingsError as error:
         raise SettingsError(str(error).replace("init_from", "encoder_from")) from None
+    _require_same_strides(model, Path(model.encoder_from), file, setting="encoder_from")
+    return str(file)
 
 
-def _backbone(model: ModelSettings) -> str:
-    """The name of the backbone of a model; SettingsError for a model without one."""
+def _require_same_strides(model: ModelSettings, source: Path, file: Path, *, setting: str) -> None:
+    """Raise SettingsError for weights known to be of a net that strides elsewhere, which their shapes do not show."""
+    about = _about_run(source) if source.is_dir() else _about_file(file)
+    if about is None or references.is_reference(about.model) or references.is_reference(model.name):
+        return
+    theirs, ours = catalog.identity(about.model, about.options), catalog.identity(model.name, model.options)
+    for key in UNTOLD:
+        if key in theirs and key in ours and theirs[key] != ours[key]:
+            raise SettingsError(
+                f"model.{setting}: {source}: holds weights of {about.model} with {key}={theirs[key]}, which would"
+                f" make another net with {key}={ours[key]}; say --set model.options.{key}={theirs[key]}"
+            )
+
+
+def _about_run(folder: Path) -> About | None:
+    """The name and the options of a run's net."""
+    model = rundir.read_json(folder / rundir.RUN, limit=files.SETTINGS).get("model", {})
+    return About(model=model["name"], options=model.get("options", {})) if "name" in model else None
+
+
+def _encoder_weights(model: ModelSettings) -> Published:
+    """Find the published weights of a model's encoder, for the options that the model passes on to it.
+
+    Raises SettingsError, with the remedy, where there are none, or where they are of another net.
+    """
+    assert model.encoder_from is not None, "asked for a net whose encoder starts with weights"
     row = catalog.find(model.name)
-    name = {**row.usual, **row.options, **model.options}.get("backbone")
-    if not isinstance(name, str):
-        raise SettingsError(f"model.encoder_from: {model.name} has no backbone that weights are published for")
-    return name
+    encoder = {**row.usual, **row.options, **model.options}.get("backbone", row.encoder)
+    if not isinstance(encoder, str) or not encoder:
+        raise SettingsError(
+            f"model.encoder_from: {model.name} has no encoder that weights are published for; {YOUR_OWN_ENCODER}"
+        )
+    own, of_encoder = catalog.identity(model.name, model.options), catalog.options(encoder)
+    try:
+        published = find_published(
+            encoder, {key: own[key] for key in own.keys() & of_encoder.keys()}, model.encoder_from
+        )
+    except WeightsError as error:
+        raise SettingsError(f"model.encoder_from: {error}; {YOUR_OWN_ENCODER}") from None
+    with torch.device("meta"):
+        theirs = catalog.build(encoder, num_classes=len(published.classes))
+        ours = catalog.build(model.name, num_classes=2, **model.options)
+    try:
+        encoder_state(ours, Path(str(published)), read=lambda _: theirs.state_dict())
+    except SettingsError as error:
+        grey = model.options.get("in_channels", 3) != 3
+        remedy = "show it colours by --set data.channels=3" if grey else YOUR_OWN_ENCODER
+        raise SettingsError(f"{error}; {remedy}") from None
+    return published
 
 
 def head(model: ModelSettings) -> tuple[str, ...]:
@@ -97,4 +233,12 @@ def _fresh_parts(model: ModelSettings, published: Published, data: DataSettings)
     """The parts that start afresh: `init_except`, and the head where the published weights have other classes."""
     theirs, ours = published.classes, data.classes or ()
     same = ours == theirs or (data.name == IMAGENET and len(ours) == len(theirs))
-    return tuple(dict.fromkeys([*model.init_except, *(() if same else head(model))]))
+    fresh = () if same else _untrained(model, published.parts) if published.parts else head(model)
+    return tuple(dict.fromkeys([*model.init_except, *fresh]))
+
+
+def _untrained(model: ModelSettings, trained: tuple[str, ...]) -> tuple[str, ...]:
+    """The children of a net that have weights and are not among the parts that were trained."""
+    with torch.device("meta"):
+        net = catalog.build(model.name, num_classes=model.num_classes, **model.options)
+    return tuple(name for name, child in net.named_children() if name not in trained and child.state_dict())

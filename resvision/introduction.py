@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from torch import nn
 
-from resvision.assembly import Prepared, frozen_modules, task_name
+from resvision.assembly import Prepared, frozen_modules, task_name, total_steps
 from resvision.core.errors import printable
 from resvision.core.plurals import counted as in_number
 from resvision.core.plurals import length_in_words
@@ -19,6 +19,9 @@ from resvision.training import machine as machines
 from resvision.training.contention import CpuTimes
 from resvision.training.freezing import trainable
 from resvision.training.initial import under
+
+ENOUGH = 0.95
+"""The share of the batches in the running statistics below which a run is told that they are not its own."""
 
 
 def introduce(prepared: Prepared, console: Console, *, since: CpuTimes | None) -> None:
@@ -63,6 +66,8 @@ def _origin(run: Run, net: nn.Module) -> dict[str, str]:
         lines["encoder"] = f"from {model.encoder_from}, the rest afresh"
     if model.frozen_norms:
         lines["normalization"] = "frozen: statistics and weights stay as they are"
+    elif slow := _slow_statistics(run, net):
+        lines["normalization"] = slow
     processes = machines.rank_and_world()[1]
     if processes > 1 and normalizes(net):
         share = run.training.batch_size // (processes * run.training.accumulate)
@@ -78,6 +83,20 @@ def _origin(run: Run, net: nn.Module) -> dict[str, str]:
         if model.init_from is None:
             lines["trained"] += ", with their random weights, since there is no model.init_from"
     return lines
+
+
+def _slow_statistics(run: Run, net: nn.Module) -> str:
+    """A line about running statistics that a training from random weights is too short for, "" where it is not."""
+    model = run.model
+    if model.norm_momentum is None or model.init_from or model.encoder_from or not normalizes(net):
+        return ""
+    share = 1 - (1 - model.norm_momentum) ** total_steps(run)
+    if share > ENOUGH:
+        return ""
+    return (
+        f"statistics keep {100 * (1 - share):.0f} % of their first values at the end, by a momentum of"
+        f" {model.norm_momentum:g}, which spoils evaluation; model.norm_momentum=0.1 follows faster"
+    )
 
 
 def _ending(run: Run) -> dict[str, str]:

@@ -15,7 +15,7 @@ from resvision.core.terminal import Terminal
 from resvision.execution import Finished as Finished
 from resvision.execution import carry_out
 from resvision.extension import Scheduling, extended
-from resvision.initial_weights import initial_file
+from resvision.initial_weights import encoder_file, initial_file
 from resvision.introduction import introduce
 from resvision.loading.workers import dead_workers_named
 from resvision.preparation import prepare, resolve
@@ -29,7 +29,6 @@ from resvision.training.callbacks import Callback
 from resvision.training.contention import CpuTimes
 from resvision.training.evaluation import gathered
 from resvision.training.stopping import GoingOn, StopSignals
-from resvision.weights.published import require_published
 
 OF_ONE_MACHINE = {"data.root", "machine.threads", "machine.workers"}
 """Settings in which processes on several machines may differ."""
@@ -43,7 +42,7 @@ def train(
     recipe: str | None = None,
     settings: Mapping[str, Any] | None = None,
     root: str | Path | None = None,
-    weights: str | None = None,
+    weights: str | Path | None = None,
     out: str | Path | None = None,
     quiet: bool = False,
     callbacks: Sequence[Callback] = (),
@@ -77,7 +76,7 @@ def train(
     recipe: str | None = None,
     settings: Mapping[str, Any] | None = None,
     root: str | Path | None = None,
-    weights: str | None = None,
+    weights: str | Path | None = None,
     out: str | Path | None = None,
     quiet: bool = False,
     callbacks: Sequence[Callback] = (),
@@ -88,7 +87,7 @@ def train(
     recipe     a recipe's name; the model's own when left out
     settings   further leaves of the Run by path, such as {"optimizer.weight_decay": 1e-4}
     root       where a named data set lies
-    weights    published ones to start with, `torchvision` or `torchvision:NAME`
+    weights    to start with: published ones, `torchvision` or `torchvision:NAME`, a file, or a run's folder
     out        run directory, new or empty; runs/<model>-<data>-<date>-<n> when left out
     quiet      print nothing
     resume     the folder of a run to go on with, in the place of a model: as `resvision.resume`, which takes more
@@ -96,8 +95,8 @@ def train(
                evaluated and kept, and the run finished as it is. They are no part of the run: a run that goes on does
                not know them. An error in one is raised, and the run goes on from its last checkpoint
     flags      the settings that people change most, as `resvision train --help` explains them: epochs, batch_size, lr,
-               seed, validation, patience, device, threads and precision. None leaves one to the recipe. With
-               `validation`, a share of the training images, the best weights are the result; `patience` needs it
+               from_scratch, seed, validation, patience, device, threads and precision. None leaves one to the recipe.
+               With `validation`, a share of the training images, the best weights are the result; `patience` needs it
 
     Raises a ResVisionError that says what is wrong with the input.
     """
@@ -121,7 +120,7 @@ def train(
         if root is not None:
             changes["data.root"] = str(Path(root).resolve())
         if weights is not None:
-            changes["model.init_from"] = require_published(weights)
+            changes["model.init_from"] = str(weights)
         run = compose(model, str(data), recipe_name=recipe, changes=changes)
     return launch(run, out=None if out is None else Path(out), console=console, callbacks=callbacks)
 
@@ -134,7 +133,11 @@ def launch(run: Run, *, out: Path | None, console: Console, callbacks: Sequence[
             rundir.require_free(out)
         processes.join(run.machine.device)
         console = processes.only_first(console)
-        prepared = prepare(run, initial=lambda closed: processes.shared(lambda: initial_file(closed, console)))
+        prepared = prepare(
+            run,
+            initial=lambda closed: processes.shared(lambda: initial_file(closed, console)),
+            encoder=lambda closed: processes.shared(lambda: encoder_file(closed, console)),
+        )
         _require_agreement(prepared.run)
         introduce(prepared, console, since=started)
         folder = processes.shared(lambda: _new_folder(prepared.run, out, stack, console))

@@ -69,9 +69,17 @@ def launch_phases(phases: Sequence[Phase], *, out: Path | None, console: Console
         raise SettingsError("the recipe has several phases, which one process carries out; leave torchrun out")
     phases = [_with_full_paths(phase) for phase in checked_phases(phases)]
     _load_fits(phases)
+    was_there = out is not None and out.exists()
     folder = rundir.create(_usual_name(phases)) if out is None else rundir.claim(out)
     rundir.write_json(folder / PHASES, graph_to_json(phases))
-    return _carry_out(phases, folder, console, allow_code=True)  # whoever starts phases has named their code
+    try:
+        return _carry_out(phases, folder, console, allow_code=True)  # whoever starts phases has named their code
+    except ResVisionError:
+        if [*folder.iterdir()] == [folder / PHASES]:  # the first phase was refused, so that nothing can be resumed
+            (folder / PHASES).unlink()
+            if not was_there:
+                folder.rmdir()
+        raise
 
 
 def has_phases(folder: Path) -> bool:

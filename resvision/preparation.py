@@ -29,6 +29,7 @@ from resvision.assembly import (
     total_steps,
 )
 from resvision.core import references
+from resvision.core.chosen_views import changed_view
 from resvision.core.errors import RunError, SettingsError
 from resvision.core.samples import side_of
 from resvision.core.settings import Scalar
@@ -37,13 +38,23 @@ from resvision.data.folds import fold_out, open_whole
 from resvision.data.sets import full_name, open_splits
 from resvision.data.splits import Splits
 from resvision.data.validation import hold_out
-from resvision.initial_weights import initial_file, net_state, net_state_by_encoder, published_weights, settle_sources
+from resvision.initial_weights import (
+    brings_view,
+    brought_view,
+    encoder_file,
+    encoder_normalization,
+    initial_file,
+    net_state,
+    net_state_by_encoder,
+    published_weights,
+    settle_sources,
+)
 from resvision.probes.count import count
 from resvision.probes.padding import taps_in_padding
 from resvision.run import DataSettings, Run
 from resvision.tasks import Task, task_of
 from resvision.training.machine import Machine, decide, rank_and_world
-from resvision.weights.published import Published, is_published
+from resvision.weights.published import Published
 
 
 def resolve(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Run:
@@ -51,11 +62,14 @@ def resolve(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Run:
     return prepare(run, initial=initial).run
 
 
-def prepare(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Prepared:
+def prepare(
+    run: Run, *, initial: Callable[[Run], Path] | None = None, encoder: Callable[[Run], Path] | None = None
+) -> Prepared:
     """Make every open choice of a run: classes and views from the data, speed from the machine.
 
     It reads names and headers of the data, the targets where a loss is balanced by them, and the weights that the run
-    starts with, no more. `initial` gives the file of the weights, `initial_file` if left out.
+    starts with, no more. `initial` gives the file of the weights, `initial_file` if left out, and `encoder` that of the
+    encoder's, likewise.
     Raises DataError, SettingsError or WeightsError.
     """
     run = replace(run, data=replace(run.data, name=full_name(run.data.name)))
@@ -68,8 +82,11 @@ def prepare(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Prepar
             f"{run.recipe}: augments with {type(run.augment).__name__}, but {run.model.name} is for {task.kind.name},"
             f" which takes {task.augment.__name__}; choose another --recipe"
         )
+    if published:  # a net that has all parts of the file, unless the user wants another
+        options = {**published.options, **run.model.options}
+        run = replace(run, model=replace(run.model, options=options))
     channels = run.data.channels or _integer(run.model.options.get("in_channels"))
-    splits = open_data(run, channels=channels, view=published.view if published else None)
+    splits = _open_as_asked(run, channels=channels, view=brought_view(run, published))
     run = replace(run, loss=task.settled_loss(run.loss, splits.train))
     # Hashing the names of a large set takes long, and no view changes them, so it is done once.
     asked_px, fingerprint = run.data.image_size or task.asked_side(run.augment), splits.fingerprint()
@@ -82,7 +99,7 @@ def prepare(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Prepar
         splits = splits.seen_as(image_size=fitting)
         closed = _settle(run, task, splits, published, fingerprint, side_px=fitting)
         net = _build_on_meta(closed)
-    _require_trainable(net, closed, initial or initial_file)
+    _require_trainable(net, closed, initial or initial_file, encoder or encoder_file)
     # Tests hold the nets of the catalog to their shapes; a user's net shows its own only when it is run.
     if references.is_reference(run.model.name):
         _require_results(net, task, closed)
@@ -104,8 +121,7 @@ def reopen(run: Run) -> Prepared:
 
     Raises RunError where names, classes, split or view of the data have changed.
     """
-    view = run.data.view if is_published(run.model.init_from) else None
-    splits = open_data(run, channels=run.data.channels, view=view)
+    splits = open_data(run, channels=run.data.channels, view=None if _sees_as_data(run) else run.data.view)
     _require_same_data(run.data, splits)
     net = _build_on_meta(run)
     require_shares(net, run)
@@ -127,6 +143,32 @@ def in_folds(run: Run, splits: Splits) -> Splits:
     folds, fold = run.data.folds, run.data.fold
     whole = None if folds is None else open_whole(run.data.name, task_name(run))
     return fold_out(splits, folds=folds, fold=fold, seed=run.training.seed, whole=whole)
+
+
+def _open_as_asked(run: Run, *, channels: int | None, view: View | None) -> Splits:
+    """Open the data of a run that is new, seen as the user says, or else as the weights need it that it starts with."""
+    splits = open_data(run, channels=channels, view=view)
+    data, own = run.data, splits.train.view
+    encoder = encoder_normalization(run.model)
+    encoders = encoder is not None and encoder.channels == own.channels
+    mean, std = (encoder.mean, encoder.std) if encoders and encoder is not None else (None, None)
+    try:
+        changed = changed_view(
+            own, mean=data.mean or mean, std=data.std or std, resize=data.resize, resize_px=data.resize_px
+        )
+    except ValueError as error:
+        raise SettingsError(f"data.mean, data.std, data.resize, data.resize_px: {error}") from None
+    if changed == own:
+        return splits
+    task_of(task_name(run)).require_view(changed)
+    return splits.seen_as(view=changed)
+
+
+def _sees_as_data(run: Run) -> bool:
+    """Whether the view of a run is that of its data, and not asked for or brought by weights."""
+    data, weights = run.data, (run.model.init_from, run.model.encoder_from)
+    asked = (data.mean, data.std, data.resize, data.resize_px)
+    return asked == (None,) * len(asked) and not any(map(brings_view, weights))
 
 
 def _settle(
@@ -177,13 +219,15 @@ def _build_on_meta(run: Run) -> nn.Module:
         return build_system(run).net
 
 
-def _require_trainable(net: nn.Module, run: Run, initial: Callable[[Run], Path]) -> None:
+def _require_trainable(
+    net: nn.Module, run: Run, initial: Callable[[Run], Path], encoder: Callable[[Run], Path]
+) -> None:
     """Raise SettingsError or WeightsError where optimizer, initial weights or batches do not suit the net."""
     distances(net, run.optimizer)
     if run.model.init_from is not None:
         net_state(net, run, file=initial(run))
     if run.model.encoder_from is not None:
-        net_state_by_encoder(net, run)
+        net_state_by_encoder(net, run, file=encoder(run))
     require_shares(net, run)
 
 

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from resvision import catalog
 from resvision.core import files, notebooks, references, rundir
+from resvision.core.chosen_views import Resize
 from resvision.core.errors import ResVisionError, RunError, SettingsError, UnknownNameError
 from resvision.core.plurals import length_in_words
 from resvision.core.settings import Scalar, from_json, to_json
@@ -35,8 +36,8 @@ Count = Annotated[int, Meta(ge=1)]
 class ModelSettings:
     """The settings of the net: a name of the catalog or `package.module:function`, with its options.
 
-    task           a name of `kinds.table`, or `package.module:TASK`; left out, that of the name in the catalog, and
-                   classification for a function of your own
+    task           a task such as classification, or `package.module:TASK`; left out, that of the name in the catalog,
+                   and classification for a function of your own
     init_from      weights to start with: a safetensors file, the result of a run folder, or published ones,
                    `torchvision` or `torchvision:NAME`, whose preprocessing the run then takes over
     init_except    parts that start afresh all the same, such as `fc` for other classes; with published weights the head
@@ -44,6 +45,8 @@ class ModelSettings:
     encoder_from   weights of a classification net for the encoder of this one, named as for init_from;
                    `torchvision` means those published for the net's backbone
     frozen_norms   batch normalization keeps the statistics and weights that it starts with
+    norm_momentum  share of a batch's statistics in the running ones of batch normalization, one minus what papers call
+                   its decay; None: the net's own, mostly 0.1
     frozen_stages  stages from the input on that are not trained: of a ResNet for ImageNet, 2 are C1 and C2
     """
 
@@ -55,6 +58,7 @@ class ModelSettings:
     init_except: tuple[str, ...] = ()
     encoder_from: str | None = None
     frozen_norms: bool = False
+    norm_momentum: Annotated[float, Meta(gt=0, le=1)] | None = None
     frozen_stages: Annotated[int, Meta(ge=0, le=5)] = 0
 
 
@@ -62,11 +66,23 @@ class ModelSettings:
 class DataSettings:
     """The settings of the data: a name or a folder, and its root; `resolve` reads the rest off the data.
 
-    `image_size` is the side of the square that a net is trained on, None where images keep different sizes.
-    `validation` is the share of the training images, of each class alike, that is held out to judge the run by on its
-    way; the test images are then scored once, at the end. With `folds`, the images are divided into so many parts, and
-    number `fold`, from 1, is the test (`data.folds`). `train_images` counts those that are left. `fingerprint` is
-    that of file names and classes, so that a run goes on with the same data or not at all.
+    root        folder in which a named data set lies
+    channels    3 for colour, 1 for grey; left out, those of the images
+    image_size  side of the square that a net is trained on; none where images keep different sizes
+    validation  share of the training images, of each class alike, that is held out to judge the run by on its way; the
+                test images are then scored once, at the end
+    folds       parts that the images are divided into, of which one is the test (`data.folds`)
+    fold        number of the part that is the test, from 1
+
+    `train_images` counts those that are left. `fingerprint` is that of file names and classes, so that a run goes on
+    with the same data or not at all.
+
+    `view` is how images are shown to the net, and follows from the data, or from published weights that a run starts
+    with. Four leaves change it.
+
+    mean, std   of the normalization in units of 0..1, one number for all channels or one for each
+    resize      the way in which images become of the net's size
+    resize_px   the side that images are resized to
     """
 
     name: str
@@ -80,6 +96,10 @@ class DataSettings:
     test_images: int | None = None
     split_rule: str | None = None
     fingerprint: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    resize: Resize | None = None
+    resize_px: Count | None = None
     view: View | None = None
     folds: Annotated[int, Meta(ge=2, le=1000)] | None = None
     fold: Count | None = None
@@ -89,14 +109,15 @@ class DataSettings:
 class TrainingSettings:
     """The settings of the training: its length, its batches, its evaluations.
 
-    duration            `20 epochs` or `64000 steps`
+    duration            length of the run, `20 epochs` or `64000 steps`
     batch_size          images of one optimizer step, over all processes
     accumulate          parts that each process cuts its share of a batch into to save memory
     clip_norm           largest norm of the whole gradient
     sync_norms          batch normalization over the images of all processes, not of each alone
     ema_decay           decay of the moving average of weights, which is evaluated in their place
+    seed                of the first weights, the order of images and their augmentation
     evaluate_every      epochs between evaluations
-    patience            validations in a row without a better one that end the run early; None for never
+    patience            validations in a row without a better one that end the run early; none for never
     checkpoint_seconds  seconds between checkpoints; the end always leaves one
     schedule_over       the length that the schedule is laid over, where that is not `duration`: afterwards the learning
                         rate stays
@@ -247,7 +268,15 @@ _LATER_LEAVES: dict[str, Any] = {
     "model.task": USUAL,
     "model.encoder_from": None,
     "model.frozen_norms": False,
+    "model.norm_momentum": None,
     "augment.brightness": 0.0,
+    "data.mean": None,
+    "data.std": None,
+    "data.resize": None,
+    "data.resize_px": None,
+    "augment.rotation_degrees": 0.0,
+    "optimizer.bias_factor": 1.0,
+    "optimizer.head_factor": 1.0,
     "training.sync_norms": False,
     "training.schedule_over": None,
     "training.extended": [],
@@ -262,7 +291,7 @@ _SHARED_AUGMENT = {
 }  # fmt: skip
 """Settings that were in all runs while augmentation had one type; a task without one of them had it off."""
 
-_MAY_BE_NONE = {"root", "validation", "folds", "fold", "image_size"}
+_MAY_BE_NONE = {"root", "validation", "folds", "fold", "image_size", "mean", "std", "resize", "resize_px"}
 
 
 def is_resolved(run: Run) -> bool:
@@ -280,10 +309,12 @@ def _migrated(data: Any, augment: type[Augmentation]) -> Any:
 
     `augment` is the type of its task's augmentation.
     """
+    data = _with_first_blocks(data)
     # Leaves came one by one, without a new format: each is told by its absence, and only where its group is there.
     for path, value in _LATER_LEAVES.items():
         group, _, key = path.partition(".")
-        if isinstance(data, dict) and isinstance(data.get(group), dict) and key not in data[group]:
+        taken = group != "augment" or key in {field.name for field in fields(augment)}
+        if taken and isinstance(data, dict) and isinstance(data.get(group), dict) and key not in data[group]:
             data = {**data, group: {**data[group], key: value}}
     # Views took the place of `data.preprocess`, when augmentation became a type for each task.
     settings = _leaf(data, "data")
@@ -294,6 +325,17 @@ def _migrated(data: Any, augment: type[Augmentation]) -> Any:
     view = view_of_preprocess(preprocess) if isinstance(preprocess, dict) else preprocess
     data = {**data, "data": {**rest, "view": view}}
     return {**data, "augment": _augment_of_task(data, augment)}
+
+
+def _with_first_blocks(data: Any) -> Any:
+    """Name the atrous rates of an older run's net, which was built before there was a choice."""
+    model = _leaf(data, "model")
+    if not isinstance(model, dict) or "norm_momentum" in model or not isinstance(model.get("options"), dict):
+        return data  # the leaf `norm_momentum` came together with the choice
+    row = next((row for row in catalog.ROWS if row.name == model.get("name")), None)
+    if row is None or not catalog.takes(references.load(row.builder, noun="model"), "first_blocks"):
+        return data
+    return {**data, "model": {**model, "options": {"first_blocks": "former", **model["options"]}}}
 
 
 def _augment_of_task(data: dict[str, Any], augment: type[Augmentation]) -> dict[str, Any]:

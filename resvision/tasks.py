@@ -21,6 +21,7 @@ from torch import nn
 
 from resvision.contracts import Batch, Batches, CountedBatches, Images, System
 from resvision.core import references
+from resvision.core.chosen_views import usual_squares
 from resvision.core.errors import DataError, SettingsError
 from resvision.core.images import Pixels
 from resvision.core.samples import Reader
@@ -79,8 +80,8 @@ class Model:
         return [self.classes.index(name) for name in classes]
 
 
-def _unwatched(images: int, total: int) -> None:
-    pass
+def unwatched(images: int, total: int) -> None:
+    """Take in how many images were scored, and do nothing."""
 
 
 class How(NamedTuple):
@@ -99,7 +100,7 @@ class How(NamedTuple):
     compiled: bool | None = None
     protocol: str | None = None
     scales: tuple[int, ...] | None = None
-    watch: Callable[[int, int], None] = _unwatched
+    watch: Callable[[int, int], None] = unwatched
 
     def watched(self, batches: Iterable[Batch], total: int) -> Iterator[Batch]:
         """Yield the batches, and tell `watch` of each once it was scored."""
@@ -150,6 +151,23 @@ class Task(ABC, Generic[T]):
     def fits_classes(self, num_classes: int | None, classes: Sequence[str]) -> bool:
         """Whether a net of `num_classes` goes with data of these classes."""
         return num_classes == len(classes)
+
+    def require_view(self, view: View) -> None:
+        """Raise SettingsError for a view that the net cannot be trained and tested with."""
+        if view.side_px is None:
+            raise SettingsError(
+                f"data.resize: {view.kind} makes images of different sizes, and this task needs squares"
+            )
+
+    def usual_view(
+        self, sides: tuple[int, ...], *, mean: tuple[float, ...], std: tuple[float, ...], input_px: int
+    ) -> View:
+        """The view for weights of which a person says no more than normalization and sides; ValueError for odd ones.
+
+        sides     in pixels, as a person names them: of the squares alone, or after that of the resized image; none
+                  where the net's paper decides, whose images have `input_px`
+        """
+        return usual_squares(sides or (input_px,), mean=mean, std=std)
 
     def result_words(self, num_classes: int | None) -> str:
         """The result of a net in words, for the error about another one; "" where its shape says all."""

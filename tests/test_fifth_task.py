@@ -41,7 +41,7 @@ def test_train_says_the_metric_and_the_figures_of_the_task(tmp_path: Path, cli: 
     code, out, err = cli("train", *ASKED, "--out", tmp_path / "run")
     assert code == 0, err
     assert "degrees off on 60 test images" in out
-    assert re.search(r"train off_deg [\d.]+ deg  test loss [\d.]+  test error deg [\d.]+ deg", err)
+    assert re.search(r"train off deg [\d.]+ deg  test loss [\d.]+  test error deg [\d.]+ deg", err)
     assert "classes" not in err
     run = json.loads((tmp_path / "run" / rundir.RUN).read_text())
     assert (run["model"]["task"], run["model"]["num_classes"], run["data"]["classes"]) == ("digit_angle:TASK", 1, [])

@@ -1,11 +1,13 @@
 """Runs that earlier versions wrote are read: their settings mean what they meant."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from resvision.assembly import build_net
 from resvision.core.errors import RunError, SettingsError
 from resvision.core.settings import to_json
 from resvision.core.views import Whole
@@ -44,6 +46,18 @@ def test_a_list_of_phases_is_a_chain_of_runs() -> None:
     phases = graph_from_json(older("phases.json"))
     assert [phase.name for phase in phases] == ["1-fcn32s", "2-fcn16s", "3-fcn8s"]
     assert all(isinstance(phase, RunPhase) and isinstance(phase.run.augment, MaskAugment) for phase in phases)
+
+
+def test_an_older_net_keeps_the_rates_of_its_first_blocks_and_a_new_one_has_those_of_the_paper() -> None:
+    written = older("segmentation_run.json")
+    run = run_from_json(written)
+    assert run.model.options == {**written["model"]["options"], "first_blocks": "former"}
+    assert build_net(run).backbone.layer4[0].conv1.dilation == (1, 1)
+    assert run_from_json(to_json(run)) == run
+    options = dict(written["model"]["options"])
+    new = replace(run, model=replace(run.model, options=options))
+    assert run_from_json(to_json(new)).model.options == options
+    assert build_net(new).backbone.layer4[0].conv1.dilation == (2, 2)
 
 
 def test_a_setting_that_no_version_had_is_still_refused() -> None:

@@ -17,12 +17,13 @@ from support import TINY
 
 from resvision.core import rundir
 from resvision.core.errors import DataError, RunError, Stopped
-from resvision.launch import History, resume, train
+from resvision.launch import resume, train
 from resvision.report.moved_data import record_at
 from resvision.report.pictures import gallery_of
 from resvision.report.read import read_record
 from resvision.run import read_run
 from resvision.training.checkpoints import result_weights
+from resvision.training.history import History
 
 Cli = Callable[..., tuple[int, str, str]]
 QUIET = Console(quiet=True)

@@ -7,6 +7,8 @@ building    the building of a net by its name
 
 from resvision.catalog.building import backbones as backbones
 from resvision.catalog.building import build as build
+from resvision.catalog.signatures import choices as choices
+from resvision.catalog.signatures import identity as identity
 from resvision.catalog.signatures import known_options as known_options
 from resvision.catalog.signatures import options as options
 from resvision.catalog.signatures import takes as takes

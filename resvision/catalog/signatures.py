@@ -9,9 +9,12 @@ import msgspec
 from resvision.catalog.table import Row, find
 from resvision.core import references
 from resvision.core.errors import SettingsError, nearest
+from resvision.core.meanings import form
 
 POSITIVE = ("num_classes", "in_channels", "width", "input_size")
 """Options that count something, so that a value below 1 is a mistake whatever the builder."""
+
+_NOT_OF_THE_NET = ("num_classes", "zero_init")
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _MODULES = ("Module", "nn.Module", "torch.nn.Module")  # as text where annotations are not evaluated
@@ -31,6 +34,34 @@ def options(name: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]
     if takes_backbone(builder) and isinstance(backbone, str):
         taken = {**options(backbone), **taken}
     return {**taken, **row.usual}
+
+
+def identity(name: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The builder of a net and all of its options with their values: equal for two names of one net.
+
+    The number of classes, and an option that only draws other weights, are left out.
+    """
+    row = find(name)
+    values = {**options(name, given), **(given or {}), **row.options, "builder": row.builder}
+    return {key: value for key, value in values.items() if key not in _NOT_OF_THE_NET}
+
+
+def choices(name: str, given: Mapping[str, Any] | None = None) -> dict[str, tuple[Any, ...]]:
+    """The values of each option that `build` takes for a model's name and that has a few only, such as True and False.
+
+    Options of a backbone are among them, as for `options`.
+    """
+    row = find(name)
+    builder = references.load(row.builder, noun="model")
+    parameters = inspect.signature(builder).parameters
+    annotations = {key: parameters[key].annotation for key in own_options(row, builder)}
+    few = {key: (True, False) if hint is bool else get_args(hint) for key, hint in annotations.items()}
+    own = {
+        key: values for key, values in few.items() if values and all(isinstance(v, bool | int | str) for v in values)
+    }
+    backbone = {**row.usual, **(given or {}), **row.options}.get("backbone")
+    below = choices(backbone) if takes_backbone(builder) and isinstance(backbone, str) else {}
+    return {**below, **own}
 
 
 def own_options(row: Row, builder: Callable[..., Any]) -> dict[str, Any]:
@@ -118,9 +149,9 @@ def _check_value(key: str, value: Any, annotation: Any) -> None:
     choices = [choice for part in (annotation, *get_args(annotation)) for choice in get_args(part)]
     try:
         msgspec.convert(value, annotation)
-    except msgspec.ValidationError as error:
+    except msgspec.ValidationError:
         texts = [choice for choice in choices if isinstance(choice, str)]
-        hint = f"choices are {', '.join(texts)}" if texts else str(error).lower()
+        hint = f"choices are {', '.join(texts)}" if texts else f"expected {form(annotation)}"
         raise SettingsError(f"{key} {value!r:.60}: {hint}") from None
     except TypeError:  # an annotation that is not plain data
         return

@@ -26,6 +26,7 @@ class Row:
     recipe       the recipe when none is named
     input        (C, H, W) of the paper's images
     num_classes  the paper's number of classes
+    encoder      the model whose weights the net's first layers take, where it stands on no backbone
     is_backbone  whether a system may stand on the net, if the net has the stages that the system needs
     """
 
@@ -41,6 +42,7 @@ class Row:
     recipe: str = TASKS[USUAL].recipe
     input: tuple[int, int, int] = (3, 32, 32)
     num_classes: int = 10
+    encoder: str = ""
     is_backbone: bool = True
 
 
@@ -130,6 +132,7 @@ _fcn = partial(
 _fcn_vgg = partial(
     _fcn,
     builder="resvision.segmentation.fcn_vgg:fcn_vgg",
+    encoder="vgg16",
     input=(3, 500, 500),
 )
 _fcn_any = partial(
@@ -279,6 +282,7 @@ ROWS = (
         paper="Noh et al. 2015, Learning Deconvolution Network, arXiv:1505.04366",
         year=2015,
         builder="resvision.segmentation.deconvnet:deconvnet",
+        encoder="vgg16_bn",
         input=(3, 224, 224),
     ),
 )

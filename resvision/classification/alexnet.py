@@ -187,6 +187,9 @@ def initialize_2012(net: AlexNet2012, init: Init2012) -> None:
 def alexnet(*, num_classes: int, in_channels: int = 3, width: int = 64, init: Init = "pytorch") -> AlexNet:
     """The single column of 2014 with `width` maps in conv1.
 
+    width  channels of the first convolution, by which all others scale
+    init   rule by which the first weights are drawn
+
     Weights are drawn as PyTorch does, which shrinks the signal at each layer, or by "he": N(0, 2 / fan_in), which keeps
     its size, and N(0, 0.01^2) in the last layer. Raises SettingsError for another init.
     """
@@ -202,6 +205,9 @@ def alexnet_2012(
     init: Init2012 = "paper",
 ) -> AlexNet2012:
     """The paper's net for square images of `input_size` px, with 3, 8, 12, 12, 8 times `width` maps.
+
+    width  a third of the maps of the first convolution, by which all others scale
+    init   rule by which the first weights are drawn
 
     Raises SettingsError for an odd width, images below 67 px, and another init.
     """

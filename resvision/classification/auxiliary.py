@@ -30,7 +30,10 @@ class SideHeaded(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class AuxiliaryLoss(ClassifierLoss):
-    """The options of the loss of a classifier with side heads, whose losses are multiplied by `auxiliary_weight`."""
+    """The options of the loss of a classifier with side heads.
+
+    auxiliary_weight  factor of the loss of each side head
+    """
 
     auxiliary_weight: float = 0.3
 

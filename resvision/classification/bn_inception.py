@@ -146,5 +146,8 @@ class BNInception(nn.Module):
 
 
 def bn_inception(*, num_classes: int, in_channels: int = 3, width: int = FULL_WIDTH) -> BNInception:
-    """The net of figure 5, with `width` channels in its stem."""
+    """The net of figure 5, with `width` channels in its stem.
+
+    width  channels of the first convolution, by which all others scale
+    """
     return BNInception(num_classes=num_classes, in_channels=in_channels, width=width)

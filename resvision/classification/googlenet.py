@@ -232,7 +232,12 @@ def caffe_initialize(net: nn.Module) -> None:
 def googlenet(
     variant: str, *, num_classes: int, in_channels: int = 3, width: int = FULL_WIDTH, aux: bool = True
 ) -> GoogLeNet:
-    """The net of a variant: `2014` or `torchvision`; SettingsError for another."""
+    """The net of a variant: `2014` or `torchvision`; SettingsError for another.
+
+    variant  2014 or torchvision
+    width    channels of the first convolution, by which all others scale
+    aux      side heads, which only training runs
+    """
     if variant not in VARIANTS:
         raise SettingsError(f"variant {variant!r}: choices are {', '.join(VARIANTS)}")
     return GoogLeNet(VARIANTS[variant], num_classes=num_classes, in_channels=in_channels, width=width, aux=aux)

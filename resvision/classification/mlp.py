@@ -92,6 +92,10 @@ def mlp(
 ) -> Perceptron:
     """The net of any depth 2n+2 for square images of `input_size` px.
 
+    depth     number of layers
+    width     features of each layer
+    shortcut  identity, or none for the plain net
+
     Raises SettingsError for another depth or shortcut.
     """
     if shortcut not in get_args(MlpShortcut):

@@ -110,7 +110,12 @@ def rectifier_initialize(net: nn.Module) -> None:
 def prelunet(
     model: str, *, num_classes: int, in_channels: int = 3, width: int = FULL_WIDTH, dropout: float = 0.5
 ) -> PReLUNet:
-    """The net of a model in SIZES: A of 19 layers, B and C of 22; SettingsError for another."""
+    """The net of a model in SIZES: A of 19 layers, B and C of 22; SettingsError for another.
+
+    model    A, B or C
+    width    channels of the first convolution, by which all others scale
+    dropout  share of the activations that are dropped in training
+    """
     if model not in SIZES:
         raise SettingsError(f"model {model!r}: choices are {', '.join(SIZES)}")
     return PReLUNet(model, num_classes=num_classes, in_channels=in_channels, width=width, dropout=dropout)

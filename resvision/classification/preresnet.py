@@ -213,6 +213,13 @@ def preresnet(
 ) -> PreResNet:
     """The net of any depth 6n+2 (basic) or 9n+2 (bottleneck); SettingsError for another depth or choice.
 
+    depth      number of layers
+    block      basic units of two convolutions, or bottlenecks of three
+    placement  order of normalization and activation, by the letters of the paper's figure 4
+    width      channels of the first convolution, by which all others scale
+    shortcut   option of the shortcuts whose shape changes: A pads, B projects, C projects everywhere; none is the plain
+               net; left out, A with basic units and B with bottlenecks
+
     Shortcuts are option A with basic units and option B with bottlenecks, as in the paper, unless given.
     """
     if block not in get_args(UnitKind):

@@ -105,7 +105,9 @@ def apply(name: str, model: Model, *, scales: Sequence[int] | None = None) -> Pr
     """
     preset, view, system = find(name), model.view, model.system
     if not isinstance(view, SquareView):
-        raise SettingsError(f"{name}: {model.title} is shown images of different sizes, of which no crops are tested")
+        raise SettingsError(
+            f"{name}: {model.title} is shown images by the view {view.kind}, of which no crops are tested"
+        )
     if preset.dense and not (isinstance(system, Classifier) and isinstance(system.net, FullyConvolutional)):
         crops = ", ".join(other.name for other in PRESETS if not other.dense)
         raise SettingsError(

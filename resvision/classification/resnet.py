@@ -262,6 +262,14 @@ def resnet(
 ) -> ResNet:
     """The net of a depth in SIZES; `shortcut="none"` is the plain net, `stem="deep"` that of `deep_stem`.
 
+    depth      number of layers
+    width      channels of the first convolution, by which all others scale
+    shortcut   option of the shortcuts whose shape changes: A pads, B projects, C projects everywhere; none is the plain
+               net
+    stride_in  convolution of a bottleneck that strides: 1x1 as in the paper (v1), 3x3 as in torchvision (v1.5)
+    stem       plain: a convolution of 7x7; deep: three of 3x3
+    zero_init  start the last normalization of each block at 0, so that blocks begin as identities
+
     Raises SettingsError for another depth, shortcut, stride_in or stem.
     """
     if depth not in SIZES:

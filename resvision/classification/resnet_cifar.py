@@ -78,6 +78,12 @@ def resnet_cifar(
 ) -> CifarResNet:
     """The net of any depth 6n+2; `shortcut="none"` is the plain net.
 
+    depth      number of layers
+    width      channels of the first convolution, by which all others scale
+    shortcut   option of the shortcuts whose shape changes: A pads, B projects, C projects everywhere; none is the plain
+               net
+    zero_init  start the last normalization of each block at 0, so that blocks begin as identities
+
     Raises SettingsError for another depth or shortcut.
     """
     return CifarResNet(

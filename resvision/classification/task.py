@@ -15,6 +15,7 @@ from resvision.contracts import Batch, System
 from resvision.core.errors import SettingsError, printable
 from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
+from resvision.core.views import SquareView, View
 from resvision.data.folder import FolderReader
 from resvision.data.selection import Selection
 from resvision.kinds.classification.kind import KIND
@@ -46,6 +47,14 @@ class ClassificationTask(Task[int]):
     kind = KIND
     augment = ImageAugment
     system = "resvision.classification.classifier:Classifier"
+
+    def require_view(self, view: View) -> None:
+        """Raise SettingsError for a view that is no crop of a resized image, as all test protocols are."""
+        if not isinstance(view, SquareView):
+            raise SettingsError(
+                f"data.resize: {view.kind} gives no crops, which classification is tested by; choices are"
+                " stretch, centre-crop"
+            )
 
     def require(
         self, augment: ImageAugment, loss: Mapping[str, Scalar], reader: Reader[int], *, side_px: int | None

@@ -156,6 +156,11 @@ def vgg(
 ) -> VGG:
     """The net of a column of Table 1, with `width` maps in its first block.
 
+    config      column of the paper's Table 1
+    width       channels of the first convolution, by which all others scale
+    batch_norm  normalize after each convolution
+    init        rule by which the first weights are drawn
+
     Raises SettingsError for another column or init.
     """
     if config not in CONFIGS:

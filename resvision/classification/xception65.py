@@ -132,5 +132,8 @@ def _conv3x3(in_channels: int, channels: int, *, stride: int = 1) -> nn.Sequenti
 
 
 def xception65(*, num_classes: int, in_channels: int = 3, width: int = FULL_WIDTH) -> Xception65:
-    """The net of figure 4, with `width` channels in its first convolution."""
+    """The net of figure 4, with `width` channels in its first convolution.
+
+    width  channels of the first convolution, by which all others scale
+    """
     return Xception65(num_classes=num_classes, in_channels=in_channels, width=width)

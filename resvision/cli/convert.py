@@ -1,24 +1,20 @@
 """`resvision convert`: a state dict from elsewhere becomes safetensors under our names."""
 
-import json
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from resvision import catalog
 from resvision.cli.inspect import parse_option
+from resvision.cli.weights import ClassesOption, ImageSizeOption, NetOption, NormalizeOption, known_of
 from resvision.core.drafts import sweep
 from resvision.core.errors import SettingsError, WeightsError, printable
 
 if TYPE_CHECKING:
-    from resvision.training.checkpoints import State
-    from resvision.weights.convert import Fit
+    from resvision.conversion import Fitted, Reading
+    from resvision.inference.weights_file import Known
     from resvision.weights.foreign import Foreign
-
-FROM_SHAPES = ("width", "in_channels", "num_classes")
-"""Options that follow from the shapes of a file's tensors."""
 
 
 def command(
@@ -27,19 +23,38 @@ def command(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="What to write [default: FILE as .safetensors].")
     ] = None,
-    num_classes: Annotated[int | None, typer.Option(min=1, help="[default: what the shapes tell]")] = None,
-    option: Annotated[
-        list[str] | None, typer.Option("--option", help="An option of the net, such as width=32. Repeatable.")
+    num_classes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Build the net for this number of classes, in place of what the shapes tell."),
     ] = None,
+    option: NetOption = None,
     key: Annotated[
         str | None, typer.Option("--key", help="The weights to take where FILE holds several, such as averaged ones.")
     ] = None,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option("--rename", metavar="OLD=NEW", help="Another name for a module, as linear=fc. Repeatable."),
+    ] = None,
+    padding: Annotated[
+        str | None,
+        typer.Option(help="Where shortcuts of option A put new channels: end, as ours do, or both-sides."),
+    ] = None,
+    verify: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="Labelled images, which tell what weights cannot, such as the padding."),
+    ] = None,
+    normalize: NormalizeOption = None,
+    image_size: ImageSizeOption = None,
+    classes: ClassesOption = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
-    """Convert weights with torchvision's, timm's or DataParallel's names; every name that changes or fails is listed.
+    """Convert weights from elsewhere to safetensors.
+
+    Names may be torchvision's, timm's or DataParallel's; every name that changes or fails is listed.
 
     Nothing is written unless all of the net's weights are there, in their shapes, and no others. The result starts a
-    training by --set model.init_from=OUT.
+    training by --weights OUT, and predict, evaluate and report use it by the same option. Its header keeps what
+    --normalize, --image-size and --classes say, so that it need not be said again.
     """
     target = out or Path(f"{file.parent / file.stem}.safetensors")
     _require_free(target, force)
@@ -47,22 +62,33 @@ def command(
     given = dict(parse_option(text) for text in option or [])
     if num_classes is not None:
         given["num_classes"] = num_classes
+    renames = dict(_parse_rename(text) for text in rename or [])
     catalog.options(model, given)  # an unknown name, or an extra that is missing, is told before the file is read
-    from resvision.weights.convert import fit
+    from resvision.conversion import fit_to, fitting_option, readings, renamed
     from resvision.weights.fetch import write_safetensors
     from resvision.weights.foreign import read_foreign
+    from resvision.weights.padding import require_padding
 
+    asked_padding = None if padding is None else require_padding(padding)
     foreign = read_foreign(file, key=key)
-    options = _options(model, foreign.state, given)
-    fitted = fit(_state(model, options), foreign.state)
-    for line in _report(foreign, fitted):
+    fitted = fit_to(model, renamed(foreign.state, renames), given)
+    for line in _report(foreign, fitted, renames):
         print(line)
-    if faults := fitted.faults:
-        raise WeightsError(_misfit_message(printable(file), model, options, fitted, len(faults)))
-    about = {"model": model, "options": json.dumps(options), "made from": printable(file.name)}
-    write_safetensors(target, fitted.state, about)
-    described = ", ".join(f"{key} {value}" for key, value in options.items())
-    print(f"{printable(target)}: {len(fitted.state):,} tensors of {model}, {described}")
+    if fitted.fit.faults:
+        fits_with = fitting_option(model, fitted.options, renamed(foreign.state, {**renames, **fitted.heads}))
+        raise WeightsError(_misfit_message(printable(file), fitted, fits_with))
+    known = known_of(normalize, image_size, classes, [])
+    candidates = readings(model, fitted.options, padding=asked_padding)
+    chosen = candidates[0] if len(candidates) == 1 else None
+    if verify is not None:
+        chosen = _verified(file, fitted, known, candidates, data=verify) or chosen
+    elif chosen is None:
+        print(_untold(candidates))
+    reading = chosen or candidates[0]
+    about = _about(file, fitted, reading, known, settled=chosen is not None)
+    write_safetensors(target, fitted.read_as(reading), about)
+    described = ", ".join(f"{key} {value}" for key, value in {**fitted.options, **reading.options}.items())
+    print(f"{printable(target)}: {len(fitted.fit.state):,} tensors of {model}, {described}")
 
 
 def _require_free(target: Path, force: bool) -> None:
@@ -73,61 +99,91 @@ def _require_free(target: Path, force: bool) -> None:
         raise SettingsError(f"{printable(target)}: is there already; name another place with --out, or say --force")
 
 
-def _state(model: str, options: dict[str, Any]) -> "State":
-    """The net's own state dict, on the meta device."""
-    import torch
-
-    with torch.device("meta"):
-        state: State = catalog.build(model, **options).state_dict()
-    return state
+def _parse_rename(text: str) -> tuple[str, str]:
+    old, equals, new = text.partition("=")
+    if not (old and equals and new):
+        raise SettingsError(f"--rename {printable(text)}: write it as OLD=NEW, such as --rename linear=fc")
+    return old, new
 
 
-def _options(model: str, state: "State", given: dict[str, Any]) -> dict[str, Any]:
-    """The options to build the net with: those given, those that follow from the shapes, and the paper's classes."""
-    accepted = (*catalog.options(model, given), "num_classes")
-    options = {"num_classes": catalog.find(model).num_classes, **given}
-    for name in FROM_SHAPES:
-        if name in accepted and name not in given:
-            options |= _from_shapes(model, state, options, name)
-    return options
+def _verified(
+    file: Path, fitted: "Fitted", known: "Known", candidates: "list[Reading]", *, data: str
+) -> "Reading | None":
+    """Print the scores of each reading on labelled images; the best one, None where the images do not tell."""
+    from resvision.core.progress import Bar
+    from resvision.core.terminal import Terminal
+    from resvision.inference.verification import Verification, best
+    from resvision.inference.weights_file import own_view
+
+    verification = Verification(file, fitted, known, own_view(file), data=data)
+    kind, view = verification.kind, verification.view
+    print(
+        f"on {verification.images:,} images of {printable(data)}, mean {_listed(view.mean)}, std {_listed(view.std)}:"
+    )
+    verified = []
+    bar = Bar(Terminal(stderr=True), "verifying")
+    scores = verification.scores(candidates, lambda images, total: bar.advance(images, len(candidates) * total))
+    for scored in bar.aside(scores):
+        verified.append(scored)
+        print(f"  {str(scored.reading) or 'as it stands':<24} {scored.scores.summary()}")
+    chosen = best(kind, verified)
+    if len(candidates) > 1:
+        print(f"taken       {chosen}" if chosen else f"not told    by these images; taken: {candidates[0]}")
+    return chosen
 
 
-def _from_shapes(model: str, state: "State", options: dict[str, Any], name: str) -> dict[str, int]:
-    """The option of that name as it follows from the shapes; empty where it does not."""
-    from resvision.weights.convert import shapes, value_from_shapes
-
-    def shapes_at(value: int) -> dict[str, tuple[int, ...]]:
-        return shapes(_state(model, {**options, name: value}))
-
-    with suppress(SettingsError):  # a net that has one value only, as LeNet-5 has ten classes
-        value = value_from_shapes(shapes_at, state, at=8)
-        return {} if value is None else {name: value}
-    return {}
+def _listed(numbers: tuple[float, ...]) -> str:
+    return ",".join(f"{number:.4g}" for number in numbers)
 
 
-def _report(foreign: "Foreign", fitted: "Fit") -> list[str]:
+def _untold(candidates: "list[Reading]") -> str:
+    """The line about what the weights cannot tell, and who can."""
+    first, *others = map(str, candidates)
+    return (
+        f"not told    by the weights: {first}, as taken here, or {' or '.join(others)}; say which, or have labelled"
+        " images tell by --verify FOLDER"
+    )
+
+
+def _about(file: Path, fitted: "Fitted", reading: "Reading", known: "Known", *, settled: bool) -> dict[str, str]:
+    """The header of the file, which says what is known of the weights."""
+    from resvision.inference.weights_file import classes_of, own_view, view_of
+    from resvision.weights.about import About, header_of
+
+    own, named = own_view(file), known.classes
+    says_view = own is not None or known.normalize is not None or bool(known.image_size)
+    about = About(
+        model=fitted.model,
+        options={**fitted.options, **reading.options},
+        view=view_of(fitted, known, own, asked_by="--image-size") if says_view else None,
+        classes=None if named is None else classes_of(file, fitted, named, option="--classes"),
+        settled=(str(reading),) if settled else (),
+    )
+    return header_of(about, made_from=file.name)
+
+
+def _report(foreign: "Foreign", fitted: "Fitted", renames: dict[str, str]) -> list[str]:
     """The lines of the report: every change from the file, and every tensor that does not fit."""
+    fit = fitted.fit
     lines = [f"taken out of {printable(wrapper)!r}" for wrapper in foreign.wrapped]
     lines += [f"not taken   the weights in {printable(other)!r}: --key takes them" for other in foreign.others]
     lines += [f"left out    {name}, which is no weight of a net" for name in foreign.dropped]
     lines += [f"renamed     {old} to {new}" for new, old in foreign.renamed.items()]
+    lines += [f"renamed     {printable(old)} to {printable(new)}" for old, new in {**renames, **fitted.heads}.items()]
     lines += [f"filled in   {name}, 0" for name in foreign.filled]
-    lines += [f"reshaped    {name}: {change}" for name, change in fitted.reshaped.items()]
-    lines += [f"as          {name}: {change}" for name, change in fitted.cast.items()]
-    lines += [f"missing     {name}" for name in sorted(fitted.missing)]
-    lines += [f"unexpected  {printable(name)}" for name in sorted(fitted.unexpected)]
-    lines += [f"misshapen   {fault}" for _, fault in sorted(fitted.misshapen.items())]
+    lines += [f"reshaped    {name}: {change}" for name, change in fit.reshaped.items()]
+    lines += [f"as          {name}: {change}" for name, change in fit.cast.items()]
+    lines += [f"missing     {name}" for name in sorted(fit.missing)]
+    lines += [f"unexpected  {printable(name)}" for name in sorted(fit.unexpected)]
+    lines += [f"misshapen   {fault}" for _, fault in sorted(fit.misshapen.items())]
     return lines
 
 
-def _misfit_message(shown: str, model: str, options: dict[str, Any], fitted: "Fit", count: int) -> str:
-    """The message about a file that does not fit, in a line."""
-    some = "; ".join(printable(fault)[:100] for _, fault in sorted(fitted.faults.items())[:3])
-    return f"{shown}: {count} of its tensors or of those of {model} do not fit: {some}{_remedy(model, fitted)}"
-
-
-def _remedy(model: str, fitted: "Fit") -> str:
-    if len(fitted.missing) > len(fitted.state):
-        return "; are they of another net?"
-    only_heads = fitted.faults.keys() == fitted.missing.keys() and all(name.startswith("aux") for name in fitted.faults)
-    return "; they have no side heads: say --option aux=false" if only_heads and "aux" in catalog.options(model) else ""
+def _misfit_message(shown: str, fitted: "Fitted", option: str | None) -> str:
+    """The message about a file that does not fit, in a line; `option` is one with which it does."""
+    fit, model = fitted.fit, fitted.model
+    some = "; ".join(printable(fault)[:100] for _, fault in sorted(fit.faults.items())[:3])
+    remedy = f"; they fit with --option {option}" if option else ""
+    if not option and len(fit.missing) > len(fit.state):
+        remedy = "; are they of another net?"
+    return f"{shown}: {len(fit.faults)} of its tensors or of those of {model} do not fit: {some}{remedy}"

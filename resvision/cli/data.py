@@ -27,7 +27,7 @@ SHOWN_DUPLICATES = 10
 
 @command.command("list")
 def list_sets(root: Root = None, as_json: AsJson = False, wide: Wide = False) -> None:
-    """List the data sets that can be named, and where they lie on this machine."""
+    """List the data sets and where they lie on this machine."""
     rows = [(data_set, data_set.where(root)) for data_set in sets.SETS]
     if as_json:
         documents = [
@@ -73,7 +73,10 @@ def check_set(
     again: Annotated[bool, typer.Option("--again", help="Decode even if nothing has changed.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Decode every image and mask and list every fault; the exit code is 1 if there are any."""
+    """Decode every image and mask and list every fault.
+
+    The exit code is 1 if there are any.
+    """
     from resvision.core.progress import Bar
     from resvision.core.terminal import Terminal
     from resvision.data.check import check

@@ -8,6 +8,16 @@ import typer
 
 from resvision.cli import overlap
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
+from resvision.cli.weights import (
+    ClassesOption,
+    ImageSizeOption,
+    NetOption,
+    NormalizeOption,
+    WeightsOption,
+    known_of,
+    load_said,
+    with_classes_of,
+)
 from resvision.core.errors import SettingsError
 from resvision.core.plurals import counted
 
@@ -42,9 +52,11 @@ def command(
         list[Path],
         typer.Argument(metavar="RUN...", help="Run directories, or models with --weights."),
     ],
-    weights: Annotated[
-        str | None, typer.Option(help="Published weights: torchvision, or torchvision:NAME. Fetched once.")
-    ] = None,
+    weights: WeightsOption = None,
+    normalize: NormalizeOption = None,
+    image_size: ImageSizeOption = None,
+    classes: ClassesOption = None,
+    option: NetOption = None,
     data: Annotated[
         str | None,
         typer.Option(help="Where the run's data lie now, or another data set or folder with the same classes."),
@@ -75,28 +87,26 @@ def command(
     wide: Wide = False,
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
 ) -> None:
-    """Evaluate runs on the test images: top-1 and top-5 error, loss, per-class table, confusion matrix.
+    """Evaluate runs on their test images.
 
-    A run that labels pixels: mean IoU, accuracies, a row for each class, the confusion of pixels.
+    Of a classifier this shows top-1 and top-5 error, loss, a table of the classes and their confusion; of a run that
+    labels pixels mean IoU, accuracies, a row for each class and the confusion of pixels.
     """
     from resvision import catalog
     from resvision.core.progress import Bar
     from resvision.core.terminal import Terminal
-    from resvision.data.sets import IMAGENET
     from resvision.inference.ensemble import evaluate_ensemble
-    from resvision.inference.evaluate import evaluate_with_overlap, open_data
-    from resvision.inference.load import load
+    from resvision.inference.evaluate import evaluate_with_overlap
     from resvision.kinds.table import kind_of
     from resvision.tasks import How
-    from resvision.weights import published
 
     pixels = None if scales is None else _pixels(scales)
+    known = known_of(normalize, image_size, classes, option)
     if weights is not None:  # mistakes are reported before the download
         for run in runs:
-            published.find(str(run), weights)
             _require_protocol(protocol, [kind_of(catalog.find(str(run)).task)])
-            open_data(data or IMAGENET, catalog.find(str(run)).task, root=root)
-    loaded = [load(run, weights=weights, allow_code=allow_code) for run in runs]
+            known = with_classes_of(known, str(run), weights, data, root=root)
+    loaded = [load_said(run, weights=weights, known=known, allow_code=allow_code) for run in runs]
     _require_protocol(protocol, [trained.kind for trained in loaded])
     passes = 1 if ensemble else len(runs)
     bar = Bar(Terminal(stderr=True), "evaluating")
@@ -172,6 +182,7 @@ def _pixels(text: str) -> tuple[int, ...]:
 def _show_table(ensemble: "Ensemble", *, wide: bool) -> None:
     """Print a row for each run, then the ensemble, with published figures beside the measured ones."""
     kind, images = ensemble.members[0].trained.kind, ensemble.members[0].scores.images
+    compared = kind.telling(kind.compared, len(ensemble.members[0].scores.classes))
     print_lines(f"{ensemble.data}, {counted(images, 'image')}")
     if changed := overlap.summary(ensemble.images):
         print_lines(changed)
@@ -179,8 +190,8 @@ def _show_table(ensemble: "Ensemble", *, wide: bool) -> None:
     known = [overlap.cell(member.overlap, listed=overlap.may_list(member.trained)) for member in ensemble.members]
     shows_known = any(cell not in {"", "0"} for cell in known)
     any_published = bool(ensemble.published) or any(member.published for member in ensemble.members)
-    measured = tuple(f"measured {heading}" for heading in kind.compared.values())
-    published = tuple(f"published {heading}" for heading in kind.compared.values()) if any_published else ()
+    measured = tuple(f"measured {heading}" for heading in compared.values())
+    published = tuple(f"published {heading}" for heading in compared.values()) if any_published else ()
     trained_on = (overlap.HEADING,) if shows_known else ()
     numbers = (*measured, *trained_on, *published)
     columns = ("run", "model", "arithmetic", *numbers, *(["published by"] if any_published else []))
@@ -190,7 +201,7 @@ def _show_table(ensemble: "Ensemble", *, wide: bool) -> None:
     for member, cell in zip(ensemble.members, known, strict=True):
         trained = member.trained
         first_cells = (str(trained.folder), trained.name, trained.machine.precision)
-        published_rows = [_published(result, kind.compared) for result in member.published]
+        published_rows = [_published(result, compared) for result in member.published]
         table.add_row(
             *first_cells,
             *_measured(member.scores, kind),
@@ -204,7 +215,7 @@ def _show_table(ensemble: "Ensemble", *, wide: bool) -> None:
         cells = (overlap.cell(ensemble.overlap, listed=True),) if shows_known else ()
         table.add_row(name, "", "", *_measured(ensemble.together, kind), *cells, *no_published)
     for result in ensemble.published:
-        row = _published(result, kind.compared)
+        row = _published(result, compared)
         table.add_row(f"{result.nets} x {result.name}", "", "", *unmeasured, *row)
     print_tables(table, wide=wide)
     if not any_published:
@@ -252,7 +263,7 @@ def _document(ensemble: "Ensemble") -> dict[str, Any]:
 
 def _measured(scores: "Scores", kind: "Kind[Any, Any, Any]") -> list[str]:
     figures = scores.figures()
-    return [kind.write(name, figures[name]) for name in kind.compared]
+    return [kind.write(name, figures[name]) for name in kind.telling(kind.compared, len(scores.classes))]
 
 
 def _published(result: "Published | PublishedEnsemble", compared: Any) -> list[str]:

@@ -66,7 +66,9 @@ def command(
     input_: Annotated[
         str | None, typer.Option("--input", help="CxHxW, such as 3x224x224 [default: the paper's].")
     ] = None,
-    num_classes: Annotated[int | None, typer.Option(help="[default: the paper's]")] = None,
+    num_classes: Annotated[
+        int | None, typer.Option(help="Build the nets for this number of classes, in place of the paper's.")
+    ] = None,
     option: Annotated[
         list[str] | None, typer.Option("--option", help="An option of the net, such as width=32. Repeatable.")
     ] = None,
@@ -80,7 +82,10 @@ def command(
     force: Annotated[bool, typer.Option("--force", help="Let --svg replace a file.")] = False,
     wide: Wide = False,
 ) -> None:
-    """Show output shapes, parameters, MACs and receptive fields; several models side by side."""
+    """Show the layers, parameters and MACs of models.
+
+    Output shapes, receptive fields and activations stand beside them; several models are shown side by side.
+    """
     if as_json and as_csv:
         raise SettingsError("--json and --csv exclude each other")
     if svg is None and (force or fold is not None):

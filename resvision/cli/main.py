@@ -3,6 +3,7 @@
 A verb's file imports what it needs only inside its function, so help and listings load no torch.
 """
 
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -12,8 +13,9 @@ from types import TracebackType
 import typer
 
 from resvision import __version__
+from resvision.cli import completion
 from resvision.cli.groups import HelpfulGroup
-from resvision.core.errors import MissingExtraError, ResVisionError, is_memory_shortage, unknown_name
+from resvision.core.errors import MissingExtraError, ResVisionError, UnknownNameError, is_memory_shortage, unknown_name
 from resvision.core.references import load, missing_extra
 from resvision.core.terminal import visible_streams
 
@@ -28,6 +30,8 @@ VERBS = {
     "convert": "resvision.cli.convert:command",
     "study": "resvision.cli.study:command",
     "runs": "resvision.cli.runs:command",
+    "recipes": "resvision.cli.recipes:command",
+    "settings": "resvision.cli.settings:command",
 }
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -58,8 +62,9 @@ def run(arguments: list[str]) -> int:
 def _run(arguments: list[str]) -> int:
     try:
         if arguments and not arguments[0].startswith("-") and arguments[0] not in VERBS:
-            raise unknown_name("verb", arguments[0], VERBS)
-        code = application()(arguments, standalone_mode=False)
+            raise _unknown_verb(arguments[0])
+        with completion.answers(os.environ):
+            code = application()(arguments, standalone_mode=False)
     except ResVisionError as error:
         return _fail(str(error), error.exit_code)
     except ModuleNotFoundError as error:
@@ -85,6 +90,38 @@ def _run(arguments: list[str]) -> int:
     return int(code or 0)
 
 
+MEANT = {
+    "version": "`resvision --version` prints the version",
+    "help": "`resvision --help` lists the verbs, and `resvision VERB --help` the options of one",
+    **dict.fromkeys(
+        ("export", "onnx", "torchscript"),
+        "`resvision.load(RUN).net` in Python is a plain net, which torch.onnx.export takes",
+    ),
+    **dict.fromkeys(("config", "configure", "options", "set"), "`resvision settings` lists what --set takes"),
+    **dict.fromkeys(("test", "eval", "validate", "score", "benchmark"), "`resvision evaluate RUN` scores a run"),
+    **dict.fromkeys(("infer", "classify", "segment", "detect"), "`resvision predict RUN IMAGE...` uses a run"),
+    **dict.fromkeys(("models", "nets", "zoo", "catalog"), "`resvision list` names the models"),
+    **dict.fromkeys(("summary", "info", "describe", "show"), "`resvision inspect MODEL` shows the layers of a model"),
+    **dict.fromkeys(("fit", "finetune", "fine-tune", "learn"), "`resvision train MODEL --data DATA` trains"),
+    **dict.fromkeys(("resume", "continue"), "`resvision train --resume RUN` goes on with a run"),
+    **dict.fromkeys(("plot", "page", "curves"), "`resvision report RUN` writes a page about a run"),
+    **dict.fromkeys(("datasets", "dataset"), "`resvision data list` names the data sets"),
+    **dict.fromkeys(("check", "verify"), "`resvision data check DATA` looks for faults"),
+    **dict.fromkeys(("download", "fetch"), "`resvision data fetch NAME` downloads a data set"),
+    **dict.fromkeys(("compare", "ls", "history"), "`resvision runs` lists runs with their scores"),
+    **dict.fromkeys(("clean", "prune"), "`resvision runs clean` removes what finished runs do not need"),
+    **dict.fromkeys(("gradcam", "cam", "interpret"), "`resvision explain RUN IMAGE...` shows what a net looks at"),
+}
+"""What is meant by words that are no verbs of ours."""
+
+
+def _unknown_verb(name: str) -> UnknownNameError:
+    """The error for a word that is no verb, with the verb that it means, or those that are spelled like it."""
+    if name.lower() in MEANT:
+        return UnknownNameError(f"unknown verb {name!r}; {MEANT[name.lower()]}")
+    return unknown_name("verb", name, VERBS, remedy="`resvision --help` lists all")
+
+
 def application() -> typer.Typer:
     """The command line with all its verbs."""
     app = typer.Typer(
@@ -97,6 +134,9 @@ def application() -> typer.Typer:
     app.callback()(_options)
     for name, reference in VERBS.items():
         verb = load(reference, noun="verb")
+        commands = [row.callback for row in verb.registered_commands] if isinstance(verb, typer.Typer) else [verb]
+        for command in filter(None, commands):
+            completion.attach(command)
         if isinstance(verb, typer.Typer):
             app.add_typer(verb, name=name)
         else:

@@ -10,6 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from resvision.cli.weights import (
+    ClassesOption,
+    ImageSizeOption,
+    NetOption,
+    NormalizeOption,
+    WeightsOption,
+    known_of,
+    load_said,
+)
 from resvision.core import rundir
 from resvision.core.errors import DataError, SettingsError
 from resvision.core.plurals import counted
@@ -26,9 +35,11 @@ Form = Literal["lines", "json", "json-list", "csv"]
 def command(
     run: Annotated[Path, typer.Argument(help="A run directory; with --weights a model.")],
     images: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.", readable=False)],
-    weights: Annotated[
-        str | None, typer.Option(help="Published weights: torchvision, or torchvision:NAME. Fetched once.")
-    ] = None,
+    weights: WeightsOption = None,
+    normalize: NormalizeOption = None,
+    image_size: ImageSizeOption = None,
+    classes: ClassesOption = None,
+    option: NetOption = None,
     top: Annotated[int | None, typer.Option(min=1, help="How many classes to give, 5 when left out.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="A line of JSON for each image, as soon as it is predicted.")
@@ -44,14 +55,15 @@ def command(
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
     grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that was trained on grey.")] = False,
 ) -> None:
-    """Predict the classes of images, or of their pixels: then --out FOLDER takes label maps and overlays.
+    """Predict the classes of images, or of their pixels.
+
+    --out FOLDER takes label maps and overlays of pixels.
 
     A file that cannot be used is named, the rest goes on, and the exit code is 1; it is 2 where none can be used.
     """
     from resvision.core.progress import Bar
     from resvision.core.terminal import Terminal
     from resvision.inference.image_files import ImageFiles
-    from resvision.inference.load import load
     from resvision.inference.out_folder import out_folder
     from resvision.inference.predict import predicted
 
@@ -61,7 +73,8 @@ def command(
     if weights is None:
         rundir.require(run)
     files = ImageFiles.of(images)  # before weights are fetched for nothing
-    trained = load(run, weights=weights, allow_code=allow_code)
+    known = known_of(normalize, image_size, classes, option)
+    trained = load_said(run, weights=weights, known=known, allow_code=allow_code)
     kind = trained.kind
     try:
         kind.require_options({"out": out is not None, "csv": as_csv, "top": top is not None})
@@ -115,11 +128,9 @@ def write(
 
 def _watched(results: "Iterable[Predicted]", bar: "Bar") -> "Iterator[Predicted]":
     """Yield the results, the bar taken away while one is printed."""
-    with bar:
-        for result in results:
-            bar.clear()
-            yield result
-            bar.advance()
+    for result in bar.aside(results):
+        yield result
+        bar.advance()
 
 
 class _Failures:

@@ -1,26 +1,74 @@
-"""`resvision report`: runs as one HTML page."""
+"""`resvision report`: runs, or weights without a run, as one HTML page."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from resvision.cli.weights import (
+    ClassesOption,
+    ImageSizeOption,
+    NetOption,
+    NormalizeOption,
+    WeightsOption,
+    known_of,
+    load_said,
+    with_classes_of,
+)
+
 
 def command(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run directories.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Write about these run directories; with --weights, about a model."),
+    ],
     data: Annotated[
-        str | None, typer.Option(help="Where the runs' data lie now, if they have moved; for the pictures.")
+        str | None,
+        typer.Option(help="Where the runs' data lie now, if they have moved; of --weights, the labelled images."),
     ] = None,
     root: Annotated[Path | None, typer.Option(help="Where a named data set lies.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="File of the page; report.html in the run, or here for several runs.")
     ] = None,
+    weights: WeightsOption = None,
+    normalize: NormalizeOption = None,
+    image_size: ImageSizeOption = None,
+    classes: ClassesOption = None,
+    option: NetOption = None,
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the runs name.")] = False,
 ) -> None:
-    """Write one self-contained page about runs: curves, results, differing settings, mistakes, throughput."""
+    """Write one self-contained page about runs.
+
+    It has curves, results, the settings that differ, mistakes and throughput. Of weights without a run, it has their
+    scores on --data and their mistakes, and is report.html here.
+    """
+    from resvision.core.errors import SettingsError
+    from resvision.core.progress import Bar
     from resvision.core.rundir import REPORT
+    from resvision.core.terminal import Terminal
     from resvision.report.page import write_report
 
+    known = known_of(normalize, image_size, classes, option)
+    if weights is None and known.says_something:
+        raise SettingsError("--normalize, --image-size, --classes and --option go with --weights; leave them out")
+    if weights is not None:
+        from resvision.report.weights import write_weights_report
+
+        if len(runs) > 1:
+            raise SettingsError("--weights: a page is about the weights of one model; name one")
+        known = with_classes_of(known, str(runs[0]), weights, data, root=root)
+        trained = load_said(runs[0], weights=weights, known=known, allow_code=allow_code)
+        print(write_weights_report(trained, data or trained.data, out or Path(REPORT), root=root))
+        return
     if out is None:
         out = runs[0] / REPORT if len(runs) == 1 else Path(REPORT)
-    print(write_report(runs, out, data=data, root=root, allow_code=allow_code))
+    with Bar(Terminal(stderr=True), "writing", noun="run") as bar:
+        written = write_report(
+            runs,
+            out,
+            data=data,
+            root=root,
+            allow_code=allow_code,
+            watch=lambda done, total: bar.reach(done, total=total),
+        )
+    print(written)

@@ -36,9 +36,10 @@ def list_below(
     allow_code: AllowCode = False,
     wide: Wide = False,
 ) -> None:
-    """List the runs below a folder: `resvision runs [FOLDER]` says the same.
+    """List the runs below a folder.
 
-    A star marks the best of the finished runs that were tested on the same images.
+    `resvision runs [FOLDER]` does the same. A star marks the best of the finished runs that were tested on the
+    same images.
     """
     from resvision.report.run_list import list_runs, phase_folders
 
@@ -49,10 +50,10 @@ def list_below(
     if not runs:
         print_lines(f"{folder}: holds no run; `resvision train` makes one")
         return
-    columns = ("run", "", "score", "state", "model", "data", "time", "size")
+    columns = ("run", "score", "state", "model", "data", "time", "size")
     table = new_table(*columns, numbers=("time", "size"), least=("size", "time", "data", "model"))
     for run in runs:
-        table.add_row(_name(run, folder), "*" if run.best else "", *_cells(run))
+        table.add_row(f"{_name(run, folder)}{' *' if run.best else ''}", *_cells(run))
     print_tables(table, wide=wide)
     if any(run.best for run in runs):
         print_lines("* the best of those that were tested on the same images")

@@ -10,7 +10,7 @@ from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.core.errors import SettingsError
 
 command = typer.Typer(
-    cls=HelpfulGroup, help="Run a controlled experiment; stopped and started again, it goes on.", rich_markup_mode=None
+    cls=HelpfulGroup, help="Run a controlled experiment. Stopped and started again, it goes on.", rich_markup_mode=None
 )
 
 
@@ -31,7 +31,10 @@ def degradation(
     ] = None,
     wide: Wide = False,
 ) -> None:
-    """Plain against residual nets at each depth under one recipe: does depth hurt training, does a shortcut mend it?"""
+    """Compare plain and residual nets at each depth.
+
+    All are trained by one recipe: does depth hurt training, does a shortcut mend it?
+    """
     numbers = _depths(depths)
 
     from resvision.core import rundir

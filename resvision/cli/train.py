@@ -1,17 +1,17 @@
 """`resvision train` trains a model on a data set by a recipe."""
 
 import inspect
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, Unpack
 
 import typer
 
+from resvision.cli import folds as cross_validation
+from resvision.core.errors import SettingsError
 from resvision.recipes.flags import FLAGS, Flags, changes_of
 
 if TYPE_CHECKING:
-    from resvision.core.terminal import Terminal
     from resvision.training_graph import Phase
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -30,7 +30,10 @@ def with_flags(command: Command) -> Command:
             name,
             inspect.Parameter.KEYWORD_ONLY,
             default=None,
-            annotation=Annotated[declared.type, typer.Option(min=declared.flag.min, help=declared.flag.help)],
+            annotation=Annotated[
+                declared.type,
+                typer.Option(f"--{name.replace('_', '-')}", min=declared.flag.min, help=declared.flag.help),
+            ],
         )
         for name, declared in FLAGS.items()
     ]
@@ -52,7 +55,9 @@ def command(
     recipe: Annotated[str | None, typer.Option(help="A recipe; the model's own when left out.")] = None,
     weights: Annotated[
         str | None,
-        typer.Option(help="Published weights to start with: torchvision, or torchvision:NAME. Fetched once."),
+        typer.Option(
+            help="To start with: torchvision or torchvision:NAME, fetched once, a safetensors file, or a run folder."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory, new or empty.")] = None,
     resume: Annotated[
@@ -73,29 +78,24 @@ def command(
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
     **flags: Unpack[Flags],
 ) -> None:
-    """Train a model on a data set or a folder of images; leaves a run directory.
+    """Train a model on a data set or a folder of images.
+
+    The result is a run directory.
 
     Example: resvision train resnet20 --data digits
     """
-    from resvision.core.errors import SettingsError
     from resvision.core.terminal import Terminal
     from resvision.recipes import compose_phases
-    from resvision.weights.published import require_published
 
+    _require_one_purpose(model, resume, out=out, schedule=schedule, folds=folds)
     changes = changes_of(flags)
+    later = Flags()
+    if model is None and recipe is None:  # of a run that goes on, flags are another length, patience or threads
+        later, changes = flags, {}
     if root is not None:
         changes["data.root"] = str(root.resolve())
     if weights is not None:
-        changes["model.init_from"] = require_published(weights)
-    if resume is not None and out is not None:
-        raise SettingsError("--out and --resume exclude each other: a resumed run stays where it is")
-    if resume is None and model is None:
-        raise SettingsError("which model? name one of `resvision list`, or go on with a run by --resume DIR")
-    if resume is None and schedule is not None:
-        raise SettingsError("--schedule: goes with --resume RUN --epochs N; a new run takes --set schedule.kind=KIND")
-    later = Flags()
-    if model is None and recipe is None:  # of a run that goes on, flags are another length or patience
-        later, changes = flags, {path: value for path, value in changes.items() if path not in changes_of(flags)}
+        changes["model.init_from"] = weights
     has_settings = recipe is not None or settings or changes.keys() - {"data.root"}
     if model is None and has_settings:
         raise SettingsError("settings beside --resume are compared with the run's; name its MODEL and --data as well")
@@ -110,20 +110,18 @@ def command(
     asked: tuple[Phase, ...] = ()
     if model is not None and data is not None:
         asked = compose_phases(model, data, recipe_name=recipe, changes=changes, settings=settings or ())
-    if folds is not None and resume is not None:
-        raise SettingsError("--folds: a folder of folds knows their number; go on with it by --resume alone")
-    if folds is not None or (resume is not None and has_folds(resume)):
-        if later and changes_of(later):
-            raise SettingsError(f"{resume}: holds several folds, which keep their lengths; leave the flags out")
-        _cross_validate(asked, folds, out=out, resume=resume, allow_code=allow_code, console=console)
-        return
+    changed = bool(asked or changes_of(later) or schedule)
+    if folds is not None:
+        return cross_validation.begin(asked, folds, out=out, console=console)
+    if resume is not None and has_folds(resume):
+        return cross_validation.go_on(
+            resume, data=data, root=root, changed=changed, allow_code=allow_code, console=console
+        )
     if resume is None:
         outcome = launch_phases(asked, out=out, console=console)
     elif has_phases(resume):
-        if asked:
-            raise SettingsError(f"{resume}: holds several phases; go on with them by --resume alone")
-        if changes_of(later):
-            raise SettingsError(f"{resume}: holds several phases, which keep their lengths; leave the flags out")
+        if changed:
+            raise SettingsError(f"{resume}: holds several phases, which keep their settings; go on by --resume alone")
         outcome = resume_phases(resume, data=data, root=root, allow_code=allow_code, console=console)
     else:
         outcome = resume_run(
@@ -141,37 +139,15 @@ def command(
     print(f"{outcome.folder}: {outcome.summary}")
 
 
-def _cross_validate(
-    asked: "tuple[Phase, ...]",
-    folds: int | None,
-    *,
-    out: Path | None,
-    resume: Path | None,
-    allow_code: bool,
-    console: "Terminal",
+def _require_one_purpose(
+    model: str | None, resume: Path | None, *, out: Path | None, schedule: str | None, folds: int | None
 ) -> None:
-    """Carry out a cross-validation, or go on with one, and print its table and the place of its page."""
-    from resvision.cli.tables import new_table, print_tables
-    from resvision.core import rundir
-    from resvision.core.errors import SettingsError
-    from resvision.studies import folds_page
-    from resvision.studies.cross_validation import begin, go_on
-
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise SettingsError("--folds: several runs, which one process carries out; leave torchrun out")
-    if resume is not None:
-        if asked:
-            raise SettingsError(f"{resume}: holds several folds; go on with them by --resume alone")
-        study = go_on(resume, allow_code=allow_code, console=console)
-    else:
-        (phase, *others) = asked
-        if others or phase.kind != "run":
-            raise SettingsError(f"--folds: the recipe has {1 + len(others)} phases; folds are made of one run")
-        assert folds is not None
-        study = begin(phase.run, folds, out=out, console=console)
-    page = folds_page.write_folds(study, study.folder / rundir.REPORT)
-    table = new_table(*folds_page.header(study), numbers=folds_page.header(study)[1:])
-    for row in folds_page.rows(study):
-        table.add_row(*row)
-    print_tables(table)
-    print(f"{folds_page.sentence(study)}\n\npage: {page}")
+    """Raise SettingsError where a run is neither begun nor gone on with, or both."""
+    if resume is None and model is None:
+        raise SettingsError("which model? name one of `resvision list`, or go on with a run by --resume DIR")
+    if resume is not None and out is not None:
+        raise SettingsError("--out and --resume exclude each other: a resumed run stays where it is")
+    if resume is not None and folds is not None:
+        raise SettingsError("--folds: a folder of folds knows their number; go on with it by --resume alone")
+    if resume is None and schedule is not None:
+        raise SettingsError("--schedule: goes with --resume RUN --epochs N; a new run takes --set schedule.kind=KIND")

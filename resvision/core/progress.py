@@ -5,10 +5,10 @@ The line is drawn as the work advances, by no thread of its own, and never wider
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from rich.console import Console
 from rich.control import Control
@@ -16,6 +16,8 @@ from rich.segment import ControlType
 from rich.text import Text
 
 from resvision.core.plurals import plural
+
+T = TypeVar("T")
 
 SHOWN_AFTER_S = 2.0
 """Seconds of work after which a line is shown: what ends sooner needs none."""
@@ -73,6 +75,13 @@ class Bar:
         self._recent.append((time.monotonic(), done))
         self._draw()
 
+    def aside(self, results: Iterable[T]) -> Iterator[T]:
+        """Yield results, the line taken away while one is printed and at the end."""
+        with self:
+            for result in results:
+                self.clear()
+                yield result
+
     def clear(self) -> None:
         """Take the line away, so that something else can be printed there; the next advance draws it again."""
         if self._drawn:
@@ -88,7 +97,8 @@ class Bar:
         self.clear()
         with suppress(OSError):
             # the last cell stays free: some terminals begin a new line once it is written
-            self._console.print(self.line(self._console.width - 1), end="\r", no_wrap=True, overflow="crop", crop=True)
+            self._console.print(self.line(self._console.width - 1), end="", no_wrap=True, overflow="crop", crop=True)
+            self._console.control(Control(ControlType.CARRIAGE_RETURN))  # what comes unasked begins at the left
         self._drawn, self._drawn_at = True, now
 
     def line(self, width: int) -> Text:
@@ -124,7 +134,9 @@ class Bar:
 def _rate(per_s: float, noun: str) -> str:
     if not per_s:
         return ""
-    return f"{per_s:,.0f} {plural(noun)}/s" if per_s >= 10 else f"{per_s:.2g} {plural(noun)}/s"
+    if per_s < 1:
+        return f"{1 / per_s:,.1f} s a {noun}"
+    return f"{per_s:,.0f} {plural(noun)}/s" if per_s >= 10 else f"{per_s:.1f} {plural(noun)}/s"
 
 
 def _clock(seconds: float) -> str:

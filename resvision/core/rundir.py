@@ -97,7 +97,7 @@ def require_free(folder: Path) -> None:
     if {RUN, LOCK} <= entries:
         with locked(folder):  # raises where a process trains in it, which is the better message
             pass
-    if RUN in entries:
+    if entries & {RUN, PHASES, FOLDS}:
         raise RunError(f"{folder}: holds a run already; go on with --resume {folder}, or name another --out")
     if any(name != LOCK and not is_draft(name) for name in entries):
         raise RunError(f"{folder}: not empty; name another --out")
@@ -118,8 +118,9 @@ def require(folder: Path) -> Path:
 
 def _phases_in(folder: Path) -> str:
     """The hint that names the runs inside a folder of several phases; empty for other folders."""
-    runs = sorted(str(path.parent) for path in folder.glob(f"*/{RUN}")) if (folder / PHASES).is_file() else []
-    return f"; it holds a run for each of several phases: {', '.join(runs)}" if runs else ""
+    part = "phases" if (folder / PHASES).is_file() else "folds" if (folder / FOLDS).is_file() else ""
+    runs = sorted(str(path.parent) for path in folder.glob(f"*/{RUN}")) if part else []
+    return f"; it holds a run for each of several {part}: {', '.join(runs)}" if runs else ""
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 import msgspec
 
 from resvision.core.errors import SettingsError, nearest, unknown_name
+from resvision.core.meanings import form
 
 Tree = TypeVar("Tree")
 Scalar = bool | int | float | str | None
@@ -81,6 +82,8 @@ def with_leaf(tree: Tree, path: str, value: Any, *, text: bool = False, at: str 
 
     Raises SettingsError for a key or a value that does not fit.
     """
+    if not at:
+        _require_known(tree, path)
     key, _, rest = path.partition(".")
     hints = get_type_hints(type(tree), include_extras=True)
     key_path = _join(at, key)
@@ -102,6 +105,40 @@ def with_leaf(tree: Tree, path: str, value: Any, *, text: bool = False, at: str 
     else:
         new = _read(hints[key], list(value) if isinstance(value, tuple) else value, at=key_path)
     return _construct(type(tree), {**_fields(tree), key: new}, at=at)
+
+
+def _require_known(tree: Any, path: str) -> None:
+    """Raise SettingsError for a path whose last name is no leaf there, with the nearest leaves of the whole tree."""
+    node = tree
+    for key in path.split("."):
+        if not dataclasses.is_dataclass(node):
+            return
+        if key not in _fields(node):
+            break
+        node = getattr(node, key)
+    else:
+        return
+    paths = [known for known, _ in leaves(tree)]
+    similar = _nearest_leaves(path, paths)
+    group = path.rpartition(".")[0]
+    if group and all(known.startswith(f"{group}.") for known in similar):
+        similar = [known.removeprefix(f"{group}.") for known in similar]
+    hint = f"nearest: {', '.join(similar)}; " if similar else ""
+    below = [known.removeprefix(f"{group}.") for known in paths if known.startswith(f"{group}.")]
+    choices = f"keys of {group}: {', '.join(below)}" if below else f"keys: {', '.join(_fields(tree))}"
+    raise SettingsError(f"unknown key {_SHORT.repr(path)}; {hint}{choices}; `resvision settings` lists all")
+
+
+def _nearest_leaves(path: str, paths: list[str]) -> list[str]:
+    """The leaves that have the last name of a path, wherever they stand, or are spelled like it."""
+    last = path.rpartition(".")[2][:60]
+    if same := [known for known in paths if known.rpartition(".")[2] == last.lower()]:
+        return same
+    names = dict.fromkeys(known.rpartition(".")[2] for known in paths)
+    ends = nearest(last, names)
+    return [known for end in ends for known in paths if known.rpartition(".")[2] == end][:3] or nearest(
+        path[:60], paths
+    )
 
 
 def leaves(tree: Any, *, at: str = "") -> Iterator[tuple[str, Any]]:
@@ -134,6 +171,8 @@ def _read(hint: Any, value: Any, *, at: str, strict: bool = True) -> Any:
             meta.description for meta in get_args(hint) if isinstance(meta, msgspec.Meta) and meta.description
         ]
         expected = f"expected {descriptions[0]}" if descriptions else _in_words(str(error))
+        if not strict and isinstance(value, list):  # a list was given as text, so its form is what was missed
+            expected, value = f"expected {form(hint)}", ",".join(value)
         raise SettingsError(f"{at}: {expected}, got {_SHORT.repr(value)}") from None
     except UnicodeError:
         raise SettingsError(f"{at}: holds bytes that are no text, got {_SHORT.repr(value)}") from None

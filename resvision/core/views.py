@@ -67,6 +67,20 @@ class Geometry:
         corners = self.points_to_image(np.reshape(boxes, (-1, 2)))
         return np.asarray(corners.clip(0, (width, height)).reshape(-1, 4))
 
+    def map_to_view(self, labels: Pixels) -> Pixels:
+        """A label map of the image, (H, W), as the view shows it, (h, w): each pixel takes the label at its centre.
+
+        Pixels of the view outside the image are VOID.
+        """
+        (height, width), (high, wide) = self.image_sides, self.view_sides
+        if self == Geometry(self.image_sides, self.image_sides):
+            return labels
+        rows = np.floor((np.arange(high) + 0.5 - self.top) / self.scale_y).astype(np.int64)
+        columns = np.floor((np.arange(wide) + 0.5 - self.left) / self.scale_x).astype(np.int64)
+        is_inside = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))
+        nearest = labels[rows.clip(0, height - 1)[:, None], columns.clip(0, width - 1)]
+        return np.where(is_inside, nearest, np.uint8(VOID))
+
     def map_to_image(self, labels: Pixels) -> Pixels:
         """A label map of the view, (h, w), brought back to the image, (H, W): each pixel takes the label at its centre.
 
@@ -272,11 +286,12 @@ class ShorterSide(_View):
             )
 
     def show(self, image: Pixels, *, name: str, grey: bool = False) -> Shown:
-        """The image as (h, w, channels), in its own proportions to the pixel."""
-        scale = self.shorter_px / min(image.shape[:2])
-        if self.longest_px is not None:
-            scale = min(scale, self.longest_px / max(image.shape[:2]))
-        return _scaled(self, image, scale, name=name, grey=grey)
+        """The image as (h, w, channels), its longer side cut down to whole pixels, as torchvision does."""
+        height, width = image.shape[:2]
+        sides = resized_sides(height, width, self.shorter_px)
+        if self.longest_px is not None and max(sides) > self.longest_px:
+            return _scaled(self, image, self.longest_px / max(image.shape[:2]), name=name, grey=grey)
+        return _resized_whole(self, image, *sides, name=name, grey=grey)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -365,8 +380,14 @@ def view_of_preprocess(data: dict[str, Any]) -> dict[str, Any]:
 
 def _scaled(view: _View, image: Pixels, scale: float, *, name: str, grey: bool) -> Shown:
     """The view of the whole image at `scale` times its sides, rounded to whole pixels."""
-    image = as_channels(image, view.channels, name=name, grey=grey)
     height, width = image.shape[:2]
     high, wide = max(1, round(scale * height)), max(1, round(scale * width))
+    return _resized_whole(view, image, high, wide, name=name, grey=grey)
+
+
+def _resized_whole(view: _View, image: Pixels, high: int, wide: int, *, name: str, grey: bool) -> Shown:
+    """The view of the whole image, resized to the sides given."""
+    image = as_channels(image, view.channels, name=name, grey=grey)
+    height, width = image.shape[:2]
     pixels = view._resized(image, high, wide, name=name)
     return Shown(pixels, Geometry((height, width), (high, wide), scale_x=wide / width, scale_y=high / height))

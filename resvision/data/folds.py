@@ -83,7 +83,7 @@ def fold_numbers(strata: Sequence[int], groups: Sequence[str | None], folds: int
     units = [np.array(unit) for unit in members.values()]
     order = shuffled(len(units), seed=seed)
     number_of = np.empty(len(groups), dtype=np.int64)
-    for unit in sorted((units[position] for position in order), key=len, reverse=True):
+    for unit in sorted((units[position] for position in order), key=lambda unit: (-len(unit), stratum_of[unit[0]])):
         own = np.bincount(stratum_of[unit], minlength=held.shape[1])
         load = held @ own
         fold = int(np.lexsort((ties, held.sum(axis=1), load))[0])

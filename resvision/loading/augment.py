@@ -122,7 +122,7 @@ class ImageAugment(Augmentation):
 
 @dataclass(frozen=True, kw_only=True)
 class MaskAugment(Augmentation):
-    """Changes of an image together with its label map, in this order: crop, elastic, flip, brightness.
+    """Changes of an image together with its label map, in this order: crop, elastic and rotation, flip, brightness.
 
     crop         none: the centre, padded where the image is smaller
                  random-scale: the image scaled by a factor drawn from `scale_range`, then a crop drawn, padded where
@@ -132,6 +132,8 @@ class MaskAugment(Augmentation):
     fill         the colour that pads a crop: black, or the mean colour (zero once normalized)
     elastic_px   standard deviation, in pixels of the crop, of the displacements of 3x3 points, between which the image
                  is stretched (Ronneberger et al. 2015, arXiv:1505.04597, has 10)
+    rotation_degrees  the crop is turned by an angle drawn from -rotation_degrees .. rotation_degrees, with its edges
+                 mirrored (Zhao et al. 2017, arXiv:1612.01105, have 10)
     flip         left and right are swapped in half of the images
     brightness   pixels are multiplied by a factor drawn from 1 - brightness .. 1 + brightness
     """
@@ -141,6 +143,7 @@ class MaskAugment(Augmentation):
     scale_range: tuple[float, float] = (0.5, 2.0)
     fill: Fill = "black"
     elastic_px: Annotated[float, Meta(ge=0)] = 0.0
+    rotation_degrees: Annotated[float, Meta(ge=0, le=180)] = 0.0
     flip: bool = False
     brightness: Annotated[float, Meta(ge=0, le=1)] = 0.0
 
@@ -151,6 +154,8 @@ class MaskAugment(Augmentation):
             raise ValueError(f"scale_range must be two rising numbers above 0, got {self.scale_range}")
         if not 0 <= self.elastic_px < math.inf:
             raise ValueError(f"elastic_px must be a number of at least 0, got {self.elastic_px}")
+        if not 0 <= self.rotation_degrees <= 180:
+            raise ValueError(f"rotation_degrees must be 0..180, got {self.rotation_degrees}")
         if not 0 <= self.brightness <= 1:
             raise ValueError(f"brightness must be a share of 0..1, got {self.brightness}")
 

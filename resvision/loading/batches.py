@@ -30,7 +30,8 @@ SHIFT, FLIP, POLICY = slice(CROP_SLOTS, CROP_SLOTS + 2), CROP_SLOTS + 2, CROP_SL
 ERASE = slice(CROP_SLOTS + 4, CROP_SLOTS + 4 + ERASE_SLOTS)
 BRIGHTNESS = ERASE.stop
 ELASTIC = slice(BRIGHTNESS + 1, BRIGHTNESS + 1 + ELASTIC_SLOTS)
-SLOTS = ELASTIC.stop
+ROTATION = ELASTIC.stop
+SLOTS = ROTATION + 1
 """The slots of a sample's draws by change; a new change goes to the end, so that the other draws stay the same."""
 
 

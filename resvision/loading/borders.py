@@ -3,7 +3,8 @@
 w(x) = w_c(x) + w0 exp(-(d1(x) + d2(x))^2 / (2 sigma^2))
 
 Glossary
-    d1, d2  distance of a pixel to the nearest and to the second nearest object, in pixels; 0 within an object
+    d1, d2  distance of a pixel to the border of the nearest and of the second nearest object, in pixels, from inside an
+            object as from outside; an object's outermost pixels are its border
     w_c     weight of the pixel's class
 """
 
@@ -48,7 +49,10 @@ def border_weights(
 
 
 def two_nearest(objects: NDArray[np.bool_], *, reach_px: int) -> tuple[Distances, Distances]:
-    """Distances (H, W) to the nearest and the second nearest connected part of `objects`; inf beyond `reach_px`."""
+    """Distances (H, W) to the nearest and the second nearest border of a connected part of `objects`.
+
+    They are inf beyond `reach_px`, and everywhere in a part without a border, which is the whole mask.
+    """
     d1, d2 = np.full(objects.shape, np.inf), np.full(objects.shape, np.inf)
     labels, _ = ndimage.label(objects)
     for index, extent in enumerate(ndimage.find_objects(labels), start=1):
@@ -56,7 +60,11 @@ def two_nearest(objects: NDArray[np.bool_], *, reach_px: int) -> tuple[Distances
             slice(max(0, span.start - reach_px), min(side, span.stop + reach_px))
             for span, side in zip(extent, objects.shape, strict=True)
         )
-        distance = ndimage.distance_transform_edt(labels[neighbourhood] != index)
+        inside = labels[neighbourhood] == index
+        border = inside & ~ndimage.binary_erosion(inside, border_value=1)  # the mask's edge is no border
+        if not border.any():
+            continue
+        distance = ndimage.distance_transform_edt(~border)
         distance[distance > reach_px] = np.inf
         d2[neighbourhood] = np.minimum(d2[neighbourhood], np.maximum(d1[neighbourhood], distance))
         d1[neighbourhood] = np.minimum(d1[neighbourhood], distance)

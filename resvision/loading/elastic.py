@@ -1,4 +1,6 @@
-"""Elastic deformation of an image and its mask: Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597, section 3.1.
+"""Elastic deformation and rotation of an image and its mask: Ronneberger et al. 2015, section 3.1.
+
+https://arxiv.org/abs/1505.04597.
 
 Displacements are drawn on a coarse grid of 3 x 3 points that spans the image, and interpolated bicubically at every
 pixel. The paper does not say which cubic: it is Keys' here (1981, https://doi.org/10.1109/TASSP.1981.1163711) with
@@ -32,16 +34,13 @@ def displacements(height: int, width: int, draws: NDArray[np.float64], *, sigma_
     return np.asarray(_cubic_weights(height) @ grid @ _cubic_weights(width).T)
 
 
-def deform(
-    image: NDArray[np.uint8], mask: NDArray[np.uint8], draws: NDArray[np.float64], *, sigma_px: float = 10.0
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Deform an image, (H, W) or (H, W, C), and its mask, (H, W), by one drawn field.
-
-    The image is interpolated linearly, the mask takes the nearest pixel; beyond the edges both are mirrored.
-    """
-    height, width = mask.shape
-    field = displacements(height, width, draws, sigma_px=sigma_px)
-    return warped(image, field, order=1), warped(mask, field, order=0)
+def rotation(height: int, width: int, degrees: float) -> Field:
+    """The field that turns an image about its centre, counter-clockwise as it is seen."""
+    radians = np.deg2rad(degrees)
+    y = np.arange(height)[:, None] - (height - 1) / 2
+    x = np.arange(width)[None, :] - (width - 1) / 2
+    cosine, sine = np.cos(radians), np.sin(radians)
+    return np.stack([y * cosine + x * sine - y, x * cosine - y * sine - x])
 
 
 def warped(pixels: NDArray[np.uint8], field: Field, *, order: int) -> NDArray[np.uint8]:

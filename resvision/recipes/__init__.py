@@ -3,134 +3,27 @@
 It may also make several phases: Runs, each of which starts with the result of the one before it, or a graph of runs and
 fits with named parents.
 
-A recipe's docstring is its receipt. The table RECIPES gives the function of each name and a line of help; listing it
-loads no torch.
+A recipe's docstring is its receipt. `recipes.table` gives the function of each name and a line of help.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from resvision.catalog import find
 from resvision.core import references
 from resvision.core.errors import SettingsError, UnknownNameError, unknown_name
 from resvision.core.settings import checked, with_leaf
 from resvision.kinds.table import TASKS, require
+from resvision.recipes.flags import FLAGS
+from resvision.recipes.table import DECIDED as DECIDED
+from resvision.recipes.table import RECIPES as RECIPES
 
 if TYPE_CHECKING:
     from resvision.run import Run
     from resvision.training_graph import FitPhase, Phase
 
 Tree = TypeVar("Tree")
-
-
-class Recipe(NamedTuple):
-    """A recipe's function, as `module:function`, and its line of help."""
-
-    function: str
-    summary: str
-
-
-RECIPES = {
-    "small-images-short": Recipe(
-        "resvision.recipes.small_images:small_images_short",
-        "one-cycle SGD, 20 epochs, shifts, for images up to about 64 px; default of CIFAR nets and MLPs",
-    ),
-    "photos-short": Recipe(
-        "resvision.recipes.photos:photos_short",
-        "one-cycle SGD, 30 epochs, random resized crops, for folders of photos; default of ImageNet nets",
-    ),
-    "lenet-short": Recipe(
-        "resvision.recipes.lenet_1998:lenet_short",
-        "one-cycle SGD, 20 epochs, 32 px, grey, for the distances of LeNet-5; its default",
-    ),
-    "alexnet-short": Recipe(
-        "resvision.recipes.alexnet_vgg:alexnet_short",
-        "one-cycle AdamW, 30 epochs, clipped, small images enlarged to 67 px; default of both AlexNets",
-    ),
-    "vgg-short": Recipe(
-        "resvision.recipes.alexnet_vgg:vgg_short",
-        "one-cycle AdamW, 30 epochs, clipped, small images enlarged to 32 px; default of the VGG nets",
-    ),
-    "lenet-1998": Recipe(
-        "resvision.recipes.lenet_1998:lenet_1998",
-        "LeCun et al. 1998, section III: 20 passes over single images, not scaled down",
-    ),
-    "alexnet-2012": Recipe(
-        "resvision.recipes.alexnet_vgg:alexnet_2012",
-        "Krizhevsky et al. 2012, section 5: 90 epochs in batches of 128, three drops, not scaled down",
-    ),
-    "vgg-2014": Recipe(
-        "resvision.recipes.alexnet_vgg:vgg_2014",
-        "Simonyan, Zisserman 2014, section 3.1: 74 epochs in batches of 256, three drops, not scaled down",
-    ),
-    "cifar-2015": Recipe(
-        "resvision.recipes.resnet_2015:cifar_2015",
-        "He et al. 2015, section 4.2: 64k steps of 128, drops at 32k and 48k; warm start from depth 110 on",
-    ),
-    "imagenet-2015": Recipe(
-        "resvision.recipes.resnet_2015:imagenet_2015",
-        "He et al. 2015, section 3.4: 600k steps of 256, scale jitter 256..480, 224 px crops",
-    ),
-    "inception-short": Recipe(
-        "resvision.recipes.inception:inception_short",
-        "one-cycle SGD, 30 epochs, small images enlarged to 64 px; default of GoogLeNet and BN-Inception",
-    ),
-    "prelunet-short": Recipe(
-        "resvision.recipes.prelunet:prelunet_short",
-        "one-cycle SGD, 30 epochs, small images enlarged to 64 px; default of the PReLU-nets",
-    ),
-    "segmentation-short": Recipe(
-        "resvision.recipes.segmentation:segmentation_short",
-        "one-cycle AdamW, 40 epochs in batches of 8, crops at half to twice the size; default of segmentation",
-    ),
-    "fcn-2015": Recipe(
-        "resvision.recipes.segmentation:fcn_2015",
-        "Long et al. 2015, section 4.3: 32s, 16s, 8s one after another, 100k steps each",
-    ),
-    "unet-2015": Recipe(
-        "resvision.recipes.segmentation:unet_2015",
-        "Ronneberger et al. 2015: tiles of 572 px, momentum 0.99, border weights, elastic deformation",
-    ),
-    "pspnet-2017": Recipe(
-        "resvision.recipes.segmentation:pspnet_2017",
-        "Zhao et al. 2017, section 5.1: 150k steps of 16 crops of 473 px, poly schedule, auxiliary loss 0.4",
-    ),
-    "deeplabv3-2017": Recipe(
-        "resvision.recipes.segmentation:deeplabv3_2017",
-        "Chen et al. 2017, section 4.1: output stride 16, then 8 with frozen normalization, 30k steps each",
-    ),
-    "googlenet-2014": Recipe(
-        "resvision.recipes.inception:googlenet_2014",
-        "Szegedy et al. 2014, section 6: 10M steps of 32, lr falls by 4 % every 8 epochs, crops of 8 to 100 % area",
-    ),
-    "bn-inception-2015": Recipe(
-        "resvision.recipes.inception:bn_inception_2015",
-        "Ioffe, Szegedy 2015, section 4.2, BN-x30: 6M steps of 32 at lr 0.045, which falls six times as often",
-    ),
-    "prelunet-2015": Recipe(
-        "resvision.recipes.prelunet:prelunet_2015",
-        "He et al. 2015, Delving Deep, section 3: 80 epochs of 128, scale jitter 256..480",
-    ),
-}
-
-
-DECIDED = {
-    "format": "this version of resvision",
-    "recipe": "--recipe",
-    "model.name": "the MODEL that is named",
-    "model.num_classes": "the data",
-    "data.name": "--data",
-    "data.classes": "the data",
-    "data.train_images": "the data",
-    "data.validation_images": "the data and --validation",
-    "data.test_images": "the data",
-    "data.split_rule": "the data",
-    "data.fingerprint": "the data",
-    "data.view": "the data, data.channels and data.image_size",
-    "training.extended": "train --resume RUN --epochs",
-}
-"""The leaves of a Run that a user cannot set, each with what decides it."""
 
 
 def recipe(name: str) -> Callable[[str, str], "Run | tuple[Run, ...] | tuple[Phase, ...]"]:
@@ -185,10 +78,18 @@ def compose_phases(
     changed: list[Phase] = []
     for phase in _as_phases(name, composed):
         if phase.kind == "run":
-            changed.append(replace(phase, run=_changed(phase.run, changes or {}, settings)))
+            run = _changed(phase.run, changes or {}, settings)
+            changed.append(replace(phase, run=_without_second_encoder(run, recipe_asks=phase.run.model.encoder_from)))
         else:
             changed.append(_data_changed(phase, changes or {}, settings))
     return tuple(changed)
+
+
+def _without_second_encoder(run: "Run", *, recipe_asks: str | None) -> "Run":
+    """The run without the encoder that its recipe asks for where weights of the whole net are named, which have one."""
+    if run.model.init_from is None or recipe_asks is None or run.model.encoder_from != recipe_asks:
+        return run
+    return replace(run, model=replace(run.model, encoder_from=None))
 
 
 def _as_phases(name: str, composed: Any) -> "tuple[Phase, ...]":
@@ -251,7 +152,9 @@ def _require_task(tree: Any) -> None:
 
 
 def _open_to_change(path: str) -> str:
-    """The path itself; SettingsError where something else decides its value."""
+    """The path itself; SettingsError where something else decides its value, or it is the name of a flag."""
+    if (flag := FLAGS.get(path.replace("-", "_"))) is not None:
+        raise SettingsError(f"unknown key {path!r}; it is {flag.flag.path}, or the flag --{path.replace('_', '-')}")
     for decided, reason in DECIDED.items():
         if path == decided or path.startswith(f"{decided}."):
             raise SettingsError(f"{path}: cannot be set, it is decided by {reason}")

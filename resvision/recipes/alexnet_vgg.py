@@ -84,6 +84,9 @@ def alexnet_2012(model: str, data: str) -> Run:
 def vgg_2014(model: str, data: str) -> Run:
     """Simonyan and Zisserman 2014, section 3.1, not scaled down: 74 epochs in batches of 256, lr 0.01, decay 5e-4.
 
+    The paper starts deeper nets with layers of a trained net A, and found later that Glorot's rule does as well, which
+    is taken here for all.
+
     Receipt: none yet. The paper reports validation errors of 25.6 % top-1 and 8.1 % top-5 for net D at one scale.
     """
     return _paper("vgg-2014", model, data, epochs=74, batch_size=256)

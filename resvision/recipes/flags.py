@@ -36,6 +36,10 @@ class Flags(TypedDict, total=False):
     ]
     batch_size: Annotated[int | None, Flag("training.batch_size", "Images of one step.", min=1)]
     lr: Annotated[float | None, Flag("optimizer.lr", "Peak learning rate.")]
+    from_scratch: Annotated[
+        bool | None,
+        Flag("model.encoder_from", "Leave out the pre-trained encoder that a recipe asks for.", write=lambda _: None),
+    ]
     seed: Annotated[int | None, Flag("training.seed", "Seed of weights, order and augmentation.", min=0)]
     validation: Annotated[
         float | None,
@@ -45,11 +49,11 @@ class Flags(TypedDict, total=False):
         int | None,
         Flag("training.patience", "Evaluations without a better one that end the run; with --validation.", min=1),
     ]
-    device: Annotated[str | None, Flag("machine.device", "auto, cpu or cuda.")]
+    device: Annotated[str | None, Flag("machine.device", "The device to train on: auto, cpu or cuda.")]
     threads: Annotated[
         int | None, Flag("machine.threads", "Threads of the CPU; fewer where other work shares it.", min=1)
     ]
-    precision: Annotated[str | None, Flag("machine.precision", "auto, fp32 or bf16.")]
+    precision: Annotated[str | None, Flag("machine.precision", "The arithmetic of training: auto, fp32 or bf16.")]
 
 
 class DeclaredFlag(NamedTuple):
@@ -64,7 +68,7 @@ FLAGS = {name: DeclaredFlag(*get_args(hint)) for name, hint in get_type_hints(Fl
 
 
 def changes_of(flags: Mapping[str, Any]) -> dict[str, Any]:
-    """The changes of a Run, by path, that the flags ask for; a flag that is None changes nothing.
+    """The changes of a Run, by path, that the flags ask for; a flag that is None or False changes nothing.
 
     Raises UnknownNameError for a name that is no flag.
     """
@@ -73,6 +77,6 @@ def changes_of(flags: Mapping[str, Any]) -> dict[str, Any]:
         if name not in FLAGS:
             raise unknown_name("flag", name, FLAGS, remedy="`settings` changes any other leaf of the Run")
         flag = FLAGS[name].flag
-        if value is not None:
+        if value is not None and value is not False:
             changes[flag.path] = flag.write(value) if flag.write else value
     return changes

@@ -20,6 +20,9 @@ def cifar_2015(model: str, data: str) -> Run:
     From depth 110 on the first 400 steps run at lr 0.01; the paper waits until the training error is below 80 %,
     which it says takes about 400 steps.
 
+    The paper determined the length on 45,000 images for training and 5,000 for validation, `--validation 0.1` here. Its
+    results are of nets "trained on the training set", which is read as all 50,000, as here without that flag.
+
     Receipt: none yet. The paper reports test errors of 8.75 % (resnet20), 6.97 % (resnet56), 6.43 % (resnet110, best
     of five) on CIFAR-10.
     """

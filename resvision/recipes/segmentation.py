@@ -10,13 +10,16 @@ from resvision.catalog import find
 from resvision.core.errors import SettingsError
 from resvision.loading.augment import MaskAugment
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
-from resvision.segmentation.fcn_vgg import new_parts
+from resvision.segmentation.fcn_vgg import Stride, new_parts
 from resvision.training.machine import Machine
 from resvision.training.optimizers import OptimizerSettings
 from resvision.training.schedules import Schedule
 
 OF_ONE_SIZE = {"unet", "deconvnet"}
 """Nets that do not take crops of every size; the others take the side that the data set names."""
+
+FINER: tuple[tuple[str, Stride, float], ...] = (("fcn16s", 16, 1e-6), ("fcn8s", 8, 1e-8))
+"""The nets after FCN-32s, with the stride of their finest scores and their learning rate."""
 
 
 def segmentation_short(model: str, data: str) -> Run:
@@ -65,12 +68,17 @@ def segmentation_short(model: str, data: str) -> Run:
 def fcn_2015(model: str, data: str) -> tuple[Run, ...]:
     """Long et al. 2015, https://arxiv.org/abs/1411.4038: 32s, then 16s from its weights, then 8s from those.
 
-    Section 4.3: SGD with momentum 0.9, batches of 20, lr 1e-4, decay 5e-4; twice the rate for biases is left out. The
-    paper trains whole images, here crops of 500 px; its loss is a sum over pixels, ours their mean. The length, 100,000
-    steps for each phase, is that of the released nets. 32s starts with VGG-16: --set model.encoder_from=RUN.
+    Sections 4.2 and 4.3: SGD with momentum 0.9, batches of 20, decay 5e-4, biases at twice the rate; 32s starts with
+    VGG-16 of ImageNet, of which torchvision's is taken, at lr 1e-4, and the rate falls to a hundredth with each finer
+    net. Deconvolutions of factor 2 start bilinear and are learned, the last one of each net is fixed.
+
+    The paper trains whole images, here crops of 500 px. The length, 100,000 steps for each phase, and the hundredth of
+    8s are those of the released nets, which differ otherwise: single images, momentum 0.99, the loss summed over pixels
+    at lr 1e-10, 1e-12 and 1e-14, and all deconvolutions fixed, `--set model.options.deconvolution=fixed`.
 
     Receipt: not run in full. The paper reports 59.4, 62.4 and 62.7 % mean IU for 32s, 16s and 8s on part of VOC 2011.
-    `train fcn8s --data camvid` of width 8, without VGG-16's weights, crops of 160 px at half to twice the size, each
+    With one rate in all phases, deconvolutions fixed and biases at the rate of weights, `train fcn8s --data camvid` of
+    width 8, without VGG-16's weights, crops of 160 px at half to twice the size, each
     phase 2 epochs of one-cycle AdamW at lr 1e-3 in batches of 4, bf16, seed 0: 14.2, 16.9 and 19.9 % mean IoU, 56.4,
     59.5 and 61.9 % pixel accuracy; 438 s on one thread beside other work (2026-11-22).
     """
@@ -79,23 +87,33 @@ def fcn_2015(model: str, data: str) -> tuple[Run, ...]:
         raise SettingsError(f"recipe fcn-2015: is for {', '.join(phases)}, not {model}")
     first = Run(
         recipe="fcn-2015",
-        model=ModelSettings(name="fcn32s"),
+        model=ModelSettings(name="fcn32s", options={"deconvolution": "learned"}, encoder_from="torchvision"),
         data=DataSettings(name=data, image_size=500),
         training=TrainingSettings(duration="100000 steps", batch_size=20),
         augment=MaskAugment(flip=True),
-        optimizer=OptimizerSettings(lr=1e-4, momentum=0.9, weight_decay=5e-4),
+        optimizer=OptimizerSettings(lr=1e-4, momentum=0.9, weight_decay=5e-4, bias_factor=2.0),
         schedule=Schedule(kind="constant"),
         machine=Machine(precision="fp32"),
     )
-    finer = [("fcn16s", new_parts(16)), ("fcn8s", new_parts(8))][: phases.index(model)]
-    return (first, *(replace(first, model=ModelSettings(name=name, init_except=fresh)) for name, fresh in finer))
+    return (first, *(_finer(first, *next_net) for next_net in FINER[: phases.index(model)]))
+
+
+def _finer(first: Run, name: str, stride: Stride, lr: float) -> Run:
+    """The run of a finer net, which starts with the weights of the coarser one."""
+    model = ModelSettings(name=name, options=first.model.options, init_except=new_parts(stride))
+    return replace(first, model=model, optimizer=replace(first.optimizer, lr=lr))
 
 
 def deeplabv3_2017(model: str, data: str) -> tuple[Run, ...]:
     """Chen et al. 2017, https://arxiv.org/abs/1706.05587, section 4.1: output stride 16, then 8 with frozen statistics.
 
-    Batches of 16 crops of 513 px, poly schedule; 30,000 steps at lr 0.007, then 30,000 at 0.001 with batch
-    normalization frozen. Of the second phase's other data, trainval instead of trainaug, nothing is done here.
+    The encoder starts with weights of ImageNet, of which torchvision's are taken. Batches of 16 crops of 513 px at half
+    to twice the size, mirrored, poly schedule; 30,000 steps at lr 0.007, then 30,000 at 0.001 with batch normalization
+    frozen. Its decay of 0.9997 suits weights of ImageNet and this length: in a shorter training from scratch,
+    `--set model.norm_momentum=0.1`.
+
+    Of the second phase's other data, trainval instead of trainaug, nothing is done here. The paper gives neither
+    momentum nor weight decay: 0.9 and 1e-4 are ours. Its ResNets have three 3x3 convolutions as stem, ours one 7x7.
 
     Receipt: not run in full. The paper reports 77.21 % mean IoU at stride 16 and 78.51 % at 8 with ResNet-101 on VOC
     2012 val. `train deeplabv3_2017_resnet50 --data camvid` of width 16 with 64 channels, crops of 193 px, each phase 2
@@ -103,10 +121,10 @@ def deeplabv3_2017(model: str, data: str) -> tuple[Run, ...]:
     pixel accuracy at stride 16; 13.9 and 50.9 at 8, where the same lr, 0.02, was too much.
     """
     first = _poly("deeplabv3-2017", model, data, crop_px=513, lr=0.007, decay=1e-4, steps=30_000)
-    first = replace(first, model=replace(first.model, options={"output_stride": 16}))
+    first = replace(first, model=replace(first.model, options={"output_stride": 16}, norm_momentum=3e-4))
     second = replace(
         first,
-        model=replace(first.model, options={"output_stride": 8}, frozen_norms=True),
+        model=replace(first.model, options={"output_stride": 8}, encoder_from=None, frozen_norms=True),
         optimizer=replace(first.optimizer, lr=0.001),
     )
     return first, second
@@ -115,21 +133,38 @@ def deeplabv3_2017(model: str, data: str) -> tuple[Run, ...]:
 def pspnet_2017(model: str, data: str) -> Run:
     """Zhao et al. 2017, https://arxiv.org/abs/1612.01105, section 5.1: poly schedule, lr 0.01, auxiliary loss 0.4.
 
-    Batches of 16 crops of 473 px, 150,000 steps as on ADE20K. Rotation and blur are left out.
+    Batches of 16 crops of 473 px at half to twice the size, mirrored, turned by up to 10 degrees; 150,000 steps as on
+    ADE20K. As in the released nets, new layers learn at ten times the rate, biases at twice that of their layer, and
+    normalization has no weight decay and takes a share of 0.05 of each batch into its statistics.
+
+    The encoder starts with weights of ImageNet. Those of the released nets, with the deep stem, are not in our formats:
+    name weights of your own for `pspnet_resnet50` and `pspnet_resnet101`. `pspnet` stands on a plain ResNet, for which
+    torchvision's are taken. Blur is left out; the crop is turned, with its edges mirrored, where the release turns the
+    whole image. Statistics are those of one process, in the paper those of all: `--set training.sync_norms=true`.
 
     Receipt: not run in full. The paper reports 41.68 % mean IoU on ADE20K val with ResNet-50.
     """
     run = _poly("pspnet-2017", model, data, crop_px=473, lr=0.01, decay=1e-4, steps=150_000)
-    return replace(run, model=replace(run.model, options={"aux": True}), loss={"auxiliary_weight": 0.4})
+    return replace(
+        run,
+        model=replace(run.model, options={"aux": True}, norm_momentum=0.05),
+        augment=MaskAugment(crop="random-scale", flip=True, fill="mean", rotation_degrees=10.0),
+        loss={"auxiliary_weight": 0.4},
+        optimizer=replace(run.optimizer, head_factor=10.0, bias_factor=2.0),
+    )
 
 
 def unet_2015(model: str, data: str) -> Run:
     """Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597: single tiles, momentum 0.99, borders, deformation.
 
-    Tiles of 572 px whose centre of 388 is learned; elastic deformation on a 3x3 grid of 10 px, weights w0 = 10 and
-    sigma = 5 px between objects. The paper gives neither rate nor length: lr 1e-3 over 200 epochs is ours.
+    Tiles of 572 px whose centre of 388 is learned, mirrored, turned by any angle, their grey values multiplied by 0.8
+    to 1.2; elastic deformation on a 3x3 grid of 10 px, weights w0 = 10 and sigma = 5 px between objects. Section 3.1
+    asks for shifts, rotation, deformation and grey values; of their sizes it gives that of the deformation alone. It
+    gives neither rate nor length: lr 1e-3 over 200 epochs is ours, as are the class weights by the pixels of the whole
+    set, where w_c is computed for each label map.
 
-    Receipt: not run in full. `train unet --data isbi2012` of width 16 with tiles of 412 px, 40 epochs of AdamW at lr
+    Receipt: not run in full. Without rotation and grey values, and with border distances of 0 inside objects, `train
+    unet --data isbi2012` of width 16 with tiles of 412 px, 40 epochs of AdamW at lr
     1e-3, one-cycle, classes unweighted, averaged weights (decay 0.98), bf16, seed 0: 8.41 % pixel error and 77.12 %
     mean IoU (membrane 64.14, cell 90.10) on the 6 held-out images, 8.18 % and 77.60 with flip; 536 s on one thread
     beside other work (2026-11-22). All called cell would be 19.65 % and 40.2.
@@ -139,7 +174,14 @@ def unet_2015(model: str, data: str) -> Run:
         model=ModelSettings(name=model),
         data=DataSettings(name=data, image_size=572),
         training=TrainingSettings(duration="200 epochs", batch_size=1),
-        augment=MaskAugment(crop="random-scale", scale_range=(1.0, 1.0), flip=True, elastic_px=10.0),
+        augment=MaskAugment(
+            crop="random-scale",
+            scale_range=(1.0, 1.0),
+            flip=True,
+            elastic_px=10.0,
+            rotation_degrees=180.0,
+            brightness=0.2,
+        ),
         loss={"border_weight": 10.0, "border_sigma_px": 5.0, "class_weights": "balanced"},
         optimizer=OptimizerSettings(lr=0.001, momentum=0.99, weight_decay=0.0),
         schedule=Schedule(kind="constant"),
@@ -150,7 +192,7 @@ def unet_2015(model: str, data: str) -> Run:
 def _poly(name: str, model: str, data: str, *, crop_px: int, lr: float, decay: float, steps: int) -> Run:
     return Run(
         recipe=name,
-        model=ModelSettings(name=model),
+        model=ModelSettings(name=model, encoder_from="torchvision"),
         data=DataSettings(name=data, image_size=crop_px),
         training=TrainingSettings(duration=f"{steps} steps", batch_size=16),
         augment=MaskAugment(crop="random-scale", flip=True, fill="mean"),

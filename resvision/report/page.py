@@ -1,7 +1,7 @@
 """Runs as one page: a sentence, results, settings that differ, curves, and the worst test images of each run."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,21 +26,29 @@ def write_report(
     data: str | Path | None = None,
     root: str | Path | None = None,
     allow_code: bool = False,
+    watch: Callable[[int, int], None] = lambda done, runs: None,
 ) -> Path:
     """Write one self-contained page about the runs in these directories to `out`; the path.
 
     note        a sentence or two of plain text that stand above all else
     data, root  where data of the runs lie now, if they have moved; other data are looked for at their own places
     allow_code  import tasks, data sets and models of a user's own that the runs name
+    watch       takes the number of runs that are on the page so far, and of all
 
     A run need not be finished. Raises RunError for a directory that is missing or damaged, for a task of a user's own
     without `allow_code`, and where `out` cannot be written or is not a page of ours.
     """
     records = [record_at(record, data, root) for record in read_records(folders, allow_code=allow_code)]
-    return write_page(out, report_html(records, note=note, allow_code=allow_code))
+    return write_page(out, report_html(records, note=note, allow_code=allow_code, watch=watch))
 
 
-def report_html(records: Sequence[RunRecord], *, note: str = "", allow_code: bool = False) -> str:
+def report_html(
+    records: Sequence[RunRecord],
+    *,
+    note: str = "",
+    allow_code: bool = False,
+    watch: Callable[[int, int], None] = lambda done, runs: None,
+) -> str:
     """The page as text; equal records give equal text while the data they name is the same.
 
     Without `allow_code`, a sentence stands for pictures from data sets and nets that are a user's own code.
@@ -61,9 +69,18 @@ def report_html(records: Sequence[RunRecord], *, note: str = "", allow_code: boo
         names=[record.name for record in records],
         settings=tables.differing_settings(records),
         runs=[
-            _run_values(record, anchors[record.name], shades[record.name], allow_code=allow_code) for record in records
+            _run_values(record, anchors[record.name], shades[record.name], allow_code=allow_code)
+            for record in _watched(records, watch)
         ],
     )
+
+
+def _watched(records: Sequence[RunRecord], watch: Callable[[int, int], None]) -> Iterator[RunRecord]:
+    """Yield the records, and tell `watch` of each before and after it was used."""
+    watch(0, len(records))
+    for done, record in enumerate(records, start=1):
+        yield record
+        watch(done, len(records))
 
 
 def _group_values(records: Sequence[RunRecord], name: str, shades: dict[str, str]) -> dict[str, Any]:

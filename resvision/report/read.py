@@ -79,7 +79,7 @@ def read_record(folder: Path, *, name: str | None = None, allow_code: bool = Fal
         evaluations=evaluations,
         split=split,
         best_step=best.step,
-        stopped_early=best.waited_enough,
+        waited_enough=best.waited_enough,
         scores=_scores(evaluation, kind) if evaluation.exists() else None,
         parameters=_parameters(folder / rundir.CHECKPOINTS),
     )

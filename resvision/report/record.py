@@ -58,7 +58,7 @@ class RunRecord:
     environment    environment.json, empty before training began
     split          what the evaluations are of: validation where the run holds images out, test otherwise
     best_step      steps done at the best validation, 0 where there is none
-    stopped_early  whether it waited for a better validation as long as it was to
+    waited_enough  whether it waited for a better validation as long as it was to
     scores         of the result on the test images, as `kind` reads them; None before the end
     parameters     numbers in the weights, None before the first checkpoint
     """
@@ -72,7 +72,7 @@ class RunRecord:
     evaluations: Evaluations
     split: str
     best_step: int
-    stopped_early: bool
+    waited_enough: bool
     scores: Any
     parameters: int | None
 
@@ -100,6 +100,11 @@ class RunRecord:
     def steps_done(self) -> int:
         """Steps that it has made."""
         return int(self.steps.step[-1]) if len(self.steps.step) else 0
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether it ended before its last step, for want of a better validation."""
+        return self.waited_enough and self.steps_done < self.total_steps
 
     @property
     def finished(self) -> bool:

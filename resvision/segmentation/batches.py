@@ -19,15 +19,15 @@ from torch.utils.data import Dataset
 from resvision.contracts import Batch, WeightedMasks
 from resvision.core.draws import uniform
 from resvision.core.errors import DataError, SettingsError, printable
-from resvision.core.images import Pixels, as_channels, header
+from resvision.core.images import Pixels, header
 from resvision.core.samples import Mask, Reader
 from resvision.core.views import View
 from resvision.geometry.crops import Window, centre_window, image_in, mask_in, random_scale_window
 from resvision.loading import batches
 from resvision.loading.augment import MaskAugment, brighten, flip
-from resvision.loading.batches import BRIGHTNESS, ELASTIC, FLIP, SLOTS, Visits, as_batch, mean_colour
+from resvision.loading.batches import BRIGHTNESS, ELASTIC, FLIP, ROTATION, SLOTS, Visits, as_batch, mean_colour
 from resvision.loading.borders import border_weights
-from resvision.loading.elastic import deform
+from resvision.loading.elastic import Field, displacements, rotation, warped
 
 
 def require_objects(reader: Reader[Mask]) -> None:
@@ -98,9 +98,18 @@ class MaskTrainBatches(Dataset[Batch]):
         height, width = mask.shape
         window = self._window(height, width, draws)
         image, mask = image_in(window, image, self._fill, self._view.interpolation), mask_in(window, mask)
-        if self.augment.elastic_px:
-            return deform(image, mask, draws[ELASTIC], sigma_px=self.augment.elastic_px)
+        if (field := self._field(draws)) is not None:
+            return warped(image, field, order=1), warped(mask, field, order=0)
         return image, mask
+
+    def _field(self, draws: NDArray[np.float64]) -> Field | None:
+        """The displacements of elastic deformation and of rotation, which are one warp; None without either."""
+        side, fields = self._crop_px, list[Field]()
+        if self.augment.elastic_px:
+            fields.append(displacements(side, side, draws[ELASTIC], sigma_px=self.augment.elastic_px))
+        if self.augment.rotation_degrees:
+            fields.append(rotation(side, side, self.augment.rotation_degrees * (2 * draws[ROTATION] - 1)))
+        return sum(fields[1:], fields[0]) if fields else None
 
     def _window(self, height: int, width: int, draws: NDArray[np.float64]) -> Window:
         if self.augment.crop == "none":
@@ -155,7 +164,9 @@ class MaskEvalBatches(Dataset[Batch]):
 
 
 class Pairs:
-    """The images of a reader as (H, W, channels) with their masks, in memory where all fit, else read each time.
+    """The images of a reader as the view shows them, (h, w, channels), and their masks, (h, w), resized with them.
+
+    They stay in memory where all fit, and are read each time elsewhere.
 
     Raises DataError where a mask is of another size than its image.
     """
@@ -176,7 +187,8 @@ class Pairs:
                 f"{printable(self._reader.target_source(index))}: {_size(mask)} pixels, but its image "
                 f"{printable(name)} has {_size(image)}"
             )
-        return as_channels(image, self._view.channels, name=name, grey=self._grey), mask
+        shown = self._view.show(image, name=name, grey=self._grey)
+        return shown.pixels, shown.geometry.map_to_view(mask)
 
 
 def fits_memory(reader: Reader[Mask], view: View) -> bool:

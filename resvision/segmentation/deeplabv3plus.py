@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from resvision.layers.init import he_initialize
 from resvision.segmentation.parts.aspp import ASPP, CHANNELS, rates_at
 from resvision.segmentation.parts.convolutions import conv_bn_relu, fusion_conv_bn_relu
-from resvision.segmentation.parts.encoder import apply_multi_grid, cut, deepest
+from resvision.segmentation.parts.encoder import FirstBlocks, apply_multi_grid, cut, deepest
 from resvision.segmentation.parts.upsampling import resized
 
 LOW_LEVEL_CHANNELS = 48
@@ -37,10 +37,11 @@ class DeepLabV3Plus(nn.Module):
         output_stride: int = 16,
         channels: int = CHANNELS,
         multi_grid: bool | None = None,
+        first_blocks: FirstBlocks = "stage",
         depthwise: bool = False,
     ) -> None:
         super().__init__()
-        self.backbone = cut(backbone, output_stride, needs=LOW_LEVEL)
+        self.backbone = cut(backbone, output_stride, needs=LOW_LEVEL, first_blocks=first_blocks)
         apply_multi_grid(self.backbone, backbone, wanted=multi_grid)
         widths = self.backbone.channels
         self.aspp = ASPP(deepest(widths), rates=rates_at(output_stride), channels=channels, depthwise=depthwise)
@@ -77,6 +78,7 @@ def deeplabv3plus(
     output_stride: int = 16,
     channels: int = CHANNELS,
     multi_grid: bool | None = None,
+    first_blocks: FirstBlocks = "stage",
     depthwise: bool = False,
 ) -> DeepLabV3Plus:
     """The net over any backbone with a map C2 and a deeper one; the weights are the same at every output stride.
@@ -84,6 +86,8 @@ def deeplabv3plus(
     output_stride  of the deepest map: 16, in the paper also 8
     channels       of the pyramid and the decoder
     multi_grid     multiply the rates of the last three blocks by 1, 2, 4; None: where the last stage has three
+    first_blocks   of stages that lost their stride have the atrous rate of their own stage, or of the former one; of
+                   ResNets, since blocks of Xception stride at their end
     depthwise      the 3x3 convolutions of the pyramid and the decoder are depthwise, as over Xception
 
     Raises MissingStageError for a backbone without these maps, SettingsError for an output stride that it cannot take.
@@ -94,5 +98,6 @@ def deeplabv3plus(
         output_stride=output_stride,
         channels=channels,
         multi_grid=multi_grid,
+        first_blocks=first_blocks,
         depthwise=depthwise,
     )

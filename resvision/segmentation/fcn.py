@@ -18,6 +18,9 @@ class FCN(SideHeadedSegmenter):
 def fcn(backbone: nn.Module, *, num_classes: int, output_stride: int = 8, aux: bool = False) -> FCN:
     """The net over any backbone with a map, or two with the side head (`aux`); the weights suit every output stride.
 
+    output_stride  stride of the deepest map
+    aux            a side head on the map before the deepest
+
     Raises MissingStageError for a backbone without the maps, SettingsError for an output stride that it cannot take.
     """
     encoder = cut(backbone, output_stride, count=maps_needed(aux))

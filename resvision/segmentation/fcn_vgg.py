@@ -148,6 +148,8 @@ def fcn_vgg(
 ) -> FCNVGG:
     """The net whose finest scores have this stride, 32, 16 or 8, with `width` maps in its first block.
 
+    stride         stride of the finest scores
+    width          channels of the first convolution, by which all others scale
     deconvolution  fixed: bilinear, as released; learned: those of factor 2 start bilinear and are trained, as in the
                    paper
 

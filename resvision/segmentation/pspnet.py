@@ -1,13 +1,14 @@
 """PSPNet: Zhao et al. 2017, https://arxiv.org/abs/1612.01105.
 
-The encoders that the authors released have the deep stem (`stem="deep"` of a ResNet), which the text does not describe.
+The encoders that the authors released have the deep stem (`stem="deep"` of a ResNet), which the text does not describe,
+and the first blocks of conv4 and conv5 have the atrous rates 2 and 4 of their stages.
 """
 
 from torch import Tensor, nn
 
 from resvision.layers.init import he_initialize
 from resvision.segmentation.parts.convolutions import conv_bn_relu, fusion_conv_bn_relu
-from resvision.segmentation.parts.encoder import cut, deepest
+from resvision.segmentation.parts.encoder import FirstBlocks, cut, deepest
 from resvision.segmentation.parts.side_headed import SideHeadedSegmenter, maps_needed
 
 BINS = (1, 2, 3, 6)
@@ -41,16 +42,24 @@ class PSPNet(SideHeadedSegmenter):
 
 
 def pspnet(
-    backbone: nn.Module, *, num_classes: int, output_stride: int = 8, channels: int = CHANNELS, aux: bool = False
+    backbone: nn.Module,
+    *,
+    num_classes: int,
+    output_stride: int = 8,
+    channels: int = CHANNELS,
+    first_blocks: FirstBlocks = "stage",
+    aux: bool = False,
 ) -> PSPNet:
     """The net over any backbone with a map, or two with the side head; the weights suit every output stride.
 
-    channels  of the convolution that fuses the pyramid
-    aux       a side head on the map before the deepest, as the paper trains it: weight 0.4
+    output_stride  stride of the deepest map
+    channels       channels of the convolution that fuses the pyramid
+    first_blocks   blocks of stages that lost their stride have the atrous rate of their own stage, or of the former one
+    aux            a side head on the map before the deepest, as the paper trains it: weight 0.4
 
     Raises MissingStageError for a backbone without the maps, SettingsError for an output stride that it cannot take.
     """
-    encoder = cut(backbone, output_stride, count=maps_needed(aux))
+    encoder = cut(backbone, output_stride, count=maps_needed(aux), first_blocks=first_blocks)
     pyramid = PyramidPooling(deepest(encoder.channels))
     fusion = fusion_conv_bn_relu(pyramid.out_channels, channels, window=3, reference=WHOLE_MAP, align_corners=True)
     for part in (pyramid, fusion):

@@ -16,7 +16,7 @@ from resvision.core.errors import printable
 from resvision.core.images import VOID, Pixels
 from resvision.core.samples import Mask, Reader
 from resvision.core.settings import Scalar, from_options
-from resvision.core.views import View
+from resvision.core.views import ShorterSide, View, Whole
 from resvision.data.pixel_counts import pixel_counts
 from resvision.kinds.segmentation.kind import KIND
 from resvision.kinds.segmentation.presets import WHOLE, Preset, find
@@ -59,6 +59,18 @@ class SegmentationTask(Task[Mask]):
     def result_shape(self, side_px: int, num_classes: int | None) -> tuple[int, ...]:
         """The shape of a logit for each class and pixel, (K, H, W)."""
         return (num_classes or 0, side_px, side_px)
+
+    def require_view(self, view: View) -> None:
+        """Allow every view, since crops are drawn out of what it shows."""
+
+    def usual_view(
+        self, sides: tuple[int, ...], *, mean: tuple[float, ...], std: tuple[float, ...], input_px: int
+    ) -> View:
+        """Whole images, at their own size, or with the shorter side, and the longer at most, as `sides` name them."""
+        if not sides:
+            return Whole(channels=len(mean), mean=mean, std=std)
+        longest_px = sides[1] if len(sides) > 1 else None
+        return ShorterSide(channels=len(mean), mean=mean, std=std, shorter_px=sides[0], longest_px=longest_px)
 
     def result_words(self, num_classes: int | None) -> str:
         """The result of a segmentation net in words."""

@@ -144,14 +144,23 @@ class EncoderUNet(nn.Module):
 
 
 def unet(*, num_classes: int, in_channels: int = 1, width: int = 64, dropout: float = 0.5) -> UNet:
-    """The paper's net; `width` is the number of channels of the first level."""
+    """The paper's net; `width` is the number of channels of the first level.
+
+    width    channels of the first convolution, by which all others scale
+    dropout  share of the activations that are dropped in training
+    """
     return UNet(num_classes=num_classes, in_channels=in_channels, width=width, dropout=dropout)
 
 
 def unet_padded(
     *, num_classes: int, in_channels: int = 3, width: int = 64, batch_norm: bool = True, dropout: float = 0.0
 ) -> UNet:
-    """The net with padded convolutions, whose logits have the size of the image."""
+    """The net with padded convolutions, whose logits have the size of the image.
+
+    width       channels of the first convolution, by which all others scale
+    batch_norm  normalize after each convolution
+    dropout     share of the activations that are dropped in training
+    """
     return UNet(
         num_classes=num_classes,
         in_channels=in_channels,
@@ -164,6 +173,8 @@ def unet_padded(
 
 def unet_encoder(backbone: nn.Module, *, num_classes: int, decoder_width: int = 256) -> EncoderUNet:
     """U-Net's expanding path on a classification net, `decoder_width` channels wide at its deepest level.
+
+    decoder_width  channels of the decoder at its deepest level
 
     Raises MissingStageError for a net of fewer than two maps.
     """

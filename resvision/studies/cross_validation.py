@@ -24,6 +24,7 @@ from resvision.kinds.kind import Kind, Scores
 from resvision.phases import with_full_paths
 from resvision.recipes import compose
 from resvision.recipes.flags import Flags, changes_of
+from resvision.relocation import run_at
 from resvision.run import Run, run_from_json
 from resvision.studies.trials import Outcome, Trial, carry_out
 from resvision.training.stopping import GoingOn
@@ -109,14 +110,24 @@ def has_folds(folder: Path) -> bool:
     return (folder / rundir.FOLDS).is_file()
 
 
-def go_on(folder: Path, *, allow_code: bool = False, console: Console) -> CrossValidation:
-    """Go on with a cross-validation that was stopped; folds that are finished are not run again."""
+def go_on(
+    folder: Path,
+    *,
+    data: str | None = None,
+    root: Path | None = None,
+    allow_code: bool = False,
+    console: Console,
+) -> CrossValidation:
+    """Go on with a cross-validation that was stopped; folds that are finished are not run again.
+
+    data, root  where its data lie now, if they have moved
+    """
     path = folder / rundir.FOLDS
     asked = rundir.read_json(path, limit=files.SETTINGS)
     if not isinstance(asked, dict) or asked.get("format") != FORMAT or type(asked.get("folds")) is not int:
         raise RunError(f"{path}: damaged, or not of format {FORMAT}, which this version of resvision reads")
     run = run_from_json(asked.get("run"), allow_code=allow_code, at="run")
-    return _carry_out(folder, run, asked["folds"], console)
+    return _carry_out(folder, run_at(run, data, root), asked["folds"], console)
 
 
 def plan(run: Run, folds: int) -> list[Trial]:

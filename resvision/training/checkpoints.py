@@ -7,7 +7,6 @@ randomness follow from the step number, so neither is stored.
 
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,20 +171,25 @@ def read_weights(path: Path) -> State:
     return state
 
 
-def load_weights(net: nn.Module, path: Path, *, read: Callable[[Path], State] = read_weights) -> None:
-    """Load a file into `net`, strictly; RunError names keys that are missing, extra or of other shape.
-
-    `read` gives the tensors of the file, which is one of safetensors if left out.
-    """
-    net.load_state_dict(_fitting(net.state_dict(), path, read=read))
+def load_weights(net: nn.Module, path: Path) -> None:
+    """Load a safetensors file into `net`, strictly; RunError names keys that are missing, extra or of other shape."""
+    net.load_state_dict(_fitting(net.state_dict(), path))
 
 
-def _fitting(wanted: State, path: Path, *, read: Callable[[Path], State] = read_weights) -> State:
+def load_state(net: nn.Module, state: State, *, name: str) -> None:
+    """Load tensors into `net`, strictly; RunError, which calls them by `name`, as for `load_weights`."""
+    net.load_state_dict(_checked(net.state_dict(), state, name=name))
+
+
+def _fitting(wanted: State, path: Path) -> State:
     """Read a file whose tensors must have the names and shapes of `wanted`; RunError where they differ."""
-    state = read(path)
+    return _checked(wanted, read_weights(path), name=str(path))
+
+
+def _checked(wanted: State, state: State, *, name: str) -> State:
     if faults := misfits(wanted, state):
         shown = "; ".join(sorted(faults.values())[:3])
-        raise RunError(f"{path}: the weights do not fit the net, {len(faults)} keys differ: {shown}")
+        raise RunError(f"{name}: the weights do not fit the net, {len(faults)} keys differ: {shown}")
     return state
 
 

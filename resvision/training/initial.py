@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from resvision.core import rundir
 from resvision.core.errors import RunError, SettingsError
+from resvision.core.plurals import counted
 from resvision.training.checkpoints import State, misfits, read_weights, result_weights, same_layer
 
 Read = Callable[[Path], State]
@@ -77,8 +78,8 @@ def encoder_state(net: nn.Module, path: Path, *, read: Read = read_initial) -> S
     if missing or not taken:
         shown = f", such as {missing[0]}" if missing else ""
         raise SettingsError(
-            f"model.encoder_from: {path}: has the weights of another net: {len(missing) or len(own)} tensors{shown} are"
-            " not in it or of another shape"
+            f"model.encoder_from: {path}: has the weights of another net: not in it, or of another shape:"
+            f" {counted(len(missing) or len(own), 'tensor')}{shown}"
         )
     return {**own, **taken}
 

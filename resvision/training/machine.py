@@ -38,10 +38,11 @@ the convolutions are the same and the gradient of max pooling is slower."""
 class Machine:
     """Device, precision and speed choices; `auto` and None are decided by `decide`.
 
+    device         where the run computes; auto takes CUDA where there is one
     precision      fp32, or bf16 by autocast (weights and optimizer stay fp32)
     channels_last  NHWC memory format
     compile        torch.compile of the training step, with fixed shapes
-    threads        of the CPU, in each process
+    threads        threads of the CPU, in each process
     workers        processes that decode images; 0 decodes in the training process
     deterministic  ask CUDA for deterministic kernels
     """

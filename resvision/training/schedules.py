@@ -19,10 +19,12 @@ class Schedule:
 
     kind           constant | step (milestones, gamma) | cosine | one-cycle (warmup as its rise) | poly (power)
     warmup         share of the run before the schedule proper; during it the factor starts at `warmup_factor`
+    warmup_factor  factor of the learning rate at the start of the warmup
     warmup_shape   linear: rises evenly to 1; constant: stays at `warmup_factor`, then jumps to 1
     milestones     progress at which the factor is multiplied by gamma
-    power          of (1 - progress), for poly (0.9 in DeepLab and PSPNet)
-    final_factor   where cosine, one-cycle and poly end
+    gamma          factor at each milestone, for step
+    power          exponent of (1 - progress), for poly (0.9 in DeepLab and PSPNet)
+    final_factor   the factor at which cosine, one-cycle and poly end
     """
 
     kind: Literal["constant", "step", "cosine", "one-cycle", "poly"] = "constant"

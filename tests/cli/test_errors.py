@@ -98,7 +98,9 @@ def test_an_error_of_each_kind_says_what_the_page_says(
         monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
         monkeypatch.setitem(sys.modules, "sklearn", None)
     if kind in {"interrupted", "stopped"}:
-        error = KeyboardInterrupt() if kind == "interrupted" else Stopped(signal.SIGTERM)
+        stopped = Stopped(signal.SIGTERM)
+        stopped.command = "resvision train --resume runs/digits"
+        error = KeyboardInterrupt() if kind == "interrupted" else stopped
         monkeypatch.setattr(list_verb, "command", interrupted_by(error))
     code, example = table()[kind]
     assert run_cli(PRODUCED_BY[kind]) == (128 + signal.SIGTERM if kind == "stopped" else int(code))

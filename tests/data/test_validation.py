@@ -74,6 +74,13 @@ def test_every_class_gives_its_share_and_keeps_the_rest(targets: list[int], shar
         assert given_away < images
 
 
+def test_a_tenth_of_cifar10_is_the_papers_split_of_45000_and_5000_with_500_of_each_class() -> None:
+    targets = np.repeat(np.arange(10), 5000)
+    held_out = held_out_indices(targets.tolist(), 0.1)
+    assert (len(targets) - len(held_out), len(held_out)) == (45_000, 5_000)
+    assert np.bincount(targets[held_out]).tolist() == [500] * 10
+
+
 def test_the_split_of_a_class_does_not_depend_on_the_others() -> None:
     alone = held_out_indices([0] * 40, 0.2)
     beside = held_out_indices([0] * 40 + [1] * 7, 0.2)

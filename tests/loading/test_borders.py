@@ -24,7 +24,7 @@ def test_the_term_is_w0_at_no_distance_and_a_seventh_of_it_ten_pixels_away() -> 
 
 def test_between_two_objects_weights_follow_the_distances_to_both() -> None:
     weights = border_weights(touching_squares())
-    for column, (d1, d2) in {10: (1, 4), 11: (2, 3), 13: (1, 4), 9: (0, 5), 0: (0, 14)}.items():
+    for column, (d1, d2) in {10: (1, 4), 11: (2, 3), 13: (1, 4), 9: (0, 5), 7: (2, 7), 0: (9, 14)}.items():
         assert weights[7, column] == pytest.approx(1 + 10 * math.exp(-((d1 + d2) ** 2) / 50), rel=1e-6)
     assert weights.dtype == np.float32
 
@@ -48,12 +48,36 @@ def test_classes_have_their_weights_and_void_has_none() -> None:
     assert border_weights(mask, foreground=3, class_weights=[0.5, 2.0, 4.0]).tolist() == [[0.5, 2, 4, 0]]
 
 
+def distances_to_border(inside: np.ndarray) -> np.ndarray:
+    """The distance of each pixel to the nearest pixel of an object that has a side in common with what is outside."""
+    padded = np.pad(inside, 1, mode="edge")
+    surrounded = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    rows, columns = np.nonzero(inside & ~surrounded)
+    y, x = np.indices(inside.shape)
+    squares = (y[..., None] - rows) ** 2 + (x[..., None] - columns) ** 2
+    return np.sqrt(squares.min(axis=-1))
+
+
+def test_a_pixel_deep_inside_an_object_counts_no_more_than_one_as_far_from_both_borders_outside() -> None:
+    mask = np.zeros((41, 60), dtype=np.uint8)
+    mask[:, :30] = mask[:, 32:] = 1
+    weights = border_weights(mask)
+    assert weights[20, 31] == pytest.approx(1 + 10 * math.exp(-(3**2) / 50))
+    assert weights[20, 29] == pytest.approx(1 + 10 * math.exp(-(3**2) / 50))
+    assert weights[20, 24] == pytest.approx(1 + 10 * math.exp(-((5 + 8) ** 2) / 50))
+    assert weights[20, 10] == pytest.approx(1, abs=1e-6)
+
+
+def test_an_object_that_fills_the_mask_has_no_border() -> None:
+    assert (border_weights(np.ones((8, 8), dtype=np.uint8)) == 1).all()
+
+
 def test_distances_are_those_to_every_object_measured_one_by_one() -> None:
     noise = ndimage.gaussian_filter(np.random.default_rng(0).random((60, 80)), 2.0)
     objects = noise > 0.51
     labels, count = ndimage.label(objects)
     assert count > 5
-    every = np.sort([ndimage.distance_transform_edt(labels != i) for i in range(1, count + 1)], axis=0)
+    every = np.sort([distances_to_border(labels == i) for i in range(1, count + 1)], axis=0)
     d1, d2 = two_nearest(objects, reach_px=100)
     assert np.array_equal(d1, every[0])
     assert np.array_equal(d2, every[1])

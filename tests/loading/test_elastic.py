@@ -3,7 +3,7 @@ import pytest
 from scipy import special
 
 from resvision.core import draws
-from resvision.loading.elastic import ELASTIC_SLOTS, deform, displacements, warped
+from resvision.loading.elastic import ELASTIC_SLOTS, displacements, rotation, warped
 
 NO_DEVIATION = np.full(ELASTIC_SLOTS, 0.5)
 
@@ -14,6 +14,14 @@ def scene() -> tuple[np.ndarray, np.ndarray]:
     image = rng.integers(256, size=(40, 60, 3), dtype=np.uint8)
     mask = rng.choice(np.array([0, 7, 255], dtype=np.uint8), size=(40, 60))
     return image, mask
+
+
+def deform(
+    image: np.ndarray, mask: np.ndarray, drawn: np.ndarray, sigma_px: float = 10.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """An image and its mask, warped by one field."""
+    field = displacements(*mask.shape, drawn, sigma_px=sigma_px)
+    return warped(image, field, order=1), warped(mask, field, order=0)
 
 
 def drawn(indices: int = 1) -> np.ndarray:
@@ -81,3 +89,12 @@ def test_grey_images_and_single_rows_go_too() -> None:
     grey = np.arange(7, dtype=np.uint8)[None]
     assert np.array_equal(warped(grey, np.zeros((2, 1, 7)), order=1), grey)
     assert displacements(1, 7, drawn()[0]).shape == (2, 1, 7)
+
+
+@pytest.mark.parametrize("side", [6, 7])
+def test_a_quarter_turn_is_numpys_and_no_turn_nothing(side: int) -> None:
+    image = np.random.default_rng(0).integers(256, size=(side, side, 3), dtype=np.uint8)
+    for quarters in (0, 1, 2, -1):
+        field = np.round(rotation(side, side, 90 * quarters), 9)
+        assert np.array_equal(warped(image, field, order=1), np.rot90(image, quarters))
+        assert np.array_equal(warped(image[..., 0], field, order=0), np.rot90(image[..., 0], quarters))

@@ -15,10 +15,12 @@ VALUES = {
     "epochs": (3, "3 epochs"),
     "batch_size": (16, 16),
     "lr": (0.25, 0.25),
+    "from_scratch": (True, None),
     "seed": (0, 0),
     "validation": (0.125, 0.125),
     "patience": (2, 2),
     "device": ("cpu", "cpu"),
+    "threads": (3, 3),
     "precision": ("fp32", "fp32"),
 }
 """A value of each flag, and what the Run then says."""

@@ -1,6 +1,7 @@
 """Batches of label maps: pure functions of the step; image and mask move together, and no label is made up."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,9 @@ from resvision.data.arrays import MaskArrayReader
 from resvision.geometry.crops import Window, centre_window, image_in, mask_in, random_scale_window
 from resvision.loading import batches as loading_batches
 from resvision.loading.augment import MaskAugment, brighten
-from resvision.loading.batches import BRIGHTNESS, ELASTIC, SLOTS
+from resvision.loading.batches import BRIGHTNESS, ELASTIC, ROTATION, SLOTS
 from resvision.loading.borders import border_weights
-from resvision.loading.elastic import deform
+from resvision.loading.elastic import displacements, rotation, warped
 from resvision.loading.workers import batches
 from resvision.segmentation.batches import MaskEvalBatches, MaskTrainBatches, fits_memory, sides
 
@@ -329,10 +330,21 @@ def test_an_elastic_deformation_moves_image_and_mask_by_the_drawn_field() -> Non
     pixels = plain.inputs.images.permute(0, 2, 3, 1).numpy()
     masks = plain.targets.numpy().astype(np.uint8)
     for image, mask, row, there, target in zip(pixels, masks, draws, *moved.inputs, moved.targets, strict=True):
-        expected, labels = deform(image, mask, row, sigma_px=3.0)
-        assert np.array_equal(there.permute(1, 2, 0), expected)
-        assert np.array_equal(target, labels)
+        field = displacements(*mask.shape, row, sigma_px=3.0)
+        assert np.array_equal(there.permute(1, 2, 0), warped(image, field, order=1))
+        assert np.array_equal(target, warped(mask, field, order=0))
     assert not torch.equal(plain.targets, moved.targets)
+
+
+def test_a_rotation_is_one_warp_with_the_deformation_by_an_angle_of_its_own_draw() -> None:
+    source, elastic = reader(), MaskAugment(crop="random-scale", elastic_px=3.0)
+    plain = train_batches(source, seed=9, augment=replace(elastic, elastic_px=0.0))[3]
+    turned = train_batches(source, seed=9, augment=replace(elastic, rotation_degrees=30.0))[3]
+    draws = uniform(9, 1, plain.ids.numpy(), SLOTS)
+    for mask, row, target in zip(plain.targets.numpy().astype(np.uint8), draws, turned.targets, strict=True):
+        field = displacements(*mask.shape, row[ELASTIC], sigma_px=3.0)
+        field = field + rotation(*mask.shape, -30 + 60 * row[ROTATION])
+        assert np.array_equal(target, warped(mask, field, order=0))
 
 
 def test_border_weights_are_those_of_the_mask_as_it_is_shown() -> None:

@@ -37,7 +37,9 @@ def test_the_backbone_takes_the_file_and_the_rest_keeps_its_own(file: Path) -> N
 
 
 def test_weights_of_another_net_are_refused(file: Path) -> None:
-    with pytest.raises(SettingsError, match=r"encoder_from: .*weights of another net: \d+ tensors, such as backbone\."):
+    with pytest.raises(
+        SettingsError, match=r"encoder_from: .*weights of another net: .* \d+ tensors, such as backbone\."
+    ):
         encoder_state(narrow("deeplabv3plus", backbone="resnet50"), file)
     with pytest.raises(SettingsError, match="weights of another net"):
         encoder_state(nn.Linear(3, 2), file)

@@ -230,11 +230,11 @@ def test_torchvisions_weights_load_and_give_torchvisions_logits(name: str) -> No
     ("name", "options"),
     [
         ("fcn", {}),
-        ("pspnet", {"stem": "deep"}),
+        ("pspnet", {"stem": "deep", "first_blocks": "former"}),
         ("deeplabv3", {}),
-        ("deeplabv3", {"head": "2017", "multi_grid": True}),
-        ("deeplabv3plus", {"multi_grid": False}),
-        ("deeplabv3plus", {"multi_grid": True}),
+        ("deeplabv3", {"head": "2017", "multi_grid": True, "first_blocks": "former"}),
+        ("deeplabv3plus", {"multi_grid": False, "first_blocks": "former"}),
+        ("deeplabv3plus", {"multi_grid": True, "first_blocks": "former"}),
     ],
 )
 def test_output_strides_16_and_8_have_the_same_weights_and_maps(name: str, options: dict[str, Any]) -> None:
@@ -251,7 +251,7 @@ def test_output_strides_16_and_8_have_the_same_weights_and_maps(name: str, optio
 
 @pytest.mark.parametrize(
     ("output_stride", "multi_grid", "rates"),
-    [(16, False, [1, 2, 2]), (16, True, [2, 4, 8]), (8, True, [4, 8, 16]), (32, True, [1, 2, 4])],
+    [(16, False, [2, 2, 2]), (16, True, [2, 4, 8]), (8, True, [4, 8, 16]), (32, True, [1, 2, 4])],
 )
 def test_the_multi_grid_multiplies_the_rates_of_the_last_blocks(
     output_stride: int, multi_grid: bool, rates: list[int]
@@ -259,6 +259,46 @@ def test_the_multi_grid_multiplies_the_rates_of_the_last_blocks(
     net = bare("deeplabv3_2017_resnet50", 21, output_stride=output_stride, multi_grid=multi_grid)
     convs = [block.conv2 for block in net.backbone.layer4]
     assert [conv.dilation for conv in convs] == [conv.padding for conv in convs] == [(rate, rate) for rate in rates]
+
+
+def rates_of(net: nn.Module) -> list[list[int]]:
+    """The atrous rate of the 3x3 convolution in each block of the last two stages."""
+    stages = (net.backbone.layer3, net.backbone.layer4)
+    return [[block.conv2.dilation[0] for block in stage] for stage in stages]
+
+
+@pytest.mark.parametrize("stride_in", ["1x1", "3x3"])
+def test_all_blocks_of_a_stage_of_pspnet_have_its_rate_as_in_the_released_prototxt(stride_in: str) -> None:
+    net = bare("pspnet_resnet101", 21, stride_in=stride_in)
+    assert rates_of(net) == [[2] * 23, [4] * 3]
+    block = net.backbone.layer4[0]
+    assert block.conv2.padding == (4, 4)
+    assert block.conv1.stride == block.conv2.stride == block.downsample[0].stride == (1, 1)
+
+
+def test_the_papers_deeplab_has_the_rates_of_its_released_nets_at_both_strides() -> None:
+    for name in ("deeplabv3_2017_resnet50", "deeplabv3plus_resnet50"):
+        assert rates_of(bare(name, 21, output_stride=16)) == [[1] * 6, [2, 4, 8]]
+        assert rates_of(bare(name, 21, output_stride=8)) == [[2] * 6, [4, 8, 16]]
+
+
+def test_first_blocks_of_torchvisions_nets_and_of_runs_before_the_choice_have_the_former_rate() -> None:
+    for name, options in {
+        "fcn_resnet50": {},
+        "deeplabv3_resnet50": {},
+        "pspnet_resnet50": {"first_blocks": "former", "stride_in": "3x3"},
+    }.items():
+        assert rates_of(bare(name, 21, **options)) == [[1] + [2] * 5, [2] + [4] * 2]
+
+
+def test_blocks_of_xception_which_stride_at_their_end_keep_their_rates() -> None:
+    def rates(choice: str) -> list[tuple[int, ...]]:
+        net = bare("deeplabv3plus_xception65", 21, output_stride=8, first_blocks=choice)
+        return [module.dilation for module in net.modules() if isinstance(module, nn.Conv2d)]
+
+    assert rates("stage") == rates("former")
+    with pytest.raises(SettingsError, match="first_blocks 'half': choices are stage, former"):
+        bare("pspnet_resnet50", 21, first_blocks="half")
 
 
 def test_the_papers_head_has_the_multi_grid_where_three_blocks_are_and_torchvisions_has_not() -> None:

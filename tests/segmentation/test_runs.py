@@ -244,7 +244,7 @@ def test_a_large_image_goes_in_tiles(segmented: Finished, tmp_path: Path, monkey
 
 
 NARROW = {"model.options.width": 1, "data.image_size": 32, "training.batch_size": 4, "training.duration": "4 steps"}
-NARROW |= {"machine.threads": 1, "machine.workers": 0}
+NARROW |= {"machine.threads": 1, "machine.workers": 0, "model.encoder_from": None}
 
 
 def test_phases_start_with_the_result_of_the_one_before(squares: Path, tmp_path: Path) -> None:

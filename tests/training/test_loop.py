@@ -115,7 +115,7 @@ def test_sigterm_leaves_a_checkpoint_and_exit_code_143(tmp_path: Path) -> None:
     assert place is not None
     steps = [line["step"] for line in read(history) if "evaluation" not in line]
     assert place.name == f"step-{steps[-1]}"
-    assert file.read_text().rstrip().endswith("a checkpoint was written")
+    assert file.read_text().rstrip().endswith(f"a checkpoint was written; go on with: resvision train --resume {out}")
 
 
 @pytest.fixture

@@ -87,6 +87,18 @@ def test_one_rate_everywhere_makes_the_two_groups_that_it_always_made() -> None:
             assert [id(p) for p in group["params"]] == [id(p) for p in members]
 
 
+def test_new_layers_learn_ten_times_as_fast_and_biases_twice_but_no_shifts_of_normalization() -> None:
+    net = narrow_resnet()
+    settings = OptimizerSettings(lr=0.1, head_factor=10.0, bias_factor=2.0, weight_decay=0.3)
+    optimizer = build_optimizer(net, settings, distances_to_head(net))
+    found = rates(optimizer, net)
+    assert found["fc.weight"] == pytest.approx(1.0)
+    assert found["fc.bias"] == pytest.approx(2.0)
+    assert {rate for name, rate in found.items() if not name.startswith("fc")} == {0.1}
+    assert len(found) == len([*net.parameters()])
+    assert {group["weight_decay"] for group in optimizer.param_groups for p in group["params"] if p.ndim > 1} == {0.3}
+
+
 def test_a_step_with_a_decay_by_depth_is_the_textbook_step_of_each_part() -> None:
     net = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False))
     nn.init.constant_(net[0].weight, 2.0)

@@ -1,0 +1,172 @@
+"""The words that a shell completes: models, recipes, data sets, runs and settings. Reaches no torch.
+
+A shell asks in a process of its own and waits, so everything here is read from tables or from names of folders.
+"""
+
+import inspect
+import os
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from typer.models import ParameterInfo
+
+from resvision.catalog import ROWS
+from resvision.core import rundir
+from resvision.core.meanings import Leaf
+from resvision.data import sets
+from resvision.recipes.table import RECIPES
+from resvision.setting_list.kept import kept, options_of
+
+MOST_FOLDERS = 2000
+"""The folders that are looked into for runs at most."""
+
+ASKED = "_RESVISION_COMPLETE"
+"""The variable by which a shell asks for completions."""
+
+
+def models(incomplete: str) -> list[str]:
+    """The models whose names begin so."""
+    return [row.name for row in ROWS if row.name.startswith(incomplete)]
+
+
+def recipes(incomplete: str) -> list[str]:
+    """The recipes whose names begin so."""
+    return [name for name in RECIPES if name.startswith(incomplete)]
+
+
+def data_sets(incomplete: str) -> list[str]:
+    """The named data sets, and the folders, that begin so."""
+    named = [row.name for row in sets.SETS if row.name.startswith(incomplete)]
+    return [*named, *(f"{folder}/" for folder in _folders(incomplete))]
+
+
+def runs(incomplete: str) -> list[str]:
+    """The run directories that begin so, not far below the working folder or the folder that is begun."""
+    start = incomplete.rpartition("/")[0]
+    base = Path(start or ("/" if incomplete.startswith("/") else "."))
+    found = (str(path) for path in _runs_below(base) if path != Path())
+    return [path for path in found if path.startswith(incomplete)]
+
+
+def models_and_runs(incomplete: str) -> list[str]:
+    """The runs that begin so, then the models."""
+    return [*runs(incomplete), *models(incomplete)]
+
+
+def setting_keys(incomplete: str) -> list[str]:
+    """The settings whose paths begin so."""
+    return [leaf.path for leaf in _leaves() if leaf.path.startswith(incomplete)]
+
+
+def settings(incomplete: str) -> list[str]:
+    """The settings that begin so, as `key=`; with their choices after the equals sign."""
+    key, equals, begun = incomplete.partition("=")
+    keys = [key] if equals else setting_keys(key)
+    if len(keys) > 1:
+        return [f"{path}=" for path in keys]
+    choices = dict.fromkeys(choice for leaf in _leaves() if leaf.path in keys for choice in leaf.choices)
+    chosen = [f"{path}={choice}" for path in keys for choice in choices if choice.startswith(begun)]
+    return chosen or [f"{path}=" for path in keys if not equals]
+
+
+@contextmanager
+def answers(environment: MutableMapping[str, str]) -> Iterator[None]:
+    """Answer a question of a shell in the block; anything else passes.
+
+    To bash `optimizer.name=a` is three words, of which it replaces the last alone: they are joined for the question,
+    and what stands before the equals sign is left out of the answers.
+    """
+    if not join_words(environment):
+        yield
+        return
+    answered = StringIO()
+    try:
+        with redirect_stdout(answered):
+            yield
+    finally:
+        for word in answered.getvalue().splitlines():
+            print(word.rpartition("=")[2])
+
+
+def join_words(environment: MutableMapping[str, str]) -> bool:
+    """Join the words of a question from bash that it has cut at equals signs; whether the last was cut."""
+    if environment.get(ASKED) != "complete_bash" or not environment.get("COMP_CWORD", "").isdecimal():
+        return False
+    words, position = environment.get("COMP_WORDS", "").split(), int(environment["COMP_CWORD"])
+    *before, last = words[: position + 1] if position < len(words) else [*words, ""]
+    joined: list[str] = []
+    for previous, word in zip(["", *before], [*before, last], strict=True):
+        if joined and word and "=" in (previous, word):
+            joined[-1] += word
+        else:
+            joined.append(word)
+    environment["COMP_WORDS"], environment["COMP_CWORD"] = " ".join(joined), str(len(joined) - 1)
+    return bool(last) and "=" in (last, *before[-1:])
+
+
+COMPLETED: dict[str, Callable[[str], list[str]]] = {
+    "model": models,
+    "models": models,
+    "recipe": recipes,
+    "data": data_sets,
+    "name": data_sets,
+    "name_or_folder": data_sets,
+    "run": models_and_runs,
+    "runs": models_and_runs,
+    "resume": runs,
+    "folders": runs,
+    "settings": settings,
+    "prefix": setting_keys,
+}
+"""The completion of a parameter of any verb, by its name."""
+
+
+def attach(command: Callable[..., Any]) -> None:
+    """Give the parameters of a verb their completions, unless they have one; typer reads both off the signature."""
+    for name, parameter in inspect.signature(command).parameters.items():
+        for declared in getattr(parameter.annotation, "__metadata__", ()):
+            if isinstance(declared, ParameterInfo) and declared.autocompletion is None and name in COMPLETED:
+                declared.autocompletion = COMPLETED[name]
+
+
+def _leaves() -> Iterator[Leaf]:
+    """Yield the settings, and the options of all nets, each once."""
+    seen: set[str] = set()
+    for leaf in (*(setting.leaf for setting in kept().settings), *(leaf for row in ROWS for leaf in options_of(row))):
+        if leaf.path not in seen:
+            seen.add(leaf.path)
+            yield leaf
+
+
+def _folders(incomplete: str) -> Iterator[Path]:
+    """Yield the folders whose paths begin so, by name."""
+    base = Path(incomplete.rpartition("/")[0] or ("/" if incomplete.startswith("/") else "."))
+    for folder in _subfolders(base):
+        if str(folder).startswith(incomplete):
+            yield folder
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+    except OSError:  # what cannot be read has nothing to complete
+        return []
+    return [folder / name for name in names]
+
+
+def _runs_below(base: Path, *, deepest: int = 3) -> Iterator[Path]:
+    """Yield the run directories below a folder, level by level, up to a number of folders."""
+    level, looked = [base], 0
+    for _ in range(deepest + 1):
+        below: list[Path] = []
+        for folder in level[: MOST_FOLDERS - looked]:
+            looked += 1
+            if (folder / rundir.RUN).is_file():
+                yield folder
+            else:
+                below += _subfolders(folder)
+        level = below

@@ -1,0 +1,83 @@
+"""Weights without a run as one page: what they are, their scores on labelled images, and their worst mistakes.
+
+There is no history to draw, and the page says so.
+"""
+
+from pathlib import Path, PurePath
+from typing import Any
+
+from resvision.core.errors import printable
+from resvision.core.samples import Reader
+from resvision.core.views import described
+from resvision.inference.evaluate import evaluate_with_overlap
+from resvision.inference.load import Trained
+from resvision.inference.predict import result_of
+from resvision.kinds.kind import Scores
+from resvision.report.class_tables import shown_table
+from resvision.report.confusions import confusion_svg
+from resvision.report.html import render, write_page
+from resvision.report.pictures import Gallery, Shown, picture_of
+from resvision.report.svg import inline
+from resvision.tasks import How
+
+
+def write_weights_report(trained: Trained, data: str, out: Path, *, root: Path | None = None) -> Path:
+    """Score weights on labelled images, and write one self-contained page about them to `out`; the path.
+
+    Raises what `evaluate` does, and RunError where `out` cannot be written or is not a page of ours.
+    """
+    evaluation = evaluate_with_overlap(trained, data, root=root, how=How(grey=True))
+    return write_page(out, _page(trained, data, evaluation.images.reader, evaluation.scores))
+
+
+def _page(trained: Trained, data: str, reader: Reader[Any], scores: Scores) -> str:
+    kind, name = trained.kind, PurePath(data).name
+    classes, matrix = kind.class_table(scores), kind.matrix(scores)
+    return render(
+        "weights.html.j2",
+        title=f"{trained.name} with weights from elsewhere on {name}",
+        lead=f"{trained.name} {kind.sentence(scores, f' of {name}')}.",
+        facts=_facts(trained, name, reader),
+        scores=kind.lines(scores),
+        classes=shown_table(classes) if classes is not None else None,
+        confusion=inline(confusion_svg(matrix, name="confusion")) if matrix is not None else "",
+        worst_title=kind.worst_title,
+        gallery=_gallery(trained, reader, scores),
+    )
+
+
+def _facts(trained: Trained, data: str, reader: Reader[Any]) -> list[tuple[str, str]]:
+    """What is known of the weights and of the images, as rows."""
+    view, listed = trained.view, ", ".join(trained.classes[:20])
+    more = f" and {len(trained.classes) - 20} more" if len(trained.classes) > 20 else ""
+    options = ", ".join(f"{key} {value}" for key, value in trained.run.model.options.items())
+    facts = [
+        ("model", f"{trained.name}, {options}" if options else trained.name),
+        ("weights", printable(trained.folder.name)),
+        ("images", f"{len(reader):,} of {printable(data)}"),
+        ("shown as", described(view)),
+        ("mean, std", f"{_numbers(view.mean)}; {_numbers(view.std)}"),
+        (f"{len(trained.classes)} classes", f"in this order: {printable(listed)}{more}"),
+    ]
+    return [*facts, ("in doubt", trained.doubt)] if trained.doubt else facts
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:.4g}" for value in values)
+
+
+def _gallery(trained: Trained, reader: Reader[Any], scores: Scores) -> Gallery:
+    """The worst images with the net's results, where the kind shows results."""
+    kind = trained.kind
+    examples = kind.worst(scores)
+    if not examples:
+        return Gallery(reason=kind.none_wrong(scores))
+    images, answers = [], []
+    for rank, example in enumerate(examples):
+        sample, source = reader[example.image], printable(reader.source(example.image))
+        result = result_of(trained, sample.image, name=source, grey=True) if kind.predicts_examples else None
+        exhibit = kind.exhibit(scores, rank, sample.image, sample.target, result)
+        pictures = tuple(picture_of(panel, single=len(exhibit.panels) == 1) for panel in exhibit.panels)
+        images.append(Shown(PurePath(exhibit.source).name, exhibit.lead, exhibit.title, exhibit.text, pictures))
+        answers.append((sample.target, result))
+    return Gallery(tuple(images), tuple(kind.legend(scores, answers)), single=True)

@@ -1,0 +1,65 @@
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import typer
+
+from resvision.cli.main import MEANT, VERBS, application
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+def walk(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+    yield name, command
+    for word, below in getattr(command, "commands", {}).items():
+        yield from walk(below, f"{name} {word}".strip())
+
+
+def test_the_help_of_every_verb_and_every_option_is_a_whole_sentence() -> None:
+    faults = []
+    for name, command in walk(typer.main.get_command(application()), ""):
+        texts = {name: command.help, **{f"{name} {one.name}": getattr(one, "help", None) for one in command.params}}
+        for place, text in texts.items():
+            begins = re.match(r"[A-Z`]", text or "")
+            if not begins or not text.rstrip().endswith((".", "?", "digits")) or len(text.split()) < 3:
+                faults.append((place, text))
+    assert not faults
+
+
+@pytest.mark.parametrize("words", [(), ("data",), ("study",)])
+def test_a_group_without_words_shows_its_help(words: tuple[str, ...], cli: Cli) -> None:
+    assert cli(*words) == cli(*words, "--help")
+    code, out, err = cli(*words)
+    assert (code, err) == (0, "")
+    assert "Commands:" in out
+
+
+def test_no_line_of_the_list_of_verbs_is_cut(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    pages = [cli(*words)[1] for words in ((), ("data",), ("study",), ("runs", "--help"))]
+    assert not [line for page in pages for line in page.splitlines() if line.startswith("  ") and line.endswith("...")]
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("version", "`resvision --version`"),
+        ("Export", "torch.onnx.export"),
+        ("config", "`resvision settings`"),
+        ("validate", "`resvision evaluate RUN`"),
+        ("classify", "`resvision predict"),
+        ("models", "`resvision list`"),
+        ("fit", "`resvision train"),
+        ("trian", "nearest: train"),
+    ],
+)
+def test_an_unknown_verb_gets_the_one_that_is_meant(word: str, said: str, cli: Cli) -> None:
+    code, _, err = cli(word)
+    assert (code, said in err) == (2, True), err
+
+
+def test_verbs_are_meant_that_are_there() -> None:
+    meant = {verb for text in MEANT.values() for verb in re.findall(r"`resvision ([a-z]+)", text)}
+    assert meant - {"explain"} <= VERBS.keys()
+    assert not VERBS.keys() & MEANT.keys()
