@@ -197,7 +197,7 @@ def options(line: str) -> dict[str, Any]:
     """What the command line reads in a command that starts with `resvision`, or has it in its middle, by parameter."""
     command: Any = get_command(application())
     words = shlex.split(line.partition("resvision ")[2], comments=True)
-    while words and words[0] in getattr(command, "commands", ()):
+    while words and words[0] in getattr(command, "commands", {}):
         command = command.commands[words.pop(0)]
     given: dict[str, Any] = {}
     with suppress(typer.Exit):  # of --protocols, which needs no run

@@ -66,7 +66,7 @@ def predicted(
     failed  takes the error of each source that cannot be used, which is left out; without it the DataError is raised
     """
     batch_size = BATCH_SIZE if trained.view.side_px is not None else 1
-    images = _decoded(trained, sources, grey, failed)
+    images = decoded_sources(trained, sources, grey, failed)
     while batch := list(islice(images, batch_size)):
         raw_results = _raw(trained, [shown.pixels for _, _, _, shown in batch])
         for (source, name, image, shown), raw in zip(batch, raw_results, strict=True):
@@ -90,7 +90,7 @@ def inputs_of(trained: Trained, images: Picture | Iterable[Picture], *, grey: bo
     """
     if not isinstance(trained.system, PixelSystem):
         raise SettingsError(f"{type(trained.system).__name__}: does not normalize pixels; its `predict` takes inputs")
-    pixels = [shown.pixels for _, _, _, shown in _decoded(trained, sources_of(images), grey, None)]
+    pixels = [shown.pixels for _, _, _, shown in decoded_sources(trained, sources_of(images), grey, None)]
     if len(sizes := {view.shape for view in pixels}) != 1:
         listed = ", ".join(f"{height}x{width}" for height, width, _ in sorted(sizes)[:5]) or "no images"
         raise DataError(f"inputs of one size are needed, not {listed}; give images of one size, or one at a time")
@@ -103,7 +103,7 @@ def _raw(trained: Trained, views: list[Pixels]) -> list[NDArray[Any]]:
         return trained.task.raw(trained, views)
 
 
-def _decoded(
+def decoded_sources(
     trained: Trained, sources: Iterable[Source], grey: bool, failed: Callable[[DataError], None] | None
 ) -> Iterator[tuple[Source, str, Pixels, Shown]]:
     """Yield each source that can be decoded and shown, with its name; the errors of the others go to `failed`."""
