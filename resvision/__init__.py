@@ -8,9 +8,15 @@ TYPE_CHECKING = False  # that of `typing`, which type checkers know by its name
 if TYPE_CHECKING:
     from resvision.catalog import build as build
     from resvision.classification.stages import stages as stages
+    from resvision.core.results import ClassScores as ClassScores
+    from resvision.core.results import LabelMap as LabelMap
     from resvision.inference.evaluate import evaluate as evaluate
+    from resvision.inference.load import Trained as Trained
     from resvision.inference.load import load as load
     from resvision.inference.predict import predict as predict
+    from resvision.kinds.classification.scores import ClassificationScores as ClassificationScores
+    from resvision.kinds.segmentation.scores import SegmentationScores as SegmentationScores
+    from resvision.launch import Finished as Finished
     from resvision.launch import resume as resume
     from resvision.launch import train as train
     from resvision.probes.count import count as count
@@ -18,6 +24,16 @@ if TYPE_CHECKING:
     from resvision.studies.cross_validation import cross_validate as cross_validate
 
 __version__ = "0.1.0"
+
+TYPES = {
+    "Finished": "resvision.launch",
+    "Trained": "resvision.inference.load",
+    "ClassificationScores": "resvision.kinds.classification.scores",
+    "SegmentationScores": "resvision.kinds.segmentation.scores",
+    "ClassScores": "resvision.core.results",
+    "LabelMap": "resvision.core.results",
+}
+"""The types of what `train` and `load`, `evaluate`, and `predict` give, each for annotations."""
 
 _PUBLIC = {
     "build": "resvision.catalog",
@@ -30,9 +46,27 @@ _PUBLIC = {
     "evaluate": "resvision.inference.evaluate",
     "load": "resvision.inference.load",
     "predict": "resvision.inference.predict",
+    **TYPES,
 }
 
-__all__ = ["build", "stages", "count", "Run", "train", "resume", "cross_validate", "evaluate", "load", "predict"]
+__all__ = [
+    "build",
+    "stages",
+    "count",
+    "Run",
+    "train",
+    "resume",
+    "cross_validate",
+    "evaluate",
+    "load",
+    "predict",
+    "Finished",
+    "Trained",
+    "ClassificationScores",
+    "SegmentationScores",
+    "ClassScores",
+    "LabelMap",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -5,18 +5,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from rich.console import Console
 
 from resvision.assembly import Assembly, Prepared, assemble, optimizer_for, schedule_steps, steps_per_epoch, task_name
-from resvision.core import rundir
+from resvision.core import notebooks, rundir
 from resvision.core.history import read as read_history
 from resvision.core.plurals import counted
+from resvision.core.terminal import visible
 from resvision.data import identities
 from resvision.evaluator import Evaluator
-from resvision.kinds.kind import Scores
 from resvision.kinds.table import kind_of
 from resvision.loading.workers import batches
 from resvision.run import Run
@@ -38,11 +38,18 @@ SOON_NOTED = 100_000
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished run: its folder, its settings, and the scores of its final weights."""
+    """A finished run: its folder, its settings, and the scores of its final weights, of its task's own type."""
 
     folder: Path
     run: Run
-    scores: Scores
+    scores: Any
+
+    def __repr__(self) -> str:
+        return visible(f"Finished({self.folder}: {self.scores.summary()})")
+
+    def _repr_html_(self) -> str:
+        shown = getattr(self.scores, "_repr_html_", lambda: "")()
+        return notebooks.heading(repr(self)) + shown + self.run._repr_html_()
 
 
 class _Training(NamedTuple):

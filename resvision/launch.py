@@ -29,7 +29,6 @@ from resvision.training.callbacks import Callback
 from resvision.training.contention import CpuTimes
 from resvision.training.evaluation import gathered
 from resvision.training.stopping import GoingOn, StopSignals
-from resvision.weights.published import require_published
 
 OF_ONE_MACHINE = {"data.root", "machine.threads", "machine.workers"}
 """Settings in which processes on several machines may differ."""
@@ -43,7 +42,7 @@ def train(
     recipe: str | None = None,
     settings: Mapping[str, Any] | None = None,
     root: str | Path | None = None,
-    weights: str | None = None,
+    weights: str | Path | None = None,
     out: str | Path | None = None,
     quiet: bool = False,
     callbacks: Sequence[Callback] = (),
@@ -77,7 +76,7 @@ def train(
     recipe: str | None = None,
     settings: Mapping[str, Any] | None = None,
     root: str | Path | None = None,
-    weights: str | None = None,
+    weights: str | Path | None = None,
     out: str | Path | None = None,
     quiet: bool = False,
     callbacks: Sequence[Callback] = (),
@@ -88,7 +87,7 @@ def train(
     recipe     a recipe's name; the model's own when left out
     settings   further leaves of the Run by path, such as {"optimizer.weight_decay": 1e-4}
     root       where a named data set lies
-    weights    published ones to start with, `torchvision` or `torchvision:NAME`
+    weights    to start with: published ones, `torchvision` or `torchvision:NAME`, a file, or a run's folder
     out        run directory, new or empty; runs/<model>-<data>-<date>-<n> when left out
     quiet      print nothing
     resume     the folder of a run to go on with, in the place of a model: as `resvision.resume`, which takes more
@@ -121,7 +120,7 @@ def train(
         if root is not None:
             changes["data.root"] = str(Path(root).resolve())
         if weights is not None:
-            changes["model.init_from"] = require_published(weights)
+            changes["model.init_from"] = str(weights)
         run = compose(model, str(data), recipe_name=recipe, changes=changes)
     return launch(run, out=None if out is None else Path(out), console=console, callbacks=callbacks)
 

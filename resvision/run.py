@@ -4,6 +4,7 @@ A recipe makes a Run with open choices (None, `auto`); `preparation.resolve` clo
 Nothing on a lower floor sees a Run.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -12,10 +13,12 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from resvision import catalog
-from resvision.core import files, references, rundir
+from resvision.core import files, notebooks, references, rundir
 from resvision.core.chosen_views import Resize
 from resvision.core.errors import ResVisionError, RunError, SettingsError, UnknownNameError
+from resvision.core.plurals import length_in_words
 from resvision.core.settings import Scalar, from_json, to_json
+from resvision.core.terminal import visible
 from resvision.core.views import View, view_of_preprocess
 from resvision.kinds.table import USUAL
 from resvision.loading.augment import Augmentation, ImageAugment
@@ -163,6 +166,13 @@ class Run:
     def __post_init__(self) -> None:
         if self.format != FORMAT:
             raise ValueError(f"run format {self.format}, this version reads {FORMAT}")
+
+    def __repr__(self) -> str:
+        length = f"{length_in_words(self.training.duration)} of batches of {self.training.batch_size}"
+        return visible(f"Run({self.model.name} on {self.data.name}, recipe {self.recipe}, {length})")
+
+    def _repr_html_(self) -> str:
+        return notebooks.folded(repr(self), json.dumps(to_json(self), indent=2, ensure_ascii=False))
 
     @classmethod
     def __from_json__(cls, data: Any, *, at: str) -> "Run":

@@ -30,8 +30,9 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_the_public_names_are_these() -> None:
-    training = {"Run", "train", "resume", "cross_validate"}
-    assert set(resvision.__all__) == {"build", "stages", "count", *training, "evaluate", "load", "predict"}
+    verbs = {"build", "stages", "count", "Run", "train", "resume", "cross_validate", "evaluate", "load", "predict"}
+    types = {"Finished", "Trained", "ClassificationScores", "SegmentationScores", "ClassScores", "LabelMap"}
+    assert set(resvision.__all__) == verbs | types
     for name in resvision.__all__:
         assert inspect.getdoc(getattr(resvision, name)), name
 

@@ -11,10 +11,15 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from resvision.core.masks import count_values, label_colours, write_mask
+from resvision.core import notebooks
+from resvision.core.masks import count_values, encode_mask, label_colours, write_mask
+from resvision.core.terminal import visible
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Share = Annotated[float, Meta(ge=0, le=1)]
+
+SHOWN = 3
+"""Classes that a short text of a result names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +39,14 @@ class ClassScores:
     def score(self) -> float:
         """The probability of the most probable class, 0..1."""
         return self.scores[0]
+
+    def __repr__(self) -> str:
+        shown = [f"{label} {score:.1%}" for label, score in zip(self.labels, self.scores, strict=True)]
+        rest = ", ..." if len(shown) > SHOWN else ""
+        return visible(f"ClassScores({self.source}: {', '.join(shown[:SHOWN])}{rest})")
+
+    def _repr_html_(self) -> str:
+        return notebooks.table(self.source, ("class", "probability"), [*zip(self.labels, self.scores, strict=True)])
 
     def best(self, count: int | None) -> "ClassScores":
         """The result cut to its `count` most probable classes; None keeps all."""
@@ -81,6 +94,15 @@ class LabelMap:
         height, width = self.labels.shape
         pixels = count_values(self.labels)[: len(self.classes)].tolist()
         return Areas(source=self.source, width=width, height=height, classes=self.classes, pixels=tuple(pixels))
+
+    def __repr__(self) -> str:
+        height, width = self.labels.shape
+        return visible(f"LabelMap({self.source}: {height}x{width} labels of {len(self.classes)} classes)")
+
+    def _repr_html_(self) -> str:
+        shares = [(row["class"], row["share"]) for row in self.to_json()["classes"]]
+        picture = notebooks.picture(encode_mask(self.labels, label_colours(self.classes)), f"labels of {self.source}")
+        return notebooks.table(self.source, ("class", "share"), shares) + picture
 
     def to_json(self) -> dict[str, Any]:
         """The areas of the classes, as plain data."""

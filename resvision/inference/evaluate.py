@@ -52,11 +52,12 @@ def evaluate(
     compiled: bool | None = None,
     protocol: str | None = None,
     scales: Sequence[int] | None = None,
-) -> Scores:
+) -> Any:
     """Score a run on the test split of `data`, by default of the data it was trained on.
 
-    The result is of the run's task: errors of classes, or IoU and accuracies of label maps. Of its own set, also where
-    that has grown or moved, the run's own test images are scored; of another folder without splits, all images.
+    The result is of the run's task: ClassificationScores, SegmentationScores, or the scores of a task of one's own. Of
+    its own set, also where that has grown or moved, the run's own test images are scored; of another folder without
+    splits, all images.
 
     root        where a named data set lies
     batch_size  images, or views of them, at a time; left to the task when left out

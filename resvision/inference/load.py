@@ -4,16 +4,17 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import torch
 from torch import Tensor
 
 from resvision.assembly import NetWeights, build_system, task_name, weights_run
-from resvision.core import rundir
+from resvision.core import notebooks, rundir
 from resvision.core.errors import RunError, SettingsError, WeightsError, printable
+from resvision.core.plurals import counted
 from resvision.core.settings import Scalar
-from resvision.core.terminal import Terminal
+from resvision.core.terminal import Terminal, visible
 from resvision.core.views import View
 from resvision.inference.weights_file import Known, Normalization, read_file
 from resvision.initial_weights import find_published
@@ -46,6 +47,13 @@ class Trained(Model):
     run: Run
     doubt: str = ""
 
+    def __repr__(self) -> str:
+        classes = counted(len(self.classes), "class")
+        return visible(f"Trained({self.name} on {self.data}, {classes}, {self.title})")
+
+    def _repr_html_(self) -> str:
+        return notebooks.table(repr(self), ("classes",), [(name,) for name in self.classes]) + self.run._repr_html_()
+
     def __call__(
         self, images: "Picture | Iterable[Picture]", *, top: int | None = None, grey: bool = False
     ) -> list[Any]:
@@ -72,6 +80,25 @@ class Trained(Model):
     def kind(self) -> Kind[Any, Any, Any]:
         """The torch-free half of the run's task."""
         return self.task.kind
+
+
+@overload
+def load(folder: str | Path, *, device: str | None = None, allow_code: bool = False) -> Trained: ...
+
+
+@overload
+def load(
+    folder: str | Path,
+    *,
+    weights: str | Path | None,
+    view: View | None = None,
+    normalize: Normalization | None = None,
+    image_size: int | Sequence[int] | None = None,
+    classes: Sequence[str] | None = None,
+    options: Mapping[str, Scalar] | None = None,
+    device: str | None = None,
+    allow_code: bool = False,
+) -> Trained: ...
 
 
 def load(

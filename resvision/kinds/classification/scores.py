@@ -14,6 +14,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from resvision.core import notebooks
 from resvision.core.errors import NonFiniteLossError
 from resvision.core.plurals import counted
 from resvision.core.results import Count, Share, number, shares
@@ -85,6 +86,12 @@ class ClassificationScores:
         """Errors and loss in a line."""
         top5 = f", top-5 error {self.top5_error:.2%}" if len(self.classes) > 5 else ""
         return f"top-1 error {self.top1_error:.2%}{top5}, loss {self.loss:.4f} on {counted(self.images, 'test image')}"
+
+    def __repr__(self) -> str:
+        return f"ClassificationScores({self.summary()})"
+
+    def _repr_html_(self) -> str:
+        return notebooks.class_table(self.summary(), self.to_json()["per_class"])
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, per-class rows included."""

@@ -14,6 +14,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from resvision.core import notebooks
 from resvision.core.errors import DataError, NonFiniteLossError
 from resvision.core.images import VOID
 from resvision.core.plurals import counted
@@ -104,6 +105,12 @@ class SegmentationScores:
             f" {self.mean_accuracy:.2%}, frequency-weighted IoU {self.frequency_weighted_iou:.2%}, loss {self.loss:.4f}"
             f" on {counted(self.images, 'test image')}"
         )
+
+    def __repr__(self) -> str:
+        return f"SegmentationScores({self.summary()})"
+
+    def _repr_html_(self) -> str:
+        return notebooks.class_table(self.summary(), self.to_json()["per_class"])
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, per-class rows included."""
