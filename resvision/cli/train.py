@@ -1,49 +1,28 @@
 """`resvision train` trains a model on a data set by a recipe."""
 
-import inspect
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, Unpack
+from typing import TYPE_CHECKING, Annotated, Literal, Unpack
 
 import typer
 
 from resvision.cli import folds as cross_validation
+from resvision.cli.shared_options import AllowCode, with_options
 from resvision.core.errors import SettingsError
 from resvision.recipes.flags import FLAGS, Flags, changes_of
 
 if TYPE_CHECKING:
     from resvision.training_graph import Phase
 
-Command = TypeVar("Command", bound=Callable[..., None])
-_REST = inspect.Parameter.VAR_KEYWORD
-
-
-def with_flags(command: Command) -> Command:
-    """Give a command an option for each flag, after `recipe`, and return it.
-
-    Typer reads a command's options off its signature, where `**flags` alone names no flag.
-    """
-    signature = inspect.signature(command)
-    parameters = [parameter for parameter in signature.parameters.values() if parameter.kind is not _REST]
-    options = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[
-                declared.type,
-                typer.Option(f"--{name.replace('_', '-')}", min=declared.flag.min, help=declared.flag.help),
-            ],
-        )
-        for name, declared in FLAGS.items()
+FLAG_OPTIONS = {
+    name: Annotated[
+        declared.type,
+        typer.Option(f"--{name.replace('_', '-')}", min=declared.flag.min, help=declared.flag.help),
     ]
-    position = [parameter.name for parameter in parameters].index("recipe") + 1
-    extended = signature.replace(parameters=[*parameters[:position], *options, *parameters[position:]])
-    command.__signature__ = extended  # type: ignore[attr-defined]
-    return command
+    for name, declared in FLAGS.items()
+}
 
 
-@with_flags
+@with_options(FLAG_OPTIONS, after="recipe")
 def command(
     *,
     model: Annotated[str | None, typer.Argument(help="A name from `resvision list`; left out with --resume.")] = None,
@@ -77,7 +56,7 @@ def command(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, may be repeated."),
     ] = None,
-    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
+    allow_code: AllowCode = False,
     **flags: Unpack[Flags],
 ) -> None:
     """Train a model on a data set or a folder of images.
