@@ -10,7 +10,7 @@ from resvision.assembly import Prepared, frozen_modules, task_name, total_steps
 from resvision.core.errors import printable
 from resvision.core.plurals import counted, length_in_words
 from resvision.core.views import described
-from resvision.preparation import normalizes
+from resvision.refusals import normalizes
 from resvision.run import Run
 from resvision.tasks import task_of
 from resvision.training import contention
