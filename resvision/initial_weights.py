@@ -22,7 +22,7 @@ from resvision.training.initial import Read, encoder_state, initial_state, read_
 from resvision.weights.about import About, read_about
 from resvision.weights.convert import modules_that_differ, shapes
 from resvision.weights.fetch import obtain, read_published
-from resvision.weights.published import Published, find, is_published, publishes, require_published
+from resvision.weights.published import PublishedWeights, find, is_published, publishes, require_published
 
 SAFETENSORS = ".safetensors"
 SIDE_HEADS = "aux"
@@ -31,7 +31,7 @@ SIDE_HEADS = "aux"
 YOUR_OWN_ENCODER = "name weights by --set model.encoder_from=RUN or FILE, or start without by --from-scratch"
 
 
-def settle_sources(model: ModelSettings, published: Published | None, data: DataSettings) -> ModelSettings:
+def settle_sources(model: ModelSettings, published: PublishedWeights | None, data: DataSettings) -> ModelSettings:
     """Write the sources of the model's initial weights as a run keeps them: full paths, and sums of published files."""
     if published:
         model = replace(model, init_from=published.source, init_except=_fresh_parts(model, published, data))
@@ -44,7 +44,7 @@ def settle_sources(model: ModelSettings, published: Published | None, data: Data
     return model
 
 
-def published_weights(run: Run) -> Published | None:
+def published_weights(run: Run) -> PublishedWeights | None:
     """Find the published weights that a run starts with, None where it names others; WeightsError for unknown ones."""
     source = run.model.init_from
     if source is None or not is_published(source):
@@ -52,7 +52,7 @@ def published_weights(run: Run) -> Published | None:
     return find_published(run.model.name, run.model.options, source)
 
 
-def brought_view(run: Run, published: Published | None) -> View | None:
+def brought_view(run: Run, published: PublishedWeights | None) -> View | None:
     """The view that the weights of a run bring in place of its data's: of published ones, or in a file's header."""
     return published.view if published is not None else _view_in(run.model.init_from)
 
@@ -78,7 +78,7 @@ def encoder_normalization(model: ModelSettings) -> View | None:
     return _encoder_weights(model).view if is_published(model.encoder_from) else None
 
 
-def find_published(model: str, options: Mapping[str, Any], source: str) -> Published:
+def find_published(model: str, options: Mapping[str, Any], source: str) -> PublishedWeights:
     """Find the published weights of our net of that name with these options.
 
     Raises WeightsError, with the choices and the options that fit, where torchvision publishes none for the net: by
@@ -191,7 +191,7 @@ def _about_run(folder: Path) -> About | None:
     return About(model=model["name"], options=model.get("options", {})) if "name" in model else None
 
 
-def _encoder_weights(model: ModelSettings) -> Published:
+def _encoder_weights(model: ModelSettings) -> PublishedWeights:
     """Find the published weights of a model's encoder, for the options that the model passes on to it.
 
     Raises SettingsError, with the remedy, where there are none, or where they are of another net.
@@ -229,7 +229,7 @@ def head(model: ModelSettings) -> tuple[str, ...]:
     return modules_that_differ(shapes(two), shapes(three))
 
 
-def _fresh_parts(model: ModelSettings, published: Published, data: DataSettings) -> tuple[str, ...]:
+def _fresh_parts(model: ModelSettings, published: PublishedWeights, data: DataSettings) -> tuple[str, ...]:
     """The parts that start afresh: `init_except`, and the head where the published weights have other classes."""
     theirs, ours = published.classes, data.classes or ()
     same = ours == theirs or (data.name == IMAGENET and len(ours) == len(theirs))

@@ -54,7 +54,7 @@ from resvision.refusals import require_results, require_shares
 from resvision.run import DataSettings, Run
 from resvision.tasks import Task, task_of
 from resvision.training.machine import Machine, decide, rank_and_world
-from resvision.weights.published import Published
+from resvision.weights.published import PublishedWeights
 
 
 def resolve(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Run:
@@ -185,7 +185,7 @@ def _settle(
     run: Run,
     task: Task[Any],
     splits: Splits,
-    published: Published | None,
+    published: PublishedWeights | None,
     fingerprint: str,
     *,
     side_px: int | None,

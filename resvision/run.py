@@ -30,7 +30,7 @@ from resvision.training.schedules import Schedule
 
 FORMAT = rundir.RUN_FORMAT
 
-Count = Annotated[int, Meta(ge=1)]
+Positive = Annotated[int, Meta(ge=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class ModelSettings:
 
     name: str
     task: str | None = None
-    num_classes: Count | None = None
+    num_classes: Positive | None = None
     options: dict[str, Scalar] = field(default_factory=dict)
     init_from: str | None = None
     init_except: tuple[str, ...] = ()
@@ -89,8 +89,8 @@ class DataSettings:
 
     name: str
     root: str | None = None
-    channels: Count | None = None
-    image_size: Count | None = None
+    channels: Positive | None = None
+    image_size: Positive | None = None
     columns: tuple[str, ...] = ()
     validation: Annotated[float, Meta(gt=0, lt=0.5)] | None = None
     classes: tuple[str, ...] | None = None
@@ -102,10 +102,10 @@ class DataSettings:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     resize: Resize | None = None
-    resize_px: Count | None = None
+    resize_px: Positive | None = None
     view: View | None = None
     folds: Annotated[int, Meta(ge=2, le=1000)] | None = None
-    fold: Count | None = None
+    fold: Positive | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,14 +128,14 @@ class TrainingSettings:
     """
 
     duration: Annotated[str, Meta(pattern=rf"^{rundir.DURATION}\Z", description="`20 epochs` or `64000 steps`")]
-    batch_size: Count = 128
-    accumulate: Count = 1
+    batch_size: Positive = 128
+    accumulate: Positive = 1
     sync_norms: bool = False
     clip_norm: Annotated[float, Meta(gt=0)] | None = None
     ema_decay: Annotated[float, Meta(gt=0, lt=1)] | None = None
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
-    evaluate_every: Count = 1
-    patience: Count | None = None
+    evaluate_every: Positive = 1
+    patience: Positive | None = None
     checkpoint_seconds: Annotated[float, Meta(gt=0)] = 60.0
     schedule_over: Annotated[str, Meta(pattern=rf"^{rundir.DURATION}\Z")] | None = None
     extended: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from resvision.core.samples import Reader
 from resvision.data.selection import subset
 from resvision.data.splits import Splits
 from resvision.kinds.kind import Exhibit, Kind
-from resvision.report.pictures import Shown, open_data, shown_exhibits
+from resvision.report.pictures import GalleryImage, open_data, shown_exhibits
 from resvision.report.record import RunRecord
 from resvision.report.tables import data_of, whole
 
@@ -41,7 +41,7 @@ class DataSection(NamedTuple):
     rows: tuple[tuple[str, tuple[str, ...]], ...]
     noun: str
     notes: tuple[str, ...]
-    samples: tuple[Shown, ...]
+    samples: tuple[GalleryImage, ...]
     single: bool
 
 

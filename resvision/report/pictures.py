@@ -40,7 +40,7 @@ class Picture(NamedTuple):
     pixelated: bool
 
 
-class Shown(NamedTuple):
+class GalleryImage(NamedTuple):
     """A test image with its caption, of which `title` is bold, and its pictures."""
 
     source: str
@@ -58,7 +58,7 @@ class Gallery(NamedTuple):
     note    a sentence on the heat that lies over pictures, or on why there is none; "" for neither
     """
 
-    images: tuple[Shown, ...] = ()
+    images: tuple[GalleryImage, ...] = ()
     legend: tuple[tuple[str, str], ...] = ()
     single: bool = False
     small: bool = False
@@ -165,10 +165,10 @@ def _predictor(record: RunRecord, *, allow_code: bool) -> Callable[[Pixels, str]
     return lambda image, name: result_of(trained, image, name=name, grey=True)
 
 
-def shown_exhibits(exhibits: Sequence[Exhibit], *, small: bool) -> list[Shown]:
+def shown_exhibits(exhibits: Sequence[Exhibit], *, small: bool) -> list[GalleryImage]:
     """Exhibits as the page holds them, their pictures `small` where each has one, or is one of many on a page."""
     return [
-        Shown(
+        GalleryImage(
             exhibit.source,
             exhibit.lead,
             exhibit.title,
