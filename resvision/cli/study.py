@@ -24,6 +24,9 @@ def degradation(
     data: Annotated[str, typer.Option(help="A data set, or a folder of images.")] = "digits",
     depths: Annotated[str, typer.Option(help="Depths of the form 6n+2, with commas between.")] = "20,56",
     seeds: Annotated[int, typer.Option(min=1, help="Runs of every net, under seeds 0, 1, ...")] = 3,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Train each net for so many epochs, and not as long as the recipe says.")
+    ] = None,
     recipe: Annotated[str | None, typer.Option(help="One recipe for all; the nets' own when left out.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the study.")] = None,
     settings: Annotated[
@@ -42,7 +45,8 @@ def degradation(
     from resvision.studies import page
     from resvision.studies.degradation import plan, study_degradation, what_to_see
 
-    trials = plan(data, numbers, seeds, recipe=recipe, settings=settings or ())
+    length = [] if epochs is None else [f"training.duration={epochs} epochs"]
+    trials = plan(data, numbers, seeds, recipe=recipe, settings=[*length, *(settings or ())])
     folder = out or Path("runs") / f"degradation-{Path(data).name}"
     study = study_degradation(folder, trials, Terminal(stderr=True))
     written = page.write_study(study, folder / rundir.REPORT)
