@@ -16,7 +16,7 @@ from resvision import catalog
 from resvision.core.errors import SettingsError, WeightsError, nearest, printable
 from resvision.training.checkpoints import State, same_layer
 from resvision.weights.convert import Fit, fit, modules_that_differ, shapes, value_from_shapes
-from resvision.weights.padding import PADDINGS, Padding, padded_at_end, pads_channels
+from resvision.weights.shortcut_padding import PADDINGS, Padding, padded_at_end, pads_channels
 
 FROM_SHAPES = ("width", "in_channels", "num_classes")
 """Options that follow from the shapes of a file's tensors."""

@@ -47,8 +47,8 @@ def runs(incomplete: str) -> list[str]:
     """The run directories that begin so, not far below the working folder or the folder that is begun."""
     start = incomplete.rpartition("/")[0]
     base = Path(start or ("/" if incomplete.startswith("/") else "."))
-    found = (str(path) for path in _runs_below(base) if path != Path())
-    return [path for path in found if path.startswith(incomplete)]
+    paths = (str(path) for path in _runs_below(base) if path != Path())
+    return [path for path in paths if path.startswith(incomplete)]
 
 
 def models_and_runs(incomplete: str) -> list[str]:

@@ -4,20 +4,13 @@ import json
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Unpack
 
 import typer
 
 from resvision.cli.failures import Failures, watched
-from resvision.cli.weights import (
-    ClassesOption,
-    ImageSizeOption,
-    NetOption,
-    NormalizeOption,
-    WeightsOption,
-    known_of,
-    load_said,
-)
+from resvision.cli.shared_options import AllowCode, Grey
+from resvision.cli.weights import WeightsOptions, known_of, load_and_warn, with_weights_options
 from resvision.core import rundir
 from resvision.core.errors import SettingsError
 
@@ -25,6 +18,7 @@ if TYPE_CHECKING:
     from resvision.inference.explain import Explanation
 
 
+@with_weights_options(after="stage")
 def command(
     run: Annotated[Path, typer.Argument(help="A run directory; with --weights a model.")],
     images: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.", readable=False)],
@@ -44,14 +38,10 @@ def command(
     stage: Annotated[
         str | None, typer.Option(help="The map that Grad-CAM looks at: C5, C4, or a layer. The deepest when left out.")
     ] = None,
-    weights: WeightsOption = None,
-    normalize: NormalizeOption = None,
-    image_size: ImageSizeOption = None,
-    classes: ClassesOption = None,
-    option: NetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each image, with the heat.")] = False,
-    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
-    grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that was trained on grey.")] = False,
+    allow_code: AllowCode = False,
+    grey: Grey = False,
+    **options: Unpack[WeightsOptions],
 ) -> None:
     """Show what a net looks at.
 
@@ -69,11 +59,10 @@ def command(
     from resvision.inference.image_files import ImageFiles
     from resvision.inference.out_folder import out_folder
 
-    if weights is None:
+    if options["weights"] is None:
         rundir.require(run)
     files = ImageFiles.of(images)  # before weights are fetched for nothing
-    known = known_of(normalize, image_size, classes, option)
-    trained = load_said(run, weights=weights, known=known, allow_code=allow_code)
+    trained = load_and_warn(run, options["weights"], known_of(options), allow_code=allow_code)
     bar = Bar(Terminal(stderr=True), "explaining", total=len(files))
     failures = Failures(len(files), bar)
     explanations = explained(

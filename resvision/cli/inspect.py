@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from resvision import catalog
+from resvision.cli.shared_options import AsJson
 from resvision.cli.tables import VisibleTable, Wide, new_table, print_lines, print_tables
 from resvision.core.errors import SettingsError
 from resvision.core.references import is_installed, is_reference
@@ -72,7 +73,7 @@ def command(
     option: Annotated[
         list[str] | None, typer.Option("--option", help="An option of the net, such as width=32. Repeatable.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV on stdout, a row a layer and one of totals.")] = False,
     paper: Annotated[bool, typer.Option("--paper", help="The paper's own table beside ours.")] = False,
     svg: Annotated[Path | None, typer.Option("--svg", help="Draw the one model into this file instead.")] = None,

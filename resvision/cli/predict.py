@@ -6,20 +6,13 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Unpack
 
 import typer
 
 from resvision.cli.failures import Failures, watched
-from resvision.cli.weights import (
-    ClassesOption,
-    ImageSizeOption,
-    NetOption,
-    NormalizeOption,
-    WeightsOption,
-    known_of,
-    load_said,
-)
+from resvision.cli.shared_options import AllowCode, Grey
+from resvision.cli.weights import WeightsOptions, known_of, load_and_warn, with_weights_options
 from resvision.core import rundir
 from resvision.core.errors import SettingsError
 from resvision.core.plurals import counted
@@ -32,14 +25,10 @@ if TYPE_CHECKING:
 Form = Literal["lines", "json", "json-list", "csv"]
 
 
+@with_weights_options(after="images")
 def command(
     run: Annotated[Path, typer.Argument(help="A run directory; with --weights a model.")],
     images: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.", readable=False)],
-    weights: WeightsOption = None,
-    normalize: NormalizeOption = None,
-    image_size: ImageSizeOption = None,
-    classes: ClassesOption = None,
-    option: NetOption = None,
     top: Annotated[int | None, typer.Option(min=1, help="How many classes to give, 5 when left out.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="A line of JSON for each image, as soon as it is predicted.")
@@ -52,8 +41,9 @@ def command(
         bool, typer.Option("--resume", help="Go on in the folder of --out, with the images that lack their files.")
     ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="A CSV row for each image and class.")] = False,
-    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
-    grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that was trained on grey.")] = False,
+    allow_code: AllowCode = False,
+    grey: Grey = False,
+    **options: Unpack[WeightsOptions],
 ) -> None:
     """Predict the classes of images, or of their pixels.
 
@@ -70,13 +60,12 @@ def command(
     form = _form(as_json=as_json, as_list=as_list, as_csv=as_csv)
     if resume and out is None:
         raise SettingsError("--resume: goes on with a folder of label maps; name it with --out")
-    if weights is None:
+    if options["weights"] is None:
         rundir.require(run)
     files = ImageFiles.of(images)  # before weights are fetched for nothing
     for note in files.notes:
         print(f"resvision: {note}", file=sys.stderr)
-    known = known_of(normalize, image_size, classes, option)
-    trained = load_said(run, weights=weights, known=known, allow_code=allow_code)
+    trained = load_and_warn(run, options["weights"], known_of(options), allow_code=allow_code)
     kind = trained.kind
     try:
         kind.require_options({"out": out is not None, "csv": as_csv, "top": top is not None})

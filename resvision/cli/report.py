@@ -1,22 +1,15 @@
 """`resvision report`: runs, or weights without a run, as one HTML page."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Unpack
 
 import typer
 
-from resvision.cli.weights import (
-    ClassesOption,
-    ImageSizeOption,
-    NetOption,
-    NormalizeOption,
-    WeightsOption,
-    known_of,
-    load_said,
-    with_classes_of,
-)
+from resvision.cli.shared_options import AllowCode
+from resvision.cli.weights import WeightsOptions, known_of, load_and_warn, with_classes_of, with_weights_options
 
 
+@with_weights_options(after="out")
 def command(
     runs: Annotated[
         list[Path],
@@ -30,12 +23,8 @@ def command(
     out: Annotated[
         Path | None, typer.Option(help="File of the page; report.html in the run, or here for several runs.")
     ] = None,
-    weights: WeightsOption = None,
-    normalize: NormalizeOption = None,
-    image_size: ImageSizeOption = None,
-    classes: ClassesOption = None,
-    option: NetOption = None,
-    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the runs name.")] = False,
+    allow_code: AllowCode = False,
+    **options: Unpack[WeightsOptions],
 ) -> None:
     """Write one self-contained page about runs.
 
@@ -48,7 +37,7 @@ def command(
     from resvision.core.terminal import Terminal
     from resvision.report.page import write_report
 
-    known = known_of(normalize, image_size, classes, option)
+    weights, known = options["weights"], known_of(options)
     if weights is None and known.says_something:
         raise SettingsError("--normalize, --image-size, --classes and --option go with --weights; leave them out")
     if weights is not None:
@@ -57,7 +46,7 @@ def command(
         if len(runs) > 1:
             raise SettingsError("--weights: a page is about the weights of one model; name one")
         known = with_classes_of(known, str(runs[0]), weights, data, root=root)
-        trained = load_said(runs[0], weights=weights, known=known, allow_code=allow_code)
+        trained = load_and_warn(runs[0], weights, known, allow_code=allow_code)
         print(write_weights_report(trained, data or trained.data, out or Path(REPORT), root=root))
         return
     if out is None:

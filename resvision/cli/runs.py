@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from resvision.cli.groups import ListingGroup
+from resvision.cli.shared_options import AllowCode, AsJson
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.core.errors import RunError, SettingsError
 
@@ -20,7 +21,6 @@ command = typer.Typer(
 )
 
 Order = Literal["name", "score", "time", "size", "changed"]
-AllowCode = Annotated[bool, typer.Option("--allow-code", help="Import your own code that the runs name.")]
 
 RUNS = Path("runs")
 """The folder in which `resvision train` makes runs."""
@@ -32,7 +32,7 @@ def list_below(
     sort: Annotated[
         Order, typer.Option(help="Order the runs by this; the best score and the newest come first.")
     ] = "name",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    as_json: AsJson = False,
     allow_code: AllowCode = False,
     wide: Wide = False,
 ) -> None:

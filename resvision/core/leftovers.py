@@ -81,7 +81,7 @@ def _removable(folder: Path, *, state: bool) -> Iterator[tuple[Path, str]]:
     for checkpoint in sorted(spare):
         optimizer = checkpoint / rundir.OPTIMIZER
         if not checkpoint.is_symlink() and optimizer.exists():
-            yield optimizer, "the state of the optimizer"
+            yield optimizer, "the optimizer's state"
 
 
 def _named_in(pointer: Path) -> Path:

@@ -12,7 +12,8 @@ from torch import nn
 from resvision.classification.stages import stage_modules
 from resvision.core.errors import DataError, MissingStageError, SettingsError, unknown_name
 from resvision.core.images import Pixels
-from resvision.core.views import Floats, Geometry, Shown
+from resvision.core.view_geometry import Floats, Geometry
+from resvision.core.views import Shown
 from resvision.inference.load import Trained
 from resvision.inference.predict import Predicted, decoded_sources
 from resvision.inference.sources import Source
@@ -181,10 +182,10 @@ def layer_of(net: nn.Module, score: ExplainedScore, stage: str | None) -> tuple[
         return stage, choices[stage]
     if modules:
         return [*modules.items()][-1]
-    found = smallest_map(net, lambda: score.net(score.images))
-    if found is None:
+    name = smallest_map(net, lambda: score.net(score.images))
+    if name is None:
         raise SettingsError(f"{type(net).__name__} has no map that Grad-CAM could look at; take --method occlusion")
-    return found, net.get_submodule(found)
+    return name, net.get_submodule(name)
 
 
 def label_of(trained: Trained, name: str) -> int:

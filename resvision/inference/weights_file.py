@@ -64,10 +64,10 @@ def read_file(model: str, file: Path, known: Known) -> FromFile:
     """
     require_regular(file, printable(file))
     state = read_initial(file)
-    said = read_about(file)
-    if said is not None:
-        require_same_net(file, said, model, known.options)
-    about = said or About(model=model)
+    header = read_about(file)
+    if header is not None:
+        require_same_net(file, header, model, known.options)
+    about = header or About(model=model)
     own = {key: value for key, value in about.options.items() if key != "num_classes"}
     fitted = fit_to(model, state, {**own, **known.options})
     require_fit(file, fitted, state)

@@ -18,12 +18,12 @@ from rich.console import Console
 
 from resvision.core import files, rundir
 from resvision.core.errors import RunError, SettingsError
-from resvision.core.settings import checked, to_json
+from resvision.core.settings import to_json
 from resvision.core.terminal import Terminal
 from resvision.kinds.kind import Kind, Scores
+from resvision.launch import asked_run
 from resvision.phases import with_full_paths
-from resvision.recipes import compose
-from resvision.recipes.flags import Flags, changes_of
+from resvision.recipes.flags import Flags
 from resvision.relocation import relocate, run_at
 from resvision.run import Run, run_from_json
 from resvision.studies.trials import Outcome, Trial, carry_out
@@ -80,13 +80,7 @@ def cross_validate(
 
     Raises SettingsError for fewer than two folds, or fewer images than folds.
     """
-    changes = {**changes_of(flags), **(settings or {})}
-    if isinstance(model, Run):
-        run = checked(model)
-    elif data is None:
-        raise SettingsError("which data? name a data set of `resvision data list` or a folder of images")
-    else:
-        run = compose(model, data, recipe_name=recipe, changes=changes)
+    run = asked_run(model, data, recipe=recipe, settings=settings, flags=flags)
     console = Terminal(stderr=True, quiet=quiet)
     return begin(run, folds, out=None if out is None else Path(out), console=console)
 

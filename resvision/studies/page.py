@@ -15,9 +15,9 @@ from resvision.core import rundir
 from resvision.kinds.kind import Kind
 from resvision.report.html import render, write_page
 from resvision.report.page import write_report
-from resvision.report.places import without_places
 from resvision.report.plots import curves_svg
 from resvision.report.record import RunRecord
+from resvision.report.short_paths import without_places
 from resvision.report.svg import colours, inline
 from resvision.report.tables import duration, figure, main_figure, percent
 from resvision.studies.degradation import Degradation, Row, what_to_see

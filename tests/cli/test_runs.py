@@ -44,7 +44,7 @@ def test_a_finished_run_is_cleaned_and_can_be_used_but_not_extended(
     (unfinished / rundir.CHECKPOINTS / "step-1").mkdir(parents=True)
     code, out, _ = cli("runs", "clean", run.parent, "--state", "--dry-run")
     assert code == 0
-    assert "optimizer.safetensors: the state of the optimizer" in out
+    assert "optimizer.safetensors: the optimizer's state" in out
     assert f"{unfinished}: unfinished, left alone" in out
     assert list(run.rglob(rundir.OPTIMIZER))
     code, _, err = cli("runs", "clean", run.parent, "--state")

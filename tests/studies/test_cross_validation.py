@@ -10,6 +10,7 @@ from resvision.core import rundir
 from resvision.core.errors import SettingsError
 from resvision.inference.evaluate import evaluate_with_overlap
 from resvision.inference.load import load
+from resvision.recipes import compose
 from resvision.studies.cross_validation import CrossValidation, go_on
 from resvision.studies.folds_page import rows, write_folds
 from resvision.tasks import How
@@ -64,3 +65,9 @@ def test_the_page_has_a_row_for_each_fold_and_links_it(study: CrossValidation, t
 def test_one_fold_is_refused() -> None:
     with pytest.raises(SettingsError, match="two or more"):
         resvision.cross_validate("resnet20", "digits", folds=1, quiet=True)
+
+
+def test_a_run_takes_no_settings_beside_it() -> None:
+    run = compose("resnet20", "digits")
+    with pytest.raises(SettingsError, match="a Run holds all its settings: leave out lr"):
+        resvision.cross_validate(run, lr=0.1, quiet=True)
