@@ -207,6 +207,9 @@ def options(line: str) -> dict[str, Any]:
     words = shlex.split(line.partition("resvision ")[2], comments=True)
     while words and words[0] in getattr(command, "commands", {}):
         command = command.commands[words.pop(0)]
+    acting = {name for parameter in command.params if not parameter.expose_value for name in parameter.opts}
+    if acting & {*words}:  # such as --install-completion, which would install it
+        return {}
     given: dict[str, Any] = {}
     with suppress(typer.Exit):  # of --protocols, which needs no run
         given = command.make_context(line, words).params
