@@ -19,7 +19,7 @@ WeightsOption = Annotated[
     str | None,
     typer.Option(
         "--weights",
-        help="Of a model: torchvision or torchvision:NAME, fetched once, or a safetensors file.",
+        help="Use a model with these weights: torchvision or torchvision:NAME, fetched once, or a safetensors file.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -28,7 +28,7 @@ NormalizeOption = Annotated[
     typer.Option(
         "--normalize",
         metavar="MEAN STD",
-        help="Of the pixels, in units of 0..1: a number each, or one a channel, as 0.5,0.5,0.5.",
+        help="Normalize pixels of 0..1 by these: each a number, or one for each channel, as 0.5,0.5,0.5.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -37,17 +37,26 @@ ImageSizeOption = Annotated[
     typer.Option(
         "--image-size",
         metavar="PX",
-        help="Side of the squares that the net sees; 256,224 resizes to 256 first. Of label maps, the shorter side.",
+        help="Show the net squares of this side; 256,224 resizes to 256 first. For label maps it is the shorter side.",
         rich_help_panel=_PANEL,
     ),
 ]
 ClassesOption = Annotated[
     Path | None,
-    typer.Option("--classes", help="Text file of the classes in their order, a name a line.", rich_help_panel=_PANEL),
+    typer.Option(
+        "--classes",
+        help="Read the names of the classes, in their order, from this text file, a name a line.",
+        rich_help_panel=_PANEL,
+    ),
 ]
 NetOption = Annotated[
     list[str] | None,
-    typer.Option("--option", help="An option of the net, such as width=32. Repeatable.", rich_help_panel=_PANEL),
+    typer.Option(
+        "--option",
+        metavar="KEY=VALUE",
+        help="Give the net this option, such as width=32. Repeatable.",
+        rich_help_panel=_PANEL,
+    ),
 ]
 
 
