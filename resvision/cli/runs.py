@@ -70,7 +70,7 @@ def list_below(
 def clean(
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FOLDER|RUN...]", help="Clean these runs, or all finished ones below these folders."),
+        typer.Argument(metavar="FOLDER|RUN", help="Clean these runs, or all finished ones below these folders."),
     ] = None,
     state: Annotated[
         bool, typer.Option("--state", help="Remove the optimizer's state too; the run can no longer be extended.")
