@@ -12,8 +12,8 @@ from torch import nn
 from resvision import catalog
 from resvision.conversion import UNTOLD
 from resvision.core import files, references, rundir
-from resvision.core.errors import SettingsError, WeightsError, nearest
-from resvision.core.settings import Scalar
+from resvision.core.errors import RunError, SettingsError, WeightsError, nearest, printable
+from resvision.core.settings import Scalar, from_json
 from resvision.core.views import View
 from resvision.data.sets import IMAGENET
 from resvision.run import DataSettings, ModelSettings, Run
@@ -185,10 +185,18 @@ def _require_same_strides(model: ModelSettings, source: Path, file: Path, *, set
             )
 
 
-def _about_run(folder: Path) -> About | None:
-    """The name and the options of a run's net."""
-    model = rundir.read_json(folder / rundir.RUN, limit=files.SETTINGS).get("model", {})
-    return About(model=model["name"], options=model.get("options", {})) if "name" in model else None
+def _about_run(folder: Path) -> About:
+    """The name and the options of a run's net. RunError where the run is damaged."""
+    path = folder / rundir.RUN
+    run = rundir.read_json(path, limit=files.SETTINGS)
+    model = run.get("model") if isinstance(run, dict) else None
+    if not isinstance(model, dict) or "name" not in model:
+        raise RunError(f"{printable(path)}: damaged: it names no model")
+    try:
+        plain = {"model": model["name"], "options": model.get("options", {})}
+        return from_json(About, {**plain, "view": None, "classes": None, "settled": []})
+    except SettingsError as error:
+        raise RunError(f"{printable(path)}: damaged: {error}") from None
 
 
 def _encoder_weights(model: ModelSettings) -> PublishedWeights:

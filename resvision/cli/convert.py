@@ -19,29 +19,33 @@ if TYPE_CHECKING:
 
 @with_known_options(after="verify")
 def command(
-    file: Annotated[Path, typer.Argument(help="A state dict: of PyTorch (.pth, .pt, .bin) or safetensors.")],
-    model: Annotated[str, typer.Argument(help="A name of the catalog, or package.module:function.")],
+    file: Annotated[
+        Path, typer.Argument(help="Read this file: a state dict of PyTorch (.pth, .pt, .bin), or safetensors.")
+    ],
+    model: Annotated[str, typer.Argument(help="Name a model of `resvision list`, or package.module:function.")],
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="What to write [default: FILE as .safetensors].")
+        Path | None, typer.Option("-o", "--out", help="Write this file, not FILE with the ending .safetensors.")
     ] = None,
     num_classes: Annotated[
         int | None,
         typer.Option(min=1, help="Build the net for this number of classes, in place of what the shapes tell."),
     ] = None,
     key: Annotated[
-        str | None, typer.Option("--key", help="The weights to take where FILE holds several, such as averaged ones.")
+        str | None, typer.Option("--key", help="Take these weights where FILE holds several, such as averaged ones.")
     ] = None,
     rename: Annotated[
         list[str] | None,
-        typer.Option("--rename", metavar="OLD=NEW", help="Another name for a module, as linear=fc. Repeatable."),
+        typer.Option("--rename", metavar="OLD=NEW", help="Give a module another name, as linear=fc. Repeatable."),
     ] = None,
     padding: Annotated[
         str | None,
-        typer.Option(help="Where shortcuts of option A put new channels: end, as ours do, or both-sides."),
+        typer.Option(help="Say where shortcuts of option A put new channels: end, as ours do, or both-sides."),
     ] = None,
     verify: Annotated[
         str | None,
-        typer.Option(metavar="FOLDER", help="Labelled images, which tell what weights cannot, such as the padding."),
+        typer.Option(
+            metavar="FOLDER", help="Try these labelled images, which tell what weights cannot, such as the padding."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     **options: Unpack[KnownOptions],

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 command = typer.Typer(help="List, check and fetch data sets.", cls=HelpfulGroup, rich_markup_mode=None)
 
-Root = Annotated[Path | None, typer.Option(help="Folder that holds the set's files.")]
+Root = Annotated[Path | None, typer.Option(help="Look for named data sets in this folder.")]
 
 SHOWN_DUPLICATES = 10
 
@@ -68,11 +68,13 @@ def list_sets(root: Root = None, as_json: AsJson = False, wide: Wide = False) ->
 
 @command.command("check")
 def check_set(
-    name_or_folder: Annotated[str, typer.Argument(help="A data set, a folder of images, or a table of them.")],
+    name_or_folder: Annotated[
+        str, typer.Argument(help="Check this data set, folder or archive of images, or table of them.")
+    ],
     root: Root = None,
     columns: Annotated[
         str | None,
-        typer.Option(help="Columns of a table, as path=file,label=breed; found by their contents if left out."),
+        typer.Option(help="Name the columns of a table, as path=file,label=breed; their contents tell if left out."),
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Decode even if nothing has changed.")] = False,
     as_json: AsJson = False,
@@ -103,8 +105,8 @@ def check_set(
 
 @command.command("fetch")
 def fetch_set(
-    name: Annotated[str, typer.Argument(help="A data set that `resvision data list` names.")],
-    root: Annotated[Path | None, typer.Option(help="Folder to download into.")] = None,
+    name: Annotated[str, typer.Argument(help="Name a data set of `resvision data list`.")],
+    root: Annotated[Path | None, typer.Option(help="Download into this folder, not into the data folder.")] = None,
 ) -> None:
     """Download a data set through torchvision, which checks its sums."""
     row = sets.row(name)

@@ -49,35 +49,46 @@ def _print_protocols(asked: bool) -> None:
 def command(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN...", help="Run directories, or models with --weights."),
+        typer.Argument(metavar="RUN", help="Evaluate these run directories; with --weights, these models."),
     ],
     data: Annotated[
         str | None,
-        typer.Option(help="Where the run's data lie now, or another data set or folder with the same classes."),
+        typer.Option(help="Evaluate on this: where the run's data lie now, or other data with the same classes."),
     ] = None,
-    root: Annotated[Path | None, typer.Option(help="Where that data set lies.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Look for a named data set in this folder.")] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Images, or views of them, at a time; 64, or 4 where pixels are labelled.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Take this number of images or views at a time; 64 if left out, 4 where pixels are labelled.",
+        ),
     ] = None,
     grey: Grey = False,
     compiled: Annotated[
-        bool | None, typer.Option("--compile/--no-compile", help="Compile the net first; if left out, where it pays.")
+        bool | None,
+        typer.Option(
+            "--compile/--no-compile",
+            help="Compile the net first, or do not; if left out, it is compiled where that pays.",
+        ),
     ] = None,
     protocol: Annotated[
-        str | None, typer.Option(help="Test protocol; center-crop if left out, whole images for label maps.")
+        str | None,
+        typer.Option(help="Test by this protocol; by center-crop if left out, or by whole images for label maps."),
     ] = None,
     scales: Annotated[
-        str | None, typer.Option(help="Shorter sides of the resized images, as 224,256, for the protocol.")
+        str | None, typer.Option(help="Resize the shorter sides of images to these for the protocol, as 224,256.")
     ] = None,
     protocols: Annotated[
         bool,
         typer.Option("--protocols", help="List the protocols and leave.", is_eager=True, callback=_print_protocols),
     ] = False,
     table: Annotated[
-        bool, typer.Option("--table", help="The scores beside published ones, a row for each run.")
+        bool, typer.Option("--table", help="Print the scores beside published ones, a row for each run.")
     ] = False,
-    ensemble: Annotated[bool, typer.Option("--ensemble", help="A row for the averaged softmax of all runs.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")] = False,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Add a row for the averaged softmax of all runs.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")] = False,
     wide: Wide = False,
     allow_code: AllowCode = False,
     **options: Unpack[WeightsOptions],

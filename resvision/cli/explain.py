@@ -20,25 +20,33 @@ if TYPE_CHECKING:
 
 @with_weights_options(after="stage")
 def command(
-    run: Annotated[Path, typer.Argument(help="A run directory; with --weights a model.")],
-    images: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.", readable=False)],
-    out: Annotated[Path | None, typer.Option(help="Folder for the pictures, one for each image.")] = None,
+    run: Annotated[Path, typer.Argument(help="Use the run in this directory; with --weights, name a model.")],
+    images: Annotated[
+        list[Path], typer.Argument(help="Explain these image files, and those in these folders.", readable=False)
+    ],
+    out: Annotated[Path | None, typer.Option(help="Write a picture for each image into this folder.")] = None,
     asked: Annotated[
         list[str] | None,
-        typer.Option("--class", help="A class that is asked about; may be given again. The net's own when left out."),
+        typer.Option(
+            "--class", metavar="NAME", help="Ask about this class, not the one that the net gives. Repeatable."
+        ),
     ] = None,
     point: Annotated[
         tuple[float, float] | None,
-        typer.Option(help="A pixel, x and y, that is asked about, of a net that labels pixels."),
+        typer.Option(metavar="X Y", help="Ask about this pixel, of a net that labels pixels."),
     ] = None,
     method: Annotated[
         Literal["gradcam", "occlusion"],
-        typer.Option(help="By the gradients of a map, or by squares that cover the image in turn, which takes longer."),
+        typer.Option(
+            help="Look by the gradients of a map, or by squares that cover the image in turn, which takes longer."
+        ),
     ] = "gradcam",
     stage: Annotated[
-        str | None, typer.Option(help="The map that Grad-CAM looks at: C5, C4, or a layer. The deepest when left out.")
+        str | None, typer.Option(help="Look at this map by Grad-CAM: C5, C4, or a layer; at the deepest if left out.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each image, with the heat.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a line of JSON for each image, with the heat.")
+    ] = False,
     allow_code: AllowCode = False,
     grey: Grey = False,
     **options: Unpack[WeightsOptions],

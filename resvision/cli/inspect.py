@@ -63,22 +63,26 @@ class Built(NamedTuple):
 
 
 def command(
-    models: Annotated[list[str], typer.Argument(help="Names of the catalog, or package.module:function.")],
+    models: Annotated[list[str], typer.Argument(help="Name models of `resvision list`, or package.module:function.")],
     input_: Annotated[
-        str | None, typer.Option("--input", help="CxHxW, such as 3x224x224 [default: the paper's].")
+        str | None, typer.Option("--input", help="Count for this input, CxHxW such as 3x224x224, not the paper's.")
     ] = None,
     num_classes: Annotated[
         int | None, typer.Option(help="Build the nets for this number of classes, in place of the paper's.")
     ] = None,
     option: Annotated[
-        list[str] | None, typer.Option("--option", help="An option of the net, such as width=32. Repeatable.")
+        list[str] | None,
+        typer.Option("--option", metavar="KEY=VALUE", help="Give the nets this option, such as width=32. Repeatable."),
     ] = None,
     as_json: AsJson = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="CSV on stdout, a row a layer and one of totals.")] = False,
-    paper: Annotated[bool, typer.Option("--paper", help="The paper's own table beside ours.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row for each layer and one of totals.")] = False,
+    paper: Annotated[bool, typer.Option("--paper", help="Show the paper's own table beside ours.")] = False,
     svg: Annotated[Path | None, typer.Option("--svg", help="Draw the one model into this file instead.")] = None,
     fold: Annotated[
-        bool | None, typer.Option("--fold/--no-fold", help="Draw repeated parts once [default: in long nets].")
+        bool | None,
+        typer.Option(
+            "--fold/--no-fold", help="Draw repeated parts once, or all of them; if left out, once in long nets."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Let --svg replace a file.")] = False,
     wide: Wide = False,

@@ -22,7 +22,7 @@ def command(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FILTER...]",
+            metavar="FILTER",
             help="Show the models whose name, paper, task or year holds each of these words.",
         ),
     ] = None,

@@ -27,20 +27,24 @@ Form = Literal["lines", "json", "json-list", "csv"]
 
 @with_weights_options(after="images")
 def command(
-    run: Annotated[Path, typer.Argument(help="A run directory; with --weights a model.")],
-    images: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.", readable=False)],
-    top: Annotated[int | None, typer.Option(min=1, help="How many classes to give, 5 when left out.")] = None,
+    run: Annotated[Path, typer.Argument(help="Use the run in this directory; with --weights, name a model.")],
+    images: Annotated[
+        list[Path], typer.Argument(help="Predict these image files, and those in these folders.", readable=False)
+    ],
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Give this number of classes for each image, 5 if left out.")
+    ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="A line of JSON for each image, as soon as it is predicted.")
+        bool, typer.Option("--json", help="Print a line of JSON for each image, as soon as it is predicted.")
     ] = False,
-    as_list: Annotated[bool, typer.Option("--json-list", help="One JSON list of all images.")] = False,
+    as_list: Annotated[bool, typer.Option("--json-list", help="Print one JSON list of all images.")] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for label maps and overlays, by a run that labels pixels.")
+        Path | None, typer.Option(help="Write label maps and overlays into this folder, by a run that labels pixels.")
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in the folder of --out, with the images that lack their files.")
     ] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="A CSV row for each image and class.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a CSV row for each image and class.")] = False,
     allow_code: AllowCode = False,
     grey: Grey = False,
     **options: Unpack[WeightsOptions],

@@ -13,15 +13,18 @@ from resvision.cli.weights import WeightsOptions, known_of, load_and_warn, with_
 def command(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN...", help="Write about these run directories; with --weights, about a model."),
+        typer.Argument(metavar="RUN", help="Write about these run directories; with --weights, about a model."),
     ],
     data: Annotated[
         str | None,
-        typer.Option(help="Where the runs' data lie now, if they have moved; of --weights, the labelled images."),
+        typer.Option(
+            help="Say where the runs' data lie now, if they have moved; with --weights, name labelled images."
+        ),
     ] = None,
-    root: Annotated[Path | None, typer.Option(help="Where a named data set lies.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Look for a named data set in this folder.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="File of the page; report.html in the run, or here for several runs.")
+        Path | None,
+        typer.Option(help="Write the page to this file, not to report.html in the run, or here for several runs."),
     ] = None,
     allow_code: AllowCode = False,
     **options: Unpack[WeightsOptions],

@@ -21,13 +21,19 @@ def _studies() -> None:
 
 @command.command("degradation")
 def degradation(
-    data: Annotated[str, typer.Option(help="A data set, or a folder of images.")] = "digits",
-    depths: Annotated[str, typer.Option(help="Depths of the form 6n+2, with commas between.")] = "20,56",
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of every net, under seeds 0, 1, ...")] = 3,
-    recipe: Annotated[str | None, typer.Option(help="One recipe for all; the nets' own when left out.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the study.")] = None,
+    data: Annotated[str, typer.Option(help="Train on this data set, or folder of images.")] = "digits",
+    depths: Annotated[str, typer.Option(help="Compare these depths of the form 6n+2, with commas between.")] = "20,56",
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Train every net this number of times, with seeds 0, 1 and so on.")
+    ] = 3,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Train each net for so many epochs, and not as long as the recipe says.")
+    ] = None,
+    recipe: Annotated[str | None, typer.Option(help="Train all by this recipe, not by the nets' own.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the study into this folder, not into one in runs/.")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of all runs.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change this setting of all runs. Repeatable."),
     ] = None,
     wide: Wide = False,
 ) -> None:
@@ -42,7 +48,8 @@ def degradation(
     from resvision.studies import page
     from resvision.studies.degradation import plan, study_degradation, what_to_see
 
-    trials = plan(data, numbers, seeds, recipe=recipe, settings=settings or ())
+    length = [] if epochs is None else [f"training.duration={epochs} epochs"]
+    trials = plan(data, numbers, seeds, recipe=recipe, settings=[*length, *(settings or ())])
     folder = out or Path("runs") / f"degradation-{Path(data).name}"
     study = study_degradation(folder, trials, Terminal(stderr=True))
     written = page.write_study(study, folder / rundir.REPORT)

@@ -29,36 +29,46 @@ FLAG_OPTIONS = {
 @with_options(FLAG_OPTIONS, after="recipe")
 def command(
     *,
-    model: Annotated[str | None, typer.Argument(help="A name from `resvision list`; left out with --resume.")] = None,
+    model: Annotated[
+        str | None, typer.Argument(help="Name a model of `resvision list`, or leave it out with --resume.")
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(
-            help="A name from `resvision data list`, or a folder, archive or table of images; with --resume its place."
+            help="Train on a set of `resvision data list`, a folder, archive or table; with --resume, at its new place."
         ),
     ] = None,
-    root: Annotated[Path | None, typer.Option(help="Where a named data set lies.")] = None,
-    recipe: Annotated[str | None, typer.Option(help="A recipe; the model's own when left out.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Look for a named data set in this folder.")] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Train by this recipe of `resvision recipes`, not by the model's own.")
+    ] = None,
     weights: Annotated[
         str | None,
         typer.Option(
-            help="To start with: torchvision or torchvision:NAME, fetched once, a safetensors file, or a run folder."
+            help="Start from these weights: torchvision or torchvision:NAME, a safetensors file, or a run directory."
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Run directory, new or empty.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the run into this directory, new or empty, not into a new one in runs/.")
+    ] = None,
     resume: Annotated[
-        Path | None, typer.Option(help="Run directory to go on with; of another length by --epochs.")
+        Path | None, typer.Option(help="Go on with the run in this directory, to another length by --epochs.")
     ] = None,
     schedule: Annotated[
         Literal["anew", "as-it-ended"] | None,
-        typer.Option(help="Of a run that --resume gives other --epochs: laid anew over all (default), or as it ended."),
+        typer.Option(
+            help="Lay the schedule anew over all --epochs of a resumed run, as is usual, or go on as it ended."
+        ),
     ] = None,
     folds: Annotated[
         int | None,
-        typer.Option(min=2, help="Cross-validation: so many runs, each tested on another part of the images."),
+        typer.Option(
+            min=2, help="Cross-validate: train this number of runs, each tested on another part of the images."
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, may be repeated."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Change any setting of `resvision settings`. Repeatable."),
     ] = None,
     allow_code: AllowCode = False,
     **flags: Unpack[Flags],

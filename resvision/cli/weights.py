@@ -24,7 +24,7 @@ class KnownOptions(TypedDict):
         typer.Option(
             "--normalize",
             metavar="MEAN STD",
-            help="Of the pixels, in units of 0..1: a number each, or one a channel, as 0.5,0.5,0.5.",
+            help="Normalize pixels of 0..1 by these: each a number, or one for each channel, as 0.5,0.5,0.5.",
         ),
     ]
     image_size: Annotated[
@@ -32,15 +32,19 @@ class KnownOptions(TypedDict):
         typer.Option(
             "--image-size",
             metavar="PX",
-            help="Side of the squares that the net sees; 256,224 resizes to 256 first. Of label maps, the shorter"
+            help="Show the net squares of this side; 256,224 resizes to 256 first. For label maps it is the shorter"
             " side.",
         ),
     ]
     classes: Annotated[
-        Path | None, typer.Option("--classes", help="Text file of the classes in their order, a name a line.")
+        Path | None,
+        typer.Option(
+            "--classes", help="Read the names of the classes, in their order, from this text file, a name a line."
+        ),
     ]
     option: Annotated[
-        list[str] | None, typer.Option("--option", help="An option of the net, such as width=32. Repeatable.")
+        list[str] | None,
+        typer.Option("--option", metavar="KEY=VALUE", help="Give the net this option, such as width=32. Repeatable."),
     ]
 
 
@@ -50,7 +54,8 @@ class WeightsOptions(KnownOptions):
     weights: Annotated[
         str | None,
         typer.Option(
-            "--weights", help="Of a model: torchvision or torchvision:NAME, fetched once, or a safetensors file."
+            "--weights",
+            help="Use these weights of a model: torchvision or torchvision:NAME, fetched once, or a safetensors file.",
         ),
     ]
 

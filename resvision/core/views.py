@@ -21,6 +21,8 @@ from resvision.core.resampling import INTERPOLATIONS, Interpolation, as_channels
 from resvision.core.view_geometry import Geometry
 
 LARGEST_PX = 8192
+LEAST_STD = 1e-4
+"""The least standard deviation of normalization; by less, numbers grow beyond what a net can take."""
 
 
 class Shown(NamedTuple):
@@ -53,8 +55,8 @@ class _View(ABC):
             raise ValueError(f"mean and std need one number for each of {self.channels} channels")
         if not all(0 <= mean <= 1 for mean in self.mean):
             raise ValueError(f"mean must lie in 0..1, got {self.mean}")
-        if not all(isfinite(std) and std > 0 for std in self.std):
-            raise ValueError(f"std must be above 0, got {self.std}")
+        if not all(isfinite(std) and std >= LEAST_STD for std in self.std):
+            raise ValueError(f"std must be above 0, {LEAST_STD} at least, got {self.std}")
 
     @property
     def side_px(self) -> int | None:

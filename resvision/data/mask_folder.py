@@ -163,7 +163,7 @@ def _parted_by_table(
 ) -> tuple[dict[str, PairFolders], str]:
     """The pairs of each split by the table in the folder, and the sentence on how they were parted."""
     part = _part(folder, faults, litter)
-    listed = read_listed(folder / SPLIT_TABLE, [folder, part.images], columns, faults)
+    listed = read_listed(folder / SPLIT_TABLE, [folder, part.images], columns, faults, outside=False)
     if listed is None:
         return dict.fromkeys((TRAIN, VAL), part._replace(pairs=[])), ""
     if listed.roles.split is None:

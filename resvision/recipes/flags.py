@@ -32,36 +32,44 @@ class Flags(TypedDict, total=False):
 
     epochs: Annotated[
         int | None,
-        Flag("training.duration", "Passes over the training images.", min=1, write="{} epochs".format),
+        Flag(
+            "training.duration",
+            "Train for this number of passes over the training images.",
+            min=1,
+            write="{} epochs".format,
+        ),
     ]
-    batch_size: Annotated[int | None, Flag("training.batch_size", "Images of one step.", min=1)]
-    lr: Annotated[float | None, Flag("optimizer.lr", "Peak learning rate.")]
+    batch_size: Annotated[int | None, Flag("training.batch_size", "Take this number of images in each step.", min=1)]
+    lr: Annotated[float | None, Flag("optimizer.lr", "Set the highest learning rate of the schedule.")]
     from_scratch: Annotated[
         bool | None,
         Flag("model.encoder_from", "Leave out the pre-trained encoder that a recipe asks for.", write=lambda _: None),
     ]
-    seed: Annotated[int | None, Flag("training.seed", "Seed of weights, order and augmentation.", min=0)]
+    seed: Annotated[
+        int | None, Flag("training.seed", "Draw initial weights, order and augmentation from this seed.", min=0)
+    ]
     columns: Annotated[
         str | None,
         Flag(
             "data.columns",
-            "Columns of a table of images, as path=file,label=breed.",
+            "Name the columns of a table of images, as path=file,label=breed.",
             write=lambda text: text.split(","),
         ),
     ]
     validation: Annotated[
         float | None,
-        Flag("data.validation", "Share of the training images that judges the run; keeps its best weights."),
+        Flag("data.validation", "Hold out this share of the training images, which chooses the best weights."),
     ]
     patience: Annotated[
         int | None,
-        Flag("training.patience", "Evaluations without a better one that end the run; with --validation.", min=1),
+        Flag("training.patience", "End the run after this number of evaluations without a better one.", min=1),
     ]
-    device: Annotated[str | None, Flag("machine.device", "The device to train on: auto, cpu or cuda.")]
+    device: Annotated[str | None, Flag("machine.device", "Train on this device: auto, cpu or cuda.")]
     threads: Annotated[
-        int | None, Flag("machine.threads", "Threads of the CPU; fewer where other work shares it.", min=1)
+        int | None,
+        Flag("machine.threads", "Use this number of threads of the CPU; fewer help where other work shares it.", min=1),
     ]
-    precision: Annotated[str | None, Flag("machine.precision", "The arithmetic of training: auto, fp32 or bf16.")]
+    precision: Annotated[str | None, Flag("machine.precision", "Compute in this precision: auto, fp32 or bf16.")]
 
 
 class DeclaredFlag(NamedTuple):

@@ -336,7 +336,7 @@ def test_truncated_files_are_errors_at_every_length(kind: str) -> None:
         ),
         (
             b"\0\0\0\x1cftypavif" + bytes(20),
-            "of the format AVIF, which is not read; convert it first, such as `avifdec IMAGE.avif IMAGE.png`",
+            "an image of the format AVIF, which is not read; convert it first, such as `avifdec IMAGE.avif IMAGE.png`",
         ),
         (encoded(RGB.astype(np.float32)[:, :, 0], "TIFF"), "pixels of kind F"),
         (b"P6 0 0 255\n", "a damaged PPM"),
