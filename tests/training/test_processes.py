@@ -25,7 +25,7 @@ from resvision.layers import sync_norm
 from resvision.recipes import compose
 from resvision.run import Run
 from resvision.training import processes
-from resvision.training.loop import backward, wrap
+from resvision.training.gradients import backward, wrap
 from resvision.training.machine import Machine
 
 FP32 = Machine(device="cpu", precision="fp32")
