@@ -13,7 +13,8 @@ from resvision import catalog
 from resvision.conversion import UNTOLD
 from resvision.core import files, references, rundir
 from resvision.core.errors import RunError, SettingsError, WeightsError, nearest, printable
-from resvision.core.settings import Scalar, from_json
+from resvision.core.meanings import as_text
+from resvision.core.settings import from_json
 from resvision.core.views import View
 from resvision.data.sets import IMAGENET
 from resvision.run import DataSettings, ModelSettings, Run
@@ -96,18 +97,13 @@ def find_published(model: str, options: Mapping[str, Any], source: str) -> Publi
     few = catalog.choices(name).keys() - {SIDE_HEADS}
     if other := {key: wanted[key] for key in sorted(few & wanted.keys()) if given[key] != wanted[key]}:
         fixed = catalog.find(model).options.keys() & other.keys()
-        changes = " ".join(f"--set model.options.{key}={_written(value)}" for key, value in other.items())
+        changes = " ".join(f"--set model.options.{key}={as_text(value)}" for key, value in other.items())
         remedy = f"take {name}" if fixed else f"say {changes}"
-        has = ", ".join(f"{key}={_written(given[key])}" for key in other)
+        has = ", ".join(f"{key}={as_text(given[key])}" for key in other)
         raise WeightsError(
             f"{model} with {has}: is another net than the {name} that torchvision's weights are of; {remedy}"
         )
     return find(name, source)
-
-
-def _written(value: Scalar) -> str:
-    """A value as `--set` takes it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _torchvisions_name(model: str, options: Mapping[str, Any]) -> str | None:

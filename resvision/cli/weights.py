@@ -68,7 +68,7 @@ with_weights_options = partial(
 
 
 def known_of(options: KnownOptions) -> "Known":
-    """What the options say of the weights in a file; SettingsError for values of another form."""
+    """Read the options about weights in a file; SettingsError for values of another form."""
     from resvision.inference.weights_file import Known, read_classes
 
     normalize, image_size, classes = options["normalize"], options["image_size"], options["classes"]
@@ -81,7 +81,7 @@ def known_of(options: KnownOptions) -> "Known":
 
 
 def with_classes_of(known: "Known", model: str, weights: str, data: str | None, *, root: Path | None) -> "Known":
-    """What is known of weights that are to be scored, with the classes of the data where nobody else names them.
+    """Add the classes of the data to what is known of weights to be scored, where nobody else names classes.
 
     Raises WeightsError and DataError for published weights that there are not and data that cannot be opened, and
     SettingsError where neither the command nor the weights name any data.

@@ -52,7 +52,7 @@ def has_split_table(folder: Place) -> bool:
 
 
 def known_columns(name: str, columns: Sequence[str]) -> Sequence[str]:
-    """Those of the columns stated for another table that a table has too; of a folder, all."""
+    """Leave out columns, stated for another table, that this table lacks; a folder takes all."""
     path = Path(name)
     table = read_table(path, path.parent, []) if columns and is_table(path) else None
     return columns if table is None else present(table, columns)

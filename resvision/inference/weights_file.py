@@ -32,7 +32,7 @@ Normalization = tuple[Sequence[float], Sequence[float]]
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """What a person knows of weights: the view whole, or its parts; classes in order; options of the net.
+    """Facts that a person gives about weights: the view, or parts of it; classes in order; options of the net.
 
     `classes_of_data` are those of the images that they are scored on, for weights whose classes nobody names.
     """
@@ -70,6 +70,7 @@ def read_file(model: str, file: Path, known: Known) -> FromFile:
     if header is not None:
         require_same_net(file, header, model, known.options)
     about = header or About(model=model)
+    # The number of classes follows from the shapes, as it does for a file that says nothing of itself.
     own = {key: value for key, value in about.options.items() if key != "num_classes"}
     fitted = fit_to(model, state, {**own, **known.options})
     require_fit(file, fitted, state)

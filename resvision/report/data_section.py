@@ -26,7 +26,7 @@ SAMPLES = 8
 
 
 class DataSection(NamedTuple):
-    """What a page says of a data set.
+    """A data set on a page.
 
     splits   their names with their numbers of images, in the order of the columns of `rows`
     rows     (class, its amount in each split); empty where targets are no classes

@@ -44,7 +44,7 @@ def _page(trained: Trained, data: str, reader: Reader[Any], scores: Scores) -> s
 
 
 def _facts(trained: Trained, data: str, reader: Reader[Any]) -> list[tuple[str, str]]:
-    """What is known of the weights and of the images, as rows."""
+    """Rows about the weights and the images."""
     view, listed = trained.view, ", ".join(trained.classes[:20])
     more = f" and {len(trained.classes) - 20} more" if len(trained.classes) > 20 else ""
     options = ", ".join(f"{key} {value}" for key, value in trained.run.model.options.items())
