@@ -1,10 +1,13 @@
 """Runs as one page: a sentence, results, settings that differ, curves, and the worst test images of each run."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from resvision.core import rundir
 from resvision.report import tables
 from resvision.report.class_tables import class_values
 from resvision.report.data_section import data_sections
@@ -41,6 +44,17 @@ def write_report(
     """
     records = [record_at(record, data, root) for record in read_records(folders, allow_code=allow_code)]
     return write_page(out, report_html(records, note=note, allow_code=allow_code, watch=watch))
+
+
+def linked_page(folder: Path, page: Path) -> str:
+    """Write the page of a run into its folder unless one of its scores is there; its address from another `page`.
+
+    Code of a user's own is run: whoever asked for the other page has named it.
+    """
+    own, scores = folder / rundir.REPORT, folder / rundir.EVALUATION
+    if not own.is_file() or own.stat().st_mtime < scores.stat().st_mtime:
+        write_report([folder], own, allow_code=True)
+    return quote(os.path.relpath(own, page.parent))
 
 
 def report_html(

@@ -3,11 +3,10 @@
 import json
 from pathlib import Path
 
-from resvision.core import rundir
 from resvision.core.plurals import counted
 from resvision.report.class_tables import class_values
 from resvision.report.html import render, write_page
-from resvision.report.page import write_report
+from resvision.report.page import linked_page
 from resvision.report.plots import curves_svg
 from resvision.report.svg import colours, inline
 from resvision.report.tables import data_of, duration
@@ -57,8 +56,6 @@ def sentence(study: CrossValidation) -> str:
 
 def write_folds(study: CrossValidation, path: Path) -> Path:
     """Write the cross-validation as one page, which links that of each fold; the path."""
-    for outcome in study.outcomes:  # code of a user's own was named before it was trained
-        write_report([outcome.record.folder], outcome.record.folder / rundir.REPORT, allow_code=True)
     records, names = [outcome.record for outcome in study.outcomes], [outcome.trial.name for outcome in study.outcomes]
     html = render(
         "folds.html.j2",
@@ -67,6 +64,7 @@ def write_folds(study: CrossValidation, path: Path) -> Path:
         header=header(study),
         rows=rows(study),
         shades=colours(names),
+        pages={name: linked_page(record.folder, path) for name, record in zip(names, records, strict=True)},
         about=ABOUT,
         rule=str(records[0].setting("data.split_rule")),
         **class_values(study.kind, study.pooled, name="confusion"),

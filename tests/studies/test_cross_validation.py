@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -57,9 +58,13 @@ def test_folds_that_are_finished_are_not_run_again(study: CrossValidation) -> No
 def test_the_page_has_a_row_for_each_fold_and_links_it(study: CrossValidation, tmp_path: Path) -> None:
     names = [row[0] for row in rows(study)]
     assert names == ["fold-1", "fold-2", "mean ± deviation", "pooled"]
+    first, second = (study.folder / f"fold-{number}" / rundir.REPORT for number in (1, 2))
+    second.write_text("newer than its scores")
     html = write_folds(study, tmp_path / "page.html").read_text()
-    assert all(f'href="fold-{number}/report.html"' in html for number in (1, 2))
-    assert (study.folder / "fold-1" / rundir.REPORT).is_file()
+    links = re.findall(r'<a href="([^"]+)">', html)
+    assert [(tmp_path / link).resolve() for link in links] == [first.resolve(), second.resolve()]
+    assert "Confusion" in first.read_text()
+    assert second.read_text() == "newer than its scores"
 
 
 def test_one_fold_is_refused() -> None:

@@ -77,6 +77,8 @@ def test_figures_are_those_of_the_runs(study: tuple[Path, Degradation]) -> None:
 
 def test_the_page_holds_the_figures_and_two_sentences(study: tuple[Path, Degradation], tmp_path: Path) -> None:
     _, result = study
+    for outcome in result.outcomes[1:]:
+        (outcome.record.folder / rundir.REPORT).write_text("newer than its scores")
     html = write_study(result, tmp_path / "page.html").read_text()
     titles = (">Training and test loss<", ">Training and test error<")
     assert [title for title in titles if title in html] == [*titles]
