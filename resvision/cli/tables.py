@@ -26,10 +26,12 @@ Wide = Annotated[bool, typer.Option("--wide", help="Show all columns, however na
 class VisibleTable(Table):
     """A table whose texts are made visible before their widths are measured.
 
-    least  headings of columns that a narrow terminal does without, the least important first
+    least    headings of columns that a narrow terminal does without, the least important first
+    about    the line over the table, which may be longer than its rows
     """
 
     least: Sequence[str] = ()
+    about: str = ""
 
     def add_row(self, *cells: RenderableType | None, style: StyleType | None = None, end_section: bool = False) -> None:
         """Add a row of cells."""
@@ -41,9 +43,8 @@ def new_table(
     *columns: str, numbers: Sequence[str] = (), title: str | None = None, least: Sequence[str] = ()
 ) -> VisibleTable:
     """Make a table with these columns, `numbers` to the right, those in `least` left out where it is narrow."""
-    title = None if title is None else visible(title)
-    table = VisibleTable(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.least = least
+    table = VisibleTable(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.least, table.about = least, visible(title or "")
     for column in columns:
         table.add_column(visible(column), justify="right" if column in numbers else "left", no_wrap=True)
     return table
@@ -62,8 +63,10 @@ def print_tables(*tables: VisibleTable, wide: bool = False) -> None:
         shown = set(_headings(fitting))
         hidden |= dict.fromkeys(_on_a_line(heading) for heading in _headings(table) if heading not in shown)
         if table.row_count <= LONG:
-            title = cell_len(str(table.title or ""))
-            Terminal(width=limit or max(console.width, _width(table), title)).print(fitting)
+            wide_enough = Terminal(width=limit or max(console.width, _width(table), cell_len(table.about)))
+            if table.about:
+                wide_enough.print(table.about, style="bold", markup=False, highlight=False)
+            wide_enough.print(fitting)
         else:
             console.file.write("\n".join(_plain(fitting)) + "\n")
     if hidden:
@@ -81,10 +84,14 @@ def print_lines(*lines: str) -> None:
 def _narrowed(table: VisibleTable, limit: int) -> VisibleTable:
     """The table with as many of its columns as fit; those that it cannot do without are kept."""
     for count in range(len(table.least) + 1):
-        narrower = _without(table, table.least[:count])
-        if _width(narrower) <= limit:
+        left_out = [*table.least[:count]]
+        if _width(_without(table, left_out)) <= limit:
             break
-    return narrower
+    for heading in reversed(left_out[:-1]):  # a narrow column may fit where a wide one has gone
+        fewer = [other for other in left_out if other != heading]
+        if _width(_without(table, fewer)) <= limit:
+            left_out = fewer
+    return _without(table, left_out)
 
 
 def _without(table: VisibleTable, headings: Sequence[str]) -> VisibleTable:
@@ -92,8 +99,7 @@ def _without(table: VisibleTable, headings: Sequence[str]) -> VisibleTable:
         return table
     kept = [column for column in table.columns if str(column.header) not in headings]
     numbers = [str(column.header) for column in kept if column.justify == "right"]
-    title = None if table.title is None else str(table.title)
-    narrower = new_table(*(str(column.header) for column in kept), numbers=numbers, title=title)
+    narrower = new_table(*(str(column.header) for column in kept), numbers=numbers, title=table.about)
     for row, cells in zip(table.rows, zip(*(column.cells for column in kept), strict=True), strict=True):
         narrower.add_row(*cells, end_section=row.end_section)
     return narrower
@@ -126,7 +132,7 @@ def _blocks(table: VisibleTable, limit: int) -> Iterator[str]:
 
     Numbers stand side by side, each text on a line of its own, and cells without a value are left out.
     """
-    yield from textwrap.wrap(str(table.title), limit) if table.title else ()
+    yield from textwrap.wrap(table.about, limit)
     headings, *rows = zip(*_columns(table), strict=True)
     labels = 1 if headings[0].strip() else 2  # a column without a heading is a label of the next
     right = [column.justify == "right" for column in table.columns]
@@ -151,7 +157,7 @@ def _plain(table: VisibleTable) -> Iterable[str]:
     """The lines of a table as rich lays it out, without colours."""
     columns, widths = _columns(table), _widths(table)
     right = [column.justify == "right" for column in table.columns]
-    yield from [str(table.title)] if table.title else []
+    yield from [table.about] if table.about else []
     yield ""
     for i, row in enumerate(zip(*columns, strict=True)):
         blanks = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]

@@ -152,3 +152,9 @@ def require_fit(out: str, columns: int, *, except_for: Path = Path("no such path
     assert lines
     assert not [line for line in lines if cell_len(line) > columns and str(except_for) not in line]
     assert not [line for line in lines if "\N{HORIZONTAL ELLIPSIS}" in line], "a cell that is cut"
+
+
+def test_a_narrow_column_comes_back_where_a_wide_one_has_gone() -> None:
+    table = tables.new_table("name", "narrow", "wide", title="about " * 20, least=("narrow", "wide"))
+    table.add_row("a", "b", "c" * 100)
+    assert [str(column.header) for column in tables._narrowed(table, 60).columns] == ["name", "narrow"]
