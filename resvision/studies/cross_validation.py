@@ -31,6 +31,9 @@ from resvision.training.stopping import GoingOn
 
 FORMAT = 1
 
+MOST_FOLDS = 1000
+"""The most runs of one cross-validation."""
+
 
 class Spread(NamedTuple):
     """A figure over the folds: its mean, the standard deviation of one run, and the value of each fold."""
@@ -87,8 +90,8 @@ def cross_validate(
 
 def begin(run: Run, folds: int, *, out: Path | None, console: Console) -> CrossValidation:
     """Start a cross-validation in a new folder and carry it out."""
-    if folds < 2:
-        raise SettingsError(f"--folds: {folds}; two or more are needed")
+    if not 2 <= folds <= MOST_FOLDS:
+        raise SettingsError(f"--folds: {folds}; from 2 to {MOST_FOLDS:,}")
     if run.data.folds is not None:
         raise SettingsError("data.folds: is set by --folds; leave one of them out")
     run = with_full_paths(run)
@@ -120,6 +123,8 @@ def go_on(
     asked = rundir.read_json(path, limit=files.SETTINGS)
     if not isinstance(asked, dict) or asked.get("format") != FORMAT or type(asked.get("folds")) is not int:
         raise RunError(f"{path}: damaged, or not of format {FORMAT}, which this version of resvision reads")
+    if not 2 <= asked["folds"] <= MOST_FOLDS:
+        raise RunError(f"{path}: damaged: {asked['folds']} folds")
     run = run_from_json(asked.get("run"), allow_code=allow_code, at="run")
     if data is not None or root is not None:
         run = run_at(run, data, root)

@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from support import TINY
 
 import resvision
 from resvision.core import rundir
-from resvision.core.errors import SettingsError
+from resvision.core.errors import RunError, SettingsError
 from resvision.inference.evaluate import evaluate_with_overlap
 from resvision.inference.load import load
 from resvision.recipes import compose
@@ -68,7 +69,7 @@ def test_the_page_has_a_row_for_each_fold_and_links_it(study: CrossValidation, t
 
 
 def test_one_fold_is_refused() -> None:
-    with pytest.raises(SettingsError, match="two or more"):
+    with pytest.raises(SettingsError, match="from 2 to 1,000"):
         resvision.cross_validate("resnet20", "digits", folds=1, quiet=True)
 
 
@@ -76,3 +77,11 @@ def test_a_run_takes_no_settings_beside_it() -> None:
     run = compose("resnet20", "digits")
     with pytest.raises(SettingsError, match="a Run holds all its settings: leave out lr"):
         resvision.cross_validate(run, lr=0.1, quiet=True)
+
+
+@pytest.mark.parametrize("folds", [-3, 0, 1, 10**9])
+def test_another_number_of_folds_in_a_folder_is_damage(folds: int, study: CrossValidation, tmp_path: Path) -> None:
+    asked = json.loads((study.folder / rundir.FOLDS).read_text())
+    (tmp_path / rundir.FOLDS).write_text(json.dumps({**asked, "folds": folds}))
+    with pytest.raises(RunError, match=rf"folds.json: damaged: {folds} folds"):
+        go_on(tmp_path, console=QUIET)
