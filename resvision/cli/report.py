@@ -62,7 +62,7 @@ def command(
         return
     if out is None:
         out = runs[0] / REPORT if len(runs) == 1 else Path(REPORT)
-    with Bar(Terminal(stderr=True), "writing", noun="run") as bar:
+    with Bar(Terminal(stderr=True), "writing", noun="") as bar:
         written = write_report(
             runs,
             out,
