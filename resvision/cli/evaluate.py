@@ -10,10 +10,12 @@ from resvision.cli import overlap
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.cli.weights import (
     ClassesOption,
+    ColumnsOption,
     ImageSizeOption,
     NetOption,
     NormalizeOption,
     WeightsOption,
+    columns_of,
     known_of,
     load_said,
     with_classes_of,
@@ -62,6 +64,7 @@ def command(
         typer.Option(help="Where the run's data lie now, or another data set or folder with the same classes."),
     ] = None,
     root: Annotated[Path | None, typer.Option(help="Where that data set lies.")] = None,
+    columns: ColumnsOption = None,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Images, or views of them, at a time; 64, or 4 where pixels are labelled.")
     ] = None,
@@ -101,11 +104,11 @@ def command(
     from resvision.tasks import How
 
     pixels = None if scales is None else _pixels(scales)
-    known = known_of(normalize, image_size, classes, option)
+    known, stated = known_of(normalize, image_size, classes, option), columns_of(columns)
     if weights is not None:  # mistakes are reported before the download
         for run in runs:
             _require_protocol(protocol, [kind_of(catalog.find(str(run)).task)])
-            known = with_classes_of(known, str(run), weights, data, root=root)
+            known = with_classes_of(known, str(run), weights, data, root=root, columns=stated)
     loaded = [load_said(run, weights=weights, known=known, allow_code=allow_code) for run in runs]
     _require_protocol(protocol, [trained.kind for trained in loaded])
     passes = 1 if ensemble else len(runs)
@@ -113,7 +116,7 @@ def command(
     how = How(batch_size, grey, compiled, protocol, pixels, lambda images, total: bar.advance(images, passes * total))
     if len(runs) > 1 or table or ensemble:
         with bar:
-            result = evaluate_ensemble(loaded, data, root=root, how=how, together=ensemble)
+            result = evaluate_ensemble(loaded, data, root=root, columns=stated, how=how, together=ensemble)
         if as_json:
             print(json.dumps(_document(result), ensure_ascii=False))
         else:
@@ -122,7 +125,7 @@ def command(
     (trained,) = loaded
     how = how._replace(grey=how.grey or data is None)
     with bar:
-        evaluation = evaluate_with_overlap(trained, data, root=root, how=how)
+        evaluation = evaluate_with_overlap(trained, data, root=root, columns=stated, how=how)
     _show_scores(trained, data or trained.data, how, evaluation, as_json=as_json, wide=wide)
 
 

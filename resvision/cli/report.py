@@ -7,10 +7,12 @@ import typer
 
 from resvision.cli.weights import (
     ClassesOption,
+    ColumnsOption,
     ImageSizeOption,
     NetOption,
     NormalizeOption,
     WeightsOption,
+    columns_of,
     known_of,
     load_said,
     with_classes_of,
@@ -27,6 +29,7 @@ def command(
         typer.Option(help="Where the runs' data lie now, if they have moved; of --weights, the labelled images."),
     ] = None,
     root: Annotated[Path | None, typer.Option(help="Where a named data set lies.")] = None,
+    columns: ColumnsOption = None,
     out: Annotated[
         Path | None, typer.Option(help="File of the page; report.html in the run, or here for several runs.")
     ] = None,
@@ -48,7 +51,7 @@ def command(
     from resvision.core.terminal import Terminal
     from resvision.report.page import write_report
 
-    known = known_of(normalize, image_size, classes, option)
+    known, stated = known_of(normalize, image_size, classes, option), columns_of(columns)
     if weights is None and known.says_something:
         raise SettingsError("--normalize, --image-size, --classes and --option go with --weights; leave them out")
     if weights is not None:
@@ -56,9 +59,10 @@ def command(
 
         if len(runs) > 1:
             raise SettingsError("--weights: a page is about the weights of one model; name one")
-        known = with_classes_of(known, str(runs[0]), weights, data, root=root)
+        known = with_classes_of(known, str(runs[0]), weights, data, root=root, columns=stated)
         trained = load_said(runs[0], weights=weights, known=known, allow_code=allow_code)
-        print(write_weights_report(trained, data or trained.data, out or Path(REPORT), root=root))
+        place = out or Path(REPORT)
+        print(write_weights_report(trained, data or trained.data, place, root=root, columns=stated))
         return
     if out is None:
         out = runs[0] / REPORT if len(runs) == 1 else Path(REPORT)
@@ -68,6 +72,7 @@ def command(
             out,
             data=data,
             root=root,
+            columns=stated,
             allow_code=allow_code,
             watch=lambda done, total: bar.reach(done, total=total),
         )

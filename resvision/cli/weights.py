@@ -1,4 +1,4 @@
-"""Options of the verbs that use weights without a run: the weights, and what is known of a file of them."""
+"""Options of the verbs that use weights without a run: the weights, what is known of a file of them, the images."""
 
 import sys
 from pathlib import Path
@@ -51,6 +51,17 @@ NetOption = Annotated[
 ]
 
 
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option("--columns", help="Columns of the table of images that --data names, as path=file,label=breed."),
+]
+
+
+def columns_of(text: str | None) -> list[str] | None:
+    """The stated columns of a table, None where nothing is stated."""
+    return None if text is None else text.split(",")
+
+
 def known_of(
     normalize: tuple[str, str] | None, image_size: str | None, classes: Path | None, options: list[str] | None
 ) -> "Known":
@@ -65,7 +76,9 @@ def known_of(
     )
 
 
-def with_classes_of(known: "Known", model: str, weights: str, data: str | None, *, root: Path | None) -> "Known":
+def with_classes_of(
+    known: "Known", model: str, weights: str, data: str | None, *, root: Path | None, columns: list[str] | None
+) -> "Known":
     """What is known of weights that are to be scored, with the classes of the data where nobody else names them.
 
     Raises WeightsError and DataError for published weights that there are not and data that cannot be opened, and
@@ -82,7 +95,7 @@ def with_classes_of(known: "Known", model: str, weights: str, data: str | None, 
     trained_on = None if published is None else published.data
     if data is None and trained_on is None:
         raise SettingsError(f"{printable(weights)}: does not say what it was trained on; name the images by --data")
-    reader = open_data(data or str(trained_on), catalog.find(model).task, root=root)
+    reader = open_data(data or str(trained_on), catalog.find(model).task, root=root, columns=columns or ())
     return known if published else replace(known, classes_of_data=reader.classes)
 
 

@@ -27,6 +27,7 @@ def write_report(
     note: str = "",
     data: str | Path | None = None,
     root: str | Path | None = None,
+    columns: Sequence[str] | None = None,
     allow_code: bool = False,
     watch: Callable[[int, int], None] = lambda done, pieces: None,
 ) -> Path:
@@ -34,13 +35,14 @@ def write_report(
 
     note        a sentence or two of plain text that stand above all else
     data, root  where data of the runs lie now, if they have moved; other data are looked for at their own places
+    columns     of a table of images that `data` names
     allow_code  import tasks, data sets and models of a user's own that the runs name
     watch       takes the number of pieces of the page that are made so far, and of all
 
     A run need not be finished. Raises RunError for a directory that is missing or damaged, for a task of a user's own
     without `allow_code`, and where `out` cannot be written or is not a page of ours.
     """
-    records = [record_at(record, data, root) for record in read_records(folders, allow_code=allow_code)]
+    records = [record_at(record, data, root, columns) for record in read_records(folders, allow_code=allow_code)]
     return write_page(out, report_html(records, note=note, allow_code=allow_code, watch=watch))
 
 
