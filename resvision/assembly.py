@@ -1,6 +1,6 @@
 """The parts of a resolved Run: its system, its optimizer, the batches and the exams of the loop; and its length."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from torch import nn
 
 from resvision import catalog
 from resvision.classification.stages import distances_to_head, first_stages
-from resvision.contracts import Batches, CountedBatches, System
+from resvision.contracts import Batch, Batches, CountedBatches, System
 from resvision.core import references
 from resvision.core.errors import SettingsError
 from resvision.core.history import TEST, VALIDATION
@@ -55,12 +55,22 @@ class Exam(NamedTuple):
     batches: CountedBatches
     task: Task[Any]
 
-    def score(self, system: System, *, machine: Machine, stop: StopSignals | None = None) -> Scores:
-        """Score a system on all of the images. Raises Stopped after a stop signal."""
+    def score(
+        self,
+        system: System,
+        *,
+        machine: Machine,
+        stop: StopSignals | None = None,
+        watch: Callable[[int], None] = lambda images: None,
+    ) -> Scores:
+        """Score a system on all of the images. Raises Stopped after a stop signal.
+
+        watch  called with the number of images that all processes together have scored since the last call
+        """
         waiting = stop.leave_waiting if stop else lambda: None
         made = batches(self.batches, 0, len(self.batches), workers=machine.workers or 0, waiting=waiting)
         with closing(made) as share:
-            return self.task.score(system, share, self.images, machine=machine, stop=stop)
+            return self.task.score(system, _watched(share, watch), self.images, machine=machine, stop=stop)
 
 
 class Assembly(NamedTuple):
@@ -76,6 +86,13 @@ class Assembly(NamedTuple):
     on_the_way: Exam
     at_the_end: Exam
     steps: int
+
+
+def _watched(share: Iterable[Batch], watch: Callable[[int], None]) -> Iterator[Batch]:
+    """Yield this process's batches, and tell `watch` after each; the other processes are as far as this one."""
+    for batch in share:
+        yield batch
+        watch(len(batch.ids) * rank_and_world()[1])
 
 
 def accepted_options(model: ModelSettings, candidates: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,10 @@
 from contextlib import nullcontext
 from pathlib import Path
 
+from rich.console import Console
+
 from resvision.assembly import Assembly, Exam
+from resvision.core.progress import Bar
 from resvision.kinds.kind import Scores
 from resvision.run import Run
 from resvision.training.checkpoints import load_weights
@@ -13,10 +16,13 @@ from resvision.training.stopping import StopSignals
 
 
 class Evaluator:
-    """The scorer of a run: of its weights, or their average, during training, and of its result at the end."""
+    """The scorer of a run: of its weights, or their average, during training, and of its result at the end.
 
-    def __init__(self, run: Run, built: Assembly, average: MovingAverage | None) -> None:
-        self._run, self._built, self._average = run, built, average
+    On `console` it shows a bar while it takes more than a moment.
+    """
+
+    def __init__(self, run: Run, built: Assembly, average: MovingAverage | None, *, console: Console) -> None:
+        self._run, self._built, self._average, self._console = run, built, average, console
         self._latest: Scores | None = None
 
     def summary(self, stop: StopSignals) -> Line:
@@ -34,4 +40,5 @@ class Evaluator:
         return self._scores(self._built.at_the_end, stop)
 
     def _scores(self, exam: Exam, stop: StopSignals) -> Scores:
-        return exam.score(self._built.system, machine=self._run.machine, stop=stop)
+        with Bar(self._console, "evaluating", total=len(exam.images)) as bar:
+            return exam.score(self._built.system, machine=self._run.machine, stop=stop, watch=bar.advance)

@@ -90,7 +90,7 @@ def carry_out(
     training = _restored(folder, prepared)
     if training.plan.first_step:
         console.print(f"going on after step {training.plan.first_step} of {training.plan.steps}", highlight=False)
-    evaluator = Evaluator(run, training.built, training.average)
+    evaluator = Evaluator(run, training.built, training.average, console=console)
     _train(training, run, folder, evaluator, stop, console, Callbacks(callbacks))
     if training.best.step:
         _print_best(training, run, console)

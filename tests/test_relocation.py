@@ -146,6 +146,34 @@ def test_a_page_shows_the_worst_images_from_where_the_data_lie_now(moved: Moved,
     assert record_at(record, other, None) == record
 
 
+def test_a_page_of_a_run_without_a_list_of_images_knows_moved_data_by_names_and_split(
+    moved: Moved, tmp_path: Path
+) -> None:
+    older = Path(shutil.copytree(moved.straight, tmp_path / "run"))
+    (older / rundir.IMAGES).unlink()
+    record = read_record(older)
+    assert gallery_of(record_at(record, moved.data, None)).images
+    part = Path(shutil.copytree(moved.data, tmp_path / "part"))
+    (part / "a" / "3.png").unlink()
+    assert record_at(record, part, None) == record
+
+
+def test_columns_of_a_table_are_named_where_its_contents_do_not_tell_them(
+    moved: Moved, tmp_path: Path, cli: Cli
+) -> None:
+    data = Path(shutil.copytree(moved.data, tmp_path / "data"))
+    paths = [f"{name}/{number}.png" for name in "ab" for number in range(3)]
+    lines = [f"{path},{path[0]},{path[0]}" for path in paths]
+    (data / "table.csv").write_text("\n".join(["file,kind,breed", *lines]))
+    code, _, said = cli("evaluate", moved.straight, "--data", data / "table.csv")
+    assert (code, "--columns" in said) == (2, True), said
+    stated = ["--data", data / "table.csv", "--columns", "label=breed"]
+    code, out, said = cli("evaluate", moved.straight, *stated, "--json")
+    assert code == 0, said
+    assert json.loads(out)["images"] == 6
+    assert cli("report", moved.straight, *stated, "--out", tmp_path / "page.html")[0] == 0
+
+
 def test_a_part_of_a_moved_set_is_scored_by_the_run_s_own_test_images(moved: Moved, tmp_path: Path, cli: Cli) -> None:
     part = shutil.copytree(moved.data, tmp_path / "part")
     for number in range(9):

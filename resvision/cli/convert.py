@@ -10,6 +10,8 @@ from resvision.cli.inspect import parse_option
 from resvision.cli.weights import KnownOptions, known_of, with_known_options
 from resvision.core.drafts import sweep
 from resvision.core.errors import SettingsError, WeightsError, printable
+from resvision.core.progress import Bar
+from resvision.core.terminal import Terminal
 
 if TYPE_CHECKING:
     from resvision.conversion import Fitted, Reading
@@ -72,8 +74,12 @@ def command(
     from resvision.weights.shortcut_padding import require_padding
 
     asked_padding = None if padding is None else require_padding(padding)
-    foreign = read_foreign(file, key=key)
-    fitted = fit_to(model, renamed(foreign.state, renames), given)
+    bar = Bar(Terminal(stderr=True), "converting", total=3, noun="")  # reads, fits, writes
+    with bar:
+        foreign = read_foreign(file, key=key)
+        bar.advance()
+        fitted = fit_to(model, renamed(foreign.state, renames), given)
+        bar.advance()
     for line in _report(foreign, fitted, renames):
         print(line)
     if fitted.fit.faults:
@@ -88,7 +94,8 @@ def command(
         print(_untold(candidates))
     reading = chosen or candidates[0]
     about = _about(file, fitted, reading, known, settled=chosen is not None)
-    write_safetensors(target, fitted.read_as(reading), about)
+    with bar:
+        write_safetensors(target, fitted.read_as(reading), about)
     described = ", ".join(f"{key} {value}" for key, value in {**fitted.options, **reading.options}.items())
     print(f"{printable(target)}: {len(fitted.fit.state):,} tensors of {model}, {described}")
 
@@ -112,8 +119,6 @@ def _verified(
     file: Path, fitted: "Fitted", known: "Known", candidates: "list[Reading]", *, data: str
 ) -> "Reading | None":
     """Print the scores of each reading on labelled images; the best one, None where the images do not tell."""
-    from resvision.core.progress import Bar
-    from resvision.core.terminal import Terminal
     from resvision.inference.verification import Verification, best
     from resvision.inference.weights_file import own_view
 

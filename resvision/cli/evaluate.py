@@ -10,7 +10,9 @@ from resvision.cli import overlap
 from resvision.cli.shared_options import AllowCode, Grey
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.cli.weights import (
+    ColumnsOption,
     WeightsOptions,
+    columns_of,
     known_of,
     load_and_warn,
     pixels_of,
@@ -56,6 +58,7 @@ def command(
         typer.Option(help="Evaluate on this: where the run's data lie now, or other data with the same classes."),
     ] = None,
     root: Annotated[Path | None, typer.Option(help="Look for a named data set in this folder.")] = None,
+    columns: ColumnsOption = None,
     batch_size: Annotated[
         int | None,
         typer.Option(
@@ -107,11 +110,11 @@ def command(
     from resvision.tasks import How
 
     pixels = None if scales is None else pixels_of("--scales", scales)
-    weights, known = options["weights"], known_of(options)
+    weights, known, stated = options["weights"], known_of(options), columns_of(columns)
     if weights is not None:  # mistakes are reported before the download
         for run in runs:
             _require_protocol(protocol, [kind_of(catalog.find(str(run)).task)])
-            known = with_classes_of(known, str(run), weights, data, root=root)
+            known = with_classes_of(known, str(run), weights, data, root=root, columns=stated)
     loaded = [load_and_warn(run, weights, known, allow_code=allow_code) for run in runs]
     _require_protocol(protocol, [trained.kind for trained in loaded])
     passes = 1 if ensemble else len(runs)
@@ -119,7 +122,7 @@ def command(
     how = How(batch_size, grey, compiled, protocol, pixels, lambda images, total: bar.advance(images, passes * total))
     if len(runs) > 1 or table or ensemble:
         with bar:
-            result = evaluate_ensemble(loaded, data, root=root, how=how, together=ensemble)
+            result = evaluate_ensemble(loaded, data, root=root, columns=stated, how=how, together=ensemble)
         if as_json:
             print(json.dumps(_document(result), ensure_ascii=False))
         else:
@@ -128,7 +131,7 @@ def command(
     (trained,) = loaded
     how = how._replace(grey=how.grey or data is None)
     with bar:
-        evaluation = evaluate_with_overlap(trained, data, root=root, how=how)
+        evaluation = evaluate_with_overlap(trained, data, root=root, columns=stated, how=how)
     _show_scores(trained, data or trained.data, how, evaluation, as_json=as_json, wide=wide)
 
 

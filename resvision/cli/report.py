@@ -6,7 +6,15 @@ from typing import Annotated, Unpack
 import typer
 
 from resvision.cli.shared_options import AllowCode
-from resvision.cli.weights import WeightsOptions, known_of, load_and_warn, with_classes_of, with_weights_options
+from resvision.cli.weights import (
+    ColumnsOption,
+    WeightsOptions,
+    columns_of,
+    known_of,
+    load_and_warn,
+    with_classes_of,
+    with_weights_options,
+)
 
 
 @with_weights_options(after="out")
@@ -22,6 +30,7 @@ def command(
         ),
     ] = None,
     root: Annotated[Path | None, typer.Option(help="Look for a named data set in this folder.")] = None,
+    columns: ColumnsOption = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Write the page to this file, not to report.html in the run, or here for several runs."),
@@ -40,7 +49,7 @@ def command(
     from resvision.core.terminal import Terminal
     from resvision.report.page import write_report
 
-    weights, known = options["weights"], known_of(options)
+    weights, known, stated = options["weights"], known_of(options), columns_of(columns)
     if weights is None and known.says_something:
         raise SettingsError("--normalize, --image-size, --classes and --option go with --weights; leave them out")
     if weights is not None:
@@ -48,18 +57,20 @@ def command(
 
         if len(runs) > 1:
             raise SettingsError("--weights: a page is about the weights of one model; name one")
-        known = with_classes_of(known, str(runs[0]), weights, data, root=root)
+        known = with_classes_of(known, str(runs[0]), weights, data, root=root, columns=stated)
         trained = load_and_warn(runs[0], weights, known, allow_code=allow_code)
-        print(write_weights_report(trained, data or trained.data, out or Path(REPORT), root=root))
+        place = out or Path(REPORT)
+        print(write_weights_report(trained, data or trained.data, place, root=root, columns=stated))
         return
     if out is None:
         out = runs[0] / REPORT if len(runs) == 1 else Path(REPORT)
-    with Bar(Terminal(stderr=True), "writing", noun="run") as bar:
+    with Bar(Terminal(stderr=True), "writing", noun="") as bar:
         written = write_report(
             runs,
             out,
             data=data,
             root=root,
+            columns=stated,
             allow_code=allow_code,
             watch=lambda done, total: bar.reach(done, total=total),
         )

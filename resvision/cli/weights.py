@@ -1,4 +1,4 @@
-"""Options of the verbs that use weights without a run: the weights, and what is known of a file of them."""
+"""Options of the verbs that use weights without a run: the weights, what is known of a file of them, the images."""
 
 import sys
 from functools import partial
@@ -67,6 +67,19 @@ with_weights_options = partial(
 )
 
 
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--columns", help="Say which columns the table of images that --data names has, as path=file,label=breed."
+    ),
+]
+
+
+def columns_of(text: str | None) -> list[str] | None:
+    """Split the stated columns of a table; None where nothing is stated."""
+    return None if text is None else text.split(",")
+
+
 def known_of(options: KnownOptions) -> "Known":
     """Read the options about weights in a file; SettingsError for values of another form."""
     from resvision.inference.weights_file import Known, read_classes
@@ -80,7 +93,9 @@ def known_of(options: KnownOptions) -> "Known":
     )
 
 
-def with_classes_of(known: "Known", model: str, weights: str, data: str | None, *, root: Path | None) -> "Known":
+def with_classes_of(
+    known: "Known", model: str, weights: str, data: str | None, *, root: Path | None, columns: list[str] | None
+) -> "Known":
     """Add the classes of the data to what is known of weights to be scored, where nobody else names classes.
 
     Raises WeightsError and DataError for published weights that there are not and data that cannot be opened, and
@@ -97,7 +112,7 @@ def with_classes_of(known: "Known", model: str, weights: str, data: str | None, 
     trained_on = None if published is None else published.data
     if data is None and trained_on is None:
         raise SettingsError(f"{printable(weights)}: does not say what it was trained on; name the images by --data")
-    reader = open_data(data or str(trained_on), catalog.find(model).task, root=root)
+    reader = open_data(data or str(trained_on), catalog.find(model).task, root=root, columns=columns or ())
     return known if published else replace(known, classes_of_data=reader.classes)
 
 

@@ -58,16 +58,21 @@ class NonFiniteLossError(ResVisionError):
 
 
 class Stopped(ResVisionError):
-    """A signal stopped the run; it left a checkpoint, unless it was not `kept`. `command` goes on with it."""
+    """A signal stopped the run; it left a checkpoint, unless it was not `kept`.
+
+    `command` goes on with the run; it is "" where there is no run directory yet.
+    """
 
     def __init__(self, signal: int, *, kept: bool = True) -> None:
-        outcome = "a checkpoint was written" if kept else "nothing after the last checkpoint is kept"
-        super().__init__(f"stopped by signal {signal}; {outcome}")
+        super().__init__(f"stopped by signal {signal}")
         self.exit_code = 128 + signal
-        self.command = ""
+        self.kept, self.command = kept, ""
 
     def __str__(self) -> str:
-        return f"{self.args[0]}; go on with: {self.command}" if self.command else str(self.args[0])
+        if not self.command:
+            return f"{self.args[0]}; nothing was begun"
+        outcome = "a checkpoint was written" if self.kept else "nothing after the last checkpoint is kept"
+        return f"{self.args[0]}; {outcome}; go on with: {self.command}"
 
 
 def is_memory_shortage(error: Exception) -> bool:

@@ -94,8 +94,9 @@ class Bar:
         early = now < self._shows_from or now - self._drawn_at < REDRAWN_EVERY_S
         if early or not self._console.is_terminal or self._console.quiet:
             return
-        self.clear()
         with suppress(OSError):
+            # another bar, such as that of a training which is being evaluated, may have left its line there
+            self._console.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)))
             # the last cell stays free: some terminals begin a new line once it is written
             self._console.print(self.line(self._console.width - 1), end="", no_wrap=True, overflow="crop", crop=True)
             self._console.control(Control(ControlType.CARRIAGE_RETURN))  # what comes unasked begins at the left

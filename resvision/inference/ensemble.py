@@ -56,6 +56,7 @@ def evaluate_ensemble(
     data: str | Path | None = None,
     *,
     root: str | Path | None = None,
+    columns: Sequence[str] | None = None,
     how: How | None = None,
     together: bool = True,
 ) -> Ensemble:
@@ -71,7 +72,7 @@ def evaluate_ensemble(
     how = how._replace(grey=how.grey or data is None)
     require_how(first.kind, how)
     first.kind.require_options({"ensemble": together})
-    images = open_images(first, data, root=root)
+    images = open_images(first, data, root=root, columns=columns)
     reader, how = images.reader, how._replace(grey=how.grey or images.moved)
     with ExitStack() as stack:
         for member in members:

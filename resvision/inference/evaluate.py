@@ -52,6 +52,7 @@ def evaluate(
     compiled: bool | None = None,
     protocol: str | None = None,
     scales: Sequence[int] | None = None,
+    columns: Sequence[str] | None = None,
 ) -> Any:
     """Score a run on the test split of `data`, by default of the data it was trained on.
 
@@ -65,6 +66,8 @@ def evaluate(
     compiled    compile the net first; decided by the work there is to do when left out
     protocol    one of `resvision evaluate --protocols`, the task's usual one when left out
     scales      shorter sides of the resized images in pixels, in place of the protocol's
+    columns     of a table of images that `data` names, as ("path=file", "label=breed"); those of the run, or found by
+                their contents, when left out
 
     Images go through the run's own view. Classes are matched by name: `data` may lack some of the run's classes or have
     them in another order. Raises DataError for a class that the run does not know, UnknownNameError for a protocol that
@@ -73,7 +76,7 @@ def evaluate(
     """
     trained = run if isinstance(run, Trained) else load(run)
     how = How(batch_size, grey or data is None, compiled, protocol, None if scales is None else tuple(scales))
-    evaluation = evaluate_with_overlap(trained, data, root=root, how=how)
+    evaluation = evaluate_with_overlap(trained, data, root=root, columns=columns, how=how)
     if evaluation.overlap is not None and (count := int(evaluation.overlap.trained.sum())):
         text = f"{trained.title}: was trained on {count:,} of the {len(evaluation.images.reader):,} images scored"
         warnings.warn(text, TrainedOnWarning, stacklevel=2)
@@ -81,11 +84,16 @@ def evaluate(
 
 
 def evaluate_with_overlap(
-    trained: Trained, data: str | Path | None = None, *, root: str | Path | None = None, how: How
+    trained: Trained,
+    data: str | Path | None = None,
+    *,
+    root: str | Path | None = None,
+    columns: Sequence[str] | None = None,
+    how: How,
 ) -> Evaluation:
     """Score a run as `evaluate` does, and tell which of the images it knew."""
     require_how(trained.kind, how)
-    images = open_images(trained, data, root=root)
+    images = open_images(trained, data, root=root, columns=columns)
     how = how._replace(grey=how.grey or images.moved)  # its own data is turned as in training
     with at_work(trained.system, trained.machine):
         scores = trained.task.evaluate(trained, images.reader, how)
@@ -97,7 +105,13 @@ def require_how(kind: Kind[Any, Any, Any], how: How) -> None:
     kind.require_options({"scales": how.scales is not None, "compile": bool(how.compiled)})
 
 
-def open_images(trained: Trained, data: str | Path | None = None, *, root: str | Path | None = None) -> ScoredImages:
+def open_images(
+    trained: Trained,
+    data: str | Path | None = None,
+    *,
+    root: str | Path | None = None,
+    columns: Sequence[str] | None = None,
+) -> ScoredImages:
     """Open the images that `evaluate` scores: the run's own test images, the test split of `data`, or all of it."""
     settings, task = trained.run.data, trained.run.model.task
     known = known_images(trained)
@@ -105,11 +119,11 @@ def open_images(trained: Trained, data: str | Path | None = None, *, root: str |
     if data is None:
         require_place(name, trained.title)
         root = settings.root if root is None else root
-    if name == settings.name:
+    if name == settings.name and columns is None:
         splits = open_splits(name, root=Path(root) if root else None, task=task, columns=settings.columns)
         splits = in_folds(trained.run, splits)
         return ScoredImages(splits.test) if known is None else known.own_test(splits)
-    columns = known_columns(name, settings.columns)
+    columns = known_columns(name, settings.columns) if columns is None else columns
     whole = open_whole(name, task, columns)
     if whole is not None and known is not None:
         if not known.is_set_of([whole.reader]):
@@ -139,11 +153,15 @@ def known_images(trained: Trained) -> RunImages | None:
     return identities.read(trained.folder) if trained.folder.is_dir() else None
 
 
-def open_data(data: str | Path, task: str | None, *, root: str | Path | None = None) -> Reader[Any]:
+def open_data(
+    data: str | Path, task: str | None, *, root: str | Path | None = None, columns: Sequence[str] = ()
+) -> Reader[Any]:
     """Open the test split of a data set or folder; all images of a folder that has no splits of its own."""
     name = full_name(data)
-    whole = open_whole(name, task)
-    return open_splits(name, root=Path(root) if root else None, task=task).test if whole is None else whole.reader
+    whole = open_whole(name, task, columns)
+    if whole is not None:
+        return whole.reader
+    return open_splits(name, root=Path(root) if root else None, task=task, columns=columns).test
 
 
 def comparable(trained: Trained, data: str, how: How) -> list[Published]:

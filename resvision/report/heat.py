@@ -1,6 +1,6 @@
 """The grounds of mistakes: beside each exhibit, what the net looked at for the false answer and for the true one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from resvision.core import references
 from resvision.core.errors import ResVisionError
@@ -15,7 +15,12 @@ NOTE = (
 
 
 def with_heat(
-    record: RunRecord, exhibits: Sequence[Exhibit], images: Sequence[Pixels], *, allow_code: bool
+    record: RunRecord,
+    exhibits: Sequence[Exhibit],
+    images: Sequence[Pixels],
+    *,
+    allow_code: bool,
+    advance: Callable[[], None] = lambda: None,
 ) -> tuple[list[Exhibit], str]:
     """The exhibits with a picture for each class that they ask about, and a sentence on these pictures.
 
@@ -40,6 +45,7 @@ def with_heat(
                 for asked, heat in zip(exhibit.asked, explanation.heats, strict=True)
             ]
             heated.append(exhibit._replace(panels=(*exhibit.panels, *panels)))
+            advance()
     except (ResVisionError, ModuleNotFoundError) as error:
         return [*exhibits], f"What the net looked at is left out: {error}"
     return heated, NOTE.format(layer=layer)

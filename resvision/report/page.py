@@ -29,20 +29,22 @@ def write_report(
     note: str = "",
     data: str | Path | None = None,
     root: str | Path | None = None,
+    columns: Sequence[str] | None = None,
     allow_code: bool = False,
-    watch: Callable[[int, int], None] = lambda done, runs: None,
+    watch: Callable[[int, int], None] = lambda done, pieces: None,
 ) -> Path:
     """Write one self-contained page about the runs in these directories to `out`; the path.
 
     note        a sentence or two of plain text that stand above all else
     data, root  where data of the runs lie now, if they have moved; other data are looked for at their own places
+    columns     of a table of images that `data` names
     allow_code  import tasks, data sets and models of a user's own that the runs name
-    watch       takes the number of runs that are on the page so far, and of all
+    watch       takes the number of pieces of the page that are made so far, and of all
 
     A run need not be finished. Raises RunError for a directory that is missing or damaged, for a task of a user's own
     without `allow_code`, and where `out` cannot be written or is not a page of ours.
     """
-    records = [record_at(record, data, root) for record in read_records(folders, allow_code=allow_code)]
+    records = [record_at(record, data, root, columns) for record in read_records(folders, allow_code=allow_code)]
     return write_page(out, report_html(records, note=note, allow_code=allow_code, watch=watch))
 
 
@@ -62,7 +64,7 @@ def report_html(
     *,
     note: str = "",
     allow_code: bool = False,
-    watch: Callable[[int, int], None] = lambda done, runs: None,
+    watch: Callable[[int, int], None] = lambda done, pieces: None,
 ) -> str:
     """The page as text; equal records give equal text while the data they name is the same.
 
@@ -87,18 +89,34 @@ def report_html(
         settings=tables.differing_settings(records),
         groups_of_settings=tables.grouped_settings(records[0]) if len(records) == 1 else [],
         runs=[
-            _run_values(record, anchors[record.name], shades[record.name], allow_code=allow_code)
-            for record in _watched(records, watch)
+            _run_values(record, anchors[record.name], shades[record.name], allow_code=allow_code, advance=advance)
+            for record, advance in _watched(records, watch)
         ],
     )
 
 
-def _watched(records: Sequence[RunRecord], watch: Callable[[int, int], None]) -> Iterator[RunRecord]:
-    """Yield the records, and tell `watch` of each before and after it was used."""
-    watch(0, len(records))
-    for done, record in enumerate(records, start=1):
-        yield record
-        watch(done, len(records))
+def _pieces(record: RunRecord) -> int:
+    """The pieces of work on a run: each of its worst images, once shown and once explained, and the rest."""
+    return 1 if record.scores is None else 1 + 2 * len(record.kind.worst(record.scores))
+
+
+def _watched(
+    records: Sequence[RunRecord], watch: Callable[[int, int], None]
+) -> Iterator[tuple[RunRecord, Callable[[], None]]]:
+    """Yield the records, each with what is called after a piece of its work, and tell `watch` how many are done."""
+    done, total = 0, sum(map(_pieces, records))
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        watch(done, total)
+
+    watch(done, total)
+    for record in records:
+        before = done
+        yield record, advance
+        done = before + _pieces(record)  # also those that were left out
+        watch(done, total)
 
 
 def _group_values(records: Sequence[RunRecord], name: str, shades: dict[str, str]) -> dict[str, Any]:
@@ -121,7 +139,9 @@ def _group_values(records: Sequence[RunRecord], name: str, shades: dict[str, str
     }
 
 
-def _run_values(record: RunRecord, anchor: str, colour: str, *, allow_code: bool) -> dict[str, Any]:
+def _run_values(
+    record: RunRecord, anchor: str, colour: str, *, allow_code: bool, advance: Callable[[], None]
+) -> dict[str, Any]:
     """The values of the template for one run."""
     begun, kind = record.steps_done > 0, record.kind
     return {
@@ -133,7 +153,7 @@ def _run_values(record: RunRecord, anchor: str, colour: str, *, allow_code: bool
         **class_values(kind, record.scores, name=f"{anchor}-confusion"),
         "worst_title": kind.worst_title,
         "worst_note": kind.worst_note,
-        "gallery": gallery_of(record, allow_code=allow_code),
+        "gallery": gallery_of(record, allow_code=allow_code, advance=advance),
         "throughput": tables.throughput(record) if begun else [],
         "speed": inline(throughput_svg(record, name=f"{anchor}-speed", colour=colour)) if begun else "",
         "environment": tables.environment(record),

@@ -66,10 +66,11 @@ class Gallery(NamedTuple):
     note: str = ""
 
 
-def gallery_of(record: RunRecord, *, allow_code: bool = False) -> Gallery:
+def gallery_of(record: RunRecord, *, allow_code: bool = False, advance: Callable[[], None] = lambda: None) -> Gallery:
     """The worst test images of a run; a reason where data cannot be read, or the net not be loaded.
 
-    A data set, net or task that is a user's own code runs only with `allow_code`.
+    A data set, net or task that is a user's own code runs only with `allow_code`. `advance` is called after each image
+    that is shown, and again after each that is explained.
     """
     if record.scores is None:
         return Gallery(reason=UNSCORED)
@@ -84,11 +85,12 @@ def gallery_of(record: RunRecord, *, allow_code: bool = False) -> Gallery:
             images.append(sample.image)
             exhibits.append(exhibit)
             answers.append((sample.target, result))
+            advance()
         legend = tuple(record.kind.legend(record.scores, answers))
     except (ResVisionError, ModuleNotFoundError) as error:
         return Gallery(reason=f"The pictures are left out: {error}")
     single = all(len(exhibit.panels) == 1 for exhibit in exhibits)
-    exhibits, note = with_heat(record, exhibits, images, allow_code=allow_code)
+    exhibits, note = with_heat(record, exhibits, images, allow_code=allow_code, advance=advance)
     still_single = all(len(exhibit.panels) == 1 for exhibit in exhibits)
     return Gallery(
         tuple(shown_exhibits(exhibits, small=single)),

@@ -3,6 +3,7 @@
 There is no history to draw, and the page says so.
 """
 
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -19,12 +20,14 @@ from resvision.report.pictures import Gallery, shown_exhibits
 from resvision.tasks import How
 
 
-def write_weights_report(trained: Trained, data: str, out: Path, *, root: Path | None = None) -> Path:
+def write_weights_report(
+    trained: Trained, data: str, out: Path, *, root: Path | None = None, columns: Sequence[str] | None = None
+) -> Path:
     """Score weights on labelled images, and write one self-contained page about them to `out`; the path.
 
     Raises what `evaluate` does, and RunError where `out` cannot be written or is not a page of ours.
     """
-    evaluation = evaluate_with_overlap(trained, data, root=root, how=How(grey=True))
+    evaluation = evaluate_with_overlap(trained, data, root=root, columns=columns, how=How(grey=True))
     return write_page(out, _page(trained, data, evaluation.images.reader, evaluation.scores))
 
 

@@ -293,6 +293,13 @@ def write_digits_run(folder: Path, wrong: list[int]) -> Path:
     return folder
 
 
+def test_a_page_counts_its_pieces_up_to_all_also_where_some_are_left_out(tmp_path: Path) -> None:
+    record = read_record(write_digits_run(tmp_path / "digits", [5, 17]))
+    seen: list[tuple[int, int]] = []
+    report_html([record], watch=lambda done, pieces: seen.append((done, pieces)))
+    assert seen == [(0, 5), (1, 5), (2, 5), (5, 5)]  # without weights nothing is explained
+
+
 def test_mistakes_are_shown_as_the_pictures_that_the_reader_gives(tmp_path: Path) -> None:
     folder = write_digits_run(tmp_path / "digits", [5, 17])
     gallery = gallery_of(read_record(folder))
