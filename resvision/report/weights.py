@@ -16,8 +16,9 @@ from resvision.inference.predict import result_of
 from resvision.kinds.kind import Scores
 from resvision.report.class_tables import shown_table
 from resvision.report.confusions import confusion_svg
+from resvision.report.heat import heated
 from resvision.report.html import render, write_page
-from resvision.report.pictures import Gallery, Shown, picture_of
+from resvision.report.pictures import Gallery, gallery
 from resvision.report.svg import inline
 from resvision.tasks import How
 
@@ -44,7 +45,9 @@ def _page(trained: Trained, data: str, reader: Reader[Any], scores: Scores) -> s
         scores=kind.lines(scores),
         classes=shown_table(classes) if classes is not None else None,
         confusion=inline(confusion_svg(matrix, name="confusion")) if matrix is not None else "",
+        numbers=matrix.caption if matrix is not None and matrix.numbered else "",
         worst_title=kind.worst_title,
+        worst_note=kind.worst_note,
         gallery=_gallery(trained, reader, scores),
     )
 
@@ -62,7 +65,8 @@ def _facts(trained: Trained, data: str, reader: Reader[Any]) -> list[tuple[str, 
         ("mean, std", f"{_numbers(view.mean)}; {_numbers(view.std)}"),
         (f"{len(trained.classes)} classes", f"in this order: {printable(listed)}{more}"),
     ]
-    return [*facts, ("in doubt", trained.doubt)] if trained.doubt else facts
+    doubt = trained.doubt.removeprefix(f"{printable(trained.folder)}: ")  # a page holds no folder of the machine
+    return [*facts, ("in doubt", doubt)] if doubt else facts
 
 
 def _numbers(values: tuple[float, ...]) -> str:
@@ -70,17 +74,17 @@ def _numbers(values: tuple[float, ...]) -> str:
 
 
 def _gallery(trained: Trained, reader: Reader[Any], scores: Scores) -> Gallery:
-    """The worst images with the net's results, where the kind shows results."""
+    """The worst images, with the net's results where the kind shows results, and what the net looked at."""
     kind = trained.kind
     examples = kind.worst(scores)
     if not examples:
         return Gallery(reason=kind.none_wrong(scores))
-    images, answers = [], []
+    images, answers, exhibits = [], [], []
     for rank, example in enumerate(examples):
         sample, source = reader[example.image], printable(reader.source(example.image))
         result = result_of(trained, sample.image, name=source, grey=True) if kind.predicts_examples else None
         exhibit = kind.exhibit(scores, rank, sample.image, sample.target, result)
-        pictures = tuple(picture_of(panel, single=len(exhibit.panels) == 1) for panel in exhibit.panels)
-        images.append(Shown(PurePath(exhibit.source).name, exhibit.lead, exhibit.title, exhibit.text, pictures))
+        exhibits.append(exhibit._replace(source=PurePath(exhibit.source).name))
+        images.append(sample.image)
         answers.append((sample.target, result))
-    return Gallery(tuple(images), tuple(kind.legend(scores, answers)), single=True)
+    return gallery(exhibits, tuple(kind.legend(scores, answers)), lambda: heated(trained, exhibits, images))
