@@ -65,7 +65,7 @@ def _run(arguments: list[str]) -> int:
         if arguments and not arguments[0].startswith("-") and arguments[0] not in VERBS:
             raise _unknown_verb(arguments[0])
         with completion.answers(os.environ):
-            code = application()(arguments, standalone_mode=False)
+            code = application()(arguments, prog_name="resvision", standalone_mode=False)  # by `python -m`, too
     except ResVisionError as error:
         return _fail(str(error), error.exit_code)
     except ModuleNotFoundError as error:

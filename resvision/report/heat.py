@@ -1,6 +1,7 @@
 """The grounds of mistakes: beside each exhibit, what the net looked at for the false answer and for the true one."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from resvision.core import references
 from resvision.core.errors import ResVisionError
@@ -8,10 +9,15 @@ from resvision.core.images import Pixels
 from resvision.kinds.kind import Exhibit, Panel
 from resvision.report.record import RunRecord
 
+if TYPE_CHECKING:
+    from resvision.inference.load import Trained
+
 NOTE = (
     "Colours show by Grad-CAM at {layer} what the net looked at for each class: the brighter, the more its score rests"
     " on the place. The strongest place of every picture is the brightest, however low the score."
 )
+
+LEFT_OUT = "What the net looked at is left out"
 
 
 def with_heat(
@@ -30,13 +36,32 @@ def with_heat(
     if own_net or not any(exhibit.asked for exhibit in exhibits):
         return [*exhibits], ""
     try:
-        from resvision.inference.explain import explain_image  # a page without explanations needs no net
-        from resvision.inference.heat_pictures import overlay
-        from resvision.inference.load import load
+        from resvision.inference.load import load  # a page without explanations needs no net
 
-        trained = load(record.folder, allow_code=allow_code)
-        heated: list[Exhibit] = []
-        layer: str | None = None
+        return heated(load(record.folder, allow_code=allow_code), exhibits, images, advance=advance)
+    except (ResVisionError, ModuleNotFoundError) as error:
+        return [*exhibits], f"{LEFT_OUT}: {error}"
+
+
+def heated(
+    trained: "Trained",
+    exhibits: Sequence[Exhibit],
+    images: Sequence[Pixels],
+    *,
+    advance: Callable[[], None] = lambda: None,
+) -> tuple[list[Exhibit], str]:
+    """The exhibits with a picture for each class that they ask about, and a sentence on these pictures.
+
+    Where the net cannot be explained, the exhibits as they are, and the reason; "" where they ask about nothing.
+    """
+    if not any(exhibit.asked for exhibit in exhibits):
+        return [*exhibits], ""
+    from resvision.inference.explain import explain_image
+    from resvision.inference.heat_pictures import overlay
+
+    explained: list[Exhibit] = []
+    layer: str | None = None
+    try:
         for exhibit, image in zip(exhibits, images, strict=True):
             explanation = explain_image(trained, image, exhibit.asked, name=exhibit.source)
             layer = explanation.layer or layer
@@ -44,8 +69,8 @@ def with_heat(
                 Panel(asked.words, overlay(image, explanation, heat), heated=True)
                 for asked, heat in zip(exhibit.asked, explanation.heats, strict=True)
             ]
-            heated.append(exhibit._replace(panels=(*exhibit.panels, *panels)))
+            explained.append(exhibit._replace(panels=(*exhibit.panels, *panels)))
             advance()
-    except (ResVisionError, ModuleNotFoundError) as error:
-        return [*exhibits], f"What the net looked at is left out: {error}"
-    return heated, NOTE.format(layer=layer)
+    except ResVisionError as error:
+        return [*exhibits], f"{LEFT_OUT}: {error}"
+    return explained, NOTE.format(layer=layer)

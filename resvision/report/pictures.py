@@ -89,16 +89,22 @@ def gallery_of(record: RunRecord, *, allow_code: bool = False, advance: Callable
         legend = tuple(record.kind.legend(record.scores, answers))
     except (ResVisionError, ModuleNotFoundError) as error:
         return Gallery(reason=f"The pictures are left out: {error}")
-    single = all(len(exhibit.panels) == 1 for exhibit in exhibits)
-    exhibits, note = with_heat(record, exhibits, images, allow_code=allow_code, advance=advance)
-    still_single = all(len(exhibit.panels) == 1 for exhibit in exhibits)
-    return Gallery(
-        tuple(shown_exhibits(exhibits, small=single)),
-        legend,
-        single=still_single,
-        small=single and not still_single,
-        note=note,
+    return gallery(
+        exhibits, legend, lambda: with_heat(record, exhibits, images, allow_code=allow_code, advance=advance)
     )
+
+
+def gallery(
+    exhibits: Sequence[Exhibit],
+    legend: tuple[tuple[str, str], ...],
+    explain: Callable[[], tuple[list[Exhibit], str]],
+) -> Gallery:
+    """The gallery of exhibits; `explain` gives them with what the net looked at, and a sentence on that."""
+    single = all(len(exhibit.panels) == 1 for exhibit in exhibits)
+    explained, note = explain()
+    still_single = all(len(exhibit.panels) == 1 for exhibit in explained)
+    shown = tuple(shown_exhibits(explained, small=single))
+    return Gallery(shown, legend, single=still_single, small=single and not still_single, note=note)
 
 
 def _exhibits(

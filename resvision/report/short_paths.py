@@ -10,6 +10,9 @@ from resvision.report.record import RunRecord
 _ABSOLUTE = re.compile(r"(?<![\w./~:])/(?:[^\s/\"'<>,;()]+/)+(?=[^\s/\"'<>,;()])")
 """Folders from the root on, before the name of a file."""
 
+_OF_WINDOWS = re.compile(r"(?<![\w.])(?:[A-Za-z]:|\\\\[^\s\\\"<>,;()]+)\\+(?:[^\s\\\"<>,;()]+\\+)*(?=[^\s\\\"<>,;()])")
+"""The same on Windows, from a drive or a share on; in JSON each backslash stands there twice."""
+
 
 def without_places(records: Sequence[RunRecord]) -> Callable[[str], str]:
     """A function that names a folder of the runs by its last part, and other files by theirs.
@@ -23,9 +26,9 @@ def without_places(records: Sequence[RunRecord]) -> Callable[[str], str]:
     names = {place.rstrip("/"): Path(place).name for place in places}
 
     def without(text: str) -> str:
-        if "/" not in text or text.startswith("data:"):  # a picture's letters are no paths
+        if not {"/", "\\"} & {*text} or text.startswith("data:"):  # a picture's letters are no paths
             return text
         named = known.sub(lambda place: names[place[0]], text) if places else text
-        return _ABSOLUTE.sub("", named)
+        return _OF_WINDOWS.sub("", _ABSOLUTE.sub("", named))
 
     return without

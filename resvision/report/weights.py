@@ -15,8 +15,9 @@ from resvision.inference.load import Trained
 from resvision.inference.predict import result_of
 from resvision.kinds.kind import Scores
 from resvision.report.class_tables import class_values
+from resvision.report.heat import heated
 from resvision.report.html import render, write_page
-from resvision.report.pictures import Gallery, shown_exhibits
+from resvision.report.pictures import Gallery, gallery
 from resvision.tasks import How
 
 
@@ -59,7 +60,8 @@ def _facts(trained: Trained, data: str, reader: Reader[Any]) -> list[tuple[str, 
         ("mean, std", f"{_numbers(view.mean)}; {_numbers(view.std)}"),
         (f"{len(trained.classes)} classes", f"in this order: {printable(listed)}{more}"),
     ]
-    return [*facts, ("in doubt", trained.doubt)] if trained.doubt else facts
+    doubt = trained.doubt.removeprefix(f"{printable(trained.folder)}: ")  # a page holds no folder of the machine
+    return [*facts, ("in doubt", doubt)] if doubt else facts
 
 
 def _numbers(values: tuple[float, ...]) -> str:
@@ -67,18 +69,17 @@ def _numbers(values: tuple[float, ...]) -> str:
 
 
 def _gallery(trained: Trained, reader: Reader[Any], scores: Scores) -> Gallery:
-    """The worst images with the net's results, where the kind shows results."""
+    """The worst images, with the net's results where the kind shows results, and what the net looked at."""
     kind = trained.kind
     examples = kind.worst(scores)
     if not examples:
         return Gallery(reason=kind.none_wrong(scores))
-    exhibits, answers = [], []
+    images, answers, exhibits = [], [], []
     for rank, example in enumerate(examples):
         sample, source = reader[example.image], printable(reader.source(example.image))
         result = result_of(trained, sample.image, name=source, grey=True) if kind.predicts_examples else None
         exhibit = kind.exhibit(scores, rank, sample.image, sample.target, result)
-        exhibits.append(exhibit._replace(source=PurePath(exhibit.source).name))  # no folders of this machine
+        exhibits.append(exhibit._replace(source=PurePath(exhibit.source).name))
+        images.append(sample.image)
         answers.append((sample.target, result))
-    single = all(len(exhibit.panels) == 1 for exhibit in exhibits)
-    images = tuple(shown_exhibits(exhibits, small=single))
-    return Gallery(images, tuple(kind.legend(scores, answers)), single=single)
+    return gallery(exhibits, tuple(kind.legend(scores, answers)), lambda: heated(trained, exhibits, images))

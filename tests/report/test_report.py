@@ -112,6 +112,8 @@ def test_folders_of_this_machine_are_on_no_page(tmp_path: Path) -> None:
     assert "w.pth" in seen.text
     assert "photos/ has changed" in without_places(read_records([folder]))(f"{tmp_path}/photos/ has changed")
     assert without_places(read_records([folder]))("at /data/sets/7/x.png, 3 images/s") == "at x.png, 3 images/s"
+    on_windows = r"at C:\Users\you\x.png and \\server\share\y.png, a\nb, 10:30"
+    assert without_places(read_records([folder]))(on_windows) == r"at x.png and y.png, a\nb, 10:30"
 
 
 def test_ids_are_unique_and_every_reference_is_answered(compared: tuple[str, Page]) -> None:
