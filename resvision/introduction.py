@@ -10,6 +10,7 @@ from resvision.assembly import Prepared, frozen_modules, task_name, total_steps
 from resvision.core.errors import printable
 from resvision.core.plurals import counted as in_number
 from resvision.core.plurals import length_in_words
+from resvision.core.terminal import tell
 from resvision.core.views import described
 from resvision.preparation import normalizes
 from resvision.run import Run
@@ -53,7 +54,7 @@ def introduce(prepared: Prepared, console: Console, *, since: CpuTimes | None) -
     }
     width = max(map(len, lines))
     for name, text in lines.items():
-        console.print(f"{name:<{width}}  {text}", highlight=False, soft_wrap=True, markup=False)
+        tell(console, f"{name:<{width}}  {text}", indent=width + 2)
 
 
 def _origin(run: Run, net: nn.Module) -> dict[str, str]:

@@ -23,6 +23,7 @@ from resvision.core import files, references, rundir
 from resvision.core.errors import ResVisionError, RunError, SettingsError, Stopped
 from resvision.core.rundir import PHASES
 from resvision.core.settings import differences, from_json, to_json
+from resvision.core.terminal import tell
 from resvision.extension import Scheduling
 from resvision.kinds.kind import Kind, Scores
 from resvision.kinds.table import kind_of
@@ -230,7 +231,7 @@ def _carry_out_in_turn(phases: Sequence[Phase], root: Path, console: Console, *,
         else:
             outcome = _carry_out_run(phase, folder, parents, console, allow_code=allow_code)
         if number < len(phases):
-            console.print(f"{folder}: {outcome.summary}", highlight=False, soft_wrap=True, markup=False)
+            tell(console, f"{folder}: {outcome.summary}")
         folders[phase.name] = folder
     return outcome
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, Unpack
 import typer
 
 from resvision.cli import folds as cross_validation
+from resvision.cli.tables import print_lines
 from resvision.core.errors import SettingsError
 from resvision.recipes.flags import FLAGS, Flags, changes_of
 
@@ -148,7 +149,7 @@ def command(
         )
     if rank_and_world()[0] > 0:
         return
-    print(f"{outcome.folder}: {outcome.summary}")
+    print_lines(f"{outcome.folder}: {outcome.summary}")
 
 
 def _require_one_purpose(
