@@ -17,8 +17,8 @@ from resvision.cli.weights import (
     WeightsOption,
     known_of,
     load_said,
+    require_run,
 )
-from resvision.core import rundir
 from resvision.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def command(
     from resvision.inference.out_folder import out_folder
 
     if weights is None:
-        rundir.require(run)
+        require_run(run)
     files = ImageFiles.of(images)  # before weights are fetched for nothing
     known = known_of(normalize, image_size, classes, option)
     trained = load_said(run, weights=weights, known=known, allow_code=allow_code)

@@ -19,8 +19,8 @@ from resvision.cli.weights import (
     WeightsOption,
     known_of,
     load_said,
+    require_run,
 )
-from resvision.core import rundir
 from resvision.core.errors import SettingsError
 from resvision.core.plurals import counted
 
@@ -75,7 +75,7 @@ def command(
     if resume and out is None:
         raise SettingsError("--resume: goes on with a folder of label maps; name it with --out")
     if weights is None:
-        rundir.require(run)
+        require_run(run)
     files = ImageFiles.of(images)  # before weights are fetched for nothing
     for note in files.notes:
         print(f"resvision: {note}", file=sys.stderr)

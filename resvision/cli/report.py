@@ -13,6 +13,7 @@ from resvision.cli.weights import (
     WeightsOption,
     known_of,
     load_said,
+    require_run,
     with_classes_of,
 )
 
@@ -63,6 +64,8 @@ def command(
         trained = load_said(runs[0], weights=weights, known=known, allow_code=allow_code)
         print(write_weights_report(trained, data or trained.data, out or Path(REPORT), root=root))
         return
+    for run in runs:
+        require_run(run)
     if out is None:
         out = runs[0] / REPORT if len(runs) == 1 else Path(REPORT)
     with Bar(Terminal(stderr=True), "writing", noun="run") as bar:
