@@ -694,9 +694,7 @@ def weights_cases() -> Iterator[Case]:
         yield Case("weights that nobody publishes", nothing, words, says="torchvision publishes no weights")
     words = ("predict", "resnet18", "--weights", "torchvision:V9", "{here}/pets")
     yield Case("weights of an unknown name", nothing, words, says="choices: IMAGENET1K_V1")
-    yield Case(
-        "--weights that is a file", nothing, (*words[:3], "{here}/it.pth", "{here}/pets"), says="write torchvision"
-    )
+    yield Case("--weights that is a file", nothing, (*words[:3], "{here}/it.pth", "{here}/pets"), says="no such file")
 
 
 def wolves(here: Path) -> None:

@@ -34,7 +34,7 @@ from resvision.core.errors import ResVisionError
 from resvision.probes.count import count
 from resvision.training import machine as machines
 from resvision.training.checkpoints import result_weights
-from resvision.training.loop import backward, wrap
+from resvision.training.gradients import backward, wrap
 
 LIMIT_S = 8 * 60
 STEPS = {False: 40, True: 3}

@@ -242,6 +242,11 @@ def read_tar(data: bytes, folder: Path) -> None:
     path = folder / "pets.tar"
     put(path, data)
     shutil.rmtree(Path(os.environ["XDG_CACHE_HOME"]), ignore_errors=True)  # copies of earlier inputs
+    read_archive(path)
+
+
+def read_archive(path: Path) -> None:
+    """All members of an archive, then its check; DataError where one of them, or the set, is at fault."""
     _read_all(open_archive(path))
     refuse(check(str(path), again=True).faults, path)
 

@@ -6,20 +6,32 @@ Expected: nothing crashed, nothing hung.
 """
 
 import io
+import json
 import sys
+import warnings
 import zipfile
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from fuzz_runs import each_of
 from fuzzing import Target, main
 from mutations import mutated_bytes, mutated_json, pick
 from numpy.random import Generator
+from safetensors import SafetensorError
 from safetensors.torch import save
 
+from resvision import catalog
+from resvision.core.views import Stretch
+from resvision.inference.load import load
 from resvision.training.checkpoints import load_weights, read_weights
+from resvision.weights.about import About, header_of
 from resvision.weights.foreign import read_foreign
+
+NARROW = {"width": 1, "in_channels": 1}
+JSON_KEYS = ("options", "view", "classes")
+"""The keys of a header whose texts are JSON."""
 
 
 def small_net() -> torch.nn.Module:
@@ -59,6 +71,37 @@ def _saved(content: object, *, zipped: bool = True) -> bytes:
     return stream.getvalue()
 
 
+@cache
+def narrow_state() -> dict[str, torch.Tensor]:
+    """The weights of a net of our catalog, as narrow as it can be built."""
+    torch.manual_seed(0)
+    return catalog.build("resnet20", num_classes=2, **NARROW).state_dict()
+
+
+def headers() -> list[bytes]:
+    """The texts that our files of weights hold about themselves, as one JSON document."""
+    view = Stretch(channels=1, resize_px=8, crop_px=8, mean=(0.5,), std=(0.25,))
+    about = About(model="resnet20", options={"num_classes": 2, **NARROW}, view=view, classes=("cat", "dog"))
+    texts = header_of(about, made_from="it.pth")
+    return [json.dumps({**texts, **{key: json.loads(texts[key]) for key in JSON_KEYS if key in texts}}).encode()]
+
+
+def read_header(data: bytes, folder: Path) -> None:
+    """Weights under another header are refused, or answer about an image."""
+    path = folder / "it.safetensors"
+    try:
+        parts = json.loads(data)
+        texts = {str(key): part if isinstance(part, str) else json.dumps(part) for key, part in parts.items()}
+        path.write_bytes(save(narrow_state(), texts))
+    except (ValueError, AttributeError, RecursionError, SafetensorError):  # no header can say this
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trained = load("resnet20", weights=path)
+    assert all(map(str.isprintable, trained.classes))
+    trained(np.zeros((8, 8), np.uint8))
+
+
 def mutated_safetensors(corpus: list[bytes], draws: Generator) -> bytes:
     """Most of the time another header under its right length, else other bytes."""
     whole = pick(corpus, draws)
@@ -92,6 +135,7 @@ def mutated_pickle(corpus: list[bytes], draws: Generator) -> bytes:
 
 TARGETS = [
     Target(name="safetensors", seeds=cache(safetensors), read=read_safetensors, mutate=mutated_safetensors),
+    Target(name="header of weights", seeds=cache(headers), read=read_header, mutate=mutated_json),
     Target(name="pickle of weights", seeds=cache(pickles), read=read_pickle, mutate=mutated_pickle),
 ]
 

@@ -26,7 +26,7 @@ from resvision.core.images import VOID
 from resvision.layers import sync_norm
 from resvision.segmentation.segmenter import Segmenter, SegmenterLoss
 from resvision.training import processes
-from resvision.training.loop import backward, wrap
+from resvision.training.gradients import backward, wrap
 from resvision.training.machine import Machine, rank_and_world
 
 FP32 = Machine(device="cpu", precision="fp32")

@@ -33,7 +33,7 @@ from resvision.segmentation.full_images import labels_of
 from resvision.segmentation.segmenter import Segmenter
 from resvision.training import machine as machines
 from resvision.training.evaluation import compiled as as_graph
-from resvision.training.loop import LossModule
+from resvision.training.gradients import LossModule
 from resvision.training.optimizers import OptimizerSettings, build_optimizer
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

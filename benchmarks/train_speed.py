@@ -37,7 +37,7 @@ from resvision.preparation import resolve
 from resvision.recipes import compose
 from resvision.run import Run
 from resvision.training import machine as machines
-from resvision.training.loop import LossModule, wrap
+from resvision.training.gradients import LossModule, wrap
 from resvision.training.optimizers import build_optimizer
 
 CASES = {"resnet20": ("small", 32, 128, 60), "resnet18": ("photos", 224, 32, 16)}

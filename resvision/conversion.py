@@ -14,9 +14,10 @@ from torch import nn
 
 from resvision import catalog
 from resvision.core.errors import SettingsError, WeightsError, nearest, printable
+from resvision.core.meanings import as_text
 from resvision.training.checkpoints import State, same_layer
 from resvision.weights.convert import Fit, fit, modules_that_differ, shapes, value_from_shapes
-from resvision.weights.padding import PADDINGS, Padding, padded_at_end, pads_channels
+from resvision.weights.shortcut_padding import PADDINGS, Padding, padded_at_end, pads_channels
 
 FROM_SHAPES = ("width", "in_channels", "num_classes")
 """Options that follow from the shapes of a file's tensors."""
@@ -121,7 +122,7 @@ def fitting_option(model: str, options: Mapping[str, Any], state: State) -> str 
                 continue
             with suppress(SettingsError):
                 if not fit(meta_net(model, {**options, key: value}).state_dict(), state).faults:
-                    return f"{key}={str(value).lower() if isinstance(value, bool) else value}"
+                    return f"{key}={as_text(value)}"
     return None
 
 

@@ -75,12 +75,8 @@ def _lengthened(run: Run, changed: Run, done: int, schedule: Scheduling, folder:
 
 def _require_steps_to_make(run: Run, folder: Path, done: int) -> None:
     """Raise RunError where the optimizer's state is gone, or patience has ended the run for good."""
-    last = Checkpoints(folder).last()
-    if last is not None and not (last / rundir.OPTIMIZER).is_file():
-        raise RunError(
-            f"{folder}: its optimizer state was removed, so that it cannot be trained further; begin a new run with its"
-            f" weights, --set model.init_from={folder}"
-        )
+    if (last := Checkpoints(folder).last()) is not None:
+        rundir.require_state(last)
     path = folder / rundir.HISTORY
     if run.training.patience is None or not path.exists():
         return

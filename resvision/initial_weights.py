@@ -12,8 +12,9 @@ from torch import nn
 from resvision import catalog
 from resvision.conversion import UNTOLD
 from resvision.core import files, references, rundir
-from resvision.core.errors import SettingsError, WeightsError, nearest
-from resvision.core.settings import Scalar
+from resvision.core.errors import RunError, SettingsError, WeightsError, nearest, printable
+from resvision.core.meanings import as_text
+from resvision.core.settings import from_json
 from resvision.core.views import View
 from resvision.data.sets import IMAGENET
 from resvision.run import DataSettings, ModelSettings, Run
@@ -22,7 +23,7 @@ from resvision.training.initial import Read, encoder_state, initial_state, read_
 from resvision.weights.about import About, read_about
 from resvision.weights.convert import modules_that_differ, shapes
 from resvision.weights.fetch import obtain, read_published
-from resvision.weights.published import Published, find, is_published, publishes, require_published
+from resvision.weights.published import PublishedWeights, find, is_published, publishes, require_published
 
 SAFETENSORS = ".safetensors"
 SIDE_HEADS = "aux"
@@ -31,7 +32,7 @@ SIDE_HEADS = "aux"
 YOUR_OWN_ENCODER = "name weights by --set model.encoder_from=RUN or FILE, or start without by --from-scratch"
 
 
-def settle_sources(model: ModelSettings, published: Published | None, data: DataSettings) -> ModelSettings:
+def settle_sources(model: ModelSettings, published: PublishedWeights | None, data: DataSettings) -> ModelSettings:
     """Write the sources of the model's initial weights as a run keeps them: full paths, and sums of published files."""
     if published:
         model = replace(model, init_from=published.source, init_except=_fresh_parts(model, published, data))
@@ -44,7 +45,7 @@ def settle_sources(model: ModelSettings, published: Published | None, data: Data
     return model
 
 
-def published_weights(run: Run) -> Published | None:
+def published_weights(run: Run) -> PublishedWeights | None:
     """Find the published weights that a run starts with, None where it names others; WeightsError for unknown ones."""
     source = run.model.init_from
     if source is None or not is_published(source):
@@ -52,7 +53,7 @@ def published_weights(run: Run) -> Published | None:
     return find_published(run.model.name, run.model.options, source)
 
 
-def brought_view(run: Run, published: Published | None) -> View | None:
+def brought_view(run: Run, published: PublishedWeights | None) -> View | None:
     """The view that the weights of a run bring in place of its data's: of published ones, or in a file's header."""
     return published.view if published is not None else _view_in(run.model.init_from)
 
@@ -78,7 +79,7 @@ def encoder_normalization(model: ModelSettings) -> View | None:
     return _encoder_weights(model).view if is_published(model.encoder_from) else None
 
 
-def find_published(model: str, options: Mapping[str, Any], source: str) -> Published:
+def find_published(model: str, options: Mapping[str, Any], source: str) -> PublishedWeights:
     """Find the published weights of our net of that name with these options.
 
     Raises WeightsError, with the choices and the options that fit, where torchvision publishes none for the net: by
@@ -96,18 +97,13 @@ def find_published(model: str, options: Mapping[str, Any], source: str) -> Publi
     few = catalog.choices(name).keys() - {SIDE_HEADS}
     if other := {key: wanted[key] for key in sorted(few & wanted.keys()) if given[key] != wanted[key]}:
         fixed = catalog.find(model).options.keys() & other.keys()
-        changes = " ".join(f"--set model.options.{key}={_written(value)}" for key, value in other.items())
+        changes = " ".join(f"--set model.options.{key}={as_text(value)}" for key, value in other.items())
         remedy = f"take {name}" if fixed else f"say {changes}"
-        has = ", ".join(f"{key}={_written(given[key])}" for key in other)
+        has = ", ".join(f"{key}={as_text(given[key])}" for key in other)
         raise WeightsError(
             f"{model} with {has}: is another net than the {name} that torchvision's weights are of; {remedy}"
         )
     return find(name, source)
-
-
-def _written(value: Scalar) -> str:
-    """A value as `--set` takes it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _torchvisions_name(model: str, options: Mapping[str, Any]) -> str | None:
@@ -185,13 +181,21 @@ def _require_same_strides(model: ModelSettings, source: Path, file: Path, *, set
             )
 
 
-def _about_run(folder: Path) -> About | None:
-    """The name and the options of a run's net."""
-    model = rundir.read_json(folder / rundir.RUN, limit=files.SETTINGS).get("model", {})
-    return About(model=model["name"], options=model.get("options", {})) if "name" in model else None
+def _about_run(folder: Path) -> About:
+    """The name and the options of a run's net. RunError where the run is damaged."""
+    path = folder / rundir.RUN
+    run = rundir.read_json(path, limit=files.SETTINGS)
+    model = run.get("model") if isinstance(run, dict) else None
+    if not isinstance(model, dict) or "name" not in model:
+        raise RunError(f"{printable(path)}: damaged: it names no model")
+    try:
+        plain = {"model": model["name"], "options": model.get("options", {})}
+        return from_json(About, {**plain, "view": None, "classes": None, "settled": []})
+    except SettingsError as error:
+        raise RunError(f"{printable(path)}: damaged: {error}") from None
 
 
-def _encoder_weights(model: ModelSettings) -> Published:
+def _encoder_weights(model: ModelSettings) -> PublishedWeights:
     """Find the published weights of a model's encoder, for the options that the model passes on to it.
 
     Raises SettingsError, with the remedy, where there are none, or where they are of another net.
@@ -229,7 +233,7 @@ def head(model: ModelSettings) -> tuple[str, ...]:
     return modules_that_differ(shapes(two), shapes(three))
 
 
-def _fresh_parts(model: ModelSettings, published: Published, data: DataSettings) -> tuple[str, ...]:
+def _fresh_parts(model: ModelSettings, published: PublishedWeights, data: DataSettings) -> tuple[str, ...]:
     """The parts that start afresh: `init_except`, and the head where the published weights have other classes."""
     theirs, ours = published.classes, data.classes or ()
     same = ours == theirs or (data.name == IMAGENET and len(ours) == len(theirs))

@@ -8,11 +8,10 @@ from torch import nn
 
 from resvision.assembly import Prepared, frozen_modules, task_name, total_steps
 from resvision.core.errors import printable
-from resvision.core.plurals import counted as in_number
-from resvision.core.plurals import length_in_words
+from resvision.core.plurals import counted, length_in_words
 from resvision.core.terminal import tell
 from resvision.core.views import described
-from resvision.preparation import normalizes
+from resvision.refusals import normalizes
 from resvision.run import Run
 from resvision.tasks import task_of
 from resvision.training import contention
@@ -30,20 +29,18 @@ def introduce(prepared: Prepared, console: Console, *, since: CpuTimes | None) -
 
     `since` are the times of the CPU at the start, by which other work is seen.
     """
-    run, net, counted = prepared.run, prepared.net, prepared.counted
+    run, net, counts = prepared.run, prepared.net, prepared.counted
     data, view, optimizer = run.data, run.data.view, run.optimizer
     assert view is not None, "prepare() comes first"
-    size = "x".join(map(str, counted.input))
+    size = "x".join(map(str, counts.input))
     notes = {"note": "; ".join(prepared.splits.notes)} if prepared.splits.notes else {}
-    classes = (
-        {in_number(len(data.classes), "class"): f"in this order: {_some(data.classes, 20)}"} if data.classes else {}
-    )
+    classes = {counted(len(data.classes), "class"): f"in this order: {_some(data.classes, 20)}"} if data.classes else {}
     lines = {
         "data": f"{data.name}: {data.split_rule}",
         **classes,
         **notes,
         "images": f"{size}, {described(view)}, mean {_numbers(view.mean)}, std {_numbers(view.std)}",
-        "model": f"{run.model.name}, {counted.params:,} parameters, {counted.macs:,} MACs an image",
+        "model": f"{run.model.name}, {counts.params:,} parameters, {counts.macs:,} MACs an image",
         **_origin(run, net),
         "recipe": f"{run.recipe}, {length_in_words(run.training.duration)}, batch {run.training.batch_size},"
         f" {optimizer.name} lr {optimizer.lr:g}, {run.schedule.kind}, seed {run.training.seed}",
@@ -75,7 +72,7 @@ def _origin(run: Run, net: nn.Module) -> dict[str, str]:
         lines["statistics"] = (
             "of batch normalization: over all processes"
             if run.training.sync_norms
-            else f"of batch normalization: those of one process alone, {in_number(share, 'image')} at a time;"
+            else f"of batch normalization: those of one process alone, {counted(share, 'image')} at a time;"
             " training.sync_norms=true takes all processes'"
         )
     if frozen := [*frozen_modules(net, model)]:
@@ -104,7 +101,7 @@ def _ending(run: Run) -> dict[str, str]:
     """The line about an early end of the run, where there may be one."""
     if run.training.patience is None:
         return {}
-    waited = in_number(run.training.patience, "evaluation")
+    waited = counted(run.training.patience, "evaluation")
     return {
         "ends": f"early after {waited} without a better validation; the schedule is that"
         f" of {length_in_words(run.training.duration)}"

@@ -95,8 +95,9 @@ def train(
                evaluated and kept, and the run finished as it is. They are no part of the run: a run that goes on does
                not know them. An error in one is raised, and the run goes on from its last checkpoint
     flags      the settings that people change most, as `resvision train --help` explains them: epochs, batch_size, lr,
-               from_scratch, seed, validation, patience, device, threads and precision. None leaves one to the recipe.
-               With `validation`, a share of the training images, the best weights are the result; `patience` needs it
+               from_scratch, seed, columns, validation, patience, device, threads and precision. None leaves one to the
+               recipe. With `validation`, a share of the training images, the best weights are the result; `patience`
+               needs it
 
     Raises a ResVisionError that says what is wrong with the input.
     """
@@ -106,23 +107,36 @@ def train(
         if extra := [name for name, value in begun.items() if value is not None]:
             raise SettingsError(f"resume: the run in {resume} has its settings: leave out {', '.join(extra)}")
         return go_on(Path(resume), data=data, root=root, callbacks=callbacks, console=console, **flags)
+    run = asked_run(model, data, recipe=recipe, settings=settings, root=root, weights=weights, flags=flags)
+    return launch(run, out=None if out is None else Path(out), console=console, callbacks=callbacks)
+
+
+def asked_run(
+    model: str | Run | None,
+    data: str | Path | None,
+    *,
+    recipe: str | None,
+    settings: Mapping[str, Any] | None,
+    root: str | Path | None = None,
+    weights: str | Path | None = None,
+    flags: Flags,
+) -> Run:
+    """The Run that arguments of `train` ask for; SettingsError where they name none, or say more beside a Run."""
     if isinstance(model, Run):
         given = {"data": data, "recipe": recipe, "settings": settings, "root": root, "weights": weights, **flags}
         if extra := [name for name, value in given.items() if value is not None]:
             raise SettingsError(f"a Run holds all its settings: leave out {', '.join(extra)}, or change the Run")
-        run = checked(model)
-    elif model is None:
+        return checked(model)
+    if model is None:
         raise SettingsError("which model? name one of `resvision list`, or a run's folder as `resume`")
-    elif data is None:
+    if data is None:
         raise SettingsError("which data? name a data set of `resvision data list` or a folder of images")
-    else:
-        changes = {**changes_of(flags), **(settings or {})}
-        if root is not None:
-            changes["data.root"] = str(Path(root).resolve())
-        if weights is not None:
-            changes["model.init_from"] = str(weights)
-        run = compose(model, str(data), recipe_name=recipe, changes=changes)
-    return launch(run, out=None if out is None else Path(out), console=console, callbacks=callbacks)
+    changes = {**changes_of(flags), **(settings or {})}
+    if root is not None:
+        changes["data.root"] = str(Path(root).resolve())
+    if weights is not None:
+        changes["model.init_from"] = str(weights)
+    return compose(model, str(data), recipe_name=recipe, changes=changes)
 
 
 def launch(run: Run, *, out: Path | None, console: Console, callbacks: Sequence[Callback] = ()) -> Finished:

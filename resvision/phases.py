@@ -5,50 +5,40 @@ directory, or that of a fit with `fit.json`, `weights.safetensors` and `evaluati
 its `evaluation.json`; one that was stopped goes on from its last checkpoint, or from the files of its fit in `scratch`.
 """
 
-import math
 import os
-import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import torch
 from rich.console import Console
-from safetensors.torch import save
 
 from resvision.assembly import task_name
 from resvision.core import files, references, rundir
-from resvision.core.errors import ResVisionError, RunError, SettingsError, Stopped
+from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.core.rundir import PHASES
-from resvision.core.settings import differences, from_json, to_json
 from resvision.core.terminal import tell
 from resvision.extension import Scheduling
-from resvision.kinds.kind import Kind, Scores
+from resvision.fit_phase import carry_out_fit
+from resvision.kinds.kind import Scores
 from resvision.kinds.table import kind_of
 from resvision.launch import Finished, launch, resume
 from resvision.recipes.flags import Flags
 from resvision.relocation import data_at, relocate, run_at
 from resvision.run import DataSettings, Run
-from resvision.training.stopping import GoingOn, StopSignals
+from resvision.training.stopping import GoingOn
 from resvision.training_graph import (
-    FitInputs,
     FitPhase,
-    Fitted,
     Phase,
     RunPhase,
     checked_phases,
     folder_name,
     graph_from_json,
     graph_to_json,
-    is_ours,
     phase_weights,
     with_parents,
 )
 from resvision.weights.published import is_published
-
-FIT_FORMAT = 1
 
 
 class Outcome(NamedTuple):
@@ -225,7 +215,7 @@ def _carry_out_in_turn(phases: Sequence[Phase], root: Path, console: Console, *,
         console.rule(f"phase {number} of {len(phases)}: {phase.name}")
         parents = {role: folders[name] for role, name in phase.parents.items()}
         if isinstance(phase, FitPhase):
-            outcome = _carry_out_fit(phase, folder, parents, console, kind=kind, allow_code=allow_code)
+            outcome = Outcome(folder, carry_out_fit(phase, folder, parents, console, kind=kind, allow_code=allow_code))
         elif (folder / rundir.EVALUATION).is_file():
             outcome = Outcome(folder, _kept_summary(phase.run, folder))  # to resume it would score it once more
         else:
@@ -258,104 +248,3 @@ def _kept_summary(run: Run, folder: Path) -> str:
 
 def _outcome_of_run(finished: Finished) -> Outcome:
     return Outcome(finished.folder, finished.scores.summary())
-
-
-def _carry_out_fit(
-    phase: FitPhase,
-    folder: Path,
-    parents: Mapping[str, Path],
-    console: Console,
-    *,
-    kind: Kind[Any, Any, Any] | None,
-    allow_code: bool,
-) -> Outcome:
-    # folders stand in fit.json by name alone, so that the whole may be moved
-    asked = replace(phase, parents={role: parent.name for role, parent in parents.items()})
-    with StopSignals() as stop:
-        if not (folder / rundir.FIT).is_file():
-            rundir.claim(folder)
-        with rundir.locked(folder):
-            _begin(asked, folder)
-            if not (folder / rundir.EVALUATION).is_file():
-                scratch = folder / rundir.SCRATCH
-                if scratch.is_symlink():
-                    raise RunError(f"{scratch}: is a link; remove it")
-                scratch.mkdir(exist_ok=True)
-                inputs = FitInputs(
-                    parents=parents,
-                    options=phase.options,
-                    data=phase.data,
-                    scratch=scratch,
-                    console=console,
-                    leave_if_stopped=lambda: _leave_if_stopped(stop),
-                    allow_code=allow_code,
-                )
-                _write(_call_fit(phase.fit, inputs), folder)
-            shutil.rmtree(folder / rundir.SCRATCH, ignore_errors=True)
-            figures = _figures(rundir.read_json(folder / rundir.EVALUATION), folder)
-            return Outcome(folder, _figures_in_words(figures, kind))
-
-
-def _begin(asked: FitPhase, folder: Path) -> None:
-    """Write the fit into fit.json; RunError with the differences where that holds another fit."""
-    path = folder / rundir.FIT
-    if not path.is_file():
-        rundir.write_json(path, {"format": FIT_FORMAT, **to_json(asked)})
-        return
-    data = rundir.read_json(path)
-    if not isinstance(data, dict) or data.get("format") != FIT_FORMAT:
-        raise RunError(f"{path}: damaged, or not of format {FIT_FORMAT}, which this version of resvision reads")
-    try:
-        begun = from_json(FitPhase, {key: value for key, value in data.items() if key != "format"})
-    except SettingsError as error:
-        raise RunError(f"{path}: {error}") from None
-    if differing := differences(begun, asked):
-        listed = "; ".join(
-            f"{path} is {begun_value!r}, asked {asked_value!r}" for path, begun_value, asked_value in differing
-        )
-        raise RunError(f"{folder}: is another fit: {listed}; move it away, or start all phases in a new folder")
-
-
-def _leave_if_stopped(stop: StopSignals) -> None:
-    stop.defer()
-    if stop.signal:
-        raise Stopped(stop.signal, kept=False)
-
-
-def _call_fit(name: str, inputs: FitInputs) -> Fitted:
-    """Call the function of a fit; SettingsError where its result is not Fitted with figures that are numbers."""
-    function = references.load(name, noun="fit")
-    with nullcontext() if is_ours(name) else references.own_code(name):
-        fitted = function(inputs)
-    if not isinstance(fitted, Fitted):
-        raise SettingsError(f"{name}: gave {type(fitted).__name__}, not a resvision.training_graph.Fitted")
-    for figure, value in fitted.evaluation.items():
-        if not isinstance(value, int | float) or not math.isfinite(value):
-            raise SettingsError(f"{name}: its evaluation has {figure} = {value!r:.60}, which is not a finite number")
-    if not fitted.evaluation:
-        raise SettingsError(f"{name}: its evaluation has no figure; give one that says how good the fit is")
-    return fitted
-
-
-def _write(fitted: Fitted, folder: Path) -> None:
-    """Write the artefacts of a fit, its evaluation last, which marks the phase as done."""
-    tensors = {name: torch.as_tensor(tensor).detach().cpu().contiguous() for name, tensor in fitted.tensors.items()}
-    rundir.write_bytes(folder / rundir.WEIGHTS, save(tensors))
-    rundir.write_json(folder / rundir.EVALUATION, dict(fitted.evaluation))
-
-
-def _figures(data: Any, folder: Path) -> dict[str, float]:
-    if not isinstance(data, dict) or not all(isinstance(value, int | float) for value in data.values()):
-        raise RunError(f"{folder / rundir.EVALUATION}: damaged: expected figures by name")
-    return data
-
-
-def _figures_in_words(figures: Mapping[str, float], kind: Kind[Any, Any, Any] | None) -> str:
-    """The figures of a fit in a line, those that runs of the kind have in their form; None where there is no run."""
-    own = () if kind is None else kind.figures
-    return ", ".join(
-        f"{kind.noun(name)} {kind.write(name, value)}"
-        if kind is not None and name in own
-        else f"{name.replace('_', ' ')} {value:.6g}"
-        for name, value in figures.items()
-    )

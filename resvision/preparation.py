@@ -11,7 +11,6 @@ The task answers for all that depends on it. `prepare` goes in steps, each a fun
 """
 
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,10 +50,11 @@ from resvision.initial_weights import (
 )
 from resvision.probes.count import count
 from resvision.probes.padding import taps_in_padding
+from resvision.refusals import require_results, require_shares
 from resvision.run import DataSettings, Run
 from resvision.tasks import Task, task_of
 from resvision.training.machine import Machine, decide, rank_and_world
-from resvision.weights.published import Published
+from resvision.weights.published import PublishedWeights
 
 
 def resolve(run: Run, *, initial: Callable[[Run], Path] | None = None) -> Run:
@@ -74,14 +74,8 @@ def prepare(
     """
     run = replace(run, data=replace(run.data, name=full_name(run.data.name)))
     published = published_weights(run)  # before the data: the view that the weights were trained with replaces theirs
-    # Written into the run, so that a later version with another catalog still reads it as the same task.
-    run = replace(run, model=replace(run.model, task=task_name(run)))
+    run = _with_task(run)
     task = task_of(task_name(run))
-    if not isinstance(run.augment, task.augment):
-        raise SettingsError(
-            f"{run.recipe}: augments with {type(run.augment).__name__}, but {run.model.name} is for {task.kind.name},"
-            f" which takes {task.augment.__name__}; choose another --recipe"
-        )
     if published:  # a net that has all parts of the file, unless the user wants another
         options = {**published.options, **run.model.options}
         run = replace(run, model=replace(run.model, options=options))
@@ -102,7 +96,7 @@ def prepare(
     _require_trainable(net, closed, initial or initial_file, encoder or encoder_file)
     # Tests hold the nets of the catalog to their shapes; a user's net shows its own only when it is run.
     if references.is_reference(run.model.name):
-        _require_results(net, task, closed)
+        require_results(net, task, closed)
     shape = task.example_shape(splits.train.view, closed.data.image_size)
     counted = count(net, shape)
     # A backward pass takes about twice the multiply-adds of a forward pass, so a step takes three times those.
@@ -114,6 +108,20 @@ def prepare(
         too_small_for=taps_in_padding(net, shape),
     )
     return Prepared(replace(closed, machine=machine), splits, net, counted)
+
+
+def _with_task(run: Run) -> Run:
+    """The run with its task named, so that a later version with another catalog still reads it as the same task.
+
+    Raises SettingsError for the augmentation of another task.
+    """
+    task = task_of(task_name(run))
+    if not isinstance(run.augment, task.augment):
+        raise SettingsError(
+            f"{run.recipe}: augments with {type(run.augment).__name__}, but {run.model.name} is for {task.kind.name},"
+            f" which takes {task.augment.__name__}; choose another --recipe"
+        )
+    return replace(run, model=replace(run.model, task=task_name(run)))
 
 
 def reopen(run: Run) -> Prepared:
@@ -177,7 +185,7 @@ def _settle(
     run: Run,
     task: Task[Any],
     splits: Splits,
-    published: Published | None,
+    published: PublishedWeights | None,
     fingerprint: str,
     *,
     side_px: int | None,
@@ -233,52 +241,6 @@ def _require_trainable(
     require_shares(net, run)
 
 
-# Refusals before anything is written ---------------------------------------------------------------------------------
-
-
-def _require_results(net: nn.Module, task: Task[Any], run: Run) -> None:
-    """Raise SettingsError where a user's net gives results of another shape than the task's."""
-    side = run.data.image_size
-    asked_shape = None if side is None else task.result_shape(side, run.model.num_classes)
-    if asked_shape is None or side is None:
-        return
-    assert run.data.view is not None, "the data was read"
-    images = torch.empty(2, run.data.view.channels, side, side, device="meta")
-    with torch.no_grad(), references.own_code(run.model.name):
-        results = deepcopy(net).eval()(images)
-    result = tuple(getattr(results, "shape", [type(results).__name__]))
-    asked = (2, *asked_shape)
-    if result != asked:
-        words = task.result_words(run.model.num_classes)
-        due = f"{asked}: {words}" if words else str(asked)
-        raise SettingsError(f"{run.model.name}: gives {result} for 2 images of {tuple(images.shape[1:])}, not {due}")
-
-
-def require_shares(net: nn.Module, run: Run) -> None:
-    """Raise SettingsError where the processes cannot share a batch, or where a share is too small for the run."""
-    training, (_, world) = run.training, rank_and_world()
-    if training.batch_size % (world * training.accumulate):
-        raise SettingsError(
-            f"training.batch_size: {training.batch_size} cannot be shared by {world} processes"
-            f" times accumulate={training.accumulate}; choose a multiple of {world * training.accumulate}"
-        )
-    if run.augment.mixes and training.batch_size // world < 2:
-        raise SettingsError(
-            f"training.batch_size: {training.batch_size} over {world} processes leaves mixup and cutmix no second"
-            f" image; choose {2 * world} or more"
-        )
-    pieces = training.accumulate * (1 if training.sync_norms else world)
-    if normalizes(net) and training.batch_size // pieces < 2:
-        cut = (
-            f"in {training.accumulate} parts" if world == 1 else f"in {training.accumulate} parts on {world} processes"
-        )
-        remedy = "" if world == 1 or training.sync_norms else ", or training.sync_norms=true"
-        raise SettingsError(
-            f"training.batch_size: {training.batch_size} {cut} gives batch normalization one image at a time; it needs"
-            f" 2 or more{remedy}"
-        )
-
-
 def _require_same_data(data: DataSettings, splits: Splits) -> None:
     """Raise RunError where names, classes, split or view have changed since the run was resolved."""
     counts = (len(splits.train), len(splits.validation or ()), len(splits.test))
@@ -298,12 +260,6 @@ def _eager_where_processes_talk(run: Run) -> Machine:
     if run.machine.compile:
         raise SettingsError("training.sync_norms: is not compiled; leave out machine.compile=true")
     return replace(run.machine, compile=False)
-
-
-def normalizes(net: nn.Module) -> bool:
-    """Whether statistics of the batch pass through the net in training; a frozen normalization does not look at it."""
-    norms = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-    return any(norm.training for norm in norms)
 
 
 def _integer(value: Scalar) -> int | None:

@@ -6,7 +6,7 @@ Nothing on a lower floor sees a Run.
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,9 +19,10 @@ from resvision.core.errors import ResVisionError, RunError, SettingsError, Unkno
 from resvision.core.plurals import length_in_words
 from resvision.core.settings import Scalar, from_json, to_json
 from resvision.core.terminal import visible
-from resvision.core.views import View, view_of_preprocess
+from resvision.core.views import View
 from resvision.kinds.table import USUAL
 from resvision.loading.augment import Augmentation, ImageAugment
+from resvision.older_runs import in_present_form, leaf_at
 from resvision.tasks import task_of
 from resvision.training.machine import Machine
 from resvision.training.optimizers import OptimizerSettings
@@ -29,7 +30,7 @@ from resvision.training.schedules import Schedule
 
 FORMAT = rundir.RUN_FORMAT
 
-Count = Annotated[int, Meta(ge=1)]
+Positive = Annotated[int, Meta(ge=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,7 @@ class ModelSettings:
 
     name: str
     task: str | None = None
-    num_classes: Count | None = None
+    num_classes: Positive | None = None
     options: dict[str, Scalar] = field(default_factory=dict)
     init_from: str | None = None
     init_except: tuple[str, ...] = ()
@@ -88,8 +89,8 @@ class DataSettings:
 
     name: str
     root: str | None = None
-    channels: Count | None = None
-    image_size: Count | None = None
+    channels: Positive | None = None
+    image_size: Positive | None = None
     columns: tuple[str, ...] = ()
     validation: Annotated[float, Meta(gt=0, lt=0.5)] | None = None
     classes: tuple[str, ...] | None = None
@@ -101,10 +102,10 @@ class DataSettings:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     resize: Resize | None = None
-    resize_px: Count | None = None
+    resize_px: Positive | None = None
     view: View | None = None
     folds: Annotated[int, Meta(ge=2, le=1000)] | None = None
-    fold: Count | None = None
+    fold: Positive | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,14 +128,14 @@ class TrainingSettings:
     """
 
     duration: Annotated[str, Meta(pattern=rf"^{rundir.DURATION}\Z", description="`20 epochs` or `64000 steps`")]
-    batch_size: Count = 128
-    accumulate: Count = 1
+    batch_size: Positive = 128
+    accumulate: Positive = 1
     sync_norms: bool = False
     clip_norm: Annotated[float, Meta(gt=0)] | None = None
     ema_decay: Annotated[float, Meta(gt=0, lt=1)] | None = None
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
-    evaluate_every: Count = 1
-    patience: Count | None = None
+    evaluate_every: Positive = 1
+    patience: Positive | None = None
     checkpoint_seconds: Annotated[float, Meta(gt=0)] = 60.0
     schedule_over: Annotated[str, Meta(pattern=rf"^{rundir.DURATION}\Z")] | None = None
     extended: tuple[str, ...] = ()
@@ -213,7 +214,7 @@ def run_from_json(data: Any, *, allow_code: bool = False, at: str = "") -> Run:
         augment = task_of(name).augment
     except UnknownNameError as error:
         raise SettingsError(f"{at + '.' if at else ''}model.task: {error}") from None
-    return from_json(Run, _migrated(data, augment), at=at, types={"augment": augment})
+    return from_json(Run, in_present_form(data, augment), at=at, types={"augment": augment})
 
 
 _NO_CODE = {
@@ -266,36 +267,8 @@ def refuse_code(code: Iterable[str]) -> None:
         raise RunError(f"would import {' and '.join(named)}; if you trust it, say --allow-code")
 
 
-_LATER_LEAVES: dict[str, Any] = {
-    "optimizer.depth_decay": 1.0,
-    "model.task": USUAL,
-    "model.encoder_from": None,
-    "model.frozen_norms": False,
-    "model.norm_momentum": None,
-    "augment.brightness": 0.0,
-    "data.mean": None,
-    "data.std": None,
-    "data.resize": None,
-    "data.resize_px": None,
-    "augment.rotation_degrees": 0.0,
-    "optimizer.bias_factor": 1.0,
-    "optimizer.head_factor": 1.0,
-    "training.sync_norms": False,
-    "data.columns": [],
-    "training.schedule_over": None,
-    "training.extended": [],
-    "data.folds": None,
-    "data.fold": None,
-}
-"""The leaves that older runs lack, with the values that those runs stood for."""
-
-_SHARED_AUGMENT = {
-    "crop_scale", "crop_ratio", "scale_range", "shift_px", "elastic_px", "policy", "policy_magnitude", "policy_ops",
-    "erase", "mixup_alpha", "cutmix_alpha",
-}  # fmt: skip
-"""Settings that were in all runs while augmentation had one type; a task without one of them had it off."""
-
 _MAY_BE_NONE = {"root", "validation", "folds", "fold", "image_size", "mean", "std", "resize", "resize_px"}
+"""The settings of the data that need no value."""
 
 
 def is_resolved(run: Run) -> bool:
@@ -308,58 +281,9 @@ def is_resolved(run: Run) -> bool:
     return len(set(classes)) == len(classes) and task_of(run.model.task).fits_classes(run.model.num_classes, classes)
 
 
-def _migrated(data: Any, augment: type[Augmentation]) -> Any:
-    """Bring the JSON of an older run into the form of this version; damaged data pass, for the reader to refuse.
-
-    `augment` is the type of its task's augmentation.
-    """
-    data = _with_first_blocks(data)
-    # Leaves came one by one, without a new format: each is told by its absence, and only where its group is there.
-    for path, value in _LATER_LEAVES.items():
-        group, _, key = path.partition(".")
-        taken = group != "augment" or key in {field.name for field in fields(augment)}
-        if taken and isinstance(data, dict) and isinstance(data.get(group), dict) and key not in data[group]:
-            data = {**data, group: {**data[group], key: value}}
-    # Views took the place of `data.preprocess`, when augmentation became a type for each task.
-    settings = _leaf(data, "data")
-    if not isinstance(settings, dict) or "preprocess" not in settings or not isinstance(_leaf(data, "augment"), dict):
-        return data
-    rest = {key: value for key, value in settings.items() if key != "preprocess"}
-    preprocess = settings["preprocess"]  # None in phases that have not begun
-    view = view_of_preprocess(preprocess) if isinstance(preprocess, dict) else preprocess
-    data = {**data, "data": {**rest, "view": view}}
-    return {**data, "augment": _augment_of_task(data, augment)}
-
-
-def _with_first_blocks(data: Any) -> Any:
-    """Name the atrous rates of an older run's net, which was built before there was a choice."""
-    model = _leaf(data, "model")
-    if not isinstance(model, dict) or "norm_momentum" in model or not isinstance(model.get("options"), dict):
-        return data  # the leaf `norm_momentum` came together with the choice
-    row = next((row for row in catalog.ROWS if row.name == model.get("name")), None)
-    if row is None or not catalog.takes(references.load(row.builder, noun="model"), "first_blocks"):
-        return data
-    return {**data, "model": {**model, "options": {"first_blocks": "former", **model["options"]}}}
-
-
-def _augment_of_task(data: dict[str, Any], augment: type[Augmentation]) -> dict[str, Any]:
-    """The augmentation of an older run, without settings of other tasks."""
-    own = {field.name for field in fields(augment)}
-    settings = {key: value for key, value in data["augment"].items() if key in own or key not in _SHARED_AUGMENT}
-    # The side of crops was `data.image_size` before it became a setting of augmentation.
-    return {**settings, "crop_px": data["data"].get("image_size")} if "crop_px" in own else settings
-
-
 def _task_in(data: Any) -> str:
     """The task of a run by its plain data: the one that it names, or that of its model in the catalog."""
-    task, model = _leaf(data, "model.task"), _leaf(data, "model.name")
+    task, model = leaf_at(data, "model.task"), leaf_at(data, "model.name")
     if isinstance(task, str):
         return task
     return catalog.find(model).task if isinstance(model, str) else USUAL
-
-
-def _leaf(data: Any, path: str) -> Any:
-    """The value at `a.b` of plain data, None where there is none."""
-    for key in path.split("."):
-        data = data.get(key) if isinstance(data, dict) else None
-    return data

@@ -21,7 +21,8 @@ from resvision.contracts import Batch, Images, Losses, PixelSystem, System, Term
 from resvision.core.draws import uniform
 from resvision.core.samples import Reader, Sample
 from resvision.core.settings import Scalar
-from resvision.core.views import Geometry, Stretch
+from resvision.core.view_geometry import Geometry
+from resvision.core.views import Stretch
 from resvision.data import digits
 from resvision.data.splits import Splits
 from resvision.kinds.kind import Column, Curve, Kind, ListedProtocol, Table

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from resvision.assembly import build_system
 from resvision.core import rundir
@@ -29,6 +30,7 @@ def test_prediction_refuses_a_run_whose_task_was_changed(
     model = replace(finished.run.model, task=segmented.run.model.task)
     changed = {**to_json(finished.run), "model": to_json(model), "augment": to_json(segmented.run.augment), "loss": {}}
     (folder / rundir.RUN).write_text(json.dumps(changed))
-    code, out, err = cli("predict", folder, folder)
+    Image.new("L", (8, 8)).save(tmp_path / "image.png")
+    code, out, err = cli("predict", folder, tmp_path / "image.png")
     assert (code, out) == (2, "")
     assert err == "resvision: model.task: segmentation, but resnet20 is a net for classification\n"

@@ -9,13 +9,15 @@ import pytest
 
 from resvision.assembly import build_net
 from resvision.core.errors import RunError, SettingsError
-from resvision.core.settings import to_json
-from resvision.core.views import Whole
+from resvision.core.settings import from_json, to_json
+from resvision.core.views import CentreCrop, Stretch, View, Whole
 from resvision.loading.augment import ImageAugment, MaskAugment
-from resvision.run import is_resolved, run_from_json
+from resvision.older_runs import view_of_preprocess
+from resvision.run import DataSettings, is_resolved, run_from_json
 from resvision.training_graph import RunPhase, graph_from_json
 
 OLDER = Path(__file__).parent / "older"
+NORMALIZED: dict[str, Any] = {"channels": 3, "mean": (0.5,) * 3, "std": (0.25,) * 3}
 
 
 def older(name: str) -> Any:
@@ -32,6 +34,20 @@ def test_a_run_with_preprocessing_and_one_augmentation_for_all_becomes_one_with_
     assert run.augment.crop_px == run.data.image_size == written["data"]["preprocess"]["crop_px"]
     assert run.augment.scale_range == tuple(written["augment"]["scale_range"])
     assert run_from_json(to_json(run)) == run
+
+
+@pytest.mark.parametrize(
+    ("resize", "view"),
+    [
+        ("stretch", Stretch(**NORMALIZED, resize_px=64, crop_px=56)),
+        ("shorter-side", CentreCrop(**NORMALIZED, resize_px=64, crop_px=56)),
+        ("none", Whole(**NORMALIZED)),
+    ],
+)
+def test_what_runs_kept_before_there_were_views_becomes_one(resize: str, view: View) -> None:
+    before = {"resize": resize, "resize_px": 64, "crop_px": 56, "interpolation": "bilinear"}
+    data = view_of_preprocess({**before, "channels": 3, "mean": [0.5] * 3, "std": [0.25] * 3})
+    assert from_json(DataSettings, {**to_json(DataSettings(name="own")), "view": data}).view == view
 
 
 def test_the_first_run_keeps_its_square_view() -> None:

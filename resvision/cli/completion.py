@@ -5,6 +5,7 @@ A shell asks in a process of its own and waits, so everything here is read from 
 
 import inspect
 import os
+import re
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
@@ -47,8 +48,8 @@ def runs(incomplete: str) -> list[str]:
     """The run directories that begin so, not far below the working folder or the folder that is begun."""
     start = incomplete.rpartition("/")[0]
     base = Path(start or ("/" if incomplete.startswith("/") else "."))
-    found = (str(path) for path in _runs_below(base) if path != Path())
-    return [path for path in found if path.startswith(incomplete)]
+    paths = (str(path) for path in _runs_below(base) if path != Path())
+    return [path for path in paths if path.startswith(incomplete)]
 
 
 def models_and_runs(incomplete: str) -> list[str]:
@@ -107,6 +108,9 @@ def join_words(environment: MutableMapping[str, str]) -> bool:
     return bool(last) and "=" in (last, *before[-1:])
 
 
+_PLAIN = re.compile(r"(?![.-])[\w.,:=@%+-]+")
+"""Names that mean themselves on a command line: an answer stands there unquoted, so `$(...)` would be carried out."""
+
 COMPLETED: dict[str, Callable[[str], list[str]]] = {
     "model": models,
     "models": models,
@@ -150,9 +154,10 @@ def _folders(incomplete: str) -> Iterator[Path]:
 
 
 def _subfolders(folder: Path) -> list[Path]:
+    """The folders in a folder by name; without hidden ones and those whose names a shell would take as more."""
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+            names = sorted(entry.name for entry in entries if _PLAIN.fullmatch(entry.name) and entry.is_dir())
     except OSError:  # what cannot be read has nothing to complete
         return []
     return [folder / name for name in names]

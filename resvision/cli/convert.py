@@ -1,13 +1,13 @@
 """`resvision convert`: a state dict from elsewhere becomes safetensors under our names."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Unpack
 
 import typer
 
 from resvision import catalog
 from resvision.cli.inspect import parse_option
-from resvision.cli.weights import ClassesOption, ImageSizeOption, NetOption, NormalizeOption, known_of
+from resvision.cli.weights import KnownOptions, known_of, with_known_options
 from resvision.core.drafts import sweep
 from resvision.core.errors import SettingsError, WeightsError, printable
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from resvision.weights.foreign import Foreign
 
 
+@with_known_options(after="verify")
 def command(
     file: Annotated[
         Path, typer.Argument(help="Read this file: a state dict of PyTorch (.pth, .pt, .bin), or safetensors.")
@@ -29,7 +30,6 @@ def command(
         int | None,
         typer.Option(min=1, help="Build the net for this number of classes, in place of what the shapes tell."),
     ] = None,
-    option: NetOption = None,
     key: Annotated[
         str | None, typer.Option("--key", help="Take these weights where FILE holds several, such as averaged ones.")
     ] = None,
@@ -47,10 +47,8 @@ def command(
             metavar="FOLDER", help="Try these labelled images, which tell what weights cannot, such as the padding."
         ),
     ] = None,
-    normalize: NormalizeOption = None,
-    image_size: ImageSizeOption = None,
-    classes: ClassesOption = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    **options: Unpack[KnownOptions],
 ) -> None:
     """Convert weights from elsewhere to safetensors.
 
@@ -63,7 +61,7 @@ def command(
     target = out or Path(f"{file.parent / file.stem}.safetensors")
     _require_free(target, force)
     sweep(target.parent, ours=False)
-    given = dict(parse_option(text) for text in option or [])
+    given = dict(parse_option(text) for text in options["option"] or [])
     if num_classes is not None:
         given["num_classes"] = num_classes
     renames = dict(_parse_rename(text) for text in rename or [])
@@ -71,7 +69,7 @@ def command(
     from resvision.conversion import fit_to, fitting_option, readings, renamed
     from resvision.weights.fetch import write_safetensors
     from resvision.weights.foreign import read_foreign
-    from resvision.weights.padding import require_padding
+    from resvision.weights.shortcut_padding import require_padding
 
     asked_padding = None if padding is None else require_padding(padding)
     foreign = read_foreign(file, key=key)
@@ -81,7 +79,7 @@ def command(
     if fitted.fit.faults:
         fits_with = fitting_option(model, fitted.options, renamed(foreign.state, {**renames, **fitted.heads}))
         raise WeightsError(_misfit_message(printable(file), fitted, fits_with))
-    known = known_of(normalize, image_size, classes, [])
+    known = known_of(options)
     candidates = readings(model, fitted.options, padding=asked_padding)
     chosen = candidates[0] if len(candidates) == 1 else None
     if verify is not None:

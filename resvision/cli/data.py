@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resvision.cli.groups import HelpfulGroup
+from resvision.cli.shared_options import AsJson
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.core import references
 from resvision.core.errors import DataError, SettingsError
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 command = typer.Typer(help="List, check and fetch data sets.", cls=HelpfulGroup, rich_markup_mode=None)
 
 Root = Annotated[Path | None, typer.Option(help="Look for named data sets in this folder.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 
 SHOWN_DUPLICATES = 10
 

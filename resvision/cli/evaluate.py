@@ -2,23 +2,21 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
 import typer
 
 from resvision.cli import overlap
+from resvision.cli.shared_options import AllowCode, Grey
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.cli.weights import (
-    ClassesOption,
-    ImageSizeOption,
-    NetOption,
-    NormalizeOption,
-    WeightsOption,
+    WeightsOptions,
     known_of,
-    load_said,
+    load_and_warn,
+    pixels_of,
     with_classes_of,
+    with_weights_options,
 )
-from resvision.core.errors import SettingsError
 from resvision.core.plurals import counted
 
 if TYPE_CHECKING:
@@ -47,16 +45,12 @@ def _print_protocols(asked: bool) -> None:
         raise typer.Exit
 
 
+@with_weights_options(after="runs")
 def command(
     runs: Annotated[
         list[Path],
         typer.Argument(metavar="RUN", help="Evaluate these run directories; with --weights, these models."),
     ],
-    weights: WeightsOption = None,
-    normalize: NormalizeOption = None,
-    image_size: ImageSizeOption = None,
-    classes: ClassesOption = None,
-    option: NetOption = None,
     data: Annotated[
         str | None,
         typer.Option(help="Evaluate on this: where the run's data lie now, or other data with the same classes."),
@@ -69,7 +63,7 @@ def command(
             help="Take this number of images or views at a time; 64 if left out, 4 where pixels are labelled.",
         ),
     ] = None,
-    grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that was trained on grey.")] = False,
+    grey: Grey = False,
     compiled: Annotated[
         bool | None,
         typer.Option(
@@ -96,7 +90,8 @@ def command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")] = False,
     wide: Wide = False,
-    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
+    allow_code: AllowCode = False,
+    **options: Unpack[WeightsOptions],
 ) -> None:
     """Evaluate runs on their test images.
 
@@ -111,13 +106,13 @@ def command(
     from resvision.kinds.table import kind_of
     from resvision.tasks import How
 
-    pixels = None if scales is None else _pixels(scales)
-    known = known_of(normalize, image_size, classes, option)
+    pixels = None if scales is None else pixels_of("--scales", scales)
+    weights, known = options["weights"], known_of(options)
     if weights is not None:  # mistakes are reported before the download
         for run in runs:
             _require_protocol(protocol, [kind_of(catalog.find(str(run)).task)])
             known = with_classes_of(known, str(run), weights, data, root=root)
-    loaded = [load_said(run, weights=weights, known=known, allow_code=allow_code) for run in runs]
+    loaded = [load_and_warn(run, weights, known, allow_code=allow_code) for run in runs]
     _require_protocol(protocol, [trained.kind for trained in loaded])
     passes = 1 if ensemble else len(runs)
     bar = Bar(Terminal(stderr=True), "evaluating")
@@ -182,13 +177,6 @@ def _show_scores(
             shown_table.add_row(*row)
         tables.append(shown_table)
     print_tables(*tables, wide=wide)
-
-
-def _pixels(text: str) -> tuple[int, ...]:
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() and 0 < len(part) < 6 for part in parts):
-        raise SettingsError(f"--scales {text!r}: give whole numbers of pixels, as 224,256")
-    return tuple(int(part) for part in parts)
 
 
 def _show_table(ensemble: "Ensemble", *, wide: bool) -> None:

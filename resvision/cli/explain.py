@@ -4,20 +4,18 @@ import json
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Unpack
 
 import typer
 
 from resvision.cli.failures import Failures, watched
+from resvision.cli.shared_options import AllowCode, Grey
 from resvision.cli.weights import (
-    ClassesOption,
-    ImageSizeOption,
-    NetOption,
-    NormalizeOption,
-    WeightsOption,
+    WeightsOptions,
     known_of,
-    load_said,
+    load_and_warn,
     require_run,
+    with_weights_options,
 )
 from resvision.core.errors import SettingsError
 
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from resvision.inference.explain import Explanation
 
 
+@with_weights_options(after="stage")
 def command(
     run: Annotated[Path, typer.Argument(help="Use the run in this directory; with --weights, name a model.")],
     images: Annotated[
@@ -50,16 +49,12 @@ def command(
     stage: Annotated[
         str | None, typer.Option(help="Look at this map by Grad-CAM: C5, C4, or a layer; at the deepest if left out.")
     ] = None,
-    weights: WeightsOption = None,
-    normalize: NormalizeOption = None,
-    image_size: ImageSizeOption = None,
-    classes: ClassesOption = None,
-    option: NetOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a line of JSON for each image, with the heat.")
     ] = False,
-    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
-    grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that was trained on grey.")] = False,
+    allow_code: AllowCode = False,
+    grey: Grey = False,
+    **options: Unpack[WeightsOptions],
 ) -> None:
     """Show what a net looks at.
 
@@ -77,11 +72,10 @@ def command(
     from resvision.inference.image_files import ImageFiles
     from resvision.inference.out_folder import out_folder
 
-    if weights is None:
+    if options["weights"] is None:
         require_run(run)
     files = ImageFiles.of(images)  # before weights are fetched for nothing
-    known = known_of(normalize, image_size, classes, option)
-    trained = load_said(run, weights=weights, known=known, allow_code=allow_code)
+    trained = load_and_warn(run, options["weights"], known_of(options), allow_code=allow_code)
     bar = Bar(Terminal(stderr=True), "explaining", total=len(files))
     failures = Failures(len(files), bar)
     explanations = explained(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from resvision import catalog
+from resvision.cli.shared_options import AsJson
 from resvision.cli.tables import VisibleTable, Wide, fits, new_table, print_lines, print_tables
 from resvision.core.errors import SettingsError
 from resvision.core.references import is_installed, is_reference
@@ -73,7 +74,7 @@ def command(
         list[str] | None,
         typer.Option("--option", metavar="KEY=VALUE", help="Give the nets this option, such as width=32. Repeatable."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")] = False,
+    as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row for each layer and one of totals.")] = False,
     paper: Annotated[bool, typer.Option("--paper", help="Show the paper's own table beside ours.")] = False,
     svg: Annotated[Path | None, typer.Option("--svg", help="Draw the one model into this file instead.")] = None,

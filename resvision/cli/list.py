@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from resvision.catalog import ROWS, Row
+from resvision.cli.shared_options import AsJson
 from resvision.cli.tables import VisibleTable, Wide, new_table, print_lines, print_tables
 from resvision.core.errors import unknown_name
 
@@ -25,7 +26,7 @@ def command(
             help="Show the models whose name, paper, task or year holds each of these words.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    as_json: AsJson = False,
     table: Annotated[
         bool, typer.Option("--table", help="Show years, parameters, MACs and published errors instead.")
     ] = False,

@@ -113,7 +113,7 @@ MEANT = {
     **dict.fromkeys(("clean", "prune"), "`resvision runs clean` removes what finished runs do not need"),
     **dict.fromkeys(("gradcam", "cam", "interpret"), "`resvision explain RUN IMAGE...` shows what a net looks at"),
 }
-"""What is meant by words that are no verbs of ours."""
+"""Answers to words of other tools that are no verbs of ours."""
 
 
 def _unknown_verb(name: str) -> UnknownNameError:

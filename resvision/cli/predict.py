@@ -6,20 +6,18 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Unpack
 
 import typer
 
 from resvision.cli.failures import Failures, watched
+from resvision.cli.shared_options import AllowCode, Grey
 from resvision.cli.weights import (
-    ClassesOption,
-    ImageSizeOption,
-    NetOption,
-    NormalizeOption,
-    WeightsOption,
+    WeightsOptions,
     known_of,
-    load_said,
+    load_and_warn,
     require_run,
+    with_weights_options,
 )
 from resvision.core.errors import SettingsError
 from resvision.core.plurals import counted
@@ -32,16 +30,12 @@ if TYPE_CHECKING:
 Form = Literal["lines", "json", "json-list", "csv"]
 
 
+@with_weights_options(after="images")
 def command(
     run: Annotated[Path, typer.Argument(help="Use the run in this directory; with --weights, name a model.")],
     images: Annotated[
         list[Path], typer.Argument(help="Predict these image files, and those in these folders.", readable=False)
     ],
-    weights: WeightsOption = None,
-    normalize: NormalizeOption = None,
-    image_size: ImageSizeOption = None,
-    classes: ClassesOption = None,
-    option: NetOption = None,
     top: Annotated[
         int | None, typer.Option(min=1, help="Give this number of classes for each image, 5 if left out.")
     ] = None,
@@ -56,8 +50,9 @@ def command(
         bool, typer.Option("--resume", help="Go on in the folder of --out, with the images that lack their files.")
     ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a CSV row for each image and class.")] = False,
-    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
-    grey: Annotated[bool, typer.Option(help="Turn colour into grey for a net that was trained on grey.")] = False,
+    allow_code: AllowCode = False,
+    grey: Grey = False,
+    **options: Unpack[WeightsOptions],
 ) -> None:
     """Predict the classes of images, or of their pixels.
 
@@ -74,13 +69,12 @@ def command(
     form = _form(as_json=as_json, as_list=as_list, as_csv=as_csv)
     if resume and out is None:
         raise SettingsError("--resume: goes on with a folder of label maps; name it with --out")
-    if weights is None:
+    if options["weights"] is None:
         require_run(run)
     files = ImageFiles.of(images)  # before weights are fetched for nothing
     for note in files.notes:
         print(f"resvision: {note}", file=sys.stderr)
-    known = known_of(normalize, image_size, classes, option)
-    trained = load_said(run, weights=weights, known=known, allow_code=allow_code)
+    trained = load_and_warn(run, options["weights"], known_of(options), allow_code=allow_code)
     kind = trained.kind
     try:
         kind.require_options({"out": out is not None, "csv": as_csv, "top": top is not None})

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from resvision import catalog
+from resvision.cli.shared_options import AsJson
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.core import references
 from resvision.kinds.table import TASKS
@@ -18,7 +19,7 @@ def command(
         str | None,
         typer.Argument(help="Show the recipes that can train this model."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    as_json: AsJson = False,
     wide: Wide = False,
 ) -> None:
     """List the recipes by which models are trained."""

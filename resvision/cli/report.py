@@ -1,23 +1,22 @@
 """`resvision report`: runs, or weights without a run, as one HTML page."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Unpack
 
 import typer
 
+from resvision.cli.shared_options import AllowCode
 from resvision.cli.weights import (
-    ClassesOption,
-    ImageSizeOption,
-    NetOption,
-    NormalizeOption,
-    WeightsOption,
+    WeightsOptions,
     known_of,
-    load_said,
+    load_and_warn,
     require_run,
     with_classes_of,
+    with_weights_options,
 )
 
 
+@with_weights_options(after="out")
 def command(
     runs: Annotated[
         list[Path],
@@ -34,12 +33,8 @@ def command(
         Path | None,
         typer.Option(help="Write the page to this file, not to report.html in the run, or here for several runs."),
     ] = None,
-    weights: WeightsOption = None,
-    normalize: NormalizeOption = None,
-    image_size: ImageSizeOption = None,
-    classes: ClassesOption = None,
-    option: NetOption = None,
-    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the runs name.")] = False,
+    allow_code: AllowCode = False,
+    **options: Unpack[WeightsOptions],
 ) -> None:
     """Write one self-contained page about runs.
 
@@ -52,7 +47,7 @@ def command(
     from resvision.core.terminal import Terminal
     from resvision.report.page import write_report
 
-    known = known_of(normalize, image_size, classes, option)
+    weights, known = options["weights"], known_of(options)
     if weights is None and known.says_something:
         raise SettingsError("--normalize, --image-size, --classes and --option go with --weights; leave them out")
     if weights is not None:
@@ -61,7 +56,7 @@ def command(
         if len(runs) > 1:
             raise SettingsError("--weights: a page is about the weights of one model; name one")
         known = with_classes_of(known, str(runs[0]), weights, data, root=root)
-        trained = load_said(runs[0], weights=weights, known=known, allow_code=allow_code)
+        trained = load_and_warn(runs[0], weights, known, allow_code=allow_code)
         print(write_weights_report(trained, data or trained.data, out or Path(REPORT), root=root))
         return
     for run in runs:

@@ -2,12 +2,14 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from resvision.cli.groups import ListingGroup
+from resvision.cli.shared_options import AllowCode, AsJson
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.core.errors import RunError, SettingsError
 
@@ -20,7 +22,6 @@ command = typer.Typer(
 )
 
 Order = Literal["name", "score", "time", "size", "changed"]
-AllowCode = Annotated[bool, typer.Option("--allow-code", help="Import your own code that the runs name.")]
 
 RUNS = Path("runs")
 """The folder in which `resvision train` makes runs."""
@@ -32,7 +33,7 @@ def list_below(
     sort: Annotated[
         Order, typer.Option(help="Order the runs by this; the best score and the newest come first.")
     ] = "name",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    as_json: AsJson = False,
     allow_code: AllowCode = False,
     wide: Wide = False,
 ) -> None:
@@ -88,11 +89,14 @@ def clean(
 
     runs = [run for folder in folders or [RUNS] for run in list_runs(folder, allow_code=allow_code)]
     runs = list({run.folder.resolve(): run for run in runs}.values())
-    planned = {
-        run: leftovers(run.folder, state=state) for run in runs if run.record is not None and run.state == "finished"
-    }
+    planned: dict[ListedRun, list[Leftover]] = {}
     for run in runs:
-        _say_plan(run, planned.get(run))
+        try:
+            if run.record is not None and run.state == "finished":
+                planned[run] = leftovers(run.folder, state=state)
+            _say_plan(run, planned.get(run))
+        except RunError as error:  # damaged; the others can be cleaned
+            print_lines(f"{error}, left alone")
     total = sum(leftover.size for plan in planned.values() for leftover in plan)
     before = sum(run.bytes for run in runs)
     print_lines(f"in all {size(total)} of {size(before)}, after which {size(before - total)} are left")
@@ -102,7 +106,7 @@ def clean(
         print_lines("without the state of their optimizers these runs can be used, but no longer be extended")
     if not yes:
         _ask()
-    _carry_out([run for run, plan in planned.items() if plan], state=state)
+    _carry_out([run for run, plan in planned.items() if plan], state=state, allow_code=allow_code)
 
 
 def size(count: int) -> str:
@@ -134,20 +138,27 @@ def _ask() -> None:
     typer.confirm("remove them?", abort=True)
 
 
-def _carry_out(runs: "list[ListedRun]", *, state: bool) -> None:
+def _carry_out(runs: "list[ListedRun]", *, state: bool, allow_code: bool) -> None:
     """Clean the runs; one that cannot be cleaned is named, the others go on, and the exit code is 1."""
     from resvision.core.leftovers import clean as clean_run
 
     removed, failed = 0, False
-    for run in runs:
+    for folder in (run.folder for run in runs):
         try:
-            removed += sum(leftover.size for leftover in clean_run(run.folder, state=state))
+            gone = clean_run(folder, state=state, finished=partial(_is_finished, folder, allow_code=allow_code))
+            removed += sum(leftover.size for leftover in gone)
         except RunError as error:
             print(f"resvision: {error}", file=sys.stderr)
             failed = True
     print_lines(f"removed {size(removed)}")
     if failed:
         raise typer.Exit(1)
+
+
+def _is_finished(folder: Path, *, allow_code: bool) -> bool:
+    from resvision.report.read import read_record
+
+    return read_record(folder, allow_code=allow_code).finished
 
 
 def _sorted(runs: "list[ListedRun]", order: Order) -> "list[ListedRun]":

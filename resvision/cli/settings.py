@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from resvision import catalog
+from resvision.cli.shared_options import AsJson
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.core import references, rundir
 from resvision.core.errors import RunError, UnknownNameError, nearest
@@ -29,7 +30,7 @@ def command(
         Path | None,
         typer.Option(help="Show the values in this run directory beside them."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    as_json: AsJson = False,
     wide: Wide = False,
 ) -> None:
     """List everything that --set takes: meaning, form and default."""

@@ -26,6 +26,9 @@ def degradation(
     seeds: Annotated[
         int, typer.Option(min=1, help="Train every net this number of times, with seeds 0, 1 and so on.")
     ] = 3,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Train each net for so many epochs, and not as long as the recipe says.")
+    ] = None,
     recipe: Annotated[str | None, typer.Option(help="Train all by this recipe, not by the nets' own.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the study into this folder, not into one in runs/.")] = None,
     settings: Annotated[
@@ -45,7 +48,8 @@ def degradation(
     from resvision.studies import page
     from resvision.studies.degradation import plan, study_degradation, what_to_see
 
-    trials = plan(data, numbers, seeds, recipe=recipe, settings=settings or ())
+    length = [] if epochs is None else [f"training.duration={epochs} epochs"]
+    trials = plan(data, numbers, seeds, recipe=recipe, settings=[*length, *(settings or ())])
     folder = out or Path("runs") / f"degradation-{Path(data).name}"
     study = study_degradation(folder, trials, Terminal(stderr=True))
     written = page.write_study(study, folder / rundir.REPORT)

@@ -104,10 +104,14 @@ def print_lines(*lines: str) -> None:
 def _narrowed(table: VisibleTable, limit: int) -> VisibleTable:
     """The table with as many of its columns as fit; those that it cannot do without are kept."""
     for count in range(len(table.least) + 1):
-        narrower = _without(table, table.least[:count])
-        if _width(narrower) <= limit:
+        left_out = [*table.least[:count]]
+        if _width(_without(table, left_out)) <= limit:
             break
-    return narrower
+    for heading in reversed(left_out[:-1]):  # a narrow column may fit where a wide one has gone
+        fewer = [other for other in left_out if other != heading]
+        if _width(_without(table, fewer)) <= limit:
+            left_out = fewer
+    return _without(table, left_out)
 
 
 def _without(table: VisibleTable, headings: Sequence[str]) -> VisibleTable:

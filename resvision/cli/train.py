@@ -1,50 +1,33 @@
 """`resvision train` trains a model on a data set by a recipe."""
 
-import inspect
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, Unpack
+from typing import TYPE_CHECKING, Annotated, Literal, Unpack
 
 import typer
 
 from resvision.cli import folds as cross_validation
+from resvision.cli.shared_options import AllowCode, with_options
 from resvision.cli.tables import print_lines
 from resvision.core.errors import SettingsError
 from resvision.recipes.flags import FLAGS, Flags, changes_of
 
 if TYPE_CHECKING:
+    from resvision.core.terminal import Terminal
+    from resvision.extension import Scheduling
+    from resvision.phases import Outcome
     from resvision.training_graph import Phase
 
-Command = TypeVar("Command", bound=Callable[..., None])
-_REST = inspect.Parameter.VAR_KEYWORD
-
-
-def with_flags(command: Command) -> Command:
-    """Give a command an option for each flag, after `recipe`, and return it.
-
-    Typer reads a command's options off its signature, where `**flags` alone names no flag.
-    """
-    signature = inspect.signature(command)
-    parameters = [parameter for parameter in signature.parameters.values() if parameter.kind is not _REST]
-    options = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[
-                declared.type,
-                typer.Option(f"--{name.replace('_', '-')}", min=declared.flag.min, help=declared.flag.help),
-            ],
-        )
-        for name, declared in FLAGS.items()
+FLAG_OPTIONS = {
+    name: Annotated[
+        declared.type,
+        typer.Option(f"--{name.replace('_', '-')}", min=declared.flag.min, help=declared.flag.help),
     ]
-    position = [parameter.name for parameter in parameters].index("recipe") + 1
-    extended = signature.replace(parameters=[*parameters[:position], *options, *parameters[position:]])
-    command.__signature__ = extended  # type: ignore[attr-defined]
-    return command
+    for name, declared in FLAGS.items()
+}
 
 
-@with_flags
+@with_options(FLAG_OPTIONS, after="recipe")
 def command(
     *,
     model: Annotated[
@@ -88,7 +71,7 @@ def command(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change any setting of `resvision settings`. Repeatable."),
     ] = None,
-    allow_code: Annotated[bool, typer.Option("--allow-code", help="Import your own code that the run names.")] = False,
+    allow_code: AllowCode = False,
     **flags: Unpack[Flags],
 ) -> None:
     """Train a model on a data set or a folder of images.
@@ -97,59 +80,77 @@ def command(
 
     Example: resvision train resnet20 --data digits
     """
-    from resvision.core.terminal import Terminal
-    from resvision.recipes import compose_phases
-
     _require_one_purpose(model, resume, out=out, schedule=schedule, folds=folds)
-    changes = changes_of(flags)
-    later = Flags()
-    if model is None and recipe is None:  # of a run that goes on, flags are another length, patience or threads
-        later, changes = flags, {}
+    # Flags beside --resume alone are those of the rest of the run: another length, patience or threads.
+    later = flags if model is None and recipe is None else Flags()
+    changes = changes_of({} if later else flags)
     if root is not None:
         changes["data.root"] = str(root.resolve())
     if weights is not None:
         changes["model.init_from"] = weights
-    has_settings = recipe is not None or settings or changes.keys() - {"data.root"}
-    if model is None and has_settings:
-        raise SettingsError("settings beside --resume are compared with the run's; name its MODEL and --data as well")
-    if model is not None and data is None:
-        raise SettingsError("which data? --data takes a name of `resvision data list` or a folder of images")
+    asked = _asked(model, data, recipe=recipe, changes=changes, settings=settings or ())
 
-    from resvision.phases import has_phases, launch_phases, resume_phases, resume_run
-    from resvision.studies.cross_validation import has_folds
+    from resvision.core.terminal import Terminal
+    from resvision.phases import launch_phases
     from resvision.training.machine import rank_and_world
 
     console = Terminal(stderr=True)
-    asked: tuple[Phase, ...] = ()
-    if model is not None and data is not None:
-        asked = compose_phases(model, data, recipe_name=recipe, changes=changes, settings=settings or ())
-    changed = bool(asked or changes_of(later) or schedule)
     if folds is not None:
         return cross_validation.begin(asked, folds, out=out, console=console)
-    if resume is not None and has_folds(resume):
-        return cross_validation.go_on(
-            resume, data=data, root=root, changed=changed, allow_code=allow_code, console=console
-        )
     if resume is None:
-        outcome = launch_phases(asked, out=out, console=console)
-    elif has_phases(resume):
-        if changed:
-            raise SettingsError(f"{resume}: holds several phases, which keep their settings; go on by --resume alone")
-        outcome = resume_phases(resume, data=data, root=root, allow_code=allow_code, console=console)
+        outcome: Outcome | None = launch_phases(asked, out=out, console=console)
     else:
-        outcome = resume_run(
-            resume,
-            asked,
-            data=data,
-            root=root,
-            allow_code=allow_code,
-            schedule=schedule,
-            flags=later,
-            console=console,
+        outcome = _go_on(resume, asked, later, schedule, data=data, root=root, allow_code=allow_code, console=console)
+    if outcome is not None and rank_and_world()[0] == 0:
+        print_lines(f"{outcome.folder}: {outcome.summary}")
+
+
+def _asked(
+    model: str | None,
+    data: str | None,
+    *,
+    recipe: str | None,
+    changes: Mapping[str, object],
+    settings: Sequence[str],
+) -> "tuple[Phase, ...]":
+    """The phases that are asked for; none beside --resume alone, which takes no settings."""
+    from resvision.recipes import compose_phases
+
+    if model is not None and data is not None:
+        return compose_phases(model, data, recipe_name=recipe, changes=changes, settings=settings)
+    if model is not None:
+        raise SettingsError("which data? --data takes a name of `resvision data list` or a folder of images")
+    if recipe is not None or settings or changes.keys() - {"data.root"}:
+        raise SettingsError("settings beside --resume are compared with the run's; name its MODEL and --data as well")
+    return ()
+
+
+def _go_on(
+    folder: Path,
+    asked: "tuple[Phase, ...]",
+    flags: Flags,
+    schedule: "Scheduling | None",
+    *,
+    data: str | None,
+    root: Path | None,
+    allow_code: bool,
+    console: "Terminal",
+) -> "Outcome | None":
+    """Go on with a run, several phases, or folds, which print their own end; only a run takes changes."""
+    from resvision.phases import has_phases, resume_phases, resume_run
+    from resvision.studies.cross_validation import has_folds
+
+    changed = bool(asked or changes_of(flags) or schedule)
+    if has_folds(folder):
+        cross_validation.go_on(folder, data=data, root=root, changed=changed, allow_code=allow_code, console=console)
+        return None
+    if not has_phases(folder):
+        return resume_run(
+            folder, asked, data=data, root=root, allow_code=allow_code, schedule=schedule, flags=flags, console=console
         )
-    if rank_and_world()[0] > 0:
-        return
-    print_lines(f"{outcome.folder}: {outcome.summary}")
+    if changed:
+        raise SettingsError(f"{folder}: holds several phases, which keep their settings; go on by --resume alone")
+    return resume_phases(folder, data=data, root=root, allow_code=allow_code, console=console)
 
 
 def _require_one_purpose(

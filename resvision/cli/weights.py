@@ -1,13 +1,15 @@
 """Options of the verbs that use weights without a run: the weights, and what is known of a file of them."""
 
 import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict, get_type_hints
 
 import typer
 
 from resvision.catalog import ROWS
 from resvision.cli.inspect import parse_option
+from resvision.cli.shared_options import with_options
 from resvision.core import rundir
 from resvision.core.errors import SettingsError, printable
 
@@ -15,69 +17,73 @@ if TYPE_CHECKING:
     from resvision.inference.load import Trained
     from resvision.inference.weights_file import Known
 
-_PANEL = "Weights without a run"
 
-WeightsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--weights",
-        help="Use a model with these weights: torchvision or torchvision:NAME, fetched once, or a safetensors file.",
-        rich_help_panel=_PANEL,
-    ),
-]
-NormalizeOption = Annotated[
-    tuple[str, str] | None,
-    typer.Option(
-        "--normalize",
-        metavar="MEAN STD",
-        help="Normalize pixels of 0..1 by these: each a number, or one for each channel, as 0.5,0.5,0.5.",
-        rich_help_panel=_PANEL,
-    ),
-]
-ImageSizeOption = Annotated[
-    str | None,
-    typer.Option(
-        "--image-size",
-        metavar="PX",
-        help="Show the net squares of this side; 256,224 resizes to 256 first. For label maps it is the shorter side.",
-        rich_help_panel=_PANEL,
-    ),
-]
-ClassesOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--classes",
-        help="Read the names of the classes, in their order, from this text file, a name a line.",
-        rich_help_panel=_PANEL,
-    ),
-]
-NetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--option",
-        metavar="KEY=VALUE",
-        help="Give the net this option, such as width=32. Repeatable.",
-        rich_help_panel=_PANEL,
-    ),
-]
+class KnownOptions(TypedDict):
+    """The options by which a person says what is known of the weights in a file."""
+
+    normalize: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            "--normalize",
+            metavar="MEAN STD",
+            help="Normalize pixels of 0..1 by these: each a number, or one for each channel, as 0.5,0.5,0.5.",
+        ),
+    ]
+    image_size: Annotated[
+        str | None,
+        typer.Option(
+            "--image-size",
+            metavar="PX",
+            help="Show the net squares of this side; 256,224 resizes to 256 first. For label maps it is the shorter"
+            " side.",
+        ),
+    ]
+    classes: Annotated[
+        Path | None,
+        typer.Option(
+            "--classes", help="Read the names of the classes, in their order, from this text file, a name a line."
+        ),
+    ]
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", metavar="KEY=VALUE", help="Give the net this option, such as width=32. Repeatable."),
+    ]
 
 
-def known_of(
-    normalize: tuple[str, str] | None, image_size: str | None, classes: Path | None, options: list[str] | None
-) -> "Known":
-    """What the options say of the weights in a file; SettingsError for values of another form."""
+class WeightsOptions(KnownOptions):
+    """Weights in the place of a run, and what is known of them."""
+
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights",
+            help="Use these weights of a model: torchvision or torchvision:NAME, fetched once, or a safetensors file.",
+        ),
+    ]
+
+
+_KNOWN = get_type_hints(KnownOptions, include_extras=True)
+with_known_options = partial(with_options, _KNOWN)
+with_weights_options = partial(
+    with_options, {"weights": get_type_hints(WeightsOptions, include_extras=True)["weights"], **_KNOWN}
+)
+
+
+def known_of(options: KnownOptions) -> "Known":
+    """Read the options about weights in a file; SettingsError for values of another form."""
     from resvision.inference.weights_file import Known, read_classes
 
+    normalize, image_size, classes = options["normalize"], options["image_size"], options["classes"]
     return Known(
         normalize=None if normalize is None else (_numbers(normalize[0]), _numbers(normalize[1])),
-        image_size=() if image_size is None else _sides(image_size),
+        image_size=() if image_size is None else pixels_of("--image-size", image_size, most=2),
         classes=None if classes is None else read_classes(classes),
-        options=dict(parse_option(text) for text in options or []),
+        options=dict(parse_option(text) for text in options["option"] or []),
     )
 
 
 def with_classes_of(known: "Known", model: str, weights: str, data: str | None, *, root: Path | None) -> "Known":
-    """What is known of weights that are to be scored, with the classes of the data where nobody else names them.
+    """Add the classes of the data to what is known of weights to be scored, where nobody else names classes.
 
     Raises WeightsError and DataError for published weights that there are not and data that cannot be opened, and
     SettingsError where neither the command nor the weights name any data.
@@ -106,7 +112,7 @@ def require_run(run: Path) -> None:
     rundir.require(run)
 
 
-def load_said(run: Path, *, weights: str | None, known: "Known", allow_code: bool = False) -> "Trained":
+def load_and_warn(run: Path, weights: str | None, known: "Known", *, allow_code: bool = False) -> "Trained":
     """Load a run or weights, and say on standard error what is doubtful of them."""
     from resvision.inference.load import load_quietly
 
@@ -126,8 +132,12 @@ def _numbers(text: str) -> tuple[float, ...]:
         raise SettingsError(f"--normalize {printable(text)}: write it as {form}") from None
 
 
-def _sides(text: str) -> tuple[int, ...]:
+def pixels_of(option: str, text: str, *, most: int | None = None) -> tuple[int, ...]:
+    """The sides in an option such as `256,224`, `most` of them at most; SettingsError for anything else."""
     parts = [part.strip() for part in text.split(",")]
-    if len(parts) > 2 or not all(part.isascii() and part.isdigit() and 0 < len(part) < 6 for part in parts):
-        raise SettingsError(f"--image-size {printable(text)}: give pixels, as 224, or two sides, as 256,224")
+    if len(parts) > (most or len(parts)) or not all(
+        part.isascii() and part.isdigit() and 0 < len(part) < 6 for part in parts
+    ):
+        form = "as 224,256" if most is None else "as 224, or two sides, as 256,224"
+        raise SettingsError(f"{option} {printable(text)}: give pixels, {form}")
     return tuple(int(part) for part in parts)

@@ -1,4 +1,4 @@
-"""Decoding and resampling of images: the only module that does either.
+"""Decoding of images: the only module that does so.
 
 Pillow decodes; on top of it stand an allow-list of formats, limits on the pixels and on the work that they ask for,
 checked before anything is decoded, and the rule that an image is decoded whole or refused. `core.views` turns an image
@@ -6,7 +6,6 @@ into the input of a net.
 
 Glossary
     image   (H, W) grey or (H, W, 3) RGB, uint8, as stored and oriented; (H, W, C) where an array has other channels
-    box     (left, top, right, bottom) in pixels of an image, fractions allowed
 """
 
 import ctypes
@@ -18,7 +17,7 @@ from contextlib import contextmanager
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Literal, NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +33,15 @@ from PIL import (
     _imaging,
 )
 
+from resvision.core.bit_depth import (
+    COLOUR_MODES,
+    DEEPEST_GREY,
+    GREY_MODES,
+    eight_bits,
+    is_deep,
+    is_grey,
+    stored_facts,
+)
 from resvision.core.errors import DataError, printable
 from resvision.core.orientation import UPRIGHT, orientation_in_header, stored_sides, upright, upright_sides
 
@@ -41,16 +49,9 @@ VOID = 255
 """Label of pixels in a mask that are neither trained on nor judged."""
 
 Pixels = NDArray[np.uint8]
-Box = tuple[float, float, float, float]
-Interpolation = Literal["bilinear", "bicubic"]
-INTERPOLATIONS = ("bilinear", "bicubic")
 
 PIXEL_LIMIT = 100_000_000
 """Images with more pixels are refused before they are decoded; one of this size takes 1 to 2 GB meanwhile."""
-DEEPEST_GREY = 2**16 - 1
-"""The largest grey value of 16 bits."""
-BAND_PIXELS = 2**22
-"""Pixels that are converted to 8 bits at a time."""
 SLOW_PIXEL_LIMIT = 2_000_000
 """The limit of rare codings that Pillow reads pixel by pixel, at a few microseconds each."""
 SCANNED_PIXEL_LIMIT = 25 * PIXEL_LIMIT
@@ -67,12 +68,6 @@ FORMATS: dict[str, type[ImageFile.ImageFile]] = {
     "PPM": PpmImagePlugin.PpmImageFile,
 }
 
-_RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
-_GREY_MODES = {"1", "L", "LA", "I", "I;16", "I;16L", "I;16B"}
-_GREY_CODINGS = {"LA;16B"}  # stored in grey, though Pillow gives them the mode RGBA
-_COLOUR_MODES = {"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}
-GREY_STEPS = {"L;2": 85, "L;4": 17}
-"""The factors by which Pillow multiplies grey values of two and four bits."""
 _SLOW_CODINGS = {"ppm", "ppm_plain", "bmp_rle"}
 _HEIC = "HEIC", "heif-convert IMAGE.heic IMAGE.jpg"
 _AVIF = "AVIF", "avifdec IMAGE.avif IMAGE.png"
@@ -80,7 +75,6 @@ _BRANDS = dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b
 _BRANDS |= dict.fromkeys((b"avif", b"avis"), _AVIF)
 """Images of phones and of the web that are no JPEG, by the brand in their first bytes, with a command that converts."""
 _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither stuffing nor a restart
-_TIFF_BITS, _TIFF_PHOTOMETRIC = 258, 262
 
 
 class Header(NamedTuple):
@@ -111,7 +105,7 @@ class Header(NamedTuple):
 def header(source: Path | bytes, *, name: str | None = None) -> Header:
     """The header of an image, read without decoding; DataError for a file that `decode` refuses by its header."""
     with reading(source, name) as (format_name, image):
-        sides, colour, deep = stored_sides(image), not _is_grey(image), _is_deep(image)
+        sides, colour, deep = stored_sides(image), not is_grey(image), is_deep(image)
         return Header(format_name, *sides, colour, orientation_in_header(image), deep)
 
 
@@ -125,9 +119,9 @@ def decode(source: Path | bytes, *, name: str | None = None) -> Pixels:
     """
     with reading(source, name) as (_, image):
         check_work(image)
-        stored = _stored(image)
+        stored = stored_facts(image)
         image.load()
-        return _eight_bits(upright(image), stored)
+        return eight_bits(upright(image), stored)
 
 
 def pixels_of(picture: Image.Image, *, name: str) -> Pixels:
@@ -139,71 +133,15 @@ def pixels_of(picture: Image.Image, *, name: str) -> Pixels:
     try:
         with _quiet():
             _check(picture)
-            stored = _stored(picture)
+            stored = stored_facts(picture)
             image = upright(picture.copy())
             if image.mode == "I" and not 0 <= np.asarray(image).min() <= np.asarray(image).max() <= DEEPEST_GREY:
                 raise RefusedError("grey values beyond 16 bits; convert it to mode L")
-            return _eight_bits(image, stored)
+            return eight_bits(image, stored)
     except RefusedError as error:
         raise DataError(f"{name}: {error}") from None
     except (OSError, ValueError, SyntaxError) as error:  # a file that is damaged, or was closed before it was loaded
         raise DataError(f"{name}: cannot be read ({printable(str(error))})") from None
-
-
-def as_channels(image: Pixels, channels: int, *, name: str, grey: bool = False) -> Pixels:
-    """The image as (H, W, channels): grey is repeated; RGB becomes grey where its channels are equal.
-
-    Real colour for one channel is converted by luma if `grey`, and is a DataError otherwise, as is any other number of
-    channels than the net's.
-    """
-    if image.ndim == 2:
-        image = image[:, :, None]
-    if image.shape[2] == channels:
-        return image
-    if image.shape[2] == 1:
-        return np.repeat(image, channels, axis=2)
-    if channels != 1 or image.shape[2] != 3:
-        raise DataError(f"{printable(name)}: an image of {image.shape[2]} channels for a net that takes {channels}")
-    if not grey and (image != image[:, :, :1]).any():
-        raise DataError(f"{printable(name)}: a colour image for a net that takes grey ones; `--grey` converts by luma")
-    return np.asarray(Image.fromarray(image).convert("L"))[:, :, None]
-
-
-def crop_resize(image: Pixels, box: Box, size_px: int, interpolation: Interpolation) -> Pixels:
-    """The part of an (H, W, C) image in `box`, resampled to (size_px, size_px, C), antialiased.
-
-    The filter reads beyond the box where the image goes on, so this is to resize and then crop, in one go and
-    within one grey level of rounding.
-    """
-    return resample(image, size_px, size_px, interpolation, box)
-
-
-def resample(image: Pixels, height: int, width: int, interpolation: Interpolation, box: Box | None = None) -> Pixels:
-    """The box, or the whole image, at (height, width, C), as by `crop_resize`; itself where nothing changes."""
-    whole = (0, 0, image.shape[1], image.shape[0])
-    if image.shape[:2] == (height, width) and (box or whole) == whole:
-        return image
-    channels = image.shape[2]
-    if channels not in (1, 3):  # Pillow has no such images
-        layers = [resample(image[:, :, k : k + 1], height, width, interpolation, box) for k in range(channels)]
-        return np.concatenate(layers, axis=2)
-    picture = Image.fromarray(image[:, :, 0] if channels == 1 else image)
-    resized = picture.resize((width, height), _RESAMPLING[interpolation], box=box or whole)
-    return np.asarray(resized).reshape(height, width, channels)
-
-
-def centre_crop(image: Pixels, size_px: int) -> Pixels:
-    """The middle (size_px, size_px, C) of an (H, W, C) image that is no smaller."""
-    height, width = image.shape[:2]
-    top = round((height - size_px) / 2)  # half pixels go to the even side, as in torchvision
-    left = round((width - size_px) / 2)
-    return image[top : top + size_px, left : left + size_px]
-
-
-def resized_sides(height: int, width: int, shorter_px: int) -> tuple[int, int]:
-    """Height and width once the shorter side has `shorter_px`; the other is cut down to whole pixels."""
-    shorter = min(height, width)
-    return shorter_px * height // shorter, shorter_px * width // shorter
 
 
 class RefusedError(Exception):
@@ -302,7 +240,7 @@ def _check(image: Image.Image) -> None:
     if pixels > SLOW_PIXEL_LIMIT and tile and tile[0].codec_name in _SLOW_CODINGS:
         limit = f"the limit of {SLOW_PIXEL_LIMIT // 10**6} million for this rare kind of {image.format}"
         raise RefusedError(f"{sides}, above {limit}; save it as PNG")
-    if image.mode not in _GREY_MODES | _COLOUR_MODES or (image.mode == "I" and image.format == "TIFF"):
+    if image.mode not in GREY_MODES | COLOUR_MODES or (image.mode == "I" and image.format == "TIFF"):
         raise RefusedError(f"pixels of kind {image.mode}; save it with 8 or 16 bits, as grey or RGB")
     if getattr(image, "is_animated", False):
         raise RefusedError("more than one frame; a file must hold one image")
@@ -335,83 +273,3 @@ def _scans(jpeg: bytes) -> int:
         if code not in {0x01, 0xD8}:  # these two have no length
             end += int.from_bytes(jpeg[end : end + 2], "big")
     return scans
-
-
-class _Stored(NamedTuple):
-    """The facts about the pixels of an image that its mode does not tell.
-
-    black, white  values of 16-bit grey
-    transparent   value, or index, or (r, g, b), that is transparent in the units of the mode; None if there is none
-    """
-
-    is_grey: bool
-    black: int
-    white: int
-    transparent: int | tuple[int, ...] | bytes | None
-
-
-def _stored(image: Image.Image) -> _Stored:
-    """The facts about the pixels of an image that is not decoded yet."""
-    black, white = 0, 65535
-    transparent = image.info.get("transparency")
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        white = 4095 if image.tag_v2.get(_TIFF_BITS) == (12,) else 65535
-        if image.tag_v2.get(_TIFF_PHOTOMETRIC) == 0:
-            black, white = white, black
-    stored_as = coding(image)
-    if isinstance(transparent, int) and stored_as in GREY_STEPS:  # as stored, and Pillow scales the pixels
-        transparent *= GREY_STEPS[stored_as]
-    if isinstance(transparent, tuple) and stored_as == "RGB;16B":
-        transparent = tuple(value >> 8 for value in transparent)
-    return _Stored(_is_grey(image), black, white, transparent)
-
-
-def _is_grey(image: Image.Image) -> bool:
-    return image.mode in _GREY_MODES or coding(image) in _GREY_CODINGS
-
-
-def _is_deep(image: ImageFile.ImageFile) -> bool:
-    """Whether an image that is not decoded yet has 16 bits a channel, of which a camera may use 12 alone."""
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return set(image.tag_v2.get(_TIFF_BITS, ())) == {16}
-    return image.mode.startswith("I;16") or "16B" in (coding(image) or "")
-
-
-def coding(image: Image.Image) -> str | None:
-    """Pillow's name of the coding of a PNG's pixels, None for other formats."""
-    tile = getattr(image, "tile", None)
-    return str(tile[0].args) if image.format == "PNG" and tile else None
-
-
-def _eight_bits(image: Image.Image, stored: _Stored) -> Pixels:
-    """Grey or RGB uint8 of any mode that `_check` lets through, a band at a time, since whole copies take memory."""
-    rows = max(1, BAND_PIXELS // image.width)
-    if image.height <= rows:
-        return _band(image, stored)
-    pixels = np.empty((image.height, image.width) if stored.is_grey else (image.height, image.width, 3), np.uint8)
-    for top in range(0, image.height, rows):
-        bottom = min(image.height, top + rows)
-        pixels[top:bottom] = _band(image.crop((0, top, image.width, bottom)), stored)
-    return pixels
-
-
-def _band(image: Image.Image, stored: _Stored) -> Pixels:
-    if image.mode.startswith("I"):
-        values = np.asarray(image)
-        levels: Pixels = _levels(stored.black, stored.white)[values]
-        return levels if stored.transparent is None else np.where(values == stored.transparent, np.uint8(255), levels)
-    mode = "L" if stored.is_grey else "RGB"
-    if image.mode not in {"LA", "PA", "RGBA"} and stored.transparent is None:
-        return np.array(image if image.mode == mode else image.convert(mode))
-    image.info["transparency"] = stored.transparent
-    with_alpha = image.convert("LA" if stored.is_grey else "RGBA")
-    canvas = Image.new(mode, with_alpha.size, "white")
-    canvas.paste(with_alpha.convert(mode), mask=with_alpha.getchannel("A"))
-    return np.array(canvas)
-
-
-@cache
-def _levels(black: int, white: int) -> Pixels:
-    """The nearest of 256 grey levels for every 16-bit value, (65536,)."""
-    levels = (np.arange(65536) - black) * 255 / (white - black)
-    return np.asarray(np.rint(levels.clip(0, 255)), dtype=np.uint8)

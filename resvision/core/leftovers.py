@@ -5,8 +5,9 @@ stay, so that the run can be extended, unless that state is to go too.
 """
 
 import os
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,8 @@ from resvision.core import rundir
 from resvision.core.drafts import is_draft, remove
 from resvision.core.errors import RunError
 from resvision.core.files import SMALL, read_text
+
+_CHECKPOINT = re.compile("step-[0-9]+")
 
 
 class Leftover(NamedTuple):
@@ -36,12 +39,16 @@ def leftovers(folder: Path, *, state: bool = False) -> list[Leftover]:
         raise RunError(f"{folder}: cannot be looked through: {error}") from None
 
 
-def clean(folder: Path, *, state: bool = False) -> list[Leftover]:
+def clean(folder: Path, *, state: bool = False, finished: Callable[[], bool] = lambda: True) -> list[Leftover]:
     """Remove the leftovers of a finished run, and return them.
 
-    Raises RunError where a process trains in the folder, and for a file that cannot be removed.
+    finished  asked once no other process can train there: the run may have been extended while a person thought
+
+    Raises RunError where a process trains in the folder, or has since, and for a file that cannot be removed.
     """
     with rundir.locked(folder, use="trained or cleaned"):
+        if not finished():
+            raise RunError(f"{folder}: is no longer finished, left alone")
         removed = leftovers(folder, state=state)
         for leftover in removed:
             try:
@@ -72,7 +79,7 @@ def _removable(folder: Path, *, state: bool) -> Iterator[tuple[Path, str]]:
     last = _named_in(root / rundir.LAST)
     best = _named_in(root / rundir.BEST) if (root / rundir.BEST).exists() else last
     for path in sorted(root.iterdir()):
-        if path.name.startswith("step-") and path not in (last, best):
+        if _CHECKPOINT.fullmatch(path.name) and path not in (last, best) and (path.is_symlink() or path.is_dir()):
             yield path, "an earlier checkpoint"
         elif is_draft(path.name):
             yield path, "a draft of a process that was killed"
@@ -81,7 +88,7 @@ def _removable(folder: Path, *, state: bool) -> Iterator[tuple[Path, str]]:
     for checkpoint in sorted(spare):
         optimizer = checkpoint / rundir.OPTIMIZER
         if not checkpoint.is_symlink() and optimizer.exists():
-            yield optimizer, "the state of the optimizer"
+            yield optimizer, "the optimizer's state"
 
 
 def _named_in(pointer: Path) -> Path:

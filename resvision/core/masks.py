@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from resvision.core.images import GREY_STEPS, VOID, Header, Pixels, RefusedError, check_work, coding, reading
+from resvision.core.bit_depth import GREY_STEPS, coding
+from resvision.core.images import VOID, Header, Pixels, RefusedError, check_work, reading
 from resvision.core.orientation import orientation_in_header, upright
 from resvision.core.rundir import write_bytes
 

@@ -36,20 +36,20 @@ class Leaf(NamedTuple):
 
 def meanings(documented: Any) -> dict[str, str]:
     """The meanings of the names that the docstring of a function, or of a class and those that it inherits, lists."""
-    found: dict[str, str] = {}
+    entries: dict[str, str] = {}
     for parent in documented.__mro__[-2:0:-1] if isinstance(documented, type) else ():
-        found |= meanings(parent)
+        entries |= meanings(parent)
     names: list[str] = []
     for line in (inspect.getdoc(documented) or "").splitlines():
         if entry := _ENTRY.fullmatch(line):
             names = entry["names"].split(", ")
-            found |= dict.fromkeys(names, entry["meaning"])
+            entries |= dict.fromkeys(names, entry["meaning"])
         elif line.startswith("  ") and names:
             gap = "; " if _CHOICE.match(line) else " "
-            found |= {name: f"{found[name]}{gap}{line.strip()}" for name in names}
+            entries |= {name: f"{entries[name]}{gap}{line.strip()}" for name in names}
         else:
             names = []
-    return found
+    return entries
 
 
 def describe(tree_type: type, *, at: str, trees: Mapping[str, type] | None = None) -> Iterator[Leaf]:

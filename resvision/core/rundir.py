@@ -173,12 +173,12 @@ def is_locked(folder: Path) -> bool:
 
 
 def require_state(checkpoint: Path) -> Path:
-    """The optimizer's state in a checkpoint; RunError where it was removed, so that nothing goes on from there."""
+    """The optimizer's state in a run's checkpoint; RunError where it was removed, so that the run cannot go on."""
     path = checkpoint / OPTIMIZER
-    if not path.exists():
+    if not path.is_file():
         raise RunError(
-            f"{checkpoint}: the state of the optimizer is gone, as `resvision runs clean --state` leaves it: the run"
-            " can be used, but no longer be extended; start a new one with --set model.init_from=RUN"
+            f"{checkpoint}: its optimizer state was removed, such as by `resvision runs clean --state`: the run can be"
+            f" used, but no longer be extended; begin a new one with its weights, --weights {checkpoint.parent.parent}"
         )
     return path
 

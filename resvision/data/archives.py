@@ -66,7 +66,10 @@ class Archive:
             raise DataError(f"{shown}: a link or a device; pack the files themselves")
         if size > limit:
             raise DataError(f"{shown}: more than {limit:,} bytes, which is the limit here")
-        return zips.read_member(self._file, place, shown) if self._zipped else tars.read_member(self._file, place)
+        try:
+            return zips.read_member(self._file, place, shown) if self._zipped else tars.read_member(self._file, place)
+        except OSError as error:  # the archive has gone, or become something else
+            raise DataError(f"{shown}: cannot be read ({error.strerror})") from None
 
     def names(self, inside: str) -> Iterator[tuple[str, bool]]:
         """Yield the names directly under `inside` in order, and whether each is a folder."""

@@ -59,8 +59,8 @@ def attempt(read: Callable[[int], T], index: int, where: str, faults: list[Fault
 
 
 def fault(where: Place | str, what: str) -> Fault:
-    """A fault of a file or a folder."""
-    return Fault(printable(str(where)), what)
+    """A fault of a file or a folder, in which no control character is left."""
+    return Fault(printable(str(where)), printable(what))
 
 
 def summary(folder: Place, faults: list[Fault], *, name: str | None = None) -> str:

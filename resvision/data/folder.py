@@ -33,7 +33,7 @@ from resvision.data.faults import Fault, all_entries, fault, summary
 from resvision.data.folder_reader import PHOTOS, FolderReader, header_facts
 from resvision.data.layouts import Layout, Scan, Whole
 from resvision.data.listed_images import has_split_table
-from resvision.data.litter import counted
+from resvision.data.litter import note_of
 from resvision.data.packed_names import PackedNames
 from resvision.data.places import TABLES, Place
 from resvision.data.split_folders import beside, has_split_folders, split_folders, without_partner
@@ -117,7 +117,7 @@ def opened_whole(reader: FolderReader, shown: Place, faults: list[Fault], litter
     if faults or unreadable:
         raise DataError(summary(shown, faults + unreadable))
     reader.view = facts.view()
-    return Whole(reader, tuple(counted(litter)))
+    return Whole(reader, tuple(note_of(litter)))
 
 
 def listed_folders(
@@ -186,7 +186,7 @@ def _class_folders(
     train, test, *validation = readers
     counts = " / ".join(f"{len(reader):,} {reader.split}" for reader in (train, *validation, test))
     judge = validation[0] if validation else None
-    return ClassFolders(shown, train, test, judge, f"{counts} images, {rule}", faults, counted(litter))
+    return ClassFolders(shown, train, test, judge, f"{counts} images, {rule}", faults, note_of(litter))
 
 
 def _below(files: Files) -> Files:

@@ -17,7 +17,7 @@ from resvision.core.plurals import counted
 from resvision.core.samples import Reader
 from resvision.data.layouts import Whole, layout_for
 from resvision.data.places import at
-from resvision.data.selection import Subset
+from resvision.data.selection import subset
 from resvision.data.splits import Splits
 
 
@@ -62,8 +62,8 @@ def fold_out(
     )
     validation = None if whole is not None else splits.validation
     return splits._replace(
-        train=_subset(splits.train, reader, "train", train),
-        test=_subset(splits.train, reader, "test", test),
+        train=subset(reader, "train", train, like=splits.train),
+        test=subset(reader, "test", test, like=splits.train),
         validation=validation,
         split_rule=rule,
     )
@@ -94,15 +94,3 @@ def fold_numbers(strata: Sequence[int], groups: Sequence[str | None], folds: int
 
 def _or_none(stratum: int | None) -> int:
     return -1 if stratum is None else stratum
-
-
-def _subset(like: Reader[Any], whole: Reader[Any], split: str, indices: NDArray[np.int64]) -> Subset[Any]:
-    return Subset(
-        name=like.name,
-        split=split,
-        classes=like.classes,
-        view=like.view,
-        crop_px=like.crop_px,
-        whole=whole,
-        indices=indices,
-    )

@@ -95,8 +95,8 @@ class RunImages:
 
         They are told by their contents; by their names where the content of one of the two is not known.
         """
-        found = identities_of(reader)
-        return Overlap(among(found, self.train), among(found, self.validation))
+        images = identities_of(reader)
+        return Overlap(among(images, self.train), among(images, self.validation))
 
     def is_set_of(self, readers: Sequence[Reader[Any]]) -> bool:
         """Whether the readers of a set hold half of the training images or more, by name and content.
@@ -116,8 +116,8 @@ class RunImages:
     def names_in(self, readers: Sequence[Reader[Any]]) -> bool:
         """Whether the readers of a set hold images of the names of half of the training images or more."""
         names = self._sample().names
-        found = np.isin(names, np.concatenate([name_hashes(reader) for reader in readers])).sum()
-        return bool(2 * found >= len(names) > 0)
+        present = np.isin(names, np.concatenate([name_hashes(reader) for reader in readers])).sum()
+        return bool(2 * present >= len(names) > 0)
 
     def missing_from(self, splits: Splits) -> int:
         """The number of the run's images, of all splits, whose names a set does not hold."""

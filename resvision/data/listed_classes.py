@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
+from resvision.core.class_names import is_class_name
 from resvision.data.class_folders import Files, split_off
 from resvision.data.faults import Fault, fault
 from resvision.data.listed_images import SPLIT_TABLE, VAL, Listed, ListedImage, Parts, not_listed, parted, read_listed
@@ -41,7 +42,7 @@ def in_table(path: Path, columns: Sequence[str], faults: list[Fault], *, parted_
 
 def in_folder(folder: Place, columns: Sequence[str], faults: list[Fault], litter: list[str]) -> ListedClasses:
     """The classes of the images in a folder whose `split.csv` says the split of each, and may say its class."""
-    listed = read_listed(folder / SPLIT_TABLE, [folder], columns, faults)
+    listed = read_listed(folder / SPLIT_TABLE, [folder], columns, faults, outside=False)
     if listed is None:
         return NONE
     if listed.roles.split is None:
@@ -68,8 +69,8 @@ def _classes(
     parts = Parts({TRAIN: listed.images}, FIFTH) if whole else parted(listed, faults)
     for image in (image for part in parts.images.values() for image in part):
         label = label_of[image.path]
-        if not label or not label.isprintable():
-            what = f"the label {label!r:.60} is not printable" if label else f"no label of {image.path}"
+        if not is_class_name(label):
+            what = f"the label {label!r:.60} cannot name a class" if label else f"no label of {image.path}"
             faults.append(fault(listed.where(image), what))
     used = {label_of[image.path] for part in parts.images.values() for image in part}
     classes = tuple(sorted(used - {""}, key=_order))

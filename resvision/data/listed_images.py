@@ -13,7 +13,7 @@ from resvision.data.faults import Fault, all_entries, fault, fault_of, listing
 from resvision.data.places import Place
 from resvision.data.split_folders import TEST, TRAIN
 from resvision.data.table_columns import LEFT_OUT, SPLITS, Roles, paths, present, roles_of
-from resvision.data.table_files import Table, clean, is_file, is_table, read_table
+from resvision.data.table_files import Table, clean, full_path, is_file, is_table, leads_out, read_table
 
 SPLIT_TABLE = "split.csv"
 """The table that lies beside images and says the split of each."""
@@ -52,7 +52,7 @@ def has_split_table(folder: Place) -> bool:
 
 
 def known_columns(name: str, columns: Sequence[str]) -> Sequence[str]:
-    """Those of the columns stated for another table that a table has too; of a folder, all."""
+    """Leave out columns, stated for another table, that this table lacks; a folder takes all."""
     path = Path(name)
     table = read_table(path, path.parent, []) if columns and is_table(path) else None
     return columns if table is None else present(table, columns)
@@ -67,10 +67,14 @@ def lists_masks(path: Path, columns: Sequence[str]) -> bool:
         return False
 
 
-def read_listed(path: Place, homes: Sequence[Place], columns: Sequence[str], faults: list[Fault]) -> Listed | None:
+def read_listed(
+    path: Place, homes: Sequence[Place], columns: Sequence[str], faults: list[Fault], *, outside: bool = True
+) -> Listed | None:
     """The images that a table lists in the first of `homes` that holds its files; None where it cannot be read.
 
     Files that are missing, that are there twice, and splits that are none add to `faults`.
+
+    outside  whether the table may name files outside of the folder, as one does that a person names and no other
     """
     error: DataError | None = None
     for home in homes:
@@ -85,25 +89,30 @@ def read_listed(path: Place, homes: Sequence[Place], columns: Sequence[str], fau
             error = error or raised
             continue
         faults += own
-        images = sorted(_images(table, roles, home, faults), key=lambda image: image.path)
+        images = sorted(_images(table, roles, home, faults, outside=outside), key=lambda image: image.path)
         return Listed(table, home, roles, images)
     assert error is not None, "a folder was named"
     faults.append(fault_of(str(path), error))
     return None
 
 
-def _images(table: Table, roles: Roles, home: Place, faults: list[Fault]) -> Iterator[ListedImage]:
+def _images(table: Table, roles: Roles, home: Place, faults: list[Fault], *, outside: bool) -> Iterator[ListedImage]:
     """Yield the lines whose images are there and have a part."""
+    below = full_path(home)
     empty = [""] * len(table.rows)
     labels, splits = (empty if name is None else table.column(name) for name in (roles.label, roles.split))
     masks = empty if roles.mask is None else paths(table, roles.mask)
     first: dict[str, int] = {}
     for row, path, label, mask, split in zip(table.rows, paths(table, roles.path), labels, masks, splits, strict=True):
-        where, image = f"{table.path}:{row.line}", clean(path)
-        files = [image, *([clean(mask)] if roles.mask else [])]
+        where, image = f"{table.path}:{row.line}", clean(path, below=below)
+        files = [image, *([clean(mask, below=below)] if roles.mask else [])]
         missing = [file or "an empty path" for file in files if not is_file(home, file)]
+        strange = [] if outside else [file for file in files if leads_out(file)]
         if missing:
             faults.append(fault(where, f"{missing[0]}: no such file"))
+        elif strange:
+            what = "lies outside of the folder; name it by a table of your own, or copy it there"
+            faults.append(fault(where, f"{strange[0]} {what}"))
         elif (earlier := first.setdefault(image, row.line)) != row.line:
             faults.append(fault(where, f"{image} is in line {earlier}, too"))
         elif roles.split is not None and split.casefold() not in {*SPLITS, LEFT_OUT}:
@@ -111,7 +120,7 @@ def _images(table: Table, roles: Roles, home: Place, faults: list[Fault]) -> Ite
             faults.append(fault(where, f"{what}; `{LEFT_OUT}` leaves an image out"))
         else:
             part = SPLITS.get(split.casefold(), LEFT_OUT) if roles.split is not None else ""
-            yield ListedImage(row.line, image, label, clean(mask), part)
+            yield ListedImage(row.line, image, label, files[-1] if roles.mask else "", part)
 
 
 class Parts(NamedTuple):
@@ -142,7 +151,8 @@ def parted(listed: Listed, faults: list[Fault]) -> Parts:
 
 def not_listed(listed: Listed, folder: Place, litter: list[str]) -> Iterator[Fault]:
     """Yield the fault of images in a folder and below that its table does not list."""
-    known = {image.path for image in listed.images} | {clean(path) for path in paths(listed.table, listed.roles.path)}
+    below, listed_paths = full_path(listed.home), paths(listed.table, listed.roles.path)
+    known = {image.path for image in listed.images} | {clean(path, below=below) for path in listed_paths}
     left_out = [path for path in files_below(folder, litter) if path not in known]
     litter.remove(str(folder / SPLIT_TABLE))  # litter elsewhere
     if left_out:

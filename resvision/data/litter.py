@@ -27,7 +27,7 @@ def is_litter(name: str, *, is_folder: bool) -> bool:
     return name.startswith(".") or folded in _NAMES or PurePath(folded).suffix in _ENDINGS
 
 
-def counted(paths: Sequence[str], *, why: str = "by name", number: int | None = None) -> list[str]:
+def note_of(paths: Sequence[str], *, why: str = "by name", number: int | None = None) -> list[str]:
     """The line that counts what was left out and names the first of it; none where there is nothing.
 
     number  of all, where `paths` are the first of them only

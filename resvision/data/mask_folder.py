@@ -24,7 +24,7 @@ from resvision.data.deep_images import sampled_note
 from resvision.data.faults import Fault, fault, listing, summary
 from resvision.data.layouts import Layout, Whole
 from resvision.data.listed_images import SPLIT_TABLE, VAL, has_split_table, missing_lines, parted, read_listed
-from resvision.data.litter import counted
+from resvision.data.litter import note_of
 from resvision.data.mask_headers import FileFacts, look
 from resvision.data.mask_pairs import MaskFolderReader, PairFolders, Pairs, folder_reader, partners, whole
 from resvision.data.mask_scan import MaskScan, all_value_faults, scanned, settle
@@ -85,7 +85,7 @@ def open_whole(folder: Place, columns: Sequence[str] = ()) -> Whole | None:
     scanned_folder = with_list(scanned(folder, reader, no_pairs, rule="", faults=faults, parted=False), listed)
     # Without a list every value up to the largest is a class, and one that never occurs says that values are no classes
     facts_of(scanned_folder, absent_allowed=listed is not None)
-    return Whole(reader, tuple(counted(litter)))
+    return Whole(reader, tuple(note_of(litter)))
 
 
 def facts_of(scan: MaskScan, *, absent_allowed: bool = False) -> FileFacts:
@@ -154,7 +154,7 @@ def _scan(
             faults.append(fault(whole_part.images, "one image only; two are needed to split one off"))
     readers = [mask_reader(name, split, half, listed, crop_px) for split, half in halves.items()]
     parted = by_table or (folder / TRAIN).is_dir()
-    scanned_folder = scanned(folder, *readers, rule=rule, faults=faults, parted=parted, notes=counted(litter) + notes)
+    scanned_folder = scanned(folder, *readers, rule=rule, faults=faults, parted=parted, notes=note_of(litter) + notes)
     return with_list(scanned_folder, listed)
 
 
@@ -163,7 +163,7 @@ def _parted_by_table(
 ) -> tuple[dict[str, PairFolders], str]:
     """The pairs of each split by the table in the folder, and the sentence on how they were parted."""
     part = _part(folder, faults, litter)
-    listed = read_listed(folder / SPLIT_TABLE, [folder, part.images], columns, faults)
+    listed = read_listed(folder / SPLIT_TABLE, [folder, part.images], columns, faults, outside=False)
     if listed is None:
         return dict.fromkeys((TRAIN, VAL), part._replace(pairs=[])), ""
     if listed.roles.split is None:

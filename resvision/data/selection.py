@@ -56,6 +56,20 @@ class Subset(Reader[T]):
         return self.whole.group(int(self.indices[index]))
 
 
+def subset(whole: Reader[T], split: str, indices: NDArray[np.int64], *, like: Reader[T] | None = None) -> Subset[T]:
+    """Make samples of a reader a split of their own, with name, classes and view of `like`, or else of the reader."""
+    shown = whole if like is None else like
+    return Subset(
+        name=shown.name,
+        split=split,
+        classes=shown.classes,
+        view=shown.view,
+        crop_px=shown.crop_px,
+        whole=whole,
+        indices=indices,
+    )
+
+
 class Selection(Reader[T]):
     """Samples of several readers of one set as one split: sample i is `indices[i]` of reader number `which[i]`."""
 

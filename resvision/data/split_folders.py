@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from resvision.data.faults import Fault, fault, listing
-from resvision.data.litter import counted
+from resvision.data.litter import note_of
 from resvision.data.places import Place
 
 TRAIN, TEST = "train", "test"
@@ -65,7 +65,7 @@ def beside(folder: Place, parts: SplitFolders, litter: list[str], *, known: Sequ
     """The line that counts what lies beside the split folders of a set and has no part; litter is added to `litter`."""
     taken = {*parts.names, parts.untouched, *known}
     others = [str(folder / name) for name, _ in listing(folder, [], litter) if name not in taken]
-    return counted(others, why="beside the splits")
+    return note_of(others, why="beside the splits")
 
 
 def has_split_folders(folder: Place) -> bool:

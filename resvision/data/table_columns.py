@@ -56,23 +56,24 @@ def roles_of(table: Table, home: Place, columns: Sequence[str]) -> Roles:
     Raises SettingsError for a stated column that the table lacks, DataError where content does not tell the path of
     images, or tells several labels.
     """
-    said = stated(columns)
-    for column in said.values():
+    stated_columns = stated(columns)
+    for column in stated_columns.values():
         if column not in table.columns and not _fields(column):
             raise SettingsError(
                 f"data.columns: {printable(str(table.path))}: {unknown_name('column', column, table.columns)}"
             )
-    taken = {*said.values(), *(field for column in said.values() for field in _fields(column))}
+    taken = {*stated_columns.values(), *(field for column in stated_columns.values() for field in _fields(column))}
+    # Files and splits are told by their cells, and labels are among what is left.
     free = [column for column in table.columns if column not in taken]
     files = [column for column in free if _share(table.column(column), lambda cell: is_file(home, cell)) > 0.5]
-    mask = said.get("mask") or _mask(files, is_alone="path" not in said)
-    path = said.get("path") or next((column for column in files if column != mask), None)
+    mask = stated_columns.get("mask") or _mask(files, is_alone="path" not in stated_columns)
+    path = stated_columns.get("path") or next((column for column in files if column != mask), None)
     if path is None:
         raise DataError(_no_path(table))
     rest = [column for column in free if column not in files]
-    split = said.get("split") or _split(table, rest)
+    split = stated_columns.get("split") or _split(table, rest)
     labels = [column for column in rest if column != split]
-    label = said.get("label") or (None if mask else _label(table, labels))
+    label = stated_columns.get("label") or (None if mask else _label(table, labels))
     return Roles(path, mask, label, split)
 
 
@@ -85,7 +86,7 @@ def paths(table: Table, pattern: str) -> list[str]:
 
 
 def present(table: Table, columns: Sequence[str]) -> list[str]:
-    """Those of the stated columns that a table has."""
+    """The stated columns that a table has."""
     fields = {text: _fields(text.partition("=")[2]) or [text.partition("=")[2]] for text in columns}
     return [text for text in columns if {*fields[text]} <= {*table.columns}]
 

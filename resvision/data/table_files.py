@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import mode
 from typing import NamedTuple
 
-from resvision.core.errors import DataError, printable
+from resvision.core.errors import DataError
 from resvision.core.files import LIST, parse_json, read_whole
 from resvision.data.faults import Fault, fault, fault_of
 from resvision.data.places import TABLES, Place
@@ -80,9 +80,19 @@ def read_table(path: Place, home: Place, faults: list[Fault]) -> Table | None:
     return Table(path, columns, [row for row in rows if len(row.cells) == len(columns)])
 
 
-def clean(value: str) -> str:
-    """The path in a cell, written as this system writes it."""
-    return os.path.normpath(value.replace("\\", "/")) if value else ""
+def clean(value: str, *, below: str = "") -> str:
+    """The path in a cell, written as this system writes it; without the full path `below` where it begins so."""
+    return os.path.normpath(value.replace("\\", "/")).removeprefix(below) if value else ""
+
+
+def full_path(home: Place) -> str:
+    """The beginning of full paths of files below a folder; "" of one in an archive, which has none."""
+    return f"{home.absolute()}{os.sep}" if isinstance(home, Path) else ""
+
+
+def leads_out(path: str) -> bool:
+    """Whether a clean path leads out of the folder that it is read from."""
+    return path.startswith("../") or os.path.isabs(path)  # noqa: PTH117 - faster
 
 
 def is_file(home: Place, value: str) -> bool:
@@ -94,12 +104,11 @@ def is_file(home: Place, value: str) -> bool:
 
 
 def _decoded(content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16")
+    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
-        return content.decode("utf-8-sig")
+        return content.decode(encoding)
     except UnicodeDecodeError:
-        raise ValueError("not a text in UTF-8") from None
+        raise ValueError("not a text in UTF-8; save it so") from None
 
 
 def _rows(text: str) -> Iterator[Row]:
@@ -131,7 +140,7 @@ def _json_rows(text: str) -> Iterator[Row]:
             columns = tuple(record)
             yield Row(number, columns)
         if other := record.keys() ^ {*columns}:
-            raise ValueError(f"line {number}: {printable(min(other))!r} is not in every object")
+            raise ValueError(f"line {number}: {min(other)!r:.60} is not in every object")
         yield Row(number, tuple(_cell(record[column]) for column in columns))
 
 

@@ -59,7 +59,7 @@ def members(file: Path, shown: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
 def read_member(path: Path, place: Sequence[int]) -> bytes:
     """The content of a member by its place."""
     offset, size = place
-    with path.open("rb") as file:  # opened anew, so that processes do not share its position
+    with open_regular(path) as file:  # opened anew, so that processes do not share its position
         file.seek(offset)
         return file.read(size)
 

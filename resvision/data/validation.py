@@ -1,15 +1,13 @@
 """Images held out of training, so that a run can be judged on its way without a look at the test images."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core.draws import shuffled
 from resvision.core.errors import SettingsError
-from resvision.core.samples import Reader
-from resvision.data.selection import Subset
+from resvision.data.selection import subset
 from resvision.data.splits import Splits
 
 SEED = 0
@@ -41,7 +39,7 @@ def hold_out(splits: Splits, share: float) -> Splits:
         f" with seed {SEED}: {len(kept):,} train / {len(held_out):,} validation"
     )
     return splits._replace(
-        train=_subset(train, train.split, kept), validation=_subset(train, "val", held_out), split_rule=rule
+        train=subset(train, train.split, kept), validation=subset(train, "val", held_out), split_rule=rule
     )
 
 
@@ -57,15 +55,3 @@ def held_out_indices(strata: Sequence[int], share: float) -> NDArray[np.int64]:
         count = max(1, round(share * len(members))) if len(members) > 1 else 0
         chosen.append(members[shuffled(len(members), seed=SEED)[:count]])
     return np.sort(np.concatenate(chosen))
-
-
-def _subset(whole: Reader[Any], split: str, indices: NDArray[np.int64]) -> Subset[Any]:
-    return Subset(
-        name=whole.name,
-        split=split,
-        classes=whole.classes,
-        view=whole.view,
-        crop_px=whole.crop_px,
-        whole=whole,
-        indices=indices,
-    )

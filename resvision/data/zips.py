@@ -9,6 +9,7 @@ from io import FileIO
 from pathlib import Path
 
 from resvision.core.errors import DataError, printable
+from resvision.core.files import open_regular
 from resvision.data.litter import is_litter
 from resvision.data.members import GROWTH, NOT_A_FILE, inner_name
 
@@ -20,6 +21,9 @@ LARGEST_DIRECTORY = 2**27
 
 LEAST_GROWN = 2**26
 """The size in bytes from which on a member may not have grown `GROWTH` times."""
+
+LEAST_PACKED = 2**16
+"""Bytes that a member may take packed beyond its size; deflate adds five to every block of what it cannot shrink."""
 
 _ENCRYPTED = 1
 _LOCAL_HEADER = 30
@@ -33,7 +37,7 @@ def members(path: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
     """
     try:
         with _Directory(path) as file, zipfile.ZipFile(file) as archive:
-            entries = archive.infolist()
+            entries, end = archive.infolist(), os.fstat(file.fileno()).st_size
     except (zipfile.BadZipFile, OSError, ValueError, OverflowError, NotImplementedError) as error:
         raise DataError(f"{printable(path)}: not a whole zip file ({printable(str(error))})") from None
     for entry in entries:
@@ -45,6 +49,8 @@ def members(path: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
         if shown.endswith(("/", "\\")):
             yield f"{name}/", (0, 0, 0, 0, 0)
             continue
+        if not 0 <= entry.header_offset < end or max(entry.file_size, entry.compress_size) >= 2**63:
+            raise DataError(f"{printable(path)}: not a whole zip file ({printable(shown)} lies outside of it)")
         if not is_litter(os.path.basename(name), is_folder=False):  # noqa: PTH119 - no path for each of a million
             _require_readable(entry, path)
         mode = stat.S_IFMT(entry.external_attr >> 16)
@@ -57,14 +63,14 @@ def read_member(path: Path, place: Sequence[int], shown: str) -> bytes:
     offset, size, packed_size, method, checksum = place
     if size > LEAST_GROWN and size > GROWTH * packed_size:
         raise DataError(f"{shown}: grows to more than {GROWTH} times its size, which no image does")
-    with path.open("rb") as file:  # opened anew, so that processes do not share its position
+    with open_regular(path) as file:  # opened anew, so that processes do not share its position
         file.seek(offset)
         header = file.read(_LOCAL_HEADER)
         if len(header) < _LOCAL_HEADER or not header.startswith(b"PK\3\4"):
             raise DataError(f"{shown}: a damaged zip file")
         name_size, extra_size = (int.from_bytes(header[start : start + 2], "little") for start in (26, 28))
         file.seek(name_size + extra_size, os.SEEK_CUR)
-        packed = file.read(packed_size)
+        packed = file.read(min(packed_size, 2 * size + LEAST_PACKED))  # what is longer is no image of this size
     try:
         stored = method == zipfile.ZIP_STORED
         # no more than one byte above what is stated comes out, however much lies in there

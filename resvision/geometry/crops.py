@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from resvision.core.images import VOID, Interpolation, Pixels, resample
+from resvision.core.images import VOID, Pixels
+from resvision.core.resampling import Interpolation, resample
 
 
 class Window(NamedTuple):

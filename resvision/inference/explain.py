@@ -1,7 +1,7 @@
 """Explanations: the parts of an image on which a net's answer rests, mapped back to the image through its view."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -12,13 +12,15 @@ from torch import nn
 from resvision.classification.stages import stage_modules
 from resvision.core.errors import DataError, MissingStageError, SettingsError, unknown_name
 from resvision.core.images import Pixels
-from resvision.core.views import Floats, Geometry, Shown
+from resvision.core.view_geometry import Floats, Geometry
+from resvision.core.views import Shown
 from resvision.inference.load import Trained
 from resvision.inference.predict import Predicted, decoded_sources
 from resvision.inference.sources import Source
 from resvision.kinds.kind import Asked
 from resvision.probes.attribution import grad_cam, occlusion, smallest_map
 from resvision.tasks import ExplainedScore, Question
+from resvision.training.machine import at_work
 
 Method = Literal["gradcam", "occlusion"]
 
@@ -152,15 +154,16 @@ def explain_view(
     stage: str | None = None,
 ) -> Explanation:
     """Explain the answers to some questions about one view; raises as `explained`."""
-    scores = [trained.task.explained_score(trained, shown.pixels, question) for question in questions]
-    if method == "occlusion":
-        if stage is not None:
-            raise SettingsError("--stage: occlusion looks at no stage; leave it out")
-        layer, find = None, _occlusion_by(trained)
-    else:
-        layer, module = layer_of(trained.system.net, scores[0], stage)
-        find = _grad_cam_at(module)
-    heats = tuple(_heat(score, find, shown.pixels.shape[:2]) for score in scores)
+    with at_work(trained.system, replace(trained.machine, precision="fp32")):  # torch's own gradients may end a process
+        scores = [trained.task.explained_score(trained, shown.pixels, question) for question in questions]
+        if method == "occlusion":
+            if stage is not None:
+                raise SettingsError("--stage: occlusion looks at no stage; leave it out")
+            layer, find = None, _occlusion_by(trained)
+        else:
+            layer, module = layer_of(trained.system.net, scores[0], stage)
+            find = _grad_cam_at(module)
+        heats = tuple(_heat(score, find, shown.pixels.shape[:2]) for score in scores)
     return Explanation(name, method, layer, shown.geometry, heats)
 
 
@@ -181,10 +184,10 @@ def layer_of(net: nn.Module, score: ExplainedScore, stage: str | None) -> tuple[
         return stage, choices[stage]
     if modules:
         return [*modules.items()][-1]
-    found = smallest_map(net, lambda: score.net(score.images))
-    if found is None:
+    name = smallest_map(net, lambda: score.net(score.images))
+    if name is None:
         raise SettingsError(f"{type(net).__name__} has no map that Grad-CAM could look at; take --method occlusion")
-    return found, net.get_submodule(found)
+    return name, net.get_submodule(name)
 
 
 def label_of(trained: Trained, name: str) -> int:

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from resvision.core.errors import printable
 from resvision.core.images import Pixels
-from resvision.core.views import Floats
+from resvision.core.view_geometry import Floats
 from resvision.inference.explain import Explanation, Heat
 
 LEAST_PX, MOST_PX = 256, 512

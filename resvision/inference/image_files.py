@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from resvision.core.errors import DataError, printable
-from resvision.data.litter import SHOWN, counted, is_litter
+from resvision.data.litter import SHOWN, is_litter, note_of
 from resvision.data.packed_names import PackedNames
 from resvision.data.places import folder_entries
 
@@ -19,7 +19,7 @@ class ImageFiles:
 
     def __init__(self, paths: Iterable[str], litter: "_Litter | None" = None) -> None:
         self._paths = PackedNames(paths)
-        self.notes = [] if litter is None else counted(litter.first, number=litter.number)
+        self.notes = [] if litter is None else note_of(litter.first, number=litter.number)
         """A line that counts the files and folders that were left out by their names; none where there were none."""
 
     @classmethod

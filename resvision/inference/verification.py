@@ -14,7 +14,7 @@ from resvision.inference.weights_file import Known, classes_of, view_of
 from resvision.kinds.kind import Kind, Scores
 from resvision.kinds.table import kind_of
 from resvision.tasks import How, unwatched
-from resvision.training.machine import Machine
+from resvision.training.machine import Machine, at_work
 
 
 class Verified(NamedTuple):
@@ -51,7 +51,9 @@ class Verification:
             weights = NetWeights(self._fitted.model, str(self._file), UNKNOWN_DATA, self.view, self.classes, options)
             run = weights_run(weights, Machine(device="cpu", precision="fp32"))
             trained = build_trained(run, self._fitted.read_as(reading), file=self._file)
-            yield Verified(reading, trained.task.evaluate(trained, self._reader, How(grey=True, watch=watch)))
+            with at_work(trained.system, trained.machine):
+                scores = trained.task.evaluate(trained, self._reader, How(grey=True, watch=watch))
+            yield Verified(reading, scores)
 
 
 def best(kind: Kind[Any, Any, Any], verified: list[Verified]) -> Reading | None:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from resvision import catalog
 from resvision.assembly import UNKNOWN_DATA, NetWeights
 from resvision.conversion import Fitted, fit_to, fitting_option, readings
+from resvision.core import references
+from resvision.core.class_names import is_class_name
 from resvision.core.errors import RunError, SettingsError, WeightsError, printable
 from resvision.core.files import SMALL, read_text
 from resvision.core.settings import Scalar
@@ -30,7 +32,7 @@ Normalization = tuple[Sequence[float], Sequence[float]]
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """What a person knows of weights: the view whole, or its parts; classes in order; options of the net.
+    """Facts that a person gives about weights: the view, or parts of it; classes in order; options of the net.
 
     `classes_of_data` are those of the images that they are scored on, for weights whose classes nobody names.
     """
@@ -64,15 +66,17 @@ def read_file(model: str, file: Path, known: Known) -> FromFile:
     """
     require_regular(file, printable(file))
     state = read_initial(file)
-    said = read_about(file)
-    if said is not None:
-        require_same_net(file, said, model, known.options)
-    about = said or About(model=model)
+    header = read_about(file)
+    if header is not None:
+        require_same_net(file, header, model, known.options)
+    about = header or About(model=model)
+    # The number of classes follows from the shapes, as it does for a file that says nothing of itself.
     own = {key: value for key, value in about.options.items() if key != "num_classes"}
     fitted = fit_to(model, state, {**own, **known.options})
     require_fit(file, fitted, state)
     named = known.classes or about.classes
-    classes = classes_of(file, fitted, named or known.classes_of_data, option="--classes" if named else "--data")
+    origin = "--classes" if known.classes else f"{printable(file)}, its header" if named else "--data"
+    classes = classes_of(file, fitted, named or known.classes_of_data, option=origin)
     view = view_of(fitted, known, about.view, asked_by=str(printable(file)))
     weights = NetWeights(model, str(file.resolve()), UNKNOWN_DATA, view, classes, fitted.options)
     doubts = [] if about.settled else [doubt_of(fitted)]
@@ -82,7 +86,12 @@ def read_file(model: str, file: Path, known: Known) -> FromFile:
 
 
 def require_same_net(file: Path, about: About, model: str, options: Mapping[str, Scalar]) -> None:
-    """Raise WeightsError where a file says that its weights are of another net than `model` with `options`."""
+    """Raise WeightsError where a file says that its weights are of another net than `model` with `options`.
+
+    Code that the file names is not imported: a stranger may have written it. What a person names is.
+    """
+    if references.is_reference(about.model) and about.model != model:
+        raise WeightsError(f"{printable(file)}: holds weights of {printable(about.model)[:80]}; {model} is another net")
     theirs, ours = catalog.identity(about.model, about.options), catalog.identity(model, {**about.options, **options})
     if theirs != ours:
         different = sorted(key for key in {*theirs, *ours} if theirs.get(key) != ours.get(key))
@@ -142,6 +151,8 @@ def classes_of(file: Path, fitted: Fitted, names: Sequence[str] | None, *, optio
     count = int(fitted.options["num_classes"])
     if names is None:
         return tuple(str(number) for number in range(count))
+    if wrong := [name for name in names if not is_class_name(name)]:
+        raise SettingsError(f"{option}: {wrong[0]!r:.60} cannot name a class; write a word or a few on one line")
     if len(names) != count or len({*names}) != count:
         raise SettingsError(
             f"{option}: {len({*names})} different classes, but {printable(file)} has weights for {count} classes"

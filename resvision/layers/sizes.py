@@ -1,5 +1,6 @@
 """Widths in proportion to the paper's net, and the smallest image that a net takes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -7,6 +8,10 @@ from torch import Tensor
 from torch.fx import Proxy
 
 from resvision.core.errors import SettingsError
+
+# Named here, since TorchScript reads the comments of a function, and takes one for mypy for a signature.
+_is_scripting: Callable[[], bool] = torch.jit.is_scripting  # type: ignore[attr-defined]
+_is_tracing: Callable[[], bool] = torch.jit.is_tracing  # type: ignore[attr-defined]
 
 
 def scaled(channels: int, *, width: int, full: int) -> int:
@@ -16,8 +21,8 @@ def scaled(channels: int, *, width: int, full: int) -> int:
 
 def sides_are_known(images: Any) -> bool:
     """Whether the sides of images are numbers, which a net may refuse; where a net is traced they are symbols."""
-    if not torch.jit.is_scripting():  # type: ignore[attr-defined]
-        return not isinstance(images, Proxy) and not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    if not _is_scripting():
+        return not isinstance(images, Proxy) and not _is_tracing()
     else:  # a script compiles the one branch alone that it takes
         return True
 

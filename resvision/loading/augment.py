@@ -20,7 +20,8 @@ from msgspec import Meta
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from resvision.core.images import Box, Pixels, resized_sides
+from resvision.core.images import Pixels
+from resvision.core.resampling import Box, resized_sides
 
 Fill = Literal["black", "mean"]
 

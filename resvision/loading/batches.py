@@ -16,7 +16,8 @@ from torch.utils.data import Dataset
 from resvision.contracts import Batch, Images
 from resvision.core.draws import order, uniform
 from resvision.core.errors import SettingsError
-from resvision.core.images import Pixels, as_channels, crop_resize
+from resvision.core.images import Pixels
+from resvision.core.resampling import as_channels, crop_resize
 from resvision.core.samples import Reader
 from resvision.core.views import View
 from resvision.loading.augment import CROP_SLOTS, ELASTIC_SLOTS, ERASE_SLOTS, ImageAugment, brighten, erase, flip, shift

@@ -86,7 +86,7 @@ def compose_phases(
 
 
 def _without_second_encoder(run: "Run", *, recipe_asks: str | None) -> "Run":
-    """The run without the encoder that its recipe asks for where weights of the whole net are named, which have one."""
+    """Leave out the encoder that a recipe asks for where weights of the whole net, which hold one, are named."""
     if run.model.init_from is None or recipe_asks is None or run.model.encoder_from != recipe_asks:
         return run
     return replace(run, model=replace(run.model, encoder_from=None))

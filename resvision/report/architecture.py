@@ -263,7 +263,7 @@ class _Picture:
         )
 
     def legend(self, y: float) -> float:
-        """What the arcs mean, of those that occur; the bottom."""
+        """Draw the meaning of each kind of arc that occurs, and return the bottom."""
         for style, dash, words in (
             ("identity", "", "shortcut: the identity"),
             ("changes", "2 3", "shortcut where the shape changes"),

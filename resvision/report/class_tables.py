@@ -1,10 +1,12 @@
-"""The table of the classes of a run as rows of text, with bars."""
+"""The classes of scores on a page: rows of text with bars, and the picture of their confusion."""
 
 from collections.abc import Sequence
 from math import isfinite
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from resvision.kinds.kind import ClassTable
+from resvision.kinds.kind import ClassTable, Kind, Scores
+from resvision.report.confusions import confusion_svg
+from resvision.report.svg import inline
 from resvision.report.tables import percent
 
 
@@ -35,6 +37,17 @@ class ShownTable(NamedTuple):
     rows: list[TableRow]
     worst: list[TableRow]
     means: tuple[BarCell, BarCell] | None
+
+
+def class_values(kind: Kind[Any, Any, Any], scores: Scores | None, *, name: str) -> dict[str, Any]:
+    """The values of a template about the classes of scores; `name` begins the ids in the picture of their confusion."""
+    classes = None if scores is None else kind.class_table(scores)
+    matrix = None if scores is None else kind.matrix(scores)
+    return {
+        "classes": None if classes is None else shown_table(classes),
+        "confusion": "" if matrix is None else inline(confusion_svg(matrix, name=name)),
+        "numbers": "" if matrix is None or not matrix.numbered else matrix.caption,
+    }
 
 
 def shown_table(table: ClassTable) -> ShownTable:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from resvision.core import references
 from resvision.core.errors import DataError, ResVisionError
 from resvision.core.samples import Reader
-from resvision.data.selection import Subset
+from resvision.data.selection import subset
 from resvision.data.splits import Splits
 from resvision.kinds.kind import Exhibit, Kind
-from resvision.report.pictures import Shown, open_data, shown_exhibits
+from resvision.report.pictures import GalleryImage, open_data, shown_exhibits
 from resvision.report.record import RunRecord
 from resvision.report.tables import data_of, whole
 
@@ -26,7 +26,7 @@ SAMPLES = 8
 
 
 class DataSection(NamedTuple):
-    """What a page says of a data set.
+    """A data set on a page.
 
     splits   their names with their numbers of images, in the order of the columns of `rows`
     rows     (class, its amount in each split); empty where targets are no classes
@@ -41,7 +41,7 @@ class DataSection(NamedTuple):
     rows: tuple[tuple[str, tuple[str, ...]], ...]
     noun: str
     notes: tuple[str, ...]
-    samples: tuple[Shown, ...]
+    samples: tuple[GalleryImage, ...]
     single: bool
 
 
@@ -63,7 +63,7 @@ def _section(record: RunRecord, *, allow_code: bool) -> DataSection | None:
             exhibits = _training_exhibits(record, splits, allow_code=allow_code)
     except (ResVisionError, ModuleNotFoundError, MemoryError):
         return None
-    samples = tuple(shown_exhibits(exhibits))
+    samples = tuple(shown_exhibits(exhibits, small=True))
     return DataSection(
         name=data_of(record)[0],
         splits=tuple(f"{reader.split}, {len(reader):,} images" for reader in readers),
@@ -126,15 +126,7 @@ def _training_exhibits(record: RunRecord, splits: Splits, *, allow_code: bool) -
     run, task = read_run(record.folder, allow_code=allow_code), task_of(record.task_name)
     reader = splits.seen_as(view=run.data.view).train if run.data.view is not None else splits.train
     indices = np.array([*_spread(len(reader), SAMPLES)], dtype=np.int64)
-    some = Subset(
-        name=reader.name,
-        split=reader.split,
-        classes=reader.classes,
-        view=reader.view,
-        crop_px=reader.crop_px,
-        whole=reader,
-        indices=indices,
-    )
+    some = subset(reader, reader.split, indices)
     batches = task.train_batches(
         some,
         batch_size=len(indices),

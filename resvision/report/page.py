@@ -1,21 +1,23 @@
 """Runs as one page: a sentence, results, settings that differ, curves, and the worst test images of each run."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from resvision.core import rundir
 from resvision.report import tables
-from resvision.report.class_tables import shown_table
-from resvision.report.confusions import confusion_svg
+from resvision.report.class_tables import class_values
 from resvision.report.data_section import data_sections
 from resvision.report.html import render, write_page
 from resvision.report.moved_data import record_at
 from resvision.report.pictures import gallery_of
-from resvision.report.places import without_places
 from resvision.report.plots import WIDTH_IN, curves_svg, judged_splits, settings_curves, throughput_svg
 from resvision.report.read import read_records
 from resvision.report.record import RunRecord
+from resvision.report.short_paths import without_places
 from resvision.report.summaries import summary
 from resvision.report.svg import colours, inline
 
@@ -42,6 +44,17 @@ def write_report(
     """
     records = [record_at(record, data, root) for record in read_records(folders, allow_code=allow_code)]
     return write_page(out, report_html(records, note=note, allow_code=allow_code, watch=watch))
+
+
+def linked_page(folder: Path, page: Path) -> str:
+    """Write the page of a run into its folder unless one of its scores is there; its address from another `page`.
+
+    Code of a user's own is run: whoever asked for the other page has named it.
+    """
+    own, scores = folder / rundir.REPORT, folder / rundir.EVALUATION
+    if not own.is_file() or own.stat().st_mtime < scores.stat().st_mtime:
+        write_report([folder], own, allow_code=True)
+    return quote(os.path.relpath(own, page.parent))
 
 
 def report_html(
@@ -110,18 +123,14 @@ def _group_values(records: Sequence[RunRecord], name: str, shades: dict[str, str
 
 def _run_values(record: RunRecord, anchor: str, colour: str, *, allow_code: bool) -> dict[str, Any]:
     """The values of the template for one run."""
-    begun, kind, scores = record.steps_done > 0, record.kind, record.scores
-    classes = kind.class_table(scores) if scores is not None else None
-    matrix = kind.matrix(scores) if scores is not None else None
+    begun, kind = record.steps_done > 0, record.kind
     return {
         "anchor": anchor,
         "name": record.name,
         "colour": colour,
         "status": tables.status(record),
         "line": _line(record),
-        "classes": shown_table(classes) if classes is not None else None,
-        "confusion": inline(confusion_svg(matrix, name=f"{anchor}-confusion")) if matrix is not None else "",
-        "numbers": matrix.caption if matrix is not None and matrix.numbered else "",
+        **class_values(kind, record.scores, name=f"{anchor}-confusion"),
         "worst_title": kind.worst_title,
         "worst_note": kind.worst_note,
         "gallery": gallery_of(record, allow_code=allow_code),

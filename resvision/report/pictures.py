@@ -40,7 +40,7 @@ class Picture(NamedTuple):
     pixelated: bool
 
 
-class Shown(NamedTuple):
+class GalleryImage(NamedTuple):
     """A test image with its caption, of which `title` is bold, and its pictures."""
 
     source: str
@@ -58,7 +58,7 @@ class Gallery(NamedTuple):
     note    a sentence on the heat that lies over pictures, or on why there is none; "" for neither
     """
 
-    images: tuple[Shown, ...] = ()
+    images: tuple[GalleryImage, ...] = ()
     legend: tuple[tuple[str, str], ...] = ()
     single: bool = False
     small: bool = False
@@ -90,8 +90,13 @@ def gallery_of(record: RunRecord, *, allow_code: bool = False) -> Gallery:
     single = all(len(exhibit.panels) == 1 for exhibit in exhibits)
     exhibits, note = with_heat(record, exhibits, images, allow_code=allow_code)
     still_single = all(len(exhibit.panels) == 1 for exhibit in exhibits)
-    shown = tuple(_shown(exhibit, small=single) for exhibit in exhibits)
-    return Gallery(shown, legend, single=still_single, small=single and not still_single, note=note)
+    return Gallery(
+        tuple(shown_exhibits(exhibits, small=single)),
+        legend,
+        single=still_single,
+        small=single and not still_single,
+        note=note,
+    )
 
 
 def _exhibits(
@@ -160,14 +165,18 @@ def _predictor(record: RunRecord, *, allow_code: bool) -> Callable[[Pixels, str]
     return lambda image, name: result_of(trained, image, name=name, grey=True)
 
 
-def shown_exhibits(exhibits: Sequence[Exhibit]) -> list[Shown]:
-    """Exhibits as the page holds them, their pictures small."""
-    return [_shown(exhibit, small=True) for exhibit in exhibits]
-
-
-def _shown(exhibit: Exhibit, *, small: bool) -> Shown:
-    pictures = tuple(picture_of(panel, single=small) for panel in exhibit.panels)
-    return Shown(exhibit.source, exhibit.lead, exhibit.title, exhibit.text, pictures)
+def shown_exhibits(exhibits: Sequence[Exhibit], *, small: bool) -> list[GalleryImage]:
+    """Exhibits as the page holds them, their pictures `small` where each has one, or is one of many on a page."""
+    return [
+        GalleryImage(
+            exhibit.source,
+            exhibit.lead,
+            exhibit.title,
+            exhibit.text,
+            tuple(picture_of(panel, single=small) for panel in exhibit.panels),
+        )
+        for exhibit in exhibits
+    ]
 
 
 def picture_of(panel: Panel, *, single: bool) -> Picture:

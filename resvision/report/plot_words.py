@@ -1,4 +1,4 @@
-"""What the plots of a page show, in words and figures, for those who hear the page."""
+"""The plots of a page in words and figures, for those who hear it."""
 
 from collections.abc import Sequence
 

@@ -43,7 +43,7 @@ def _rank(record: RunRecord) -> float:
 
 
 def _chosen(record: RunRecord) -> str:
-    """How the weights were chosen, where validation did."""
+    """A clause on the weights that validation chose; "" where it chose none."""
     if not record.best_step:
         return ""
     ended = "; the run then stopped early" if record.stopped_early else ""

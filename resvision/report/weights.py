@@ -13,11 +13,9 @@ from resvision.inference.evaluate import evaluate_with_overlap
 from resvision.inference.load import Trained
 from resvision.inference.predict import result_of
 from resvision.kinds.kind import Scores
-from resvision.report.class_tables import shown_table
-from resvision.report.confusions import confusion_svg
+from resvision.report.class_tables import class_values
 from resvision.report.html import render, write_page
-from resvision.report.pictures import Gallery, Shown, picture_of
-from resvision.report.svg import inline
+from resvision.report.pictures import Gallery, shown_exhibits
 from resvision.tasks import How
 
 
@@ -32,22 +30,21 @@ def write_weights_report(trained: Trained, data: str, out: Path, *, root: Path |
 
 def _page(trained: Trained, data: str, reader: Reader[Any], scores: Scores) -> str:
     kind, name = trained.kind, PurePath(data).name
-    classes, matrix = kind.class_table(scores), kind.matrix(scores)
     return render(
         "weights.html.j2",
         title=f"{trained.name} with weights from elsewhere on {name}",
         lead=f"{trained.name} {kind.sentence(scores, f' of {name}')}.",
         facts=_facts(trained, name, reader),
         scores=kind.lines(scores),
-        classes=shown_table(classes) if classes is not None else None,
-        confusion=inline(confusion_svg(matrix, name="confusion")) if matrix is not None else "",
+        **class_values(kind, scores, name="confusion"),
         worst_title=kind.worst_title,
+        worst_note=kind.worst_note,
         gallery=_gallery(trained, reader, scores),
     )
 
 
 def _facts(trained: Trained, data: str, reader: Reader[Any]) -> list[tuple[str, str]]:
-    """What is known of the weights and of the images, as rows."""
+    """Rows about the weights and the images."""
     view, listed = trained.view, ", ".join(trained.classes[:20])
     more = f" and {len(trained.classes) - 20} more" if len(trained.classes) > 20 else ""
     options = ", ".join(f"{key} {value}" for key, value in trained.run.model.options.items())
@@ -72,12 +69,13 @@ def _gallery(trained: Trained, reader: Reader[Any], scores: Scores) -> Gallery:
     examples = kind.worst(scores)
     if not examples:
         return Gallery(reason=kind.none_wrong(scores))
-    images, answers = [], []
+    exhibits, answers = [], []
     for rank, example in enumerate(examples):
         sample, source = reader[example.image], printable(reader.source(example.image))
         result = result_of(trained, sample.image, name=source, grey=True) if kind.predicts_examples else None
         exhibit = kind.exhibit(scores, rank, sample.image, sample.target, result)
-        pictures = tuple(picture_of(panel, single=len(exhibit.panels) == 1) for panel in exhibit.panels)
-        images.append(Shown(PurePath(exhibit.source).name, exhibit.lead, exhibit.title, exhibit.text, pictures))
+        exhibits.append(exhibit._replace(source=PurePath(exhibit.source).name))  # no folders of this machine
         answers.append((sample.target, result))
-    return Gallery(tuple(images), tuple(kind.legend(scores, answers)), single=True)
+    single = all(len(exhibit.panels) == 1 for exhibit in exhibits)
+    images = tuple(shown_exhibits(exhibits, small=single))
+    return Gallery(images, tuple(kind.legend(scores, answers)), single=single)

@@ -75,8 +75,7 @@ def _of_runs() -> list[Setting]:
         for leaf in describe(Run, at="", trees={"augment": task_of(task).augment}):
             if not any(f"{leaf.path}.".startswith(f"{decided}.") for decided in DECIDED):
                 tasks.setdefault(leaf, []).append(task)
-    settings = [Setting(leaf, () if len(names) == len(TASKS) else tuple(names)) for leaf, names in tasks.items()]
-    return settings
+    return [Setting(leaf, () if len(names) == len(TASKS) else tuple(names)) for leaf, names in tasks.items()]
 
 
 def _order(setting: Setting) -> tuple[Any, ...]:

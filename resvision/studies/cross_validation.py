@@ -18,18 +18,21 @@ from rich.console import Console
 
 from resvision.core import files, rundir
 from resvision.core.errors import RunError, SettingsError
-from resvision.core.settings import checked, to_json
+from resvision.core.settings import to_json
 from resvision.core.terminal import Terminal, tell
 from resvision.kinds.kind import Kind, Scores
+from resvision.launch import asked_run
 from resvision.phases import with_full_paths
-from resvision.recipes import compose
-from resvision.recipes.flags import Flags, changes_of
+from resvision.recipes.flags import Flags
 from resvision.relocation import relocate, run_at
 from resvision.run import Run, run_from_json
 from resvision.studies.trials import Outcome, Trial, carry_out
 from resvision.training.stopping import GoingOn
 
 FORMAT = 1
+
+MOST_FOLDS = 1000
+"""The most runs of one cross-validation."""
 
 
 class Spread(NamedTuple):
@@ -80,21 +83,15 @@ def cross_validate(
 
     Raises SettingsError for fewer than two folds, or fewer images than folds.
     """
-    changes = {**changes_of(flags), **(settings or {})}
-    if isinstance(model, Run):
-        run = checked(model)
-    elif data is None:
-        raise SettingsError("which data? name a data set of `resvision data list` or a folder of images")
-    else:
-        run = compose(model, data, recipe_name=recipe, changes=changes)
+    run = asked_run(model, data, recipe=recipe, settings=settings, flags=flags)
     console = Terminal(stderr=True, quiet=quiet)
     return begin(run, folds, out=None if out is None else Path(out), console=console)
 
 
 def begin(run: Run, folds: int, *, out: Path | None, console: Console) -> CrossValidation:
     """Start a cross-validation in a new folder and carry it out."""
-    if folds < 2:
-        raise SettingsError(f"--folds: {folds}; two or more are needed")
+    if not 2 <= folds <= MOST_FOLDS:
+        raise SettingsError(f"--folds: {folds}; from 2 to {MOST_FOLDS:,}")
     if run.data.folds is not None:
         raise SettingsError("data.folds: is set by --folds; leave one of them out")
     run = with_full_paths(run)
@@ -126,6 +123,8 @@ def go_on(
     asked = rundir.read_json(path, limit=files.SETTINGS)
     if not isinstance(asked, dict) or asked.get("format") != FORMAT or type(asked.get("folds")) is not int:
         raise RunError(f"{path}: damaged, or not of format {FORMAT}, which this version of resvision reads")
+    if not 2 <= asked["folds"] <= MOST_FOLDS:
+        raise RunError(f"{path}: damaged: {asked['folds']} folds")
     run = run_from_json(asked.get("run"), allow_code=allow_code, at="run")
     if data is not None or root is not None:
         run = run_at(run, data, root)

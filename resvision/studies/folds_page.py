@@ -3,12 +3,10 @@
 import json
 from pathlib import Path
 
-from resvision.core import rundir
 from resvision.core.plurals import counted
-from resvision.report.class_tables import shown_table
-from resvision.report.confusions import confusion_svg
+from resvision.report.class_tables import class_values
 from resvision.report.html import render, write_page
-from resvision.report.page import write_report
+from resvision.report.page import linked_page
 from resvision.report.plots import curves_svg
 from resvision.report.svg import colours, inline
 from resvision.report.tables import data_of, duration
@@ -22,26 +20,26 @@ ABOUT = (
 
 def header(study: CrossValidation) -> tuple[str, ...]:
     """The headings of the table: figures by their names."""
-    return "fold", "test images", *(study.kind.noun(name) for name in _told(study)), "time"
+    return "fold", "test images", *(study.kind.noun(name) for name in _figures(study)), "time"
 
 
 def rows(study: CrossValidation) -> list[tuple[str, ...]]:
     """A row for each fold, one of mean and deviation, and one of the pooled scores where there are any."""
-    told, write = _told(study), study.kind.write
+    figures, write = _figures(study), study.kind.write
     table = [
         (
             outcome.trial.name,
             f"{outcome.record.scores.images:,}",
-            *(write(name, spread.values[number]) for name, spread in told.items()),
+            *(write(name, spread.values[number]) for name, spread in figures.items()),
             duration(outcome.seconds),
         )
         for number, outcome in enumerate(study.outcomes)
     ]
     seconds = sum(outcome.seconds for outcome in study.outcomes)
-    table.append(("mean ± deviation", "", *(_mean(study, name) for name in told), duration(seconds)))
+    table.append(("mean ± deviation", "", *(_mean(study, name) for name in figures), duration(seconds)))
     if study.pooled is not None:
-        figures = study.pooled.figures()
-        table.append(("pooled", f"{study.pooled.images:,}", *(write(name, figures[name]) for name in told), ""))
+        pooled = study.pooled.figures()
+        table.append(("pooled", f"{study.pooled.images:,}", *(write(name, pooled[name]) for name in figures), ""))
     return table
 
 
@@ -58,12 +56,7 @@ def sentence(study: CrossValidation) -> str:
 
 def write_folds(study: CrossValidation, path: Path) -> Path:
     """Write the cross-validation as one page, which links that of each fold; the path."""
-    for outcome in study.outcomes:  # code of a user's own was named before it was trained
-        write_report([outcome.record.folder], outcome.record.folder / rundir.REPORT, allow_code=True)
     records, names = [outcome.record for outcome in study.outcomes], [outcome.trial.name for outcome in study.outcomes]
-    pooled, kind = study.pooled, study.kind
-    classes = None if pooled is None else kind.class_table(pooled)
-    matrix = None if pooled is None else kind.matrix(pooled)
     html = render(
         "folds.html.j2",
         title=f"{study.outcomes[0].trial.model} on {data_of(records[0])[0]} in {counted(len(records), 'fold')}",
@@ -71,24 +64,23 @@ def write_folds(study: CrossValidation, path: Path) -> Path:
         header=header(study),
         rows=rows(study),
         shades=colours(names),
+        pages={name: linked_page(record.folder, path) for name, record in zip(names, records, strict=True)},
         about=ABOUT,
         rule=str(records[0].setting("data.split_rule")),
-        classes=None if classes is None else shown_table(classes),
-        confusion="" if matrix is None else inline(confusion_svg(matrix, name="confusion")),
-        numbers="" if matrix is None or not matrix.numbered else matrix.caption,
+        **class_values(study.kind, study.pooled, name="confusion"),
         curves=[
             inline(curves_svg(records, name=f"curve{number}", curve=curve, labels=names))
-            for number, curve in enumerate(kind.curves, start=1)
+            for number, curve in enumerate(study.kind.curves, start=1)
         ],
         settings=json.dumps(records[0].run, indent=2, ensure_ascii=False),
     )
     return write_page(path, html)
 
 
-def _told(study: CrossValidation) -> dict[str, Spread]:
+def _figures(study: CrossValidation) -> dict[str, Spread]:
     classes = len(study.outcomes[0].record.scores.classes)
-    told = study.kind.telling(study.figures, classes)
-    return dict(sorted(told.items(), key=lambda item: item[0] != study.kind.main))
+    figures = study.kind.telling(study.figures, classes)
+    return dict(sorted(figures.items(), key=lambda item: item[0] != study.kind.main))
 
 
 def _mean(study: CrossValidation, name: str) -> str:

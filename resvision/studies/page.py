@@ -2,22 +2,18 @@
 
 import json
 import math
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 
-from resvision.core import rundir
 from resvision.kinds.kind import Kind
 from resvision.report.html import render, write_page
-from resvision.report.page import write_report
-from resvision.report.places import without_places
+from resvision.report.page import linked_page
 from resvision.report.plots import curves_svg
-from resvision.report.record import RunRecord
+from resvision.report.short_paths import without_places
 from resvision.report.svg import colours, inline
 from resvision.report.tables import duration, figure, main_figure, percent
 from resvision.studies.degradation import Degradation, Row, what_to_see
@@ -57,7 +53,11 @@ def write_study(study: Degradation, path: Path) -> Path:
         header=header(study),
         rows=table(study),
         runs=[
-            (record.name, _page_of(record, path), main_figure(study.kind, record.tested.figures[study.kind.main]))
+            (
+                record.name,
+                linked_page(record.folder, path),
+                main_figure(study.kind, record.tested.figures[study.kind.main]),
+            )
             for record in records
             if record.tested
         ],
@@ -72,14 +72,6 @@ def write_study(study: Degradation, path: Path) -> Path:
         ],
     )
     return write_page(path, html)
-
-
-def _page_of(record: RunRecord, study: Path) -> str:
-    """Write the page of a run into its folder unless one of its scores is there; its address from the study's page."""
-    page, scores = record.folder / rundir.REPORT, record.folder / rundir.EVALUATION
-    if not page.is_file() or page.stat().st_mtime < scores.stat().st_mtime:
-        write_report([record.folder], page, allow_code=True)  # whoever asked for the study has named the code
-    return quote(os.path.relpath(page, study.parent))
 
 
 def _cells(row: Row, kind: Kind[Any, Any, Any]) -> tuple[str, ...]:

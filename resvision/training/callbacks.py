@@ -1,6 +1,7 @@
 """Functions of a user's own that follow a training line by line, and may end it."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any, Protocol
 
 from resvision.training.evaluation import gathered
@@ -34,6 +35,6 @@ class Callbacks:
         if not self._callbacks:
             return
         if rank_and_world()[0] == 0:
-            answers = [callback({**line}) for callback in self._callbacks]
+            answers = [callback(deepcopy(line)) for callback in self._callbacks]
             self.enough = self.enough or any(answers)
         self.enough = any(gathered([self.enough]))

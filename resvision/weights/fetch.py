@@ -24,7 +24,7 @@ from resvision.core.terminal import tell
 from resvision.data.roots import cache_root
 from resvision.training.checkpoints import State, os_error, write_tensors
 from resvision.weights.foreign import read_foreign
-from resvision.weights.published import Published
+from resvision.weights.published import PublishedWeights
 
 SILENCE_S = 30.0
 """Seconds of silence after which a server is given up."""
@@ -32,7 +32,7 @@ PIECE = 2**16
 MEGABYTE = 2**20
 
 
-def obtain(published: Published, console: Console) -> Path:
+def obtain(published: PublishedWeights, console: Console) -> Path:
     """Get the file of published weights, fetched if need be; its sum is that of its name.
 
     Raises WeightsError where it cannot be had, is not the file that was published, or holds something else than a
@@ -55,7 +55,7 @@ def read_published(file: Path) -> State:
     return read_foreign(file).state
 
 
-def place(published: Published) -> Path:
+def place(published: PublishedWeights) -> Path:
     """The path where a person without a network puts the published file."""
     return cache_root() / "weights" / published.file_name
 
@@ -74,11 +74,11 @@ def write_safetensors(path: Path, state: State, about: dict[str, str]) -> None:
         raise rundir.unwritable(path, os_error(error)) from None
 
 
-def _kept_place(published: Published) -> Path:
+def _kept_place(published: PublishedWeights) -> Path:
     return cache_root() / "weights" / "fetched" / published.file_name
 
 
-def _fetch(published: Published, kept: Path, console: Console) -> None:
+def _fetch(published: PublishedWeights, kept: Path, console: Console) -> None:
     """Fetch the file, and keep it once its sum is right and it holds a state dict."""
     tell(console, f"fetching {published.url} ({published.megabytes:,.1f} MB)")
     try:
@@ -95,7 +95,7 @@ def _fetch(published: Published, kept: Path, console: Console) -> None:
     tell(console, f"weights kept in {kept}: {len(foreign.state)} tensors{filled}")
 
 
-def _download(published: Published, path: Path, console: Console) -> None:
+def _download(published: PublishedWeights, path: Path, console: Console) -> None:
     """Fetch the published file into `path`; WeightsError where something else comes."""
     remedy = f"try again, or put that file at {place(published)}"
     request = Request(published.url, headers={"User-Agent": "resvision"})
@@ -109,7 +109,7 @@ def _download(published: Published, path: Path, console: Console) -> None:
 
 
 def _receive(
-    request: Request, file: IO[bytes], published: Published, console: Console, remedy: str
+    request: Request, file: IO[bytes], published: PublishedWeights, console: Console, remedy: str
 ) -> tuple[int, int | None, str]:
     """Open the address and copy the answer, as `_copy` does; WeightsError where address or connection fails."""
     try:
@@ -121,7 +121,9 @@ def _receive(
         raise WeightsError(f"{published}: {published.url} cannot be fetched: {_reason(error)}; {remedy}") from None
 
 
-def _copy(answer: IO[bytes], file: IO[bytes], published: Published, console: Console) -> tuple[int, int | None, str]:
+def _copy(
+    answer: IO[bytes], file: IO[bytes], published: PublishedWeights, console: Console
+) -> tuple[int, int | None, str]:
     """Write the answer to the file: bytes received, bytes that the server announced, if it did, and the SHA-256.
 
     No more is taken than the size of the published file.
@@ -144,7 +146,7 @@ def _copy(answer: IO[bytes], file: IO[bytes], published: Published, console: Con
     return received, announced, digest.hexdigest()
 
 
-def _write(file: IO[bytes], piece: bytes, published: Published, *, flush: bool = False) -> None:
+def _write(file: IO[bytes], piece: bytes, published: PublishedWeights, *, flush: bool = False) -> None:
     """Write a piece, with an error of its own, so that a full disk is not taken for a bad connection."""
     try:
         file.write(piece)
@@ -175,7 +177,7 @@ def _reason(error: Exception) -> str:
     return printable(message or type(error).__name__)[:200]
 
 
-def _require(digest: str, published: Published, what: str) -> None:
+def _require(digest: str, published: PublishedWeights, what: str) -> None:
     """Raise WeightsError where the sum of a file is not the one that its name carries."""
     if not digest.startswith(published.sha256):
         start = digest[: len(published.sha256)]

@@ -17,7 +17,7 @@ from torch import Tensor
 from resvision.core.errors import WeightsError, printable
 from resvision.core.files import open_regular, require_tensors
 from resvision.training.checkpoints import State
-from resvision.weights.archives import require_as_large, require_room
+from resvision.weights.torch_files import require_as_large, require_room
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
 """The keys under which training scripts save weights beside other things, the likeliest first."""

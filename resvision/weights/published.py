@@ -35,7 +35,7 @@ class Entry(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Published:
+class PublishedWeights:
     """One file of published weights.
 
     model       torchvision's name of the net
@@ -84,7 +84,7 @@ def require_published(source: str) -> str:
     return source
 
 
-def find(model: str, source: str) -> Published:
+def find(model: str, source: str) -> PublishedWeights:
     """Find the published weights of a model; WeightsError, with the choices, where there are none of that name."""
     parts = require_published(source).split(":")[1:]
     usable = entries(model)
@@ -97,7 +97,7 @@ def find(model: str, source: str) -> Published:
         raise WeightsError(f"{entry.url}: carries no start of a SHA-256 in its name, so it could not be checked")
     if parts[1:] not in ([], [digits[1]]):
         raise WeightsError(f"{source}: this torchvision has other weights of that name for {model}, {digits[1]}")
-    return Published(
+    return PublishedWeights(
         model=model,
         source=f"{TORCHVISION}:{name}:{digits[1]}",
         url=entry.url,

@@ -103,9 +103,9 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     [
         ({"widht": 8}, r"option of resnet20 'widht'; nearest: width; choices: .*in_channels"),
         ({"shortcut": "D"}, "shortcut 'D': choices are none, A, B, C"),
-        ({"width": "wide"}, "width 'wide'.*int"),
-        ({"width": 8.5}, r"width 8\.5.*int"),
-        ({"zero_init": "yes"}, "zero_init 'yes'.*bool"),
+        ({"width": "wide"}, "width 'wide'.*whole number"),
+        ({"width": 8.5}, r"width 8\.5.*whole number"),
+        ({"zero_init": "yes"}, "zero_init 'yes'.*true or false"),
         ({"width": 0}, "at least 1"),
         ({"depth": 32}, "depth is 20 by the name"),
     ],
@@ -213,7 +213,7 @@ def staged(num_classes: int, width: int = 3) -> nn.Module:
         ({"backbone": "pspnet"}, "backbone: pspnet is a net for segmentation; choose a classification net"),
         ({"backbone": "resnet5o"}, "unknown model 'resnet5o'; nearest: .*resnet50"),
         ({"backbone": "vgg16", "stride_in": "1x1"}, "option of fcn over vgg16 'stride_in'"),
-        ({"output_stride": "wide"}, "output_stride 'wide'.*int"),
+        ({"output_stride": "wide"}, "output_stride 'wide'.*whole number"),
     ],
 )
 def test_a_wrong_option_of_a_net_over_a_backbone_is_one_clear_error(options: dict, message: str) -> None:

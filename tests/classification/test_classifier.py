@@ -19,7 +19,7 @@ from resvision.launch import train
 from resvision.preparation import resolve
 from resvision.recipes import compose
 from resvision.run import read_run
-from resvision.training.loop import LossModule, backward
+from resvision.training.gradients import LossModule, backward
 from resvision.training.machine import Machine
 
 DRAW = torch.Generator().manual_seed(0)

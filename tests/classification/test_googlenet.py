@@ -20,7 +20,7 @@ from resvision.layers.pooling import CeilMaxPool2d, EvenAvgPool2d
 from resvision.preparation import resolve
 from resvision.probes.count import Count, count
 from resvision.recipes import compose
-from resvision.training.loop import LossModule
+from resvision.training.gradients import LossModule
 
 # The paper's net at 224 px: module, output, parameters, MACs.
 MODULES = [

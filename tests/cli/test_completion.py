@@ -28,6 +28,14 @@ def test_folders_are_data_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert completion.data_sets(f"{tmp_path}/ph") == [f"{tmp_path}/photos/"]
 
 
+def test_names_that_a_shell_would_carry_out_are_not_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("$(touch x)", "`touch x`", "a;b", "a\nb", "\x1b[2J", "-rf", "a b", "é_1.0"):
+        write_run(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert [name for name in completion.data_sets("") if name.endswith("/")] == ["é_1.0/"]
+    assert completion.runs("") == ["é_1.0"]
+
+
 def test_runs_are_found_below_the_folder_that_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a", "b/1-net"):
         write_run(tmp_path / "runs" / name)

@@ -42,10 +42,13 @@ def test_a_finished_run_is_cleaned_and_can_be_used_but_not_extended(
     run, unfinished = tmp_path / "runs" / "run", write_run(tmp_path / "runs" / "unfinished", steps=5, wrong=None)
     shutil.copytree(finished.folder, run)
     (unfinished / rundir.CHECKPOINTS / "step-1").mkdir(parents=True)
+    damaged = shutil.copytree(run, run.with_name("damaged"))
+    (damaged / rundir.CHECKPOINTS / rundir.LAST).write_text("step-9\n")
     code, out, _ = cli("runs", "clean", run.parent, "--state", "--dry-run")
     assert code == 0
-    assert "optimizer.safetensors: the state of the optimizer" in out
+    assert "optimizer.safetensors: the optimizer's state" in out
     assert f"{unfinished}: unfinished, left alone" in out
+    assert f"{damaged / rundir.CHECKPOINTS / rundir.LAST}: names no checkpoint of this run, left alone" in out
     assert list(run.rglob(rundir.OPTIMIZER))
     code, _, err = cli("runs", "clean", run.parent, "--state")
     assert (code, "--yes" in err) == (2, True)

@@ -70,7 +70,7 @@ def test_columns_that_only_some_tables_lack_are_told_from_those_that_all_lack(
     terminal(40)
     short, long = (tables.new_table("a", "b", "c", least=("c", "b")) for _ in range(2))
     short.add_row("1", "2", "3" * 40)
-    long.add_row("1", "2" * 40, "3")
+    long.add_row("1", "2" * 40, "3" * 40)
     tables.print_tables(short, long)
     out = " ".join(capsys.readouterr().out.split())
     assert "left out for lack of width: c; of some tables b; --wide shows all columns" in out
@@ -198,3 +198,9 @@ def require_fit(out: str, columns: int, *, except_for: Path = Path("no such path
     assert lines
     assert not [line for line in lines if cell_len(line) > columns and str(except_for) not in line]
     assert not [line for line in lines if "\N{HORIZONTAL ELLIPSIS}" in line], "a cell that is cut"
+
+
+def test_a_narrow_column_comes_back_where_a_wide_one_has_gone() -> None:
+    table = tables.new_table("name", "narrow", "wide", title="about " * 20, least=("narrow", "wide"))
+    table.add_row("a", "b", "c" * 100)
+    assert [str(column.header) for column in tables._narrowed(table, 60).columns] == ["name", "narrow"]

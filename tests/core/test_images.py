@@ -18,18 +18,10 @@ from PIL import Image, ImageOps
 from PIL.ImageFile import ImageFile
 from torchvision import io
 
-from resvision.core import images
+from resvision.core import bit_depth, images
 from resvision.core.errors import DataError, printable
-from resvision.core.images import (
-    FORMATS,
-    SLOW_PIXEL_LIMIT,
-    Header,
-    as_channels,
-    crop_resize,
-    decode,
-    header,
-    resized_sides,
-)
+from resvision.core.images import FORMATS, SLOW_PIXEL_LIMIT, Header, decode, header
+from resvision.core.resampling import as_channels, crop_resize, resized_sides
 
 RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 GREY = RGB[:, :, 0]
@@ -205,13 +197,13 @@ def test_conversion_in_bands_gives_the_pixels_of_the_whole(
         extra = [chunk(b"PLTE", colours.tobytes()), chunk(b"tRNS", bytes(range(2**depth)))]
     data = png(samples.astype(np.uint16), kind, depth, *extra)
     whole = decode(data)
-    monkeypatch.setattr(images, "BAND_PIXELS", 4 * 13)
+    monkeypatch.setattr(bit_depth, "BAND_PIXELS", 4 * 13)
     assert np.array_equal(decode(data), whole)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P"])
 def test_conversion_holds_little_beside_the_result(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "BAND_PIXELS", 2**16)
+    monkeypatch.setattr(bit_depth, "BAND_PIXELS", 2**16)
     data = encoded(Image.linear_gradient("L").resize((1500, 1000)).convert(mode))
     decode(data)
     tracemalloc.start()  # sees the arrays, not what Pillow holds
@@ -344,7 +336,7 @@ def test_truncated_files_are_errors_at_every_length(kind: str) -> None:
         ),
         (
             b"\0\0\0\x1cftypavif" + bytes(20),
-            "of the format AVIF, which is not read; convert it first, such as `avifdec IMAGE.avif IMAGE.png`",
+            "an image of the format AVIF, which is not read; convert it first, such as `avifdec IMAGE.avif IMAGE.png`",
         ),
         (encoded(RGB.astype(np.float32)[:, :, 0], "TIFF"), "pixels of kind F"),
         (b"P6 0 0 255\n", "a damaged PPM"),

@@ -71,3 +71,18 @@ def test_a_run_without_a_last_checkpoint_is_left_alone(run: Path, pointer: str) 
     with pytest.raises(RunError, match="last"):
         leftovers(run)
     assert len(below(run)) == 10
+
+
+def test_files_that_are_no_checkpoints_of_ours_stay(run: Path) -> None:
+    (run / rundir.CHECKPOINTS / "step-notes").mkdir()
+    (run / rundir.CHECKPOINTS / "step-9").write_text("mine")
+    (run / rundir.CHECKPOINTS / "step-1.txt").write_text("mine")
+    clean(run)
+    assert below(run) >= {"step-9", "step-1.txt"}
+    assert (run / rundir.CHECKPOINTS / "step-notes").is_dir()
+
+
+def test_a_run_that_is_extended_meanwhile_is_left_alone(run: Path) -> None:
+    with pytest.raises(RunError, match="no longer finished"):
+        clean(run, state=True, finished=lambda: False)
+    assert len(below(run)) == 10

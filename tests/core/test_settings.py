@@ -378,6 +378,6 @@ def test_what_could_be_set_before_can_be_set(setting: str, value: object) -> Non
 
 def test_the_view_is_decided_by_the_data_and_what_is_set_beside_it() -> None:
     with pytest.raises(
-        SettingsError, match=r"data\.view\.resize_px: cannot be set.*data\.channels and data\.image_size"
+        SettingsError, match=r"data\.view\.resize_px: cannot be set.*data\.image_size, data\.channels.*data\.resize_px"
     ):
         compose("resnet20", "digits", settings=["data.view.resize_px=30"])

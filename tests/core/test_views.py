@@ -12,7 +12,8 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from resvision.core.errors import DataError, SettingsError
-from resvision.core.images import PIXEL_LIMIT, VOID, centre_crop, resample, resized_sides
+from resvision.core.images import PIXEL_LIMIT, VOID
+from resvision.core.resampling import centre_crop, resample, resized_sides
 from resvision.core.settings import from_json, leaves, to_json
 from resvision.core.views import (
     CentreCrop,
@@ -24,7 +25,6 @@ from resvision.core.views import (
     View,
     Whole,
     described,
-    view_of_preprocess,
 )
 
 RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -365,20 +365,6 @@ def test_a_view_of_other_channels_has_no_colours_to_go_to() -> None:
             five.coloured(channels)
     with pytest.raises(ValueError, match="got 4 for images of 3"):
         centre().coloured(4)
-
-
-@pytest.mark.parametrize(
-    ("resize", "view"),
-    [
-        ("stretch", Stretch(**NORMALIZED, resize_px=64, crop_px=56)),
-        ("shorter-side", CentreCrop(**NORMALIZED, resize_px=64, crop_px=56)),
-        ("none", Whole(**NORMALIZED)),
-    ],
-)
-def test_what_runs_kept_before_there_were_views_becomes_one(resize: str, view: View) -> None:
-    before = {"resize": resize, "resize_px": 64, "crop_px": 56, "interpolation": "bilinear"}
-    data = view_of_preprocess({**before, "channels": 3, "mean": [0.5] * 3, "std": [0.25] * 3})
-    assert from_json(Holder, {"view": data}).view == view
 
 
 def test_a_label_map_follows_its_image_into_a_view_and_back() -> None:

@@ -1,5 +1,7 @@
 """Zip files as folders of images: the same images as unpacked, and a clear error for each that is damaged or a trap."""
 
+import os
+import shutil
 import struct
 import zipfile
 from pathlib import Path
@@ -110,3 +112,48 @@ def test_a_damaged_zip_is_one_clear_error(folder: Path) -> None:
     start = whole.index(b"\x89PNG")
     path.write_bytes(whole[: start + 40] + b"?" + whole[start + 41 :])
     assert [fault.what for fault in check(str(path)).faults] == ["damaged in its zip file"]
+
+
+def directory_with(whole: bytes, name: bytes, field: int, value: bytes) -> bytes:
+    """A zip whose directory says another value of a member; `field` is its place behind the member's head."""
+    at = whole.rindex(name) - 46 + field
+    return whole[:at] + value + whole[at + len(value) :]
+
+
+def test_a_directory_that_lies_about_places_and_sizes_is_one_clear_error(folder: Path) -> None:
+    path = packed(folder, zipfile.ZIP_STORED)
+    whole = path.read_bytes()
+    end = whole.rindex(b"PK\5\6")
+    lies = [
+        whole[: end + 16] + b"\xff" * 3 + b"\x7f" + whole[end + 20 :],  # makes the offsets of members negative
+        directory_with(whole, b"pets/cat/a.png", 42, struct.pack("<I", 2**31 - 1)),
+    ]
+    for lie in lies:
+        path.write_bytes(lie)
+        with pytest.raises(DataError, match=r"pets.zip: not a whole zip file"):
+            open_splits(str(path))
+    path.write_bytes(directory_with(whole, b"pets/cat/a.png", 20, struct.pack("<I", 2**32 - 2)))
+    with pytest.raises(DataError, match=r"cat/a.png: damaged in its zip file"):
+        open_splits(str(path)).train[0]
+
+
+def test_sizes_of_more_than_63_bits_are_one_clear_error(tmp_path: Path) -> None:
+    path, entry = tmp_path / "it.zip", zipfile.ZipInfo("cat/a.png")
+    entry.extra = struct.pack("<HHQQ", 1, 16, 2**63, 2**63)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(entry, b"x")
+    path.write_bytes(directory_with(path.read_bytes(), b"cat/a.png", 20, b"\xff" * 8))
+    with pytest.raises(DataError, match=r"not a whole zip file \(cat/a.png lies outside of it\)"):
+        Archive(path)
+
+
+@pytest.mark.parametrize("ending", ["zip", "tar"])
+def test_an_archive_that_goes_away_is_one_clear_error(ending: str, folder: Path, tmp_path: Path) -> None:
+    path = Path(shutil.make_archive(str(tmp_path / "it"), ending, folder))
+    splits = open_splits(str(path))
+    path.unlink()
+    with pytest.raises(DataError, match=r"cat/.*png: cannot be read \(No such file"):
+        splits.train[0]
+    os.mkfifo(path)
+    with pytest.raises(DataError, match=r"cannot be read \(not a regular file\)"):
+        splits.train[0]

@@ -168,7 +168,7 @@ def test_published_errors_are_printed_beside_the_measured_ones(
     [
         (["--protocol", "tencrop"], "unknown protocol 'tencrop'; nearest: ten-crop"),
         (["--protocol", "ten-crop", "--scales", "15"], "smaller than the crop of 16 px"),
-        (["--protocol", "dense", "--scales", "a"], "--scales 'a'"),
+        (["--protocol", "dense", "--scales", "a"], "--scales a: give pixels"),
         (["--protocol", "dense", "--compile"], "--compile"),
         (["--scales", "64"], "center-crop: has no scales"),
         (["--table", "--protocol", "mirror", "--compile"], "--compile is for center-crop"),

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from resvision.catalog import build
 from resvision.classification.stages import stage_modules
 from resvision.core.errors import DataError, SettingsError
-from resvision.core.views import CentreCrop, Geometry, Letterbox
+from resvision.core.view_geometry import Geometry
+from resvision.core.views import CentreCrop, Letterbox
 from resvision.inference.explain import explained, label_of, layer_of
 from resvision.inference.heat_pictures import original, picture
 from resvision.inference.load import Trained, load

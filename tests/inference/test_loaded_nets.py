@@ -10,8 +10,10 @@ from PIL import Image
 from torch import nn
 
 import resvision
+from resvision.catalog import build
 from resvision.core.errors import DataError
 from resvision.data import sets
+from resvision.inference.explain import explained
 from resvision.inference.load import Trained
 from resvision.launch import Finished
 from resvision.layers.on_cpu import convolutions
@@ -50,6 +52,16 @@ def test_a_net_is_plain_again_after_an_error(model: Trained) -> None:
     model.net.register_forward_hook(fail)
     with pytest.raises(RuntimeError, match="of a hook"):
         model(np.zeros((8, 8), np.uint8))
+    assert computed_on_cpu(model.net) == []
+
+
+def test_gradients_of_an_explanation_pass_narrow_shortcuts_as_a_cpu_survives(model: Trained, digit: np.ndarray) -> None:
+    model.system.net = build("resnet20", num_classes=10, in_channels=1, width=4, shortcut="B").eval()
+    seen: list[type[nn.Module]] = []
+    for module in (module for module in model.net.modules() if isinstance(module, nn.Conv2d)):
+        module.register_forward_hook(lambda layer, inputs, result: seen.append(type(layer)))
+    next(explained(model, [digit], stage="layer1"))
+    assert seen.count(convolutions.SubsampledConv2d) == 2 * len(seen) // 21 > 0
     assert computed_on_cpu(model.net) == []
 
 

@@ -128,6 +128,25 @@ def test_weights_of_another_net_are_refused_by_what_their_file_says(told: Path, 
         resvision.load("resnet50", weights=tmp_path / "v1.safetensors")
 
 
+def test_no_code_that_a_file_names_is_imported(bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "named_by_weights.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path)
+    file, about = tmp_path / "it.safetensors", About(model="named_by_weights:net", view=VIEW)
+    save_file(load_file(bare), file, header_of(about, made_from="it"))
+    with pytest.raises(WeightsError, match="holds weights of named_by_weights:net; resnet20 is another net"):
+        resvision.load("resnet20", weights=file)
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "\x1b[2J", "a" * 300])
+def test_names_of_classes_that_no_line_can_show_are_refused(name: str, bare: Path, tmp_path: Path) -> None:
+    file = tmp_path / "it.safetensors"
+    about = About(model="resnet20", options={"num_classes": 2, **NARROW}, view=VIEW, classes=("down", name))
+    save_file(load_file(bare), file, header_of(about, made_from="it"))
+    with pytest.raises(SettingsError, match=r"its header: .* cannot name a class") as caught:
+        resvision.load("resnet20", weights=file)
+    assert str(caught.value).isprintable()
+
+
 def test_options_of_weights_are_refused_beside_a_run(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="are those of its run"):
         resvision.load(tmp_path, classes=["a", "b"])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from resvision.core.draws import uniform
 from resvision.core.errors import SettingsError
-from resvision.core.images import resized_sides
+from resvision.core.resampling import resized_sides
 from resvision.loading.augment import (
     CROP_SLOTS,
     ERASE_SLOTS,

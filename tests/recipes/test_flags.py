@@ -17,6 +17,7 @@ VALUES = {
     "lr": (0.25, 0.25),
     "from_scratch": (True, None),
     "seed": (0, 0),
+    "columns": ("path=file,label=breed", ("path=file", "label=breed")),
     "validation": (0.125, 0.125),
     "patience": (2, 2),
     "device": ("cpu", "cpu"),

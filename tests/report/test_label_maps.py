@@ -26,7 +26,7 @@ from resvision.launch import Finished, train
 from resvision.report import tables
 from resvision.report.class_tables import shown_table
 from resvision.report.confusions import confusion_svg
-from resvision.report.data_section import data_sections
+from resvision.report.data_section import SAMPLES, data_sections
 from resvision.report.page import report_html
 from resvision.report.pictures import gallery_of, picture_of
 from resvision.report.plots import curves_svg
@@ -242,7 +242,8 @@ def test_the_worst_images_are_shown_with_truth_and_prediction(trained: Finished)
 def test_the_page_holds_the_pictures(trained: Finished) -> None:
     html = report_html([read_record(trained.folder)])
     seen = Page(html)
-    assert html.count("<img") == 6 * EXAMPLES
+    samples = min(SAMPLES, trained.run.data.train_images or 0)
+    assert html.count("<img") == 6 * EXAMPLES + 2 * samples  # of training: crop and labels
     assert "of the pixels wrong" in seen.text
     assert "://" not in html
     assert report_html([read_record(trained.folder)]) == html

@@ -29,9 +29,9 @@ from resvision.report.data_section import data_sections
 from resvision.report.html import GENERATOR
 from resvision.report.page import report_html, write_report
 from resvision.report.pictures import PANEL_PX, SINGLE_PX, gallery_of, picture_of
-from resvision.report.places import without_places
 from resvision.report.plots import curves_svg, running_mean
 from resvision.report.read import read_record, read_records
+from resvision.report.short_paths import without_places
 from resvision.report.summaries import summary
 
 ERROR, LOSS = KIND.curves

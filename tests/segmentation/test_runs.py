@@ -31,6 +31,7 @@ from resvision.preparation import reopen, resolve
 from resvision.recipes import compose, compose_phases
 from resvision.run import read_run
 from resvision.training.checkpoints import result_weights
+from resvision.training.contention import CpuTimes
 from resvision.training.history import History
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -50,7 +51,7 @@ def test_squares_are_learned(segmented: Finished) -> None:
 def test_a_person_is_told_of_atrous_kernels_that_crops_do_not_reach(segmented: Finished, finished: Finished) -> None:
     told = [Console(record=True, file=io.StringIO()) for _ in range(2)]
     for console, run in zip(told, (segmented, finished), strict=True):
-        introduce(reopen(read_run(run.folder)), console)
+        introduce(reopen(read_run(run.folder)), console, since=CpuTimes.now())
     small, none = (console.export_text() for console in told)
     assert "in crops of 32 px only the centre taps of aspp.convs.3.0" in small
     assert "data.image_size=289 or more" in small

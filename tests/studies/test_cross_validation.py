@@ -1,3 +1,5 @@
+import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +9,10 @@ from support import TINY
 
 import resvision
 from resvision.core import rundir
-from resvision.core.errors import SettingsError
+from resvision.core.errors import RunError, SettingsError
 from resvision.inference.evaluate import evaluate_with_overlap
 from resvision.inference.load import load
+from resvision.recipes import compose
 from resvision.studies.cross_validation import CrossValidation, go_on
 from resvision.studies.folds_page import rows, write_folds
 from resvision.tasks import How
@@ -56,11 +59,29 @@ def test_folds_that_are_finished_are_not_run_again(study: CrossValidation) -> No
 def test_the_page_has_a_row_for_each_fold_and_links_it(study: CrossValidation, tmp_path: Path) -> None:
     names = [row[0] for row in rows(study)]
     assert names == ["fold-1", "fold-2", "mean ± deviation", "pooled"]
+    first, second = (study.folder / f"fold-{number}" / rundir.REPORT for number in (1, 2))
+    second.write_text("newer than its scores")
     html = write_folds(study, tmp_path / "page.html").read_text()
-    assert all(f'href="fold-{number}/report.html"' in html for number in (1, 2))
-    assert (study.folder / "fold-1" / rundir.REPORT).is_file()
+    links = re.findall(r'<a href="([^"]+)">', html)
+    assert [(tmp_path / link).resolve() for link in links] == [first.resolve(), second.resolve()]
+    assert "Confusion" in first.read_text()
+    assert second.read_text() == "newer than its scores"
 
 
 def test_one_fold_is_refused() -> None:
-    with pytest.raises(SettingsError, match="two or more"):
+    with pytest.raises(SettingsError, match="from 2 to 1,000"):
         resvision.cross_validate("resnet20", "digits", folds=1, quiet=True)
+
+
+def test_a_run_takes_no_settings_beside_it() -> None:
+    run = compose("resnet20", "digits")
+    with pytest.raises(SettingsError, match="a Run holds all its settings: leave out lr"):
+        resvision.cross_validate(run, lr=0.1, quiet=True)
+
+
+@pytest.mark.parametrize("folds", [-3, 0, 1, 10**9])
+def test_another_number_of_folds_in_a_folder_is_damage(folds: int, study: CrossValidation, tmp_path: Path) -> None:
+    asked = json.loads((study.folder / rundir.FOLDS).read_text())
+    (tmp_path / rundir.FOLDS).write_text(json.dumps({**asked, "folds": folds}))
+    with pytest.raises(RunError, match=rf"folds.json: damaged: {folds} folds"):
+        go_on(tmp_path, console=QUIET)

@@ -26,7 +26,7 @@ from resvision.core.history import read
 from resvision.launch import Finished, launch, resume, train
 from resvision.recipes import compose
 from resvision.training.checkpoints import Checkpoints
-from resvision.training.loop import LossModule, backward
+from resvision.training.gradients import LossModule, backward
 from resvision.training.machine import Machine
 from resvision.training.stopping import StopSignals
 

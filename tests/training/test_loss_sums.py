@@ -20,7 +20,7 @@ from resvision.contracts import Batch, Images, MixedTargets, System, WeightedMas
 from resvision.core.images import VOID
 from resvision.segmentation.parts.tiles import InputRule
 from resvision.segmentation.segmenter import Segmenter, SegmenterLoss
-from resvision.training.loop import backward, wrap
+from resvision.training.gradients import backward, wrap
 from resvision.training.machine import Machine
 
 FP32 = Machine(device="cpu", precision="fp32")

@@ -17,7 +17,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from resvision import launch, preparation
+from resvision import launch, preparation, refusals
 from resvision.classification.classifier import Classifier
 from resvision.contracts import Batch, Images, split
 from resvision.core.errors import ResVisionError, RunError, SettingsError
@@ -25,7 +25,7 @@ from resvision.layers import sync_norm
 from resvision.recipes import compose
 from resvision.run import Run
 from resvision.training import processes
-from resvision.training.loop import backward, wrap
+from resvision.training.gradients import backward, wrap
 from resvision.training.machine import Machine
 
 FP32 = Machine(device="cpu", precision="fp32")
@@ -112,7 +112,7 @@ def shares(batch_size: int, *, sync_norms: bool = False, mixup: bool = False) ->
         training=replace(run.training, batch_size=batch_size, sync_norms=sync_norms),
         augment=replace(run.augment, mixup_alpha=0.2 if mixup else 0.0),  # type: ignore[type-var]
     )
-    preparation.require_shares(normalized_net(), run)
+    refusals.require_shares(normalized_net(), run)
 
 
 def unused() -> None:
@@ -199,7 +199,7 @@ def test_a_batch_that_processes_cannot_share_is_refused(case: str, expected: str
 
 
 def test_a_batch_that_does_not_divide_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preparation, "rank_and_world", lambda: (0, 3))
+    monkeypatch.setattr(refusals, "rank_and_world", lambda: (0, 3))
     out = tmp_path / "run"
     with pytest.raises(SettingsError, match="64 cannot be shared by 3 processes"):
         launch.train("resnet20", "digits", epochs=1, batch_size=64, out=out, quiet=True)

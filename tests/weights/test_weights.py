@@ -43,7 +43,7 @@ from resvision.run import DataSettings, ModelSettings, read_run
 from resvision.weights import fetch, published
 from resvision.weights.about import About, header_of
 from resvision.weights.fetch import obtain, place, read_published
-from resvision.weights.published import Published, find
+from resvision.weights.published import PublishedWeights, find
 
 Cli = Callable[..., tuple[int, str, str]]
 QUIET = Console(quiet=True)
@@ -80,7 +80,7 @@ class Publisher:
 
     def publish(
         self, data: bytes, *, classes: tuple[str, ...] = PETS, base: str = "", digits: str = "", model: str = "resnet18"
-    ) -> Published:
+    ) -> PublishedWeights:
         name = f"{model}-{digits or hashlib.sha256(data).hexdigest()[:8]}.pth"
         (self.folder / name).write_bytes(data)
         entry = Weights(

@@ -11,7 +11,7 @@ from resvision.core.errors import DataError
 from resvision.core.images import Pixels
 from resvision.core.plurals import counted
 from resvision.core.results import ClassScores
-from resvision.core.views import Geometry
+from resvision.core.view_geometry import Geometry
 from resvision.kinds.classification.presets import PRESETS
 from resvision.kinds.classification.scores import ClassificationScores, pooled
 from resvision.kinds.kind import (
@@ -38,7 +38,7 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
     """The task whose systems predict class probabilities, (K,) for an image."""
 
     name = "classification"
-    layouts = ("resvision.data.folder:LAYOUT", "resvision.data.class_tables:TABLE")
+    layouts = ("resvision.data.folder:LAYOUT", "resvision.data.image_table:TABLE")
     judged_by = ("top1_error", "loss")
     figures = ("loss", "top1_error", "top5_error")
     shares = frozenset({"error", "top1_error", "top5_error"})

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 
 from resvision.core.errors import unknown_name
-from resvision.core.images import Pixels, centre_crop, crop_resize
+from resvision.core.images import Pixels
+from resvision.core.resampling import centre_crop, crop_resize
 from resvision.core.views import SquareView
 
 CENTER_CROP = "center-crop"

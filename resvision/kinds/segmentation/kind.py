@@ -13,7 +13,7 @@ from resvision.core.masks import encode_mask, label_colours
 from resvision.core.plurals import counted
 from resvision.core.results import LabelMap
 from resvision.core.samples import Mask
-from resvision.core.views import Geometry
+from resvision.core.view_geometry import Geometry
 from resvision.kinds.kind import (
     ClassRow,
     ClassTable,

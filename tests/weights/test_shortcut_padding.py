@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from resvision import catalog
 from resvision.core.errors import SettingsError, WeightsError
 from resvision.layers.shortcuts import PaddedShortcut
-from resvision.weights.padding import padded_at_end, pads_channels, require_padding
+from resvision.weights.shortcut_padding import padded_at_end, pads_channels, require_padding
 
 
 class PaddedOnBothSides(nn.Module):

@@ -148,6 +148,7 @@ def test_every_fault_of_a_table_names_the_line(home: Path) -> None:
     [
         (b"", "no table of a line for each image"),
         (b"\xff\xfa\x00", "not a text in UTF-8"),
+        (b"\xff\xfe\x00\xd8\x00", "not a text in UTF-8"),
         (b'{"file": "cat/0.png"}\n{"file": }', "line 2: no JSON"),
         (b'{"file": "cat/0.png"}\n{"path": "x"}', "line 2: 'file' is not in every object"),
         (b"file,file\na,b\n", "two columns of the name 'file'"),
@@ -159,6 +160,32 @@ def test_what_is_no_table_is_one_clear_fault(content: bytes, what: str, home: Pa
     path.write_bytes(content)
     [fault] = check(str(path)).faults
     assert fault.what.startswith(what)
+
+
+def test_faults_of_a_table_hold_no_control_characters(home: Path) -> None:
+    cells = ["c\x1bt", "a" * 300, *["dog"] * 8]
+    said = faults(table(home, "file,label", lambda n, image: f"{image},{cells[n]}", more="\0\x1b.png,dog\n"))
+    assert all(line.isprintable() for line in said)
+    assert said[:3] == [
+        r"labels.csv:12: \x00\x1b.png: no such file",
+        r"labels.csv:2: the label 'c\x1bt' cannot name a class",
+        f"labels.csv:3: the label '{'a' * 59} cannot name a class",
+    ]
+
+
+def test_an_image_by_its_full_path_is_the_one_below_the_table(home: Path) -> None:
+    said = faults(table(home, "file,label", lambda n, image: f"{image},{image[:3]}", more=f"{home}/cat/0.png,dog\n"))
+    assert said == ["labels.csv:12: cat/0.png is in line 2, too"]
+
+
+def test_a_split_table_lists_images_of_its_folder_alone(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = tmp_path_factory.mktemp("other") / "0.png"
+    other.write_bytes((home / "cat/0.png").read_bytes())
+    splits = ["train", "train", "train", "val", "val"]
+    table(home, "file,split", lambda n, image: f"{image},{splits[n % 5]}", name="split.csv", more=f"{other},train\n")
+    assert [str(fault) for fault in check(str(home)).faults] == [
+        f"{home}/split.csv:12: {other} lies outside of the folder; name it by a table of your own, or copy it there"
+    ]
 
 
 def test_a_split_table_beside_class_folders_parts_them(home: Path) -> None:

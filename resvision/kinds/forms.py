@@ -1,0 +1,159 @@
+"""The forms in which a kind gives its results to be shown: columns, curves, tables, confusions, pictures.
+
+They are plain data. Which task gave them is nothing that the terminal and the page need to know.
+
+Glossary
+    E    evaluations that a run has made
+    K    classes
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+Written = Literal["percent", "figure", "whole"]
+"""The form of a number in text: a share 0..1 in percent, four significant digits, or a whole number with commas."""
+
+
+class Column(NamedTuple):
+    """A column of the table of runs.
+
+    source   training: the mean of a metric over the last epoch
+             validation: a figure of the best validation
+             test: a figure of the final scores; of the latest evaluation, before there are any
+             result: an attribute of the final scores
+    figure   the name of the metric, the figure or the attribute
+    better   the better end
+    classes  the least number of classes for which it is shown
+    """
+
+    heading: str
+    source: Literal["training", "validation", "test", "result"]
+    figure: str
+    better: Literal["lower", "higher"]
+    written: Written = "percent"
+    classes: int = 0
+
+
+class Curve(NamedTuple):
+    """A plot of all runs over epochs.
+
+    name       of the quantity, as titles and the axis say it
+    axis       rising: from 0 to a little above the highest point; falling: from 0, cut above the ends of the curves;
+               logarithmic: for losses
+    evaluated  the values (E,) at the evaluations, from their figures by name; None where they are not drawn
+    trained    the metric of the training steps that is drawn beside them, or alone
+    unit       of the axis: in "%", shares 0..1 are drawn a hundredfold; in any other, values are drawn as they are
+    averaged   whether the training curve is the mean over an epoch of steps; a setting is drawn as it was
+    """
+
+    name: str
+    axis: Literal["rising", "falling", "logarithmic"]
+    evaluated: Callable[[Mapping[str, Floats]], Floats] | None = None
+    trained: str | None = None
+    unit: str = "%"
+    averaged: bool = True
+
+
+class Table(NamedTuple):
+    """A table for a terminal: columns in `numbers` stand to the right, a narrow one does without those in `least`."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    numbers: tuple[str, ...] = ()
+    title: str | None = None
+    least: tuple[str, ...] = ()
+
+
+class ClassRow(NamedTuple):
+    """One class: its number of images or pixels, its two shares (NaN where there is none), and its colour, if any."""
+
+    name: str
+    amount: int
+    shares: tuple[float, float]
+    colour: str = ""
+
+
+class ClassTable(NamedTuple):
+    """The classes of a run: headings of the amount and the two shares, and the means of these, if there are any."""
+
+    headings: tuple[str, str, str]
+    rows: list[ClassRow]
+    means: tuple[float, float] | None = None
+
+
+class Matrix(NamedTuple):
+    """A confusion matrix.
+
+    counts      (K, K), true classes in rows
+    percent     whether cells say percents of their row in place of counts
+    numbers_to  the largest number of classes whose cells hold numbers
+    caption     the meaning of the numbers
+    """
+
+    classes: tuple[str, ...]
+    counts: Ints
+    percent: bool
+    numbers_to: int
+    caption: str
+
+    @property
+    def numbered(self) -> bool:
+        """Whether numbers stand in the cells."""
+        return len(self.classes) <= self.numbers_to
+
+
+class Example(NamedTuple):
+    """A test image that is shown on the page: its index in the data set, and its source when it was scored."""
+
+    image: int
+    source: str
+
+
+class Panel(NamedTuple):
+    """One picture of an example, with its name where there are several; `heated` where colours lie over it."""
+
+    name: str
+    picture: Image.Image
+    heated: bool = False
+
+
+class Asked(NamedTuple):
+    """A class that the net is asked about for an example: why this one, at these points of the image, or everywhere.
+
+    points  (M, 2), x and y in pixels, (0.5, 0.5) being the centre of the first
+    words   the name of the picture that answers, such as `for cat, the true class`
+    """
+
+    label: str
+    words: str
+    points: Floats | None = None
+
+
+class Exhibit(NamedTuple):
+    """An example on the page: its pictures, and a caption of `lead`, `title` in bold, and `text`.
+
+    asked  the classes whose grounds are shown beside its pictures
+    """
+
+    source: str
+    title: str
+    text: str
+    panels: tuple[Panel, ...]
+    lead: str = ""
+    asked: tuple[Asked, ...] = ()
+
+
+class ListedProtocol(NamedTuple):
+    """A test protocol in the list of protocols."""
+
+    name: str
+    summary: str
+    source: str
+    scales: str = ""
