@@ -14,7 +14,7 @@ from resvision.assembly import Assembly, Prepared, assemble, optimizer_for, sche
 from resvision.core import notebooks, rundir
 from resvision.core.history import read as read_history
 from resvision.core.plurals import counted
-from resvision.core.terminal import visible
+from resvision.core.terminal import tell, visible
 from resvision.data import identities
 from resvision.evaluator import Evaluator
 from resvision.kinds.table import kind_of
@@ -89,7 +89,7 @@ def carry_out(
     _keep_identities(folder, prepared, console)
     training = _restored(folder, prepared)
     if training.plan.first_step:
-        console.print(f"going on after step {training.plan.first_step} of {training.plan.steps}", highlight=False)
+        tell(console, f"going on after step {training.plan.first_step} of {training.plan.steps}")
     evaluator = Evaluator(run, training.built, training.average, console=console)
     _train(training, run, folder, evaluator, stop, console, Callbacks(callbacks))
     if training.best.step:
@@ -107,8 +107,8 @@ def _keep_identities(folder: Path, prepared: Prepared, console: Console) -> None
         return
     images = len(prepared.splits.train)
     if images > SOON_NOTED:
-        console.print(
-            f"noting names and contents of {counted(images, 'training image')}, by which evaluations tell them"
+        tell(
+            console, f"noting names and contents of {counted(images, 'training image')}, by which evaluations tell them"
         )
     identities.write(folder, identities.identify(prepared.splits))
 
@@ -257,4 +257,4 @@ def _print_best(training: _Training, run: Run, console: Console) -> None:
         message = (
             f"stopped early after step {best.seen}: {waited}; best is step {best.step}, whose weights are the result"
         )
-    console.print(message, highlight=False, soft_wrap=True)
+    tell(console, message)

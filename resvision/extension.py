@@ -17,6 +17,7 @@ from resvision.core.errors import RunError, SettingsError
 from resvision.core.history import read as read_history
 from resvision.core.plurals import length_in_words
 from resvision.core.settings import differences, with_leaf
+from resvision.core.terminal import tell
 from resvision.kinds.table import kind_of
 from resvision.recipes.flags import FLAGS, changes_of
 from resvision.run import Run
@@ -53,9 +54,9 @@ def extended(run: Run, folder: Path, flags: Mapping[str, Any], *, schedule: Sche
     _require_steps_to_make(changed, folder, done)
     for path, before, after in differences(run, changed):
         if path not in {"training.extended", "training.schedule_over"}:
-            console.print(f"{path}: {before} -> {after}, after step {done:,}", highlight=False, soft_wrap=True)
+            tell(console, f"{path}: {before} -> {after}, after step {done:,}")
     if changed.training.duration != run.training.duration:
-        console.print(_schedule_in_words(changed), highlight=False, soft_wrap=True)
+        tell(console, _schedule_in_words(changed))
     return changed
 
 

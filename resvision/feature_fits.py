@@ -24,6 +24,7 @@ from resvision.contracts import Batch, CountedBatches, Losses, System
 from resvision.core import rundir
 from resvision.core.errors import RunError, SettingsError
 from resvision.core.files import require_tensors
+from resvision.core.terminal import tell
 from resvision.initial_weights import head
 from resvision.loading.workers import batches
 from resvision.preparation import reopen
@@ -79,7 +80,7 @@ def features(inputs: FitInputs, split: str) -> Features:
     """
     path = inputs.scratch / f"{split}.safetensors"
     if not path.is_file():
-        inputs.console.print(f"features of the {split} images of {inputs.parent(NET).name}", highlight=False)
+        tell(inputs.console, f"features of the {split} images of {inputs.parent(NET).name}")
         predictions = _compute(inputs, split)
         rundir.write_bytes(path, safetensors.numpy.save({"values": predictions.outputs, "labels": predictions.targets}))
     try:

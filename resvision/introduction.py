@@ -9,6 +9,7 @@ from torch import nn
 from resvision.assembly import Prepared, frozen_modules, task_name, total_steps
 from resvision.core.errors import printable
 from resvision.core.plurals import counted, length_in_words
+from resvision.core.terminal import tell
 from resvision.core.views import described
 from resvision.refusals import normalizes
 from resvision.run import Run
@@ -50,7 +51,7 @@ def introduce(prepared: Prepared, console: Console, *, since: CpuTimes | None) -
     }
     width = max(map(len, lines))
     for name, text in lines.items():
-        console.print(f"{name:<{width}}  {text}", highlight=False, soft_wrap=True, markup=False)
+        tell(console, f"{name:<{width}}  {text}", indent=width + 2)
 
 
 def _origin(run: Run, net: nn.Module) -> dict[str, str]:

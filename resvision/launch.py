@@ -11,7 +11,7 @@ from rich.console import Console
 from resvision.core import rundir
 from resvision.core.errors import RunError, SettingsError
 from resvision.core.settings import checked, differences, to_json
-from resvision.core.terminal import Terminal
+from resvision.core.terminal import Terminal, tell
 from resvision.execution import Finished as Finished
 from resvision.execution import carry_out
 from resvision.extension import Scheduling, extended
@@ -156,7 +156,7 @@ def launch(run: Run, *, out: Path | None, console: Console, callbacks: Sequence[
         introduce(prepared, console, since=started)
         folder = processes.shared(lambda: _new_folder(prepared.run, out, stack, console))
         going_on.command = GoingOn.in_folder(folder).command
-        console.print(f"run directory: {folder}", highlight=False, soft_wrap=True, markup=False)
+        tell(console, f"run directory: {folder}")
         return carry_out(folder, prepared, stop, console, callbacks)
 
 
@@ -253,5 +253,5 @@ def _new_folder(run: Run, out: Path | None, stack: ExitStack, console: Console) 
 def _lock(folder: Path, stack: ExitStack, console: Console) -> Path:
     """Keep other processes out of the run directory until the stack is left."""
     if not stack.enter_context(rundir.locked(folder)):
-        console.print(f"{folder}: cannot be locked here, so see to it that one process at a time trains in it")
+        tell(console, f"{folder}: cannot be locked here, so see to it that one process at a time trains in it")
     return folder

@@ -17,6 +17,7 @@ from resvision.assembly import task_name
 from resvision.core import files, references, rundir
 from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.core.rundir import PHASES
+from resvision.core.terminal import tell
 from resvision.extension import Scheduling
 from resvision.fit_phase import carry_out_fit
 from resvision.kinds.kind import Scores
@@ -220,7 +221,7 @@ def _carry_out_in_turn(phases: Sequence[Phase], root: Path, console: Console, *,
         else:
             outcome = _carry_out_run(phase, folder, parents, console, allow_code=allow_code)
         if number < len(phases):
-            console.print(f"{folder}: {outcome.summary}", highlight=False, soft_wrap=True, markup=False)
+            tell(console, f"{folder}: {outcome.summary}")
         folders[phase.name] = folder
     return outcome
 

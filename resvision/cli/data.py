@@ -47,21 +47,21 @@ def list_sets(root: Root = None, as_json: AsJson = False, wide: Wide = False) ->
         typer.echo(json.dumps({"data_sets": documents}, indent=2))
         return
     columns = ("data set", "task", "what", "images", "classes", "where", "licence")
-    least = ("licence", "what", "where", "task")
+    least = ("licence", "what", "images", "classes", "task")
     table = new_table(*columns, numbers=("images", "classes"), least=least)
     for data_set, where in rows:
-        remedy = f"resvision data fetch {data_set.name}" if data_set.fetchable else "name its folder by --root"
-        location = where or f"not found; {remedy}"
         table.add_row(
             data_set.name,
             data_set.task,
             data_set.summary,
             data_set.images,
             f"{data_set.classes:,}",
-            location,
+            where or "not found",
             data_set.licence,
         )
     print_tables(table, wide=wide)
+    fetchable = ", ".join(data_set.name for data_set in sets.SETS if data_set.fetchable)
+    print_lines(f"`resvision data fetch NAME` downloads {fetchable}; --root says where others lie.", "")
     print_lines("Any folder of images, zip or tar of one, or table of them can be named too:")
     print_lines(*(f"  for {task}: {layout.hint}" for task, layout in layouts()))
 

@@ -174,9 +174,9 @@ def _show_scores(
         print_lines(f"{name:<{width}}  {value}")
     print()
     tables = []
-    for columns, rows, numbers in kind.tables(scores):
-        shown_table = new_table(*columns, numbers=numbers)
-        for row in rows:
+    for table in kind.tables(scores):
+        shown_table = new_table(*table.columns, numbers=table.numbers, title=table.title, least=table.least)
+        for row in table.rows:
             shown_table.add_row(*row)
         tables.append(shown_table)
     print_tables(*tables, wide=wide)

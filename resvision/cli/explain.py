@@ -10,8 +10,13 @@ import typer
 
 from resvision.cli.failures import Failures, watched
 from resvision.cli.shared_options import AllowCode, Grey
-from resvision.cli.weights import WeightsOptions, known_of, load_and_warn, with_weights_options
-from resvision.core import rundir
+from resvision.cli.weights import (
+    WeightsOptions,
+    known_of,
+    load_and_warn,
+    require_run,
+    with_weights_options,
+)
 from resvision.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -68,7 +73,7 @@ def command(
     from resvision.inference.out_folder import out_folder
 
     if options["weights"] is None:
-        rundir.require(run)
+        require_run(run)
     files = ImageFiles.of(images)  # before weights are fetched for nothing
     trained = load_and_warn(run, options["weights"], known_of(options), allow_code=allow_code)
     bar = Bar(Terminal(stderr=True), "explaining", total=len(files))

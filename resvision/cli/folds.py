@@ -37,7 +37,7 @@ def go_on(
 
 def _show(study: "CrossValidation") -> None:
     """Write the page, and print the table and the place of the page."""
-    from resvision.cli.tables import new_table, print_tables
+    from resvision.cli.tables import new_table, print_lines, print_tables
     from resvision.core import rundir
     from resvision.studies import folds_page
 
@@ -46,7 +46,7 @@ def _show(study: "CrossValidation") -> None:
     for row in folds_page.rows(study):
         table.add_row(*row)
     print_tables(table)
-    print(f"{folds_page.sentence(study)}\n\npage: {page}")
+    print_lines(folds_page.sentence(study), "", f"page: {page}")
 
 
 def _require_one_process() -> None:

@@ -12,7 +12,7 @@ import typer
 
 from resvision import catalog
 from resvision.cli.shared_options import AsJson
-from resvision.cli.tables import VisibleTable, Wide, new_table, print_lines, print_tables
+from resvision.cli.tables import VisibleTable, Wide, fits, new_table, print_lines, print_tables
 from resvision.core.errors import SettingsError
 from resvision.core.references import is_installed, is_reference
 
@@ -135,7 +135,10 @@ def _show(inspected: list[Inspected], *, as_json: bool, as_csv: bool, wide: bool
     if len(inspected) == 1:
         print_tables(_layer_table(inspected[0]), _comparison(inspected), wide=wide)
     else:
-        print_tables(_comparison(inspected), _stage_table(inspected), wide=wide)
+        stages = _stage_table(inspected)
+        print_tables(
+            _comparison(inspected), stages if fits(stages, wide=wide) else _narrow_stage_table(inspected), wide=wide
+        )
     print_lines(KEPT)
     for model in inspected:
         if model.side_params:
@@ -302,8 +305,7 @@ def _comparison(models: list[Inspected]) -> VisibleTable:
 def _stage_table(models: list[Inspected]) -> VisibleTable:
     """A table of output, parameters and MACs of the nets' own children, side by side, totals last."""
     columns = [f"{model.row.name}\n{figure}" for model in models for figure in ("output", "params", "MACs")]
-    outputs = columns[::3] if len({model.total.input for model in models}) == 1 else []
-    table = new_table("stage", *columns, numbers=columns, title="Stage by stage", least=outputs)
+    table = new_table("stage", *columns, numbers=columns, title="Stage by stage")
     grouped = [_by_stage(model.total) for model in models]
     for stage in _merged([[*stages] for stages in grouped]):
         cells: list[str] = []
@@ -315,6 +317,19 @@ def _stage_table(models: list[Inspected]) -> VisibleTable:
     table.add_section()
     totals = [[" ", f"{model.total.params:,}", f"{model.total.macs:,}"] for model in models]
     table.add_row("total", *(cell for cells in totals for cell in cells))
+    return table
+
+
+def _narrow_stage_table(models: list[Inspected]) -> VisibleTable:
+    """The same in a line for each net, below one another; the totals stand in the table before it."""
+    figures = ("output", "params", "MACs")
+    table = new_table("stage", "model", *figures, numbers=figures, title="Stage by stage", least=("output",))
+    grouped = [(model.row.name, _by_stage(model.total)) for model in models]
+    for stage in _merged([[*stages] for _, stages in grouped]):
+        having = [(name, stages[stage]) for name, stages in grouped if stage in stages]
+        for heading, (name, layers) in zip([stage, *("" for _ in having)], having, strict=False):
+            table.add_row(heading, name, _shape(layers[-1].shape), _sum(layers, _params), _sum(layers, _macs))
+        table.add_section()
     return table
 
 

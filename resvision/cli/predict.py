@@ -12,8 +12,13 @@ import typer
 
 from resvision.cli.failures import Failures, watched
 from resvision.cli.shared_options import AllowCode, Grey
-from resvision.cli.weights import WeightsOptions, known_of, load_and_warn, with_weights_options
-from resvision.core import rundir
+from resvision.cli.weights import (
+    WeightsOptions,
+    known_of,
+    load_and_warn,
+    require_run,
+    with_weights_options,
+)
 from resvision.core.errors import SettingsError
 from resvision.core.plurals import counted
 
@@ -65,7 +70,7 @@ def command(
     if resume and out is None:
         raise SettingsError("--resume: goes on with a folder of label maps; name it with --out")
     if options["weights"] is None:
-        rundir.require(run)
+        require_run(run)
     files = ImageFiles.of(images)  # before weights are fetched for nothing
     for note in files.notes:
         print(f"resvision: {note}", file=sys.stderr)

@@ -12,6 +12,7 @@ from resvision.cli.weights import (
     columns_of,
     known_of,
     load_and_warn,
+    require_run,
     with_classes_of,
     with_weights_options,
 )
@@ -62,6 +63,8 @@ def command(
         place = out or Path(REPORT)
         print(write_weights_report(trained, data or trained.data, place, root=root, columns=stated))
         return
+    for run in runs:
+        require_run(run)
     if out is None:
         out = runs[0] / REPORT if len(runs) == 1 else Path(REPORT)
     with Bar(Terminal(stderr=True), "writing", noun="") as bar:

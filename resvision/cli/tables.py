@@ -4,6 +4,7 @@ In a pipe, and with `--wide`, a table is as wide as its cells. No number is cut 
 """
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from rich.console import RenderableType
 from rich.style import StyleType
 from rich.table import Table
 
-from resvision.core.terminal import Terminal, visible, wrapped
+from resvision.core.terminal import Terminal, tell, visible, wrapped
 
 LONG = 200  # rows; longer tables are laid out here, since rich takes seconds for thousands of rows
 
@@ -26,12 +27,12 @@ Wide = Annotated[bool, typer.Option("--wide", help="Show all columns, however na
 class VisibleTable(Table):
     """A table whose texts are made visible before their widths are measured.
 
+    heading  the title, which stands above the table and may be wider
     least    headings of columns that a narrow terminal does without, the least important first
-    about    the line over the table, which may be longer than its rows
     """
 
+    heading: str | None = None
     least: Sequence[str] = ()
-    about: str = ""
 
     def add_row(self, *cells: RenderableType | None, style: StyleType | None = None, end_section: bool = False) -> None:
         """Add a row of cells."""
@@ -44,41 +45,60 @@ def new_table(
 ) -> VisibleTable:
     """Make a table with these columns, `numbers` to the right, those in `least` left out where it is narrow."""
     table = VisibleTable(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.least, table.about = least, visible(title or "")
+    table.heading, table.least = None if title is None else visible(title), least
     for column in columns:
         table.add_column(visible(column), justify="right" if column in numbers else "left", no_wrap=True)
     return table
+
+
+def fits(table: VisibleTable, *, wide: bool = False) -> bool:
+    """Whether a table can be printed with all its columns."""
+    console = Terminal()
+    return wide or not console.is_terminal or _width(table) <= console.width
 
 
 def print_tables(*tables: VisibleTable, wide: bool = False) -> None:
     """Print tables to stdout, colours only on a terminal, and say which columns it is too narrow for."""
     console = Terminal()
     limit = None if wide or not console.is_terminal else console.width
-    hidden: dict[str, None] = {}
+    left_out: Counter[str] = Counter()
     for table in tables:
         fitting = table if limit is None else _narrowed(table, limit)
+        _print_title(table, limit)
         if limit is not None and _width(fitting) > limit:
             console.file.write("\n".join(_blocks(table, limit)) + "\n")
             continue
         shown = set(_headings(fitting))
-        hidden |= dict.fromkeys(_on_a_line(heading) for heading in _headings(table) if heading not in shown)
+        left_out.update(_on_a_line(heading) for heading in _headings(table) if heading not in shown)
         if table.row_count <= LONG:
-            wide_enough = Terminal(width=limit or max(console.width, _width(table), cell_len(table.about)))
-            if table.about:
-                wide_enough.print(table.about, style="bold", markup=False, highlight=False)
-            wide_enough.print(fitting)
+            Terminal(width=limit or max(console.width, _width(table))).print(fitting)
         else:
             console.file.write("\n".join(_plain(fitting)) + "\n")
-    if hidden:
-        print_lines(f"left out for lack of width: {', '.join(hidden)}; --wide shows all columns")
+    if left_out:
+        print_lines(_said_of(left_out, tables))
+
+
+def _print_title(table: VisibleTable, limit: int | None) -> None:
+    """Print the title in lines of the terminal's width; rich would break it where the table ends."""
+    if table.heading is not None:
+        text = table.heading if limit is None else "\n".join(textwrap.wrap(table.heading, limit))
+        Terminal().print(text, style="bold", soft_wrap=True)
+
+
+def _said_of(left_out: Counter[str], tables: Iterable[VisibleTable]) -> str:
+    """A line that names the columns that are left out, of all tables that have them or of some."""
+    having = Counter(_on_a_line(heading) for table in tables for heading in _headings(table))
+    everywhere = [heading for heading, count in left_out.items() if count == having[heading]]
+    somewhere = [heading for heading in left_out if heading not in everywhere]
+    named = [", ".join(everywhere)] if everywhere else []
+    named += [f"of some tables {', '.join(somewhere)}"] if somewhere else []
+    return f"left out for lack of width: {'; '.join(named)}; --wide shows all columns"
 
 
 def print_lines(*lines: str) -> None:
-    """Print lines of text to stdout, on a terminal broken between words."""
-    console = Terminal()
+    """Print lines of text to stdout, on a terminal broken between words, with the rest of each further in."""
     for line in lines:
-        parts = wrapped(visible(line).split(" "), console.width, gap=" ") if console.is_terminal else [line]
-        console.file.write("\n".join(parts) + "\n")
+        tell(Terminal(), line, indent=len(line) - len(line.lstrip()) + 2)
 
 
 def _narrowed(table: VisibleTable, limit: int) -> VisibleTable:
@@ -99,7 +119,7 @@ def _without(table: VisibleTable, headings: Sequence[str]) -> VisibleTable:
         return table
     kept = [column for column in table.columns if str(column.header) not in headings]
     numbers = [str(column.header) for column in kept if column.justify == "right"]
-    narrower = new_table(*(str(column.header) for column in kept), numbers=numbers, title=table.about)
+    narrower = new_table(*(str(column.header) for column in kept), numbers=numbers)
     for row, cells in zip(table.rows, zip(*(column.cells for column in kept), strict=True), strict=True):
         narrower.add_row(*cells, end_section=row.end_section)
     return narrower
@@ -132,7 +152,6 @@ def _blocks(table: VisibleTable, limit: int) -> Iterator[str]:
 
     Numbers stand side by side, each text on a line of its own, and cells without a value are left out.
     """
-    yield from textwrap.wrap(table.about, limit)
     headings, *rows = zip(*_columns(table), strict=True)
     labels = 1 if headings[0].strip() else 2  # a column without a heading is a label of the next
     right = [column.justify == "right" for column in table.columns]
@@ -157,7 +176,6 @@ def _plain(table: VisibleTable) -> Iterable[str]:
     """The lines of a table as rich lays it out, without colours."""
     columns, widths = _columns(table), _widths(table)
     right = [column.justify == "right" for column in table.columns]
-    yield from [table.about] if table.about else []
     yield ""
     for i, row in enumerate(zip(*columns, strict=True)):
         blanks = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]

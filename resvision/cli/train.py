@@ -8,6 +8,7 @@ import typer
 
 from resvision.cli import folds as cross_validation
 from resvision.cli.shared_options import AllowCode, with_options
+from resvision.cli.tables import print_lines
 from resvision.core.errors import SettingsError
 from resvision.recipes.flags import FLAGS, Flags, changes_of
 
@@ -101,7 +102,7 @@ def command(
     else:
         outcome = _go_on(resume, asked, later, schedule, data=data, root=root, allow_code=allow_code, console=console)
     if outcome is not None and rank_and_world()[0] == 0:
-        print(f"{outcome.folder}: {outcome.summary}")
+        print_lines(f"{outcome.folder}: {outcome.summary}")
 
 
 def _asked(

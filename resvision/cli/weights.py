@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, TypedDict, get_type_hints
 
 import typer
 
+from resvision.catalog import ROWS
 from resvision.cli.inspect import parse_option
 from resvision.cli.shared_options import with_options
+from resvision.core import rundir
 from resvision.core.errors import SettingsError, printable
 
 if TYPE_CHECKING:
@@ -116,10 +118,21 @@ def with_classes_of(
     return known if published else replace(known, classes_of_data=reader.classes)
 
 
+def require_run(run: Path) -> None:
+    """Raise RunError where there is no run directory, and SettingsError where a model is named without weights."""
+    if not run.exists() and str(run) in {row.name for row in ROWS}:
+        raise SettingsError(
+            f"{run}: is a model, not a run; say its weights, as --weights torchvision or --weights FILE"
+        )
+    rundir.require(run)
+
+
 def load_and_warn(run: Path, weights: str | None, known: "Known", *, allow_code: bool = False) -> "Trained":
     """Load a run or weights, and say on standard error what is doubtful of them."""
     from resvision.inference.load import load_quietly
 
+    if weights is None:
+        require_run(run)
     trained = load_quietly(run, weights=weights, known=known, allow_code=allow_code)
     if trained.doubt:
         print(f"resvision: {trained.doubt}", file=sys.stderr)

@@ -41,6 +41,13 @@ def wrapped(parts: Sequence[str], width: int, *, gap: str = "  ", indent: str = 
     return lines
 
 
+def tell(console: Console, text: str, *, indent: int = 2) -> None:
+    """Print a line of text; a terminal gets it in lines of its width, broken between words, the later ones indented."""
+    if console.is_terminal:
+        text = "\n".join(wrapped(visible(text).split(" "), console.width, gap=" ", indent=" " * indent))
+    console.print(text, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
 class VisibleStream(TextIOBase):
     """A stream of text that writes it to another, with control characters visible."""
 

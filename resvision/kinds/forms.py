@@ -62,11 +62,13 @@ class Curve(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table for a terminal; columns in `numbers` stand to the right."""
+    """A table for a terminal: columns in `numbers` stand to the right, a narrow one does without those in `least`."""
 
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     numbers: tuple[str, ...] = ()
+    title: str | None = None
+    least: tuple[str, ...] = ()
 
 
 class ClassRow(NamedTuple):

@@ -122,10 +122,15 @@ def _of_the_test(record: RunRecord) -> str:
     return epoch if tested.split == TEST else f"{tested.split}, {epoch}"
 
 
+def _has_classes_for(column: Column, record: RunRecord) -> bool:
+    """Whether a run has enough classes for a kind's column to say anything."""
+    classes = record.setting("data.classes")
+    return not classes or len(classes) >= column.classes
+
+
 def _figure(column: Column, record: RunRecord) -> float | None:
     """The figure of a kind's column, None where the run has none, or too few classes for it to say anything."""
-    classes = record.setting("data.classes")
-    if classes and len(classes) < column.classes:
+    if not _has_classes_for(column, record):
         return None
     if column.source == "training":
         return record.last_epoch(column.figure)
@@ -166,9 +171,10 @@ _TEXT = {"model", "data"}
 
 
 def columns(records: Sequence[RunRecord]) -> tuple[ResultColumn, ...]:
-    """The columns of the results of runs of one task; the one of validation only where a run has it."""
+    """The columns of the results of runs of one task: of validation, and for many classes, only where a run has it."""
     kind, judged = records[0].kind, any(record.best_step for record in records)
-    of_kind = [*kind.columns, *([_LOSS] if _LOSS.figure in kind.figures else [])]
+    having = [column for column in kind.columns if any(_has_classes_for(column, record) for record in records)]
+    of_kind = [*having, *([_LOSS] if _LOSS.figure in kind.figures else [])]
     every = (*_RUN, *map(_result_column, of_kind), *_COST)
     return tuple(column for column in every if judged or not column.judged)
 

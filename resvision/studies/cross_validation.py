@@ -19,7 +19,7 @@ from rich.console import Console
 from resvision.core import files, rundir
 from resvision.core.errors import RunError, SettingsError
 from resvision.core.settings import to_json
-from resvision.core.terminal import Terminal
+from resvision.core.terminal import Terminal, tell
 from resvision.kinds.kind import Kind, Scores
 from resvision.launch import asked_run
 from resvision.phases import with_full_paths
@@ -98,7 +98,7 @@ def begin(run: Run, folds: int, *, out: Path | None, console: Console) -> CrossV
     name = "-".join(Path(part.replace(":", ".")).name for part in (run.model.name, run.data.name, "folds"))
     folder = rundir.create(name) if out is None else rundir.claim(out)
     rundir.write_json(folder / rundir.FOLDS, {"format": FORMAT, "folds": folds, "run": to_json(run)})
-    console.print(f"{folds} folds in {folder}", highlight=False, soft_wrap=True, markup=False)
+    tell(console, f"{folds} folds in {folder}")
     return _carry_out(folder, run, folds, console)
 
 

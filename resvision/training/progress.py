@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 from rich.console import Console
 
 from resvision.core.progress import Bar
+from resvision.core.terminal import tell
 from resvision.kinds.kind import Kind
 
 RECENT_STEPS = 50  # steps that the running training error and images/s look back on
@@ -74,7 +75,7 @@ class ProgressBar:
         """Print a line above the bar."""
         self._bar.clear()
         with suppress(OSError):
-            self._console.print(text, highlight=False, soft_wrap=True, markup=False)
+            tell(self._console, text)
 
     def _epoch(self, line: dict[str, Any]) -> str:
         return f"epoch {line['epoch'] + 1}/{self._epochs}"

@@ -20,6 +20,7 @@ from resvision.core import rundir
 from resvision.core.drafts import draft_folder, sweep, sync_folder
 from resvision.core.errors import WeightsError, printable
 from resvision.core.files import open_regular
+from resvision.core.terminal import tell
 from resvision.data.roots import cache_root
 from resvision.training.checkpoints import State, os_error, write_tensors
 from resvision.weights.foreign import read_foreign
@@ -79,7 +80,7 @@ def _kept_place(published: PublishedWeights) -> Path:
 
 def _fetch(published: PublishedWeights, kept: Path, console: Console) -> None:
     """Fetch the file, and keep it once its sum is right and it holds a state dict."""
-    _tell(console, f"fetching {published.url} ({published.megabytes:,.1f} MB)")
+    tell(console, f"fetching {published.url} ({published.megabytes:,.1f} MB)")
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
         sweep(kept.parent, ours=True)
@@ -91,7 +92,7 @@ def _fetch(published: PublishedWeights, kept: Path, console: Console) -> None:
     except OSError as error:
         raise rundir.unwritable(kept.parent, error) from None
     filled = f", {len(foreign.filled)} counts of batches filled in" if foreign.filled else ""
-    _tell(console, f"weights kept in {kept}: {len(foreign.state)} tensors{filled}")
+    tell(console, f"weights kept in {kept}: {len(foreign.state)} tensors{filled}")
 
 
 def _download(published: PublishedWeights, path: Path, console: Console) -> None:
@@ -189,7 +190,3 @@ def _sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-def _tell(console: Console, line: str) -> None:
-    console.print(line, highlight=False, soft_wrap=True, markup=False, emoji=False)

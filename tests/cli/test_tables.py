@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from resvision.cli import tables
-from resvision.core.terminal import Terminal, wrapped
+from resvision.core.terminal import Terminal, tell, wrapped
 from resvision.launch import Finished
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -64,6 +64,28 @@ def test_a_narrow_terminal_does_without_the_least_important_columns_and_says_so(
     assert "left out for lack of width: paper; --wide shows all columns" in out
 
 
+def test_columns_that_only_some_tables_lack_are_told_from_those_that_all_lack(
+    terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal(40)
+    short, long = (tables.new_table("a", "b", "c", least=("c", "b")) for _ in range(2))
+    short.add_row("1", "2", "3" * 40)
+    long.add_row("1", "2" * 40, "3" * 40)
+    tables.print_tables(short, long)
+    out = " ".join(capsys.readouterr().out.split())
+    assert "left out for lack of width: c; of some tables b; --wide shows all columns" in out
+
+
+def test_a_title_is_broken_by_the_terminal_and_not_by_its_table(
+    terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal(60)
+    table = tables.new_table("a", title="A title of more words than the only column is wide")
+    table.add_row("1")
+    tables.print_tables(table)
+    assert plain(capsys.readouterr().out)[0] == "A title of more words than the only column is wide"
+
+
 def test_rows_become_blocks_of_all_their_cells_where_no_columns_fit(
     terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,6 +124,30 @@ def test_a_line_is_broken_between_its_parts_alone() -> None:
     assert wrapped(["/a/long/path"], 4) == ["/a/long/path"]
 
 
+def test_a_terminal_gets_whole_words_and_a_pipe_the_line(capsys: pytest.CaptureFixture[str]) -> None:
+    for is_terminal, lines in ((True, ["data  one two", "      three"]), (False, ["data  one two three"])):
+        console = Terminal(width=14)
+        console._force_terminal = is_terminal
+        tell(console, "data  one two three", indent=6)
+        assert plain(capsys.readouterr().out) == lines
+
+
+def test_nets_side_by_side_stand_below_one_another_where_it_is_narrow(
+    terminal: Callable[[int], None], cli: Cli
+) -> None:
+    terminal(60)
+    words = rows_of_words(cli("inspect", "resnet20", "plain20")[1])
+    start = words.index(["stage", "model", "output", "params", "MACs"])
+    assert [words[start + 2][1], words[start + 3][0]] == ["resnet20", "plain20"]
+
+
+def test_the_list_of_data_sets_says_where_they_lie_on_a_narrow_terminal_too(
+    terminal: Callable[[int], None], cli: Cli
+) -> None:
+    terminal(60)
+    assert rows_of_words(cli("data", "list")[1])[0][-1] == "where"
+
+
 COMMANDS = [
     ("list",),
     ("list", "--table"),
@@ -137,7 +183,7 @@ def test_the_confusion_of_many_classes_becomes_blocks(
 ) -> None:
     terminal(60)
     numbers = tuple(map(str, range(11)))
-    table = tables.new_table("", "% of the true class, predicted in columns", *numbers, numbers=numbers)
+    table = tables.new_table("", "true class", *numbers, numbers=numbers)
     table.add_row("3", "pavement", *(f"{number}.5" for number in range(11)))
     tables.print_tables(table)
     assert rows_of_words(capsys.readouterr().out)[:2] == [

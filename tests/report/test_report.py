@@ -171,6 +171,12 @@ def test_a_single_run_shows_its_settings(tmp_path: Path) -> None:
     assert "only gets 3 of 30 test images of nowhere wrong (top-1 error 10.00 %) after 3 epochs" in text
 
 
+def test_runs_of_few_classes_have_no_column_of_top5_errors(two_runs: list[Path]) -> None:
+    records = read_records(two_runs)
+    few = all(len(record.setting("data.classes")) < 6 for record in records)
+    assert few is not ("top-5 error" in [column.heading for column in tables.columns(records)])
+
+
 def test_the_best_run_is_named_and_its_figures_are_marked(two_runs: list[Path]) -> None:
     records = read_records(two_runs)
     assert "residual is the best" in summary(records)[0]

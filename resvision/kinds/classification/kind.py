@@ -118,8 +118,9 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
         if len(scores.classes) <= CONFUSION_UP_TO:
             indices = tuple(str(k) for k in range(len(scores.classes)))
             named = zip(indices, scores.classes, scores.confusion, strict=True)
-            cells = [(index, name, *map(str, row)) for index, name, row in named]
-            tables.append(Table(("", "true class, predicted in columns", *indices), cells, indices))
+            cells = [(index, name, *(f"{cell or ''}" for cell in row)) for index, name, row in named]
+            title = "Images by true class (rows) and predicted class (columns), zeros left blank"
+            tables.append(Table(("", "true class", *indices), cells, indices, title, ("true class",)))
         return tables
 
     def class_table(self, scores: ClassificationScores) -> ClassTable:

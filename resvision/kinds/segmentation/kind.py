@@ -128,11 +128,9 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
         if len(scores.classes) <= CONFUSION_UP_TO:
             indices = tuple(str(k) for k in range(len(scores.classes)))
             named = zip(indices, scores.classes, scores.confusion, pixels, strict=True)
-            cells = [
-                (index, name, *(f"{100 * cell / count:.1f}" if count else "-" for cell in row))
-                for index, name, row, count in named
-            ]
-            tables.append(Table(("", "% of the true class, predicted in columns", *indices), cells, indices))
+            cells = [(index, name, *(_percent(cell, count) for cell in row)) for index, name, row, count in named]
+            title = "% of pixels by true class (rows) and predicted class (columns), zeros left blank"
+            tables.append(Table(("", "true class", *indices), cells, indices, title, ("true class",)))
         return tables
 
     def class_table(self, scores: SegmentationScores) -> ClassTable:
@@ -206,6 +204,13 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
         picture = overlay(image, result.labels, colours, result.classes)
         picture.save(stream, "PNG", compress_level=1)  # a fifth of the time, for files a seventh larger
         yield stream.getvalue()
+
+
+def _percent(cell: int, count: int) -> str:
+    """The share of a true class in percent, blank where it is nothing, - where the class never occurs."""
+    if not count:
+        return "-"
+    return f"{100 * cell / count:.1f}" if cell else ""
 
 
 def _hex(colour: NDArray[np.uint8]) -> str:
