@@ -110,7 +110,7 @@ def _ending(run: Run) -> dict[str, str]:
 
 def _load(machine: machines.Machine, since: CpuTimes | None) -> dict[str, str]:
     """The line about other work on the CPU, where it leaves less cores than the run has threads."""
-    if machine.device != "cpu":
+    if machine.device != "cpu" or (machine.threads or 1) < 2:  # a thread alone waits for no other
         return {}
     processes = machines.rank_and_world()[1]
     busy = max(0.0, contention.busy_cores(since) - (processes - 1))  # the others of the run are no other work

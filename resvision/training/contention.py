@@ -51,9 +51,15 @@ class CpuTimes(NamedTuple):
 
 
 def busy_cores(before: CpuTimes | None) -> float:
-    """The number of cores that other processes have kept busy since `before`, or of late where that is not known."""
+    """The number of cores that other processes have kept busy since `before`, or of late where that is not known.
+
+    It waits until the time since then is long enough to tell: the average of the system counts this process as well,
+    which in a study has computed all the time before.
+    """
+    if before is not None:
+        time.sleep(max(0.0, before.clock + SHORTEST_S - time.monotonic()))
     now = CpuTimes.now()
-    if before is not None and now is not None and now.clock - before.clock >= SHORTEST_S:
+    if before is not None and now is not None:
         others = (now.all - before.all) - (now.own - before.own)
         return max(0.0, others / (now.clock - before.clock))
     with suppress(OSError, AttributeError):  # Windows has no such average

@@ -1,6 +1,9 @@
+import os
+import time
+
 import pytest
 
-from resvision.training.contention import SLOW_FOR_S, StepClock, warning
+from resvision.training.contention import SHORTEST_S, SLOW_FOR_S, CpuTimes, StepClock, busy_cores, warning
 
 
 @pytest.mark.parametrize(
@@ -43,3 +46,13 @@ def test_a_short_lull_and_a_slow_first_step_are_not_told() -> None:
 def test_images_of_other_sizes_make_no_step_slow() -> None:
     clock = StepClock()
     assert not any(clock.slower(images, images * 0.1) for images in [*[4] * 100, *[400] * 100])
+
+
+def test_what_this_process_computed_before_is_no_other_work_however_short_the_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun = CpuTimes(time.monotonic(), all=100.0, own=50.0)
+    monkeypatch.setattr(os, "getloadavg", lambda: (9.0, 9.0, 9.0))
+    monkeypatch.setattr(CpuTimes, "now", lambda: CpuTimes(begun.clock + SHORTEST_S, all=100.3, own=50.3))
+    assert busy_cores(begun) == pytest.approx(0.0)
+    assert time.monotonic() - begun.clock >= SHORTEST_S
