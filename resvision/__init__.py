@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from resvision.core.results import ClassScores as ClassScores
     from resvision.core.results import LabelMap as LabelMap
     from resvision.inference.evaluate import evaluate as evaluate
+    from resvision.inference.explain import Explanation as Explanation
+    from resvision.inference.explain import explain as explain
     from resvision.inference.load import Trained as Trained
     from resvision.inference.load import load as load
     from resvision.inference.predict import predict as predict
@@ -32,8 +34,9 @@ TYPES = {
     "SegmentationScores": "resvision.kinds.segmentation.scores",
     "ClassScores": "resvision.core.results",
     "LabelMap": "resvision.core.results",
+    "Explanation": "resvision.inference.explain",
 }
-"""The types of what `train` and `load`, `evaluate`, and `predict` give, each for annotations."""
+"""The types of what `train` and `load`, `evaluate`, `predict` and `explain` give, each for annotations."""
 
 _PUBLIC = {
     "build": "resvision.catalog",
@@ -46,6 +49,7 @@ _PUBLIC = {
     "evaluate": "resvision.inference.evaluate",
     "load": "resvision.inference.load",
     "predict": "resvision.inference.predict",
+    "explain": "resvision.inference.explain",
     **TYPES,
 }
 
@@ -60,12 +64,14 @@ __all__ = [
     "evaluate",
     "load",
     "predict",
+    "explain",
     "Finished",
     "Trained",
     "ClassificationScores",
     "SegmentationScores",
     "ClassScores",
     "LabelMap",
+    "Explanation",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -14,9 +15,9 @@ from resvision.core.errors import DataError, MissingStageError, SettingsError, u
 from resvision.core.images import Pixels
 from resvision.core.view_geometry import Floats, Geometry
 from resvision.core.views import Shown
-from resvision.inference.load import Trained
+from resvision.inference.load import Trained, load
 from resvision.inference.predict import Predicted, decoded_sources
-from resvision.inference.sources import Source
+from resvision.inference.sources import Picture, Source, sources_of
 from resvision.kinds.kind import Asked
 from resvision.probes.attribution import grad_cam, occlusion, smallest_map
 from resvision.tasks import ExplainedScore, Question
@@ -80,6 +81,10 @@ class Explanation:
         height, width = self.geometry.image_sides
         return int(np.clip(x, 0, width - 1)), int(np.clip(y, 0, height - 1))
 
+    def heat_map(self, heat: Heat) -> Floats:
+        """The heat of each pixel of the image, (H, W) float64; NaN where the net does not look."""
+        return self.geometry.values_to_image(heat.values)
+
     def described(self, heat: Heat) -> str:
         """A heat in words: `cat 93.1%, most at x 120, y 88`."""
         place = self.strongest(heat)
@@ -95,6 +100,34 @@ class Explanation:
             "strongest": self.strongest(heat),
             "map": [[None if value != value else float(f"{value:.4g}") for value in row] for row in rows],
         }
+
+
+def explain(
+    run: Trained | str | Path,
+    images: Picture | Iterable[Picture],
+    *,
+    classes: Sequence[str] = (),
+    point: tuple[float, float] | None = None,
+    method: Method = "gradcam",
+    stage: str | None = None,
+    grey: bool = False,
+) -> list[Explanation]:
+    """Explain the answers of a run to images, in their order, by Grad-CAM or by occlusion.
+
+    Selvaraju et al. 2017, arXiv:1610.02391; Zeiler and Fergus 2014, arXiv:1311.2901.
+
+    images   as `predict` takes them
+    classes  the classes that are asked about; the net's own answer where there are none
+    point    x and y in pixels of the image, where the answer is asked about, for tasks that answer for points
+    stage    of Grad-CAM: a map of the net such as C5, or a module by its dotted name; the deepest when left out
+    grey     turn colour into grey for a net that was trained on grey images
+
+    Raises DataError for an image as `predict` does, SettingsError for a stage, a class or a question that the net does
+    not know.
+    """
+    trained = run if isinstance(run, Trained) else load(run)
+    found = explained(trained, sources_of(images), classes=classes, point=point, method=method, stage=stage, grey=grey)
+    return [prediction.result for prediction in found]
 
 
 def explained(

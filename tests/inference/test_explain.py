@@ -16,7 +16,7 @@ from resvision.classification.stages import stage_modules
 from resvision.core.errors import DataError, SettingsError
 from resvision.core.view_geometry import Geometry
 from resvision.core.views import CentreCrop, Letterbox
-from resvision.inference.explain import explained, label_of, layer_of
+from resvision.inference.explain import explain, explained, label_of, layer_of
 from resvision.inference.heat_pictures import original, picture
 from resvision.inference.load import Trained, load
 from resvision.launch import Finished
@@ -161,3 +161,14 @@ def test_a_layer_is_named_by_its_path_too(digits: Trained) -> None:
     net = digits.system.net
     assert layer_of(net, score_of(net, torch.zeros(1)), "layer1")[1] is stage_modules(net)["C0"]
     assert label_of(digits, "3") == 3
+
+
+def test_from_python_images_are_explained_in_their_order_and_the_heat_is_of_their_pixels(digits: Trained) -> None:
+    images = [np.zeros((9, 7), dtype=np.uint8), np.eye(16, dtype=np.uint8) * 255]
+    explanations = explain(digits, images, classes=["3", "8"])
+    for image, explanation in zip(images, explanations, strict=True):
+        assert [heat.label for heat in explanation.heats] == ["3", "8"]
+        assert all(explanation.heat_map(heat).shape == image.shape for heat in explanation.heats)
+    assert explanations[1].to_json() == explain(digits.folder, images[1], classes=["3", "8"])[0].to_json() | {
+        "source": "array 1"
+    }
