@@ -30,6 +30,23 @@ def class_table(title: str, per_class: Sequence[Mapping[str, Any]]) -> str:
     return table(title, columns, [[row[name] for name in columns] for row in per_class])
 
 
+class UpdatedLine:
+    """A line of text in the output of a notebook's cell, which is written again in its place."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def show(self, text: str) -> None:
+        """Write the text in the place of the one before."""
+        from IPython.display import HTML, display  # which every notebook has
+
+        line = HTML(f"<pre>{_text(text)}</pre>" if text else "")
+        if self._handle is None:
+            self._handle = display(line, display_id=True)
+        else:
+            self._handle.update(line)
+
+
 def picture(png: bytes, alt: str) -> str:
     """A picture inside the page, no wider than that."""
     return f'<img alt="{_text(alt)}" style="max-width:100%" src="data:image/png;base64,{b64encode(png).decode()}">'

@@ -1,4 +1,4 @@
-"""The progress of a piece of work in one line of a terminal: a bar, the time that is left, the rate.
+"""The progress of a piece of work in one line of a terminal or of a notebook's cell: a bar, the time left, the rate.
 
 The line is drawn as the work advances, by no thread of its own, and never wider than the terminal.
 """
@@ -15,6 +15,7 @@ from rich.control import Control
 from rich.segment import ControlType
 from rich.text import Text
 
+from resvision.core.notebooks import UpdatedLine
 from resvision.core.plurals import plural
 
 T = TypeVar("T")
@@ -29,7 +30,7 @@ RECENT = 50
 
 
 class Bar:
-    """A line about a piece of work on a terminal; on anything else nothing is written.
+    """A line about a piece of work on a terminal or in a notebook; on anything else nothing is written.
 
     title    the work in a word, such as `evaluating`
     total    pieces of the whole, None where it is not known
@@ -54,6 +55,7 @@ class Bar:
         self._shows_from = time.monotonic() + after_s
         self._drawn_at, self._drawn = 0.0, False
         self._recent: deque[tuple[float, int]] = deque([(time.monotonic(), done)], maxlen=RECENT)
+        self._notebook = UpdatedLine() if console.is_jupyter else None
 
     def __enter__(self) -> Self:
         self._draw()
@@ -84,23 +86,33 @@ class Bar:
 
     def clear(self) -> None:
         """Take the line away, so that something else can be printed there; the next advance draws it again."""
-        if self._drawn:
-            self._drawn = False
+        if not self._drawn:
+            return
+        self._drawn = False
+        if self._notebook is not None:
+            self._notebook.show("")
+        else:
             with suppress(OSError):  # of a terminal that is gone
                 self._console.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)))
 
     def _draw(self) -> None:
         now = time.monotonic()
         early = now < self._shows_from or now - self._drawn_at < REDRAWN_EVERY_S
-        if early or not self._console.is_terminal or self._console.quiet:
+        if early or self._console.quiet or not (self._console.is_terminal or self._notebook):
             return
+        if self._notebook is not None:
+            self._notebook.show(self.line(self._console.width).plain)
+        else:
+            self._draw_on_terminal()
+        self._drawn, self._drawn_at = True, now
+
+    def _draw_on_terminal(self) -> None:
         with suppress(OSError):
             # another bar, such as that of a training which is being evaluated, may have left its line there
             self._console.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)))
             # the last cell stays free: some terminals begin a new line once it is written
             self._console.print(self.line(self._console.width - 1), end="", no_wrap=True, overflow="crop", crop=True)
             self._console.control(Control(ControlType.CARRIAGE_RETURN))  # what comes unasked begins at the left
-        self._drawn, self._drawn_at = True, now
 
     def line(self, width: int) -> Text:
         """The line in at most `width` cells: as many of its parts as there is room for."""

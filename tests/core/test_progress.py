@@ -1,4 +1,7 @@
 import io
+import sys
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -49,3 +52,19 @@ def test_a_line_that_is_taken_away_leaves_nothing() -> None:
     with Bar(console, "predicting", total=2, after_s=0) as bar:
         bar.advance()
     assert console.file.getvalue().endswith("\r\x1b[2K")  # type: ignore[attr-defined]
+
+
+def test_in_a_notebook_the_line_is_written_again_in_its_place_and_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    handle = SimpleNamespace(update=shown.append)
+
+    def display(line: str, *, display_id: bool) -> Any:
+        shown.append(line)
+        return handle
+
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(HTML=str, display=display))
+    monkeypatch.setattr("resvision.core.progress.REDRAWN_EVERY_S", 0.0)
+    with Bar(Console(file=io.StringIO(), force_jupyter=True), "<checking>", total=4, after_s=0) as bar:
+        bar.advance()
+    assert [line.partition("  ")[0] for line in shown] == ["<pre>&lt;checking&gt;"] * 2 + [""]
+    assert " 25%" in shown[1]
