@@ -40,7 +40,7 @@ def test_the_list_names_every_set_and_where_it_lies() -> None:
     for row in sets.SETS:
         assert row.name in printed
         assert row.licence in printed
-    assert "resvision data fetch cifar10" in printed
+    assert "`resvision data fetch NAME` downloads mnist, fashion-mnist, cifar10, cifar100" in printed
 
 
 def test_the_list_goes_to_json() -> None:
