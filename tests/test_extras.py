@@ -6,6 +6,8 @@ import resvision
 from resvision.core.references import EXTRAS
 
 LIGHT = {"PIL", "click", "msgspec", "numpy", "rich", "safetensors", "typer"}
+NOTEBOOK = {"IPython"}
+"""Modules that are there in a notebook, and imported nowhere else."""
 
 
 def imported(path: Path) -> set[str]:
@@ -18,5 +20,5 @@ def imported(path: Path) -> set[str]:
 
 def test_every_module_that_the_light_install_lacks_has_its_extra() -> None:
     files = [*Path(resvision.__file__).parent.rglob("*.py")]
-    modules = set().union(*map(imported, files)) - {"resvision"} - set(sys.stdlib_module_names) - LIGHT
+    modules = set().union(*map(imported, files)) - {"resvision"} - set(sys.stdlib_module_names) - LIGHT - NOTEBOOK
     assert modules <= set(EXTRAS)
