@@ -34,25 +34,27 @@ class DataSection(NamedTuple):
     notes    sentences on sizes, and on what was counted
     samples  training images as the net sees them
     single   whether each of these has one picture
+    reason   why there is nothing of all that, "" where there is
     """
 
     name: str
-    splits: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[str, ...]], ...]
-    noun: str
-    notes: tuple[str, ...]
-    samples: tuple[GalleryImage, ...]
-    single: bool
+    splits: tuple[str, ...] = ()
+    rows: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    noun: str = ""
+    notes: tuple[str, ...] = ()
+    samples: tuple[GalleryImage, ...] = ()
+    single: bool = True
+    reason: str = ""
 
 
 def data_sections(records: Sequence[RunRecord], *, allow_code: bool = False) -> list[DataSection]:
-    """A section for each data set of the runs, by the first run on it, where it can be read."""
+    """A section for each data set of the runs, by the first run on it; its reason where it cannot be read."""
     firsts = {(record.task_name, *data_of(record)): record for record in reversed(records)}
     ordered = [record for record in records if record in firsts.values()]
-    return [section for record in ordered if (section := _section(record, allow_code=allow_code)) is not None]
+    return [_section(record, allow_code=allow_code) for record in ordered]
 
 
-def _section(record: RunRecord, *, allow_code: bool) -> DataSection | None:
+def _section(record: RunRecord, *, allow_code: bool) -> DataSection:
     kind, name = record.kind, str(record.setting("data.name"))
     try:
         splits = open_data(record, allow_code=allow_code)
@@ -61,8 +63,8 @@ def _section(record: RunRecord, *, allow_code: bool) -> DataSection | None:
             counts = [_amounts(reader, kind) for reader in readers]
             sizes = [size for reader in readers for size in _sizes(reader)]
             exhibits = _training_exhibits(record, splits, allow_code=allow_code)
-    except (ResVisionError, ModuleNotFoundError, MemoryError):
-        return None
+    except (ResVisionError, ModuleNotFoundError, MemoryError) as error:
+        return DataSection(name=data_of(record)[0], reason=f"The data are left out: {error}")
     samples = tuple(shown_exhibits(exhibits, small=True))
     return DataSection(
         name=data_of(record)[0],
