@@ -119,8 +119,11 @@ class System(nn.Module):
         """
 
     @abstractmethod
-    def predict(self, inputs: Any) -> Tensor:
-        """Predict results of fixed shape, in tensor operations only; class probabilities (N, K) for classification."""
+    def predict(self, inputs: Any) -> Any:
+        """Predict results of fixed shape, in tensor operations only: a tensor, or a NamedTuple of them, with N first.
+
+        Class probabilities (N, K) for classification.
+        """
 
 
 class PixelSystem(System):

@@ -196,7 +196,8 @@ class MeanOverViews(System):
 
     def _probabilities(self, inputs: Images) -> Tensor:
         if not self._dense:
-            return self.classifier.predict(inputs).float()
+            probabilities: Tensor = self.classifier.predict(inputs)
+            return probabilities.float()
         assert isinstance(self.classifier, Classifier), "as `apply` has seen"
         return self.classifier.class_map(inputs).mean(dim=(2, 3)).softmax(dim=1)
 

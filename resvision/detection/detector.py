@@ -1,0 +1,78 @@
+"""The system that every detector is: raw maps of a net to boxes, suppressed and padded, in tensor operations alone.
+
+Glossary
+    N images, K classes without the background, M true boxes of an image at most, D detections of an image at most
+    B        candidates of an image, of every image the same number
+    boxes    x1 y1 x2 y2, float32, in continuous pixels of the view
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from resvision.contracts import Images, PixelSystem
+from resvision.detection.parts.suppression import Predictions, Suppression, suppress
+
+PADDING = -1
+"""The label of a place among the targets that holds no box."""
+
+
+class TrueBoxes(NamedTuple):
+    """The targets of a batch, padded to one number of boxes.
+
+    boxes   (N, M, 4) float32, zeros where there is none
+    labels  (N, M) int64, 0..K-1, PADDING where there is none
+    crowd   (N, M) bool, regions from which nothing is learned
+    """
+
+    boxes: Tensor
+    labels: Tensor
+    crowd: Tensor
+
+
+class Candidates(NamedTuple):
+    """The boxes that a net proposes for each image, before suppression.
+
+    boxes   (N, B, 4), clipped to the image
+    scores  (N, B), 0..1
+    labels  (N, B) int64
+    """
+
+    boxes: Tensor
+    scores: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectorLoss:
+    """The options of a loss that has none."""
+
+
+class Detector(PixelSystem):
+    """A net with its losses, and the way from its raw maps to boxes. Abstract.
+
+    net          `forward(images)` takes normalized images (N, C, H, W) and gives its raw maps in one fixed NamedTuple
+    suppression  how candidates become predictions; those of the paper, until `task` replaces it
+    """
+
+    suppression: Suppression
+
+    def __init__(
+        self, net: nn.Module, *, mean: Sequence[float], std: Sequence[float], suppression: Suppression
+    ) -> None:
+        super().__init__(net, mean=mean, std=std)
+        self.suppression = suppression
+
+    @abstractmethod
+    def candidates(self, maps: Any, sides: tuple[int, int]) -> Candidates:
+        """The candidates of each image in raw maps of `net`, float32; `sides` are height and width of the images."""
+
+    def predict(self, inputs: Images) -> Predictions:
+        """The detections of each image, padded to `suppression.most` with a count."""
+        height, width = inputs.images.shape[2:]
+        maps = self.net(self.normalized(inputs.images))
+        boxes, scores, labels = self.candidates(maps, (height, width))
+        return suppress(boxes, scores, labels, self.suppression)

@@ -1,0 +1,1 @@
+"""What two papers of detection share, one noun a file."""

@@ -1,0 +1,95 @@
+"""Greedy suppression of boxes that overlap a better one, in tensor operations alone, so that it exports as one graph.
+
+Glossary
+    N images, B candidates and D detections of an image
+    boxes   x1 y1 x2 y2, float32 pixels
+    groups  classes within which boxes suppress each other: each class for itself, all together, or as a person says
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torchvision.ops import nms
+
+
+class Predictions(NamedTuple):
+    """The detections of each image, the highest score first; zeros behind the first `counts`.
+
+    boxes   (N, D, 4) float32
+    scores  (N, D) float32, 0..1
+    labels  (N, D) int64
+    counts  (N,) int64
+    """
+
+    boxes: Tensor
+    scores: Tensor
+    labels: Tensor
+    counts: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suppression:
+    """How candidates become detections.
+
+    score   the score above which a candidate is looked at, 0..1
+    iou     a box that overlaps a better one of its group by more is left out, 0..1
+    most    the most detections of an image, of all classes together
+    groups  the group of each class, K whole numbers; None for a group of each class. Equal numbers for all classes
+            suppress over all of them
+    """
+
+    score: float
+    iou: float
+    most: int
+    groups: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("score", "iou"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} must lie in 0..1, got {getattr(self, name)}")
+        if self.most < 1:
+            raise ValueError(f"most must be at least 1, got {self.most}")
+
+
+def suppress(boxes: Tensor, scores: Tensor, labels: Tensor, suppression: Suppression) -> Predictions:
+    """The detections among candidates (N, B, 4), (N, B), (N, B), by greedy suppression within each group."""
+    images = [_suppressed(*image, suppression) for image in zip(boxes, scores, labels, strict=True)]
+    return Predictions(*(torch.stack(members) for members in zip(*images, strict=True)))
+
+
+APART_PX = 2.0**22
+"""The distance between the boxes of two groups: more than any view has pixels, and exact in float64."""
+
+
+def kept(boxes: Tensor, scores: Tensor, groups: Tensor, *, iou: float, least: float = 0.0) -> Tensor:
+    """Whether each box (B, 4) is kept, (B,) bool: its score (B,) is above `least`, and no better box of its group that
+    is kept overlaps it by more than `iou`."""
+    judged = (scores > least).nonzero().flatten()  # the others cost no time
+    apart = boxes.double() + APART_PX * groups.double()[:, None]  # in float64 the overlaps stay what they were
+    # torch.export takes it that suppression keeps two boxes or more: two that overlap nothing are always kept.
+    far = apart.new_tensor([[-2.0, -2.0, -1.0, -1.0], [-4.0, -4.0, -3.0, -3.0]]) * APART_PX
+    overlap_free = torch.cat([judged, torch.arange(len(boxes), len(boxes) + 2, device=boxes.device)])
+    best_first = nms(torch.cat([apart[judged], far]), torch.cat([scores.double()[judged], far[:, 0]]), iou)
+    flags = torch.zeros(len(boxes) + 2, dtype=torch.bool, device=boxes.device)
+    return flags.index_fill(0, overlap_free[best_first], True)[: len(boxes)]
+
+
+def _suppressed(
+    boxes: Tensor, scores: Tensor, labels: Tensor, suppression: Suppression
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The detections of one image, padded, and their number."""
+    groups = labels if suppression.groups is None else labels.new_tensor(suppression.groups)[labels]
+    keep = kept(boxes, scores, groups, iou=suppression.iou, least=suppression.score)
+    count = min(suppression.most, len(boxes))
+    best, order = torch.where(keep, scores, -1.0).topk(count)
+    found = best >= 0
+    padding = suppression.most - count
+    return (
+        functional.pad(boxes[order] * found[:, None], (0, 0, 0, padding)),
+        functional.pad(best.clamp(min=0), (0, padding)),
+        functional.pad(labels[order] * found, (0, padding)),
+        found.sum(),
+    )
