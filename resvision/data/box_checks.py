@@ -57,7 +57,8 @@ def _repeated(columns: BoxColumns) -> Flags:
     same = (np.diff(keys[order], axis=0) == 0).all(axis=1)
     repeated = np.zeros(len(keys), dtype=np.bool_)
     repeated[order[1:][same]] = True
-    return repeated & (columns.labels != NO_LABEL)
+    named: Flags = columns.labels != NO_LABEL
+    return repeated & named
 
 
 def _add(

@@ -47,7 +47,12 @@ def in_classes(part: BoxPart, classes: tuple[str, ...], ledger: Ledger) -> BoxCo
 
 
 def ids_of(part: BoxPart, classes: tuple[str, ...]) -> tuple[int, ...]:
-    """The id that the files of a part give each class; the first free ones for classes that they do not name."""
+    """The id that the files of a part give each class; the first free ones for classes that they do not name.
+
+    Files that give none, as those of VOC, count from 0.
+    """
+    if not part.ids:
+        return tuple(range(len(classes)))
     id_of = dict(zip(part.names, part.ids, strict=True))
     free = iter(range(max(part.ids, default=-1) + 1, max(part.ids, default=-1) + 1 + len(classes)))
     return tuple(id_of[name] if name in id_of else next(free) for name in classes)

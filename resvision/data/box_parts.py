@@ -28,7 +28,7 @@ class BoxPart:
     images      the folder of the images, and `image_names` below it
     sources     the files of the boxes
     columns     their boxes in their own frame: pixels, or shares of its sides where `normalized`; own labels
-    names, ids  of the own labels: the name of each, and the id that the files give it
+    names, ids  of the own labels: the name of each, and the id that the files give it; no ids where they give none
     stated      (N, 2) width and height as the files state them; 0 where they state none
     shown       a box, in continuous pixels or shares, in the words of the files
     """

@@ -132,8 +132,14 @@ def layout(
         return scanned(find, folder, allow)
 
     def allowing(allow: Sequence[str]) -> Layout:
-        functions = (partial(function, allow=allow) for function in (scan, opened, whole))
-        return Layout(lambda place, columns: recognises(place), *functions, hint, allowing)
+        return Layout(
+            recognises=lambda place, columns: recognises(place),
+            scan=partial(scan, allow=allow),
+            open=partial(opened, allow=allow),
+            open_whole=partial(whole, allow=allow),
+            hint=hint,
+            allowing=allowing,
+        )
 
     return allowing(())
 

@@ -24,6 +24,10 @@ class Fault(NamedTuple):
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"
 
+    def to_json(self) -> dict[str, str]:
+        """Plain data; the kind where it has one."""
+        return {name: text for name, text in self._asdict().items() if text}
+
 
 def listing(folder: Place, faults: list[Fault], litter: list[str] | None = None) -> list[tuple[str, bool]]:
     """The names in a folder, in order, each with whether it is a folder.

@@ -110,7 +110,9 @@ def layout_for(
     if not allow:
         return name, layout
     if layout.allowing is None:
-        raise SettingsError(f"data.allow: {printable(str(folder))} is read as a set for {name}, which has no such kinds")
+        raise SettingsError(
+            f"data.allow: {printable(str(folder))} is read as a set for {name}, which has no such kinds"
+        )
     return name, layout.allowing(allow)
 
 

@@ -74,9 +74,7 @@ def find(folder: Place, ledger: Ledger, name: str | None = None) -> Found:
     return found
 
 
-def scan(
-    folder: Place, columns: Sequence[str] = (), *, name: str | None = None, allow: Sequence[str] = ()
-) -> BoxScan:
+def scan(folder: Place, columns: Sequence[str] = (), *, name: str | None = None, allow: Sequence[str] = ()) -> BoxScan:
     """The folder's splits and all faults but those of pixels; `allow` names kinds that are left out."""
     return scanned(find, folder, allow, name=name)
 
@@ -173,9 +171,7 @@ def _stems(folders: Folders, found: Found) -> tuple[Names, Names]:
     return image_of, {PurePath(name).stem: name for name in files}
 
 
-def _part(
-    split: str, folders: Folders, stems: list[str], image_of: Names, file_of: Names, found: Found
-) -> BoxPart:
+def _part(split: str, folders: Folders, stems: list[str], image_of: Names, file_of: Names, found: Found) -> BoxPart:
     """The part of images by their stems; those without an annotation are faults, or background where allowed."""
     names: dict[str, int] = {}
     gathering, kept, stated = Gathering(), list[str](), list[tuple[int, int]]()
@@ -201,7 +197,7 @@ def _part(
         sources=LabelFiles(folders.annotations, PackedNames(file_of.get(s, f"{s}{ENDING}") for s in kept)),
         columns=gathering.columns(),
         names=tuple(names),
-        ids=tuple(range(len(names))),
+        ids=(),
         stated=np.array(stated, dtype=np.int64).reshape(-1, 2),
         shown=_shown,
     )
