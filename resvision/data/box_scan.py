@@ -99,6 +99,8 @@ def scanned(find: Find, folder: Place, allow: Sequence[str] = (), *, name: str |
     """The scan of a folder whose parts `find` gives: with a part alone, a fifth of it is split off."""
     ledger = Ledger(allow)
     found = find(folder, ledger, name)
+    if not found.parts:
+        raise DataError(summary(folder, ledger.faults, name=name))
     if len(found.parts) == 1:
         found.parts = _split_off(found)
     settled = _settled(found)
@@ -155,6 +157,8 @@ def open_whole(find: Find, folder: Place, allow: Sequence[str] = ()) -> Whole:
     """All images of a folder without splits as one. Raises one DataError for all faults."""
     ledger = Ledger(allow)
     found = find(folder, ledger, None)
+    if not found.parts:
+        raise DataError(summary(folder, ledger.faults))
     found.parts[0].split = "all"
     settled = _settled(found)
     if ledger.faults:
