@@ -107,13 +107,14 @@ def scanned(find: Find, folder: Place, allow: Sequence[str] = (), *, name: str |
     readers = settled.readers
     train, test, *validation = readers
     counts = " / ".join(f"{len(reader):,} {reader.split}" for reader in (train, *validation, test))
+    judging = f"; {validation[0].split} judges on the way, {test.split} the result" if validation else ""
     left_out = f"; {note}" if (note := ledger.note()) else ""
     return BoxScan(
         folder=folder,
         train=train,
         test=test,
         validation=validation[0] if validation else None,
-        split_rule=f"{counts} images, {found.rule}{left_out}",
+        split_rule=f"{counts} images, {found.rule}{judging}{left_out}",
         faults=ledger.faults,
         notes=[*note_of(found.litter), *found.notes, *sampled_note(settled.facts.dark)],
     )

@@ -168,9 +168,9 @@ def _part(split: str, path: Place, content: CocoFile, place: Place, found: Found
         else:
             found.ledger.add("missing-images", place_of(path, image.id), f"no image {printable(name)} in {folder}")
     if unnamed := len(here - {image.file_name for image in content.images}):
-        found.notes.append(f"{counted(unnamed, 'file')} in {folder} left out, since {path.name} does not name them")
+        found.notes.append(f"left out {counted(unnamed, 'file')} in {folder} that {path.name} does not name")
     if content.polygons:
-        found.notes.append(f"{content.polygons:,} boxes of {path.name} are the extent of polygons")
+        found.notes.append(f"the extent of polygons stands for {counted(content.polygons, 'box')} of {path.name}")
     indices = np.array(kept, dtype=np.int64)
     images = [content.images[index] for index in kept]
     return BoxPart(
