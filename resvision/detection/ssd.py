@@ -1,9 +1,7 @@
 """SSD: Liu et al. 2016, https://arxiv.org/abs/1512.02325: boxes and classes from several maps of a net in one pass.
 
 SSD300 stands on VGG-16 as the paper's Figure 2 has it, with torchvision's names of parameters. `ssd` is the same over
-any net of the zoo: its maps, then further ones of half the side each until one position is left. Where the paper starts
-with trained weights of VGG-16, fresh ones are drawn by He's rule here, since Glorot's, which the paper uses for its own
-layers, lets the signal of so deep a net die out.
+any net of the zoo: its maps, then further ones of half the side each until one position is left.
 
 Glossary
     N images, K classes without the background, M true boxes of an image at most
@@ -24,17 +22,17 @@ from torch import Tensor, nn
 from torchvision.ops import box_iou
 
 from resvision.classification.classifier import require_factor
-from resvision.classification.stages import Stages, stages
-from resvision.classification.vgg import blocks, pools_of, widths_of
+from resvision.classification.stages import stages
 from resvision.contracts import Batch, Losses, Term, fp32_or_more
 from resvision.core.errors import SettingsError
 from resvision.detection.detector import Candidates, Detector, DetectorLoss, TrueBoxes
 from resvision.detection.parts.box_coding import BoxCoding, clip
+from resvision.detection.parts.hard_negatives import hardest
 from resvision.detection.parts.matching import match_each
 from resvision.detection.parts.priors import Priors, linear_priors
+from resvision.detection.parts.source_maps import BackboneMaps, VGG16Maps
 from resvision.detection.parts.suppression import Suppression
-from resvision.layers.init import glorot_initialize, he_initialize_incoming
-from resvision.layers.sizes import require_side, scaled
+from resvision.layers.init import glorot_initialize
 from resvision.probes.shapes import image_for, on_meta, run
 
 CODING = BoxCoding(10.0, 10.0, 5.0, 5.0)
@@ -53,8 +51,7 @@ SIZES_PX: dict[str, tuple[float, ...]] = {
 """Sizes of the priors of SSD300, in images of 300 px; COCO has smaller objects."""
 
 STEPS_PX = (8, 16, 32, 64, 100, 300)
-FIRST_SCALE = 20.0
-"""The length to which the vectors of the first map are scaled at first."""
+"""The distances between positions of the maps of SSD300, in images of 300 px."""
 
 PriorSet = Literal["voc", "coco"]
 
@@ -73,88 +70,6 @@ class SSDMaps(NamedTuple):
     def sides(self) -> list[tuple[int, int]]:
         """Height and width of each map."""
         return [(deltas.shape[2], deltas.shape[3]) for deltas in self.deltas]
-
-
-class VGG16Maps(nn.Module):
-    """The six maps of SSD300: conv4_3 of VGG-16, conv7, which are its fc6 and fc7 as convolutions, and conv8 to conv11.
-
-    The third pooling rounds up, the fifth keeps the stride, and fc6 is dilated to make up for that.
-    """
-
-    least_px = 268
-    """The least side of an image of which the last map has a position."""
-
-    def __init__(self, *, in_channels: int, width: int) -> None:
-        super().__init__()
-        layers = blocks("D", in_channels=in_channels, width=width)
-        _, _, pool3, pool4, _ = pools_of(layers)
-        layers[pool3] = nn.MaxPool2d(2, ceil_mode=True)
-        conv4 = widths_of(width)[-1]
-        fc7, conv8, squeezed, conv9 = (scaled(count, width=width, full=64) for count in (1024, 512, 128, 256))
-        self.scale_weight = nn.Parameter(torch.full((conv4,), FIRST_SCALE))
-        self.features = layers[:pool4]
-        dilated = nn.Sequential(
-            nn.MaxPool2d(3, stride=1, padding=1),
-            nn.Conv2d(conv4, fc7, 3, padding=6, dilation=6),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(fc7, fc7, 1),
-            nn.ReLU(inplace=True),
-        )
-        self.extra = nn.ModuleList(
-            [
-                nn.Sequential(*layers[pool4:-1], dilated),
-                further_map(fc7, conv9, conv8),
-                further_map(conv8, squeezed, conv9),
-                further_map(conv9, squeezed, conv9, halved=False),
-                further_map(conv9, squeezed, conv9, halved=False),
-            ]
-        )
-        self.channels = [conv4, fc7, conv8, conv9, conv9, conv9]
-
-    def forward(self, images: Tensor) -> list[Tensor]:
-        """conv4_3 with its vectors scaled, conv7, conv8_2, conv9_2, conv10_2, conv11_2; SettingsError below 268 px."""
-        require_side(images, least=self.least_px, net="SSD300")
-        x = self.features(images)
-        maps = [normalized(x, self.scale_weight)]
-        for block in self.extra:
-            x = block(x)
-            maps.append(x)
-        return maps
-
-
-class BackboneMaps(nn.Module):
-    """The maps of a net from `first_stride` on, and `count` further ones, each of half the side.
-
-    Of a net whose maps are all finer it takes the deepest. Vectors of the first map are scaled, as in the paper.
-    Further maps are batch-normalized where the net itself is, which the paper's are not; the last is not, as one
-    position of one image has no variance.
-    """
-
-    def __init__(self, body: Stages, *, first_stride: int, count: int, channels: int) -> None:
-        super().__init__()
-        self.body = body
-        deepest = [*body.channels][-1]
-        self.names = [name for name in body.channels if body.stride[name] >= first_stride] or [deepest]
-        self.channels = [body.channels[name] for name in self.names]
-        self.scale_weight = nn.Parameter(torch.full((self.channels[0],), FIRST_SCALE))
-        batch_norm = any(isinstance(module, nn.BatchNorm2d) for module in body.modules())
-        self.extra = nn.ModuleList()
-        for further in range(count):
-            norms = batch_norm and further < count - 1
-            self.extra.append(further_map(self.channels[-1], max(1, channels // 2), channels, batch_norm=norms))
-            self.channels.append(channels)
-        he_initialize_incoming(self.extra)
-
-    def forward(self, images: Tensor) -> list[Tensor]:
-        """The maps, the finest first."""
-        of_body = self.body(images)
-        maps = [of_body[name] for name in self.names]
-        x = maps[-1]
-        maps[0] = normalized(maps[0], self.scale_weight)
-        for block in self.extra:
-            x = block(x)
-            maps.append(x)
-        return maps
 
 
 class MapHeads(nn.Module):
@@ -294,13 +209,13 @@ class SSDDetector(Detector):
         return Candidates(chosen, scores.flatten(1), labels.expand(len(boxes), -1))
 
     def anchors(self, sides: tuple[int, int]) -> dict[str, Tensor]:
-        """The priors of an image of these sides, (A, 4) pixels, by the side of their map."""
+        """The priors of an image of these sides, (A, 4) pixels, by map."""
         if sides not in self._map_sides:
             with on_meta(self.net) as net, torch.no_grad():
                 self._map_sides[sides] = run(net, image_for(net, (self.mean.shape[1], *sides))).sides
         map_sides = self._map_sides[sides]
-        names = [f"{height}x{width}" for height, width in map_sides]
-        return dict(zip(names, self.net.priors.boxes(map_sides, sides, device=self.mean.device), strict=True))
+        priors = self.net.priors.boxes(map_sides, sides, device=self.mean.device)
+        return dict(zip(self.net.backbone.names, priors, strict=True))
 
     def unmatched(self, boxes: Tensor, sides: tuple[int, int]) -> Tensor:
         """Whether each of these boxes (M, 4) overlaps no prior at all, (M,): any other has one of its own."""
@@ -308,20 +223,11 @@ class SSDDetector(Detector):
         overlaps: Tensor = box_iou(boxes.to(priors), priors)
         return ~(overlaps > 0).any(dim=1)
 
-    @torch.no_grad()
     def _hard_negatives(self, logits: Tensor, targets: PriorTargets) -> Tensor:
         """Which priors (N, A) without an object are learned from: in each image those of greatest loss."""
         loss = fp32_or_more(logits).logsumexp(dim=2) - fp32_or_more(logits[:, :, 0])
         wanted = self.options.negatives * targets.positive.sum(dim=1).clamp(min=1)
         return hardest(loss, targets.negative, wanted)
-
-
-def hardest(loss: Tensor, among: Tensor, wanted: Tensor) -> Tensor:
-    """Which of the entries `among` (N, A) have the greatest loss (N, A) of their row: `wanted` (N,) of them, or all."""
-    count = min(int(wanted.max()), loss.shape[1])
-    values, places = torch.where(among, loss, -math.inf).topk(count, dim=1)
-    taken = (torch.arange(count, device=loss.device) < wanted[:, None]) & (values > -math.inf)
-    return torch.zeros_like(among).scatter(1, places, taken)
 
 
 def prior_targets(priors: Tensor, truth: TrueBoxes) -> PriorTargets:
@@ -334,24 +240,6 @@ def prior_targets(priors: Tensor, truth: TrueBoxes) -> PriorTargets:
         return PriorTargets(box, priors.expand(len(box), -1, -1), positive, negative)
     classes = torch.where(positive, truth.labels.gather(1, box) + 1, 0)
     return PriorTargets(classes, truth.boxes.gather(1, box[:, :, None].expand(-1, -1, 4)), positive, negative)
-
-
-def normalized(x: Tensor, scale: Tensor) -> Tensor:
-    """The vector at each position of maps (N, C, h, w) brought to length 1, its channels multiplied by `scale` (C,)."""
-    return F.normalize(x) * scale.view(1, -1, 1, 1)
-
-
-def further_map(
-    in_channels: int, squeezed: int, out_channels: int, *, halved: bool = True, batch_norm: bool = False
-) -> nn.Sequential:
-    """A 1x1 and a 3x3 convolution: to a map of half the side, rounded up, or of two positions less."""
-    layers: list[nn.Module] = []
-    for conv in (
-        nn.Conv2d(in_channels, squeezed, 1, bias=not batch_norm),
-        nn.Conv2d(squeezed, out_channels, 3, stride=1 + halved, padding=int(halved), bias=not batch_norm),
-    ):
-        layers += [conv, *([nn.BatchNorm2d(conv.out_channels)] if batch_norm else []), nn.ReLU(inplace=True)]
-    return nn.Sequential(*layers)
 
 
 def ssd300_vgg16(*, num_classes: int, in_channels: int = 3, width: int = 64, priors: PriorSet = "voc") -> SSD:
@@ -367,7 +255,6 @@ def ssd300_vgg16(*, num_classes: int, in_channels: int = 3, width: int = 64, pri
     ratios = ((2.0,), (2.0, 3.0), (2.0, 3.0), (2.0, 3.0), (2.0,), (2.0,))
     default_boxes = Priors(SIZES_PX[priors], ratios, 300, STEPS_PX, clamped=priors == "coco")
     backbone = VGG16Maps(in_channels=in_channels, width=width)
-    he_initialize_incoming(backbone)
     return SSD(backbone, default_boxes, num_classes=num_classes)
 
 
