@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from resvision.contracts import Batch, Batches, CountedBatches, Images, System
+from resvision.contracts import Batch, Batches, CountedBatches, Images, System, apart, arrays
 from resvision.core import references
 from resvision.core.chosen_views import usual_squares
 from resvision.core.errors import DataError, SettingsError
@@ -294,13 +294,16 @@ class Task(ABC, Generic[T]):
     # Questions of a prediction ----------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def raw(self, model: Model, pixels: Sequence[Pixels]) -> list[NDArray[Any]]:
-        """Predict each view, and return raw results without the batch; all views have one size."""
+    def raw(self, model: Model, pixels: Sequence[Pixels]) -> list[Any]:
+        """Predict each view, and return raw results without the batch, for the kind's `decode`.
+
+        All views have one size. Results are arrays, or trees of them where the system's predictions are trees.
+        """
         device = next(model.system.net.parameters()).device
         images = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
         with autocast(model.machine):
             predicted = model.system.predict(Images(images.to(device)))
-        return [*predicted.float().cpu().numpy()]
+        return apart(arrays(predicted), len(pixels))
 
     # Questions of an explanation --------------------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from resvision.contracts import PixelSystem
@@ -98,7 +97,7 @@ def inputs_of(trained: Trained, images: Picture | Iterable[Picture], *, grey: bo
     return trained.system.normalized(stacked.to(trained.system.mean.device)).contiguous()
 
 
-def _raw(trained: Trained, views: list[Pixels]) -> list[NDArray[Any]]:
+def _raw(trained: Trained, views: list[Pixels]) -> list[Any]:
     with at_work(trained.system, trained.machine):
         return trained.task.raw(trained, views)
 
