@@ -64,6 +64,10 @@ class _View(ABC):
         return None
 
     @abstractmethod
+    def resized_sides(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of an image of these sides once it is resized, before it is cut or filled up."""
+
+    @abstractmethod
     def show(self, image: Pixels, *, name: str, grey: bool = False) -> Shown:
         """The net's pixels of an image, and their place in it.
 
@@ -123,10 +127,6 @@ class _Square(_View):
     def side_px(self) -> int:
         """The side of the square."""
         return self.crop_px
-
-    @abstractmethod
-    def resized_sides(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of an image of these sides once it is resized, before its centre is kept."""
 
     def resized(self, image: Pixels, *, name: str, grey: bool = False) -> Pixels:
         """The whole image as it is before its centre is kept, (H, W, channels) uint8. Raises as `show` does."""
@@ -189,6 +189,10 @@ class Whole(_View):
 
     kind: Literal["whole"] = "whole"
 
+    def resized_sides(self, height: int, width: int) -> tuple[int, int]:
+        """Both sides stay."""
+        return height, width
+
     def show(self, image: Pixels, *, name: str, grey: bool = False) -> Shown:
         """The image as (H, W, channels)."""
         pixels = as_channels(image, self.channels, name=name, grey=grey)
@@ -214,13 +218,16 @@ class ShorterSide(_View):
                 f"1 <= shorter_px <= longest_px <= {LARGEST_PX} must hold, got {self.shorter_px}, {self.longest_px}"
             )
 
-    def show(self, image: Pixels, *, name: str, grey: bool = False) -> Shown:
-        """The image as (h, w, channels), its longer side cut down to whole pixels, as torchvision does."""
-        height, width = image.shape[:2]
+    def resized_sides(self, height: int, width: int) -> tuple[int, int]:
+        """The longer side is cut down to whole pixels, as torchvision does."""
         sides = resized_sides(height, width, self.shorter_px)
         if self.longest_px is not None and max(sides) > self.longest_px:
-            return _scaled(self, image, self.longest_px / max(image.shape[:2]), name=name, grey=grey)
-        return _resized_whole(self, image, *sides, name=name, grey=grey)
+            return _scaled(height, width, self.longest_px)
+        return sides
+
+    def show(self, image: Pixels, *, name: str, grey: bool = False) -> Shown:
+        """The image as (h, w, channels)."""
+        return _resized_whole(self, image, name=name, grey=grey)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,9 +242,13 @@ class LongerSide(_View):
         if not 1 <= self.longer_px <= LARGEST_PX:
             raise ValueError(f"longer_px must be 1..{LARGEST_PX}, got {self.longer_px}")
 
+    def resized_sides(self, height: int, width: int) -> tuple[int, int]:
+        """The longer side is longer_px, the other in proportion to the pixel."""
+        return _scaled(height, width, self.longer_px)
+
     def show(self, image: Pixels, *, name: str, grey: bool = False) -> Shown:
-        """The image as (h, w, channels), in its own proportions to the pixel."""
-        return _scaled(self, image, self.longer_px / max(image.shape[:2]), name=name, grey=grey)
+        """The image as (h, w, channels)."""
+        return _resized_whole(self, image, name=name, grey=grey)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,9 +275,13 @@ class Letterbox(_View):
         """The view at a square of `size_px`."""
         return replace(self, size_px=size_px)
 
+    def resized_sides(self, height: int, width: int) -> tuple[int, int]:
+        """The longer side is size_px, the other in proportion to the pixel."""
+        return _scaled(height, width, self.size_px)
+
     def show(self, image: Pixels, *, name: str, grey: bool = False) -> Shown:
         """The square, (size_px, size_px, channels)."""
-        inner, geometry = _scaled(self, image, self.size_px / max(image.shape[:2]), name=name, grey=grey)
+        inner, geometry = _resized_whole(self, image, name=name, grey=grey)
         (high, wide), side = inner.shape[:2], self.size_px
         top, left = (side - high) // 2, (side - wide) // 2
         square = np.full((side, side, self.channels), self.fill, dtype=np.uint8)
@@ -296,16 +311,16 @@ def described(view: View) -> str:
             return "not resized"
 
 
-def _scaled(view: _View, image: Pixels, scale: float, *, name: str, grey: bool) -> Shown:
-    """The view of the whole image at `scale` times its sides, rounded to whole pixels."""
-    height, width = image.shape[:2]
-    high, wide = max(1, round(scale * height)), max(1, round(scale * width))
-    return _resized_whole(view, image, high, wide, name=name, grey=grey)
+def _scaled(height: int, width: int, longer_px: int) -> tuple[int, int]:
+    """Height and width once the longer side has `longer_px`; the other is rounded to whole pixels, one at least."""
+    scale = longer_px / max(height, width)
+    return max(1, round(scale * height)), max(1, round(scale * width))
 
 
-def _resized_whole(view: _View, image: Pixels, high: int, wide: int, *, name: str, grey: bool) -> Shown:
-    """The view of the whole image, resized to the sides given."""
+def _resized_whole(view: _View, image: Pixels, *, name: str, grey: bool) -> Shown:
+    """The view of the whole image, resized as the view says."""
     image = as_channels(image, view.channels, name=name, grey=grey)
     height, width = image.shape[:2]
+    high, wide = view.resized_sides(height, width)
     pixels = view._resized(image, high, wide, name=name)
     return Shown(pixels, Geometry((height, width), (high, wide), scale_x=wide / width, scale_y=high / height))
