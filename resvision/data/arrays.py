@@ -10,6 +10,7 @@ from resvision.core.errors import DataError
 from resvision.core.images import VOID
 from resvision.core.samples import Mask, Reader, Sample
 from resvision.core.views import View
+from resvision.kinds.detection.boxes import BoxTargets
 
 
 @dataclass(kw_only=True)
@@ -105,6 +106,62 @@ class MaskArrayReader(Reader[Mask]):
     def content(self, index: int) -> bytes:
         """The pixels of the image."""
         return _pixels(self.images[index])
+
+
+@dataclass(kw_only=True)
+class BoxArrayReader(Reader[BoxTargets]):
+    """One split of a data set whose images and boxes lie in memory.
+
+    images   (H, W) grey or (H, W, 3) RGB each, uint8
+    boxes    in pixels of each image, inside it; labels are indices of `classes`
+    """
+
+    name: str
+    split: str
+    classes: tuple[str, ...]
+    view: View
+    crop_px: int | None = None
+    images: Sequence[NDArray[np.uint8]]
+    boxes: Sequence[BoxTargets]
+
+    def __post_init__(self) -> None:
+        if len(self.images) != len(self.boxes):
+            raise DataError(f"{self.name}/{self.split}: {len(self.images):,} images, but boxes for {len(self.boxes):,}")
+        for index, (image, targets) in enumerate(zip(self.images, self.boxes, strict=True)):
+            if fault := _box_fault(targets, image.shape[0], image.shape[1], len(self.classes)):
+                raise DataError(f"{self.source(index)}: {fault}")
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __getitem__(self, index: int) -> Sample[BoxTargets]:
+        return Sample(self.images[index], self.boxes[index])
+
+    def target(self, index: int) -> BoxTargets:
+        """The boxes of sample `index`."""
+        return self.boxes[index]
+
+    def source(self, index: int) -> str:
+        """The image, as `name/split[index]`."""
+        return f"{self.name}/{self.split}[{index}]"
+
+    def target_source(self, index: int) -> str:
+        """The boxes, as `name/split[index] boxes`."""
+        return f"{self.source(index)} boxes"
+
+    def content(self, index: int) -> bytes:
+        """The pixels of the image."""
+        return _pixels(self.images[index])
+
+
+def _box_fault(targets: BoxTargets, height: int, width: int, classes: int) -> str:
+    """The first fault among the boxes of an image of these sides, in words; "" where there is none."""
+    for label, (x1, y1, x2, y2) in zip(targets.labels.tolist(), targets.boxes.tolist(), strict=True):
+        if not 0 <= label < classes:
+            return f"label {label} is not one of 0..{classes - 1}"
+        if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
+            return f"the box {x1:g} {y1:g} {x2:g} {y2:g} is empty or not inside the image of {width} x {height} pixels"
+    return ""
 
 
 def _pixels(image: NDArray[np.uint8]) -> bytes:

@@ -80,6 +80,16 @@ SETS = (
         source="composed by us of the handwritten digits inside scikit-learn",
     ),
     DataSet(
+        name="digit-boxes-composed",
+        summary="the same scenes with boxes of their digits",
+        task="detection",
+        opener="resvision.data.scenes:open_box_splits",
+        images="600 + 150",
+        classes=10,
+        licence="CC BY 4.0",
+        source="composed by us of the handwritten digits inside scikit-learn",
+    ),
+    DataSet(
         name="mnist",
         summary="handwritten digits, 28x28 grey",
         opener="resvision.data.mnist:open_splits",

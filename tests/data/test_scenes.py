@@ -33,7 +33,7 @@ def test_a_scene_follows_from_split_and_index_alone(splits: Splits) -> None:
     opened = digits.open_splits()
     for reader, part in ((splits.train, opened.train), (splits.test, opened.test)):
         for index in (len(reader) - 1, 0):
-            image, mask = compose(part.images, part.targets, split=reader.split, index=index)
+            image, mask, _ = compose(part.images, part.targets, split=reader.split, index=index)
             assert np.array_equal(image, reader[index].image)
             assert np.array_equal(mask, reader[index].target)
     images = {sample.image.tobytes() for reader in splits.readers for sample in (reader[i] for i in range(len(reader)))}
@@ -112,3 +112,50 @@ def test_scenes_can_be_trained_on(splits: Splits) -> None:
     assert batch.targets.shape == (4, 96, 96)
     share = MaskEvalBatches(splits.test, batch_size=40)
     assert [len(share[position].ids) for position in range(len(share))] == [40, 40, 40, 30]
+
+
+@pytest.fixture(scope="module")
+def box_splits() -> Splits:
+    return open_splits("digit-boxes-composed", task="detection")
+
+
+def test_the_scenes_with_boxes_are_those_with_masks(splits: Splits, box_splits: Splits) -> None:
+    for masks, boxes in zip(splits.readers, box_splits.readers, strict=True):
+        assert len(masks) == len(boxes)
+        assert all(np.array_equal(masks[index].image, boxes[index].image) for index in range(len(boxes)))
+    assert box_splits.train.classes == tuple("0123456789")
+    assert box_splits.train.view.side_px == 96
+    assert np.array_equal(
+        box_splits.train.view.show(box_splits.train[3].image, name="").pixels[..., 0], splits.train[3].image
+    )
+
+
+def test_every_strong_pixel_of_a_digit_lies_in_a_box_of_its_class(splits: Splits, box_splits: Splits) -> None:
+    for index in range(100):
+        mask, targets = splits.train.target(index), box_splits.train.target(index)
+        assert 2 <= len(targets.boxes) <= 5
+        boxed = np.zeros((10, 96, 96), dtype=bool)
+        for label, (x1, y1, x2, y2) in zip(targets.labels, targets.boxes.astype(int), strict=True):
+            boxed[label, y1:y2, x1:x2] = True
+        rows, columns = np.nonzero((mask > 0) & (mask != VOID))
+        assert boxed[mask[rows, columns] - 1, rows, columns].all()
+
+
+def test_a_box_is_the_extent_of_the_ink_and_a_digit_that_is_covered_keeps_it() -> None:
+    drawing = Drawing(np.full(scenes.SLOTS, 0.5))
+    ink = np.zeros((96, 96))
+    ink[10:40, 20:50], ink[9, 20:50] = 1.0, 0.3
+    drawing.paste(ink, 0.9, label=4)
+    assert drawing.boxes().boxes.tolist() == [[20, 9, 50, 40]]
+    assert drawing.boxes().labels.tolist() == [3]
+    drawing.paste(ink, 0.1, label=0)
+    assert drawing.boxes().boxes.tolist() == [[20, 9, 50, 40]]
+    assert drawing.boxes().difficult.tolist() == [True]
+    drawing.paste(np.roll(ink, 80, axis=1), 0.1, label=7)
+    assert drawing.boxes().boxes.tolist() == [[20, 9, 50, 40], [4, 9, 34, 40]]
+    assert drawing.boxes().difficult.tolist() == [True, False]
+
+
+def test_few_digits_are_difficult(box_splits: Splits) -> None:
+    difficult = np.concatenate([box_splits.train.target(index).difficult for index in range(600)])
+    assert 0 < difficult.mean() < 0.01

@@ -1,0 +1,73 @@
+"""Matching of anchors with true boxes: laws, hand-sized cases, and torchvision's matcher as judge."""
+
+import pytest
+import torch
+from torch import Tensor
+from torchvision.models.detection._utils import Matcher
+from torchvision.ops import box_iou
+
+from resvision.detection.parts import matching
+from resvision.detection.parts.matching import match
+
+
+def boxes(count: int, largest: float = 40) -> Tensor:
+    corners = 60 * torch.rand(count, 2)
+    return torch.cat([corners, corners + 4 + largest * torch.rand(count, 2)], dim=1)
+
+
+def labels(count: int) -> Tensor:
+    return torch.zeros(count, dtype=torch.int64)
+
+
+def no_crowd(count: int) -> Tensor:
+    return torch.zeros(count, dtype=torch.bool)
+
+
+@pytest.mark.parametrize("low_quality", [False, True])
+def test_matches_are_those_of_torchvision(low_quality: bool) -> None:
+    anchors, truth = boxes(500), boxes(7)
+    ours = match(anchors, truth, labels(7), no_crowd(7), positive=0.5, negative=0.4, low_quality=low_quality)
+    theirs = Matcher(0.5, 0.4, low_quality)(box_iou(truth, anchors))
+    assert torch.equal(ours.positive, theirs >= 0)
+    assert torch.equal(ours.negative, theirs == Matcher.BELOW_LOW_THRESHOLD)
+    assert torch.equal(ours.box[ours.positive], theirs[ours.positive])
+    assert 0 < int(ours.positive.sum()) < 500
+
+
+def test_boxes_taken_a_few_at_a_time_match_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    anchors, truth = boxes(300), boxes(11)
+    given = (anchors, truth, labels(11), no_crowd(11))
+    at_once = match(*given, positive=0.5, negative=0.4, low_quality=True)
+    monkeypatch.setattr(matching, "CELLS_AT_A_TIME", 900)
+    for whole, cut in zip(at_once, match(*given, positive=0.5, negative=0.4, low_quality=True), strict=True):
+        assert torch.equal(whole, cut)
+
+
+def test_an_image_without_boxes_is_all_background() -> None:
+    anchors = boxes(20)
+    for truth, names in ((boxes(0), labels(0)), (torch.zeros(8, 4), labels(8) - 1)):
+        matches = match(anchors, truth, names, no_crowd(len(names)), positive=0.5, negative=0.4, low_quality=True)
+        assert matches.negative.all()
+        assert not matches.positive.any()
+
+
+def test_anchors_mostly_in_a_crowd_are_neither_object_nor_background() -> None:
+    anchors = torch.tensor([[0.0, 0.0, 10.0, 10.0], [8.0, 0.0, 18.0, 10.0], [30.0, 0.0, 40.0, 10.0]])
+    crowd = torch.tensor([[0.0, 0.0, 12.0, 12.0]])
+    matches = match(anchors, crowd, labels(1), torch.tensor([True]), positive=0.5, negative=0.4, low_quality=True)
+    assert not matches.positive.any()
+    assert matches.negative.tolist() == [False, True, True]
+
+
+def test_a_place_without_a_box_is_no_crowd() -> None:
+    anchors = torch.tensor([[0.0, 0.0, 10.0, 10.0]])
+    padded = torch.tensor([[0.0, 0.0, 12.0, 12.0]])
+    matches = match(anchors, padded, labels(1) - 1, torch.tensor([True]), positive=0.5, negative=0.4)
+    assert matches.negative.all()
+
+
+def test_an_overlap_below_the_lowest_negative_teaches_nothing() -> None:
+    anchors = torch.tensor([[0.0, 0.0, 10.0, 10.0], [50.0, 50.0, 60.0, 60.0]])
+    truth = torch.tensor([[5.0, 0.0, 15.0, 10.0]])  # an overlap of a third with the first
+    matches = match(anchors, truth, labels(1), no_crowd(1), positive=0.5, negative=0.5, lowest_negative=0.1)
+    assert matches.negative.tolist() == [True, False]
