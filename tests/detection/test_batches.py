@@ -130,7 +130,7 @@ def test_a_view_without_squares_is_trained_in_squares_of_the_side_that_is_set() 
     whole = Whole(channels=3, mean=VIEW.mean, std=VIEW.std)
     source = box_reader(SIZES, view=whole)
     assert train_batches(source, augment=BoxAugment(crop_px=24))[0].inputs.images.shape == (4, 3, 24, 24)
-    with pytest.raises(SettingsError, match="data.image_size: rectangles does not say how large"):
+    with pytest.raises(SettingsError, match=r"data\.image_size: rectangles does not say how large"):
         train_batches(source, augment=BoxAugment())
 
 
