@@ -36,6 +36,7 @@ from resvision.training.machine import Machine, autocast
 from resvision.training.stopping import StopSignals
 
 T = TypeVar("T")
+Trained = TypeVar("Trained", bound="Model")
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,26 @@ def unwatched(images: int, total: int) -> None:
     """Take in how many images were scored, and do nothing."""
 
 
+class PredictionOptions(NamedTuple):
+    """What a person asks of what a net finds; None leaves one to the system.
+
+    score     the score, 0..1, above which something counts as found
+    iou       the overlap, 0..1, above which of two finds the one of lower score is left out
+    suppress  the classes among which that is so: `per-class`, `all`, or groups of names as "cat,dog;car,bus", where a
+              class that is not named is a group of its own
+    most      the most finds of an image, at least 1
+    """
+
+    score: float | None = None
+    iou: float | None = None
+    suppress: str | None = None
+    most: int | None = None
+
+    def given(self) -> dict[str, bool]:
+        """Whether each of the options is given, for `Kind.require_options`."""
+        return {name: value is not None for name, value in self._asdict().items()}
+
+
 class How(NamedTuple):
     """The options of an evaluation; None leaves one to the task.
 
@@ -94,6 +115,7 @@ class How(NamedTuple):
     protocol    a name of the kind's protocols
     scales      shorter sides of the resized images in pixels, in place of the protocol's
     watch       called with the number of images that were scored since the last call, and of all that are to be
+    prediction  what counts as found, for a task that finds things
     """
 
     batch_size: int | None = None
@@ -102,6 +124,7 @@ class How(NamedTuple):
     protocol: str | None = None
     scales: tuple[int, ...] | None = None
     watch: Callable[[int, int], None] = unwatched
+    prediction: PredictionOptions = PredictionOptions()
 
     def watched(self, batches: Iterable[Batch], total: int) -> Iterator[Batch]:
         """Yield the batches, and tell `watch` of each once it was scored."""
@@ -292,6 +315,13 @@ class Task(ABC, Generic[T]):
         return None
 
     # Questions of a prediction ----------------------------------------------------------------------------------------
+
+    def configured(self, model: Trained, options: PredictionOptions) -> Trained:
+        """The model with what a person asks of its predictions; the one that is given stays as it is.
+
+        The options are among those that the kind takes. Raises SettingsError for values that cannot be.
+        """
+        return model
 
     @torch.no_grad()
     def raw(self, model: Model, pixels: Sequence[Pixels]) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from resvision.contracts import Batch, Images, System, arrays, tensors_of
-from resvision.core.errors import NonFiniteLossError, printable
+from resvision.core.errors import NonFiniteLossError, SettingsError, nearest, printable
 from resvision.core.images import Pixels
 from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
@@ -18,13 +19,14 @@ from resvision.core.views import Letterbox, ShorterSide, View
 from resvision.detection.augment import BoxAugment
 from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches
 from resvision.detection.detector import Detector
+from resvision.detection.parts.suppression import Suppression
 from resvision.kinds.detection.boxes import BoxTargets, RawDetections
 from resvision.kinds.detection.kind import KIND
 from resvision.kinds.detection.presets import COCO, find
 from resvision.kinds.detection.scores import DetectionScores
 from resvision.kinds.detection.tally import Tally
 from resvision.loading.workers import batches as read_batches
-from resvision.tasks import Described, How, Model, Task
+from resvision.tasks import Described, How, Model, PredictionOptions, Task, Trained
 from resvision.training.evaluation import evaluating, merged, until_stopped
 from resvision.training.machine import Machine, autocast, decoding_workers
 from resvision.training.stopping import StopSignals
@@ -110,7 +112,19 @@ class DetectionTask(Task[BoxTargets]):
     def describe(self, model: Model, how: How) -> Described:
         """Describe the protocol, also the usual one."""
         preset = find(how.protocol or COCO)
-        return Described(f"{preset.name}: {preset.summary}", (), preset.name)
+        applied = suppression_of(_detector(model.system).suppression, how.prediction, model.classes)
+        among = {None: "of its class", (0,) * len(model.classes): "of any class"}.get(applied.groups, "of its group")
+        line = (
+            f"boxes with a score above {applied.score:g}, but for those that overlap a better one {among} by more than"
+            f" {applied.iou:g}; at most {applied.most} in an image"
+        )
+        return Described(f"{preset.name}: {preset.summary}", (line,), preset.name)
+
+    def configured(self, model: Trained, options: PredictionOptions) -> Trained:
+        """The model with another suppression of boxes."""
+        system = copy(_detector(model.system))  # which shares the net
+        system.suppression = suppression_of(system.suppression, options, model.classes)
+        return replace(model, system=system)
 
     def raw(self, model: Model, pixels: Sequence[Pixels]) -> list[RawDetections]:
         """Predict the boxes in each view."""
@@ -120,6 +134,40 @@ class DetectionTask(Task[BoxTargets]):
                 images = torch.from_numpy(np.stack(pixels[first : first + MOST_IMAGES])).permute(0, 3, 1, 2)
                 found += detections(_detector(model.system), images, model.machine)
         return found
+
+
+def suppression_of(usual: Suppression, options: PredictionOptions, classes: Sequence[str]) -> Suppression:
+    """The suppression with what a person asks for; SettingsError for values that cannot be."""
+    try:
+        return Suppression(
+            score=usual.score if options.score is None else options.score,
+            iou=usual.iou if options.iou is None else options.iou,
+            most=usual.most if options.most is None else options.most,
+            groups=usual.groups if options.suppress is None else groups_of(options.suppress, classes),
+        )
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def groups_of(text: str, classes: Sequence[str]) -> tuple[int, ...] | None:
+    """The group of each class in a text such as `per-class`, `all` or "cat,dog;car,bus"; None for one of each class.
+
+    Raises SettingsError for a class that there is not, or that is named twice.
+    """
+    if text == "per-class":
+        return None
+    if text == "all":
+        return (0,) * len(classes)
+    groups: dict[str, int] = {}
+    for number, members in enumerate(text.split(";")):
+        for name in filter(None, map(str.strip, members.split(","))):
+            if name not in classes:
+                near = ", ".join(nearest(name, classes) or classes[:10])
+                raise SettingsError(f"suppress: no class {name!r}; the nearest are {near}; or say per-class or all")
+            if name in groups:
+                raise SettingsError(f"suppress: class {name!r} is named twice; a class has one group")
+            groups[name] = number
+    return tuple(groups.get(name, len(classes) + label) for label, name in enumerate(classes))
 
 
 @torch.no_grad()
