@@ -80,6 +80,23 @@ def match(
     return Matches(box, best, is_positive, is_negative)
 
 
+@torch.no_grad()
+def largest_overlaps(boxes: Tensor, anchors: Tensor) -> Tensor:
+    """The largest intersection over union of each box (M, 4) with any anchor (A, 4), (M,); 0 if there is none."""
+    boxes, anchors = fp32_or_more(boxes), fp32_or_more(anchors)
+    if not len(anchors):
+        return boxes.new_zeros(len(boxes))
+    areas = box_area(anchors)
+    largest = boxes.new_zeros(len(boxes))
+    step = max(1, CELLS_AT_A_TIME // len(anchors))
+    for first in range(0, len(boxes), step):
+        some = boxes[first : first + step]
+        common = _intersections(some, anchors)
+        union = box_area(some)[:, None] + areas - common
+        largest[first : first + step] = torch.where(common > 0, common / union, 0.0).amax(dim=1)
+    return largest
+
+
 def _intersections(boxes: Tensor, anchors: Tensor) -> Tensor:
     """The area that each box (M, 4) has in common with each anchor (A, 4), (M, A)."""
     left_top = torch.maximum(boxes[:, None, :2], anchors[:, :2])
