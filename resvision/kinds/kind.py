@@ -161,8 +161,8 @@ class Kind(ABC, Generic[S, R, T]):
         """The fault of a target of a user's own reader, in words; "" where there is none."""
 
     @abstractmethod
-    def decode(self, raw: NDArray[Any], geometry: Geometry, *, source: str, classes: tuple[str, ...]) -> R:
-        """The result for one image from the raw prediction of its view, without the batch."""
+    def decode(self, raw: Any, geometry: Geometry, *, source: str, classes: tuple[str, ...]) -> R:
+        """The result for one image from the raw prediction of its view, arrays without the batch."""
 
     def pooled(self, scores: Sequence[S]) -> S | None:
         """The scores of several sets of images taken together, each scored by a run of its own; None if not known."""
