@@ -35,7 +35,10 @@ def annotation(image: LabelledImage, classes: tuple[str, ...]) -> bytes:
 
 
 class VocWriter:
-    """Writes a folder: JPEGImages/, Annotations/*.xml, and a list of the names of each split in ImageSets/Main."""
+    """Writes a folder: JPEGImages/, Annotations/*.xml, and a list of the names of each split in ImageSets/Main.
+
+    `classes.txt` keeps the order of the classes, and those that have no box; VOC itself has no such file.
+    """
 
     holds = frozenset({"difficult"})
     shares_names = True
@@ -57,7 +60,8 @@ class VocWriter:
             names.write(f"{stem}\n")
 
     def finish(self) -> None:
-        """Nothing is left to write."""
+        """Write the list of the classes."""
+        (self._folder / "classes.txt").write_text("".join(f"{name}\n" for name in self._classes), encoding="utf-8")
 
 
 def _add(parent: ElementTree.Element, **texts: str | int) -> None:
