@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from resvision.contracts import Images, PixelSystem
@@ -69,6 +70,17 @@ class Detector(PixelSystem):
     @abstractmethod
     def candidates(self, maps: Any, sides: tuple[int, int]) -> Candidates:
         """The candidates of each image in raw maps of `net`, float32; `sides` are height and width of the images."""
+
+    def anchors(self, sides: tuple[int, int]) -> dict[str, Tensor]:
+        """The anchors or priors of an image of these sides, height and width, by the name of their map.
+
+        (A, 4) float32 pixels each, on the net's device; {} for a net that has none.
+        """
+        return {}
+
+    def unmatched(self, boxes: Tensor, sides: tuple[int, int]) -> Tensor:
+        """Which of these true boxes (M, 4), each taken as alone, no anchor would be trained to find, (M,) bool."""
+        return boxes.new_zeros(len(boxes), dtype=torch.bool)
 
     def predict(self, inputs: Images) -> Predictions:
         """The detections of each image, padded to `suppression.most` with a count."""
