@@ -63,7 +63,7 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
         "AP is COCO's: the mean over the classes and over ten thresholds of IoU; AP50 and AP75 are those at an IoU of"
         " 0.50 and 0.75. F1 is that of all boxes at an IoU of 0.50, at the score where it is highest."
     )
-    options = frozenset({"out", "csv"})
+    options = frozenset({"out", "csv", "score", "iou", "suppress", "most"})
     refused: ClassVar[dict[str, str]] = {
         "top": "boxes are chosen by their score; leave it out",
         "scales": "images are shown as the run shows them; leave it out",
@@ -141,6 +141,8 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
         numbers = ("boxes", "AP", "AP50", "AP75", "VOC07 AP", "VOC AP")
         rows = [(row.name, f"{row.boxes:,}", *map(_percent, _precisions(row))) for row in scores.per_class]
         return [Table(("class", *numbers), rows, numbers, least=("AP75", "VOC07 AP", "VOC AP"))]
+
+    usual_score = 0.3
 
     def line(self, result: Detections) -> str:
         """The number of objects of each class, and their scores."""
