@@ -99,19 +99,22 @@ def scanned(find: Find, folder: Place, allow: Sequence[str] = (), *, name: str |
     """The scan of a folder whose parts `find` gives: with a part alone, a fifth of it is split off."""
     ledger = Ledger(allow)
     found = find(folder, ledger, name)
+    if not found.parts:
+        raise DataError(summary(folder, ledger.faults, name=name))
     if len(found.parts) == 1:
         found.parts = _split_off(found)
     settled = _settled(found)
     readers = settled.readers
     train, test, *validation = readers
     counts = " / ".join(f"{len(reader):,} {reader.split}" for reader in (train, *validation, test))
+    judging = f"; {validation[0].split} judges on the way, {test.split} the result" if validation else ""
     left_out = f"; {note}" if (note := ledger.note()) else ""
     return BoxScan(
         folder=folder,
         train=train,
         test=test,
         validation=validation[0] if validation else None,
-        split_rule=f"{counts} images, {found.rule}{left_out}",
+        split_rule=f"{counts} images, {found.rule}{judging}{left_out}",
         faults=ledger.faults,
         notes=[*note_of(found.litter), *found.notes, *sampled_note(settled.facts.dark)],
     )
@@ -155,6 +158,8 @@ def open_whole(find: Find, folder: Place, allow: Sequence[str] = ()) -> Whole:
     """All images of a folder without splits as one. Raises one DataError for all faults."""
     ledger = Ledger(allow)
     found = find(folder, ledger, None)
+    if not found.parts:
+        raise DataError(summary(folder, ledger.faults))
     found.parts[0].split = "all"
     settled = _settled(found)
     if ledger.faults:

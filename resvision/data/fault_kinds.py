@@ -16,6 +16,7 @@ KINDS = {
     "outside-boxes": "boxes that reach out of their image are left out",
     "unknown-classes": "boxes of a class that the set does not name, or training lacks, are left out",
     "duplicate-boxes": "boxes that an image has twice, with one class, are left out once",
+    "clashing-ids": "boxes of COCO whose annotation has the id of an earlier one are left out",
     "unlabelled-images": "images without labels are taken as background, without any box",
     "missing-images": "labels whose image is not there are left out",
     "other-sizes": "images whose labels state another size are left out",
@@ -29,7 +30,7 @@ KINDS = {
 FRAMES = ("rotated-images", "rotated-as-stored", "rotated-upright")
 """The answers to one question, of which a person gives one."""
 
-_NOUNS = {"images": "image", "boxes": "box", "classes": "box", "sizes": "image"}
+_NOUNS = {"images": "image", "boxes": "box", "classes": "box", "sizes": "image", "ids": "box"}
 
 
 def require_kinds(allow: Sequence[str]) -> None:
