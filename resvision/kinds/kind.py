@@ -28,17 +28,19 @@ from resvision.kinds.forms import (
     Curve,
     Example,
     Exhibit,
+    Line,
     ListedProtocol,
     Matrix,
     Panel,
+    Plot,
     Table,
     Written,
 )
 
 __all__ = [  # a task of a user's own finds here whatever its kind gives
     "Kind", "Result", "Scores", "percent",
-    "Asked", "ClassRow", "ClassTable", "Column", "Curve", "Example", "Exhibit", "ListedProtocol", "Matrix", "Panel",
-    "Table", "Written",
+    "Asked", "ClassRow", "ClassTable", "Column", "Curve", "Example", "Exhibit", "Line", "ListedProtocol", "Matrix",
+    "Panel", "Plot", "Table", "Written",
 ]  # fmt: skip
 
 Ints = NDArray[np.int64]
@@ -204,6 +206,14 @@ class Kind(ABC, Generic[S, R, T]):
     def matrix(self, scores: S) -> Matrix | None:
         """The confusion of the classes, for the page."""
         return None
+
+    def page_tables(self, scores: S) -> list[Table]:
+        """Small tables for the page besides that of the classes, each with a title."""
+        return []
+
+    def plots(self, scores: S) -> list[Plot]:
+        """Plots for the page that follow from the scores alone, such as precision over recall."""
+        return []
 
     # The worst test images -------------------------------------------------------------------------------------------
 
