@@ -87,12 +87,17 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
         "AP is COCO's: the mean over the classes and over ten thresholds of IoU; AP50 and AP75 are those at an IoU of"
         " 0.50 and 0.75. F1 is that of all boxes at an IoU of 0.50, at the score where it is highest."
     )
-    options = frozenset({"out", "csv"})
+    options = frozenset({"out", "csv", "score", "iou", "suppress", "most"})
     refused: ClassVar[dict[str, str]] = {
         "top": "boxes are chosen by their score; leave it out",
         "scales": "images are shown as the run shows them; leave it out",
         "compile": "nothing is compiled; leave it out",
         "ensemble": "boxes of several runs are not averaged; leave it out",
+    }
+    label_forms: ClassVar[dict[str, str]] = {
+        "voc": "resvision.data.box_labels:VocLabels",
+        "coco": "resvision.data.box_labels:CocoLabels",
+        "yolo": "resvision.data.box_labels:YoloLabels",
     }
     compared: ClassVar[dict[str, str]] = {"ap": "AP", "ap50": "AP50", "ap75": "AP75"}
     protocols = tuple(ListedProtocol(preset.name, preset.summary, preset.source) for preset in PRESETS)
@@ -245,6 +250,8 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
         colours = class_colours(len(scores.classes))
         classes = [(scores.classes[label], _hex(colours[label])) for label in sorted(occurring)]
         return [*classes, *((name, _hex(colour)) for name, colour in ERRORS.items())]
+
+    usual_score = 0.3
 
     def line(self, result: Detections) -> str:
         """The number of objects of each class, and their scores."""
