@@ -50,6 +50,9 @@ SIZES_PX: dict[str, tuple[float, ...]] = {
 }
 """Sizes of the priors of SSD300, in images of 300 px; COCO has smaller objects."""
 
+RATIOS = ((2.0,), (2.0, 3.0), (2.0, 3.0), (2.0, 3.0), (2.0,), (2.0,))
+"""The ratios of the priors of SSD300."""
+
 STEPS_PX = (8, 16, 32, 64, 100, 300)
 """The distances between positions of the maps of SSD300, in images of 300 px."""
 
@@ -252,8 +255,7 @@ def ssd300_vgg16(*, num_classes: int, in_channels: int = 3, width: int = 64, pri
     """
     if priors not in get_args(PriorSet):
         raise SettingsError(f"priors {priors!r}: choices are {', '.join(get_args(PriorSet))}")
-    ratios = ((2.0,), (2.0, 3.0), (2.0, 3.0), (2.0, 3.0), (2.0,), (2.0,))
-    default_boxes = Priors(SIZES_PX[priors], ratios, 300, STEPS_PX, clamped=priors == "coco")
+    default_boxes = Priors(SIZES_PX[priors], RATIOS, 300, STEPS_PX, clamped=priors == "coco")
     backbone = VGG16Maps(in_channels=in_channels, width=width)
     return SSD(backbone, default_boxes, num_classes=num_classes)
 

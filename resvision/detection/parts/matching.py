@@ -14,8 +14,8 @@ from torchvision.ops import box_area
 
 from resvision.contracts import fp32_or_more
 
-CELLS_AT_A_TIME = 2**24
-"""The most pairs of an anchor and a box whose overlap is held at a time: 64 MiB of float32, a few times over."""
+CELLS_AT_A_TIME = 2**22
+"""The most pairs of an anchor and a box whose overlap is held at a time: 16 MiB of float32, a few times over."""
 
 MOSTLY = 0.5
 """The share of an anchor from which it lies mostly in a crowd region."""
@@ -97,6 +97,7 @@ def largest_overlaps(boxes: Tensor, anchors: Tensor) -> Tensor:
     return largest
 
 
+@torch.no_grad()
 def match_each(anchors: Tensor, boxes: Tensor, labels: Tensor, crowd: Tensor, *, positive: float) -> Matches:
     """The matches of one image by SSD's rule: every box has an anchor of its own, then overlap decides the others.
 
@@ -159,6 +160,7 @@ def _largest(anchors: Tensor, boxes: Tensor, count: int) -> tuple[Tensor, Tensor
 
 def _intersections(boxes: Tensor, anchors: Tensor) -> Tensor:
     """The area that each box (M, 4) has in common with each anchor (A, 4), (M, A)."""
-    left_top = torch.maximum(boxes[:, None, :2], anchors[:, :2])
-    right_bottom = torch.minimum(boxes[:, None, 2:], anchors[:, 2:])
-    return (right_bottom - left_top).clamp(min=0).prod(dim=2)
+    x1, y1, x2, y2 = (side[:, None] for side in boxes.unbind(dim=1))
+    left, top, right, bottom = anchors.T.contiguous()  # each one row, over which the CPU runs in one go
+    widths = (torch.minimum(x2, right) - torch.maximum(x1, left)).clamp_(min=0)
+    return widths.mul_((torch.minimum(y2, bottom) - torch.maximum(y1, top)).clamp_(min=0))

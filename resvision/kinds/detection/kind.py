@@ -70,6 +70,11 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
         "compile": "nothing is compiled; leave it out",
         "ensemble": "boxes of several runs are not averaged; leave it out",
     }
+    label_forms: ClassVar[dict[str, str]] = {
+        "voc": "resvision.data.box_labels:VocLabels",
+        "coco": "resvision.data.box_labels:CocoLabels",
+        "yolo": "resvision.data.box_labels:YoloLabels",
+    }
     compared: ClassVar[dict[str, str]] = {"ap": "AP", "ap50": "AP50", "ap75": "AP75"}
     protocols = tuple(ListedProtocol(preset.name, preset.summary, preset.source) for preset in PRESETS)
 

@@ -96,31 +96,44 @@ def coco_matches(ious: Floats, same: Flags, areas: Floats, targets: BoxTargets) 
     same   (D, G), whether detection and box have one class
     areas  (D,), of the detections
     """
-    outside = (targets.areas < _RANGES[:, :1]) | (targets.areas > _RANGES[:, 1:])  # (A, G)
-    uncounted = np.repeat(outside | targets.crowd, len(THRESHOLDS), axis=0)  # (A T, G)
-    thresholds = np.tile(THRESHOLDS, len(_RANGES))
-    close = same & (ious >= THRESHOLDS[0])
-    chosen = np.full((len(ious), len(thresholds)), -1)
-    free = np.ones(uncounted.shape, dtype=np.bool_)
-    alone = close & (close.sum(axis=0) == 1) & (close.sum(axis=1) == 1)[:, None]
-    rows, columns = np.nonzero(alone)  # pairs that no other box disputes
-    chosen[rows] = np.where(ious[rows, columns][:, None] >= thresholds, columns[:, None], -1)
-    for row in np.flatnonzero(close.any(axis=1) & ~alone.any(axis=1)).tolist():
+    outside = (targets.areas < _RANGES[:, :1]) | (targets.areas > _RANGES[:, 1:])
+    uncounted = outside | targets.crowd  # (A, G)
+    chosen = _assigned(ious, same & (ious >= THRESHOLDS[0]), uncounted, targets.crowd)
+    matched = chosen >= 0
+    or_none = np.pad(uncounted, ((0, 0), (0, 1)))  # -1, no box, is its last column
+    ignored = or_none[np.arange(len(_RANGES))[:, None], chosen]
+    beyond = (areas[:, None] < _RANGES[:, 0]) | (areas[:, None] > _RANGES[:, 1])  # (D, A)
+    return CocoMatches(matched, ignored | (~matched & beyond[:, :, None]), chosen[:, 0, 0])
+
+
+def _assigned(ious: Floats, close: Flags, uncounted: Flags, crowd: Flags) -> Ints:
+    """The true box of each detection, (D, A, T), -1 for none.
+
+    close      (D, G), whether the two are of one class and overlap enough for the lowest threshold
+    uncounted  (A, G), boxes that count neither way
+    """
+    chosen = np.full((len(ious), len(_RANGES), len(THRESHOLDS)), -1)
+    choices = close.sum(axis=1)
+    disputed = close[choices > 1].any(axis=0)  # boxes that a detection weighs against another box
+    plain = close & ~disputed
+    columns, rows = np.nonzero(plain.T)  # by box, and for each by descending score
+    enough = ious[rows, columns][:, None] >= THRESHOLDS
+    hits = np.cumsum(enough, axis=0)
+    before = np.searchsorted(columns, columns)
+    earlier = np.concatenate([np.zeros((1, len(THRESHOLDS)), dtype=hits.dtype), hits])[before]
+    takes = enough & ((hits - earlier == 1) | crowd[columns][:, None])
+    chosen[rows] = np.where(takes, columns[:, None], -1)[:, None]
+    free = np.ones((*chosen.shape[1:], len(crowd)), dtype=np.bool_)
+    for row in np.flatnonzero((close & disputed).any(axis=1)).tolist():
         near = np.flatnonzero(close[row])
         near = near[np.argsort(ious[row, near], kind="stable")]
-        allowed = free[:, near] & (ious[row, near] >= thresholds[:, None])
-        worth = np.where(allowed, np.arange(len(near)) + len(near) * ~uncounted[:, near], -1)
-        best = worth.argmax(axis=1)
-        lanes = np.flatnonzero(allowed.any(axis=1))
-        taken = near[best[lanes]]
-        chosen[row, lanes] = taken
-        free[lanes, taken] = targets.crowd[taken]
-    matched = chosen >= 0
-    ignored = matched & uncounted[np.arange(len(thresholds)), chosen] if len(targets.areas) else matched.copy()
-    shape = (len(ious), len(_RANGES), len(THRESHOLDS))
-    matched, ignored = matched.reshape(shape), ignored.reshape(shape)
-    beyond = (areas[:, None] < _RANGES[:, 0]) | (areas[:, None] > _RANGES[:, 1])  # (D, A)
-    return CocoMatches(matched, ignored | (~matched & beyond[:, :, None]), chosen[:, 0])
+        allowed = free[:, :, near] & (ious[row, near] >= THRESHOLDS[:, None])
+        worth = np.where(allowed, np.arange(len(near)) + len(near) * ~uncounted[:, None, near], -1)
+        area, lane = np.nonzero(allowed.any(axis=2))
+        taken = near[worth.argmax(axis=2)[area, lane]]
+        chosen[row, area, lane] = taken
+        free[area, lane, taken] = crowd[taken]
+    return chosen
 
 
 VOC_WRONG, VOC_RIGHT, VOC_NEITHER = 0, 1, 2

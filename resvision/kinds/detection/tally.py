@@ -152,13 +152,14 @@ def _true_boxes(found: NDArray[np.void], errors: Errors, targets: BoxTargets) ->
     true["label"] = targets.labels
     for name in ("found", "covered", "rival"):
         true[name] = -1
+    chances = errors.outcomes[:, None] == np.arange(len(Outcome))
     groups = (
         ("found", (Outcome.RIGHT,)),
         ("covered", (Outcome.WRONG_CLASS, Outcome.WRONG_PLACE)),
         ("rival", (Outcome.WRONG_CLASS,)),
     )
     for name, outcomes in groups:
-        chosen = np.flatnonzero(np.isin(errors.outcomes, outcomes))[::-1]
+        chosen = np.flatnonzero(chances[:, outcomes].any(axis=1))[::-1]
         true[name][errors.truths[chosen]] = found["score"][chosen]  # the surest is written last
     true["rival_label"][errors.truths[chosen]] = found["label"][chosen]
     return true[~targets.crowd]
