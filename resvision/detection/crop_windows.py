@@ -83,7 +83,7 @@ def _hold_a_centre(windows: Floats, boxes: Floats) -> NDArray[np.bool_]:
     """Whether each window holds the centre of at least one box."""
     middle = centres(boxes)
     is_inside = (middle > windows[:, None, :2]) & (middle < windows[:, None, 2:])
-    return np.asarray(is_inside.all(axis=2).any(axis=1))
+    return np.asarray((is_inside[..., 0] & is_inside[..., 1]).any(axis=1))
 
 
 def jittered(canvas: Box, scales: tuple[float, float], factor: float, area: Area, draws: Draws) -> Placement:
