@@ -167,6 +167,39 @@ _unet = partial(
     num_classes=2,
 )
 
+_detection = partial(
+    Row,
+    task="detection",
+    recipe="detection-short",
+    is_backbone=False,
+)
+_retinanet = partial(
+    _detection,
+    paper="Lin et al. 2017, Focal Loss for Dense Object Detection, arXiv:1708.02002",
+    year=2017,
+    builder="resvision.detection.retinanet:retinanet",
+    system="resvision.detection.retinanet:RetinaNetDetector",
+    input=(3, 600, 600),
+    num_classes=80,
+)
+_ssd = partial(
+    _detection,
+    paper="Liu et al. 2016, SSD: Single Shot MultiBox Detector, arXiv:1512.02325",
+    year=2016,
+    system="resvision.detection.ssd:SSDDetector",
+    input=(3, 300, 300),
+    num_classes=20,
+)
+_faster_rcnn = partial(
+    _detection,
+    paper="Ren et al. 2015, Faster R-CNN, arXiv:1506.01497",
+    year=2015,
+    builder="resvision.detection.faster_rcnn:faster_rcnn",
+    system="resvision.detection.faster_rcnn:FasterRCNNDetector",
+    input=(3, 600, 1000),
+    num_classes=20,
+)
+
 ROWS = (
     _lenet_1998(
         "lenet5",
@@ -284,6 +317,26 @@ ROWS = (
         builder="resvision.segmentation.deconvnet:deconvnet",
         encoder="vgg16_bn",
         input=(3, 224, 224),
+    ),
+    # The rows of torchvision's nets have the classes that its files are for, COCO's ids with their gaps.
+    _retinanet("retinanet", usual={"backbone": "resnet50"}),
+    _retinanet("retinanet_2017_resnet50", {"backbone": "resnet50", "variant": "2017"}),
+    _retinanet("retinanet_2017_resnet101", {"backbone": "resnet101", "variant": "2017"}),
+    _retinanet(
+        "retinanet_resnet50_fpn",
+        {"backbone": "resnet50", "variant": "torchvision"},
+        input=(3, 800, 800),
+        num_classes=91,
+    ),
+    _ssd("ssd", usual={"backbone": "vgg16"}, builder="resvision.detection.ssd:ssd"),
+    _ssd("ssd300_vgg16", builder="resvision.detection.ssd:ssd300_vgg16", encoder="vgg16"),
+    _faster_rcnn("faster_rcnn", usual={"backbone": "resnet50"}),
+    _faster_rcnn("faster_rcnn_vgg16", builder="resvision.detection.faster_rcnn:faster_rcnn_vgg16", encoder="vgg16"),
+    _faster_rcnn(
+        "fasterrcnn_resnet50_fpn",
+        {"backbone": "resnet50", "features": "pyramid"},
+        input=(3, 800, 800),
+        num_classes=90,
     ),
 )
 _BY_NAME = {row.name: row for row in ROWS}

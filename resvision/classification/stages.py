@@ -101,6 +101,16 @@ def stages(net: nn.Module, output_stride: int = MAX_STRIDE) -> Stages:
     return Stages(_children_up_to_last(net, paths), steps={path: names.get(path, "") for path in paths}, maps=maps)
 
 
+def up_to(encoder: Stages, last: str) -> Stages:
+    """The stages up to the map named `last`, which must be one of them; modules are shared, not copied."""
+    names = [*encoder.channels]
+    kept = names[: names.index(last) + 1]
+    paths = [*encoder.steps]
+    paths = paths[: [*encoder.steps.values()].index(last) + 1]
+    maps = {name: Map(encoder.channels[name], encoder.stride[name]) for name in kept}
+    return Stages(_children_up_to_last(encoder, paths), steps={path: encoder.steps[path] for path in paths}, maps=maps)
+
+
 def uncut_maps(net: nn.Module) -> dict[str, Map]:
     """Channels and stride of the maps that `stages(net)` would give, by name; the net is not copied.
 
@@ -116,7 +126,7 @@ def uncut_maps(net: nn.Module) -> dict[str, Map]:
 def first_stages(net: nn.Module, count: int) -> dict[str, nn.Module]:
     """The net's own modules up to the end of its `count`-th map, 1 being the shallowest, by their dotted names.
 
-    Of a net on a `backbone` these are the modules of that. Raises SettingsError for a net with fewer maps, or none.
+    Of a net on a backbone these are the modules of that. Raises SettingsError for a net with fewer maps, or none.
     """
     prefix, encoder = _encoder(net)
     ends = _ends(encoder)
@@ -129,7 +139,7 @@ def first_stages(net: nn.Module, count: int) -> dict[str, nn.Module]:
 def stage_modules(net: nn.Module) -> dict[str, nn.Module]:
     """The net's own modules whose results are its maps, by the names of the maps, shallow to deep.
 
-    Of a net on a `backbone` these are the modules of that. Raises MissingStageError for a net that has no stages.
+    Of a net on a backbone these are the modules of that. Raises MissingStageError for a net that has no stages.
     """
     encoder = _encoder(net)[1]
     ends = _ends(encoder)
@@ -156,9 +166,11 @@ def distances_to_head(net: nn.Module) -> dict[str, int]:
 
 
 def _encoder(net: nn.Module) -> tuple[str, nn.Module]:
-    """The prefix of names, and the part of the net that has the stages: the net itself, or its `backbone`."""
-    inner = getattr(net, "backbone", None)
-    return ("backbone.", inner) if isinstance(inner, Stages) else ("", net)
+    """The prefix of names, and the part of the net that has the stages: the net itself, or the Stages inside it."""
+    for name, module in net.named_modules():
+        if name and isinstance(module, Stages):
+            return f"{name}.", module
+    return "", net
 
 
 def _ends(net: nn.Module) -> dict[str, int]:

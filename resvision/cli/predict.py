@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Unpack
 import typer
 
 from resvision.cli.failures import Failures, watched
-from resvision.cli.shared_options import AllowCode, Grey
+from resvision.cli.shared_options import AllowCode, Grey, finds_of
 from resvision.cli.weights import (
-    WeightsOptions,
+    UseOptions,
     known_of,
     load_and_warn,
     require_run,
-    with_weights_options,
+    with_use_options,
 )
 from resvision.core.errors import SettingsError
 from resvision.core.plurals import counted
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Form = Literal["lines", "json", "json-list", "csv"]
 
 
-@with_weights_options(after="images")
+@with_use_options(after="images")
 def command(
     run: Annotated[Path, typer.Argument(help="Use the run in this directory; with --weights, name a model.")],
     images: Annotated[
@@ -52,7 +52,7 @@ def command(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a CSV row for each image and class.")] = False,
     allow_code: AllowCode = False,
     grey: Grey = False,
-    **options: Unpack[WeightsOptions],
+    **options: Unpack[UseOptions],
 ) -> None:
     """Predict the classes of images, or of their pixels.
 
@@ -64,7 +64,7 @@ def command(
     from resvision.core.terminal import Terminal
     from resvision.inference.image_files import ImageFiles
     from resvision.inference.out_folder import out_folder
-    from resvision.inference.predict import predicted
+    from resvision.inference.predict import predicted, showing
 
     form = _form(as_json=as_json, as_list=as_list, as_csv=as_csv)
     if resume and out is None:
@@ -77,7 +77,9 @@ def command(
     trained = load_and_warn(run, options["weights"], known_of(options), allow_code=allow_code)
     kind = trained.kind
     try:
-        kind.require_options({"out": out is not None, "csv": as_csv, "top": top is not None})
+        finds = finds_of(options)
+        kind.require_options({"out": out is not None, "csv": as_csv, "top": top is not None, **finds.given()})
+        trained = showing(trained, finds)
     except SettingsError as error:
         raise SettingsError(f"{run}: {error}") from None
     place = nullcontext(None) if out is None else out_folder(kind, out, files, resume=resume)

@@ -102,7 +102,8 @@ class Kind(ABC, Generic[S, R, T]):
     curves      of the page, in order
     footnote    a sentence below the table of runs
     worst_title the heading above the worst examples, and `worst_note` the sentence below them
-    options     options of `evaluate` and `predict` that the task takes, of scales, compile, ensemble, out, csv, top
+    options     options of `evaluate` and `predict` that the task takes, of scales, compile, ensemble, out, csv, top,
+                score, iou, suppress, most
     refused     the reason and the remedy for an option that it does not take, where there is more to say
     compared    figures, with headings, by which several runs are put beside each other
     protocols   test protocols, the usual one first
@@ -161,8 +162,8 @@ class Kind(ABC, Generic[S, R, T]):
         """The fault of a target of a user's own reader, in words; "" where there is none."""
 
     @abstractmethod
-    def decode(self, raw: NDArray[Any], geometry: Geometry, *, source: str, classes: tuple[str, ...]) -> R:
-        """The result for one image from the raw prediction of its view, without the batch."""
+    def decode(self, raw: Any, geometry: Geometry, *, source: str, classes: tuple[str, ...]) -> R:
+        """The result for one image from the raw prediction of its view, as the other half's `raw` gives it."""
 
     def pooled(self, scores: Sequence[S]) -> S | None:
         """The scores of several sets of images taken together, each scored by a run of its own; None if not known."""
@@ -233,6 +234,9 @@ class Kind(ABC, Generic[S, R, T]):
 
     usual_top: ClassVar[int | None] = None
     """The number of ranked classes that the command line shows by default."""
+
+    usual_score: ClassVar[float | None] = None
+    """The score above which `predict` shows what was found, where a person names none."""
 
     def limited(self, result: R, top: int | None) -> R:
         """The result with its `top` first classes, where it ranks classes."""

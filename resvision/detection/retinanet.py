@@ -1,0 +1,424 @@
+"""RetinaNet: Lin et al. 2017, Focal Loss for Dense Object Detection, https://arxiv.org/abs/1708.02002.
+
+Two variants over any net with maps C3, C4 and C5. "2017" is the paper's. "torchvision" is torchvision's, whose state
+dict it takes: P6 comes from P5, anchors have rounded edges and lie about the corners of their cells, each box also
+makes those anchors positive that overlap it most, boxes have an L1 loss, and each image divides by its own positive
+anchors.
+
+Where the paper divides the sum of the losses by the number of positive anchors of an image, "2017" divides that of a
+batch by the number of those of the batch, in which an image without any counts as one: so does the authors' Detectron,
+and the gradient of an image without boxes stays finite.
+
+Glossary
+    N images, M true boxes of an image at most, K classes, A anchors of a cell, L levels P3..P7
+    logits  by level (N, A * K, h, w): those of the first anchor of a cell, then those of the next
+    deltas  by level (N, A * 4, h, w), likewise
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple, cast, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from resvision.classification.classifier import require_factor
+from resvision.contracts import Batch, Losses, Term, fp32_or_more
+from resvision.core.errors import SettingsError
+from resvision.detection.detector import Candidates, Detector, TrueBoxes
+from resvision.detection.parts.anchors import RATIOS, centred_cells, cornered_cells, grid
+from resvision.detection.parts.box_coding import BoxCoding, clip
+from resvision.detection.parts.encoder import encoder, map_sizes
+from resvision.detection.parts.focal_loss import BACKGROUND, focal_losses
+from resvision.detection.parts.matching import Matches, largest_overlaps, match
+from resvision.detection.parts.pyramid import FeaturePyramid, PyramidEncoder, Source, StridedMaps
+from resvision.detection.parts.suppression import Suppression
+
+Variant = Literal["2017", "torchvision"]
+
+TAKES = ("C3", "C4", "C5")
+OCTAVES = (2 ** (0 / 3), 2 ** (1 / 3), 2 ** (2 / 3))
+"""Sizes of the anchors of a level, in multiples of its smallest."""
+ANCHORS = len(OCTAVES) * len(RATIOS)
+CHANNELS = 256
+DEPTH = 4
+"""Convolutions of a head before its last."""
+PRIOR = 0.01
+"""The probability that a new net gives every class at every anchor."""
+CANDIDATES = 1000
+"""The most candidates of a level."""
+
+
+class VariantSettings(NamedTuple):
+    """The settings in which the variants differ.
+
+    p6_from      the map from which P6 comes
+    multiple     images are filled up with zeros, right and below, to sides that are multiples of it
+    low_quality  whether each box also makes those anchors positive that overlap it most
+    beta         where the smooth L1 loss of a box passes from quadratic to linear; 0 is L1
+    per_image    whether each image divides by its own positive anchors
+    most         the most detections of an image
+    """
+
+    p6_from: Source
+    multiple: int
+    low_quality: bool
+    beta: float
+    per_image: bool
+    most: int
+
+
+VARIANTS: dict[Variant, VariantSettings] = {
+    # The paper names no beta; 1/9 is Detectron's.
+    "2017": VariantSettings("C5", multiple=1, low_quality=False, beta=1 / 9, per_image=False, most=100),
+    "torchvision": VariantSettings("P5", multiple=32, low_quality=True, beta=0.0, per_image=True, most=300),
+}
+
+
+class RetinaNetMaps(NamedTuple):
+    """The raw maps of RetinaNet, fine to coarse, as in the glossary."""
+
+    logits: tuple[Tensor, ...]
+    deltas: tuple[Tensor, ...]
+
+
+class Subnet(nn.Module):
+    """Four 3x3 convolutions with ReLU, and one that gives the result; the same at every level of the pyramid.
+
+    last  the name of the last convolution
+    """
+
+    def __init__(self, channels: int, *, results: int, last: str, bias: float = 0.0) -> None:
+        super().__init__()
+        self.conv = nn.Sequential(
+            *(nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU(inplace=True)) for _ in range(DEPTH))
+        )
+        self.last = last
+        self.add_module(last, nn.Conv2d(channels, results, 3, padding=1))
+        initialize(self, channels)
+        nn.init.constant_(cast(Tensor, self.get_submodule(last).bias), bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A map of the pyramid, (N, C, h, w), to (N, results, h, w)."""
+        results: Tensor = self.get_submodule(self.last)(self.conv(x))
+        return results
+
+
+class Head(nn.Module):
+    """The two subnets, for classes and for boxes: figure 3 (c) and (d)."""
+
+    def __init__(self, channels: int, *, num_classes: int) -> None:
+        super().__init__()
+        bias = -math.log((1 - PRIOR) / PRIOR)
+        self.classification_head = Subnet(channels, results=ANCHORS * num_classes, last="cls_logits", bias=bias)
+        self.regression_head = Subnet(channels, results=ANCHORS * 4, last="bbox_reg")
+
+    def forward(self, pyramid: Sequence[Tensor]) -> RetinaNetMaps:
+        """Logits and deltas of the maps of a pyramid."""
+        logits = tuple(self.classification_head(level) for level in pyramid)
+        deltas = tuple(self.regression_head(level) for level in pyramid)
+        return RetinaNetMaps(logits, deltas)
+
+
+class RetinaNet(nn.Module):
+    """An encoder under a feature pyramid, and the two subnets at each of its levels.
+
+    settings      those of the variant
+    anchor_scale  the side of the smallest anchor of a level, in strides of the level
+    """
+
+    def __init__(
+        self, backbone: PyramidEncoder, *, head: Head, num_classes: int, variant: Variant, anchor_scale: float
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+        self.num_classes = num_classes
+        self.variant = variant
+        self.settings = VARIANTS[variant]
+        self.anchor_scale = anchor_scale
+
+    def forward(self, images: Tensor) -> RetinaNetMaps:
+        """Logits and deltas of normalized images (N, C, H, W)."""
+        pyramid = self.backbone(filled_up(images, self.padded((images.shape[2], images.shape[3]))))
+        maps: RetinaNetMaps = self.head([*pyramid.values()])
+        return maps
+
+    @property
+    def strides(self) -> dict[str, int]:
+        """The strides of the pyramid's maps, by name, fine to coarse."""
+        return {name: 2 ** int(name[1:]) for name in self.backbone.fpn.names}
+
+    def anchors(
+        self, sizes: Sequence[Sequence[int]], *, sides: tuple[int, int], device: torch.device
+    ) -> dict[str, Tensor]:
+        """The anchors (h * w * A, 4) of maps of these sizes (h, w), by name, for images of these sides."""
+        anchors = {}
+        for (name, stride), (rows, columns) in zip(self.strides.items(), sizes, strict=True):
+            distances = (stride, stride)
+            if self.variant == "torchvision":  # there they are the whole quotients of the sides, often above the stride
+                height, width = self.padded(sides)
+                distances = (height // rows, width // columns)
+            anchors[name] = grid(self._cells(stride), rows, columns, stride=distances, device=device)
+        return anchors
+
+    def padded(self, sides: tuple[int, int]) -> tuple[int, int]:
+        """The sides of images once they are filled up."""
+        multiple = self.settings.multiple
+        return sides[0] + -sides[0] % multiple, sides[1] + -sides[1] % multiple
+
+    def _cells(self, stride: int) -> Tensor:
+        """The anchors of a cell of a level."""
+        sizes = [self.anchor_scale * stride * octave for octave in OCTAVES]
+        if self.variant == "2017":
+            return centred_cells(sizes, stride=stride)
+        return cornered_cells([int(size) for size in sizes])
+
+
+def retinanet(
+    backbone: nn.Module,
+    *,
+    num_classes: int,
+    variant: Variant = "2017",
+    channels: int = CHANNELS,
+    anchor_scale: float = 4.0,
+) -> RetinaNet:
+    """The net over any backbone with maps C3, C4 and C5.
+
+    variant       that of the paper, or torchvision's
+    channels      of the pyramid and of the subnets
+    anchor_scale  the side of the smallest anchor of a level in strides of the level: with 4 anchors go from 32 pixels
+                  to 813; smaller objects need less
+
+    Raises MissingStageError for a backbone without the maps, SettingsError for another variant, fewer than one channel
+    and a scale that is not above 0.
+    """
+    if variant not in get_args(Variant):
+        raise SettingsError(f"variant {variant!r}: choices are {', '.join(get_args(Variant))}")
+    if channels < 1:
+        raise SettingsError(f"channels is {channels}; it must be at least 1")
+    if not 0 < anchor_scale < math.inf:
+        raise SettingsError(f"anchor_scale is {anchor_scale}; it must be a number above 0")
+    body = encoder(backbone, TAKES)
+    maps = {name: body.channels[name] for name in TAKES}
+    coarser = StridedMaps(maps["C5"], channels=channels, source=VARIANTS[variant].p6_from)
+    pyramid = FeaturePyramid(maps, channels=channels, coarser=coarser)
+    return RetinaNet(
+        PyramidEncoder(body, fpn=pyramid),
+        head=Head(channels, num_classes=num_classes),
+        num_classes=num_classes,
+        variant=variant,
+        anchor_scale=anchor_scale,
+    )
+
+
+def initialize(subnet: nn.Module, channels: int) -> None:
+    """Draw the convolutions of a subnet from N(0, 0.01^2), biases 0, in place.
+
+    The deviation is the paper's at 256 channels, and grows as the square root of their number falls, so that a narrow
+    subnet passes on as much of its signal.
+    """
+    for module in subnet.modules():
+        if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
+            nn.init.normal_(module.weight, std=0.01 * math.sqrt(CHANNELS / channels))
+            assert module.bias is not None
+            nn.init.zeros_(module.bias)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetinaNetLoss:
+    """The options of RetinaNet's loss; ValueError for values that cannot work. None leaves one to the net's variant.
+
+    alpha         weight of the class of an anchor, 0..1; the other classes weigh 1 - alpha
+    gamma         how much well classified anchors are played down; 0 is cross-entropy
+    box_weight    of the loss of the boxes
+    box_beta      where the smooth L1 loss of a box passes from quadratic to linear; 0 is L1
+    positive_iou  the overlap with a box from which an anchor is to find it
+    negative_iou  the overlap below which it is background; between the two nothing is learned
+    low_quality   each box also makes those anchors positive that overlap it most, however little
+    """
+
+    alpha: float = 0.25
+    gamma: float = 2.0
+    box_weight: float = 1.0
+    box_beta: float | None = None
+    positive_iou: float = 0.5
+    negative_iou: float = 0.4
+    low_quality: bool | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.alpha <= 1.0:
+            raise ValueError(f"alpha must lie in 0..1, got {self.alpha}")
+        for name in ("gamma", "box_weight"):
+            require_factor(name, getattr(self, name))
+        if self.box_beta is not None:
+            require_factor("box_beta", self.box_beta)
+        if not 0.0 <= self.negative_iou <= self.positive_iou <= 1.0:
+            raise ValueError(
+                f"negative_iou {self.negative_iou} and positive_iou {self.positive_iou} must lie in 0..1, in this order"
+            )
+
+
+class RetinaNetDetector(Detector):
+    """The system of RetinaNet: focal loss over the anchors of all levels at once, and smooth L1 of those of a box.
+
+    options  of the loss
+    """
+
+    loss_options: ClassVar[type] = RetinaNetLoss
+    coding = BoxCoding()
+
+    net: RetinaNet
+
+    def __init__(
+        self, net: nn.Module, *, mean: Sequence[float], std: Sequence[float], options: RetinaNetLoss | None = None
+    ) -> None:
+        settings = cast(RetinaNet, net).settings
+        suppression = Suppression(score=0.05, iou=0.5, most=settings.most)
+        super().__init__(net, mean=mean, std=std, suppression=suppression)
+        self.options = options or RetinaNetLoss()
+        self.beta = settings.beta if self.options.box_beta is None else self.options.box_beta
+        self._sizes: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        self.low_quality = settings.low_quality if self.options.low_quality is None else self.options.low_quality
+
+    def losses(self, batch: Batch) -> Losses:
+        """Compute the focal loss of all anchors that are judged and the loss of the boxes of positive ones."""
+        images = self.normalized(batch.inputs.images)
+        maps: RetinaNetMaps = self.net(images)
+        sides = (images.shape[2], images.shape[3])
+        anchors = torch.cat([*self._anchors_of(maps, sides).values()])
+        matches = self._matches(anchors, batch.targets)
+        factors = self._factors(matches)
+        focal = self._focal(maps.logits, matches, batch.targets, factors)
+        deltas = torch.cat([rows(level, 4) for level in maps.deltas], dim=1)
+        boxes = self._box_loss(deltas, anchors, matches, batch.targets, factors)
+        weight = self._weight(matches)
+        terms = {"focal": Term(focal, weight), "boxes": Term(self.options.box_weight * boxes, weight)}
+        return Losses(terms=terms, metrics={})
+
+    def weights(self, batch: Batch) -> dict[str, Tensor]:
+        """Count the positive anchors, an image without any as one; with torchvision's variant the images."""
+        images = batch.inputs.images
+        if self.net.settings.per_image:
+            weight = self.mean.new_tensor(len(images))
+        else:
+            anchors = torch.cat([*self.anchors((images.shape[2], images.shape[3])).values()])
+            weight = self._weight(self._matches(anchors, batch.targets))
+        return {"focal": weight, "boxes": weight}
+
+    def candidates(self, maps: RetinaNetMaps, sides: tuple[int, int]) -> Candidates:
+        """The best 1,000 pairs of an anchor and a class of each level, those of all levels together."""
+        anchors = self._anchors_of(maps, sides)
+        levels = [
+            self._of_level(rows(logits, self.net.num_classes), rows(deltas, 4), anchors[name])
+            for name, logits, deltas in zip(anchors, *maps, strict=True)
+        ]
+        boxes, scores, labels = (torch.cat(parts, dim=1) for parts in zip(*levels, strict=True))
+        return Candidates(clip(boxes, sides), scores, labels)
+
+    def anchors(self, sides: tuple[int, int]) -> dict[str, Tensor]:
+        """The anchors of an image of these sides, by the name of their map, (h * w * A, 4) pixels."""
+        if sides not in self._sizes:
+            shape = (self.mean.shape[1], *self.net.padded(sides))
+            self._sizes[sides] = [*map_sizes(self.net.backbone, shape).values()]
+        return self.net.anchors(self._sizes[sides], sides=sides, device=self.mean.device)
+
+    def unmatched(self, boxes: Tensor, sides: tuple[int, int]) -> Tensor:
+        """Which of these boxes (M, 4), each taken as alone, no anchor would be trained to find, (M,) bool."""
+        overlaps = largest_overlaps(boxes, torch.cat([*self.anchors(sides).values()]))
+        return overlaps <= 0 if self.low_quality else overlaps < self.options.positive_iou
+
+    def _anchors_of(self, maps: RetinaNetMaps, sides: tuple[int, int]) -> dict[str, Tensor]:
+        sizes = [level.shape[2:] for level in maps.logits]
+        return self.net.anchors(sizes, sides=sides, device=maps.logits[0].device)
+
+    def _of_level(self, logits: Tensor, deltas: Tensor, anchors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The best candidates of a level, of logits (N, A, K) and deltas (N, A, 4): boxes, scores and labels."""
+        classes = logits.shape[2]
+        # The best pairs belong to the best anchors, of which there are no more: so few logits are sorted.
+        nearest = logits.amax(dim=2).topk(min(CANDIDATES, logits.shape[1]), dim=1).indices
+        of_anchors = logits.gather(1, nearest[..., None].expand(-1, -1, classes)).flatten(1)
+        best, pairs = of_anchors.topk(min(CANDIDATES, of_anchors.shape[1]), dim=1)
+        chosen = nearest.gather(1, pairs // classes)
+        boxes = self.coding.decode(deltas.gather(1, chosen[..., None].expand(-1, -1, 4)), anchors[chosen])
+        return boxes, fp32_or_more(best).sigmoid(), pairs % classes
+
+    def _matches(self, anchors: Tensor, targets: TrueBoxes) -> list[Matches]:
+        """The matches of the anchors with the boxes of each image."""
+        options = self.options
+        return [
+            match(
+                anchors,
+                *image,
+                positive=options.positive_iou,
+                negative=options.negative_iou,
+                low_quality=self.low_quality,
+            )
+            for image in zip(*targets, strict=True)
+        ]
+
+    def _weight(self, matches: list[Matches]) -> Tensor:
+        """The weight of both terms."""
+        if self.net.settings.per_image:
+            return self.mean.new_tensor(len(matches))
+        return torch.stack([image.positive.sum().clamp(min=1) for image in matches]).sum().to(self.mean.dtype)
+
+    def _factors(self, matches: list[Matches]) -> list[Tensor]:
+        """The factor of the losses of each image: 1, or one over its positive anchors."""
+        if not self.net.settings.per_image:
+            return [self.mean.new_ones(())] * len(matches)
+        return [1 / image.positive.sum().clamp(min=1).to(self.mean.dtype) for image in matches]
+
+    def _focal(
+        self, logits: Sequence[Tensor], matches: list[Matches], targets: TrueBoxes, factors: list[Tensor]
+    ) -> Tensor:
+        """The focal losses of all judged anchors, summed."""
+        options = self.options
+        classes = torch.stack(
+            [classes_of(image, labels) for image, labels in zip(matches, targets.labels, strict=True)]
+        )
+        weights = torch.stack(
+            [(image.positive | image.negative) * factor for image, factor in zip(matches, factors, strict=True)]
+        )
+        # Level by level: put together, the logits would be copied, and they are the largest tensor of all.
+        levels = [rows(level, self.net.num_classes) for level in logits]
+        lengths = [level.shape[1] for level in levels]
+        total = self.mean.new_zeros(())
+        for level, own, weight in zip(
+            levels, torch.split(classes, lengths, 1), torch.split(weights, lengths, 1), strict=True
+        ):
+            losses = focal_losses(level.flatten(0, 1), own.flatten(), alpha=options.alpha, gamma=options.gamma)
+            total = total + (losses * weight.flatten()).sum()
+        return total
+
+    def _box_loss(
+        self, deltas: Tensor, anchors: Tensor, matches: list[Matches], targets: TrueBoxes, factors: list[Tensor]
+    ) -> Tensor:
+        """The smooth L1 losses of the four deltas of positive anchors, summed."""
+        total = self.mean.new_zeros(())
+        for predicted, image, boxes, factor in zip(deltas, matches, targets.boxes, factors, strict=True):
+            positive = image.positive.nonzero().flatten()
+            wanted = self.coding.encode(boxes[image.box[positive]], anchors[positive])
+            loss = F.smooth_l1_loss(fp32_or_more(predicted[positive]), wanted, beta=self.beta, reduction="sum")
+            total = total + factor * loss
+        return total
+
+
+def classes_of(matches: Matches, labels: Tensor) -> Tensor:
+    """The class that each anchor is to find, (A,), of the labels (M,) of an image; or BACKGROUND."""
+    positive = matches.positive.nonzero().flatten()
+    classes = torch.full_like(matches.box, BACKGROUND)
+    return classes.index_copy(0, positive, labels[matches.box[positive]])
+
+
+def rows(level: Tensor, values: int) -> Tensor:
+    """The raw map of a level, (N, A * values, h, w), as (N, h * w * A, values): a view where channels lie together."""
+    return level.permute(0, 2, 3, 1).reshape(len(level), -1, values)
+
+
+def filled_up(images: Tensor, sides: tuple[int, int]) -> Tensor:
+    """Images (N, C, H, W) filled up with zeros, right and below, to these sides."""
+    missing = sides[0] - images.shape[2], sides[1] - images.shape[3]
+    return F.pad(images, (0, missing[1], 0, missing[0])) if any(missing) else images
