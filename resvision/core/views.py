@@ -10,7 +10,7 @@ Glossary
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import floor, isfinite
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
@@ -37,7 +37,7 @@ class _View(ABC):
     """The settings and methods of all views. Abstract.
 
     channels       1 grey, 3 RGB; other numbers for images that have as many
-    interpolation  bilinear | bicubic, both antialiased
+    interpolation  bilinear | bicubic, both antialiased | bilinear-aliased, as torchvision's detectors resize
     mean, std      per channel in units of 0..1; systems normalize by (pixels / 255 - mean) / std
     """
 
@@ -50,7 +50,7 @@ class _View(ABC):
         if self.channels < 1:
             raise ValueError(f"channels must be at least 1, got {self.channels}")
         if self.interpolation not in INTERPOLATIONS:
-            raise ValueError(f"interpolation must be bilinear or bicubic, got {self.interpolation!r}")
+            raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {self.interpolation!r}")
         if len(self.mean) != self.channels or len(self.std) != self.channels:
             raise ValueError(f"mean and std need one number for each of {self.channels} channels")
         if not all(0 <= mean <= 1 for mean in self.mean):
@@ -219,11 +219,12 @@ class ShorterSide(_View):
             )
 
     def resized_sides(self, height: int, width: int) -> tuple[int, int]:
-        """The longer side is cut down to whole pixels, as torchvision does."""
-        sides = resized_sides(height, width, self.shorter_px)
-        if self.longest_px is not None and max(sides) > self.longest_px:
-            return _scaled(height, width, self.longest_px)
-        return sides
+        """Fractions of pixels are cut off, as torchvision does: of both sides where there is a `longest_px`."""
+        if self.longest_px is None:
+            return resized_sides(height, width, self.shorter_px)
+        scale = min(self.shorter_px / min(height, width), self.longest_px / max(height, width))
+        # A fraction just below a whole number costs a pixel here, as it does there.
+        return max(1, floor(scale * height)), max(1, floor(scale * width))
 
     def show(self, image: Pixels, *, name: str, grey: bool = False) -> Shown:
         """The image as (h, w, channels)."""
