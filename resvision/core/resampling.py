@@ -5,7 +5,7 @@ Glossary
     box     (left, top, right, bottom) in pixels of an image, fractions allowed
 """
 
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
