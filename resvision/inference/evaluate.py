@@ -129,18 +129,20 @@ def open_images(
         require_place(name, trained.title)
         root = settings.root if root is None else root
     if name == settings.name and columns is None:
-        splits = open_splits(name, root=Path(root) if root else None, task=task, columns=settings.columns)
+        home = Path(root) if root else None
+        splits = open_splits(name, root=home, task=task, columns=settings.columns, allow=settings.allow)
         splits = in_folds(trained.run, splits)
         return ScoredImages(splits.test) if known is None else known.own_test(splits)
     columns = known_columns(name, settings.columns) if columns is None else columns
-    whole = open_whole(name, task, columns)
+    whole = open_whole(name, task, columns, settings.allow)
     if whole is not None and known is not None:
         if not known.is_set_of([whole.reader]):
             return ScoredImages(whole.reader, altered=known.names_in([whole.reader]), notes=whole.notes)
         # the run's own images are found by name, so that a set with some missing need not be parted anew
         own_images = known.own_test(Splits(whole.reader, whole.reader, ""))
         return own_images._replace(moved=True, notes=whole.notes)
-    splits = open_splits(name, root=Path(root) if root else None, task=task, columns=columns)
+    home = Path(root) if root else None
+    splits = open_splits(name, root=home, task=task, columns=columns, allow=settings.allow)
     if known is None:
         own = trained.folder.is_dir() and has_names_of(trained.run, name, root)
         reader = splits.test if whole is None or own else whole.reader

@@ -9,14 +9,15 @@ Glossary
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isnan
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from resvision.core import references
 from resvision.core.errors import SettingsError
 from resvision.core.images import Pixels
 from resvision.core.view_geometry import Geometry
@@ -28,17 +29,19 @@ from resvision.kinds.forms import (
     Curve,
     Example,
     Exhibit,
+    Line,
     ListedProtocol,
     Matrix,
     Panel,
+    Plot,
     Table,
     Written,
 )
 
 __all__ = [  # a task of a user's own finds here whatever its kind gives
-    "Kind", "Result", "Scores", "percent",
-    "Asked", "ClassRow", "ClassTable", "Column", "Curve", "Example", "Exhibit", "ListedProtocol", "Matrix", "Panel",
-    "Table", "Written",
+    "Kind", "LabelForm", "Result", "Scores", "percent",
+    "Asked", "ClassRow", "ClassTable", "Column", "Curve", "Example", "Exhibit", "Line", "ListedProtocol", "Matrix",
+    "Panel", "Plot", "Table", "Written",
 ]  # fmt: skip
 
 Ints = NDArray[np.int64]
@@ -78,6 +81,27 @@ class Result(Protocol):
         ...
 
 
+@runtime_checkable
+class LabelForm(Protocol):
+    """A form in which results are written into a folder as labels of a data set."""
+
+    def files(self, source: Path, out: Path) -> tuple[Path, ...]:
+        """The paths of the files that hold the labels of an image in the folder `out`."""
+        ...
+
+    def contents(self, result: Any, image: Pixels) -> Iterator[bytes]:
+        """Yield the content of each path that `files` gives; `image` is the decoded image."""
+        ...
+
+    def common_files(self, out: Path) -> tuple[Path, ...]:
+        """The paths of the files that stand for all images together."""
+        ...
+
+    def finish(self, sources: Iterable[Path], out: Path) -> None:
+        """Write these, once every image that can be read has its files. `sources` can be gone through repeatedly."""
+        ...
+
+
 S = TypeVar("S", bound=Scores)
 R = TypeVar("R", bound=Result)
 T = TypeVar("T")
@@ -105,6 +129,7 @@ class Kind(ABC, Generic[S, R, T]):
     options     options of `evaluate` and `predict` that the task takes, of scales, compile, ensemble, out, csv, top,
                 score, iou, suppress, most
     refused     the reason and the remedy for an option that it does not take, where there is more to say
+    label_forms "module:class" of each `LabelForm` that `predict --labels` takes, by its name; made from the classes
     compared    figures, with headings, by which several runs are put beside each other
     protocols   test protocols, the usual one first
     """
@@ -125,6 +150,7 @@ class Kind(ABC, Generic[S, R, T]):
     worst_note: ClassVar[str] = ""
     options: ClassVar[frozenset[str]] = frozenset()
     refused: ClassVar[Mapping[str, str]] = {}
+    label_forms: ClassVar[Mapping[str, str]] = {}
     compared: ClassVar[Mapping[str, str]]
     protocols: ClassVar[tuple[ListedProtocol, ...]]
 
@@ -144,6 +170,14 @@ class Kind(ABC, Generic[S, R, T]):
             if is_given and option not in self.options:
                 reason = self.refused.get(option, f"runs of {self.name} have no use for it; leave it out")
                 raise SettingsError(f"--{option}: {reason}")
+
+    def label_form(self, name: str, classes: tuple[str, ...]) -> LabelForm:
+        """The form of labels of this name, for a run with these classes; SettingsError where the task has none such."""
+        if name not in self.label_forms:
+            forms = f"takes {', '.join(self.label_forms)}" if self.label_forms else "is for other tasks; leave it out"
+            raise SettingsError(f"--labels {name}: for runs of {self.name} it {forms}")
+        form: LabelForm = references.find(self.label_forms[name], noun="form of labels")(classes)
+        return form
 
     def write(self, name: str, value: float) -> str:
         """A figure or metric as text: shares in percent, others with four decimals."""
@@ -205,6 +239,14 @@ class Kind(ABC, Generic[S, R, T]):
     def matrix(self, scores: S) -> Matrix | None:
         """The confusion of the classes, for the page."""
         return None
+
+    def page_tables(self, scores: S) -> list[Table]:
+        """Small tables for the page besides that of the classes, each with a title."""
+        return []
+
+    def plots(self, scores: S) -> list[Plot]:
+        """Plots for the page that follow from the scores alone, such as precision over recall."""
+        return []
 
     # The worst test images -------------------------------------------------------------------------------------------
 
