@@ -110,6 +110,7 @@ def test_an_image_that_already_fits_is_left_alone() -> None:
 def test_pixels_have_the_sides_that_view_and_geometry_say(view: View, height: int, width: int) -> None:
     pixels, geometry = view.show(drawn(height, width, 3), name="x")
     assert geometry.image_sides == (height, width)
+    assert geometry == view.geometry(height, width), "it is known before an image is read"
     assert pixels.shape == (*geometry.view_sides, 3)
     assert pixels.dtype == np.uint8
     assert view.side_px is None or geometry.view_sides == (view.side_px, view.side_px)
