@@ -334,7 +334,7 @@ ROWS = (
     _faster_rcnn("faster_rcnn_vgg16", builder="resvision.detection.faster_rcnn:faster_rcnn_vgg16", encoder="vgg16"),
     _faster_rcnn(
         "fasterrcnn_resnet50_fpn",
-        {"backbone": "resnet50", "variant": "torchvision"},
+        {"backbone": "resnet50", "features": "pyramid"},
         input=(3, 800, 800),
         num_classes=90,
     ),

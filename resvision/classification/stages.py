@@ -101,6 +101,16 @@ def stages(net: nn.Module, output_stride: int = MAX_STRIDE) -> Stages:
     return Stages(_children_up_to_last(net, paths), steps={path: names.get(path, "") for path in paths}, maps=maps)
 
 
+def up_to(encoder: Stages, last: str) -> Stages:
+    """The stages up to the map named `last`, which must be one of them; modules are shared, not copied."""
+    names = [*encoder.channels]
+    kept = names[: names.index(last) + 1]
+    paths = [*encoder.steps]
+    paths = paths[: [*encoder.steps.values()].index(last) + 1]
+    maps = {name: Map(encoder.channels[name], encoder.stride[name]) for name in kept}
+    return Stages(_children_up_to_last(encoder, paths), steps={path: encoder.steps[path] for path in paths}, maps=maps)
+
+
 def uncut_maps(net: nn.Module) -> dict[str, Map]:
     """Channels and stride of the maps that `stages(net)` would give, by name; the net is not copied.
 

@@ -1,0 +1,444 @@
+"""Faster R-CNN: Ren et al. 2015, https://arxiv.org/abs/1506.01497, trained jointly.
+
+One net proposes regions and looks at each. `faster_rcnn_vgg16` is the paper's, `faster_rcnn` is torchvision's over any
+backbone, under a feature pyramid or on one map; what the two decide otherwise is in PAPER and TORCHVISION. In both, a
+loss is a mean over what was drawn in an image, then over images: the paper divides by a fixed 256 and about 2,400 where
+its code divides so. Boxes are continuous here, so that widths are x2 - x1 where the paper's code has x2 - x1 + 1.
+
+Glossary
+    N, K, A  images, classes without the background, anchors of all maps
+    P        proposals of an image, always as many
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import ClassVar, Literal, NamedTuple, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from resvision.classification.classifier import require_factor
+from resvision.classification.stages import Map, Stages, up_to
+from resvision.classification.vgg import HIDDEN, blocks, pools_of, widths_of
+from resvision.contracts import Batch, Losses, Term, fp32_or_more
+from resvision.core.errors import SettingsError
+from resvision.detection.detector import Candidates, Detector, TrueBoxes
+from resvision.detection.parts.anchors import cornered_cells, grid, scaled_cells
+from resvision.detection.parts.box_coding import BoxCoding, clip
+from resvision.detection.parts.encoder import encoder, map_sizes
+from resvision.detection.parts.matching import largest_overlaps
+from resvision.detection.parts.proposals import (
+    ANCHOR_CODING,
+    AnchorMaps,
+    ProposalHead,
+    ProposalRules,
+    Proposals,
+    RegionProposalNetwork,
+    propose,
+)
+from resvision.detection.parts.pyramid import FeaturePyramid, PyramidEncoder, SubsampledMap
+from resvision.detection.parts.roi_head import BoxHead, BoxPredictor, RegionHead, RegionMaps
+from resvision.detection.parts.roi_pooling import RoIAlign, RoIMaxPool
+from resvision.detection.parts.sampling import Drawn, SamplingRules, draw
+from resvision.detection.parts.suppression import Suppression
+from resvision.layers.init import relu_initialize
+
+Features = Literal["pyramid", "C4", "C5"]
+PYRAMID_OVER = ("C2", "C3", "C4", "C5")
+GRID = 7
+TERMS = ("objectness", "anchor_box", "class", "box")
+
+MOST_CANDIDATES = 5_000
+"""The most pairs of a proposal and a class that are looked at in an image."""
+
+SMALLEST_PX = 1e-2
+"""Detections with a shorter side are left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What the paper and torchvision decide each in its own way.
+
+    training, testing  which boxes become proposals
+    anchors, regions   which of them are positive, and how many a step learns from in an image
+    whole_anchors      nothing is learned from anchors that cross the edge of the image
+    coding             weights of the offsets from regions
+    anchor_beta, beta  where the smooth L1 loss of an offset turns from square to straight, for anchors and for regions;
+                       1 / sigma^2 in the paper's code
+    suppression        how candidates become detections
+    """
+
+    training: ProposalRules
+    testing: ProposalRules
+    anchors: SamplingRules
+    regions: SamplingRules
+    whole_anchors: bool
+    coding: BoxCoding
+    anchor_beta: float
+    beta: float
+    suppression: Suppression
+
+
+_ANCHORS = SamplingRules(count=256, positive_share=0.5, positive=0.7, negative=0.3, low_quality=True)
+PAPER = Rules(
+    # The code's 16 px are pixels of the photo before it is resized, which a net does not know.
+    training=ProposalRules(before=12_000, after=2_000, smallest_px=16),
+    testing=ProposalRules(before=6_000, after=300, smallest_px=16),
+    anchors=_ANCHORS,
+    regions=SamplingRules(count=128, positive_share=0.25, positive=0.5, negative=0.5),
+    whole_anchors=True,
+    coding=BoxCoding(10, 10, 5, 5),
+    anchor_beta=1 / 9,
+    beta=1.0,
+    suppression=Suppression(score=0.05, iou=0.3, most=100),
+)
+TORCHVISION = Rules(
+    training=ProposalRules(before=2_000, after=2_000, smallest_px=1e-3),
+    testing=ProposalRules(before=1_000, after=1_000, smallest_px=1e-3),
+    anchors=_ANCHORS,
+    regions=SamplingRules(count=512, positive_share=0.25, positive=0.5, negative=0.5),
+    whole_anchors=False,
+    coding=BoxCoding(10, 10, 5, 5),
+    anchor_beta=1 / 9,
+    beta=1 / 9,
+    suppression=Suppression(score=0.05, iou=0.5, most=100),
+)
+
+
+class FasterRCNNMaps(NamedTuple):
+    """What the net says of its anchors, what it proposes, and what it says of its proposals.
+
+    objectness     (N, A) logits
+    anchor_deltas  (N, A, 4), offsets from the anchors
+    proposals      (N, P, 4) float32 pixels, clipped to the image; zeros where there is none
+    valid          (N, P) bool: False where there is none
+    logits         (N, P, K + 1), the background first
+    deltas         (N, P, K + 1, 4), offsets from the proposals for each class
+    """
+
+    objectness: Tensor
+    anchor_deltas: Tensor
+    proposals: Tensor
+    valid: Tensor
+    logits: Tensor
+    deltas: Tensor
+
+
+class AnchorGrids(NamedTuple):
+    """Where the anchors are.
+
+    cells   by the name of its map, the function that gives the anchors of a cell
+    stride  pixels between neighbours of the map; None: image side // map side, as torchvision has it
+    """
+
+    cells: Mapping[str, Callable[[], Tensor]]
+    stride: int | None = None
+
+    def of(
+        self, maps: Mapping[str, tuple[int, int]], sides: tuple[int, int], device: torch.device
+    ) -> dict[str, Tensor]:
+        """The anchors (A of the map, 4) of each map, by the height and width of maps and of the images below them."""
+        anchors = {}
+        for name, cells in self.cells.items():
+            rows, columns = maps[name]
+            stride = self.stride or (sides[0] // rows, sides[1] // columns)
+            anchors[name] = grid(cells(), rows, columns, stride=stride, device=device)
+        return anchors
+
+
+class FasterRCNN(nn.Module):
+    """Maps, proposals from the maps, and what the head says of each proposal: figure 2.
+
+    backbone   gives maps by name
+    anchors    on which of the maps, and of which shapes
+    multiple   zeros fill the right and lower edge of images up to a multiple of this many pixels
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        *,
+        anchors: AnchorGrids,
+        rpn: RegionProposalNetwork,
+        roi_heads: RegionHead,
+        rules: Rules,
+        multiple: int = 1,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.anchors = anchors
+        self.rpn = rpn
+        self.roi_heads = roi_heads
+        self.rules = rules
+        self.multiple = multiple
+
+    def forward(self, images: Tensor) -> FasterRCNNMaps:
+        """What is said of images (N, C, H, W), by the rules for testing, in training mode too."""
+        maps, anchor_maps, anchors = self.anchored(images)
+        proposals = self.proposals(anchor_maps, anchors, images, self.rules.testing)
+        return FasterRCNNMaps(*anchor_maps, *proposals, *self.roi_heads(maps, proposals.boxes))
+
+    def anchored(self, images: Tensor) -> tuple[dict[str, Tensor], AnchorMaps, dict[str, Tensor]]:
+        """The maps by name, what is said of the anchors, and these by the name of their map."""
+        height, width = self.padded_sides((images.shape[2], images.shape[3]))
+        maps = self.backbone(F.pad(images, (0, width - images.shape[3], 0, height - images.shape[2])))
+        sizes = {name: (pixels.shape[2], pixels.shape[3]) for name, pixels in maps.items()}
+        anchors = self.anchors.of(sizes, (height, width), images.device)
+        return maps, self.rpn([maps[name] for name in anchors]), anchors
+
+    def padded_sides(self, sides: tuple[int, int]) -> tuple[int, int]:
+        """Height and width of images with these, once zeros fill them up."""
+        height, width = sides
+        return height + -height % self.multiple, width + -width % self.multiple
+
+    def proposals(
+        self, anchor_maps: AnchorMaps, anchors: Mapping[str, Tensor], images: Tensor, rules: ProposalRules
+    ) -> Proposals:
+        """The proposals of images, without gradient."""
+        return propose(anchor_maps, anchors, (images.shape[2], images.shape[3]), rules)
+
+
+def faster_rcnn(
+    backbone: nn.Module,
+    *,
+    num_classes: int,
+    features: Features = "pyramid",
+    channels: int = 256,
+    hidden: int = 1024,
+    proposals: int = 1000,
+    smallest_anchor_px: int = 32,
+) -> FasterRCNN:
+    """The net over any backbone with the maps that it needs; as torchvision has it over ResNet-50.
+
+    features            a pyramid over C2 to C5, or one map
+    channels            of the pyramid, and of the convolution of the proposal network
+    hidden              width of the two layers that look at a region
+    proposals           of an image, in prediction; in training they are twice as many, of which some are drawn
+    smallest_anchor_px  side of the smallest square anchor; four more double it, one on each map of the pyramid
+
+    Raises MissingStageError for a backbone without these maps, SettingsError for another choice of `features`.
+    """
+    if features not in get_args(Features):
+        raise SettingsError(f"features {features!r}: choices are {', '.join(get_args(Features))}")
+    sizes = [smallest_anchor_px * 2**k for k in range(5)]
+    body: nn.Module
+    if features == "pyramid":
+        stages = encoder(backbone, PYRAMID_OVER)
+        taken = {name: stages.channels[name] for name in PYRAMID_OVER}
+        pyramid = FeaturePyramid(taken, channels=channels, coarser=SubsampledMap())
+        body, entering = PyramidEncoder(stages, fpn=pyramid), channels
+        cells = {name: partial(cornered_cells, (size,)) for name, size in zip(pyramid.names, sizes, strict=True)}
+        pooled = {f"P{name[1:]}": stages.stride[name] for name in PYRAMID_OVER}
+    else:
+        body = stages = up_to(encoder(backbone, [features]), features)
+        entering = stages.channels[features]
+        cells = {features: partial(cornered_cells, sizes)}
+        pooled = {features: stages.stride[features]}
+    return FasterRCNN(
+        body,
+        anchors=AnchorGrids(cells),
+        rpn=RegionProposalNetwork(ProposalHead(entering, 15 // len(cells), channels=channels)),
+        roi_heads=RegionHead(
+            RoIAlign(pooled, grid=GRID),
+            BoxHead(entering * GRID**2, hidden),
+            BoxPredictor(hidden, num_classes=num_classes),
+        ),
+        rules=with_proposals(TORCHVISION, proposals),
+        multiple=stages.stride[[*stages.stride][-1]],
+    )
+
+
+def faster_rcnn_vgg16(
+    *, num_classes: int, in_channels: int = 3, width: int = 64, proposals: int = 300, dropout: float = 0.5
+) -> FasterRCNN:
+    """The paper's net on VGG-16: RoI max pooling of conv5_3, and VGG's fc6 and fc7 as head.
+
+    width      channels of the first convolution, by which all others scale
+    proposals  of an image, in prediction
+    dropout    after fc6 and fc7
+    """
+    features = blocks("D", in_channels=in_channels, width=width)[:-1]  # pool5 gives way to RoI pooling
+    pools = pools_of(features)
+    for pool in pools:  # rounded up, as in Caffe
+        features[pool] = nn.MaxPool2d(2, ceil_mode=True)
+    widths = widths_of(width)
+    ends = {f"features.{end}": f"C{k}" for k, end in enumerate([*(pool - 1 for pool in pools), len(features) - 1])}
+    maps = {f"C{k}": Map(widths[k], 2**k) for k in range(1, 5)}
+    steps = {f"features.{i}": ends.get(f"features.{i}", "") for i in range(len(features))}
+    steps[f"features.{pools[0] - 1}"] = ""
+    head = BoxHead(widths[-1] * GRID**2, HIDDEN * width, dropout=dropout)
+    for part in (features, head):
+        relu_initialize(part, last=part)
+    cells = partial(scaled_cells, (8, 16, 32))
+    return FasterRCNN(
+        Stages({"features": features}, steps=steps, maps=maps),
+        anchors=AnchorGrids({"C4": cells}, stride=16),
+        rpn=RegionProposalNetwork(ProposalHead(widths[-1], 9, channels=widths[-1], logits=2)),
+        roi_heads=RegionHead(
+            RoIMaxPool("C4", 16, grid=GRID), head, BoxPredictor(HIDDEN * width, num_classes=num_classes)
+        ),
+        rules=with_proposals(PAPER, proposals),
+    )
+
+
+def with_proposals(rules: Rules, count: int) -> Rules:
+    """The rules with another number of proposals in prediction; SettingsError for one below 1."""
+    if count < 1:
+        raise SettingsError(f"proposals {count}: there must be at least 1")
+    testing = replace(rules.testing, before=max(count, rules.testing.before), after=count)
+    return replace(rules, testing=testing)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FasterRCNNLoss:
+    """The options of the loss of Faster R-CNN; ValueError for values that cannot work.
+
+    anchor_box_weight  of the offsets from anchors
+    box_weight         of the offsets from regions
+    regions            that are drawn in an image; None: 128 in the paper's net, 512 in torchvision's
+    """
+
+    anchor_box_weight: float = 1.0
+    box_weight: float = 1.0
+    regions: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("anchor_box_weight", "box_weight"):
+            require_factor(name, getattr(self, name))
+        if self.regions is not None and self.regions < 4:
+            raise ValueError(f"regions must be at least 4, of which 1 may show an object, got {self.regions}")
+
+
+class FasterRCNNDetector(Detector):
+    """Joint training: four terms, two of anchors and two of regions, each a mean over what is drawn in an image.
+
+    1. Anchors are matched with the true boxes; of 256 at most half are positive.
+    2. Proposals, and the true boxes themselves, are matched; of `regions` at most a quarter are positive.
+    3. Objectness and classes are learned from all that are drawn, offsets from positive ones.
+
+    Each image weighs the same, also where less could be drawn in it than the rules say.
+    """
+
+    loss_options: ClassVar[type] = FasterRCNNLoss
+    net: FasterRCNN
+
+    def __init__(
+        self,
+        net: FasterRCNN,
+        *,
+        mean: Sequence[float],
+        std: Sequence[float],
+        options: FasterRCNNLoss | None = None,
+    ) -> None:
+        super().__init__(net, mean=mean, std=std, suppression=net.rules.suppression)
+        options = options or FasterRCNNLoss()
+        self.anchor_box_weight, self.box_weight = options.anchor_box_weight, options.box_weight
+        rules = net.rules
+        count = rules.regions.count if options.regions is None else options.regions
+        self.rules = replace(rules, regions=replace(rules.regions, count=count))
+
+    def losses(self, batch: Batch) -> Losses:
+        """Compute the four terms; `error` is the share of regions whose most probable class is wrong."""
+        images, truth = self.normalized(batch.inputs.images), batch.targets
+        maps, anchor_maps, anchors = self.net.anchored(images)
+        drawn = self._drawn_anchors(torch.cat([*anchors.values()]), truth, (images.shape[2], images.shape[3]))
+        proposals = self.net.proposals(anchor_maps, anchors, images, self.rules.training)
+        regions = self._drawn_regions(proposals, truth)
+        said = self.net.roi_heads(maps, regions.references)
+        terms = {**self._anchor_terms(anchor_maps, drawn), **self._region_terms(said, regions)}
+        wrong = (said.logits.detach().argmax(dim=-1) != regions.labels) & regions.counted
+        return Losses(terms=terms, metrics={"error": Term(wrong.sum(), regions.counted.sum())})
+
+    def weights(self, batch: Batch) -> dict[str, Tensor]:
+        """Count the images for each term."""
+        return dict.fromkeys(TERMS, self._images(len(batch.inputs.images)))
+
+    def candidates(self, maps: FasterRCNNMaps, sides: tuple[int, int]) -> Candidates:
+        """The pairs of a proposal and a class of highest probability."""
+        classes = maps.logits.shape[-1] - 1
+        probabilities = fp32_or_more(maps.logits).softmax(dim=-1)[..., 1:] * maps.valid[..., None]
+        count = min(MOST_CANDIDATES, probabilities.shape[1] * classes)
+        scores, index = probabilities.flatten(1).topk(count, dim=1)
+        proposal, label = index // classes, index % classes
+        deltas = at(maps.deltas[:, :, 1:].flatten(1, 2), index)
+        boxes = clip(self.rules.coding.decode(deltas, at(maps.proposals, proposal)), sides)
+        large = (boxes[..., 2:] - boxes[..., :2] >= SMALLEST_PX).all(dim=-1)
+        return Candidates(boxes, scores * large, label)
+
+    def anchors(self, sides: tuple[int, int]) -> dict[str, Tensor]:
+        """The anchors of an image of these sides, by the name of their map."""
+        padded = self.net.padded_sides(sides)
+        sizes = map_sizes(self.net.backbone, (self.mean.shape[1], *padded))
+        return self.net.anchors.of(sizes, padded, self.mean.device)
+
+    def unmatched(self, boxes: Tensor, sides: tuple[int, int]) -> Tensor:
+        """Which true boxes (M, 4) overlap no anchor at all: of the others, the best anchor is always positive."""
+        anchors = torch.cat([*self.anchors(sides).values()])
+        return largest_overlaps(boxes, anchors[self._usable(anchors, sides)]) == 0
+
+    def _usable(self, anchors: Tensor, sides: tuple[int, int]) -> Tensor:
+        """Whether something is learned from each anchor (A, 4), (A,) bool."""
+        if not self.rules.whole_anchors:
+            return torch.ones(len(anchors), dtype=torch.bool, device=anchors.device)
+        return (clip(anchors, sides) == anchors).all(dim=-1)
+
+    def _drawn_anchors(self, anchors: Tensor, truth: TrueBoxes, sides: tuple[int, int]) -> Drawn:
+        """The anchors from which the proposal network learns."""
+        images = len(truth.labels)
+        usable = self._usable(anchors, sides).expand(images, -1)
+        return draw(anchors.expand(images, -1, -1), usable, *truth, self.rules.anchors)
+
+    def _drawn_regions(self, proposals: Proposals, truth: TrueBoxes) -> Drawn:
+        """The proposals and true boxes from which the head learns."""
+        references = torch.cat([proposals.boxes, truth.boxes], dim=1)
+        usable = torch.cat([proposals.valid, (truth.labels >= 0) & ~truth.crowd], dim=1)
+        return draw(references, usable, *truth, self.rules.regions)
+
+    def _anchor_terms(self, maps: AnchorMaps, drawn: Drawn) -> dict[str, Term]:
+        """The terms of the proposal network."""
+        positive = drawn.labels > 0
+        logits = fp32_or_more(maps.objectness.gather(1, drawn.places))
+        objectness = F.binary_cross_entropy_with_logits(logits, positive.to(logits.dtype), reduction="none")
+        offsets = offset_losses(at(maps.deltas, drawn.places), drawn, ANCHOR_CODING, self.rules.anchor_beta)
+        return {
+            "objectness": self._term(objectness, drawn),
+            "anchor_box": self._term(self.anchor_box_weight * offsets, drawn),
+        }
+
+    def _region_terms(self, maps: RegionMaps, drawn: Drawn) -> dict[str, Term]:
+        """The terms of the head."""
+        logits = fp32_or_more(maps.logits)
+        classes = F.cross_entropy(logits.flatten(0, 1), drawn.labels.flatten(), reduction="none")
+        chosen = drawn.labels[..., None, None].expand(-1, -1, 1, 4)
+        deltas = maps.deltas.gather(2, chosen).squeeze(2)
+        offsets = offset_losses(deltas, drawn, self.rules.coding, self.rules.beta)
+        return {
+            "class": self._term(classes.view_as(drawn.labels), drawn),
+            "box": self._term(self.box_weight * offsets, drawn),
+        }
+
+    def _term(self, losses: Tensor, drawn: Drawn) -> Term:
+        """The sum over the images of the mean over what is drawn in each; losses are (N, S)."""
+        counts = drawn.counted.sum(dim=1)
+        means = (losses * drawn.counted).sum(dim=1) / counts.clamp(min=1)
+        return Term(means.sum(), self._images(len(counts)))
+
+    def _images(self, count: int) -> Tensor:
+        """A number of images as a weight."""
+        return self.mean.new_tensor(float(count))
+
+
+def offset_losses(deltas: Tensor, drawn: Drawn, coding: BoxCoding, beta: float) -> Tensor:
+    """The smooth L1 loss of the four offsets of each place (N, S, 4), summed, (N, S); 0 for background."""
+    positive = (drawn.labels > 0)[..., None]
+    # Of background, and of empty places, there is nothing to encode, and the result may be no number.
+    wanted = torch.where(positive, coding.encode(drawn.boxes, drawn.references), 0.0)
+    losses = F.smooth_l1_loss(fp32_or_more(deltas), wanted, beta=beta, reduction="none")
+    return (losses * positive).sum(dim=-1)
+
+
+def at(values: Tensor, index: Tensor) -> Tensor:
+    """The values (N, S, V) of (N, A, V) at index (N, S)."""
+    return values.gather(1, index[..., None].expand(-1, -1, values.shape[-1]))
