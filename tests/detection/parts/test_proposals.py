@@ -22,8 +22,8 @@ def test_proposals_are_torchvisions() -> None:
     maps, anchors = said()
     rules = ProposalRules(before=120, after=70, smallest_px=8)
     network = Theirs(
-        AnchorGenerator(), RPNHead(4, 1), 0.7, 0.3, 256, 0.5, dict(training=120, testing=120),
-        dict(training=70, testing=70), 0.7,
+        AnchorGenerator(), RPNHead(4, 1), 0.7, 0.3, 256, 0.5, {"training": 120, "testing": 120},
+        {"training": 70, "testing": 70}, 0.7,
     )  # fmt: skip
     network.min_size = 8
     boxes = network.box_coder.decode(maps.deltas.flatten(0, 1), [torch.cat([*anchors.values()])] * 2)
