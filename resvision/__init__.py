@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from resvision.catalog import build as build
     from resvision.classification.stages import stages as stages
     from resvision.core.results import ClassScores as ClassScores
+    from resvision.core.results import Detections as Detections
     from resvision.core.results import LabelMap as LabelMap
     from resvision.inference.evaluate import evaluate as evaluate
     from resvision.inference.explain import Explanation as Explanation
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from resvision.inference.load import load as load
     from resvision.inference.predict import predict as predict
     from resvision.kinds.classification.scores import ClassificationScores as ClassificationScores
+    from resvision.kinds.detection.scores import DetectionScores as DetectionScores
     from resvision.kinds.segmentation.scores import SegmentationScores as SegmentationScores
     from resvision.launch import Finished as Finished
     from resvision.launch import resume as resume
@@ -32,8 +34,10 @@ TYPES = {
     "Trained": "resvision.inference.load",
     "ClassificationScores": "resvision.kinds.classification.scores",
     "SegmentationScores": "resvision.kinds.segmentation.scores",
+    "DetectionScores": "resvision.kinds.detection.scores",
     "ClassScores": "resvision.core.results",
     "LabelMap": "resvision.core.results",
+    "Detections": "resvision.core.results",
     "Explanation": "resvision.inference.explain",
 }
 """The types of what `train` and `load`, `evaluate`, `predict` and `explain` give, each for annotations."""
@@ -69,8 +73,10 @@ __all__ = [
     "Trained",
     "ClassificationScores",
     "SegmentationScores",
+    "DetectionScores",
     "ClassScores",
     "LabelMap",
+    "Detections",
     "Explanation",
 ]
 

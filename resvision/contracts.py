@@ -169,8 +169,20 @@ def fp32_or_more(values: Tensor) -> Tensor:
 
 
 def to_device(value: Any, device: torch.device) -> Any:
-    """Move a tree to another device. A tree is a tensor, None, or a tuple, NamedTuple, list or dict of trees."""
+    """Move a tree to another device.
+
+    A tree is a tensor, or a tuple, NamedTuple, list or dict of trees; anything else is kept as it is.
+    """
     return _map(value, lambda tensor: tensor.to(device, non_blocking=True))
+
+
+def arrays(value: Any) -> Any:
+    """Turn the tensors of a tree into numpy arrays on the CPU, floats in float32, or in float64 where they are."""
+
+    def array(tensor: Tensor) -> Any:
+        return (fp32_or_more(tensor) if tensor.is_floating_point() else tensor).detach().cpu().numpy()
+
+    return _map(value, array)
 
 
 def tensors_of(value: Any) -> list[Tensor]:
@@ -202,6 +214,11 @@ def split(batch: Batch, parts: int) -> list[Batch]:
     return [cut(start) for start in range(0, parts * length, length)]
 
 
+def shortened(value: Any, length: int) -> Any:
+    """Cut every tensor and list of a tree to its first `length` entries."""
+    return _map(value, lambda tensor: tensor[:length], change_list=lambda entries: entries[:length])
+
+
 def filled(value: Any, length: int) -> Any:
     """Fill every tensor and list of a tree up to `length` by repeating its last entry."""
     return _map(
@@ -211,18 +228,29 @@ def filled(value: Any, length: int) -> Any:
     )
 
 
+def apart(value: Any, length: int) -> list[Any]:
+    """Take a tree of numpy arrays with N first apart, into a tree for each of `length` images."""
+    if isinstance(value, tuple):
+        members = zip(*(apart(member, length) for member in value), strict=True)
+        return [type(value)(*one) if hasattr(value, "_fields") else one for one in members]
+    if isinstance(value, dict):
+        parts = {key: apart(member, length) for key, member in value.items()}
+        return [{key: parts[key][index] for key in parts} for index in range(length)]
+    return [value] * length if value is None else [*value[:length]]
+
+
 def _map(
-    value: Any, change: Callable[[Tensor], Tensor], *, change_list: Callable[[list[Any]], list[Any]] | None = None
+    value: Any, change: Callable[[Tensor], Any], *, change_list: Callable[[list[Any]], list[Any]] | None = None
 ) -> Any:
     """Change the tensors of a tree, and its lists as a whole where `change_list` is given."""
-    if value is None:
-        return None
     if isinstance(value, Tensor):
         return change(value)
     if isinstance(value, list) and change_list:
         return change_list(value)
     if isinstance(value, dict):
         return {key: _map(member, change, change_list=change_list) for key, member in value.items()}
+    if not isinstance(value, tuple | list):
+        return value
     members = [_map(member, change, change_list=change_list) for member in value]
     if isinstance(value, tuple):  # a NamedTuple takes its members one by one
         return type(value)(*members) if hasattr(value, "_fields") else tuple(members)

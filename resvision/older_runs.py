@@ -17,6 +17,7 @@ _LATER_LEAVES: dict[str, Any] = {
     "model.frozen_norms": False,
     "model.norm_momentum": None,
     "data.columns": [],
+    "data.allow": [],
     "data.mean": None,
     "data.std": None,
     "data.resize": None,

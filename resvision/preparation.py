@@ -141,7 +141,7 @@ def open_data(run: Run, *, channels: int | None, view: View | None = None) -> Sp
     """Open the data of a run by its settings, with the images held out for validation."""
     data = run.data
     root = Path(data.root) if data.root else None
-    splits = open_splits(data.name, root=root, task=task_name(run), columns=data.columns)
+    splits = open_splits(data.name, root=root, task=task_name(run), columns=data.columns, allow=data.allow)
     splits = in_folds(run, splits)
     splits = splits.seen_as(channels=channels, image_size=data.image_size, view=view)
     return splits if data.validation is None else hold_out(splits, data.validation)
@@ -150,7 +150,8 @@ def open_data(run: Run, *, channels: int | None, view: View | None = None) -> Sp
 def in_folds(run: Run, splits: Splits) -> Splits:
     """The splits of a run's set with its fold as the test, where it has one."""
     folds, fold = run.data.folds, run.data.fold
-    whole = None if folds is None else open_whole(run.data.name, task_name(run), run.data.columns)
+    data = run.data
+    whole = None if folds is None else open_whole(data.name, task_name(run), data.columns, data.allow)
     reader = None if whole is None else whole.reader
     return fold_out(splits, folds=folds, fold=fold, seed=run.training.seed, whole=reader)
 

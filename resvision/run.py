@@ -69,6 +69,7 @@ class DataSettings:
 
     root        folder in which a named data set lies
     columns     those of a table of images by what they say, `path=file,label=breed`; left out, found by their contents
+    allow       kinds of faults, such as `outside-boxes`, that the data may have; what they concern is left out
     channels    3 for colour, 1 for grey; left out, those of the images
     image_size  side of the square that a net is trained on; none where images keep different sizes
     validation  share of the training images, of each class alike, that is held out to judge the run by on its way; the
@@ -92,6 +93,7 @@ class DataSettings:
     channels: Positive | None = None
     image_size: Positive | None = None
     columns: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
     validation: Annotated[float, Meta(gt=0, lt=0.5)] | None = None
     classes: tuple[str, ...] | None = None
     train_images: int | None = None
@@ -224,6 +226,7 @@ _NO_CODE = {
     "model.encoder_from",
     "data.root",
     "data.columns",
+    "data.allow",
     "data.classes",
     "data.split_rule",
     "data.fingerprint",

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from resvision.contracts import Batch, Batches, CountedBatches, Images, System
+from resvision.contracts import Batch, Batches, CountedBatches, Images, System, apart, arrays
 from resvision.core import references
 from resvision.core.chosen_views import usual_squares
 from resvision.core.errors import DataError, SettingsError
@@ -36,6 +36,7 @@ from resvision.training.machine import Machine, autocast
 from resvision.training.stopping import StopSignals
 
 T = TypeVar("T")
+Trained = TypeVar("Trained", bound="Model")
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,26 @@ def unwatched(images: int, total: int) -> None:
     """Take in how many images were scored, and do nothing."""
 
 
+class PredictionOptions(NamedTuple):
+    """What a person asks of what a net finds; None leaves one to the system.
+
+    score     the score, 0..1, above which something counts as found
+    iou       the overlap, 0..1, above which of two finds the one of lower score is left out
+    suppress  the classes among which that is so: `per-class`, `all`, or groups of names as "cat,dog;car,bus", where a
+              class that is not named is a group of its own
+    most      the most finds of an image, at least 1
+    """
+
+    score: float | None = None
+    iou: float | None = None
+    suppress: str | None = None
+    most: int | None = None
+
+    def given(self) -> dict[str, bool]:
+        """Whether each of the options is given, for `Kind.require_options`."""
+        return {name: value is not None for name, value in self._asdict().items()}
+
+
 class How(NamedTuple):
     """The options of an evaluation; None leaves one to the task.
 
@@ -94,6 +115,7 @@ class How(NamedTuple):
     protocol    a name of the kind's protocols
     scales      shorter sides of the resized images in pixels, in place of the protocol's
     watch       called with the number of images that were scored since the last call, and of all that are to be
+    prediction  what counts as found, for a task that finds things
     """
 
     batch_size: int | None = None
@@ -102,6 +124,7 @@ class How(NamedTuple):
     protocol: str | None = None
     scales: tuple[int, ...] | None = None
     watch: Callable[[int, int], None] = unwatched
+    prediction: PredictionOptions = PredictionOptions()
 
     def watched(self, batches: Iterable[Batch], total: int) -> Iterator[Batch]:
         """Yield the batches, and tell `watch` of each once it was scored."""
@@ -293,14 +316,24 @@ class Task(ABC, Generic[T]):
 
     # Questions of a prediction ----------------------------------------------------------------------------------------
 
+    def configured(self, model: Trained, options: PredictionOptions) -> Trained:
+        """The model with what a person asks of its predictions; the one that is given stays as it is.
+
+        The options are among those that the kind takes. Raises SettingsError for values that cannot be.
+        """
+        return model
+
     @torch.no_grad()
-    def raw(self, model: Model, pixels: Sequence[Pixels]) -> list[NDArray[Any]]:
-        """Predict each view, and return raw results without the batch; all views have one size."""
+    def raw(self, model: Model, pixels: Sequence[Pixels]) -> list[Any]:
+        """Predict each view, and return raw results without the batch, for the kind's `decode`.
+
+        All views have one size. Results are arrays, or trees of them where the system's predictions are trees.
+        """
         device = next(model.system.net.parameters()).device
         images = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
         with autocast(model.machine):
             predicted = model.system.predict(Images(images.to(device)))
-        return [*predicted.float().cpu().numpy()]
+        return apart(arrays(predicted), len(pixels))
 
     # Questions of an explanation --------------------------------------------------------------------------------------
 

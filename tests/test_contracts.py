@@ -2,10 +2,11 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from resvision.contracts import Batch, Images, Term, filled, split, to_device
+from resvision.contracts import Batch, Images, Term, apart, arrays, filled, shortened, split, tensors_of, to_device
 
 
 class Inputs(NamedTuple):
@@ -67,3 +68,25 @@ def test_lists_of_a_batch_are_cut_and_filled_by_images_and_not_within_them() -> 
     assert [[len(one) for one in part.targets] for part in parts] == [[3, 1], [2, 5]]
     assert [len(one) for one in filled(boxes, 6)] == [3, 1, 2, 5, 5, 5]
     assert [len(one) for one in filled(boxes, 3)] == [3, 1, 2]
+
+
+def test_a_tree_is_shortened_and_taken_apart_into_one_for_each_image() -> None:
+    short = shortened(inputs(5), 3)
+    assert len(short.images) == len(short.more["views"][1]) == 3
+    each = apart(arrays(short), 3)
+    assert [one.images.item() for one in each] == [0, 1, 2]
+    assert [one.state for one in each] == [None] * 3
+    assert each[2].boxes[0].tolist() == [2, 2, 2, 2]
+    assert each[1].more["views"][1] == -1
+
+
+def test_arrays_of_half_precision_are_of_single_precision_and_whole_numbers_stay_whole() -> None:
+    tree = arrays((torch.ones(2, dtype=torch.bfloat16), torch.ones(2, dtype=torch.int64), torch.ones(2).double()))
+    assert [array.dtype.name for array in tree] == ["float32", "int64", "float64"]
+
+
+def test_what_is_no_tensor_stays_in_its_place() -> None:
+    truth = np.ones((2, 4))
+    batch = Batch(Images(torch.zeros(1, 1, 2, 2)), [(truth, "name")], torch.arange(1))
+    assert to_device(batch, torch.device("meta")).targets[0][0] is truth
+    assert len(tensors_of(batch)) == 2

@@ -33,7 +33,7 @@ def test_the_public_names_are_these() -> None:
     verbs = {"build", "stages", "count", "Run", "train", "resume", "cross_validate", "evaluate", "load", "predict"}
     verbs |= {"explain"}
     types = {"Finished", "Trained", "ClassificationScores", "SegmentationScores", "ClassScores", "LabelMap"}
-    types |= {"Explanation"}
+    types |= {"DetectionScores", "Detections", "Explanation"}
     assert set(resvision.__all__) == verbs | types
     for name in resvision.__all__:
         assert inspect.getdoc(getattr(resvision, name)), name

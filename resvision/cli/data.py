@@ -76,6 +76,9 @@ def check_set(
         str | None,
         typer.Option(help="Name the columns of a table, as path=file,label=breed; their contents tell if left out."),
     ] = None,
+    allow: Annotated[
+        str | None, typer.Option(help="Leave out what faults of these kinds concern, as outside-boxes,other-sizes.")
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Decode even if nothing has changed.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -92,6 +95,7 @@ def check_set(
             name_or_folder,
             root=root,
             columns=columns.split(",") if columns else (),
+            allow=allow.split(",") if allow else (),
             again=again,
             watch=lambda done, images: bar.reach(done, total=images),
         )

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Unpack
 import typer
 
 from resvision.cli import overlap
-from resvision.cli.shared_options import AllowCode, Grey
+from resvision.cli.shared_options import AllowCode, Grey, finds_of
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.cli.weights import (
     ColumnsOption,
-    WeightsOptions,
+    UseOptions,
     columns_of,
     known_of,
     load_and_warn,
     pixels_of,
     with_classes_of,
-    with_weights_options,
+    with_use_options,
 )
 from resvision.core.plurals import counted
 
@@ -47,7 +47,7 @@ def _print_protocols(asked: bool) -> None:
         raise typer.Exit
 
 
-@with_weights_options(after="runs")
+@with_use_options(after="runs")
 def command(
     runs: Annotated[
         list[Path],
@@ -94,7 +94,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")] = False,
     wide: Wide = False,
     allow_code: AllowCode = False,
-    **options: Unpack[WeightsOptions],
+    **options: Unpack[UseOptions],
 ) -> None:
     """Evaluate runs on their test images.
 
@@ -120,6 +120,7 @@ def command(
     passes = 1 if ensemble else len(runs)
     bar = Bar(Terminal(stderr=True), "evaluating")
     how = How(batch_size, grey, compiled, protocol, pixels, lambda images, total: bar.advance(images, passes * total))
+    how = how._replace(prediction=finds_of(options))
     if len(runs) > 1 or table or ensemble:
         with bar:
             result = evaluate_ensemble(loaded, data, root=root, columns=stated, how=how, together=ensemble)

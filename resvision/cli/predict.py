@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Unpack
 import typer
 
 from resvision.cli.failures import Failures, watched
-from resvision.cli.shared_options import AllowCode, Grey
+from resvision.cli.shared_options import AllowCode, Grey, finds_of
 from resvision.cli.weights import (
-    WeightsOptions,
+    UseOptions,
     known_of,
     load_and_warn,
     require_run,
-    with_weights_options,
+    with_use_options,
 )
 from resvision.core.errors import SettingsError
 from resvision.core.plurals import counted
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Form = Literal["lines", "json", "json-list", "csv"]
 
 
-@with_weights_options(after="images")
+@with_use_options(after="images")
 def command(
     run: Annotated[Path, typer.Argument(help="Use the run in this directory; with --weights, name a model.")],
     images: Annotated[
@@ -49,14 +49,17 @@ def command(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in the folder of --out, with the images that lack their files.")
     ] = False,
+    labels: Annotated[
+        str | None, typer.Option(help="Write labels of this form into the folder of --out: voc, coco or yolo.")
+    ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a CSV row for each image and class.")] = False,
     allow_code: AllowCode = False,
     grey: Grey = False,
-    **options: Unpack[WeightsOptions],
+    **options: Unpack[UseOptions],
 ) -> None:
     """Predict the classes of images, or of their pixels.
 
-    --out FOLDER takes label maps and overlays of pixels.
+    --out FOLDER takes label maps and overlays of pixels; with --labels, it takes labels to train or correct instead.
 
     A file that cannot be used is named, the rest goes on, and the exit code is 1; it is 2 where none can be used.
     """
@@ -64,11 +67,13 @@ def command(
     from resvision.core.terminal import Terminal
     from resvision.inference.image_files import ImageFiles
     from resvision.inference.out_folder import out_folder
-    from resvision.inference.predict import predicted
+    from resvision.inference.predict import predicted, showing
 
     form = _form(as_json=as_json, as_list=as_list, as_csv=as_csv)
     if resume and out is None:
         raise SettingsError("--resume: goes on with a folder of label maps; name it with --out")
+    if labels is not None and out is None:
+        raise SettingsError("--labels: are written into a folder; name it with --out")
     if options["weights"] is None:
         require_run(run)
     files = ImageFiles.of(images)  # before weights are fetched for nothing
@@ -77,10 +82,13 @@ def command(
     trained = load_and_warn(run, options["weights"], known_of(options), allow_code=allow_code)
     kind = trained.kind
     try:
-        kind.require_options({"out": out is not None, "csv": as_csv, "top": top is not None})
+        finds = finds_of(options)
+        kind.require_options({"out": out is not None, "csv": as_csv, "top": top is not None, **finds.given()})
+        trained = showing(trained, finds)
+        files_form = kind if labels is None else kind.label_form(labels, trained.classes)
     except SettingsError as error:
         raise SettingsError(f"{run}: {error}") from None
-    place = nullcontext(None) if out is None else out_folder(kind, out, files, resume=resume)
+    place = nullcontext(None) if out is None else out_folder(files_form, out, files, resume=resume)
     with place as folder:
         count = len(files) if folder is None or not resume else _going_on(folder)
         bar = Bar(Terminal(stderr=True), "predicting", total=count)

@@ -9,7 +9,7 @@ import typer
 
 from resvision.catalog import ROWS
 from resvision.cli.inspect import parse_option
-from resvision.cli.shared_options import with_options
+from resvision.cli.shared_options import FINDS, FindOptions, with_options
 from resvision.core import rundir
 from resvision.core.errors import SettingsError, printable
 
@@ -68,6 +68,14 @@ with_weights_options = partial(
     with_options, {"weights": get_type_hints(WeightsOptions, include_extras=True)["weights"], **_KNOWN}
 )
 
+
+class UseOptions(FindOptions, WeightsOptions):
+    """The options of the verbs that use a run or weights for predictions."""
+
+
+with_use_options = partial(
+    with_options, {"weights": get_type_hints(WeightsOptions, include_extras=True)["weights"], **_KNOWN, **FINDS}
+)
 
 ColumnsOption = Annotated[
     str | None,

@@ -3,7 +3,7 @@
 Each goes to JSON. Scores over a data set are in `resvision.kinds`, with their task.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -111,6 +111,58 @@ class LabelMap:
     def save(self, path: str | Path) -> None:
         """Write the labels as a PNG of palette indices, in the colours of the overlays: whole, or RunError."""
         write_mask(Path(path), self.labels, label_colours(self.classes))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detections:
+    """The M objects that were found in one image, the surest first.
+
+    width, height  of the image as it is seen, in pixels
+    boxes          (M, 4) float64, x1 y1 x2 y2 in continuous pixels of the image, (0, 0) being its upper left corner
+    labels         (M,) int64, each the index of one of `classes`
+    scores         (M,) float64, 0..1
+    """
+
+    source: str
+    width: int
+    height: int
+    classes: tuple[str, ...]
+    boxes: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The class of each object."""
+        return tuple(self.classes[label] for label in self.labels)
+
+    def __repr__(self) -> str:
+        shown = [f"{name} {score:.1%}" for name, score in zip(self.names, self.scores, strict=True)]
+        rest = f", ... {len(shown)} in all" if len(shown) > SHOWN else ""
+        return visible(f"Detections({self.source}: {', '.join(shown[:SHOWN]) or 'nothing'}{rest})")
+
+    def _repr_html_(self) -> str:
+        corners = (" ".join(f"{corner:.1f}" for corner in box) for box in self.boxes)
+        rows = [*zip(self.names, self.scores.tolist(), corners, strict=True)]
+        return notebooks.table(self.source, ("class", "score", "x1 y1 x2 y2"), rows)
+
+    def at_least(self, score: float) -> "Detections":
+        """The objects of this score or more."""
+        chosen = self.scores >= score
+        return replace(self, boxes=self.boxes[chosen], labels=self.labels[chosen], scores=self.scores[chosen])
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: each object with its class, score and box, to a thousandth of a pixel."""
+        rows = zip(self.names, self.scores.tolist(), np.round(self.boxes, 3).tolist(), strict=True)
+        return {
+            "source": self.source,
+            "width": self.width,
+            "height": self.height,
+            "objects": [{"label": name, "score": score, "box": box} for name, score, box in rows],
+        }
 
 
 def shares(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ The faults that were found in the files of a folder are kept by a fingerprint of
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import count
@@ -13,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from resvision.core import references
 from resvision.core.errors import DataError, printable
 from resvision.core.samples import Reader
 from resvision.data import cache
@@ -21,7 +21,7 @@ from resvision.data.deep_images import counted_note, is_dark
 from resvision.data.faults import Fault
 from resvision.data.layouts import Scan, layout_for
 from resvision.data.places import at
-from resvision.data.sets import names, open_splits, row
+from resvision.data.sets import load, names, open_splits, row
 from resvision.data.splits import Splits
 
 
@@ -61,7 +61,7 @@ class Findings:
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         duplicates = [{split: source for split, source in pair._asdict().items() if source} for pair in self.duplicates]
-        lists = {"faults": [fault._asdict() for fault in self.faults], "duplicates": duplicates}
+        lists = {"faults": [fault.to_json() for fault in self.faults], "duplicates": duplicates}
         return {**asdict(self), **lists}
 
 
@@ -90,18 +90,20 @@ def check(
     *,
     root: Path | None = None,
     columns: Sequence[str] = (),
+    allow: Sequence[str] = (),
     again: bool = False,
     watch: Callable[[int, int], None] = lambda done, images: None,
 ) -> Findings:
     """Check a data set or a folder and return every fault.
 
     columns  of a table by role, as `path=file`, where their contents do not tell them
+    allow    kinds of faults that are left out, and are none then (`data.fault_kinds`)
     again    decode even if the files are as they were when last checked
     watch    takes the number of images checked so far and the number of all
 
     Raises UnknownNameError, and DataError for a set that is not there.
     """
-    scan = _scan(name_or_folder, root, columns)
+    scan = _scan(name_or_folder, root, columns, allow)
     if isinstance(scan, Fault):
         return Findings(name=name_or_folder, images=0, fine=0, faults=[scan], duplicates=[])
     strays = scan.strays()
@@ -112,7 +114,7 @@ def check(
     findings = kept or _decode(scan, readers, lambda done: watch(done, images))
     if fingerprint and kept is None:
         cache.write("check", fingerprint, findings)
-    faulty = {fault.where for fault in findings.faults}
+    faulty = {where for fault in scan.faults + findings.faults for where in (fault.where, _file(fault.where))}
     fine = sum(
         not faulty & {printable(reader.source(index)), printable(reader.target_source(index))}
         for reader in readers
@@ -129,17 +131,17 @@ def check(
     )
 
 
-def _scan(name: str, root: Path | None, columns: Sequence[str]) -> Scan | Fault:
+def _scan(name: str, root: Path | None, columns: Sequence[str], allow: Sequence[str]) -> Scan | Fault:
     """The set by structure and names, or a fault where it exists and cannot be read at all."""
     if name not in names() and Path(name).exists():
         folder = at(Path(name))
-        return layout_for(folder, None, columns)[1].scan(folder, columns)
+        return layout_for(folder, None, columns, allow)[1].scan(folder, columns)
     if name in names() and row(name).scanner:
-        scan: Scan = references.load(row(name).scanner, noun="data set")(root)
+        scan: Scan = load(row(name), row(name).scanner, root, allow)
         return scan
     location = row(name).where(root) if name in names() else None
     try:
-        splits = open_splits(name, root=root, task=None)
+        splits = open_splits(name, root=root, task=None, allow=allow)
     except DataError as error:
         if location is None:
             raise
@@ -164,6 +166,11 @@ def _decode(scan: Scan, readers: list[Reader[Any]], watch: Callable[[int], None]
         for i, j in _equal(splits[first][1], splits[second][1])
     ]
     return Decoded(faults, duplicates, next(dark))
+
+
+def _file(where: str) -> str:
+    """The file of a place in it, such as a line."""
+    return re.sub(r":[0-9]+$", "", where)
 
 
 def _equal(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> list[tuple[int, int]]:

@@ -12,13 +12,21 @@ T = TypeVar("T")
 
 
 class Fault(NamedTuple):
-    """A fault of a file or a folder: its location, and what is wrong there."""
+    """A fault of a file or a folder: its location, and what is wrong there.
+
+    kind  the name by which a person may allow it (`data.fault_kinds`); "" for one that is never allowed
+    """
 
     where: str
     what: str
+    kind: str = ""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"
+
+    def to_json(self) -> dict[str, str]:
+        """Plain data; the kind where it has one."""
+        return {name: text for name, text in self._asdict().items() if text}
 
 
 def listing(folder: Place, faults: list[Fault], litter: list[str] | None = None) -> list[tuple[str, bool]]:
@@ -66,8 +74,10 @@ def fault(where: Place | str, what: str) -> Fault:
 def summary(folder: Place, faults: list[Fault], *, name: str | None = None) -> str:
     """The faults in a line: their number, the first three, and the command that lists all; `name` of a named set."""
     first = "; ".join(map(str, faults[:3]))
+    kinds = sorted({fault.kind for fault in faults})
+    allowing = f"; --allow {','.join(kinds)} goes on without what they concern" if all(kinds) else ""
     if len(faults) == 1:
-        return first
+        return f"{first}{allowing}"
     shown = printable(str(folder))
     command = f"`resvision data check {name}` with the same --root" if name else f"`resvision data check {shown}`"
-    return f"{shown}: {len(faults):,} faults: {first}; {command} lists them all"
+    return f"{shown}: {len(faults):,} faults: {first}; {command} lists them all{allowing}"

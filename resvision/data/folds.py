@@ -21,12 +21,12 @@ from resvision.data.selection import subset
 from resvision.data.splits import Splits
 
 
-def open_whole(name: str, task: str | None, columns: Sequence[str] = ()) -> Whole | None:
+def open_whole(name: str, task: str | None, columns: Sequence[str] = (), allow: Sequence[str] = ()) -> Whole | None:
     """Open all images of a folder that has no splits of its own; None for others, and for names."""
     if not Path(name).exists():
         return None
     folder = at(Path(name))
-    return layout_for(folder, task, columns)[1].open_whole(folder, columns)
+    return layout_for(folder, task, columns, allow)[1].open_whole(folder, columns)
 
 
 def fold_out(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from resvision.core import references
+from resvision.core.errors import SettingsError, printable
 from resvision.core.images import Pixels
 from resvision.core.samples import Reader
 from resvision.data.faults import Fault, attempt
@@ -77,6 +78,8 @@ class Layout(NamedTuple):
     open        its splits; raises one DataError for all faults of structure, names and headers
     open_whole  all its images as one split, where it has no splits of its own; None where it has
     hint        the content of such a folder, in words
+    allowing    the same layout, where faults of the kinds that a person allows are left out (`data.fault_kinds`); None
+                where no fault can be
 
     Each takes the columns that a person has named for a table, `role=column` (`data.table_columns`), as well.
     """
@@ -86,6 +89,7 @@ class Layout(NamedTuple):
     open: Callable[[Place, Sequence[str]], Splits]
     open_whole: Callable[[Place, Sequence[str]], Whole | None]
     hint: str
+    allowing: Callable[[Sequence[str]], "Layout"] | None = None
 
 
 def layouts() -> Iterator[tuple[str, Layout]]:
@@ -95,8 +99,24 @@ def layouts() -> Iterator[tuple[str, Layout]]:
             yield name, _load(reference)
 
 
-def layout_for(folder: Place, task: str | None, columns: Sequence[str] = ()) -> tuple[str, Layout]:
-    """The task and the layout that a folder is read by: its structure decides, or else `task`."""
+def layout_for(
+    folder: Place, task: str | None, columns: Sequence[str] = (), allow: Sequence[str] = ()
+) -> tuple[str, Layout]:
+    """The task and the layout that a folder is read by: its structure decides, or else `task`.
+
+    allow  kinds of faults that are left out. Raises SettingsError where the layout can leave none out.
+    """
+    name, layout = _layout_for(folder, task, columns)
+    if not allow:
+        return name, layout
+    if layout.allowing is None:
+        raise SettingsError(
+            f"data.allow: {printable(str(folder))} is read as a set for {name}, which has no such kinds"
+        )
+    return name, layout.allowing(allow)
+
+
+def _layout_for(folder: Place, task: str | None, columns: Sequence[str]) -> tuple[str, Layout]:
     recognised = next(((name, layout) for name, layout in layouts() if layout.recognises(folder, columns)), None)
     if recognised is not None:
         return recognised

@@ -21,10 +21,10 @@ from resvision.core.errors import DataError
 from resvision.core.images import VOID
 from resvision.data.class_list import ClassList, Labels, labels_of, listed_classes
 from resvision.data.deep_images import sampled_note
-from resvision.data.faults import Fault, fault, listing, summary
+from resvision.data.faults import Fault, all_entries, fault, listing, summary
 from resvision.data.layouts import Layout, Whole
 from resvision.data.listed_images import SPLIT_TABLE, VAL, has_split_table, missing_lines, parted, read_listed
-from resvision.data.litter import note_of
+from resvision.data.litter import is_litter, note_of
 from resvision.data.mask_headers import FileFacts, look
 from resvision.data.mask_pairs import MaskFolderReader, PairFolders, Pairs, folder_reader, partners, whole
 from resvision.data.mask_scan import MaskScan, all_value_faults, scanned, settle
@@ -36,19 +36,27 @@ from resvision.data.splits import Splits
 IMAGES = "images", "image", "imgs", "img"
 MASKS = "masks", "mask", "labels", "label", "annotations"
 
+DESCRIPTIONS = ".json", ".yaml", ".yml"
+"""The endings of files that describe a whole set of images with boxes."""
+TEXTS = ".xml", ".txt", *DESCRIPTIONS
+"""The endings of files that hold boxes."""
+
 CROP_PX = 512
 """The side of training crops, where images are not usually smaller."""
 
 
 def is_mask_folder(folder: Place) -> bool:
-    """Whether a folder holds a folder of images and one of masks, itself or in train/."""
-    return any(_holds_pairs(part) for part in (folder, folder / TRAIN))
+    """Whether a folder holds a folder of images and one of masks, itself or in train/; texts alone are no masks."""
+    parts = [part for part in (folder, folder / TRAIN) if _holds_pairs(part)]
+    return any(not _holds_texts(part / (_pair_of_folders(part) or MASKS)[1]) for part in parts)
 
 
 def is_half_a_mask_folder(folder: Place) -> bool:
     """Whether images/ or masks/ stands without the other as the only folder in a folder, or in its train."""
     return any(
-        part.is_dir() and {name for name, is_folder in listing(part, []) if is_folder} in ({"images"}, {"masks"})
+        part.is_dir()
+        and {name for name, is_folder in listing(part, []) if is_folder} in ({"images"}, {"masks"})
+        and not _holds_texts(part, DESCRIPTIONS)
         for part in (folder, folder / TRAIN)
     )
 
@@ -197,6 +205,16 @@ def mask_reader(name: str, split: str, part: PairFolders, listed: ClassList | No
 def _holds_pairs(folder: Place) -> bool:
     """Whether a folder holds a folder of images and one of masks."""
     return _pair_of_folders(folder) is not None
+
+
+def _holds_texts(folder: Place, endings: tuple[str, ...] = TEXTS, *, depth: int = 1) -> bool:
+    """Whether the files in a folder, or in those in it where it has none, are texts of these endings and litter."""
+    entries = all_entries(folder, [])
+    files = [name for name, is_folder in entries if not is_folder]
+    if not files and depth:
+        return any(_holds_texts(folder / name, endings, depth=depth - 1) for name, is_folder in entries if is_folder)
+    texts = [name for name in files if name.casefold().endswith(endings)]
+    return bool(texts) and all(is_litter(name, is_folder=False) for name in files)
 
 
 def _pair_of_folders(folder: Place) -> tuple[str, str] | None:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from resvision.core.errors import DataError, printable
+from resvision.core.files import read_whole
 from resvision.data.archives import ArchivePlace, open_archive
 
 T = TypeVar("T")
@@ -25,6 +27,16 @@ def at(path: Path) -> Place:
 def read_image(decoder: Callable[..., T], place: Place) -> T:
     """Read an image file by `decoder`: from its path, or from its bytes where it lies inside a tar."""
     return decoder(place) if isinstance(place, Path) else decoder(place.read_bytes(), name=str(place))
+
+
+def read_file(place: Place, limit: int) -> bytes:
+    """The content of a file of at most `limit` bytes. Raises DataError, with its name and the reason."""
+    if isinstance(place, ArchivePlace):
+        return place.read_bytes(limit)
+    try:
+        return read_whole(place, limit)
+    except OSError as error:
+        raise DataError(f"{printable(place)}: cannot be read ({error.strerror})") from None
 
 
 def folder_entries(folder: str | Path) -> Iterator[tuple[str, bool]]:

@@ -25,6 +25,7 @@ class DataSet:
     task       the task that its labels are for
     opener     "module:function" that opens the set
     scanner    "module:function" that lists its files and all faults of structure, `(root) -> Scan`, for `check`
+    allows     whether opener and scanner also take `allow`, kinds of faults that they leave out (`data.fault_kinds`)
     finder     "module:function" that finds its folder, `(root) -> Path | None`; empty if embedded
     fetcher    "module:function" that downloads it, `(root) -> Path`; empty if we cannot
     images     training + test images
@@ -36,6 +37,7 @@ class DataSet:
     task: str = USUAL
     opener: str
     scanner: str = ""
+    allows: bool = False
     finder: str = ""
     fetcher: str = ""
     images: str
@@ -250,6 +252,7 @@ def open_splits(
     image_size: int | None = None,
     task: str | None = USUAL,
     columns: Sequence[str] = (),
+    allow: Sequence[str] = (),
 ) -> Splits:
     """Open a named data set, a folder, archive or table of images, or what a `package.module:function` gives.
 
@@ -259,13 +262,14 @@ def open_splits(
     task        the task that a folder is read for and a set must be made for; None takes every set, and reads a folder
                 by its structure
     columns     of a table by role, as `path=file`, where their contents do not tell them
+    allow       kinds of faults that are left out (`data.fault_kinds`)
 
-    Raises UnknownNameError, SettingsError for a set made for another task, and DataError for one that is missing or
-    damaged.
+    Raises UnknownNameError, SettingsError for a set made for another task or a folder whose layout has no such kinds,
+    and DataError for one that is missing or damaged.
     """
     if image_size is not None and image_size < 1:
         raise SettingsError(f"image_size must be at least 1, got {image_size}")
-    return _open(name_or_folder, root, task, columns).seen_as(channels=channels, image_size=image_size)
+    return _open(name_or_folder, root, task, columns, allow).seen_as(channels=channels, image_size=image_size)
 
 
 def require_place(name_or_folder: str, owner: str) -> None:
@@ -284,15 +288,24 @@ def full_name(data: str | Path) -> str:
     return str(Path(name).resolve()) if name not in names() and Path(name).exists() else name
 
 
-def _open(name_or_folder: str, root: Path | None, task: str | None, columns: Sequence[str]) -> Splits:
+def load(data_set: DataSet, function: str, root: Path | None, allow: Sequence[str]) -> Any:
+    """The result of the opener or the scanner of a row; a set that has no kinds of faults leaves none out."""
+    opened = references.load(function, noun="data set")
+    return opened(root, allow=allow) if data_set.allows else opened(root)
+
+
+def _open(
+    name_or_folder: str, root: Path | None, task: str | None, columns: Sequence[str], allow: Sequence[str]
+) -> Splits:
     if name_or_folder in names():
-        _check_task(name_or_folder, row(name_or_folder).task, task)
-        splits: Splits = references.load(row(name_or_folder).opener, noun="data set")(root)
+        data_set = row(name_or_folder)
+        _check_task(name_or_folder, data_set.task, task)
+        splits: Splits = load(data_set, data_set.opener, root, allow)
         return splits
     folder = Path(name_or_folder)
     if folder.exists():
         location = at(folder)
-        made_for, layout = layout_for(location, task, columns)
+        made_for, layout = layout_for(location, task, columns, allow)
         _check_task(name_or_folder, made_for, task)
         return layout.open(location, columns)
     if references.is_reference(name_or_folder):

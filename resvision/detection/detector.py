@@ -71,6 +71,14 @@ class Detector(PixelSystem):
     def candidates(self, maps: Any, sides: tuple[int, int]) -> Candidates:
         """The candidates of each image in raw maps of `net`, float32; `sides` are height and width of the images."""
 
+    def maps(self, inputs: Images) -> Any:
+        """The raw maps that the net gives for uint8 images."""
+        return self.net(self.normalized(inputs.images))
+
+    def decoded(self, maps: Any, sides: tuple[int, int]) -> Predictions:
+        """The detections in raw maps, padded to `suppression.most` with a count; `sides` as for `candidates`."""
+        return suppress(*self.candidates(maps, sides), self.suppression)
+
     def anchors(self, sides: tuple[int, int]) -> dict[str, Tensor]:
         """The anchors or priors of an image of these sides, height and width, by the name of their map.
 
@@ -85,6 +93,4 @@ class Detector(PixelSystem):
     def predict(self, inputs: Images) -> Predictions:
         """The detections of each image, padded to `suppression.most` with a count."""
         height, width = inputs.images.shape[2:]
-        maps = self.net(self.normalized(inputs.images))
-        boxes, scores, labels = self.candidates(maps, (height, width))
-        return suppress(boxes, scores, labels, self.suppression)
+        return self.decoded(self.maps(inputs), (height, width))

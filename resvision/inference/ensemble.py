@@ -74,6 +74,7 @@ def evaluate_ensemble(
     first.kind.require_options({"ensemble": together})
     images = open_images(first, data, root=root, columns=columns)
     reader, how = images.reader, how._replace(grey=how.grey or images.moved)
+    members = [member.task.configured(member, how.prediction) for member in members]
     with ExitStack() as stack:
         for member in members:
             stack.enter_context(at_work(member.system, member.machine))

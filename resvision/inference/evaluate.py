@@ -22,7 +22,7 @@ from resvision.kinds.kind import Kind, Scores
 from resvision.papers.results import Published, published
 from resvision.preparation import in_folds
 from resvision.relocation import has_names_of, run_at
-from resvision.tasks import How
+from resvision.tasks import How, PredictionOptions
 from resvision.training.machine import at_work
 
 
@@ -53,12 +53,16 @@ def evaluate(
     protocol: str | None = None,
     scales: Sequence[int] | None = None,
     columns: Sequence[str] | None = None,
+    score: float | None = None,
+    iou: float | None = None,
+    suppress: str | None = None,
+    most: int | None = None,
 ) -> Any:
     """Score a run on the test split of `data`, by default of the data it was trained on.
 
-    The result is of the run's task: ClassificationScores, SegmentationScores, or the scores of a task of one's own. Of
-    its own set, also where that has grown or moved, the run's own test images are scored; of another folder without
-    splits, all images.
+    The result is of the run's task: ClassificationScores, SegmentationScores, DetectionScores, or the scores of a task
+    of one's own. Of its own set, also where that has grown or moved, the run's own test images are scored; of another
+    folder without splits, all images.
 
     root        where a named data set lies
     batch_size  images, or views of them, at a time; left to the task when left out
@@ -69,6 +73,9 @@ def evaluate(
     columns     of a table of images that `data` names, as ("path=file", "label=breed"); those of the run, or found by
                 their contents, when left out
 
+    Four are for tasks that find things in images, `resvision.predict` explains them; those of the system when left out:
+    score, iou, suppress, most.
+
     Images go through the run's own view. Classes are matched by name: `data` may lack some of the run's classes or have
     them in another order. Raises DataError for a class that the run does not know, UnknownNameError for a protocol that
     its task does not have, SettingsError for options that its task does not take. TrainedOnWarning where the run was
@@ -76,6 +83,7 @@ def evaluate(
     """
     trained = run if isinstance(run, Trained) else load(run)
     how = How(batch_size, grey or data is None, compiled, protocol, None if scales is None else tuple(scales))
+    how = how._replace(prediction=PredictionOptions(score, iou, suppress, most))
     evaluation = evaluate_with_overlap(trained, data, root=root, columns=columns, how=how)
     if evaluation.overlap is not None and (count := int(evaluation.overlap.trained.sum())):
         text = f"{trained.title}: was trained on {count:,} of the {len(evaluation.images.reader):,} images scored"
@@ -96,13 +104,14 @@ def evaluate_with_overlap(
     images = open_images(trained, data, root=root, columns=columns)
     how = how._replace(grey=how.grey or images.moved)  # its own data is turned as in training
     with at_work(trained.system, trained.machine):
-        scores = trained.task.evaluate(trained, images.reader, how)
+        scores = trained.task.evaluate(trained.task.configured(trained, how.prediction), images.reader, how)
     return Evaluation(scores, images, overlap_of(trained, images.reader))
 
 
 def require_how(kind: Kind[Any, Any, Any], how: How) -> None:
     """Raise SettingsError for an option that the task does not take."""
-    kind.require_options({"scales": how.scales is not None, "compile": bool(how.compiled)})
+    given = {"scales": how.scales is not None, "compile": bool(how.compiled)}
+    kind.require_options({**given, **how.prediction.given()})
 
 
 def open_images(
@@ -120,18 +129,20 @@ def open_images(
         require_place(name, trained.title)
         root = settings.root if root is None else root
     if name == settings.name and columns is None:
-        splits = open_splits(name, root=Path(root) if root else None, task=task, columns=settings.columns)
+        home = Path(root) if root else None
+        splits = open_splits(name, root=home, task=task, columns=settings.columns, allow=settings.allow)
         splits = in_folds(trained.run, splits)
         return ScoredImages(splits.test) if known is None else known.own_test(splits)
     columns = known_columns(name, settings.columns) if columns is None else columns
-    whole = open_whole(name, task, columns)
+    whole = open_whole(name, task, columns, settings.allow)
     if whole is not None and known is not None:
         if not known.is_set_of([whole.reader]):
             return ScoredImages(whole.reader, altered=known.names_in([whole.reader]), notes=whole.notes)
         # the run's own images are found by name, so that a set with some missing need not be parted anew
         own_images = known.own_test(Splits(whole.reader, whole.reader, ""))
         return own_images._replace(moved=True, notes=whole.notes)
-    splits = open_splits(name, root=Path(root) if root else None, task=task, columns=columns)
+    home = Path(root) if root else None
+    splits = open_splits(name, root=home, task=task, columns=columns, allow=settings.allow)
     if known is None:
         own = trained.folder.is_dir() and has_names_of(trained.run, name, root)
         reader = splits.test if whole is None or own else whole.reader

@@ -55,12 +55,20 @@ class Trained(Model):
         return notebooks.table(repr(self), ("classes",), [(name,) for name in self.classes]) + self.run._repr_html_()
 
     def __call__(
-        self, images: "Picture | Iterable[Picture]", *, top: int | None = None, grey: bool = False
+        self,
+        images: "Picture | Iterable[Picture]",
+        *,
+        top: int | None = None,
+        grey: bool = False,
+        score: float | None = None,
+        iou: float | None = None,
+        suppress: str | None = None,
+        most: int | None = None,
     ) -> list[Any]:
         """Predict images, as `resvision.predict(model, images)` does, which explains the arguments."""
         from resvision.inference.predict import predict  # which stands on this file
 
-        return predict(self, images, top=top, grey=grey)
+        return predict(self, images, top=top, grey=grey, score=score, iou=iou, suppress=suppress, most=most)
 
     def inputs(self, images: "Picture | Iterable[Picture]", *, grey: bool = False) -> Tensor:
         """The inputs of `net` for images that `predict` takes, (N, C, H, W) float32: resized, cropped, normalized.

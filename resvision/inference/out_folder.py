@@ -1,7 +1,8 @@
-"""The folder that takes the pictures of a prediction: each file whole or not at all, one process at a time."""
+"""The folder for the pictures or labels of a prediction: each file whole or not at all, one process at a time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ from resvision.core.errors import DataError, printable
 from resvision.core.images import Pixels
 from resvision.inference.image_files import ImageFiles
 from resvision.inference.predict import Predicted
+from resvision.kinds.kind import LabelForm
 
 
 class Form(Protocol):
@@ -54,15 +56,21 @@ class OutFolder:
 
 
 @contextmanager
-def out_folder(form: Form, folder: Path, files: ImageFiles, *, resume: bool | None = False) -> Iterator[OutFolder]:
+def out_folder(
+    form: Form | LabelForm, folder: Path, files: ImageFiles, *, resume: bool | None = False
+) -> Iterator[OutFolder]:
     """Open a folder for the results of some images, and make it if it is missing.
+
+    What a form of labels writes for all images together is written at the end, unless the block raises or no image has
+    labels.
 
     Raises DataError where two images would be written under one name, and where a file of one is there already unless
     `resume` goes on with it, which None says that the verb cannot; RunError where another process writes there.
     """
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{printable(folder)}: a file; --out names a folder")
-    _require_distinct(form, folder, files)
+    common = form.common_files(folder) if isinstance(form, LabelForm) else ()
+    _require_distinct(form, folder, files, common)
     is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -71,22 +79,32 @@ def out_folder(form: Form, folder: Path, files: ImageFiles, *, resume: bool | No
     try:
         with rundir.locked(folder, use="written to") as locked:
             if not resume:
-                _require_free(form, folder, files, remedy="" if resume is None else ", or go on with --resume")
+                remedy = "" if resume is None else ", or go on with --resume"
+                _require_free(form, folder, files, common, remedy=remedy)
             yield OutFolder(form, folder, files, locked=locked)
+            if isinstance(form, LabelForm) and any(
+                path.exists() for file in files for path in form.files(file, folder)
+            ):
+                form.finish(files, folder)
     finally:
         if is_new:
             with suppress(OSError):  # it stays where it holds something
                 folder.rmdir()
 
 
-def _require_distinct(form: Form, folder: Path, files: ImageFiles) -> None:
-    """Raise DataError where two images would be written under one name."""
-    hashes = np.fromiter((hash(path) for file in files for path in form.files(file, folder)), dtype=np.int64)
+def _require_distinct(form: Form, folder: Path, files: ImageFiles, common: tuple[Path, ...]) -> None:
+    """Raise DataError where two images would be written under one name, or one under that of a common file."""
+    paths = chain((path for file in files for path in form.files(file, folder)), common)
+    hashes = np.fromiter(map(hash, paths), dtype=np.int64)
     values, counts = np.unique(hashes, return_counts=True)
     repeated = {*values[counts > 1].tolist()}
     source_of: dict[Path, Path] = {}
     for file in files if repeated else ():
         for path in form.files(file, folder):
+            if path in common:
+                raise DataError(
+                    f"{printable(file)}: {printable(path)} holds what concerns all images; rename the image"
+                )
             if path in source_of:
                 raise DataError(
                     f"{printable(file)} and {printable(source_of[path])} would both be written to {printable(path)};"
@@ -96,9 +114,9 @@ def _require_distinct(form: Form, folder: Path, files: ImageFiles) -> None:
                 source_of[path] = file
 
 
-def _require_free(form: Form, folder: Path, files: ImageFiles, *, remedy: str) -> None:
+def _require_free(form: Form, folder: Path, files: ImageFiles, common: tuple[Path, ...], *, remedy: str) -> None:
     """Raise DataError where a file would be written over another."""
-    for path in (path for file in files for path in form.files(file, folder)):
+    for path in chain((path for file in files for path in form.files(file, folder)), common):
         if path.exists() or path.is_symlink():
             raise DataError(f"{printable(path)}: there already; name a new folder by --out{remedy}")
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from resvision.contracts import PixelSystem
@@ -17,6 +16,7 @@ from resvision.core.views import Shown
 from resvision.inference.load import Trained, load
 from resvision.inference.sources import Picture, Source, decoded, name_of, sources_of
 from resvision.kinds.kind import Result
+from resvision.tasks import PredictionOptions
 from resvision.training.machine import at_work
 
 BATCH_SIZE = 64
@@ -37,8 +37,12 @@ def predict(
     *,
     top: int | None = None,
     grey: bool = False,
+    score: float | None = None,
+    iou: float | None = None,
+    suppress: str | None = None,
+    most: int | None = None,
 ) -> list[Any]:
-    """Predict images, in their order: ClassScores, LabelMap, or the result of the run's own task for each.
+    """Predict images, in their order: ClassScores, LabelMap, Detections, or the result of the run's own task for each.
 
     images  one or several: files, folders (all their files, in order of name), Pillow images, arrays (H, W) or
             (H, W, C), tensors (H, W) or (C, H, W), or batches of these, (N, H, W, C) and (N, C, H, W). Values are
@@ -46,12 +50,26 @@ def predict(
     top     how many classes to give, all when left out; SettingsError where the task has no ranked classes
     grey    turn colour into grey for a net that was trained on grey images
 
+    Four are for tasks that find things in images, and a SettingsError for others:
+    score     the score above which a find is given, 0..1; 0.3 for boxes when left out
+    iou       of two finds that overlap by more, 0..1, the one of lower score is left out
+    suppress  the classes among which that is so: `per-class`, `all`, or groups of names such as "cat,dog;car,bus"
+    most      the most finds of an image
+
     Raises DataError, which names the image, for one that cannot be decoded or does not fit the net.
     """
     trained = run if isinstance(run, Trained) else load(run)
-    trained.kind.require_options({"top": top is not None})
-    predictions = predicted(trained, sources_of(images), grey=grey)
+    options = PredictionOptions(score, iou, suppress, most)
+    trained.kind.require_options({"top": top is not None, **options.given()})
+    predictions = predicted(showing(trained, options), sources_of(images), grey=grey)
     return [trained.kind.limited(prediction.result, top) for prediction in predictions]
+
+
+def showing(trained: Trained, options: PredictionOptions) -> Trained:
+    """The run with what a person asks of its predictions, and the kind's usual score where none is named."""
+    if options.score is None:
+        options = options._replace(score=trained.kind.usual_score)
+    return trained.task.configured(trained, options)
 
 
 def predicted(
@@ -98,7 +116,7 @@ def inputs_of(trained: Trained, images: Picture | Iterable[Picture], *, grey: bo
     return trained.system.normalized(stacked.to(trained.system.mean.device)).contiguous()
 
 
-def _raw(trained: Trained, views: list[Pixels]) -> list[NDArray[Any]]:
+def _raw(trained: Trained, views: list[Pixels]) -> list[Any]:
     with at_work(trained.system, trained.machine):
         return trained.task.raw(trained, views)
 

@@ -9,14 +9,15 @@ Glossary
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isnan
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from resvision.core import references
 from resvision.core.errors import SettingsError
 from resvision.core.images import Pixels
 from resvision.core.view_geometry import Geometry
@@ -36,7 +37,7 @@ from resvision.kinds.forms import (
 )
 
 __all__ = [  # a task of a user's own finds here whatever its kind gives
-    "Kind", "Result", "Scores", "percent",
+    "Kind", "LabelForm", "Result", "Scores", "percent",
     "Asked", "ClassRow", "ClassTable", "Column", "Curve", "Example", "Exhibit", "ListedProtocol", "Matrix", "Panel",
     "Table", "Written",
 ]  # fmt: skip
@@ -78,6 +79,27 @@ class Result(Protocol):
         ...
 
 
+@runtime_checkable
+class LabelForm(Protocol):
+    """A form in which results are written into a folder as labels of a data set."""
+
+    def files(self, source: Path, out: Path) -> tuple[Path, ...]:
+        """The paths of the files that hold the labels of an image in the folder `out`."""
+        ...
+
+    def contents(self, result: Any, image: Pixels) -> Iterator[bytes]:
+        """Yield the content of each path that `files` gives; `image` is the decoded image."""
+        ...
+
+    def common_files(self, out: Path) -> tuple[Path, ...]:
+        """The paths of the files that stand for all images together."""
+        ...
+
+    def finish(self, sources: Iterable[Path], out: Path) -> None:
+        """Write these, once every image that can be read has its files. `sources` can be gone through repeatedly."""
+        ...
+
+
 S = TypeVar("S", bound=Scores)
 R = TypeVar("R", bound=Result)
 T = TypeVar("T")
@@ -102,8 +124,10 @@ class Kind(ABC, Generic[S, R, T]):
     curves      of the page, in order
     footnote    a sentence below the table of runs
     worst_title the heading above the worst examples, and `worst_note` the sentence below them
-    options     options of `evaluate` and `predict` that the task takes, of scales, compile, ensemble, out, csv, top
+    options     options of `evaluate` and `predict` that the task takes, of scales, compile, ensemble, out, csv, top,
+                score, iou, suppress, most
     refused     the reason and the remedy for an option that it does not take, where there is more to say
+    label_forms "module:class" of each `LabelForm` that `predict --labels` takes, by its name; made from the classes
     compared    figures, with headings, by which several runs are put beside each other
     protocols   test protocols, the usual one first
     """
@@ -124,6 +148,7 @@ class Kind(ABC, Generic[S, R, T]):
     worst_note: ClassVar[str] = ""
     options: ClassVar[frozenset[str]] = frozenset()
     refused: ClassVar[Mapping[str, str]] = {}
+    label_forms: ClassVar[Mapping[str, str]] = {}
     compared: ClassVar[Mapping[str, str]]
     protocols: ClassVar[tuple[ListedProtocol, ...]]
 
@@ -144,6 +169,14 @@ class Kind(ABC, Generic[S, R, T]):
                 reason = self.refused.get(option, f"runs of {self.name} have no use for it; leave it out")
                 raise SettingsError(f"--{option}: {reason}")
 
+    def label_form(self, name: str, classes: tuple[str, ...]) -> LabelForm:
+        """The form of labels of this name, for a run with these classes; SettingsError where the task has none such."""
+        if name not in self.label_forms:
+            forms = f"takes {', '.join(self.label_forms)}" if self.label_forms else "is for other tasks; leave it out"
+            raise SettingsError(f"--labels {name}: for runs of {self.name} it {forms}")
+        form: LabelForm = references.find(self.label_forms[name], noun="form of labels")(classes)
+        return form
+
     def write(self, name: str, value: float) -> str:
         """A figure or metric as text: shares in percent, others with four decimals."""
         return f"{value:.2%}" if name in self.shares else f"{value:.4f}"
@@ -161,8 +194,8 @@ class Kind(ABC, Generic[S, R, T]):
         """The fault of a target of a user's own reader, in words; "" where there is none."""
 
     @abstractmethod
-    def decode(self, raw: NDArray[Any], geometry: Geometry, *, source: str, classes: tuple[str, ...]) -> R:
-        """The result for one image from the raw prediction of its view, without the batch."""
+    def decode(self, raw: Any, geometry: Geometry, *, source: str, classes: tuple[str, ...]) -> R:
+        """The result for one image from the raw prediction of its view, as the other half's `raw` gives it."""
 
     def pooled(self, scores: Sequence[S]) -> S | None:
         """The scores of several sets of images taken together, each scored by a run of its own; None if not known."""
@@ -233,6 +266,9 @@ class Kind(ABC, Generic[S, R, T]):
 
     usual_top: ClassVar[int | None] = None
     """The number of ranked classes that the command line shows by default."""
+
+    usual_score: ClassVar[float | None] = None
+    """The score above which `predict` shows what was found, where a person names none."""
 
     def limited(self, result: R, top: int | None) -> R:
         """The result with its `top` first classes, where it ranks classes."""

@@ -36,6 +36,11 @@ TASKS = {
         task="resvision.segmentation.task:TASK",
         recipe="segmentation-short",
     ),
+    "detection": TaskRow(
+        kind="resvision.kinds.detection.kind:KIND",
+        task="resvision.detection.task:TASK",
+        recipe="detection-short",
+    ),
 }
 """The first row is the task of a folder, a user's own net or a run of the first version that names none."""
 

@@ -245,3 +245,14 @@ def as_batch(images: Pixels, targets: Any, indices: NDArray[np.int64]) -> Batch:
     """A batch of images (N, H, W, C): (N, C, H, W) is a view of them, which is what torch calls channels_last."""
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
     return Batch(inputs=Images(pixels), targets=targets, ids=torch.from_numpy(indices.copy()))
+
+
+def neighbours(sizes: list[tuple[int, int]], batch_size: int) -> list[list[int]]:
+    """Cut images into runs of neighbours of equal size, at most batch_size each, as indices."""
+    runs: list[list[int]] = []
+    for index, size in enumerate(sizes):
+        if runs and len(runs[-1]) < batch_size and sizes[runs[-1][0]] == size:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    return runs

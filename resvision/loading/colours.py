@@ -59,4 +59,5 @@ def _saturation(factor: float) -> NDArray[np.float64]:
 
 def _hue(degrees: float) -> NDArray[np.float64]:
     c, s = cos(radians(degrees)), sin(radians(degrees))
-    return np.asarray(np.linalg.inv(_YIQ) @ np.array([[1, 0, 0], [0, c, -s], [0, s, c]]) @ _YIQ)
+    # Hue of HSV goes from red over yellow to green, against the sense in which I turns to Q.
+    return np.asarray(np.linalg.inv(_YIQ) @ np.array([[1, 0, 0], [0, c, s], [0, -s, c]]) @ _YIQ)

@@ -56,6 +56,14 @@ class Flags(TypedDict, total=False):
             write=lambda text: text.split(","),
         ),
     ]
+    allow: Annotated[
+        str | None,
+        Flag(
+            "data.allow",
+            "Leave out what faults of these kinds concern, as outside-boxes,unlabelled-images.",
+            write=lambda text: text.split(","),
+        ),
+    ]
     validation: Annotated[
         float | None,
         Flag("data.validation", "Hold out this share of the training images, which chooses the best weights."),

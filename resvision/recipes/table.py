@@ -97,6 +97,11 @@ RECIPES = {
         "Chen et al. 2017, section 4.1: output stride 16, then 8 with frozen normalization, 30k steps each",
         data="VOC",
     ),
+    "detection-short": Recipe(
+        "resvision.recipes.detection:detection_short",
+        "one-cycle AdamW, 40 epochs in batches of 8, mirrored; default of every detector",
+        data="images with boxes",
+    ),
     "googlenet-2014": Recipe(
         "resvision.recipes.inception:googlenet_2014",
         "Szegedy et al. 2014, section 6: 10M steps of 32, lr falls by 4 % every 8 epochs, crops of 8 to 100 % area",

@@ -33,5 +33,7 @@ def record_at(
     if known is None:
         is_own = has_names_of(run_from_json({**record.run, "data": moved}), name, home)
     else:
-        is_own = known.is_set_of(open_splits(name, root=Path(home) if home else None, columns=stated).readers)
+        allow = record.setting("data.allow") or ()
+        splits = open_splits(name, root=Path(home) if home else None, columns=stated, allow=allow)
+        is_own = known.is_set_of(splits.readers)
     return replace(record, run={**record.run, "data": moved}) if is_own else record

@@ -151,6 +151,7 @@ def open_data(record: RunRecord, *, allow_code: bool) -> Splits:
         image_size=record.setting("data.image_size"),
         task=record.task_name,
         columns=record.setting("data.columns") or (),
+        allow=record.setting("data.allow") or (),
     )
 
 

@@ -25,7 +25,17 @@ from resvision.core.views import View
 from resvision.geometry.crops import Window, centre_window, image_in, mask_in, random_scale_window
 from resvision.loading import batches
 from resvision.loading.augment import MaskAugment, brighten, flip
-from resvision.loading.batches import BRIGHTNESS, ELASTIC, FLIP, ROTATION, SLOTS, Visits, as_batch, mean_colour
+from resvision.loading.batches import (
+    BRIGHTNESS,
+    ELASTIC,
+    FLIP,
+    ROTATION,
+    SLOTS,
+    Visits,
+    as_batch,
+    mean_colour,
+    neighbours,
+)
 from resvision.loading.borders import border_weights
 from resvision.loading.elastic import Field, displacements, rotation, warped
 
@@ -150,7 +160,7 @@ class MaskEvalBatches(Dataset[Batch]):
         if batch_size < 1:
             raise SettingsError(f"batch_size: {batch_size}; it must be at least 1")
         self.batch_size = batch_size
-        self._cuts = _cut([sides(reader, index) for index in range(len(reader))], batch_size)[rank::world]
+        self._cuts = neighbours([sides(reader, index) for index in range(len(reader))], batch_size)[rank::world]
         self._pairs = Pairs(reader, view or reader.view, grey=grey, in_memory=in_memory)
 
     def __len__(self) -> int:
@@ -209,17 +219,6 @@ def sides(reader: Reader[Mask], index: int) -> tuple[int, int]:
         return header(path).upright
     height, width = reader.target(index).shape
     return height, width
-
-
-def _cut(sizes: list[tuple[int, int]], batch_size: int) -> list[list[int]]:
-    """Cut images into runs of neighbours of equal size, at most batch_size each, as indices."""
-    runs: list[list[int]] = []
-    for index, size in enumerate(sizes):
-        if runs and len(runs[-1]) < batch_size and sizes[runs[-1][0]] == size:
-            runs[-1].append(index)
-        else:
-            runs.append([index])
-    return runs
 
 
 def _size(pixels: Pixels) -> str:

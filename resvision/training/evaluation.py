@@ -1,6 +1,6 @@
 """Predictions over a whole data set, every image once, on any number of processes."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -8,9 +8,8 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
-from torch import Tensor
 
-from resvision.contracts import Batch, System, filled, to_device
+from resvision.contracts import Batch, System, arrays, filled, shortened, to_device
 from resvision.training.machine import Machine, autocast
 from resvision.training.stopping import StopSignals
 
@@ -33,18 +32,22 @@ in bf16 8 to 17 ms an image."""
 
 
 class PredictedBatch(NamedTuple):
-    """Predictions for one batch: indices in the data set (N,), outputs (N, ...) float32, targets (N,)."""
+    """Predictions for one batch: indices in the data set (N,), and trees of arrays with N first.
+
+    outputs  what the system's `predict` gives, floats in float32: for classification (N, K)
+    targets  those of the batch: for classification (N,) int64
+    """
 
     ids: NDArray[np.int64]
-    outputs: NDArray[np.float32]
-    targets: NDArray[np.int64]
+    outputs: Any
+    targets: Any
 
 
 class Predictions(NamedTuple):
-    """Predictions in the order of the data set: outputs (N, ...) float32, targets (N,), on every process."""
+    """Predictions in the order of the data set, on every process: trees as of PredictedBatch."""
 
-    outputs: NDArray[np.float32]
-    targets: NDArray[np.int64]
+    outputs: Any
+    targets: Any
 
 
 def predict_all(
@@ -60,10 +63,11 @@ def predict_all(
     It holds the outputs for all images; arguments and errors are those of `predicted_batches`, which holds one batch.
     """
     parts = gathered([*predicted_batches(system, batches, machine=machine, compiled_for=compiled_for, stop=stop)])
-    ids, outputs, targets = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    ids = np.concatenate([part.ids for part in parts])
     order = np.argsort(ids)
     assert len(np.unique(ids)) == len(ids), "an image was counted twice"
-    return Predictions(outputs[order], targets[order])
+    outputs, targets = ([getattr(part, name) for part in parts] for name in Predictions._fields)
+    return Predictions(_in_order(outputs, order), _in_order(targets, order))
 
 
 @torch.no_grad()
@@ -88,8 +92,24 @@ def predicted_batches(
         for batch in until_stopped(batches, stop):
             inputs = batch.inputs if compiled_for is None else filled(batch.inputs, compiled_for)
             with autocast(machine):
-                results = predict(to_device(inputs, device))[: len(batch.ids)]
-            yield PredictedBatch(batch.ids.numpy(), results.float().cpu().numpy(), batch.targets.numpy())
+                results = shortened(predict(to_device(inputs, device)), len(batch.ids))
+            yield PredictedBatch(batch.ids.numpy(), arrays(results), arrays(batch.targets))
+
+
+def _in_order(trees: Sequence[Any], order: NDArray[np.int64]) -> Any:
+    """The trees of arrays and lists with N first, of several batches, as one whose entries are in `order`."""
+    first = trees[0]
+    if isinstance(first, np.ndarray):
+        return np.concatenate(trees)[order]
+    if isinstance(first, list):
+        entries = [entry for tree in trees for entry in tree]
+        return [entries[position] for position in order]
+    if isinstance(first, dict):
+        return {key: _in_order([tree[key] for tree in trees], order) for key in first}
+    if not isinstance(first, tuple):
+        return first
+    members = [_in_order(group, order) for group in zip(*trees, strict=True)]
+    return type(first)(*members) if hasattr(first, "_fields") else tuple(members)
 
 
 @contextmanager
@@ -133,7 +153,7 @@ def merged(share: Sum) -> Sum:
     return first
 
 
-def compiled(system: System) -> Callable[[Any], Tensor]:
+def compiled(system: System) -> Callable[[Any], Any]:
     """Compile `system.predict` as one graph of fixed shape with its weights folded in, when it is first called."""
-    graph: Callable[[Any], Tensor] = torch.compile(system.predict, dynamic=False, options={"freezing": True})
+    graph: Callable[[Any], Any] = torch.compile(system.predict, dynamic=False, options={"freezing": True})
     return graph

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -56,8 +57,17 @@ def initial_state(net: nn.Module, path: Path, *, fresh: Sequence[str], read: Rea
     return {**own, **taken}
 
 
-ENCODER = "backbone."
-"""The prefix of the names of a classification net inside a larger one."""
+ENCODERS = ("backbone.body.", "backbone.")
+"""Prefixes of the names of a classification net inside a larger one: under a feature pyramid, and alone."""
+
+
+@runtime_checkable
+class NamesEncoder(Protocol):
+    """A net that says itself which of its weights are an encoder's, where that is no part of it under one name."""
+
+    def encoder_names(self) -> dict[str, str]:
+        """The encoder's names of these weights, by the net's own names."""
+        ...
 
 
 def encoder_state(net: nn.Module, path: Path, *, read: Read = read_initial) -> State:
@@ -68,13 +78,19 @@ def encoder_state(net: nn.Module, path: Path, *, read: Read = read_initial) -> S
     is in the file.
     """
     own, file = net.state_dict(), read(path)
-    given = {key.removeprefix(ENCODER): file[key] for key in file if key.startswith(ENCODER)} or file
+    inside, inside_file = _encoder_prefix(own), _encoder_prefix(file)
+    given = {key.removeprefix(inside_file): tensor for key, tensor in file.items() if key.startswith(inside_file)}
+    names = {key: key.removeprefix(inside) for key in own}
+    wanted = [key for key in own if inside and key.startswith(inside)]
+    if isinstance(net, NamesEncoder):
+        names = net.encoder_names()
+        wanted = [*names]
     taken = {
-        key: given[inner].reshape(own[key].shape)
-        for key, inner in ((key, key.removeprefix(ENCODER)) for key in own)
-        if inner in given and given[inner].numel() == own[key].numel()
+        key: given[name].reshape(own[key].shape)
+        for key, name in names.items()
+        if name in given and given[name].numel() == own[key].numel()
     }
-    missing = [key for key in own if key.startswith(ENCODER) and key not in taken]
+    missing = [key for key in wanted if key not in taken]
     if missing or not taken:
         shown = f", such as {missing[0]}" if missing else ""
         raise SettingsError(
@@ -82,6 +98,12 @@ def encoder_state(net: nn.Module, path: Path, *, read: Read = read_initial) -> S
             f" {counted(len(missing) or len(own), 'tensor')}{shown}"
         )
     return {**own, **taken}
+
+
+def _encoder_prefix(keys: Iterable[str]) -> str:
+    """The prefix of the names of an encoder among these, none where there is no encoder under one name."""
+    names = [*keys]
+    return next((prefix for prefix in ENCODERS if any(name.startswith(prefix) for name in names)), "")
 
 
 def under(names: Iterable[str], key: str) -> bool:

@@ -15,6 +15,7 @@ from resvision.core.errors import DataError
 from resvision.core.images import VOID
 from resvision.data import check as checks
 from resvision.data.check import check
+from resvision.data.faults import Fault
 from resvision.data.sets import open_splits
 
 DRAWS = np.random.default_rng(0)
@@ -242,7 +243,7 @@ def test_a_reader_never_gives_values_outside_the_class_list(folder: Path) -> Non
 @pytest.mark.parametrize("missing", ["images", "masks"])
 def test_images_without_masks_are_no_folder_of_one_class(folder: Path, missing: str) -> None:
     shutil.rmtree(folder / missing)
-    assert check(str(folder)).faults == [(str(folder / missing), "no such folder")]
+    assert check(str(folder)).faults == [Fault(str(folder / missing), "no such folder")]
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "gigabytes", "inside a tar"])

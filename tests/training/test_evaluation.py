@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 import resvision
 from resvision.classification import task
 from resvision.classification.classifier import Classifier
-from resvision.contracts import Images, filled
+from resvision.contracts import Batch, Images, PixelSystem, filled
 from resvision.data.arrays import ArrayReader
 from resvision.data.digits import VIEW
 from resvision.launch import Finished
@@ -109,3 +110,28 @@ def test_images_that_are_read_once_are_not_kept(tmp_path: Path) -> None:
     )
     assert EvalBatches(reader, batch_size=2)._memory is not None
     assert EvalBatches(reader, batch_size=2, in_memory=False)._memory is None
+
+
+class Found(NamedTuple):
+    """A prediction that is no tensor: the brightest pixels of an image, and their number."""
+
+    values: torch.Tensor
+    counts: torch.Tensor
+
+
+class Brightest(PixelSystem):
+    def predict(self, inputs: Images) -> Found:
+        values = inputs.images.flatten(1).float().topk(3).values
+        return Found(values, (values > 200).sum(dim=1))
+
+
+def test_predictions_that_are_trees_come_in_the_order_of_the_set() -> None:
+    images = torch.arange(7 * 16, dtype=torch.uint8).view(7, 1, 4, 4)
+    system = Brightest(torch.nn.Linear(1, 1), mean=(0.5,), std=(0.5,))
+    ids = [torch.tensor([4, 5]), torch.tensor([0, 1, 2, 3]), torch.tensor([6])]
+    batches = [Batch(Images(images[some]), [f"truth {index}" for index in some.tolist()], some) for some in ids]
+    found = predict_all(system, batches, machine=MACHINE)
+    assert isinstance(found.outputs, Found)
+    assert found.outputs.values[:, 0].tolist() == [15 + 16 * index for index in range(7)]
+    assert found.outputs.counts.dtype == np.int64
+    assert found.targets == [f"truth {index}" for index in range(7)]

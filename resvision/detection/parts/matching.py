@@ -14,8 +14,8 @@ from torchvision.ops import box_area
 
 from resvision.contracts import fp32_or_more
 
-CELLS_AT_A_TIME = 2**24
-"""The most pairs of an anchor and a box whose overlap is held at a time: 64 MiB of float32, a few times over."""
+CELLS_AT_A_TIME = 2**22
+"""The most pairs of an anchor and a box whose overlap is held at a time: 16 MiB of float32, a few times over."""
 
 MOSTLY = 0.5
 """The share of an anchor from which it lies mostly in a crowd region."""
@@ -97,8 +97,70 @@ def largest_overlaps(boxes: Tensor, anchors: Tensor) -> Tensor:
     return largest
 
 
+@torch.no_grad()
+def match_each(anchors: Tensor, boxes: Tensor, labels: Tensor, crowd: Tensor, *, positive: float) -> Matches:
+    """The matches of one image by SSD's rule: every box has an anchor of its own, then overlap decides the others.
+
+    Boxes take turns, the pair of largest overlap first, so that two boxes never share an anchor; a box that overlaps no
+    anchor that is left has none. Arguments are those of `match`; anchors below `positive` are negative if no box took
+    them.
+    """
+    box, iou, is_positive, is_negative = match(
+        anchors, boxes, labels, crowd, positive=positive, negative=positive, lowest_negative=0.0
+    )
+    taken, of_box, overlap = _one_each(fp32_or_more(anchors), fp32_or_more(boxes), (labels >= 0) & ~crowd)
+    box, iou = box.index_put((taken,), of_box), iou.index_put((taken,), overlap)
+    owned = torch.zeros_like(is_positive).index_fill(0, taken, True)
+    return Matches(box, iou, is_positive | owned, is_negative & ~owned)
+
+
+def _one_each(anchors: Tensor, boxes: Tensor, is_object: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Anchors, their boxes and overlaps, (P,) each, paired by decreasing overlap where both are still free.
+
+    A pair that is the largest for its box and for its anchor is one that taking turns would find, so that all such
+    pairs are taken at once. Of n boxes each finds its anchor among the n that overlap it most.
+    """
+    objects = is_object.nonzero().flatten()
+    iou, anchor = _largest(anchors, boxes[objects], min(len(objects), len(anchors)))
+    pairs: list[tuple[Tensor, Tensor, Tensor]] = []
+    while bool((iou > 0).any()):
+        best, place = iou.max(dim=1)
+        choice = anchor.gather(1, place[:, None]).flatten()
+        most = iou.new_zeros(len(anchors)).scatter_reduce(0, anchor.flatten(), iou.flatten(), "amax")
+        # Of boxes that overlap an anchor alike the first takes it.
+        row = torch.arange(len(objects), device=iou.device)
+        claims = torch.where((iou > 0) & (iou == most[anchor]), row[:, None], len(objects))
+        winner = torch.full_like(most, len(objects), dtype=torch.int64).scatter_reduce(
+            0, anchor.flatten(), claims.flatten(), "amin"
+        )
+        won = (winner[choice] == row) & (best > 0)
+        pairs.append((choice[won], objects[won], best[won]))
+        gone = torch.zeros_like(most, dtype=torch.bool).index_fill(0, choice[won], True)
+        iou = torch.where(gone[anchor] | won[:, None], 0.0, iou)
+    if not pairs:
+        return objects[:0], objects[:0], iou.new_zeros(0)
+    taken, of_box, overlap = (torch.cat(members) for members in zip(*pairs, strict=True))
+    return taken, of_box, overlap
+
+
+def _largest(anchors: Tensor, boxes: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The largest overlaps of each box (M, 4), (M, count), and the anchors where they are."""
+    areas = box_area(anchors)
+    step = max(1, CELLS_AT_A_TIME // max(1, len(anchors)))
+    overlaps, places = [], []
+    for first in range(0, max(1, len(boxes)), step):
+        some = boxes[first : first + step]
+        common = _intersections(some, anchors)
+        iou = torch.where(common > 0, common / (box_area(some)[:, None] + areas - common), 0.0)
+        largest, place = iou.topk(count, dim=1)
+        overlaps.append(largest)
+        places.append(place)
+    return torch.cat(overlaps), torch.cat(places)
+
+
 def _intersections(boxes: Tensor, anchors: Tensor) -> Tensor:
     """The area that each box (M, 4) has in common with each anchor (A, 4), (M, A)."""
-    left_top = torch.maximum(boxes[:, None, :2], anchors[:, :2])
-    right_bottom = torch.minimum(boxes[:, None, 2:], anchors[:, 2:])
-    return (right_bottom - left_top).clamp(min=0).prod(dim=2)
+    x1, y1, x2, y2 = (side[:, None] for side in boxes.unbind(dim=1))
+    left, top, right, bottom = anchors.T.contiguous()  # each one row, over which the CPU runs in one go
+    widths = (torch.minimum(x2, right) - torch.maximum(x1, left)).clamp_(min=0)
+    return widths.mul_((torch.minimum(y2, bottom) - torch.maximum(y1, top)).clamp_(min=0))

@@ -1,0 +1,24 @@
+"""The names of classes in `classes.txt` beside boxes, one a line in the order of their ids."""
+
+from resvision.core.errors import DataError
+from resvision.core.files import SMALL
+from resvision.data.class_list import BYTE_ORDER_MARK, CLASS_LIST
+from resvision.data.fault_kinds import Ledger
+from resvision.data.faults import all_entries, fault, fault_of
+from resvision.data.places import Place, read_file
+
+
+def listed_names(folder: Place, ledger: Ledger) -> tuple[str, ...] | None:
+    """The names of a folder's list; None where it has none, or one that cannot be read, which is a fault."""
+    path = folder / CLASS_LIST
+    if (CLASS_LIST, False) not in all_entries(folder, []):
+        return None
+    try:
+        lines = read_file(path, SMALL).decode().removeprefix(BYTE_ORDER_MARK).splitlines()
+    except DataError as error:
+        ledger.faults.append(fault_of(str(path), error))
+        return None
+    except UnicodeDecodeError:
+        ledger.faults.append(fault(path, "not a text in UTF-8"))
+        return None
+    return tuple(filter(None, map(str.strip, lines)))

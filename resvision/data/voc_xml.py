@@ -1,0 +1,131 @@
+"""The annotation of one image as Pascal VOC writes it in XML (Everingham et al. 2010).
+
+A document type, and so any entity, is refused before anything of it is expanded; so is what nests deeper than any
+annotation. A box is given in pixels that count from 1 and belong to it: x1 y1 x2 y2 there is (x1 - 1, y1 - 1, x2, y2)
+in continuous pixels.
+"""
+
+from math import isfinite
+from typing import NamedTuple
+from xml.parsers import expat
+
+from resvision.core.errors import DataError, printable
+from resvision.core.files import LIST
+from resvision.data.places import Place, read_file
+
+LIMIT = LIST
+"""Bytes of an annotation; one with a thousand boxes has half a megabyte."""
+DEEPEST = 32
+LARGEST = 1e9
+"""The limit of a coordinate."""
+
+_SIZE = {"size/width": "width", "size/height": "height"}
+_CORNERS = {f"object/bndbox/{corner}": corner for corner in ("xmin", "ymin", "xmax", "ymax")}
+_OBJECT = {"object/name": "name", "object/difficult": "difficult", **_CORNERS}
+_TEXTS = {**_SIZE, **_OBJECT}
+
+
+class VocObject(NamedTuple):
+    """An object of an image: its class, its box in continuous pixels, the line where it begins."""
+
+    name: str
+    box: tuple[float, float, float, float]
+    difficult: bool
+    line: int
+
+
+class VocAnnotation(NamedTuple):
+    """The annotation of an image; `size` is width and height, 0 where they are not stated."""
+
+    size: tuple[int, int]
+    objects: list[VocObject]
+
+
+def read_annotation(place: Place) -> VocAnnotation:
+    """Read the annotation in a file. Raises DataError, with the file, the line and the reason."""
+    return parse_annotation(read_file(place, LIMIT), str(place))
+
+
+def parse_annotation(document: bytes, where: str) -> VocAnnotation:
+    """The annotation in an XML document. Raises DataError, with `where` and the line."""
+    reader = _AnnotationReader()
+    try:
+        reader.parser.Parse(document, True)
+    except expat.ExpatError as error:
+        line, what = error.lineno, expat.errors.messages.get(error.code, "not well-formed")
+        raise DataError(f"{printable(where)}:{line}: no XML ({what})") from None
+    except ValueError as error:  # ours, and those of expat about encodings
+        line = max(1, reader.parser.CurrentLineNumber)
+        raise DataError(f"{printable(where)}:{line}: {printable(str(error))}") from None
+    return VocAnnotation(reader.size(), reader.objects)
+
+
+class _AnnotationReader:
+    """Gathers the objects of an annotation from the events of the parser; handlers raise ValueError."""
+
+    def __init__(self) -> None:
+        self.parser = expat.ParserCreate()
+        self.parser.buffer_text = True
+        self.parser.StartDoctypeDeclHandler = self._refuse_document_type
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self._characters
+        self.texts: dict[str, str] = {}
+        self.objects: list[VocObject] = []
+        self._object: dict[str, str] = {}
+        self._line = 0
+        self._path: list[str] = []
+        self._key: str | None = None
+
+    def size(self) -> tuple[int, int]:
+        """Width and height as stated, 0 for each that is not."""
+        width, height = (self.texts.get(side, "").strip() for side in ("width", "height"))
+        if not (width.isdecimal() and height.isdecimal() and len(width) < 10 and len(height) < 10):
+            return 0, 0
+        return int(width), int(height)
+
+    def _refuse_document_type(self, *_: object) -> None:
+        raise ValueError("a document type, which may define entities; annotations need none, take it out")
+
+    def _start(self, name: str, _: dict[str, str]) -> None:
+        if len(self._path) >= DEEPEST:
+            raise ValueError(f"nested deeper than {DEEPEST} elements")
+        if not self._path and name != "annotation":
+            raise ValueError(f"an element {name:.60} where <annotation> is due")
+        self._path.append(name)
+        key = "/".join(self._path[1:])
+        if key == "object":
+            self._object, self._line = {}, self.parser.CurrentLineNumber
+        self._key = _TEXTS.get(key)
+
+    def _characters(self, text: str) -> None:
+        if self._key is not None:
+            texts = self._object if self._path[1] == "object" else self.texts
+            texts[self._key] = texts.get(self._key, "") + text
+
+    def _end(self, _: str) -> None:
+        self._path.pop()
+        self._key = None
+        if len(self._path) == 1 and self._line:
+            self._add()
+            self._line = 0
+
+    def _add(self) -> None:
+        x1, y1, x2, y2 = (_number(self._object, corner) for corner in ("xmin", "ymin", "xmax", "ymax"))
+        difficult = self._object.get("difficult", "0").strip() not in ("0", "")
+        if not (name := self._object.get("name", "").strip()):
+            raise ValueError("an object without a name")
+        self.objects.append(VocObject(name, (x1 - 1, y1 - 1, x2, y2), difficult, self._line))
+
+
+def _number(texts: dict[str, str], corner: str) -> float:
+    text = texts.get(corner, "").strip()
+    if not text:
+        raise ValueError(f"an object without {corner} in its bndbox")
+    try:
+        number = float(text.replace("_", "?"))  # which Python takes between digits, and XML does not
+    except ValueError:
+        raise ValueError(f"{corner} is {text!r:.40}, no number") from None
+    if not isfinite(number) or abs(number) > LARGEST:
+        raise ValueError(f"{corner} is {text:.40}, no coordinate of an image")
+    return number

@@ -1,0 +1,204 @@
+"""Batches of images with their boxes, as pure functions of the step number; see `resvision.loading.batches`.
+
+Training shows fixed squares: those of the view, or of `crop_px` where a view gives images of different sizes.
+Evaluation shows whole images as the view gives them, so a batch holds images of one size only.
+
+Glossary
+    pixels  (h, w, C) uint8, an image as the view shows it
+    boxes   (M, 4) x1 y1 x2 y2 in continuous pixels
+    truth   the BoxTargets of an image, in pixels of its view in training, of the upright image in evaluation
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from resvision.contracts import Batch
+from resvision.core.draws import uniform
+from resvision.core.errors import SettingsError, printable
+from resvision.core.images import Pixels, header
+from resvision.core.resampling import as_channels
+from resvision.core.samples import Reader, Sample
+from resvision.core.view_geometry import Geometry
+from resvision.core.views import View
+from resvision.detection.augment import BoxAugment, Square, augmented
+from resvision.detection.detector import PADDING, TrueBoxes
+from resvision.kinds.detection.boxes import BoxTargets
+from resvision.loading.batches import MEMORY_BYTES, Visits, as_batch, neighbours
+
+FEWEST_PLACES = 8
+"""The least number of places for boxes in a batch of training, so that shapes repeat."""
+
+
+class Target(NamedTuple):
+    """What an image of an evaluation is scored by: its truth, and the place of its view in it."""
+
+    truth: BoxTargets
+    geometry: Geometry
+
+
+class BoxTrainBatches(Dataset[Batch]):
+    """The training batches of one process; `[step]` is a pure function of the step.
+
+    Inputs are Images (N, C, side, side) uint8, targets TrueBoxes with as many places as the fullest image of the batch
+    has boxes, at least FEWEST_PLACES and a power of two.
+
+    batch_size  over all processes, a multiple of `world`
+    view        in place of the reader's own
+    grey        convert colour for a net that takes grey
+
+    Raises SettingsError for a batch that the set or the processes cannot fill, and where nothing says the squares'
+    side.
+    """
+
+    def __init__(
+        self,
+        reader: Reader[BoxTargets],
+        *,
+        batch_size: int,
+        seed: int,
+        augment: BoxAugment,
+        rank: int = 0,
+        world: int = 1,
+        view: View | None = None,
+        grey: bool = False,
+    ) -> None:
+        self._visits = Visits(reader, batch_size=batch_size, seed=seed, rank=rank, world=world)
+        self.batch_size, self.seed, self.augment = batch_size, seed, augment
+        self.steps_per_epoch = self._visits.steps_per_epoch
+        view = view or reader.view
+        side_px = view.side_px or augment.crop_px or reader.crop_px
+        if side_px is None:
+            raise SettingsError(f"data.image_size: {printable(reader.name)} does not say how large squares are to be")
+        self._square = Square.of(view, side_px, augment.fill)
+        self._images = Images(reader, view.channels, grey=grey)
+
+    def __getitem__(self, step: int) -> Batch:
+        epoch, indices = self._visits.at(step)
+        draws = uniform(self.seed, epoch, indices, self.augment.slots)
+        samples = [self._sample(index, row) for index, row in zip(indices.tolist(), draws, strict=True)]
+        pixels, truths = zip(*samples, strict=True)
+        return as_batch(np.stack(pixels), padded(truths), indices)
+
+    def _sample(self, index: int, draws: NDArray[np.float64]) -> Sample[BoxTargets]:
+        joined = [index, *self.augment.partners(draws, len(self._images))]
+        return augmented([self._images[one] for one in joined], draws, self.augment, self._square)
+
+
+class BoxEvalBatches(Dataset[Batch]):
+    """The evaluation batches of one process: every image exactly once over all, as the view shows it.
+
+    Targets are a list with a Target for each image. A batch holds neighbours of equal size, at most batch_size. How the
+    set is cut into batches does not depend on the processes, which take whole batches in turn, so a batch gives the
+    same bits whatever their number.
+
+    view       in place of the reader's own
+    grey       convert colour for a net that takes grey
+    in_memory  keep a small set for the next time; False where each image is asked for once
+    """
+
+    def __init__(
+        self,
+        reader: Reader[BoxTargets],
+        *,
+        batch_size: int,
+        rank: int = 0,
+        world: int = 1,
+        view: View | None = None,
+        grey: bool = False,
+        in_memory: bool = True,
+    ) -> None:
+        if batch_size < 1:
+            raise SettingsError(f"batch_size: {batch_size}; it must be at least 1")
+        self.batch_size = batch_size
+        view = view or reader.view
+        self._cuts = neighbours(_sizes(reader, view), batch_size)[rank::world]
+        self._views = Views(reader, view, grey=grey, in_memory=in_memory)
+
+    def __len__(self) -> int:
+        return len(self._cuts)
+
+    def __getitem__(self, position: int) -> Batch:
+        ids = self._cuts[position]
+        pixels, targets = zip(*(self._views[index] for index in ids), strict=True)
+        return as_batch(np.stack(pixels), [*targets], np.array(ids, dtype=np.int64))
+
+
+class Images:
+    """The samples of a reader at their stored size, (H, W, channels); they stay in memory where all fit."""
+
+    def __init__(self, reader: Reader[BoxTargets], channels: int, *, grey: bool) -> None:
+        self._reader, self._channels, self._grey = reader, channels, grey
+        fits = fits_memory((sides(reader, index) for index in range(len(reader))), channels)
+        self._memory = [self._read(index) for index in range(len(reader))] if fits else None
+
+    def __len__(self) -> int:
+        return len(self._reader)
+
+    def __getitem__(self, index: int) -> Sample[BoxTargets]:
+        return self._read(index) if self._memory is None else self._memory[index]
+
+    def _read(self, index: int) -> Sample[BoxTargets]:
+        image, truth = self._reader[index]
+        return Sample(as_channels(image, self._channels, name=self._reader.source(index), grey=self._grey), truth)
+
+
+class Views:
+    """The images of a reader as the view shows them, with their Target; they stay in memory where all fit."""
+
+    def __init__(self, reader: Reader[BoxTargets], view: View, *, grey: bool, in_memory: bool = True) -> None:
+        self._reader, self._view, self._grey = reader, view, grey
+        fits = in_memory and fits_memory(_sizes(reader, view), view.channels)
+        self._memory = [self._read(index) for index in range(len(reader))] if fits else None
+
+    def __getitem__(self, index: int) -> tuple[Pixels, Target]:
+        return self._read(index) if self._memory is None else self._memory[index]
+
+    def _read(self, index: int) -> tuple[Pixels, Target]:
+        image, truth = self._reader[index]
+        shown = self._view.show(image, name=self._reader.source(index), grey=self._grey)
+        return shown.pixels, Target(truth, shown.geometry)
+
+
+def padded(truths: Sequence[BoxTargets]) -> TrueBoxes:
+    """The boxes of several images as tensors, padded to one number of places."""
+    most = max(len(truth.labels) for truth in truths)
+    places = max(FEWEST_PLACES, 1 << max(0, most - 1).bit_length())
+    boxes = np.zeros((len(truths), places, 4), dtype=np.float32)
+    labels = np.full((len(truths), places), PADDING, dtype=np.int64)
+    crowd = np.zeros((len(truths), places), dtype=np.bool_)
+    for row, truth in enumerate(truths):
+        count = len(truth.labels)
+        boxes[row, :count], labels[row, :count], crowd[row, :count] = truth.boxes, truth.labels, truth.crowd
+    return TrueBoxes(torch.from_numpy(boxes), torch.from_numpy(labels), torch.from_numpy(crowd))
+
+
+def fits_memory(sizes: Iterable[tuple[int, int]], channels: int) -> bool:
+    """Whether images of these heights and widths take at most MEMORY_BYTES."""
+    room = MEMORY_BYTES
+    for height, width in sizes:
+        room -= height * width * channels
+        if room < 0:
+            return False
+    return True
+
+
+def sides(reader: Reader[BoxTargets], index: int) -> tuple[int, int]:
+    """The height and width of an upright image, from the header of its file where it is one, so without decoding."""
+    path = Path(reader.source(index))
+    if path.is_file():
+        return header(path).upright
+    height, width = reader[index].image.shape[:2]
+    return height, width
+
+
+def _sizes(reader: Reader[BoxTargets], view: View) -> list[tuple[int, int]]:
+    """The height and width at which the view shows each image."""
+    if view.side_px is not None:
+        return [(view.side_px, view.side_px)] * len(reader)
+    return [view.resized_sides(*sides(reader, index)) for index in range(len(reader))]

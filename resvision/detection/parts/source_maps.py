@@ -1,0 +1,127 @@
+"""The maps of several strides on which heads of one-stage detectors stand: Liu et al. 2016, Figure 2.
+
+The paper, https://arxiv.org/abs/1512.02325, reads two maps of VGG-16 and four further ones; over another net these are
+its own maps, then further ones of half the side each. Where the paper starts with trained weights of VGG-16, fresh ones
+are drawn by He's rule here, since Glorot's, which the paper uses for its own layers, lets the signal of so deep a net
+die out.
+
+Glossary
+    maps      (N, C, h, w), the finest first
+    names     of the maps
+    channels  of the maps
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from resvision.classification.stages import Stages
+from resvision.classification.vgg import blocks, pools_of, widths_of
+from resvision.layers.init import he_initialize_incoming
+from resvision.layers.sizes import require_side, scaled
+
+FIRST_SCALE = 20.0
+"""The length to which the vectors of the first map are scaled at first."""
+
+
+class VGG16Maps(nn.Module):
+    """The six maps of SSD300: conv4_3 of VGG-16, conv7, which are its fc6 and fc7 as convolutions, and conv8 to conv11.
+
+    The third pooling rounds up, the fifth keeps the stride, and fc6 is dilated to make up for that.
+    """
+
+    names = ("conv4_3", "conv7", "conv8_2", "conv9_2", "conv10_2", "conv11_2")
+    least_px = 268
+    """The least side of an image of which the last map has a position."""
+
+    def __init__(self, *, in_channels: int, width: int) -> None:
+        super().__init__()
+        layers = blocks("D", in_channels=in_channels, width=width)
+        _, _, pool3, pool4, _ = pools_of(layers)
+        layers[pool3] = nn.MaxPool2d(2, ceil_mode=True)
+        conv4 = widths_of(width)[-1]
+        fc7, conv8, squeezed, conv9 = (scaled(count, width=width, full=64) for count in (1024, 512, 128, 256))
+        self.scale_weight = nn.Parameter(torch.full((conv4,), FIRST_SCALE))
+        self.features = layers[:pool4]
+        dilated = nn.Sequential(
+            nn.MaxPool2d(3, stride=1, padding=1),
+            nn.Conv2d(conv4, fc7, 3, padding=6, dilation=6),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(fc7, fc7, 1),
+            nn.ReLU(inplace=True),
+        )
+        self.extra = nn.ModuleList(
+            [
+                nn.Sequential(*layers[pool4:-1], dilated),
+                further_map(fc7, conv9, conv8),
+                further_map(conv8, squeezed, conv9),
+                further_map(conv9, squeezed, conv9, halved=False),
+                further_map(conv9, squeezed, conv9, halved=False),
+            ]
+        )
+        self.channels = [conv4, fc7, conv8, conv9, conv9, conv9]
+        he_initialize_incoming(self)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """The maps, the finest first; SettingsError for images below 268 px."""
+        require_side(images, least=self.least_px, net="SSD300")
+        x = self.features(images)
+        maps = [normalized(x, self.scale_weight)]
+        for block in self.extra:
+            x = block(x)
+            maps.append(x)
+        return maps
+
+
+class BackboneMaps(nn.Module):
+    """The maps of a net from `first_stride` on, and `count` further ones, each of half the side.
+
+    Of a net whose maps are all finer it takes the deepest. Vectors of the first map are scaled, as in the paper.
+    Further maps are batch-normalized where the net itself is, which the paper's are not; the last is not, as one
+    position of one image has no variance.
+    """
+
+    def __init__(self, body: Stages, *, first_stride: int, count: int, channels: int) -> None:
+        super().__init__()
+        self.body = body
+        deepest = [*body.channels][-1]
+        own = [name for name in body.channels if body.stride[name] >= first_stride] or [deepest]
+        self.names = (*own, *(f"{own[-1]}_{2 ** (further + 1)}" for further in range(count)))
+        self.channels = [body.channels[name] for name in own]
+        self.scale_weight = nn.Parameter(torch.full((self.channels[0],), FIRST_SCALE))
+        batch_norm = any(isinstance(module, nn.BatchNorm2d) for module in body.modules())
+        self.extra = nn.ModuleList()
+        for further in range(count):
+            norms = batch_norm and further < count - 1
+            self.extra.append(further_map(self.channels[-1], max(1, channels // 2), channels, batch_norm=norms))
+            self.channels.append(channels)
+        he_initialize_incoming(self.extra)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """The maps, the finest first."""
+        of_body = self.body(images)
+        maps = [of_body[name] for name in self.names if name in of_body]
+        x = maps[-1]
+        maps[0] = normalized(maps[0], self.scale_weight)
+        for block in self.extra:
+            x = block(x)
+            maps.append(x)
+        return maps
+
+
+def normalized(x: Tensor, scale: Tensor) -> Tensor:
+    """The vector at each position of maps (N, C, h, w) brought to length 1, its channels multiplied by `scale` (C,)."""
+    return F.normalize(x) * scale.view(1, -1, 1, 1)
+
+
+def further_map(
+    in_channels: int, squeezed: int, out_channels: int, *, halved: bool = True, batch_norm: bool = False
+) -> nn.Sequential:
+    """A 1x1 and a 3x3 convolution: to a map of half the side, rounded up, or of two positions less."""
+    layers: list[nn.Module] = []
+    for conv in (
+        nn.Conv2d(in_channels, squeezed, 1, bias=not batch_norm),
+        nn.Conv2d(squeezed, out_channels, 3, stride=1 + halved, padding=int(halved), bias=not batch_norm),
+    ):
+        layers += [conv, *([nn.BatchNorm2d(conv.out_channels)] if batch_norm else []), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)

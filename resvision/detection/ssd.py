@@ -1,0 +1,300 @@
+"""SSD: Liu et al. 2016, https://arxiv.org/abs/1512.02325: boxes and classes from several maps of a net in one pass.
+
+SSD300 stands on VGG-16 as the paper's Figure 2 has it, with torchvision's names of parameters. `ssd` is the same over
+any net of the zoo: its maps, then further ones of half the side each until one position is left.
+
+Glossary
+    N images, K classes without the background, M true boxes of an image at most
+    A          priors of an image, of all maps together, the finest map first, row by row
+    a          priors at a position of one map
+    logits     of K + 1 classes, background first
+    deltas     offsets of a box from its prior
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.ops import box_iou
+
+from resvision.classification.classifier import require_factor
+from resvision.classification.stages import stages
+from resvision.contracts import Batch, Losses, Term, fp32_or_more
+from resvision.core.errors import SettingsError
+from resvision.detection.detector import Candidates, Detector, DetectorLoss, TrueBoxes
+from resvision.detection.parts.box_coding import BoxCoding, clip
+from resvision.detection.parts.hard_negatives import hardest
+from resvision.detection.parts.matching import match_each
+from resvision.detection.parts.priors import Priors, linear_priors
+from resvision.detection.parts.source_maps import BackboneMaps, VGG16Maps
+from resvision.detection.parts.suppression import Suppression
+from resvision.layers.init import glorot_initialize
+from resvision.probes.shapes import image_for, on_meta, run
+
+CODING = BoxCoding(10.0, 10.0, 5.0, 5.0)
+"""One over the paper's variances, .1 of centres and .2 of sides."""
+
+OVERLAP = 0.5
+"""The overlap from which a prior is to find a box."""
+
+BEST_OF_CLASS = 400
+"""The candidates of each class that suppression looks at."""
+
+SIZES_PX: dict[str, tuple[float, ...]] = {
+    "voc": (30, 60, 111, 162, 213, 264, 315),
+    "coco": (21, 45, 99, 153, 207, 261, 315),
+}
+"""Sizes of the priors of SSD300, in images of 300 px; COCO has smaller objects."""
+
+RATIOS = ((2.0,), (2.0, 3.0), (2.0, 3.0), (2.0, 3.0), (2.0,), (2.0,))
+"""The ratios of the priors of SSD300."""
+
+STEPS_PX = (8, 16, 32, 64, 100, 300)
+"""The distances between positions of the maps of SSD300, in images of 300 px."""
+
+PriorSet = Literal["voc", "coco"]
+
+
+class SSDMaps(NamedTuple):
+    """What the net says, by map, the finest first.
+
+    logits  (N, a * (K + 1), h, w)
+    deltas  (N, a * 4, h, w)
+    """
+
+    logits: tuple[Tensor, ...]
+    deltas: tuple[Tensor, ...]
+
+    @property
+    def sides(self) -> list[tuple[int, int]]:
+        """Height and width of each map."""
+        return [(deltas.shape[2], deltas.shape[3]) for deltas in self.deltas]
+
+
+class MapHeads(nn.Module):
+    """A 3x3 convolution on each map, which gives `of_each` numbers for each prior."""
+
+    def __init__(self, channels: Sequence[int], priors: Sequence[int], of_each: int) -> None:
+        super().__init__()
+        self.module_list = nn.ModuleList(
+            nn.Conv2d(channels_of_map, count * of_each, 3, padding=1)
+            for channels_of_map, count in zip(channels, priors, strict=True)
+        )
+        glorot_initialize(self)
+
+    def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """The numbers at each position, (N, a * of_each, h, w), by map."""
+        return tuple(layer(x) for layer, x in zip(self.module_list, maps, strict=True))
+
+
+class SSDHead(nn.Module):
+    """Logits and deltas of the priors of every map."""
+
+    def __init__(self, channels: Sequence[int], priors: Sequence[int], *, num_classes: int) -> None:
+        super().__init__()
+        self.classification_head = MapHeads(channels, priors, num_classes + 1)
+        self.regression_head = MapHeads(channels, priors, 4)
+
+    def forward(self, maps: Sequence[Tensor]) -> SSDMaps:
+        """The raw maps."""
+        return SSDMaps(self.classification_head(maps), self.regression_head(maps))
+
+
+class SSD(nn.Module):
+    """Maps of a backbone, and on each of them the logits and deltas of its priors."""
+
+    def __init__(self, backbone: VGG16Maps | BackboneMaps, priors: Priors, *, num_classes: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = SSDHead(backbone.channels, priors.of_each_position, num_classes=num_classes)
+        self.priors = priors
+        self.num_classes = num_classes
+
+    def forward(self, images: Tensor) -> SSDMaps:
+        """The raw maps of normalized images (N, C, H, W)."""
+        maps: SSDMaps = self.head(self.backbone(images))
+        return maps
+
+
+@dataclass(frozen=True, kw_only=True)
+class SSDLoss(DetectorLoss):
+    """The options of SSD's loss; ValueError for values that cannot work.
+
+    negatives   priors of background that are learned from, for each one that has a box; those of each image that are
+                taken for objects most surely (the paper's 3)
+    box_weight  the factor of the loss of boxes (the paper's alpha, 1)
+    """
+
+    negatives: int = 3
+    box_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.negatives < 1:
+            raise ValueError(f"negatives must be at least 1, got {self.negatives}")
+        require_factor("box_weight", self.box_weight)
+
+
+class PriorTargets(NamedTuple):
+    """What the priors of each image are to say.
+
+    classes   (N, A) int64, 0 for background, 1..K for an object
+    boxes     (N, A, 4), the box of a prior that has an object
+    positive  (N, A) bool
+    negative  (N, A) bool
+    """
+
+    classes: Tensor
+    boxes: Tensor
+    positive: Tensor
+    negative: Tensor
+
+
+class SSDDetector(Detector):
+    """The system of SSD: softmax cross-entropy of classes and smooth L1 of deltas, over matches and hard negatives.
+
+    Both are divided by the number of priors with an object in the batch. An image without any counts as though it had
+    one, so that its three hardest negatives teach what background is; the released code and torchvision learn nothing
+    of such an image.
+    """
+
+    loss_options: ClassVar[type] = SSDLoss
+
+    net: SSD
+
+    def __init__(
+        self, net: SSD, *, mean: Sequence[float], std: Sequence[float], options: SSDLoss | None = None
+    ) -> None:
+        super().__init__(net, mean=mean, std=std, suppression=Suppression(score=0.01, iou=0.45, most=200))
+        self.options = options or SSDLoss()
+        self._map_sides: dict[tuple[int, int], list[tuple[int, int]]] = {}
+
+    def losses(self, batch: Batch) -> Losses:
+        """Compute `classes` and `boxes`; `error` is the share of priors with an object that are given another class."""
+        images = batch.inputs.images
+        maps: SSDMaps = self.net(self.normalized(images))
+        logits, deltas = _by_prior(maps.logits, self.net.num_classes + 1), _by_prior(maps.deltas, 4)
+        sides = (images.shape[2], images.shape[3])
+        priors = torch.cat(self.net.priors.boxes(maps.sides, sides, device=deltas.device))
+        targets = prior_targets(priors, batch.targets)
+        positive, weight = targets.positive, _weight(targets)
+        learned = positive | self._hard_negatives(logits.detach(), targets)
+        class_loss = F.cross_entropy(fp32_or_more(logits[learned]), targets.classes[learned], reduction="sum")
+        encoded = CODING.encode(targets.boxes[positive], priors.expand_as(targets.boxes)[positive])
+        box_loss = F.smooth_l1_loss(fp32_or_more(deltas[positive]), encoded, reduction="sum")
+        wrong = logits.detach()[positive].argmax(dim=1) != targets.classes[positive]
+        return Losses(
+            terms={"classes": Term(class_loss, weight), "boxes": Term(self.options.box_weight * box_loss, weight)},
+            metrics={"error": Term(wrong.sum(), positive.sum())},
+        )
+
+    def weights(self, batch: Batch) -> dict[str, Tensor]:
+        """Count the priors with an object; an image without any counts 1."""
+        images = batch.inputs.images
+        priors = torch.cat([*self.anchors((images.shape[2], images.shape[3])).values()])
+        weight = _weight(prior_targets(priors, batch.targets))
+        return {"classes": weight, "boxes": weight}
+
+    def candidates(self, maps: SSDMaps, sides: tuple[int, int]) -> Candidates:
+        """The best 400 boxes of each class in each image."""
+        probabilities = fp32_or_more(_by_prior(maps.logits, self.net.num_classes + 1)).softmax(dim=2)
+        deltas = _by_prior(maps.deltas, 4)
+        priors = torch.cat(self.net.priors.boxes(maps.sides, sides, device=deltas.device))
+        boxes = clip(CODING.decode(deltas, priors), sides)
+        by_class = probabilities[:, :, 1:].transpose(1, 2)  # (N, K, A)
+        count = min(BEST_OF_CLASS, by_class.shape[2])
+        scores, places = by_class.topk(count, dim=2)
+        labels = torch.arange(by_class.shape[1], device=scores.device).repeat_interleave(count)
+        chosen = boxes.gather(1, places.flatten(1)[:, :, None].expand(-1, -1, 4))
+        return Candidates(chosen, scores.flatten(1), labels.expand(len(boxes), -1))
+
+    def anchors(self, sides: tuple[int, int]) -> dict[str, Tensor]:
+        """The priors of an image of these sides, (A, 4) pixels, by map."""
+        if sides not in self._map_sides:
+            with on_meta(self.net) as net, torch.no_grad():
+                self._map_sides[sides] = run(net, image_for(net, (self.mean.shape[1], *sides))).sides
+        map_sides = self._map_sides[sides]
+        priors = self.net.priors.boxes(map_sides, sides, device=self.mean.device)
+        return dict(zip(self.net.backbone.names, priors, strict=True))
+
+    def unmatched(self, boxes: Tensor, sides: tuple[int, int]) -> Tensor:
+        """Whether each of these boxes (M, 4) overlaps no prior at all, (M,): any other has one of its own."""
+        priors = torch.cat([*self.anchors(sides).values()])
+        overlaps: Tensor = box_iou(boxes.to(priors), priors)
+        return ~(overlaps > 0).any(dim=1)
+
+    def _hard_negatives(self, logits: Tensor, targets: PriorTargets) -> Tensor:
+        """Which priors (N, A) without an object are learned from: in each image those of greatest loss."""
+        loss = fp32_or_more(logits).logsumexp(dim=2) - fp32_or_more(logits[:, :, 0])
+        wanted = self.options.negatives * targets.positive.sum(dim=1).clamp(min=1)
+        return hardest(loss, targets.negative, wanted)
+
+
+def prior_targets(priors: Tensor, truth: TrueBoxes) -> PriorTargets:
+    """What priors (A, 4) are to say of each image."""
+    matches = [match_each(priors, *image, positive=OVERLAP) for image in zip(*truth, strict=True)]
+    box, positive, negative = (
+        torch.stack([getattr(match, name) for match in matches]) for name in ("box", "positive", "negative")
+    )
+    if truth.boxes.shape[1] == 0:
+        return PriorTargets(box, priors.expand(len(box), -1, -1), positive, negative)
+    classes = torch.where(positive, truth.labels.gather(1, box) + 1, 0)
+    return PriorTargets(classes, truth.boxes.gather(1, box[:, :, None].expand(-1, -1, 4)), positive, negative)
+
+
+def ssd300_vgg16(*, num_classes: int, in_channels: int = 3, width: int = 64, priors: PriorSet = "voc") -> SSD:
+    """SSD300 on VGG-16, for images of 300 px; 268 px are the least.
+
+    width   channels of the first convolution, by which all others scale
+    priors  voc: the paper's sizes for VOC; coco: those for COCO, none larger than the image, as in torchvision
+
+    Raises SettingsError for other priors.
+    """
+    if priors not in get_args(PriorSet):
+        raise SettingsError(f"priors {priors!r}: choices are {', '.join(get_args(PriorSet))}")
+    default_boxes = Priors(SIZES_PX[priors], RATIOS, 300, STEPS_PX, clamped=priors == "coco")
+    backbone = VGG16Maps(in_channels=in_channels, width=width)
+    return SSD(backbone, default_boxes, num_classes=num_classes)
+
+
+def ssd(
+    backbone: nn.Module,
+    *,
+    num_classes: int,
+    input_size: int = 300,
+    channels: int = 256,
+    smallest: float = 0.2,
+    largest: float = 0.9,
+) -> SSD:
+    """SSD over any backbone: its maps from stride 8 on, and further maps until one position is left.
+
+    Of small images the maps begin finer, so that the first has 24 positions along a side: at stride 4 of 96 px.
+
+    input_size  side of the images that are trained on, in pixels, from which sizes of priors and further maps follow;
+                images of other sides are taken, too
+    channels    of the further maps
+    smallest    size of the priors of the second map, as a share of the image's side; the first map has half of it
+    largest     size of the priors of the last map
+
+    Raises MissingStageError for a net without maps, SettingsError for sizes that do not grow within 0..1.
+    """
+    body = stages(backbone)
+    first_stride = min(8, 2 ** int(math.log2(max(1, input_size / 24))))
+    deepest = math.ceil(input_size / [*body.stride.values()][-1])
+    count = math.ceil(math.log2(deepest))
+    maps = BackboneMaps(body, first_stride=first_stride, count=count, channels=channels)
+    priors = linear_priors(len(maps.channels), input_px=input_size, smallest=smallest, largest=largest)
+    return SSD(maps, priors, num_classes=num_classes)
+
+
+def _by_prior(maps: Sequence[Tensor], of_each: int) -> Tensor:
+    """The numbers of each prior, (N, A, of_each)."""
+    return torch.cat([x.permute(0, 2, 3, 1).reshape(len(x), -1, of_each) for x in maps], dim=1)
+
+
+def _weight(targets: PriorTargets) -> Tensor:
+    """The number of priors with an object; an image without any counts 1."""
+    return targets.positive.sum(dim=1).clamp(min=1).sum()

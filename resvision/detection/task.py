@@ -1,0 +1,217 @@
+"""The torch half of detection: boxes and the names of what is in them, judged by average precision."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from copy import copy
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from resvision.contracts import Batch, Images, System, arrays, tensors_of
+from resvision.core.errors import NonFiniteLossError, SettingsError, nearest, printable
+from resvision.core.images import Pixels
+from resvision.core.samples import Reader
+from resvision.core.settings import Scalar
+from resvision.core.views import Letterbox, ShorterSide, View
+from resvision.detection.augment import BoxAugment
+from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches
+from resvision.detection.detector import Detector
+from resvision.detection.parts.suppression import Suppression
+from resvision.kinds.detection.boxes import BoxTargets, RawDetections
+from resvision.kinds.detection.kind import KIND
+from resvision.kinds.detection.presets import COCO, find
+from resvision.kinds.detection.scores import DetectionScores
+from resvision.kinds.detection.tally import Tally
+from resvision.loading.workers import batches as read_batches
+from resvision.tasks import Described, How, Model, PredictionOptions, Task, Trained
+from resvision.training.evaluation import evaluating, merged, until_stopped
+from resvision.training.machine import Machine, autocast, decoding_workers
+from resvision.training.stopping import StopSignals
+
+MOST_IMAGES = 16
+"""The most images that a net is shown at a time without training."""
+
+
+class DetectionTask(Task[BoxTargets]):
+    """The task whose systems predict boxes with a score and a class."""
+
+    kind = KIND
+    augment = BoxAugment
+    system = ""
+
+    def require_view(self, view: View) -> None:
+        """Allow every view, since squares are made of what it shows."""
+
+    def usual_view(
+        self, sides: tuple[int, ...], *, mean: tuple[float, ...], std: tuple[float, ...], input_px: int
+    ) -> View:
+        """A letterbox, of the paper's side or of the one that is named; of two sides, the shorter and the longer."""
+        if len(sides) < 2:
+            return Letterbox(channels=len(mean), mean=mean, std=std, size_px=sides[0] if sides else input_px)
+        return ShorterSide(channels=len(mean), mean=mean, std=std, shorter_px=sides[0], longest_px=sides[1])
+
+    def decodes(self, reader: Reader[BoxTargets], augment: BoxAugment) -> bool:
+        """Whether images are read again, which they are where they do not fit into memory."""
+        return True
+
+    def asked_side(self, augment: BoxAugment) -> int | None:
+        """The side of the squares, where it is set."""
+        return augment.crop_px
+
+    def settled_augment(self, augment: BoxAugment, *, side_px: int | None) -> BoxAugment:
+        """Write the side of the squares into the settings."""
+        return replace(augment, crop_px=side_px)
+
+    def train_batches(
+        self,
+        reader: Reader[BoxTargets],
+        *,
+        batch_size: int,
+        seed: int,
+        augment: BoxAugment,
+        loss: Mapping[str, Scalar],
+        rank: int,
+        world: int,
+    ) -> BoxTrainBatches:
+        """Make batches of squares with their boxes."""
+        return BoxTrainBatches(
+            reader, batch_size=batch_size, seed=seed, augment=augment, rank=rank, world=world, grey=True
+        )
+
+    def exam_batches(self, reader: Reader[BoxTargets], *, batch_size: int, rank: int, world: int) -> BoxEvalBatches:
+        """Make batches of whole views, those of one size together."""
+        return BoxEvalBatches(reader, batch_size=min(batch_size, MOST_IMAGES), rank=rank, world=world, grey=True)
+
+    def score(
+        self,
+        system: System,
+        batches: Iterable[Batch],
+        reader: Reader[BoxTargets],
+        *,
+        machine: Machine,
+        stop: StopSignals | None = None,
+    ) -> DetectionScores:
+        """Score the boxes that the system finds in whole images."""
+        labels = np.arange(len(reader.classes))
+        return _score(_detector(system), until_stopped(batches, stop), reader, reader.classes, labels, machine, COCO)
+
+    def evaluate(self, model: Model, reader: Reader[BoxTargets], how: How) -> DetectionScores:
+        """Score by a protocol; labels are matched by the names of their classes."""
+        protocol = find(how.protocol or COCO).name
+        labels = np.array(model.indices_of(reader.classes, data=reader.name), dtype=np.int64)
+        share = BoxEvalBatches(
+            reader, batch_size=how.batch_size or MOST_IMAGES, view=model.view, grey=how.grey, in_memory=False
+        )
+        with closing(read_batches(share, 0, len(share), workers=decoding_workers())) as running:
+            watched = how.watched(running, len(reader))
+            return _score(_detector(model.system), watched, reader, model.classes, labels, model.machine, protocol)
+
+    def describe(self, model: Model, how: How) -> Described:
+        """Describe the protocol, also the usual one."""
+        preset = find(how.protocol or COCO)
+        applied = suppression_of(_detector(model.system).suppression, how.prediction, model.classes)
+        among = {None: "of its class", (0,) * len(model.classes): "of any class"}.get(applied.groups, "of its group")
+        line = (
+            f"boxes with a score above {applied.score:g}, but for those that overlap a better one {among} by more than"
+            f" {applied.iou:g}; at most {applied.most} in an image"
+        )
+        return Described(f"{preset.name}: {preset.summary}", (line,), preset.name)
+
+    def configured(self, model: Trained, options: PredictionOptions) -> Trained:
+        """The model with another suppression of boxes."""
+        system = copy(_detector(model.system))  # which shares the net
+        system.suppression = suppression_of(system.suppression, options, model.classes)
+        return replace(model, system=system)
+
+    def raw(self, model: Model, pixels: Sequence[Pixels]) -> list[RawDetections]:
+        """Predict the boxes in each view."""
+        found: list[RawDetections] = []
+        with evaluating(model.system):
+            for first in range(0, len(pixels), MOST_IMAGES):
+                images = torch.from_numpy(np.stack(pixels[first : first + MOST_IMAGES])).permute(0, 3, 1, 2)
+                found += detections(_detector(model.system), images, model.machine)
+        return found
+
+
+def suppression_of(usual: Suppression, options: PredictionOptions, classes: Sequence[str]) -> Suppression:
+    """The suppression with what a person asks for; SettingsError for values that cannot be."""
+    try:
+        return Suppression(
+            score=usual.score if options.score is None else options.score,
+            iou=usual.iou if options.iou is None else options.iou,
+            most=usual.most if options.most is None else options.most,
+            groups=usual.groups if options.suppress is None else groups_of(options.suppress, classes),
+        )
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def groups_of(text: str, classes: Sequence[str]) -> tuple[int, ...] | None:
+    """The group of each class in a text such as `per-class`, `all` or "cat,dog;car,bus"; None for one of each class.
+
+    Raises SettingsError for a class that there is not, or that is named twice.
+    """
+    if text == "per-class":
+        return None
+    if text == "all":
+        return (0,) * len(classes)
+    groups: dict[str, int] = {}
+    for number, members in enumerate(text.split(";")):
+        for name in filter(None, map(str.strip, members.split(","))):
+            if name not in classes:
+                near = ", ".join(nearest(name, classes) or classes[:10])
+                raise SettingsError(f"suppress: no class {name!r}; the nearest are {near}; or say per-class or all")
+            if name in groups:
+                raise SettingsError(f"suppress: class {name!r} is named twice; a class has one group")
+            groups[name] = number
+    return tuple(groups.get(name, len(classes) + label) for label, name in enumerate(classes))
+
+
+@torch.no_grad()
+def detections(system: Detector, images: Tensor, machine: Machine) -> list[RawDetections]:
+    """The boxes that a system in evaluation mode finds in each of the images (N, C, H, W) uint8.
+
+    Raises NonFiniteLossError where the net's maps are no numbers, in which no score is above any other.
+    """
+    device = next(system.net.parameters()).device
+    with autocast(machine):
+        maps = system.maps(Images(images.to(device)))
+        if not all(torch.isfinite(one).all() for one in tensors_of(maps)):
+            raise NonFiniteLossError("the net's maps are not finite: its weights are damaged or its training diverged")
+        height, width = images.shape[2:]
+        predictions = arrays(system.decoded(maps, (height, width)))
+    return [
+        RawDetections(boxes[:count], scores[:count], labels[:count])
+        for boxes, scores, labels, count in zip(*predictions, strict=True)
+    ]
+
+
+def _score(
+    system: Detector,
+    batches: Iterable[Batch],
+    reader: Reader[BoxTargets],
+    classes: tuple[str, ...],
+    system_labels: NDArray[np.int64],
+    machine: Machine,
+    protocol: str,
+) -> DetectionScores:
+    """Score the batches; `system_labels`, (K,), are the system's for the reader's labels."""
+    tally = Tally(len(reader), len(classes))
+    with evaluating(system):
+        for batch in batches:
+            found = detections(system, batch.inputs.images, machine)
+            for index, one, (truth, geometry) in zip(batch.ids.tolist(), found, batch.targets, strict=True):
+                boxes = geometry.boxes_to_image(one.boxes)
+                tally.add(index, one._replace(boxes=boxes), truth._replace(labels=system_labels[truth.labels]))
+    return merged(tally).scores(classes, lambda index: printable(reader.source(index)), protocol=protocol)
+
+
+def _detector(system: System) -> Detector:
+    assert isinstance(system, Detector), "rows of this task name it, or a class made of it"
+    return system
+
+
+TASK = DetectionTask()
