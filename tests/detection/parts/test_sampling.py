@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from resvision.detection.parts.sampling import SamplingRules, draw, sample
+from resvision.detection.parts import sampling
+from resvision.detection.parts.sampling import Sample, SamplingRules, draw
 
 ANCHORS = SamplingRules(count=256, positive_share=0.5, positive=0.7, negative=0.3, low_quality=True)
 REGIONS = SamplingRules(count=128, positive_share=0.25, positive=0.5, negative=0.5, lowest_negative=0.1)
@@ -14,6 +15,10 @@ def flags(positives: int, negatives: int, ignored: int) -> tuple[Tensor, Tensor]
         torch.randperm(positives + negatives + ignored)
     ]
     return kinds == 1, kinds == 2
+
+
+def sample(positive: Tensor, negative: Tensor, rules: SamplingRules) -> Sample:
+    return sampling.sample(positive, negative, torch.rand(len(positive)), rules)
 
 
 def test_half_of_the_anchors_and_a_quarter_of_the_regions_are_positive_at_most() -> None:
@@ -64,6 +69,16 @@ def test_a_hand_made_image() -> None:
     assert counted == {0: True, 1: True, 2: True, 3: False, 4: False}  # .05 is below .1, and the last is not usable
     assert torch.equal(drawn.references[0], references[drawn.places[0]])
     assert torch.equal(drawn.boxes[0][drawn.labels[0] > 0], boxes[0, :1].expand(2, 4))
+
+
+def test_places_without_a_reference_at_the_end_change_no_draw() -> None:
+    references, everywhere = torch.rand(2, 900, 4).cumsum(-1), torch.ones(2, 900, dtype=torch.bool)
+    none = torch.zeros(2, 0, 4), torch.zeros(2, 0, dtype=torch.int64), torch.zeros(2, 0, dtype=torch.bool)
+    torch.manual_seed(1)
+    few = draw(references, everywhere, *none, ANCHORS)
+    torch.manual_seed(1)
+    more = torch.cat([references, references], dim=1), torch.cat([everywhere, ~everywhere], dim=1)
+    assert torch.equal(draw(*more, *none, ANCHORS).places, few.places)
 
 
 def test_anchors_that_lie_mostly_in_a_crowd_are_not_drawn() -> None:
