@@ -1,6 +1,7 @@
 """`resvision data`: the data sets that can be named, a check of one or of a folder, and downloads."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from resvision.core import references
 from resvision.core.errors import DataError, SettingsError
 from resvision.core.plurals import counted
 from resvision.data import sets
+from resvision.data.fault_kinds import KINDS
 from resvision.data.layouts import layouts
 
 if TYPE_CHECKING:
@@ -159,6 +161,8 @@ def _print(findings: "Findings") -> None:
     """Print a line for each fault, each duplicate and each note, then one of counts."""
     for fault in findings.faults:
         typer.echo(str(fault))
+    for kind, count in sorted(Counter(fault.kind for fault in findings.faults if fault.kind).items()):
+        typer.echo(f"{counted(count, 'fault')} of {kind}: with --allow {kind}, {KINDS[kind]}")
     for pair in findings.duplicates[:SHOWN_DUPLICATES]:
         typer.echo(str(pair))
     if len(findings.duplicates) > SHOWN_DUPLICATES:

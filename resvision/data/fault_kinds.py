@@ -62,10 +62,10 @@ class Ledger:
         else:
             self.faults.append(fault(where, what)._replace(kind=kind))
 
-    def note(self) -> str:
-        """The sentence on what was left out; "" for nothing."""
-        parts = [f"{counted(count, _noun(kind))} by --allow {kind}" for kind, count in sorted(self.left_out.items())]
-        return f"left out or taken as allowed: {', '.join(parts)}" if parts else ""
+    def notes(self) -> list[str]:
+        """The sentence on what was left out; none where nothing was."""
+        parts = [f"{counted(count, _noun(kind))} by {kind}" for kind, count in sorted(self.left_out.items()) if count]
+        return [f"allowed and left out, or taken as it is said: {', '.join(parts)}"] if parts else []
 
 
 def _noun(kind: str) -> str:
