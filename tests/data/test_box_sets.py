@@ -113,7 +113,7 @@ def test_a_check_finds_the_known_faults_of_a_set_and_opening_it_leaves_them_out(
     splits = open_splits("bccd", root=tmp_path, task=None, image_size=64)
     assert len(splits.train.target(1).labels) == 0
     assert splits.train.view.side_px == 64
-    assert "1 box by --allow degenerate-boxes" in splits.split_rule
+    assert "1 box by degenerate-boxes" in splits.split_rule
 
 
 @pytest.mark.skipif(not (REAL / "bccd").is_dir(), reason=f"no bccd in {REAL}; $RESVISION_DATA names it")
