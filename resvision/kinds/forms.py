@@ -81,11 +81,16 @@ class ClassRow(NamedTuple):
 
 
 class ClassTable(NamedTuple):
-    """The classes of a run: headings of the amount and of each share, and the means of these, if there are any."""
+    """The classes of a run: headings of the amount and of each share, and the means of these, if there are any.
+
+    title, noun  of the table and of its rows; others than classes stand in such tables too
+    """
 
     headings: tuple[str, ...]
     rows: list[ClassRow]
     means: tuple[float, ...] | None = None
+    title: str = "Classes"
+    noun: str = "class"
 
 
 class Line(NamedTuple):

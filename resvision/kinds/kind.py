@@ -240,8 +240,8 @@ class Kind(ABC, Generic[S, R, T]):
         """The confusion of the classes, for the page."""
         return None
 
-    def page_tables(self, scores: S) -> list[Table]:
-        """Small tables for the page besides that of the classes, each with a title."""
+    def page_tables(self, scores: S) -> list[ClassTable]:
+        """Small tables for the page besides that of the classes, such as of sizes; their rows have shares, or none."""
         return []
 
     def plots(self, scores: S) -> list[Plot]:

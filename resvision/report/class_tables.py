@@ -40,6 +40,8 @@ class ShownTable(NamedTuple):
     rows: list[TableRow]
     worst: list[TableRow]
     means: tuple[BarCell, ...] | None
+    title: str
+    noun: str
 
 
 class ShownPlot(NamedTuple):
@@ -56,7 +58,7 @@ def class_values(kind: Kind[Any, Any, Any], scores: Scores | None, *, name: str)
     matrix = None if scores is None else kind.matrix(scores)
     plots = [] if scores is None else kind.plots(scores)
     return {
-        "score_tables": [] if scores is None else kind.page_tables(scores),
+        "score_tables": [] if scores is None else [*map(shown_table, kind.page_tables(scores))],
         "plots": [
             ShownPlot(plot.title, inline(shares_svg(plot, name=f"{name}-plot{i}")), plot.caption)
             for i, plot in enumerate(plots, start=1)
@@ -70,7 +72,8 @@ def class_values(kind: Kind[Any, Any, Any], scores: Scores | None, *, name: str)
 def shown_table(table: ClassTable) -> ShownTable:
     """The table of a kind as the page draws it."""
     rows = [TableRow(row.name, row.amount, _cells(row.shares), row.colour) for row in table.rows]
-    return ShownTable(table.headings, rows, _worst(rows), _cells(table.means) if table.means is not None else None)
+    means = None if table.means is None else _cells(table.means)
+    return ShownTable(table.headings, rows, _worst(rows), means, table.title, table.noun)
 
 
 def _worst(rows: Sequence[TableRow], *, many: int = 30, few: int = 15) -> list[TableRow]:

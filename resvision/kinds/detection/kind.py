@@ -31,6 +31,7 @@ from resvision.kinds.kind import (
     Matrix,
     Plot,
     Table,
+    percent,
 )
 
 BACKGROUND = "background"
@@ -164,7 +165,7 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
         """Tables of the classes, the sizes, the faults, and of the confusion where it is small enough."""
         numbers = ("boxes", "AP", "AP50", "AP75", "VOC07 AP", "VOC AP")
         rows = [(row.name, f"{row.boxes:,}", *map(_percent, _precisions(row))) for row in scores.per_class]
-        tables = [Table(("class", *numbers), rows, numbers), *self.page_tables(scores)]
+        tables = [Table(("class", *numbers), rows, numbers), *map(_as_text, self.page_tables(scores))]
         if len(scores.classes) <= CONFUSION_UP_TO:
             names = (*scores.classes, BACKGROUND)
             indices = tuple(str(k) for k in range(len(names)))
@@ -174,26 +175,20 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
             tables.append(Table(("", "true class", *indices), cells, indices, title, ("true class",)))
         return tables
 
-    def page_tables(self, scores: DetectionScores) -> list[Table]:
+    def page_tables(self, scores: DetectionScores) -> list[ClassTable]:
         """Tables of the figures by size, and of the boxes by what is wrong with them."""
-        numbers = ("boxes", "AP", "recall at 100")
-        rows = [(_SIZES[row.size], f"{row.boxes:,}", _percent(row.ap), _percent(row.ar100)) for row in scores.sizes]
-        faults = [(words, f"{getattr(scores.boxes, name):,}") for name, words in _FAULTS.items()]
+        sizes = [ClassRow(_SIZES[row.size], row.boxes, _shares(row.ap, row.ar100)) for row in scores.sizes]
+        faults = [ClassRow(words, getattr(scores.boxes, name), ()) for name, words in _FAULTS.items()]
         return [
-            Table(("objects", *numbers), rows, numbers, "AP by the size of objects"),
-            Table(("boxes", "number"), faults, ("number",), f"Boxes from a score of {scores.score:.2f} on"),
+            ClassTable(("boxes", "AP", "recall at 100"), sizes, title="AP by the size of objects", noun="objects"),
+            ClassTable(("number",), faults, title=f"Boxes from a score of {scores.score:.2f} on", noun="boxes"),
         ]
 
     def class_table(self, scores: DetectionScores) -> ClassTable:
         """The boxes of every class, and the average precision by the rule of the protocol, with the means."""
         names = [*dict.fromkeys((find(scores.protocol).figure, "ap", "ap50", "ap75"))]
         rows = [
-            ClassRow(
-                row.name,
-                row.boxes,
-                tuple(nan if getattr(row, name) is None else getattr(row, name) for name in names),
-                _hex(colour),
-            )
+            ClassRow(row.name, row.boxes, _shares(*(getattr(row, name) for name in names)), _hex(colour))
             for row, colour in zip(scores.per_class, class_colours(len(scores.classes)), strict=True)
         ]
         means = tuple(getattr(scores, name) for name in names)
@@ -285,8 +280,8 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
 
 _SIZES = {
     "all": "all",
-    "small": "small, up to 32 x 32 pixels",
-    "medium": "medium, up to 96 x 96",
+    "small": "small, to 32 x 32 px",
+    "medium": "medium, to 96 x 96 px",
     "large": "large",
 }
 _FAULTS = {
@@ -305,6 +300,16 @@ def _precisions(row: ClassPrecision) -> tuple[float | None, ...]:
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{share:.2%}"
+
+
+def _shares(*shares: float | None) -> tuple[float, ...]:
+    return tuple(nan if share is None else share for share in shares)
+
+
+def _as_text(table: ClassTable) -> Table:
+    """A table of the page for a terminal."""
+    rows = [(row.name, f"{row.amount:,}", *map(percent, row.shares)) for row in table.rows]
+    return Table((table.noun, *table.headings), rows, table.headings, table.title)
 
 
 def _hex(colour: tuple[int, int, int]) -> str:

@@ -16,8 +16,8 @@ from resvision.kinds.detection.pictures import Colour, Outline, class_colours, d
 from resvision.kinds.detection.scores import Faults, WorstImage
 from resvision.kinds.kind import Panel
 
-SHOWN_PX = 560
-"""The longer side of each picture."""
+SHOWN_PX, LETTERS_PX = 560, 19
+"""The longer side of each picture and the height of its captions; a page shows it at some six tenths of its size."""
 DARK = 0.55
 """The brightness that is left to an image below its errors."""
 ERRORS: dict[str, Colour] = {
@@ -105,7 +105,11 @@ def panels(image: Pixels, judgement: JudgedImage, classes: Sequence[str]) -> tup
     ]
     pictures = {"truth": truth, "detections": outlines_of(result), "errors": _errors(judgement, classes)}
     return tuple(
-        Panel(name, drawn(image, outlines, longest_px=SHOWN_PX, dark=DARK if name == "errors" else 1), lettered=True)
+        Panel(
+            name,
+            drawn(image, outlines, longest_px=SHOWN_PX, letters_px=LETTERS_PX, dark=DARK if name == "errors" else 1.0),
+            lettered=True,
+        )
         for name, outlines in pictures.items()
     )
 
@@ -114,7 +118,7 @@ def outlines_of(result: Detections) -> list[Outline]:
     """The objects that were found, in the colours of their classes, with name and score."""
     colours = class_colours(len(result.classes))
     return [
-        Outline(box, colours[label], f"{result.classes[label]} {score:.0%}")
+        Outline(box, colours[label], f"{result.classes[label]}: {score:.0%}")
         for box, label, score in zip(result.boxes, result.labels.tolist(), result.scores, strict=True)
     ]
 
@@ -129,8 +133,8 @@ def _errors(judgement: JudgedImage, classes: Sequence[str]) -> list[Outline]:
         if outcome not in _NAMES:
             continue
         colour, said = ERRORS[_NAMES[outcome]], classes[result.labels[row]]
-        caption = f"{said}, is {classes[targets.labels[truth]]}" if outcome is Outcome.WRONG_CLASS else said
-        outlines.append(Outline(result.boxes[row], colour, f"{caption} {result.scores[row]:.0%}"))
+        true = f", is {classes[targets.labels[truth]]}" if outcome is Outcome.WRONG_CLASS else ""
+        outlines.append(Outline(result.boxes[row], colour, f"{said}: {result.scores[row]:.0%}{true}"))
         if truth >= 0:
             outlines.append(Outline(targets.boxes[truth], (255, 255, 255), dashed=True))
     return outlines

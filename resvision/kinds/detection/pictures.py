@@ -26,7 +26,7 @@ SMALLEST_PX = 480
 LARGEST_TIMES = 16
 """The largest factor by which an image is enlarged."""
 _FONT_PX, _FONT_SHARE = 12, 1 / 50  # at least, and of the longer side
-_LINE_PX, _LINE_SHARE = 2, 1 / 400
+_LINE_PX, _LINE_SHARE = 2, 1 / 7  # at least, and of the height of captions
 _LETTERS = 40  # of a caption
 _HALO = (0, 0, 0)  # below each line, so that it is seen on every ground
 
@@ -49,12 +49,18 @@ def class_colours(count: int) -> tuple[Colour, ...]:
 
 
 def drawn(
-    image: Pixels, outlines: Sequence[Outline], *, longest_px: int | None = None, dark: float = 1.0
+    image: Pixels,
+    outlines: Sequence[Outline],
+    *,
+    longest_px: int | None = None,
+    letters_px: int | None = None,
+    dark: float = 1.0,
 ) -> Image.Image:
     """The image, RGB, with the boxes over it; the first ones lie on top.
 
     image       (H, W) or (H, W, 1 or 3) uint8
     longest_px  the longer side of the picture; None keeps the image's, but enlarges small ones
+    letters_px  the height of captions; None follows from the size of the picture
     dark        the brightness that is left to the image, 0..1
     """
     height, width = image.shape[:2]
@@ -65,14 +71,13 @@ def drawn(
     picture = photo if size == photo.size else photo.resize(size, way)
     if dark < 1:
         picture = picture.point(lambda value: value * dark)
-    _draw(picture, outlines, (size[0] / width, size[1] / height))
+    _draw(picture, outlines, (size[0] / width, size[1] / height), letters_px or _letters_px(max(size)))
     return picture
 
 
-def _draw(picture: Image.Image, outlines: Sequence[Outline], scales: tuple[float, float]) -> None:
-    draw, longest = ImageDraw.Draw(picture), max(picture.size)
-    line = max(_LINE_PX, round(longest * _LINE_SHARE))
-    font = ImageFont.load_default(max(_FONT_PX, round(longest * _FONT_SHARE)))
+def _draw(picture: Image.Image, outlines: Sequence[Outline], scales: tuple[float, float], letters_px: int) -> None:
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(letters_px)
+    line = max(_LINE_PX, round(letters_px * _LINE_SHARE))
     boxes = [tuple((np.asarray(outline.box) * (*scales, *scales)).tolist()) for outline in outlines]
     for outline, box in [*zip(outlines, boxes, strict=True)][::-1]:
         _rectangle(draw, box, outline, line)
@@ -141,6 +146,11 @@ def _shown(caption: str) -> str:
     text = printable(caption)
     text = text if len(text) <= _LETTERS else f"{text[: _LETTERS - 3]}..."
     return text.encode("latin-1", errors="replace").decode("latin-1")
+
+
+def _letters_px(longest: int) -> int:
+    """The height of the captions of a picture with this longer side."""
+    return max(_FONT_PX, round(longest * _FONT_SHARE))
 
 
 def _times(longest: int) -> int:
