@@ -8,14 +8,17 @@ Glossary
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from resvision.core.errors import DataError, printable
 from resvision.core.images import Pixels
 
 Box = tuple[float, float, float, float]
-Interpolation = Literal["bilinear", "bicubic"]
-INTERPOLATIONS = ("bilinear", "bicubic")
+Interpolation = Literal["bilinear", "bicubic", "bilinear-aliased"]
+INTERPOLATIONS = ("bilinear", "bicubic", "bilinear-aliased")
+"""Bilinear and bicubic are antialiased. `bilinear-aliased` reads the four pixels about each point however much an image
+shrinks, as nets are trained whose images were resized as tensors."""
 
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
@@ -40,7 +43,7 @@ def as_channels(image: Pixels, channels: int, *, name: str, grey: bool = False) 
 
 
 def crop_resize(image: Pixels, box: Box, size_px: int, interpolation: Interpolation) -> Pixels:
-    """The part of an (H, W, C) image in `box`, resampled to (size_px, size_px, C), antialiased.
+    """The part of an (H, W, C) image in `box`, resampled to (size_px, size_px, C).
 
     The filter reads beyond the box where the image goes on, so this is to resize and then crop, in one go and
     within one grey level of rounding.
@@ -53,6 +56,8 @@ def resample(image: Pixels, height: int, width: int, interpolation: Interpolatio
     whole = (0, 0, image.shape[1], image.shape[0])
     if image.shape[:2] == (height, width) and (box or whole) == whole:
         return image
+    if interpolation == "bilinear-aliased":
+        return _bilinear(image, height, width, box or whole)
     channels = image.shape[2]
     if channels not in (1, 3):  # Pillow has no such images
         layers = [resample(image[:, :, k : k + 1], height, width, interpolation, box) for k in range(channels)]
@@ -74,3 +79,23 @@ def resized_sides(height: int, width: int, shorter_px: int) -> tuple[int, int]:
     """Height and width once the shorter side has `shorter_px`; the other is cut down to whole pixels."""
     shorter = min(height, width)
     return shorter_px * height // shorter, shorter_px * width // shorter
+
+
+def _bilinear(image: Pixels, height: int, width: int, box: Box) -> Pixels:
+    """The box at (height, width, C), each value from the four pixels about its place, rounded; not antialiased."""
+    left, top, right, bottom = box
+    above, below, down = _neighbours(image.shape[0], top, bottom, height)
+    before, after, across = _neighbours(image.shape[1], left, right, width)
+    down, across = down[:, None, None], across[:, None]
+    lines = image[above] * (1 - down) + image[below] * down
+    return np.rint(lines[:, before] * (1 - across) + lines[:, after] * across).astype(np.uint8)
+
+
+def _neighbours(
+    length: int, start: float, end: float, count: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """The pixels before and after the centres of `count` equal parts of start..end, and the share of those after."""
+    places = start + (np.arange(count) + 0.5) * ((end - start) / count) - 0.5
+    places = places.clip(0, length - 1)
+    before = places.astype(np.int64)
+    return before, np.minimum(before + 1, length - 1), (places - before).astype(np.float32)

@@ -37,7 +37,7 @@ class _View(ABC):
     """The settings and methods of all views. Abstract.
 
     channels       1 grey, 3 RGB; other numbers for images that have as many
-    interpolation  bilinear | bicubic, both antialiased
+    interpolation  bilinear | bicubic, both antialiased; bilinear-aliased
     mean, std      per channel in units of 0..1; systems normalize by (pixels / 255 - mean) / std
     """
 
@@ -50,7 +50,7 @@ class _View(ABC):
         if self.channels < 1:
             raise ValueError(f"channels must be at least 1, got {self.channels}")
         if self.interpolation not in INTERPOLATIONS:
-            raise ValueError(f"interpolation must be bilinear or bicubic, got {self.interpolation!r}")
+            raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {self.interpolation!r}")
         if len(self.mean) != self.channels or len(self.std) != self.channels:
             raise ValueError(f"mean and std need one number for each of {self.channels} channels")
         if not all(0 <= mean <= 1 for mean in self.mean):
