@@ -67,6 +67,8 @@ APART_PX = 2.0**22
 def kept(boxes: Tensor, scores: Tensor, groups: Tensor, *, iou: float, least: float = 0.0) -> Tensor:
     """Whether each box (B, 4) is kept, (B,) bool: its score (B,) is above `least`, and no better box of its group that
     is kept overlaps it by more than `iou`."""
+    if boxes.is_meta:  # only shapes are asked for, and that of `nonzero` does not follow from its input's
+        return torch.empty(len(boxes), dtype=torch.bool, device="meta")
     judged = (scores > least).nonzero().flatten()  # the others cost no time
     apart = boxes.double() + APART_PX * groups.double()[:, None]  # in float64 the overlaps stay what they were
     # torch.export takes it that suppression keeps two boxes or more: two that overlap nothing are always kept.
