@@ -57,7 +57,7 @@ def test_photos_are_shown_as_torchvision_shows_them(sides: tuple[int, int]) -> N
         wanted = 255 * transform([floats])[0].tensors[0].permute(1, 2, 0)
         shown = find(model, "torchvision").view.show(image, name="photo").pixels
         assert shown.shape == wanted.shape
-        assert (torch.from_numpy(shown) - wanted).abs().max() <= 0.51  # rounded to whole levels
+        assert (torch.tensor(shown) - wanted).abs().max() < 1.01  # rounded to whole levels, twice
 
 
 def older(state: dict[str, Tensor]) -> dict[str, Tensor]:
