@@ -1,6 +1,7 @@
 """`resvision data`: the data sets that can be named, a check of one or of a folder, and downloads."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from resvision.core import references
 from resvision.core.errors import DataError, SettingsError
 from resvision.core.plurals import counted
 from resvision.data import sets
+from resvision.data.fault_kinds import KINDS
 from resvision.data.layouts import layouts
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 command = typer.Typer(help="List, check and fetch data sets.", cls=HelpfulGroup, rich_markup_mode=None)
 
+Allow = Annotated[
+    str | None, typer.Option(help="Leave out what faults of these kinds concern, as outside-boxes,other-sizes.")
+]
 Root = Annotated[Path | None, typer.Option(help="Look for named data sets in this folder.")]
 
 SHOWN_DUPLICATES = 10
@@ -76,9 +81,7 @@ def check_set(
         str | None,
         typer.Option(help="Name the columns of a table, as path=file,label=breed; their contents tell if left out."),
     ] = None,
-    allow: Annotated[
-        str | None, typer.Option(help="Leave out what faults of these kinds concern, as outside-boxes,other-sizes.")
-    ] = None,
+    allow: Allow = None,
     again: Annotated[bool, typer.Option("--again", help="Decode even if nothing has changed.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -107,6 +110,36 @@ def check_set(
         raise typer.Exit(1)
 
 
+@command.command("convert")
+def convert_set(
+    name_or_folder: Annotated[
+        str, typer.Argument(metavar="FROM", help="Read this data set, or folder or archive of images with boxes.")
+    ],
+    folder: Annotated[Path, typer.Argument(help="Write into this folder, which must not be there yet.")],
+    to: Annotated[str, typer.Option(help="Write boxes in this form: voc, coco or yolo.")],
+    root: Root = None,
+    allow: Allow = None,
+) -> None:
+    """Write images with boxes anew in another form.
+
+    Images are copied as they are, and splits are kept. What the form has no place for is counted at the end.
+    """
+    from resvision.core.progress import Bar
+    from resvision.core.terminal import Terminal
+    from resvision.data.box_conversion import convert
+
+    with Bar(Terminal(stderr=True), "writing") as bar:
+        outcome = convert(
+            name_or_folder,
+            folder,
+            to,
+            root=root,
+            allow=allow.split(",") if allow else (),
+            watch=lambda done, images: bar.reach(done, total=images),
+        )
+    print_lines(*outcome.lines())
+
+
 @command.command("fetch")
 def fetch_set(
     name: Annotated[str, typer.Argument(help="Name a data set of `resvision data list`.")],
@@ -128,6 +161,8 @@ def _print(findings: "Findings") -> None:
     """Print a line for each fault, each duplicate and each note, then one of counts."""
     for fault in findings.faults:
         typer.echo(str(fault))
+    for kind, count in sorted(Counter(fault.kind for fault in findings.faults if fault.kind).items()):
+        typer.echo(f"{counted(count, 'fault')} of {kind}: with --allow {kind}, {KINDS[kind]}")
     for pair in findings.duplicates[:SHOWN_DUPLICATES]:
         typer.echo(str(pair))
     if len(findings.duplicates) > SHOWN_DUPLICATES:

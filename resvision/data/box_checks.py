@@ -35,7 +35,8 @@ def sound(part: BoxPart, columns: BoxColumns, sides: NDArray[np.int64], ledger: 
     twice = _repeated(columns)
     kept = np.ones(len(columns.labels), dtype=np.bool_)
     for kind, flags, words in (
-        ("degenerate-boxes", flat | dots, "a box without extent, or of a single pixel"),
+        ("degenerate-boxes", flat, "a box without extent"),
+        ("degenerate-boxes", dots, "a box of a single pixel, as a click leaves it"),
         ("outside-boxes", outside & ~flat, "a box that reaches out of its image"),
         ("duplicate-boxes", twice & ~flat & ~outside, "a box that its image has twice, with one class"),
     ):

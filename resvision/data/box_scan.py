@@ -24,6 +24,7 @@ from resvision.data.box_frames import frames_of, in_pixels, stood_upright
 from resvision.data.box_headers import HeaderFacts, look
 from resvision.data.box_parts import BoxPart
 from resvision.data.box_reader import BoxReader
+from resvision.data.box_splits import without_shared
 from resvision.data.deep_images import sampled_note
 from resvision.data.fault_kinds import Ledger
 from resvision.data.faults import Fault, attempt, fault, summary
@@ -44,8 +45,14 @@ class BoxScan(Scan):
     split_rule: str
     faults: list[Fault]
     notes: list[str] = field(default_factory=list)
-    unreadable: frozenset[str] = frozenset()
-    """The paths of images whose headers are faults already."""
+
+    left_out: list[str] = field(default_factory=list)
+    """The note on what was left out, which is a part of the split rule."""
+
+    @property
+    def splits(self) -> Splits:
+        """The splits; what was left out stands in their rule, and not among their notes."""
+        return super().splits._replace(notes=tuple(note for note in self.notes if note not in self.left_out))
 
     @property
     def readers(self) -> list[BoxReader]:
@@ -99,21 +106,26 @@ def scanned(find: Find, folder: Place, allow: Sequence[str] = (), *, name: str |
     """The scan of a folder whose parts `find` gives: with a part alone, a fifth of it is split off."""
     ledger = Ledger(allow)
     found = find(folder, ledger, name)
+    if not found.parts:
+        raise DataError(summary(folder, ledger.faults, name=name))
     if len(found.parts) == 1:
         found.parts = _split_off(found)
+    found.parts = without_shared(found.parts, ledger)
     settled = _settled(found)
     readers = settled.readers
     train, test, *validation = readers
     counts = " / ".join(f"{len(reader):,} {reader.split}" for reader in (train, *validation, test))
-    left_out = f"; {note}" if (note := ledger.note()) else ""
+    judging = f"; {validation[0].split} judges on the way, {test.split} the result" if validation else ""
+    left_out = "".join(f"; {note}" for note in ledger.notes())
     return BoxScan(
         folder=folder,
         train=train,
         test=test,
         validation=validation[0] if validation else None,
-        split_rule=f"{counts} images, {found.rule}{left_out}",
+        split_rule=f"{counts} images, {found.rule}{judging}{left_out}",
         faults=ledger.faults,
-        notes=[*note_of(found.litter), *found.notes, *sampled_note(settled.facts.dark)],
+        notes=[*note_of(found.litter), *found.notes, *ledger.notes(), *sampled_note(settled.facts.dark)],
+        left_out=ledger.notes(),
     )
 
 
@@ -155,12 +167,13 @@ def open_whole(find: Find, folder: Place, allow: Sequence[str] = ()) -> Whole:
     """All images of a folder without splits as one. Raises one DataError for all faults."""
     ledger = Ledger(allow)
     found = find(folder, ledger, None)
+    if not found.parts:
+        raise DataError(summary(folder, ledger.faults))
     found.parts[0].split = "all"
     settled = _settled(found)
     if ledger.faults:
         raise DataError(summary(folder, ledger.faults))
-    left_out = [note] if (note := ledger.note()) else []
-    return Whole(settled.readers[0], (*note_of(found.litter), *found.notes, *left_out))
+    return Whole(settled.readers[0], (*note_of(found.litter), *found.notes, *ledger.notes()))
 
 
 class _Settled(NamedTuple):

@@ -6,8 +6,7 @@ overlap, the data do not say which is in front, so that is void. A pixel belongs
 (even-odd rule), up to half a pixel from what pycocotools draws. Images without instances are all background.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -17,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core.errors import DataError, printable
-from resvision.core.files import read_whole
 from resvision.core.images import VOID, Header, Pixels, decode, header
 from resvision.core.views import View
 from resvision.data import class_list, mask_pairs, mask_scan
 from resvision.data.cache import stamp
 from resvision.data.class_list import Labels
+from resvision.data.coco_json import CocoCategory, CocoImage, category_faults, image_faults, read_json, repeated
 from resvision.data.faults import Fault, fault, listing
 from resvision.data.mask_headers import MaskFiles, disagreement
 from resvision.data.mask_scan import MaskScan
@@ -33,22 +32,7 @@ T = TypeVar("T")
 
 CROP_PX = 512
 
-
-ANNOTATION_BYTES = 2**30
-"""The limit of the annotations, which are 450 MB for the published training images."""
 BACKGROUND = "background"
-
-
-class _Image(msgspec.Struct):
-    id: int
-    file_name: str
-    height: int
-    width: int
-
-
-class _Category(msgspec.Struct):
-    id: int
-    name: str
 
 
 class Instance(msgspec.Struct):
@@ -60,8 +44,8 @@ class Instance(msgspec.Struct):
 
 
 class _Annotations(msgspec.Struct):
-    images: list[_Image]
-    categories: list[_Category]
+    images: list[CocoImage]
+    categories: list[CocoCategory]
     annotations: list[Instance]
 
 
@@ -89,7 +73,7 @@ class CocoReader(MaskFiles):
     crop_px: int | None
     folder: Path
     annotations: Path
-    records: list[_Image]
+    records: list[CocoImage]
     instances: dict[int, list[Instance]]
     label_of: dict[int, int]
     labels: Labels
@@ -190,7 +174,7 @@ def drawn(segmentation: list[Polygon] | _Rle, height: int, width: int) -> NDArra
 
 def _reader(folder: Path, split: str, faults: list[Fault], notes: list[str]) -> CocoReader:
     path = folder / "annotations" / f"instances_{split}2017.json"
-    content = _content(path, faults)
+    content = read_json(path, _Annotations, faults) or _Annotations([], [], [])
     faults += [fault(path, what) for what in (*_category_faults(content), *_image_faults(content))]
     categories = sorted(content.categories, key=lambda category: category.id)
     named = [category for category in categories if category.name.casefold() != BACKGROUND]
@@ -221,26 +205,15 @@ def _reader(folder: Path, split: str, faults: list[Fault], notes: list[str]) -> 
     )
 
 
-def _content(path: Path, faults: list[Fault]) -> _Annotations:
-    """The annotations in a file; none where they cannot be read, which adds to `faults`."""
-    try:
-        return msgspec.json.decode(read_whole(path, ANNOTATION_BYTES), type=_Annotations)
-    except OSError as error:
-        faults.append(fault(path, f"cannot be read ({error.strerror})"))
-    except (ValueError, RecursionError) as error:
-        faults.append(fault(path, f"no annotations of COCO ({error})"))
-    return _Annotations([], [], [])
-
-
 def _category_faults(content: _Annotations) -> Iterator[str]:
     """Yield the faults of categories and of what refers to them, in words."""
     ids, names = [category.id for category in content.categories], [category.name for category in content.categories]
     if not 0 < len(ids) < VOID:
         yield f"{len(ids)} categories; a label map holds 1 to {VOID - 1}"
     yield from (f"the category name {printable(name)} is not printable" for name in names if not name.isprintable())
-    yield from (f"two categories of the id {number}" for number in _repeated(ids))
+    yield from category_faults(content.categories)
     folded = [name.casefold() if name.casefold() == BACKGROUND else name for name in names]
-    yield from (f"two categories of the name {printable(name)}; join or rename them" for name in _repeated(folded))
+    yield from (f"two categories of the name {printable(name)}; join or rename them" for name in repeated(folded))
     unknown = {instance.category_id for instance in content.annotations} - {*ids}
     if unknown:
         yield f"instances of categories that are not listed: {len(unknown):,}, such as {min(unknown)}"
@@ -248,20 +221,13 @@ def _category_faults(content: _Annotations) -> Iterator[str]:
 
 def _image_faults(content: _Annotations) -> Iterator[str]:
     """Yield the faults of images and of what refers to them, in words."""
+    yield from image_faults(content.images)
     ids = [record.id for record in content.images]
-    yield from (f"two images of the id {number}" for number in _repeated(ids))
-    names = [record.file_name for record in content.images]
-    yield from (f"two images of the file {printable(name)}" for name in _repeated(names))
     unknown = {instance.image_id for instance in content.annotations} - {*ids}
     if unknown:
         yield f"instances of images that are not listed: {len(unknown):,}, such as {min(unknown)}"
     if ids and not content.annotations:
         yield f"no instances: all {len(ids):,} images would be background throughout"
-
-
-def _repeated(keys: Sequence[T]) -> list[T]:
-    """The keys that are there more than once, in the order of their first place."""
-    return [key for key, times in Counter(keys).items() if times > 1]
 
 
 COCO = MaskSet(name="coco-seg", folders=("coco", ""), marker="annotations/instances_train2017.json", read=read)

@@ -16,6 +16,7 @@ KINDS = {
     "outside-boxes": "boxes that reach out of their image are left out",
     "unknown-classes": "boxes of a class that the set does not name, or training lacks, are left out",
     "duplicate-boxes": "boxes that an image has twice, with one class, are left out once",
+    "clashing-ids": "boxes of COCO whose annotation has the id of an earlier one are left out",
     "unlabelled-images": "images without labels are taken as background, without any box",
     "missing-images": "labels whose image is not there are left out",
     "other-sizes": "images whose labels state another size are left out",
@@ -29,7 +30,7 @@ KINDS = {
 FRAMES = ("rotated-images", "rotated-as-stored", "rotated-upright")
 """The answers to one question, of which a person gives one."""
 
-_NOUNS = {"images": "image", "boxes": "box", "classes": "box", "sizes": "image"}
+_NOUNS = {"images": "image", "boxes": "box", "classes": "box", "sizes": "image", "ids": "box"}
 
 
 def require_kinds(allow: Sequence[str]) -> None:
@@ -61,10 +62,10 @@ class Ledger:
         else:
             self.faults.append(fault(where, what)._replace(kind=kind))
 
-    def note(self) -> str:
-        """The sentence on what was left out; "" for nothing."""
-        parts = [f"{counted(count, _noun(kind))} by --allow {kind}" for kind, count in sorted(self.left_out.items())]
-        return f"left out or taken as allowed: {', '.join(parts)}" if parts else ""
+    def notes(self) -> list[str]:
+        """The sentence on what was left out; none where nothing was."""
+        parts = [f"{counted(count, _noun(kind))} by {kind}" for kind, count in sorted(self.left_out.items()) if count]
+        return [f"allowed and left out, or taken as it is said: {', '.join(parts)}"] if parts else []
 
 
 def _noun(kind: str) -> str:

@@ -14,14 +14,17 @@ T = TypeVar("T")
 TABLES = {".csv", ".tsv", ".txt", ".jsonl", ".ndjson"}
 """The endings of tables that list images."""
 
+DESCRIPTIONS = {".json", ".yaml", ".yml"}
+"""The endings of files that describe a set of images with boxes."""
+
 Place = Path | ArchivePlace
 """The location of a file or a folder: on disk, or inside a tar."""
 
 
 def at(path: Path) -> Place:
-    """The images that a path names: a folder, what an archive holds, or a table. Raises DataError for other files."""
-    table = path.suffix.casefold() in TABLES and path.is_file()
-    return path if table or path.is_dir() else open_archive(path)
+    """The images that a path names: a folder, archive, table or description. Raises DataError for other files."""
+    named = path.suffix.casefold() in TABLES | DESCRIPTIONS and path.is_file()
+    return path if named or path.is_dir() else open_archive(path)
 
 
 def read_image(decoder: Callable[..., T], place: Place) -> T:

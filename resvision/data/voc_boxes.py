@@ -14,6 +14,7 @@ import numpy as np
 
 from resvision.core.errors import DataError
 from resvision.core.files import LIST
+from resvision.core.plurals import counted
 from resvision.data.box_columns import Gathering, Row
 from resvision.data.box_parts import BoxPart, used_names
 from resvision.data.box_reader import LabelFiles
@@ -58,12 +59,12 @@ def find(folder: Place, ledger: Ledger, name: str | None = None) -> Found:
     found = Found(folder=folder, shown=name or str(folder), ledger=ledger)
     if lists := _lists(folder):
         folders = _require_folders(folder, ledger)
-        found.parts = [_listed(split, path, folders, found) for split, path in lists.items()]
+        found.parts = [listed_part(split, path, folders, found) for split, path in lists.items()]
         found.rule = f"by the lists {' and '.join(path.name for path in lists.values())} of the set"
         _note_unlisted(found, folders)
     elif parts := split_folders(folder, ledger.faults, is_labelled=lambda place: _folders(place) is not None):
         found.parts = [_all_of(split, _require_folders(folder / split, ledger), found) for split in parts.names]
-        found.rule = parts.rule
+        found.rule = f"from the folders {' and '.join(parts.names)}"
         found.notes += beside(folder, parts, found.litter, known=(CLASS_LIST,))
     else:
         found.parts = [_all_of(TRAIN, _require_folders(folder, ledger), found)]
@@ -127,7 +128,7 @@ def _lists(folder: Place) -> dict[str, Place]:
     return paths if TRAIN in paths else {}
 
 
-def _listed(split: str, path: Place, folders: Folders, found: Found) -> BoxPart:
+def listed_part(split: str, path: Place, folders: Folders, found: Found) -> BoxPart:
     """The part of the images that a list names, without their endings."""
     try:
         lines = read_file(path, LIST).decode().splitlines()
@@ -212,7 +213,7 @@ def _note_unlisted(found: Found, folders: Folders) -> None:
     """Note the images that no list names."""
     names = {part.image_names[index] for part in found.parts for index in range(len(part))}
     if unnamed := len({name for name, _ in listing(folders.images, [])} - names):
-        found.notes.append(f"{unnamed:,} files in {folders.images.name} are left out, since no list names them")
+        found.notes.append(f"left out {counted(unnamed, 'file')} in {folders.images.name} that no list names")
 
 
 LAYOUT = layout(

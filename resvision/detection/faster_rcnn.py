@@ -215,7 +215,8 @@ def faster_rcnn(
     features            a pyramid over C2 to C5, or one map
     channels            of the pyramid, and of the convolution of the proposal network
     hidden              width of the two layers that look at a region
-    proposals           of an image, in prediction; in training they are twice as many, of which some are drawn
+    proposals           of an image, in prediction; in training they are twice as many, of which some are drawn. Small
+                        images need fewer, which takes less time
     smallest_anchor_px  side of the smallest square anchor; four more double it, one on each map of the pyramid
 
     Raises MissingStageError for a backbone without these maps, SettingsError for another choice of `features`.
@@ -256,7 +257,7 @@ def faster_rcnn_vgg16(
     """The paper's net on VGG-16: RoI max pooling of conv5_3, and VGG's fc6 and fc7 as head.
 
     width      channels of the first convolution, by which all others scale
-    proposals  of an image, in prediction
+    proposals  of an image, in prediction; in training they are 20/3 times as many
     dropout    after fc6 and fc7
     """
     features = blocks("D", in_channels=in_channels, width=width)[:-1]  # pool5 gives way to RoI pooling
@@ -284,11 +285,18 @@ def faster_rcnn_vgg16(
 
 
 def with_proposals(rules: Rules, count: int) -> Rules:
-    """The rules with another number of proposals in prediction; SettingsError for one below 1."""
+    """The rules with `count` proposals in prediction; the other numbers of proposals grow and shrink in proportion.
+
+    Raises SettingsError for a count below 1.
+    """
     if count < 1:
         raise SettingsError(f"proposals {count}: there must be at least 1")
-    testing = replace(rules.testing, before=max(count, rules.testing.before), after=count)
-    return replace(rules, testing=testing)
+    usual = rules.testing.after
+
+    def scaled(part: ProposalRules) -> ProposalRules:
+        return replace(part, before=-(-part.before * count // usual), after=-(-part.after * count // usual))
+
+    return replace(rules, training=scaled(rules.training), testing=scaled(rules.testing))
 
 
 @dataclass(frozen=True, kw_only=True)

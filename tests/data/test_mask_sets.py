@@ -16,7 +16,7 @@ from resvision.core.errors import DataError
 from resvision.core.images import VOID
 from resvision.core.masks import label_colours, write_mask
 from resvision.core.samples import Reader
-from resvision.data import camvid, coco_seg, isbi2012, sets
+from resvision.data import camvid, coco_json, isbi2012, sets
 from resvision.data.check import check
 from resvision.data.coco_seg import drawn
 from resvision.data.pixel_counts import pixel_counts
@@ -324,7 +324,7 @@ def test_annotations_that_are_nested_too_deep_are_a_fault(tmp_path: Path, nested
 
 def test_annotations_above_the_limit_and_pipes_are_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = coco(tmp_path, TRIANGLE)
-    monkeypatch.setattr(coco_seg, "ANNOTATION_BYTES", 100)
+    monkeypatch.setattr(coco_json, "ANNOTATION_BYTES", 100)
     with pytest.raises(DataError, match="more than 100 bytes, which is the limit here"):
         open_splits("coco-seg", root=root, task="segmentation")
     monkeypatch.undo()

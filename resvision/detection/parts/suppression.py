@@ -81,6 +81,8 @@ def kept(
           for all
     """
     count = len(boxes)
+    if boxes.is_meta:  # only shapes are asked for, and that of `nonzero` does not follow from its input's
+        return torch.empty(count, dtype=torch.bool, device="meta")
     apart = boxes.double() + APART_PX * groups.double()[:, None]  # in float64 the overlaps stay what they were
     if most is None or count <= 2 * FIRST:
         return _greedy(apart, scores, scores > least, iou=iou)
