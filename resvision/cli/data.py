@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 command = typer.Typer(help="List, check and fetch data sets.", cls=HelpfulGroup, rich_markup_mode=None)
 
+Allow = Annotated[
+    str | None, typer.Option(help="Leave out what faults of these kinds concern, as outside-boxes,other-sizes.")
+]
 Root = Annotated[Path | None, typer.Option(help="Look for named data sets in this folder.")]
 
 SHOWN_DUPLICATES = 10
@@ -78,9 +81,7 @@ def check_set(
         str | None,
         typer.Option(help="Name the columns of a table, as path=file,label=breed; their contents tell if left out."),
     ] = None,
-    allow: Annotated[
-        str | None, typer.Option(help="Leave out what faults of these kinds concern, as outside-boxes,other-sizes.")
-    ] = None,
+    allow: Allow = None,
     again: Annotated[bool, typer.Option("--again", help="Decode even if nothing has changed.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -107,6 +108,36 @@ def check_set(
         _print(findings)
     if findings.faults:
         raise typer.Exit(1)
+
+
+@command.command("convert")
+def convert_set(
+    name_or_folder: Annotated[
+        str, typer.Argument(metavar="FROM", help="Read this data set, or folder or archive of images with boxes.")
+    ],
+    folder: Annotated[Path, typer.Argument(help="Write into this folder, which must not be there yet.")],
+    to: Annotated[str, typer.Option(help="Write boxes in this form: voc, coco or yolo.")],
+    root: Root = None,
+    allow: Allow = None,
+) -> None:
+    """Write images with boxes anew in another form.
+
+    Images are copied as they are, and splits are kept. What the form has no place for is counted at the end.
+    """
+    from resvision.core.progress import Bar
+    from resvision.core.terminal import Terminal
+    from resvision.data.box_conversion import convert
+
+    with Bar(Terminal(stderr=True), "writing") as bar:
+        outcome = convert(
+            name_or_folder,
+            folder,
+            to,
+            root=root,
+            allow=allow.split(",") if allow else (),
+            watch=lambda done, images: bar.reach(done, total=images),
+        )
+    print_lines(*outcome.lines())
 
 
 @command.command("fetch")

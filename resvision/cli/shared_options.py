@@ -22,7 +22,7 @@ class FindOptions(TypedDict):
     score: Annotated[
         float | None,
         typer.Option(
-            "--score", min=0.0, max=1.0, help="Find boxes above this score; predict shows those above 0.3 if left out."
+            "--score", min=0.0, max=1.0, help="Take boxes above this score; predict shows those above 0.3 if left out."
         ),
     ]
     iou: Annotated[
@@ -39,7 +39,7 @@ class FindOptions(TypedDict):
             help="Say among which classes that is so: within each, over all, or in groups as 'cat,dog;car,bus'.",
         ),
     ]
-    most: Annotated[int | None, typer.Option("--most", min=1, help="Find at most this number of boxes in an image.")]
+    most: Annotated[int | None, typer.Option("--most", min=1, help="Take at most this number of boxes in an image.")]
 
 
 _REST = inspect.Parameter.VAR_KEYWORD

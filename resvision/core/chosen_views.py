@@ -47,7 +47,8 @@ def changed_view(
     way = resize or view.kind
     if way == "whole":
         return Whole(**shared)
-    side_px = resize_px or getattr(view, "resize_px", None) or view.side_px
+    own = (getattr(view, name, None) for name in ("resize_px", "side_px", "shorter_px", "longer_px"))
+    side_px = resize_px or next(filter(None, own), None)
     if side_px is None:
         raise ValueError(f"{way} needs resize_px, the side in pixels")
     match way:
@@ -56,8 +57,16 @@ def changed_view(
         case "centre-crop":
             return CentreCrop(**shared, resize_px=side_px, crop_px=view.side_px or side_px)
         case "shorter-side":
-            return ShorterSide(**shared, shorter_px=side_px)
+            return ShorterSide(**shared, shorter_px=side_px, longest_px=_longest_px(view, side_px))
         case "longer-side":
             return LongerSide(**shared, longer_px=side_px)
         case "letterbox":
-            return Letterbox(**shared, size_px=view.side_px or side_px)
+            square = view.side_px or side_px
+            return replace(view, **shared) if isinstance(view, Letterbox) else Letterbox(**shared, size_px=square)
+
+
+def _longest_px(view: View, shorter_px: int) -> int | None:
+    """The longest side that a view allows, in proportion to another shorter side; None where it allows any."""
+    if not isinstance(view, ShorterSide) or view.longest_px is None:
+        return None
+    return round(view.longest_px * shorter_px / view.shorter_px)

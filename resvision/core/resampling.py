@@ -5,19 +5,26 @@ Glossary
     box     (left, top, right, bottom) in pixels of an image, fractions allowed
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from resvision.core.errors import DataError, printable
 from resvision.core.images import Pixels
 
 Box = tuple[float, float, float, float]
-Interpolation = Literal["bilinear", "bicubic"]
-INTERPOLATIONS = ("bilinear", "bicubic")
+Interpolation = Literal["bilinear", "bicubic", "bilinear-aliased"]
+INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
+"""Two that average over as many pixels as an image shrinks by, and one that reads the nearest four, as torchvision's
+detectors do."""
 
-_RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+_RESAMPLING = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "bilinear-aliased": Image.Resampling.BILINEAR,
+}
 
 
 def as_channels(image: Pixels, channels: int, *, name: str, grey: bool = False) -> Pixels:
@@ -40,7 +47,7 @@ def as_channels(image: Pixels, channels: int, *, name: str, grey: bool = False) 
 
 
 def crop_resize(image: Pixels, box: Box, size_px: int, interpolation: Interpolation) -> Pixels:
-    """The part of an (H, W, C) image in `box`, resampled to (size_px, size_px, C), antialiased.
+    """The part of an (H, W, C) image in `box`, resampled to (size_px, size_px, C).
 
     The filter reads beyond the box where the image goes on, so this is to resize and then crop, in one go and
     within one grey level of rounding.
@@ -53,13 +60,40 @@ def resample(image: Pixels, height: int, width: int, interpolation: Interpolatio
     whole = (0, 0, image.shape[1], image.shape[0])
     if image.shape[:2] == (height, width) and (box or whole) == whole:
         return image
+    left, top, right, bottom = box or whole
+    if interpolation == "bilinear-aliased" and (right - left > width or bottom - top > height):
+        return _from_nearest_four(image, height, width, box or whole)
     channels = image.shape[2]
     if channels not in (1, 3):  # Pillow has no such images
         layers = [resample(image[:, :, k : k + 1], height, width, interpolation, box) for k in range(channels)]
         return np.concatenate(layers, axis=2)
     picture = Image.fromarray(image[:, :, 0] if channels == 1 else image)
+    # Pillow's bilinear filter reads the nearest four as well where nothing shrinks.
     resized = picture.resize((width, height), _RESAMPLING[interpolation], box=box or whole)
     return np.asarray(resized).reshape(height, width, channels)
+
+
+def _from_nearest_four(image: Pixels, height: int, width: int, box: Box) -> Pixels:
+    """The box at (height, width, C): each pixel is read between the four whose centres surround its own."""
+    left, top, right, bottom = box
+    above, below, down = _neighbours(top + (np.arange(height) + 0.5) * (bottom - top) / height, image.shape[0])
+    before, after, across = _neighbours(left + (np.arange(width) + 0.5) * (right - left) / width, image.shape[1])
+
+    def between_columns(rows: Pixels) -> NDArray[np.float32]:
+        nearest = rows[:, before].astype(np.float32)
+        return np.asarray(nearest + across[:, None] * (rows[:, after] - nearest))
+
+    upper = between_columns(image[above])
+    return np.rint(upper + down[:, None, None] * (between_columns(image[below]) - upper)).astype(np.uint8)
+
+
+def _neighbours(
+    positions: NDArray[np.float64], length: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """The lines of `length` whose centres are nearest before and after, and the share of the latter; (positions,)."""
+    centred = (positions - 0.5).clip(0, length - 1)
+    before = centred.astype(np.int64)
+    return before, np.minimum(before + 1, length - 1), (centred - before).astype(np.float32)
 
 
 def centre_crop(image: Pixels, size_px: int) -> Pixels:

@@ -151,7 +151,10 @@ class Detections:
 
     def at_least(self, score: float) -> "Detections":
         """The objects of this score or more."""
-        chosen = self.scores >= score
+        return self.at(np.flatnonzero(self.scores >= score))
+
+    def at(self, chosen: NDArray[np.int64]) -> "Detections":
+        """The objects at these indices."""
         return replace(self, boxes=self.boxes[chosen], labels=self.labels[chosen], scores=self.scores[chosen])
 
     def to_json(self) -> dict[str, Any]:

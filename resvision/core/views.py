@@ -10,7 +10,7 @@ Glossary
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import floor, isfinite
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
@@ -37,7 +37,7 @@ class _View(ABC):
     """The settings and methods of all views. Abstract.
 
     channels       1 grey, 3 RGB; other numbers for images that have as many
-    interpolation  bilinear | bicubic, both antialiased
+    interpolation  bilinear | bicubic, both antialiased | bilinear-aliased, as torchvision's detectors resize
     mean, std      per channel in units of 0..1; systems normalize by (pixels / 255 - mean) / std
     """
 
@@ -50,7 +50,7 @@ class _View(ABC):
         if self.channels < 1:
             raise ValueError(f"channels must be at least 1, got {self.channels}")
         if self.interpolation not in INTERPOLATIONS:
-            raise ValueError(f"interpolation must be bilinear or bicubic, got {self.interpolation!r}")
+            raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {self.interpolation!r}")
         if len(self.mean) != self.channels or len(self.std) != self.channels:
             raise ValueError(f"mean and std need one number for each of {self.channels} channels")
         if not all(0 <= mean <= 1 for mean in self.mean):
@@ -66,6 +66,11 @@ class _View(ABC):
     @abstractmethod
     def resized_sides(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of an image of these sides once it is resized, before it is cut or filled up."""
+
+    def geometry(self, height: int, width: int) -> Geometry:
+        """The place of the view in an image of these sides, which is not read."""
+        high, wide = self.resized_sides(height, width)
+        return Geometry((height, width), (high, wide), scale_x=wide / width, scale_y=high / height)
 
     @abstractmethod
     def show(self, image: Pixels, *, name: str, grey: bool = False) -> Shown:
@@ -133,19 +138,16 @@ class _Square(_View):
         image = as_channels(image, self.channels, name=name, grey=grey)
         return self._resized(image, *self.resized_sides(*image.shape[:2]), name=name)
 
+    def geometry(self, height: int, width: int) -> Geometry:
+        """The place of the square in an image of these sides."""
+        whole, side = super().geometry(height, width), self.crop_px
+        high, wide = whole.view_sides
+        return replace(whole, view_sides=(side, side), left=-round((wide - side) / 2), top=-round((high - side) / 2))
+
     def show(self, image: Pixels, *, name: str, grey: bool = False) -> Shown:
         """The square in the centre of the resized image, (crop_px, crop_px, channels)."""
-        resized = self.resized(image, name=name, grey=grey)
-        (height, width), (high, wide), side = image.shape[:2], resized.shape[:2], self.crop_px
-        geometry = Geometry(
-            (height, width),
-            (side, side),
-            scale_x=wide / width,
-            scale_y=high / height,
-            left=-round((wide - side) / 2),
-            top=-round((high - side) / 2),
-        )
-        return Shown(centre_crop(resized, side), geometry)
+        square = centre_crop(self.resized(image, name=name, grey=grey), self.crop_px)
+        return Shown(square, self.geometry(*image.shape[:2]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,9 +197,7 @@ class Whole(_View):
 
     def show(self, image: Pixels, *, name: str, grey: bool = False) -> Shown:
         """The image as (H, W, channels)."""
-        pixels = as_channels(image, self.channels, name=name, grey=grey)
-        sides = (pixels.shape[0], pixels.shape[1])
-        return Shown(pixels, Geometry(sides, sides))
+        return Shown(as_channels(image, self.channels, name=name, grey=grey), self.geometry(*image.shape[:2]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,11 +219,12 @@ class ShorterSide(_View):
             )
 
     def resized_sides(self, height: int, width: int) -> tuple[int, int]:
-        """The longer side is cut down to whole pixels, as torchvision does."""
-        sides = resized_sides(height, width, self.shorter_px)
-        if self.longest_px is not None and max(sides) > self.longest_px:
-            return _scaled(height, width, self.longest_px)
-        return sides
+        """Fractions of pixels are cut off, as torchvision does: of both sides where there is a `longest_px`."""
+        if self.longest_px is None:
+            return resized_sides(height, width, self.shorter_px)
+        scale = min(self.shorter_px / min(height, width), self.longest_px / max(height, width))
+        # A fraction just below a whole number costs a pixel here, as it does there.
+        return max(1, floor(scale * height)), max(1, floor(scale * width))
 
     def show(self, image: Pixels, *, name: str, grey: bool = False) -> Shown:
         """The image as (h, w, channels)."""
@@ -279,14 +280,20 @@ class Letterbox(_View):
         """The longer side is size_px, the other in proportion to the pixel."""
         return _scaled(height, width, self.size_px)
 
+    def geometry(self, height: int, width: int) -> Geometry:
+        """The place of the square in an image of these sides."""
+        whole, side = super().geometry(height, width), self.size_px
+        high, wide = whole.view_sides
+        return replace(whole, view_sides=(side, side), left=(side - wide) // 2, top=(side - high) // 2)
+
     def show(self, image: Pixels, *, name: str, grey: bool = False) -> Shown:
         """The square, (size_px, size_px, channels)."""
-        inner, geometry = _resized_whole(self, image, name=name, grey=grey)
-        (high, wide), side = inner.shape[:2], self.size_px
-        top, left = (side - high) // 2, (side - wide) // 2
-        square = np.full((side, side, self.channels), self.fill, dtype=np.uint8)
-        square[top : top + high, left : left + wide] = inner
-        return Shown(square, replace(geometry, view_sides=(side, side), left=left, top=top))
+        inner = _resized_whole(self, image, name=name, grey=grey).pixels
+        geometry = self.geometry(*image.shape[:2])
+        top, left = int(geometry.top), int(geometry.left)
+        square = np.full((self.size_px, self.size_px, self.channels), self.fill, dtype=np.uint8)
+        square[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
+        return Shown(square, geometry)
 
 
 View = Stretch | CentreCrop | Whole | ShorterSide | LongerSide | Letterbox
@@ -318,9 +325,7 @@ def _scaled(height: int, width: int, longer_px: int) -> tuple[int, int]:
 
 
 def _resized_whole(view: _View, image: Pixels, *, name: str, grey: bool) -> Shown:
-    """The view of the whole image, resized as the view says."""
+    """The whole image, resized as the view says, and its place."""
     image = as_channels(image, view.channels, name=name, grey=grey)
-    height, width = image.shape[:2]
-    high, wide = view.resized_sides(height, width)
-    pixels = view._resized(image, high, wide, name=name)
-    return Shown(pixels, Geometry((height, width), (high, wide), scale_x=wide / width, scale_y=high / height))
+    whole = _View.geometry(view, *image.shape[:2])
+    return Shown(view._resized(image, *whole.view_sides, name=name), whole)

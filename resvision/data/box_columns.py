@@ -7,6 +7,7 @@ Glossary
 """
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
@@ -60,6 +61,20 @@ class BoxColumns:
         of_boxes = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
         stated = np.where(np.isnan(areas), of_boxes, areas)
         return BoxTargets(boxes, self.labels[part], self.crowd[part], self.difficult[part], stated)
+
+    @classmethod
+    def joined(cls, columns: Sequence[Self]) -> Self:
+        """The columns of all images, one sequence after the other."""
+        counts = np.concatenate([part.counts for part in columns])
+        return cls(
+            ends=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            boxes=np.concatenate([part.boxes for part in columns]),
+            labels=np.concatenate([part.labels for part in columns]),
+            crowd=np.concatenate([part.crowd for part in columns]),
+            difficult=np.concatenate([part.difficult for part in columns]),
+            areas=np.concatenate([part.areas for part in columns]),
+            lines=np.concatenate([part.lines for part in columns]),
+        )
 
     def where(self, kept: Flags) -> Self:
         """The columns with the boxes that are `kept`, (B,), alone; the images stay."""

@@ -13,17 +13,20 @@ class NamedFolder(ABC):
     """A data set that lies in a folder in a layout of its own. Abstract.
 
     folders  its possible places in the data root; the first that holds `marker` is taken
-    marker   a path that exists in the set
+    marker   a path that exists in the set; where it may lack, one of `other_markers` does
     """
 
     name: str
     folders: tuple[str, ...]
     marker: str
+    other_markers: tuple[str, ...] = ()
 
     def find(self, root: Path | None) -> Path | None:
         """The folder that holds the set, in `root` or the data root, or `root` itself."""
         base = root or default_root()
-        return next((base / folder for folder in self.folders if (base / folder / self.marker).exists()), None)
+        places = (base / folder for folder in self.folders)
+        markers = self.marker, *self.other_markers
+        return next((place for place in places if any((place / marker).exists() for marker in markers)), None)
 
     def require(self, root: Path | None) -> Path:
         """The folder that holds the set; DataError where it is missing."""

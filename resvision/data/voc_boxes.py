@@ -59,7 +59,7 @@ def find(folder: Place, ledger: Ledger, name: str | None = None) -> Found:
     found = Found(folder=folder, shown=name or str(folder), ledger=ledger)
     if lists := _lists(folder):
         folders = _require_folders(folder, ledger)
-        found.parts = [_listed(split, path, folders, found) for split, path in lists.items()]
+        found.parts = [listed_part(split, path, folders, found) for split, path in lists.items()]
         found.rule = f"by the lists {' and '.join(path.name for path in lists.values())} of the set"
         _note_unlisted(found, folders)
     elif parts := split_folders(folder, ledger.faults, is_labelled=lambda place: _folders(place) is not None):
@@ -129,7 +129,7 @@ def _lists(folder: Place) -> dict[str, Place]:
     return paths if TRAIN in paths else {}
 
 
-def _listed(split: str, path: Place, folders: Folders, found: Found) -> BoxPart:
+def listed_part(split: str, path: Place, folders: Folders, found: Found) -> BoxPart:
     """The part of the images that a list names, without their endings."""
     try:
         lines = read_file(path, LIST).decode().splitlines()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core.resampling import Box
-from resvision.geometry.boxes import Floats, iou, moved
+from resvision.geometry.boxes import Floats, centres, iou, moved
 from resvision.geometry.placements import Area, Placement
 
 Draws = NDArray[np.float64]
@@ -46,18 +46,21 @@ def overlap_window(
     """A part of the canvas by one of the samplers of Liu et al. 2016, section 2.2, from OVERLAP_SLOTS draws.
 
     The samplers are the whole canvas, a free crop, and for each of `overlaps` the first crop of 50 whose intersection
-    over union with an object is no less. One is drawn among those that have a crop, as in the authors' code, where
-    each sampler has fifty crops of its own, while here all share fifty.
+    over union with an object is no less. One is drawn among those that have a crop, as in the authors' code. There each
+    sampler has fifty crops of its own, while here all share fifty; and there a crop may miss all objects, while here
+    it holds the centre of one, if there are any.
 
     scale, ratio  smallest and largest of a crop: `scale sqrt(ratio)` of the canvas's width by `scale / sqrt(ratio)` of
                   its height, the ratio kept to what fits
     """
     tries = _tries(canvas, scale, ratio, draws[1:OVERLAP_SLOTS].reshape(TRIES, 4))
+    if len(boxes):
+        tries = tries[_hold_a_centre(tries, boxes)]
     largest = iou(tries, boxes).max(axis=1, initial=0.0)
-    firsts = [np.flatnonzero(largest >= overlap)[:1] for overlap in overlaps]
-    windows = [canvas, *(tries[first] for first in (0, *np.concatenate([*firsts, np.zeros(0, dtype=np.int64)])))]
-    left, top, right, bottom = windows[int(float(draws[0]) * len(windows))]
-    return float(left), float(top), float(right), float(bottom)
+    firsts = [np.flatnonzero(largest >= overlap)[:1] for overlap in (0.0, *overlaps)]
+    windows = np.concatenate([np.array([canvas]), *(tries[first] for first in firsts)])
+    left, top, right, bottom = windows[int(float(draws[0]) * len(windows))].tolist()
+    return left, top, right, bottom
 
 
 def _tries(canvas: Box, scale: tuple[float, float], ratio: tuple[float, float], draws: Draws) -> Floats:
@@ -74,6 +77,13 @@ def _tries(canvas: Box, scale: tuple[float, float], ratio: tuple[float, float], 
         left=left,
         top=top,
     )
+
+
+def _hold_a_centre(windows: Floats, boxes: Floats) -> NDArray[np.bool_]:
+    """Whether each window holds the centre of at least one box."""
+    middle = centres(boxes)
+    is_inside = (middle > windows[:, None, :2]) & (middle < windows[:, None, 2:])
+    return np.asarray((is_inside[..., 0] & is_inside[..., 1]).any(axis=1))
 
 
 def jittered(canvas: Box, scales: tuple[float, float], factor: float, area: Area, draws: Draws) -> Placement:

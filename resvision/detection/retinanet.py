@@ -286,14 +286,19 @@ class RetinaNetDetector(Detector):
     def losses(self, batch: Batch) -> Losses:
         """Compute the focal loss of all anchors that are judged and the loss of the boxes of positive ones."""
         images = self.normalized(batch.inputs.images)
-        maps: RetinaNetMaps = self.net(images)
         sides = (images.shape[2], images.shape[3])
+        losses: Losses = self._losses_of(self.net(images), batch.targets, sides)
+        return losses
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _losses_of(self, maps: RetinaNetMaps, targets: TrueBoxes, sides: tuple[int, int]) -> Losses:
+        # Not compiled: the number of positive anchors is another in every step, and each would make a graph.
         anchors = torch.cat([*self._anchors_of(maps, sides).values()])
-        matches = self._matches(anchors, batch.targets)
+        matches = self._matches(anchors, targets)
         factors = self._factors(matches)
-        focal = self._focal(maps.logits, matches, batch.targets, factors)
+        focal = self._focal(maps.logits, matches, targets, factors)
         deltas = torch.cat([rows(level, 4) for level in maps.deltas], dim=1)
-        boxes = self._box_loss(deltas, anchors, matches, batch.targets, factors)
+        boxes = self._box_loss(deltas, anchors, matches, targets, factors)
         weight = self._weight(matches)
         terms = {"focal": Term(focal, weight), "boxes": Term(self.options.box_weight * boxes, weight)}
         return Losses(terms=terms, metrics={})

@@ -19,21 +19,19 @@ from typing import ClassVar, Literal, NamedTuple, get_args
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.ops import box_iou
 
 from resvision.classification.classifier import require_factor
-from resvision.classification.stages import stages
 from resvision.contracts import Batch, Losses, Term, fp32_or_more
 from resvision.core.errors import SettingsError
 from resvision.detection.detector import Candidates, Detector, DetectorLoss, TrueBoxes
 from resvision.detection.parts.box_coding import BoxCoding, clip
+from resvision.detection.parts.encoder import encoder, map_sizes
 from resvision.detection.parts.hard_negatives import hardest
-from resvision.detection.parts.matching import match_each
+from resvision.detection.parts.matching import largest_overlaps, match_each
 from resvision.detection.parts.priors import Priors, linear_priors
 from resvision.detection.parts.source_maps import BackboneMaps, VGG16Maps
 from resvision.detection.parts.suppression import Suppression
 from resvision.layers.init import glorot_initialize
-from resvision.probes.shapes import image_for, on_meta, run
 
 CODING = BoxCoding(10.0, 10.0, 5.0, 5.0)
 """One over the paper's variances, .1 of centres and .2 of sides."""
@@ -116,8 +114,12 @@ class SSD(nn.Module):
 
     def forward(self, images: Tensor) -> SSDMaps:
         """The raw maps of normalized images (N, C, H, W)."""
-        maps: SSDMaps = self.head(self.backbone(images))
+        maps: SSDMaps = self.head([*self.backbone(images).values()])
         return maps
+
+    def encoder_names(self) -> dict[str, str]:
+        """The names that the weights of the classification net have in it, by the names here."""
+        return {f"backbone.{own}": name for own, name in self.backbone.encoder_names().items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +177,7 @@ class SSDDetector(Detector):
     def losses(self, batch: Batch) -> Losses:
         """Compute `classes` and `boxes`; `error` is the share of priors with an object that are given another class."""
         images = batch.inputs.images
-        maps: SSDMaps = self.net(self.normalized(images))
+        maps: SSDMaps = self.maps(batch.inputs)
         logits, deltas = _by_prior(maps.logits, self.net.num_classes + 1), _by_prior(maps.deltas, 4)
         sides = (images.shape[2], images.shape[3])
         priors = torch.cat(self.net.priors.boxes(maps.sides, sides, device=deltas.device))
@@ -214,8 +216,7 @@ class SSDDetector(Detector):
     def anchors(self, sides: tuple[int, int]) -> dict[str, Tensor]:
         """The priors of an image of these sides, (A, 4) pixels, by map."""
         if sides not in self._map_sides:
-            with on_meta(self.net) as net, torch.no_grad():
-                self._map_sides[sides] = run(net, image_for(net, (self.mean.shape[1], *sides))).sides
+            self._map_sides[sides] = [*map_sizes(self.net.backbone, (self.mean.shape[1], *sides)).values()]
         map_sides = self._map_sides[sides]
         priors = self.net.priors.boxes(map_sides, sides, device=self.mean.device)
         return dict(zip(self.net.backbone.names, priors, strict=True))
@@ -223,8 +224,7 @@ class SSDDetector(Detector):
     def unmatched(self, boxes: Tensor, sides: tuple[int, int]) -> Tensor:
         """Whether each of these boxes (M, 4) overlaps no prior at all, (M,): any other has one of its own."""
         priors = torch.cat([*self.anchors(sides).values()])
-        overlaps: Tensor = box_iou(boxes.to(priors), priors)
-        return ~(overlaps > 0).any(dim=1)
+        return largest_overlaps(boxes.to(priors.device), priors) <= 0
 
     def _hard_negatives(self, logits: Tensor, targets: PriorTargets) -> Tensor:
         """Which priors (N, A) without an object are learned from: in each image those of greatest loss."""
@@ -281,7 +281,7 @@ def ssd(
 
     Raises MissingStageError for a net without maps, SettingsError for sizes that do not grow within 0..1.
     """
-    body = stages(backbone)
+    body = encoder(backbone, ())
     first_stride = min(8, 2 ** int(math.log2(max(1, input_size / 24))))
     deepest = math.ceil(input_size / [*body.stride.values()][-1])
     count = math.ceil(math.log2(deepest))

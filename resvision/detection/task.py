@@ -19,12 +19,14 @@ from resvision.core.views import Letterbox, ShorterSide, View
 from resvision.detection.augment import BoxAugment
 from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches
 from resvision.detection.detector import Detector
+from resvision.detection.exhibits import training_exhibits
 from resvision.detection.parts.suppression import Suppression
 from resvision.kinds.detection.boxes import BoxTargets, RawDetections
 from resvision.kinds.detection.kind import KIND
 from resvision.kinds.detection.presets import COCO, find
 from resvision.kinds.detection.scores import DetectionScores
 from resvision.kinds.detection.tally import Tally
+from resvision.kinds.kind import Exhibit
 from resvision.loading.workers import batches as read_batches
 from resvision.tasks import Described, How, Model, PredictionOptions, Task, Trained
 from resvision.training.evaluation import evaluating, merged, until_stopped
@@ -80,6 +82,10 @@ class DetectionTask(Task[BoxTargets]):
         return BoxTrainBatches(
             reader, batch_size=batch_size, seed=seed, augment=augment, rank=rank, world=world, grey=True
         )
+
+    def training_exhibits(self, batch: Batch, classes: Sequence[str]) -> list[Exhibit]:
+        """The squares with their boxes."""
+        return training_exhibits(batch.inputs.images, batch.targets, classes)
 
     def exam_batches(self, reader: Reader[BoxTargets], *, batch_size: int, rank: int, world: int) -> BoxEvalBatches:
         """Make batches of whole views, those of one size together."""

@@ -23,6 +23,10 @@ _ROUNDING = 1e-6
 """The part of a pixel by which sums of fractions may miss a whole one."""
 
 
+_REACH = 2
+"""The pixels to either side that the widest filter, the bicubic one, reads; as many times more where it shrinks."""
+
+
 class Placement(NamedTuple):
     """The place of an image in a square: a point (x, y) of the image is (scale_x x + left, scale_y y + top) there.
 
@@ -55,7 +59,9 @@ class Placement(NamedTuple):
         left, top, right, bottom = area = self.visible(height, width)
         if left >= right or top >= bottom:
             return (0, 0, 0, 0), image[:0, :0]
-        return area, resample(image, bottom - top, right - left, interpolation, self._window(area, height, width))
+        window = self._window(area, height, width)
+        image, window = _neighbourhood(image, window, bottom - top, right - left)
+        return area, resample(image, bottom - top, right - left, interpolation, window)
 
     def _window(self, area: Area, height: int, width: int) -> Box:
         """The part of an image of these sides that is shown in an area."""
@@ -89,3 +95,15 @@ def letterboxed(window: Box, side_px: int) -> Placement:
     x, y = (side_px - inner_wide) // 2, (side_px - inner_high) // 2
     scale_x, scale_y = inner_wide / wide, inner_high / high
     return Placement(scale_x, scale_y, x - scale_x * left, y - scale_y * top, (x, y, x + inner_wide, y + inner_high))
+
+
+def _neighbourhood(image: Pixels, window: Box, high: int, wide: int) -> tuple[Pixels, Box]:
+    """The part of an image that resampling a window to these sides reads, and the window in it.
+
+    Of a large image the rest need not be copied for Pillow.
+    """
+    left, top, right, bottom = window
+    x, y = _REACH * max(1.0, (right - left) / wide) + 1, _REACH * max(1.0, (bottom - top) / high) + 1
+    first_x, first_y = max(0, floor(left - x)), max(0, floor(top - y))
+    part = image[first_y : ceil(bottom + y), first_x : ceil(right + x)]
+    return part, (left - first_x, top - first_y, right - first_x, bottom - first_y)

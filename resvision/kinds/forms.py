@@ -72,20 +72,49 @@ class Table(NamedTuple):
 
 
 class ClassRow(NamedTuple):
-    """One class: its number of images or pixels, its two shares (NaN where there is none), and its colour, if any."""
+    """One class: its number of images or pixels, its shares (NaN where there is none), and its colour, if any."""
 
     name: str
     amount: int
-    shares: tuple[float, float]
+    shares: tuple[float, ...]
     colour: str = ""
 
 
 class ClassTable(NamedTuple):
-    """The classes of a run: headings of the amount and the two shares, and the means of these, if there are any."""
+    """The classes of a run: headings of the amount and of each share, and the means of these, if there are any.
 
-    headings: tuple[str, str, str]
+    title, noun  of the table and of its rows; others than classes stand in such tables too
+    """
+
+    headings: tuple[str, ...]
     rows: list[ClassRow]
-    means: tuple[float, float] | None = None
+    means: tuple[float, ...] | None = None
+    title: str = "Classes"
+    noun: str = "class"
+
+
+class Line(NamedTuple):
+    """A line of a plot: x and y of its points, (N,) each, shares 0..1, and its colour #rrggbb, "" for the next one."""
+
+    name: str
+    x: Floats
+    y: Floats
+    colour: str = ""
+    bold: bool = False
+
+
+class Plot(NamedTuple):
+    """A plot of shares over shares, both axes from 0 to 100 %, such as precision over recall.
+
+    title    of the plot, such as `Precision over recall by class`
+    axes     the nouns of x and y
+    caption  a sentence below it
+    """
+
+    title: str
+    axes: tuple[str, str]
+    lines: tuple[Line, ...]
+    caption: str = ""
 
 
 class Matrix(NamedTuple):
@@ -117,11 +146,16 @@ class Example(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """One picture of an example, with its name where there are several; `heated` where colours lie over it."""
+    """One picture of an example, with its name where there are several.
+
+    heated    whether colours lie over it
+    lettered  whether it holds writing, which could not be read if it were shrunk
+    """
 
     name: str
     picture: Image.Image
     heated: bool = False
+    lettered: bool = False
 
 
 class Asked(NamedTuple):

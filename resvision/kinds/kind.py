@@ -29,17 +29,19 @@ from resvision.kinds.forms import (
     Curve,
     Example,
     Exhibit,
+    Line,
     ListedProtocol,
     Matrix,
     Panel,
+    Plot,
     Table,
     Written,
 )
 
 __all__ = [  # a task of a user's own finds here whatever its kind gives
     "Kind", "LabelForm", "Result", "Scores", "percent",
-    "Asked", "ClassRow", "ClassTable", "Column", "Curve", "Example", "Exhibit", "ListedProtocol", "Matrix", "Panel",
-    "Table", "Written",
+    "Asked", "ClassRow", "ClassTable", "Column", "Curve", "Example", "Exhibit", "Line", "ListedProtocol", "Matrix",
+    "Panel", "Plot", "Table", "Written",
 ]  # fmt: skip
 
 Ints = NDArray[np.int64]
@@ -237,6 +239,14 @@ class Kind(ABC, Generic[S, R, T]):
     def matrix(self, scores: S) -> Matrix | None:
         """The confusion of the classes, for the page."""
         return None
+
+    def page_tables(self, scores: S) -> list[ClassTable]:
+        """Small tables for the page besides that of the classes, such as of sizes; their rows have shares, or none."""
+        return []
+
+    def plots(self, scores: S) -> list[Plot]:
+        """Plots for the page that follow from the scores alone, such as precision over recall."""
+        return []
 
     # The worst test images -------------------------------------------------------------------------------------------
 

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any, NamedTuple
 
+from markupsafe import Markup
+
 from resvision.kinds.kind import ClassTable, Kind, Scores
 from resvision.report.confusions import confusion_svg
+from resvision.report.share_plots import shares_svg
 from resvision.report.svg import inline
 from resvision.report.tables import percent
 
@@ -18,32 +21,48 @@ class BarCell(NamedTuple):
 
 
 class TableRow(NamedTuple):
-    """One class: how many images or pixels it has, its two shares, and its colour, "" for none."""
+    """One class: how many images or pixels it has, its shares, and its colour, "" for none."""
 
     name: str
     amount: int
-    shares: tuple[BarCell, BarCell]
+    shares: tuple[BarCell, ...]
     colour: str
 
 
 class ShownTable(NamedTuple):
-    """Headings of the amount and of the two shares; all classes in order, and the worst by the first share.
+    """Headings of the amount and of the shares; all classes in order, and the worst by the first share.
 
     worst  empty where all are few enough to be shown
-    means  of the two shares over the classes that have them, None where the kind does not speak of means
+    means  of the shares over the classes that have them, None where the kind does not speak of means
     """
 
-    headings: tuple[str, str, str]
+    headings: tuple[str, ...]
     rows: list[TableRow]
     worst: list[TableRow]
-    means: tuple[BarCell, BarCell] | None
+    means: tuple[BarCell, ...] | None
+    title: str
+    noun: str
+
+
+class ShownPlot(NamedTuple):
+    """A plot of a kind with its title and the sentence below it."""
+
+    title: str
+    picture: Markup
+    caption: str
 
 
 def class_values(kind: Kind[Any, Any, Any], scores: Scores | None, *, name: str) -> dict[str, Any]:
-    """The values of a template about the classes of scores; `name` begins the ids in the picture of their confusion."""
+    """The values of a template about scores and their classes; `name` begins the ids in their pictures."""
     classes = None if scores is None else kind.class_table(scores)
     matrix = None if scores is None else kind.matrix(scores)
+    plots = [] if scores is None else kind.plots(scores)
     return {
+        "score_tables": [] if scores is None else [*map(shown_table, kind.page_tables(scores))],
+        "plots": [
+            ShownPlot(plot.title, inline(shares_svg(plot, name=f"{name}-plot{i}")), plot.caption)
+            for i, plot in enumerate(plots, start=1)
+        ],
         "classes": None if classes is None else shown_table(classes),
         "confusion": "" if matrix is None else inline(confusion_svg(matrix, name=name)),
         "numbers": "" if matrix is None or not matrix.numbered else matrix.caption,
@@ -53,7 +72,8 @@ def class_values(kind: Kind[Any, Any, Any], scores: Scores | None, *, name: str)
 def shown_table(table: ClassTable) -> ShownTable:
     """The table of a kind as the page draws it."""
     rows = [TableRow(row.name, row.amount, _cells(row.shares), row.colour) for row in table.rows]
-    return ShownTable(table.headings, rows, _worst(rows), _cells(table.means) if table.means is not None else None)
+    means = None if table.means is None else _cells(table.means)
+    return ShownTable(table.headings, rows, _worst(rows), means, table.title, table.noun)
 
 
 def _worst(rows: Sequence[TableRow], *, many: int = 30, few: int = 15) -> list[TableRow]:
@@ -62,9 +82,8 @@ def _worst(rows: Sequence[TableRow], *, many: int = 30, few: int = 15) -> list[T
     return sorted(occurring, key=lambda row: row.shares[0].bar)[:few] if len(rows) > many else []
 
 
-def _cells(shares: tuple[float, float]) -> tuple[BarCell, BarCell]:
-    first, second = map(_cell, shares)
-    return first, second
+def _cells(shares: tuple[float, ...]) -> tuple[BarCell, ...]:
+    return tuple(map(_cell, shares))
 
 
 def _cell(share: float) -> BarCell:

@@ -26,6 +26,7 @@ from resvision.report.record import RunRecord
 SINGLE_PX = 192  # of a single picture's longer side, twice what the page shows; larger ones are shrunk
 SINGLE_PIXELATED_PX = 95  # the page shows it larger than it is
 PANEL_PX = 320  # of one of several pictures
+LETTERED_PX = 640  # of one with writing in it
 PIXELATED_PX = 128  # a picture this small is no larger as a PNG, and its pixels are shown as they are
 UNSCORED = "The run has not been scored yet."
 
@@ -195,7 +196,7 @@ def picture_of(panel: Panel, *, single: bool) -> Picture:
     and so is one under colours.
     """
     picture = panel.picture.copy()
-    longest_px = SINGLE_PX if single else PANEL_PX
+    longest_px = LETTERED_PX if panel.lettered else SINGLE_PX if single else PANEL_PX
     picture.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS)
     pixelated = max(picture.size) <= (SINGLE_PIXELATED_PX if single else PIXELATED_PX)
     form = "png" if (single and not panel.heated) or pixelated or picture.mode == "P" else "jpeg"

@@ -36,10 +36,21 @@ def test_a_sampler_gives_crops_of_its_overlap_and_all_have_an_equal_share() -> N
     )
 
 
+def test_a_crop_holds_the_centre_of_an_object_if_there_is_one() -> None:
+    middle = geometry.centres(BOXES)
+    windows = _windows()
+    for window in windows:
+        assert ((middle > window[:2]) & (middle < window[2:])).all(axis=1).any()
+    without_objects = _windows(boxes=np.zeros((0, 4)))
+    assert (without_objects != windows).any()
+
+
 def test_an_overlap_that_no_crop_has_leaves_the_other_samplers() -> None:
-    far = np.array([[400, 400, 500, 500.0]])
-    for boxes in (far, np.zeros((0, 4))):
-        np.testing.assert_array_equal(_windows(0.1, 0.9, boxes=boxes), _windows())
+    np.testing.assert_array_equal(_windows(0.999), _windows())
+    none = np.zeros((0, 4))
+    np.testing.assert_array_equal(_windows(0.1, boxes=none), _windows(boxes=none))
+    beyond_every_crop = np.array([[400, 400, 500, 500.0]])
+    assert (_windows(0.1, boxes=beyond_every_crop) == CANVAS).all()
 
 
 def test_an_expanded_canvas_holds_the_image_and_keeps_its_shape() -> None:

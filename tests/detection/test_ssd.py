@@ -261,3 +261,14 @@ def test_options_that_cannot_work_are_refused() -> None:
         SSDLoss(negatives=0)
     with pytest.raises(ValueError, match="box_weight"):
         SSDLoss(box_weight=-1.0)
+
+
+def test_ssd300_names_the_convolutions_of_vgg16_and_takes_no_other_layer() -> None:
+    with torch.device("meta"), WithoutDrawing():
+        net, vgg16 = ssd300_vgg16(num_classes=2).state_dict(), catalog.build("vgg16", num_classes=2).state_dict()
+        names = ssd300_vgg16(num_classes=2).encoder_names()
+    assert {*names.values()} == {key for key in vgg16 if key.startswith("features.")}
+    assert all(net[own].shape == vgg16[name].shape for own, name in names.items())
+    over = small()
+    assert {over.state_dict()[own].shape for own in over.encoder_names()}
+    assert {*over.encoder_names().values()} < {*catalog.build("resnet18", num_classes=2, width=4).state_dict()}

@@ -12,6 +12,7 @@ Glossary
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -65,7 +66,7 @@ class RoIAlign(nn.Module):
         used = [maps[name] for name in self.strides]
         table = torch.cat([pixels.permute(0, 2, 3, 1).flatten(0, 2) for pixels in used])
         rows, weights = self._rows(used, fp32_or_more(regions))
-        bags = F.embedding_bag(rows, table, per_sample_weights=weights.to(table.dtype), mode="sum")
+        bags: Tensor = _RowSums.apply(table, rows, weights.to(table.dtype))
         return bags.view(-1, self.grid, self.grid, table.shape[1]).permute(0, 3, 1, 2)
 
     def _rows(self, maps: list[Tensor], regions: Tensor) -> tuple[Tensor, Tensor]:
@@ -84,7 +85,33 @@ class RoIAlign(nn.Module):
         down = first[..., None, None] + down * width[..., None, None]  # each (N, P, G, 4)
         rows = down[:, :, :, None, :, None] + across[:, :, None, :, None, :]
         weights = weights_down[:, :, :, None, :, None] * weights_across[:, :, None, :, None, :]
-        return rows.view(images * count * self.grid**2, -1), weights.view(images * count * self.grid**2, -1)
+        rows = rows.view(images * count * self.grid**2, -1).int()  # which sort and gather faster than int64
+        return rows, weights.view(images * count * self.grid**2, -1)
+
+
+class _RowSums(torch.autograd.Function):
+    """Weighted sums of rows of a table, (bags, C), of rows (bags, 16) and weights (bags, 16).
+
+    The gradient of a row is a weighted sum too, over the bags that the row is in. Computed like the forward, it takes a
+    quarter to a half of the time of torch's on a CPU, which also adds it up in bf16.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
+        ctx.save_for_backward(rows, weights)
+        ctx.length = len(table)
+        return F.embedding_bag(rows, table, per_sample_weights=weights, mode="sum")
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        rows, weights = ctx.saved_tensors
+        by_row, order = rows.flatten().sort(stable=True)  # stable, so that equal rows are always summed in one order
+        firsts = torch.searchsorted(by_row, torch.arange(ctx.length, device=rows.device, dtype=rows.dtype))
+        bags = (order // rows.shape[1]).to(rows.dtype)
+        of_rows = F.embedding_bag(
+            bags, gradient, firsts.to(rows.dtype), per_sample_weights=weights.flatten()[order], mode="sum"
+        )
+        return of_rows, None, None
 
 
 def levels(regions: Tensor, strides: Tensor) -> Tensor:

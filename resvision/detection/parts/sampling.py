@@ -58,12 +58,11 @@ class Sample(NamedTuple):
 
 
 @torch.no_grad()
-def sample(positive: Tensor, negative: Tensor, rules: SamplingRules) -> Sample:
-    """A sample of the positives (A,) and negatives (A,) of one image, both bool, each drawn at random.
+def sample(positive: Tensor, negative: Tensor, draws: Tensor, rules: SamplingRules) -> Sample:
+    """A sample of the positives (A,) and negatives (A,) of one image, both bool, those of the greatest draws, 0..1.
 
     Where positives are few, negatives take their places; where negatives are few, places stay empty.
     """
-    draws = torch.rand(len(positive), device=positive.device)
     chosen = torch.zeros_like(positive)
     best, places = torch.where(positive, draws, -1.0).topk(min(rules.most_positives, len(positive)))
     chosen[places] = best >= 0
@@ -102,8 +101,11 @@ def draw(
     one_more = (0, 1)  # a place that holds no box, so that there is one to index
     boxes, labels, crowd = F.pad(boxes, (0, 0, *one_more)), F.pad(labels, one_more, value=-1), F.pad(crowd, one_more)
     matched = torch.where(usable[..., None], references, 0.0)  # a box without area overlaps nothing
+    images, places = usable.shape
+    # Images last, so that more places at the end change none of the draws before them.
+    draws = torch.rand(places, images, device=references.device).T
     drawn = [
-        _of_image(references[image], matched[image], usable[image], truth=truth, rules=rules)
+        _of_image(references[image], matched[image], usable[image], draws[image], truth=truth, rules=rules)
         for image, truth in enumerate(zip(boxes, labels, crowd, strict=True))
     ]
     return Drawn(*(torch.stack(members) for members in zip(*drawn, strict=True)))
@@ -113,6 +115,7 @@ def _of_image(
     references: Tensor,
     matched: Tensor,
     usable: Tensor,
+    draws: Tensor,
     *,
     truth: tuple[Tensor, Tensor, Tensor],
     rules: SamplingRules,
@@ -128,6 +131,6 @@ def _of_image(
         lowest_negative=rules.lowest_negative,
         low_quality=rules.low_quality,
     )
-    places, positive, counted = sample(matches.positive & usable, matches.negative & usable, rules)
+    places, positive, counted = sample(matches.positive & usable, matches.negative & usable, draws, rules)
     box = matches.box[places]
     return Drawn(places, references[places], boxes[box], torch.where(positive, 1 + labels[box], 0), counted)

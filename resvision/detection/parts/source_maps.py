@@ -6,9 +6,9 @@ are drawn by He's rule here, since Glorot's, which the paper uses for its own la
 die out.
 
 Glossary
-    maps      (N, C, h, w), the finest first
-    names     of the maps
-    channels  of the maps
+    maps      (N, C, h, w) by name, the finest first
+    names     of the maps, in that order
+    channels  of the maps, in that order
 """
 
 import torch
@@ -62,15 +62,27 @@ class VGG16Maps(nn.Module):
         self.channels = [conv4, fc7, conv8, conv9, conv9, conv9]
         he_initialize_incoming(self)
 
-    def forward(self, images: Tensor) -> list[Tensor]:
-        """The maps, the finest first; SettingsError for images below 268 px."""
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """The maps by name, the finest first; SettingsError for images below 268 px."""
         require_side(images, least=self.least_px, net="SSD300")
         x = self.features(images)
-        maps = [normalized(x, self.scale_weight)]
-        for block in self.extra:
+        maps = {self.names[0]: normalized(x, self.scale_weight)}
+        for name, block in zip(self.names[1:], self.extra, strict=True):
             x = block(x)
-            maps.append(x)
+            maps[name] = x
         return maps
+
+    def encoder_names(self) -> dict[str, str]:
+        """VGG-16's names of the weights of its convolutions, by the names here.
+
+        fc6 and fc7 start afresh, where the paper takes every third of their rows and columns.
+        """
+        conv5, before = self.extra[0], len(self.features)
+        assert isinstance(conv5, nn.Sequential)
+        names = {key: key for key in self.state_dict() if key.startswith("features.")}
+        for place, layer in enumerate(conv5[:-1]):
+            names |= {f"extra.0.{place}.{key}": f"features.{before + place}.{key}" for key in layer.state_dict()}
+        return names
 
 
 class BackboneMaps(nn.Module):
@@ -85,9 +97,9 @@ class BackboneMaps(nn.Module):
         super().__init__()
         self.body = body
         deepest = [*body.channels][-1]
-        own = [name for name in body.channels if body.stride[name] >= first_stride] or [deepest]
-        self.names = (*own, *(f"{own[-1]}_{2 ** (further + 1)}" for further in range(count)))
-        self.channels = [body.channels[name] for name in own]
+        self.own = [name for name in body.channels if body.stride[name] >= first_stride] or [deepest]
+        self.names = (*self.own, *(f"{self.own[-1]}_{2 ** (further + 1)}" for further in range(count)))
+        self.channels = [body.channels[name] for name in self.own]
         self.scale_weight = nn.Parameter(torch.full((self.channels[0],), FIRST_SCALE))
         batch_norm = any(isinstance(module, nn.BatchNorm2d) for module in body.modules())
         self.extra = nn.ModuleList()
@@ -97,16 +109,20 @@ class BackboneMaps(nn.Module):
             self.channels.append(channels)
         he_initialize_incoming(self.extra)
 
-    def forward(self, images: Tensor) -> list[Tensor]:
-        """The maps, the finest first."""
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """The maps by name, the finest first."""
         of_body = self.body(images)
-        maps = [of_body[name] for name in self.names if name in of_body]
-        x = maps[-1]
-        maps[0] = normalized(maps[0], self.scale_weight)
-        for block in self.extra:
+        maps = {name: of_body[name] for name in self.own}
+        x = maps[self.own[-1]]
+        maps[self.own[0]] = normalized(maps[self.own[0]], self.scale_weight)
+        for name, block in zip(self.names[len(self.own) :], self.extra, strict=True):
             x = block(x)
-            maps.append(x)
+            maps[name] = x
         return maps
+
+    def encoder_names(self) -> dict[str, str]:
+        """The net's own names of its weights, by the names here."""
+        return {f"body.{key}": key for key in self.body.state_dict()}
 
 
 def normalized(x: Tensor, scale: Tensor) -> Tensor:

@@ -1,19 +1,44 @@
 """Detection without torch: boxes and their classes, judged by average precision."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from math import nan
+from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from resvision.core.images import Pixels
 from resvision.core.plurals import counted
 from resvision.core.results import Detections
 from resvision.core.view_geometry import Geometry
 from resvision.kinds.detection.boxes import BoxTargets, RawDetections
+from resvision.kinds.detection.curves import plots
+from resvision.kinds.detection.panels import ERRORS, in_words, judge_image, outlines_of, panels, require_same_objects
+from resvision.kinds.detection.pictures import class_colours, drawn
 from resvision.kinds.detection.presets import PRESETS, find
 from resvision.kinds.detection.scores import ClassPrecision, DetectionScores
-from resvision.kinds.kind import Column, Curve, Kind, ListedProtocol, Table
+from resvision.kinds.kind import (
+    ClassRow,
+    ClassTable,
+    Column,
+    Curve,
+    Example,
+    Exhibit,
+    Kind,
+    ListedProtocol,
+    Matrix,
+    Plot,
+    Table,
+    percent,
+)
+
+BACKGROUND = "background"
+CONFUSION_UP_TO = 20
+"""The largest number of classes whose confusion is printed, and whose cells hold counts on the page."""
+EXAMPLES = 6
+"""The number of images on the page."""
 
 
 class Detection(Kind[DetectionScores, Detections, BoxTargets]):
@@ -137,10 +162,89 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
         return [*shown, ("F1 is from score", f"{scores.score:.3f}"), ("images", f"{scores.images:,}")]
 
     def tables(self, scores: DetectionScores) -> list[Table]:
-        """A table of the boxes and the average precision of every class."""
+        """Tables of the classes, the sizes, the faults, and of the confusion where it is small enough."""
         numbers = ("boxes", "AP", "AP50", "AP75", "VOC07 AP", "VOC AP")
         rows = [(row.name, f"{row.boxes:,}", *map(_percent, _precisions(row))) for row in scores.per_class]
-        return [Table(("class", *numbers), rows, numbers, least=("AP75", "VOC07 AP", "VOC AP"))]
+        tables = [Table(("class", *numbers), rows, numbers), *map(_as_text, self.page_tables(scores))]
+        if len(scores.classes) <= CONFUSION_UP_TO:
+            names = (*scores.classes, BACKGROUND)
+            indices = tuple(str(k) for k in range(len(names)))
+            named = zip(indices, names, scores.confusion, strict=True)
+            cells = [(index, name, *(f"{cell or ''}" for cell in row)) for index, name, row in named]
+            title = "Boxes by true class (rows) and predicted class (columns), zeros left blank"
+            tables.append(Table(("", "true class", *indices), cells, indices, title, ("true class",)))
+        return tables
+
+    def page_tables(self, scores: DetectionScores) -> list[ClassTable]:
+        """Tables of the figures by size, and of the boxes by what is wrong with them."""
+        sizes = [ClassRow(_SIZES[row.size], row.boxes, _shares(row.ap, row.ar100)) for row in scores.sizes]
+        faults = [ClassRow(words, getattr(scores.boxes, name), ()) for name, words in _FAULTS.items()]
+        return [
+            ClassTable(("boxes", "AP", "recall at 100"), sizes, title="AP by the size of objects", noun="objects"),
+            ClassTable(("number",), faults, title=f"Boxes from a score of {scores.score:.2f} on", noun="boxes"),
+        ]
+
+    def class_table(self, scores: DetectionScores) -> ClassTable:
+        """The boxes of every class, and the average precision by the rule of the protocol, with the means."""
+        names = [*dict.fromkeys((find(scores.protocol).figure, "ap", "ap50", "ap75"))]
+        rows = [
+            ClassRow(row.name, row.boxes, _shares(*(getattr(row, name) for name in names)), _hex(colour))
+            for row, colour in zip(scores.per_class, class_colours(len(scores.classes)), strict=True)
+        ]
+        means = tuple(getattr(scores, name) for name in names)
+        return ClassTable(("boxes", *map(self.noun, names)), rows, means)
+
+    def matrix(self, scores: DetectionScores) -> Matrix:
+        """The confusion of the classes and the background, in counts of boxes."""
+        caption = (
+            f"Counts of boxes at an IoU of 0.5, of detections from a score of {scores.score:.2f} on. The column of the"
+            " background holds objects that were not found, its row detections that are about no object"
+        )
+        return Matrix((*scores.classes, BACKGROUND), scores.confusion, False, CONFUSION_UP_TO, caption)
+
+    def plots(self, scores: DetectionScores) -> list[Plot]:
+        """Precision over recall, by threshold of IoU and by class."""
+        return plots(scores)
+
+    predicts_examples = True
+    worst_note = (
+        "The images with the most errors. Detections are those from the score on at which F1 is highest; a dashed box"
+        " is the object that an error is about. A box is in the wrong place where it touches an object of its class at"
+        " an IoU of 0.1 to 0.5."
+    )
+
+    def worst(self, scores: DetectionScores) -> list[Example]:
+        """The images with the most errors."""
+        return [Example(image.index, image.source) for image in scores.worst[:EXAMPLES]]
+
+    def none_wrong(self, scores: DetectionScores) -> str:
+        """The sentence that all boxes are found."""
+        return f"None: every box of all {counted(scores.images, 'test image')} is found, and nothing else."
+
+    def exhibit(
+        self, scores: DetectionScores, rank: int, image: Pixels, target: BoxTargets, result: Detections | None
+    ) -> Exhibit:
+        """Truth, detections and errors, side by side."""
+        assert result is not None, "predicts_examples"
+        worst = scores.worst[rank]
+        require_same_objects(worst, target)
+        judgement = judge_image(result, target, scores.score)
+        pictures = panels(image, judgement, scores.classes)
+        return Exhibit(worst.source, PurePath(worst.source).name, in_words(judgement.faults), pictures)
+
+    def legend(
+        self, scores: DetectionScores, shown: Sequence[tuple[BoxTargets, Detections | None]]
+    ) -> list[tuple[str, str]]:
+        """The classes that occur, and the colours of errors."""
+        occurring = {
+            label
+            for target, result in shown
+            for labels in (target.labels, *([] if result is None else [result.at_least(scores.score).labels]))
+            for label in labels.tolist()
+        }
+        colours = class_colours(len(scores.classes))
+        classes = [(scores.classes[label], _hex(colours[label])) for label in sorted(occurring)]
+        return [*classes, *((name, _hex(colour)) for name, colour in ERRORS.items())]
 
     usual_score = 0.3
 
@@ -165,7 +269,29 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
 
     def files(self, source: Path, out: Path) -> tuple[Path, ...]:
         """The path of the picture with its boxes."""
-        return ()
+        return (out / f"{source.stem}-boxes.png",)
+
+    def contents(self, result: Detections, image: Pixels) -> Iterator[bytes]:
+        """Yield the image with its boxes, names and scores over it, as PNG; a small image is enlarged."""
+        stream = BytesIO()
+        drawn(image, outlines_of(result)).save(stream, "PNG", compress_level=1)
+        yield stream.getvalue()
+
+
+_SIZES = {
+    "all": "all",
+    "small": "small, to 32 x 32 px",
+    "medium": "medium, to 96 x 96 px",
+    "large": "large",
+}
+_FAULTS = {
+    "right": "right",
+    "missed": "missed objects",
+    "invented": "invented",
+    "wrong_class": "wrong class",
+    "wrong_place": "wrong place (IoU 0.1 to 0.5)",
+    "twice": "found twice",
+}
 
 
 def _precisions(row: ClassPrecision) -> tuple[float | None, ...]:
@@ -174,6 +300,20 @@ def _precisions(row: ClassPrecision) -> tuple[float | None, ...]:
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{share:.2%}"
+
+
+def _shares(*shares: float | None) -> tuple[float, ...]:
+    return tuple(nan if share is None else share for share in shares)
+
+
+def _as_text(table: ClassTable) -> Table:
+    """A table of the page for a terminal."""
+    rows = [(row.name, f"{row.amount:,}", *map(percent, row.shares)) for row in table.rows]
+    return Table((table.noun, *table.headings), rows, table.headings, table.title)
+
+
+def _hex(colour: tuple[int, int, int]) -> str:
+    return f"#{bytes(colour).hex()}"
 
 
 KIND = Detection()

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from resvision.geometry.boxes import area, iou, share_inside
 from resvision.kinds.detection.boxes import BoxTargets
 
 Floats = NDArray[np.float64]
@@ -61,19 +62,40 @@ class CocoMatches(NamedTuple):
     partner: Ints
 
 
+class Judgement(NamedTuple):
+    """The detections of one image by descending score, judged by every rule.
+
+    ranks     (D,), the place of each among those of its class, from 0
+    looked_at (D,), whether COCO's rule looks at it: it is among the MOST of its class
+    coco      of those (D', ...)
+    voc       (D,) uint8: VOC_RIGHT, VOC_WRONG or VOC_NEITHER
+    errors    of all
+    """
+
+    ranks: Ints
+    looked_at: Flags
+    coco: CocoMatches
+    voc: NDArray[np.uint8]
+    errors: "Errors"
+
+
+def judged(boxes: Floats, labels: Ints, targets: BoxTargets) -> Judgement:
+    """Judge the detections of one image, boxes (D, 4) and labels (D,) by descending score, in pixels of the image."""
+    ious = overlaps(boxes, targets)
+    same = labels[:, None] == targets.labels
+    places = ranks(labels)
+    first = places < MOST
+    coco = coco_matches(ious[first], same[first], area(boxes[first]), targets)
+    partner = np.full(len(labels), -1)
+    partner[first] = coco.partner
+    voc = voc_outcomes(ious, same, targets)
+    return Judgement(places, first, coco, voc, errors_of(ious, same, partner, targets))
+
+
 def overlaps(boxes: Floats, targets: BoxTargets) -> Floats:
-    """IoU of every detection with every true box, (D, G), of boxes (D, 4) as x1 y1 x2 y2."""
-    truths = targets.boxes
-    low, high = np.maximum(boxes[:, None, :2], truths[:, :2]), np.minimum(boxes[:, None, 2:], truths[:, 2:])
-    both = (high - low).clip(0).prod(axis=2)
-    own = areas_of(boxes)[:, None]
-    either = np.where(targets.crowd, own, own + areas_of(truths) - both)
-    return np.asarray(np.divide(both, either, out=np.zeros_like(both), where=either > 0))
-
-
-def areas_of(boxes: Floats) -> Floats:
-    """The area of each box, (D,)."""
-    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
+    """IoU of every detection with every true box, (D, G), of boxes (D, 4)."""
+    plain = iou(boxes, targets.boxes)
+    return np.where(targets.crowd, share_inside(boxes, targets.boxes), plain) if targets.crowd.any() else plain
 
 
 def ranks(labels: Ints) -> Ints:
@@ -129,10 +151,10 @@ def _assigned(ious: Floats, close: Flags, uncounted: Flags, crowd: Flags) -> Int
         near = near[np.argsort(ious[row, near], kind="stable")]
         allowed = free[:, :, near] & (ious[row, near] >= THRESHOLDS[:, None])
         worth = np.where(allowed, np.arange(len(near)) + len(near) * ~uncounted[:, None, near], -1)
-        area, lane = np.nonzero(allowed.any(axis=2))
-        taken = near[worth.argmax(axis=2)[area, lane]]
-        chosen[row, area, lane] = taken
-        free[area, lane, taken] = crowd[taken]
+        sizes, lanes = np.nonzero(allowed.any(axis=2))
+        taken = near[worth.argmax(axis=2)[sizes, lanes]]
+        chosen[row, sizes, lanes] = taken
+        free[sizes, lanes, taken] = crowd[taken]
     return chosen
 
 

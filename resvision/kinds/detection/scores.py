@@ -19,7 +19,7 @@ from resvision.core import notebooks
 from resvision.core.plurals import counted
 from resvision.core.results import Count, Share, number
 from resvision.kinds.detection.average_precision import RECALLS
-from resvision.kinds.detection.matches import THRESHOLDS
+from resvision.kinds.detection.matches import AREAS, THRESHOLDS
 from resvision.kinds.detection.presets import PRESETS, find
 
 Floats = NDArray[np.float64]
@@ -57,10 +57,11 @@ class Faults:
 
 @dataclass(frozen=True, kw_only=True)
 class WorstImage:
-    """One image with the numbers of its boxes by what they are."""
+    """One image with the numbers of its boxes by what they are, and of its objects."""
 
     index: Count
     source: str
+    objects: Count
     boxes: Faults
 
 
@@ -85,23 +86,19 @@ class ClassPrecision:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sizes:
-    """Figures of COCO by the size of objects, and by the number of detections; None where there is nothing to find.
+class SizePrecision:
+    """COCO's figures of the objects of one size; None where no box is to be found.
 
-    ap_small, ap_medium, ap_large  AP of objects below 32 x 32 pixels, between, and from 96 x 96 on
-    ar1, ar10, ar100               recall of at most so many detections a class and image, over ten thresholds of IoU
-    ar_small, ar_medium, ar_large  ar100 by size
+    size   all, small (up to 32 x 32 pixels), medium (up to 96 x 96) or large
+    boxes  true boxes, crowds apart
+    ap     AP of these objects
+    ar100  their recall, over ten thresholds of IoU, with at most 100 detections of a class in an image
     """
 
-    ap_small: Share | None
-    ap_medium: Share | None
-    ap_large: Share | None
-    ar1: Share | None
-    ar10: Share | None
+    size: str
+    boxes: Count
+    ap: Share | None
     ar100: Share | None
-    ar_small: Share | None
-    ar_medium: Share | None
-    ar_large: Share | None
 
 
 _Curve = Annotated[list[Share], Meta(min_length=len(RECALLS), max_length=len(RECALLS))]
@@ -113,7 +110,9 @@ class _Document(msgspec.Struct):
     protocol: str
     images: Count
     per_class: Annotated[list[ClassPrecision], Meta(min_length=1)]
-    sizes: Sizes
+    sizes: Annotated[list[SizePrecision], Meta(min_length=len(AREAS), max_length=len(AREAS))]
+    ar1: Share
+    ar10: Share
     score: Share
     f1: Share
     boxes: Faults
@@ -129,6 +128,8 @@ class DetectionScores:
 
     protocol         the one of `presets` that was asked for, whose figure comes first
     per_class        in the order of the classes; a class without a box to find has no part in the means
+    sizes            in the order of AREAS, all objects first
+    ar1, ar10        recall with at most so many detections of a class in an image, as ar100 of `sizes`
     score, f1        the least score at which the F1 of all boxes is highest at an IoU of 0.5, and that F1; `boxes`,
                      `confusion` and `worst` are of the detections from this score on
     precision        (10, 101) mean over the classes at each threshold of IoU, over recall 0, 0.01 ... 1
@@ -138,7 +139,9 @@ class DetectionScores:
     protocol: str
     images: int
     per_class: tuple[ClassPrecision, ...]
-    sizes: Sizes
+    sizes: tuple[SizePrecision, ...]
+    ar1: float
+    ar10: float
     score: float
     f1: float
     boxes: Faults
@@ -178,11 +181,12 @@ class DetectionScores:
         return _mean([row.voc_area for row in self.per_class])
 
     def figures(self) -> dict[str, float]:
-        """The figures of a line of the history; those of sizes and of VOC are NaN where there is nothing to find."""
-        sizes = {name: np.nan if value is None else value for name, value in asdict(self.sizes).items()}
-        names = ("ap", "ap50", "ap75", "voc07", "voc_area", "f1")
-        finite = {name: value for name, value in sizes.items() if not np.isnan(value)}
-        return {**{name: getattr(self, name) for name in names if not np.isnan(getattr(self, name))}, **finite}
+        """The figures of a line of the history, without those of sizes and rules by which there is nothing to find."""
+        of_sizes = {f"ap_{row.size}": row.ap for row in self.sizes[1:]}
+        recalls = {"ar1": self.ar1, "ar10": self.ar10, "ar100": self.sizes[0].ar100}
+        of_sizes |= {f"ar_{row.size}": row.ar100 for row in self.sizes[1:]}
+        means = {name: number(getattr(self, name)) for name in ("ap", "ap50", "ap75", "voc07", "voc_area", "f1")}
+        return {name: value for name, value in (means | recalls | of_sizes).items() if value is not None}
 
     def summary(self) -> str:
         """The figures in a line, that of the protocol first."""
@@ -208,7 +212,9 @@ class DetectionScores:
             **means,
             "ap50": number(self.ap50),
             "ap75": number(self.ap75),
-            "sizes": asdict(self.sizes),
+            "sizes": [asdict(row) for row in self.sizes],
+            "ar1": self.ar1,
+            "ar10": self.ar10,
             "per_class": [asdict(row) for row in self.per_class],
             "score": self.score,
             "f1": self.f1,
@@ -234,6 +240,8 @@ class DetectionScores:
             raise ValueError(f"confusion of shape {confusion.shape} for {classes} classes and the background")
         if len(document.class_precision) != (classes if classes <= MOST_CURVES else 0):
             raise ValueError(f"{len(document.class_precision)} curves of {classes} classes")
+        if [row.size for row in document.sizes] != [*AREAS]:
+            raise ValueError(f"sizes that are not {', '.join(AREAS)}")
         if all(row.ap is None for row in document.per_class):
             raise ValueError("no box was to be found")
         if any(image.index >= document.images for image in document.worst):
@@ -243,7 +251,9 @@ class DetectionScores:
             protocol=document.protocol,
             images=document.images,
             per_class=tuple(document.per_class),
-            sizes=document.sizes,
+            sizes=tuple(document.sizes),
+            ar1=document.ar1,
+            ar10=document.ar10,
             score=document.score,
             f1=document.f1,
             boxes=document.boxes,

@@ -22,7 +22,7 @@ from resvision.kinds.detection.scores import (
     DetectionScores,
     Faults,
     Floats,
-    Sizes,
+    SizePrecision,
     WorstImage,
 )
 
@@ -85,7 +85,9 @@ def scores_of(
             )
             for k, name in enumerate(classes)
         ),
-        sizes=_sizes(precision, recall),
+        sizes=_sizes(precision, recall, evidence.positives),
+        ar1=float(np.nanmean(recall[:, 0, 0])),
+        ar10=float(np.nanmean(recall[:, 1, 0])),
         score=score,
         f1=f1,
         boxes=boxes,
@@ -130,21 +132,22 @@ def _coco(rows: NDArray[np.void], positives: Ints) -> tuple[Floats, Floats]:
     return precision, recall
 
 
-def _sizes(precision: Floats, recall: Floats) -> Sizes:
-    """COCO's figures by size and by limit, of precision (K, A, T, R) and recall (K, 3, A, T)."""
-    names = [*AREAS]
+def _sizes(precision: Floats, recall: Floats, positives: Ints) -> tuple[SizePrecision, ...]:
+    """COCO's figures by size, of precision (K, A, T, R), recall (K, 3, A, T) and the boxes to find (K, A)."""
+    return tuple(
+        SizePrecision(
+            size=name,
+            boxes=int(positives[:, area].sum()),
+            ap=_known_mean(precision[:, area]),
+            ar100=_known_mean(recall[:, 2, area]),
+        )
+        for area, name in enumerate(AREAS)
+    )
 
-    def mean(values: Floats) -> float | None:
-        known = values[~np.isnan(values)]
-        return float(known.mean()) if len(known) else None
 
-    by_size = {
-        f"{figure}_{name}": mean(values[:, names.index(name)])
-        for figure, values in (("ap", precision), ("ar", recall[:, 2]))
-        for name in names[1:]
-    }
-    by_limit = {f"ar{limit}": mean(recall[:, row, 0]) for row, limit in enumerate(_LIMITS)}
-    return Sizes(**by_size, **by_limit)
+def _known_mean(values: Floats) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None
 
 
 def _class_curves(precision: Floats) -> tuple[Floats | None, ...]:
@@ -191,9 +194,10 @@ def _faults(
         return Faults(**{name: int(np.sum(amounts[chosen])) for name, amounts in by_image.items()})
 
     badness = np.sum([amounts for name, amounts in by_image.items() if name != "right"], axis=0)
+    objects = np.bincount(evidence.true_of, minlength=evidence.images)
     ranked = np.argsort(-badness, kind="stable")[:WORST]
     worst = [
-        WorstImage(index=index, source=source(index), boxes=faults(index))
+        WorstImage(index=index, source=source(index), objects=int(objects[index]), boxes=faults(index))
         for index in ranked.tolist()
         if badness[index]
     ]

@@ -12,19 +12,7 @@ from numpy.typing import NDArray
 
 from resvision.core.errors import DataError, NonFiniteLossError
 from resvision.kinds.detection.boxes import BoxTargets, RawDetections
-from resvision.kinds.detection.matches import (
-    AREAS,
-    MOST,
-    THRESHOLDS,
-    Errors,
-    Outcome,
-    areas_of,
-    coco_matches,
-    errors_of,
-    overlaps,
-    ranks,
-    voc_outcomes,
-)
+from resvision.kinds.detection.matches import AREAS, THRESHOLDS, Errors, Outcome, judged
 from resvision.kinds.detection.presets import COCO
 from resvision.kinds.detection.scores import DetectionScores
 from resvision.kinds.detection.scoring import Evidence, scores_of
@@ -81,20 +69,14 @@ class Tally:
             self._finite = False
             return
         boxes, scores, labels = _by_score(detections)
-        ious = overlaps(boxes, targets)
-        same = labels[:, None] == targets.labels
-        places = ranks(labels)
-        first = places < MOST
-        coco = coco_matches(ious[first], same[first], areas_of(boxes[first]), targets)
-        partner = np.full(len(labels), -1)
-        partner[first] = coco.partner
-        errors = errors_of(ious, same, partner, targets)
+        judgement = judged(boxes, labels, targets)
         found = np.zeros(len(labels), dtype=FOUND)
-        found["score"], found["label"], found["rank"] = scores, labels, places.clip(max=np.iinfo(np.uint16).max)
-        for name, bits in (("matched", coco.matched), ("ignored", coco.ignored)):
-            found[name][first] = np.packbits(bits.reshape(len(bits), _LANES), axis=1)
-        found["voc"], found["outcome"] = voc_outcomes(ious, same, targets), errors.outcomes
-        self._images[index] = _Image(found, _true_boxes(found, errors, targets))
+        found["score"], found["label"] = scores, labels
+        found["rank"] = judgement.ranks.clip(max=np.iinfo(np.uint16).max)
+        for name, bits in (("matched", judgement.coco.matched), ("ignored", judgement.coco.ignored)):
+            found[name][judgement.looked_at] = np.packbits(bits.reshape(len(bits), _LANES), axis=1)
+        found["voc"], found["outcome"] = judgement.voc, judgement.errors.outcomes
+        self._images[index] = _Image(found, _true_boxes(found, judgement.errors, targets))
         self._count(targets)
 
     def merge(self, other: "Tally") -> None:
