@@ -219,11 +219,12 @@ def faster_rcnn(
                         images need fewer, which takes less time
     smallest_anchor_px  side of the smallest square anchor; four more double it, one on each map of the pyramid
 
-    Raises MissingStageError for a backbone without these maps, SettingsError for another choice of `features`.
+    Raises MissingStageError for a backbone without these maps, SettingsError for another choice of `features` and a
+    number or side below 1.
     """
     if features not in get_args(Features):
         raise SettingsError(f"features {features!r}: choices are {', '.join(get_args(Features))}")
-    sizes = [smallest_anchor_px * 2**k for k in range(5)]
+    sizes = squares(smallest_anchor_px, 5)
     body: nn.Module
     if features == "pyramid":
         stages = encoder(backbone, PYRAMID_OVER)
@@ -252,14 +253,31 @@ def faster_rcnn(
 
 
 def faster_rcnn_vgg16(
-    *, num_classes: int, in_channels: int = 3, width: int = 64, proposals: int = 300, dropout: float = 0.5
+    *,
+    num_classes: int,
+    in_channels: int = 3,
+    width: int = 64,
+    proposals: int = 300,
+    smallest_anchor_px: int = 128,
+    dropout: float = 0.5,
 ) -> FasterRCNN:
     """The paper's net on VGG-16: RoI max pooling of conv5_3, and VGG's fc6 and fc7 as head.
 
-    width      channels of the first convolution, by which all others scale
-    proposals  of an image, in prediction; in training they are 20/3 times as many
-    dropout    after fc6 and fc7
+    width               channels of the first convolution, by which all others scale
+    proposals           of an image, in prediction; in training they are 20/3 times as many
+    smallest_anchor_px  side of the smallest square anchor; two more double it. The shorter side of a proposal is at
+                        least an eighth of it
+    dropout             after fc6 and fc7
+
+    Raises SettingsError for a number or a side below 1.
     """
+    least_px = smallest_anchor_px / 8
+    rules = with_proposals(PAPER, proposals)
+    rules = replace(
+        rules,
+        training=replace(rules.training, smallest_px=least_px),
+        testing=replace(rules.testing, smallest_px=least_px),
+    )
     features = blocks("D", in_channels=in_channels, width=width)[:-1]  # pool5 gives way to RoI pooling
     pools = pools_of(features)
     for pool in pools:  # rounded up, as in Caffe
@@ -272,7 +290,7 @@ def faster_rcnn_vgg16(
     head = BoxHead(widths[-1] * GRID**2, HIDDEN * width, dropout=dropout)
     for part in (features, head):
         relu_initialize(part, last=part)
-    cells = partial(scaled_cells, (8, 16, 32))
+    cells = partial(scaled_cells, [side / 16 for side in squares(smallest_anchor_px, 3)])
     return FasterRCNN(
         Stages({"features": features}, steps=steps, maps=maps),
         anchors=AnchorGrids({"C4": cells}, stride=16),
@@ -280,8 +298,15 @@ def faster_rcnn_vgg16(
         roi_heads=RegionHead(
             RoIMaxPool("C4", 16, grid=GRID), head, BoxPredictor(HIDDEN * width, num_classes=num_classes)
         ),
-        rules=with_proposals(PAPER, proposals),
+        rules=rules,
     )
+
+
+def squares(smallest_px: int, count: int) -> list[int]:
+    """Sides that double, from the smallest on; SettingsError for one below 1."""
+    if smallest_px < 1:
+        raise SettingsError(f"smallest_anchor_px is {smallest_px}; it must be at least 1")
+    return [smallest_px * 2**k for k in range(count)]
 
 
 def with_proposals(rules: Rules, count: int) -> Rules:
@@ -290,7 +315,7 @@ def with_proposals(rules: Rules, count: int) -> Rules:
     Raises SettingsError for a count below 1.
     """
     if count < 1:
-        raise SettingsError(f"proposals {count}: there must be at least 1")
+        raise SettingsError(f"proposals is {count}; it must be at least 1")
     usual = rules.testing.after
 
     def scaled(part: ProposalRules) -> ProposalRules:

@@ -248,16 +248,6 @@ def test_the_maps_have_one_shape_whatever_is_found() -> None:
             }  # fmt: skip
 
 
-@pytest.mark.filterwarnings("ignore:`create_unbacked_symint` is deprecated:FutureWarning")  # torchvision's own
-def test_the_net_exports_as_one_graph() -> None:
-    net = narrow(features="C4", proposals=50).eval()
-    images = torch.randn(1, 3, *SIDES)
-    with torch.no_grad():
-        graph = torch.export.export(net, (images,)).module()
-        for ours, exported in zip(net(images), graph(images), strict=True):
-            assert torch.allclose(ours.float(), exported.float(), atol=1e-5)
-
-
 def test_anchors_said_of_a_size_are_those_of_the_net() -> None:
     system = detector(narrow())
     assert {name: len(some) for name, some in system.anchors(SIDES).items()} == {
@@ -276,5 +266,7 @@ def test_a_backbone_without_the_maps_and_options_that_cannot_work_are_refused() 
         narrow(features="C3")
     with pytest.raises(SettingsError, match="at least 1"):
         narrow(proposals=0)
+    with pytest.raises(SettingsError, match="smallest_anchor_px is 0"):
+        narrow(smallest_anchor_px=0)
     with pytest.raises(ValueError, match="regions"):
         FasterRCNNLoss(regions=2)
