@@ -21,14 +21,14 @@ from resvision.data.box_reader import LabelFiles
 from resvision.data.box_scan import BoxScan, Found, layout, open_scan, scanned
 from resvision.data.class_list import CLASS_LIST
 from resvision.data.fault_kinds import Ledger
-from resvision.data.faults import all_entries, fault, fault_of
+from resvision.data.faults import all_entries, fault, fault_in, fault_of
 from resvision.data.litter import is_litter
 from resvision.data.named_classes import listed_names
 from resvision.data.packed_names import PackedNames
 from resvision.data.places import Place, read_file
 from resvision.data.splits import Splits
 from resvision.data.table_files import clean, leads_out
-from resvision.data.yolo_folders import DESCRIPTIONS, ENDING, Part, fault_in, has_splits, home_of, labels_of, recognises
+from resvision.data.yolo_folders import DESCRIPTIONS, ENDING, Part, has_splits, home_of, labels_of, recognises
 from resvision.data.yolo_text import read_labels
 
 _DEEPEST = 16

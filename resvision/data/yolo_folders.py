@@ -10,7 +10,7 @@ from resvision.data.archives import ArchivePlace
 from resvision.data.class_list import CLASS_LIST
 from resvision.data.data_yaml import Description, read_description
 from resvision.data.fault_kinds import Ledger
-from resvision.data.faults import Fault, all_entries, fault
+from resvision.data.faults import all_entries, fault, fault_in
 from resvision.data.litter import is_litter
 from resvision.data.places import Place
 from resvision.data.split_folders import TEST, TRAIN, VALIDATION
@@ -166,9 +166,3 @@ def _has_pairs(folder: Place) -> bool:
     names = [name for name, is_folder in all_entries(folder, []) if not is_folder]
     texts = {name.removesuffix(ENDING) for name in names if name.endswith(ENDING)}
     return any(PurePosixPath(name).stem in texts for name in names if not is_litter(name, is_folder=False))
-
-
-def fault_in(path: Place, error: DataError) -> Fault:
-    """The fault of an error that names a line of a file."""
-    where, _, what = str(error).removeprefix(printable(str(path))).partition(": ")
-    return fault(f"{path}{where}", what)

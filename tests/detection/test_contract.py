@@ -1,0 +1,55 @@
+"""The contract of detectors, kept by each."""
+
+from typing import Any, ClassVar
+
+import torch
+from detection.contract import DetectorContract
+
+from resvision.catalog import ROWS
+from resvision.detection.detector import Detector
+
+NARROW: dict[str, Any] = {"backbone": "resnet18", "width": 4, "channels": 8}
+
+
+class TestRetinaNet(DetectorContract):
+    name = "retinanet"
+    options = NARROW
+
+
+class TestSSD(DetectorContract):
+    name = "ssd"
+    options: ClassVar[dict[str, Any]] = {"backbone": "resnet18", "width": 8, "channels": 16, "input_size": 64}
+
+    def lively(self) -> Detector:
+        system = super().lively()
+        with torch.no_grad():  # maps of a new ResNet are large, so that every class would be certain
+            for parameter in system.net.head.classification_head.parameters():
+                parameter *= 0.01
+        return system
+
+
+class TestSSD300(DetectorContract):
+    name = "ssd300_vgg16"
+    options: ClassVar[dict[str, Any]] = {"width": 4}
+    side = 300
+    other_sides = (300, 320)
+
+
+class TestFasterRCNN(DetectorContract):
+    name = "faster_rcnn"
+    options: ClassVar[dict[str, Any]] = {**NARROW, "hidden": 16, "proposals": 20}
+    draws = True
+
+
+class TestPapersFasterRCNN(DetectorContract):
+    name = "faster_rcnn_vgg16"
+    options: ClassVar[dict[str, Any]] = {"width": 2, "proposals": 20}
+    side = 160
+    other_sides = (160, 200)
+    draws = True
+
+
+def test_every_builder_of_a_detector_keeps_the_contract() -> None:
+    kept = {test.name for test in DetectorContract.__subclasses__()}
+    builders = {row.name: row.builder for row in ROWS if row.task == "detection"}
+    assert {builders[name] for name in kept} == {*builders.values()}
