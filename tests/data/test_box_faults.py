@@ -247,6 +247,7 @@ BOMB = '<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;">]><annotation>&c;</an
         ("<annotation>\n<object><name>a</name></object></annotation>", "2: an object without xmin in its bndbox"),
         (voc_xml([("a", 1, 2, float("inf"), 3)]), "2: xmax is inf, no coordinate of an image"),
         (voc_xml([("", 1, 2, 3, 4)]), "2: an object without a name"),
+        (voc_xml([("a" * 5000, 1, 2, 3, 4)]), "2: a text of more than 4,096 letters in name"),
         ('<?xml version="1.0" encoding="x-none"?><annotation/>', "1: unknown encoding: x-none"),
         ("", "1: no XML (no element found)"),
         (" " * (16 * 2**20 + 1), " cannot be read (more than 16 MB, which is the limit here)"),
