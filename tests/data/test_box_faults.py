@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -328,6 +329,12 @@ def test_kinds_that_there_are_not_or_that_contradict_are_refused(tmp_path: Path)
     with pytest.raises(SettingsError, match="rotated-as-stored and rotated-upright contradict each other"):
         require_kinds(["rotated-upright", "rotated-as-stored"])
     require_kinds([kind for kind in KINDS if not kind.startswith("rotated")])
+
+
+def test_the_document_says_of_each_kind_what_becomes_of_it() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
+    rows = re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", document, re.MULTILINE)
+    assert [row for row in rows if row[0] in KINDS or row[0].startswith("rotated")] == [*KINDS.items()]
 
 
 @pytest.mark.parametrize("form", FORMS)
