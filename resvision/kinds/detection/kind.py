@@ -100,7 +100,7 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
         "coco": "resvision.data.box_labels:CocoLabels",
         "yolo": "resvision.data.box_labels:YoloLabels",
     }
-    compared: ClassVar[dict[str, str]] = {"ap": "AP", "ap50": "AP50", "ap75": "AP75"}
+    compared: ClassVar[dict[str, str]] = {"ap": "AP", "ap50": "AP50", "voc07": "VOC07 AP"}
     protocols = tuple(ListedProtocol(preset.name, preset.summary, preset.source) for preset in PRESETS)
 
     def target_fault(self, target: Any, classes: Sequence[str]) -> str:
