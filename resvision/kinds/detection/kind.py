@@ -52,7 +52,7 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
     )
     judged_by = ("-ap", "-ap50")
     main_name = "AP"
-    figures = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar100", "f1", "voc07", "voc_area")
+    figures = ("ap", "ap50", "ap75", "f1", "voc07")
     metrics = ()
     shares = frozenset(figures)
     nouns: ClassVar[dict[str, str]] = {
@@ -154,9 +154,9 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
         )
 
     def lines(self, scores: DetectionScores) -> list[tuple[str, str]]:
-        """The figure of the protocol first, then COCO's twelve figures that have a value, F1, images."""
+        """The figure of the protocol first, then all others that have a value, and the images."""
         preset = find(scores.protocol)
-        figures = {**scores.figures()}
+        figures = scores.all_figures()
         main = {} if preset.figure == "ap" else {preset.figure: figures.pop(preset.figure, float("nan"))}
         shown = [(self.noun(name), f"{value:.2%}") for name, value in {**main, **figures}.items()]
         return [*shown, ("F1 is from score", f"{scores.score:.3f}"), ("images", f"{scores.images:,}")]
