@@ -86,7 +86,7 @@ def _order(setting: Setting) -> tuple[Any, ...]:
 
 def _of_losses() -> Iterator[Setting]:
     """Yield the options of the losses: of the usual system of each task, and of the models that have another."""
-    for task in TASKS:
+    for task in filter(lambda name: task_of(name).system, TASKS):
         for leaf in _loss_options(task_of(task).system):
             yield Setting(leaf, tasks=(task,))
     for system in dict.fromkeys(row.system for row in catalog.ROWS if row.system):
