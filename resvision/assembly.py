@@ -163,7 +163,8 @@ def build_system(run: Run) -> System:
     named = row.system if row_decides else usual
     if not named:
         raise SettingsError(
-            f"model.task: {task_name(run)} has no system that trains any net; name a model of `resvision list` for it"
+            f"model.task: {task_name(run)} has no system that trains every net, and {run.model.name} brings none;"
+            " choose a net of `resvision list`"
         )
     system: Any = references.load(named, noun="system")
     options = from_options(system.loss_options, run.loss, at="loss")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from resvision.core.views import View
 from resvision.data.sets import IMAGENET
 from resvision.run import DataSettings, ModelSettings, Run
 from resvision.training.checkpoints import State
-from resvision.training.initial import Read, encoder_state, initial_state, read_initial, weights_file
+from resvision.training.initial import encoder_state, initial_state, read_initial, weights_file
 from resvision.weights.about import About, read_about
 from resvision.weights.convert import modules_that_differ, shapes
 from resvision.weights.fetch import obtain, read_published
@@ -36,6 +37,8 @@ def settle_sources(model: ModelSettings, published: PublishedWeights | None, dat
     """Write the sources of the model's initial weights as a run keeps them: full paths, and sums of published files."""
     if published:
         model = replace(model, init_from=published.source, init_except=_fresh_parts(model, published, data))
+        if published.frozen_eps is not None:  # as they were trained, and for small batches
+            model = replace(model, frozen_norms=True)
     elif model.init_from is not None:
         file = weights_file(Path(model.init_from))
         _require_same_strides(model, Path(model.init_from), file, setting="init_from")
@@ -129,17 +132,15 @@ def initial_file(run: Run, console: Console | None = None) -> Path:
 
 def net_state(net: nn.Module, run: Run, *, file: Path) -> State:
     """The weights that a run's net starts with, from its initial `file`; errors are those of `initial_state`."""
-    return initial_state(net, file, fresh=run.model.init_except, read=_reader_of(run.model.init_from))
+    published = published_weights(run)
+    read = partial(read_published, frozen_eps=published.frozen_eps) if published else read_initial
+    return initial_state(net, file, fresh=run.model.init_except, read=read)
 
 
 def net_state_by_encoder(net: nn.Module, run: Run, *, file: Path) -> State:
     """The weights that a run's net starts with, its encoder's from a `file`; errors are those of `encoder_state`."""
-    return encoder_state(net, file, read=_reader_of(run.model.encoder_from))
-
-
-def _reader_of(source: str | None) -> Read:
-    """The function that reads a file of initial weights: published ones are of PyTorch, all others safetensors."""
-    return read_published if is_published(source) else read_initial
+    # Published weights are files of PyTorch, all others safetensors.
+    return encoder_state(net, file, read=read_published if is_published(run.model.encoder_from) else read_initial)
 
 
 def encoder_file(run: Run, console: Console | None = None) -> Path:

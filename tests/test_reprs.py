@@ -20,6 +20,13 @@ def test_runs_and_models_say_what_they_are_in_a_line(finished: Finished) -> None
     )
 
 
+def detections(name: str, count: int, *, source: str = "a.png") -> resvision.Detections:
+    boxes, labels, scores = np.zeros((count, 4)), np.zeros(count, np.int64), np.full(count, 0.9)
+    return resvision.Detections(
+        source=source, width=6, height=4, classes=(name,), boxes=boxes, labels=labels, scores=scores
+    )
+
+
 def test_results_name_their_first_classes() -> None:
     result = resvision.ClassScores(source="a.png", labels=("cat", "dog", "owl", "ant"), scores=(0.7, 0.2, 0.06, 0.04))
     assert repr(result) == "ClassScores(a.png: cat 70.0%, dog 20.0%, owl 6.0%, ...)"
@@ -28,6 +35,8 @@ def test_results_name_their_first_classes() -> None:
     assert repr(resvision.LabelMap(source="a.png", classes=("a", "b"), labels=labels)) == (
         "LabelMap(a.png: 4x6 labels of 2 classes)"
     )
+    assert repr(detections("cat", 4)) == "Detections(a.png: cat 90.0%, cat 90.0%, cat 90.0%, ... 4 in all)"
+    assert repr(detections("cat", 0)) == "Detections(a.png: nothing)"
 
 
 def test_notebooks_show_tables_of_classes_and_every_setting(finished: Finished) -> None:
@@ -38,12 +47,13 @@ def test_notebooks_show_tables_of_classes_and_every_setting(finished: Finished) 
     assert "<th>classes</th>" in resvision.load(finished.folder)._repr_html_()
 
 
-@pytest.mark.parametrize("kind", ["scores", "result", "label map"])
+@pytest.mark.parametrize("kind", ["scores", "result", "label map", "detections"])
 def test_names_of_strangers_are_escaped_and_obey_nothing(kind: str) -> None:
     classes, confusion = (HOSTILE, "b"), np.eye(2, dtype=np.int64)
     objects = {
         "scores": resvision.SegmentationScores(classes=classes, images=1, loss=0.1, confusion=confusion, worst=()),
         "result": resvision.ClassScores(source=HOSTILE, labels=classes, scores=(0.9, 0.1)),
+        "detections": detections(HOSTILE, 2, source=HOSTILE),
         "label map": resvision.LabelMap(source=HOSTILE, classes=classes, labels=np.zeros((2, 2), np.uint8)),
     }
     shown = objects[kind]

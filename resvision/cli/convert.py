@@ -69,19 +69,26 @@ def command(
     renames = dict(_parse_rename(text) for text in rename or [])
     catalog.options(model, given)  # an unknown name, or an extra that is missing, is told before the file is read
     from resvision.conversion import fit_to, fitting_option, readings, renamed
-    from resvision.weights.fetch import write_safetensors
+    from resvision.weights.fetch import recognized, write_safetensors
     from resvision.weights.foreign import read_foreign
     from resvision.weights.shortcut_padding import require_padding
+    from resvision.weights.torchvision_detectors import with_epsilon
 
     asked_padding = None if padding is None else require_padding(padding)
     bar = Bar(Terminal(stderr=True), "converting", total=3, noun="")  # reads, fits, writes
     with bar:
         foreign = read_foreign(file, key=key)
+        published = recognized(file, model)
+        frozen_eps = None if published is None else published.frozen_eps
+        if frozen_eps is not None:
+            foreign = foreign._replace(state=with_epsilon(foreign.state, frozen_eps))
         bar.advance()
         fitted = fit_to(model, renamed(foreign.state, renames), given)
         bar.advance()
     for line in _report(foreign, fitted, renames):
         print(line)
+    if frozen_eps is not None:
+        print(f"rescaled    frozen norms, which add {frozen_eps:g} to a variance in {published}")
     if fitted.fit.faults:
         fits_with = fitting_option(model, fitted.options, renamed(foreign.state, {**renames, **fitted.heads}))
         raise WeightsError(_misfit_message(printable(file), fitted, fits_with))

@@ -17,7 +17,7 @@ BCCD = BoxSet(
     folders=("bccd", "BCCD", "BCCD_Dataset/BCCD"),
     marker="Annotations",
     parts=voc_boxes.find,
-    known=("degenerate-boxes", "outside-boxes"),
+    known=("degenerate-boxes",),
     view=Stretch(channels=3, resize_px=SIDE_PX, crop_px=SIDE_PX, mean=PHOTOS.mean, std=PHOTOS.std),
 )
 open_splits, scan, find = BCCD.open_splits, BCCD.scan, BCCD.find

@@ -18,6 +18,9 @@ from resvision.kinds.detection.boxes import Flags
 SLACK_PX = 0.5
 """A box may reach out of its image by as much, as coordinates do that were rounded; it is cut there."""
 
+DOT_PX = 1.05
+"""The sides of a box of a single pixel, a click in place of a box, as rounded."""
+
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -30,7 +33,7 @@ def sound(part: BoxPart, columns: BoxColumns, sides: NDArray[np.int64], ledger: 
     x1, y1, x2, y2 = columns.boxes.T
     widths, heights = x2 - x1, y2 - y1
     flat = (widths <= 0) | (heights <= 0)
-    dots = (widths <= 1) & (heights <= 1) & ~columns.crowd
+    dots = (widths <= DOT_PX) & (heights <= DOT_PX) & ~columns.crowd
     outside = (x1 < -SLACK_PX) | (y1 < -SLACK_PX) | (x2 > wide + SLACK_PX) | (y2 > high + SLACK_PX)
     twice = _repeated(columns)
     kept = np.ones(len(columns.labels), dtype=np.bool_)

@@ -25,6 +25,7 @@ from resvision.core.plurals import counted
 from resvision.core.rundir import unwritable
 from resvision.core.samples import Reader
 from resvision.data.box_reader import BoxReader
+from resvision.data.coco_columns import CocoPlaces
 from resvision.data.coco_writer import CocoWriter
 from resvision.data.image_names import ImageNames
 from resvision.data.labelled_image import LabelledImage
@@ -175,9 +176,11 @@ def write(
 
 
 def ids_of(splits: Splits) -> tuple[int, ...]:
-    """The id of each class: that of the files that were read, or numbers from 1."""
+    """The id of each class: that of documents of COCO's form, or numbers from 1."""
     reader = splits.train
-    return reader.category_ids if isinstance(reader, BoxReader) else tuple(range(1, len(reader.classes) + 1))
+    if isinstance(reader, BoxReader) and isinstance(reader.sources, CocoPlaces):
+        return reader.category_ids
+    return tuple(range(1, len(reader.classes) + 1))
 
 
 def _copied(reader: Reader[Any], index: int, place: Path, names: ImageNames, outcome: Conversion) -> LabelledImage:
@@ -201,7 +204,9 @@ def _copied(reader: Reader[Any], index: int, place: Path, names: ImageNames, out
                     shutil.copyfileobj(original, copy)
             else:
                 copy.write(path.read_bytes())
-    return _labelled(name, (*head.upright, 3 if head.colour else 1), reader.target(index))
+    labelled = _labelled(name, (*head.upright, 3 if head.colour else 1), reader.target(index))
+    number = int(reader.sources.image_ids[index]) if isinstance(reader.sources, CocoPlaces) else None
+    return labelled._replace(number=number)
 
 
 def _labelled(name: str, shape: Sequence[int], targets: BoxTargets) -> LabelledImage:

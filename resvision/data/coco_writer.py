@@ -1,13 +1,15 @@
 """COCO JSON, written: one document for the images of a split (Lin et al. 2014, arXiv:1405.0312).
 
 A document has its images before its boxes, so images are kept as records, one a line in a file, and read again for
-each part: memory does not grow with their number. Images and boxes are numbered from 1, since the metric's reference
-code takes a box of the number 0 for one that was not found. The form holds regions of crowds, areas and the ids of
-classes, and scores beside boxes that a net has found; it has no place for difficult objects.
+each part: memory does not grow with their number. Images keep the ids that they had, or are numbered from 1, as boxes
+are: the metric's reference code takes a box of the number 0 for one that was not found. The form holds regions of
+crowds, areas and the ids of classes, and scores beside boxes that a net has found; it has no place for difficult
+objects.
 """
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import IO
 
@@ -22,7 +24,7 @@ IMAGES_FIRST = b'{"info": {"description": "boxes written by resvision"}, "licens
 
 
 class Record(msgspec.Struct):
-    """One image and its boxes, as its annotations say them; `boxes` are x y width height."""
+    """One image and its boxes, as its annotations say them; `boxes` are x y width height, `number` is its own id."""
 
     file_name: str
     width: int
@@ -32,6 +34,7 @@ class Record(msgspec.Struct):
     crowd: list[bool]
     areas: list[float]
     scores: list[float] | None = None
+    number: int | None = None
 
 
 class _Image(msgspec.Struct):
@@ -68,6 +71,7 @@ def record_of(image: LabelledImage) -> Record:
         crowd=targets.crowd.tolist(),
         areas=np.round(targets.areas, DECIMALS).tolist(),
         scores=None if image.scores is None else np.round(image.scores, 6).tolist(),
+        number=image.number,
     )
 
 
@@ -94,19 +98,24 @@ def write_document(
     file.write(b"}\n")
 
 
+def _numbered(records: Iterable[Record]) -> Iterator[tuple[int, Record]]:
+    """Yield each record with the id of its image: all have one of their own, or none has."""
+    for position, record in enumerate(records, start=1):
+        yield position if record.number is None else record.number, record
+
+
 def _images(records: Iterable[Record]) -> Iterator[_Image]:
-    for number, record in enumerate(records, start=1):
+    for number, record in _numbered(records):
         yield _Image(number, record.file_name, record.width, record.height)
 
 
 def _annotations(records: Iterable[Record], ids: tuple[int, ...]) -> Iterator[_Annotation]:
-    number = 0
-    for image, record in enumerate(records, start=1):
+    numbers = count(1)
+    for image, record in _numbered(records):
         scores: Sequence[float | UnsetType] = [UNSET] * len(record.boxes) if record.scores is None else record.scores
         rows = zip(record.boxes, record.labels, record.crowd, record.areas, scores, strict=True)
         for box, label, crowd, area, score in rows:
-            number += 1
-            yield _Annotation(number, image, ids[label], box, area, int(crowd), score=score)
+            yield _Annotation(next(numbers), image, ids[label], box, area, int(crowd), score=score)
 
 
 def _write_list(file: IO[bytes], items: Iterable[msgspec.Struct]) -> None:

@@ -57,6 +57,12 @@ def fault_of(path: str, error: DataError) -> Fault:
     return fault(path, str(error).removeprefix(f"{printable(path)}: "))
 
 
+def fault_in(path: Place, error: DataError) -> Fault:
+    """The fault of an error that names a line of a file."""
+    where, _, what = str(error).removeprefix(printable(str(path))).partition(": ")
+    return fault(f"{path}{where}", what)
+
+
 def attempt(read: Callable[[int], T], index: int, where: str, faults: list[Fault]) -> T | None:
     """The result of `read` for a sample; None where it raises a DataError, which adds to `faults` under `where`."""
     try:

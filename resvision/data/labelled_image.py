@@ -20,6 +20,7 @@ class LabelledImage(NamedTuple):
     channels       1 grey, 3 RGB
     targets        its boxes; labels are indices of the classes that are written
     scores         (M,) of boxes that a net has found, 0..1; None for boxes that are true
+    number         the id that the image has in a document of COCO's form; None where it has none
     """
 
     name: str
@@ -28,6 +29,7 @@ class LabelledImage(NamedTuple):
     channels: int
     targets: BoxTargets
     scores: Floats | None = None
+    number: int | None = None
 
 
 def number(value: float, decimals: int = DECIMALS) -> str:

@@ -86,5 +86,6 @@ VOC = BoxSet(
     marker="VOC2007/Annotations",
     other_markers=("VOC2012/Annotations",),
     parts=parts,
+    known=("degenerate-boxes", "outside-boxes", "duplicate-boxes"),
 )
 open_splits, scan, find = VOC.open_splits, VOC.scan, VOC.find

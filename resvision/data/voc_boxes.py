@@ -21,7 +21,7 @@ from resvision.data.box_reader import LabelFiles
 from resvision.data.box_scan import BoxScan, Found, layout, open_scan, scanned
 from resvision.data.class_list import CLASS_LIST
 from resvision.data.fault_kinds import Ledger
-from resvision.data.faults import all_entries, fault, fault_of, listing
+from resvision.data.faults import all_entries, fault, fault_in, fault_of, listing
 from resvision.data.mask_pairs import Names, by_stem
 from resvision.data.named_classes import listed_names
 from resvision.data.packed_names import PackedNames
@@ -111,7 +111,8 @@ def _holds_annotations(entries: list[tuple[str, bool]]) -> bool:
 def _require_folders(folder: Place, ledger: Ledger) -> Folders:
     folders = _folders(folder)
     if folders is None:
-        ledger.faults.append(fault(folder, f"no annotations, {ENDING} files in {ANNOTATIONS[0]} or beside the images"))
+        what = f"no boxes: {ENDING} files in {ANNOTATIONS[0]} or beside images, a JSON of COCO's form, or YOLO's texts"
+        ledger.faults.append(fault(folder, f"{what} with data.yaml or {CLASS_LIST}"))
     return folders or Folders(folder, folder)
 
 
@@ -186,7 +187,7 @@ def _part(split: str, folders: Folders, stems: list[str], image_of: Names, file_
             try:
                 size, objects = read_annotation(path)
             except DataError as error:
-                found.ledger.faults.append(fault_of(str(path), error))
+                found.ledger.faults.append(fault_in(path, error))
                 continue
         gathering.add([Row(*o.box, names.setdefault(o.name, len(names)), o.line, o.difficult) for o in objects])
         kept.append(stem)

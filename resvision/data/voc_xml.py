@@ -54,7 +54,7 @@ def parse_annotation(document: bytes, where: str) -> VocAnnotation:
     except expat.ExpatError as error:
         line, what = error.lineno, expat.errors.messages.get(error.code, "not well-formed")
         raise DataError(f"{printable(where)}:{line}: no XML ({what})") from None
-    except ValueError as error:  # ours, and those of expat about encodings
+    except (ValueError, LookupError) as error:  # ours, and those of Python about encodings
         line = max(1, reader.parser.CurrentLineNumber)
         raise DataError(f"{printable(where)}:{line}: {printable(str(error))}") from None
     return VocAnnotation(reader.size(), reader.objects)

@@ -21,14 +21,14 @@ from resvision.data.box_reader import LabelFiles
 from resvision.data.box_scan import BoxScan, Found, layout, open_scan, scanned
 from resvision.data.class_list import CLASS_LIST
 from resvision.data.fault_kinds import Ledger
-from resvision.data.faults import all_entries, fault, fault_of
+from resvision.data.faults import all_entries, fault, fault_in, fault_of
 from resvision.data.litter import is_litter
 from resvision.data.named_classes import listed_names
 from resvision.data.packed_names import PackedNames
 from resvision.data.places import Place, read_file
 from resvision.data.splits import Splits
 from resvision.data.table_files import clean, leads_out
-from resvision.data.yolo_folders import DESCRIPTIONS, ENDING, Part, fault_in, has_splits, home_of, labels_of, recognises
+from resvision.data.yolo_folders import DESCRIPTIONS, ENDING, Part, has_splits, home_of, labels_of, recognises
 from resvision.data.yolo_text import read_labels
 
 _DEEPEST = 16
@@ -41,8 +41,12 @@ def find(place: Place, ledger: Ledger, name: str | None = None) -> Found:
     keypoints = False
     if home.description is not None:
         found.listed, (found.classes, *_, keypoints) = home.description
-    elif (listed := listed_names(home.folder, ledger)) is not None:
-        found.classes, found.listed = listed, home.folder / CLASS_LIST
+    else:
+        # Tools for labelling write the list beside the labels
+        beside = [part.base / labels_of(path) for part in home.parts.values() for path in part.paths]
+        for folder in dict.fromkeys([home.folder, *beside]):
+            if not found.classes and (listed := listed_names(folder, ledger)) is not None:
+                found.classes, found.listed = listed, folder / CLASS_LIST
     found.parts = [_part(split, part, found, keypoints=keypoints) for split, part in home.parts.items()]
     paths = " and ".join(path for part in home.parts.values() for path in part.paths)
     found.rule = f"from {paths}" if home.description is None else f"from {paths} by {home.description[0].name}"

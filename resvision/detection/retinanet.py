@@ -290,8 +290,9 @@ class RetinaNetDetector(Detector):
         losses: Losses = self._losses_of(self.net(images), batch.targets, sides)
         return losses
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # the number of positive anchors is another in every step, and each would make a graph
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _losses_of(self, maps: RetinaNetMaps, targets: TrueBoxes, sides: tuple[int, int]) -> Losses:
+        # Not compiled: the number of positive anchors is another in every step, and each would make a graph.
         anchors = torch.cat([*self._anchors_of(maps, sides).values()])
         matches = self._matches(anchors, targets)
         factors = self._factors(matches)

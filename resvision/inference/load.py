@@ -188,7 +188,8 @@ def _load_published(model: str, source: str, device: str | None) -> Trained:
         model, published.source, published.data, published.view, published.classes, options=published.options
     )
     file = obtain(published, Terminal(stderr=True))
-    return build_trained(weights_run(weights, _fp32(device)), read_published(file), file=file)
+    state = read_published(file, frozen_eps=published.frozen_eps)
+    return build_trained(weights_run(weights, _fp32(device)), state, file=file)
 
 
 def _load_file(model: str, file: Path, known: Known, device: str | None) -> Trained:

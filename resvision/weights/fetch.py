@@ -24,7 +24,8 @@ from resvision.core.terminal import tell
 from resvision.data.roots import cache_root
 from resvision.training.checkpoints import State, os_error, write_tensors
 from resvision.weights.foreign import read_foreign
-from resvision.weights.published import PublishedWeights
+from resvision.weights.published import TORCHVISION, PublishedWeights, entries, find
+from resvision.weights.torchvision_detectors import DETECTORS, with_epsilon
 
 SILENCE_S = 30.0
 """Seconds of silence after which a server is given up."""
@@ -50,9 +51,19 @@ def obtain(published: PublishedWeights, console: Console) -> Path:
     return kept
 
 
-def read_published(file: Path) -> State:
-    """The weights in a file that `obtain` gave, by our names."""
-    return read_foreign(file).state
+def read_published(file: Path, *, frozen_eps: float | None = None) -> State:
+    """The weights in a file that `obtain` gave, by our names; `frozen_eps` is that of the published weights."""
+    state = read_foreign(file).state
+    return state if frozen_eps is None else with_epsilon(state, frozen_eps)
+
+
+def recognized(file: Path, model: str) -> PublishedWeights | None:
+    """The published detector that a file is, by its sum; None for any other file."""
+    if model not in DETECTORS:
+        return None
+    digest = _sha256(file)
+    known = (find(model, f"{TORCHVISION}:{name}") for name in entries(model))
+    return next((published for published in known if digest.startswith(published.sha256)), None)
 
 
 def place(published: PublishedWeights) -> Path:

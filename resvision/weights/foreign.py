@@ -25,6 +25,13 @@ PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
 """The prefixes of all names in a file: of DataParallel, torch.compile, and modules that hold the net."""
 RENAMED = {"pre_logits.fc1.": "classifier.0.", "pre_logits.fc2.": "classifier.3.", "head.fc.": "classifier.6."}
 """timm's names in VGG, whose first two layers of the classifier it keeps as convolutions; its ResNets have ours."""
+OLDER = (
+    (re.compile(r"((?:backbone\.)?fpn\.(?:inner|layer)_blocks\.\d+|rpn\.head\.conv\.0)\.(weight|bias)"), r"\1.0.\2"),
+    (re.compile(r"(rpn\.head\.conv)\.(weight|bias)"), r"\1.0.0.\2"),
+)
+"""Names of torchvision's detectors in files from before 0.14, and their present ones."""
+_SUBNET = re.compile(r"(head\.(?:classification|regression)_head\.conv)\.(\d+)\.(weight|bias)")
+"""Layers of RetinaNet's subnets in such files, in which a ReLU was counted after each convolution."""
 
 _COUNT = "num_batches_tracked"
 _AVERAGED = "n_averaged"
@@ -147,6 +154,12 @@ def _our_name(key: str) -> str:
     for theirs, ours in RENAMED.items():
         if key.startswith(theirs):
             return ours + key.removeprefix(theirs)
+    for older, present in OLDER:
+        if older.fullmatch(key):
+            return older.sub(present, key)
+    if in_subnet := _SUBNET.fullmatch(key):
+        conv, index, name = in_subnet.groups()
+        return f"{conv}.{int(index) // 2}.0.{name}"
     return key
 
 

@@ -13,6 +13,7 @@ from resvision.core.errors import WeightsError
 from resvision.core.settings import Scalar
 from resvision.core.views import CentreCrop, ShorterSide, View
 from resvision.data.sets import IMAGENET
+from resvision.weights.torchvision_detectors import DETECTORS, class_names
 
 TORCHVISION = "torchvision"
 HALF = (0.5, 0.5, 0.5)
@@ -47,6 +48,8 @@ class PublishedWeights:
     options     of a net that has all parts of the file
     parts       the net's parts that were trained; none stands for all
     data        the set whose images they were trained on
+    frozen_eps  what the frozen normalizations add to a variance with which the weights were trained; None where they
+                were not frozen
     """
 
     model: str
@@ -59,6 +62,7 @@ class PublishedWeights:
     options: dict[str, Scalar] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
     data: str = IMAGENET
+    frozen_eps: float | None = None
 
     @property
     def file_name(self) -> str:
@@ -97,17 +101,20 @@ def find(model: str, source: str) -> PublishedWeights:
         raise WeightsError(f"{entry.url}: carries no start of a SHA-256 in its name, so it could not be checked")
     if parts[1:] not in ([], [digits[1]]):
         raise WeightsError(f"{source}: this torchvision has other weights of that name for {model}, {digits[1]}")
+    detector = DETECTORS.get(model)
+    names = [_RENAMED_CLASSES.get(label, label) for label in entry.meta["categories"] or ()]
     return PublishedWeights(
         model=model,
         source=f"{TORCHVISION}:{name}:{digits[1]}",
         url=entry.url,
         sha256=digits[1],
         megabytes=float(entry.meta["_file_size"]),
-        view=view_of(model, entry.transforms()),
-        classes=tuple(_RENAMED_CLASSES.get(label, label) for label in entry.meta["categories"] or ()),
+        view=view_of(model, entry.transforms()) if detector is None else detector.view,
+        classes=tuple(names) if detector is None else class_names(names, detector.first),
         options=_SIDE_HEADED.get(name, {}),
         parts=FEATURES_ALONE.get(name, ()),
         data=IMAGENET if name.startswith("IMAGENET") else name.partition("_")[0].lower(),
+        frozen_eps=None if detector is None else detector.frozen_eps,
     )
 
 

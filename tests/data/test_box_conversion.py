@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from resvision.core.errors import DataError, RunError, SettingsError, UnknownNameError
@@ -16,6 +18,7 @@ from resvision.data.arrays import BoxArrayReader
 from resvision.data.box_conversion import convert, write
 from resvision.data.box_reader import BoxReader
 from resvision.data.check import check
+from resvision.data.roots import default_root
 from resvision.data.sets import open_splits
 from resvision.data.splits import Splits
 from resvision.kinds.detection.boxes import BoxTargets
@@ -65,6 +68,65 @@ def assert_same(first: Splits, second: Splits) -> None:
             assert np.allclose([box for _, box in left], [box for _, box in right], atol=0.01)
 
 
+@st.composite
+def random_boxes(draw: st.DrawFn) -> BoxTargets:
+    """Boxes of more than a pixel, up to the edges of the image, no two alike."""
+    spans = {}
+    for _ in range(draw(st.integers(0, 4))):
+        width, height = draw(st.floats(1.1, WIDTH)), draw(st.floats(1.1, HEIGHT))
+        x, y = draw(st.floats(0, 1)) * (WIDTH - width), draw(st.floats(0, 1)) * (HEIGHT - height)
+        box = x, y, min(x + width, WIDTH), min(y + height, HEIGHT)
+        spans[tuple(round(corner, 2) for corner in box)] = box, draw(st.integers(0, 2))
+    return of(*(box for box, _ in spans.values()), labels=[label for _, label in spans.values()])
+
+
+@settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.generate])
+@given(train=st.lists(random_boxes(), min_size=1, max_size=3), val=st.lists(random_boxes(), min_size=1, max_size=2))
+def test_voc_coco_yolo_and_voc_again_keep_names_splits_and_boxes(
+    tmp_path_factory: pytest.TempPathFactory, train: list[BoxTargets], val: list[BoxTargets]
+) -> None:
+    folder = tmp_path_factory.mktemp("chain")
+    splits = made({"train": [*train, of((1, 1, 3, 3))], "val": val})  # training without any box is refused
+    (folder / "0-voc").mkdir()
+    write(splits, folder / "0-voc", "voc")
+    for before, after in (("0-voc", "1-coco"), ("1-coco", "2-yolo"), ("2-yolo", "3-voc")):
+        convert(str(folder / before), folder / after, after[2:])
+        assert_same(splits, open_splits(str(folder / after), task=None))
+    assert open_splits(str(folder / "3-voc"), task=None).train.classes == CLASSES
+
+
+@pytest.mark.skipif(not (default_root() / "bccd").is_dir(), reason="no bccd; $RESVISION_DATA names its folder")
+def test_bccd_comes_back_file_by_file(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("0-voc", "1-coco", "2-yolo", "3-voc")]
+    for before, after in zip(["bccd", *folders], folders, strict=False):
+        convert(str(before), after, after.name[2:])
+    for path in folders[0].rglob("*.xml"):
+        assert (folders[3] / path.relative_to(folders[0])).read_bytes() == path.read_bytes()
+
+
+def test_ids_of_images_and_classes_come_back_out_of_coco(tmp_path: Path) -> None:
+    write_folder(tmp_path / "first", "coco")
+    path = tmp_path / "first/annotations/instances_train.json"
+    document = json.loads(path.read_text())
+    for things, key in ((document["images"], "id"), (document["annotations"], "image_id")):
+        for thing in things:
+            thing[key] = 1000 - 7 * thing[key]
+    for things, key in ((document["categories"], "id"), (document["annotations"], "category_id")):
+        for thing in things:
+            thing[key] = thing[key] * 11 - 11
+    path.write_text(json.dumps(document))
+    convert(str(tmp_path / "first"), tmp_path / "second", "coco")
+    again = json.loads((tmp_path / "second/annotations/instances_train.json").read_text())
+    assert again["categories"] == document["categories"]
+    for key in ("images", "annotations"):
+        assert sorted(thing.get("image_id", thing["id"]) for thing in again[key]) == sorted(
+            thing.get("image_id", thing["id"]) for thing in document[key]
+        )
+    assert {thing["category_id"] for thing in again["annotations"]} == {0, 11, 22}
+    outcome = convert(str(tmp_path / "first"), tmp_path / "third", "yolo")
+    assert outcome.lost["ids"] == len(CLASSES)
+
+
 def test_images_are_copied_byte_by_byte_and_the_folder_is_clean(tmp_path: Path) -> None:
     write_folder(tmp_path / "first")
     convert(str(tmp_path / "first"), tmp_path / "second", "voc")
@@ -75,10 +137,10 @@ def test_images_are_copied_byte_by_byte_and_the_folder_is_clean(tmp_path: Path) 
     assert_same(open_splits(str(tmp_path / "first"), task=None), open_splits(str(tmp_path / "second"), task=None))
 
 
-def write_folder(folder: Path) -> None:
+def write_folder(folder: Path, form: str = "voc") -> None:
     folder.mkdir()
     boxes = [of((1, 2, 30, 40), (0, 0, 64, 48), labels=(1, 2)), of(), of((5.25, 6.5, 9.125, 12))]
-    write(made({"train": boxes, "val": boxes[::-1]}), folder, "voc")
+    write(made({"train": boxes, "val": boxes[::-1]}), folder, form)
 
 
 def test_nothing_is_written_over_and_nothing_is_left_of_a_failure(

@@ -1,5 +1,6 @@
 """Named sets with boxes: their folders as published, and the splits that papers use."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,33 @@ def test_without_the_test_part_val_judges(devkit: Path) -> None:
     assert splits.split_rule.endswith("train of VOC2007 and VOC2012, val of VOC2007 and VOC2012")
 
 
+def test_coco_has_the_ids_of_its_categories_and_images_without_objects(tmp_path: Path) -> None:
+    categories = [{"id": 90, "name": "toothbrush"}, {"id": 1, "name": "person"}]
+    for split, number in (("train2017", 9), ("val2017", 4)):
+        folder = tmp_path / "coco" / split
+        folder.mkdir(parents=True)
+        images = [{"id": number + k, "file_name": f"{number + k:012d}.jpg", "width": 40, "height": 30} for k in (0, 1)]
+        for image in images:
+            Image.fromarray(np.full((30, 40, 3), image["id"], dtype=np.uint8)).save(folder / str(image["file_name"]))
+        box = {"id": 7, "image_id": number, "category_id": 90, "bbox": [1, 2, 30, 20.5], "area": 100, "iscrowd": 1}
+        flat = {**box, "id": 8, "bbox": [1, 2, 0, 20], "iscrowd": 0}
+        document = {"images": images, "categories": categories, "annotations": [box, flat]}
+        (tmp_path / "coco/annotations").mkdir(exist_ok=True)
+        (tmp_path / f"coco/annotations/instances_{split}.json").write_text(json.dumps(document))
+        (tmp_path / f"coco/annotations/captions_{split}.json").write_text(json.dumps({**document, "annotations": []}))
+    splits = open_splits("coco", root=tmp_path, task=None)
+    assert (splits.train.split, splits.test.split) == ("train", "val")
+    assert splits.train.classes == ("person", "toothbrush")
+    targets = splits.train.target(0)
+    assert (targets.boxes.tolist(), targets.crowd.tolist(), targets.areas.tolist()) == (
+        [[1, 2, 31, 22.5]],
+        [True],
+        [100],
+    )
+    assert len(splits.train.target(1).labels) == 0
+    assert splits.train.category_ids == (1, 90)
+
+
 def test_a_set_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"voc: no VOCdevkit/VOC2007/Annotations in .*; `--root FOLDER`"):
         open_splits("voc", root=tmp_path, task=None)
@@ -85,7 +113,7 @@ def test_a_check_finds_the_known_faults_of_a_set_and_opening_it_leaves_them_out(
     splits = open_splits("bccd", root=tmp_path, task=None, image_size=64)
     assert len(splits.train.target(1).labels) == 0
     assert splits.train.view.side_px == 64
-    assert "1 box by --allow degenerate-boxes" in splits.split_rule
+    assert "1 box by degenerate-boxes" in splits.split_rule
 
 
 @pytest.mark.skipif(not (REAL / "bccd").is_dir(), reason=f"no bccd in {REAL}; $RESVISION_DATA names it")

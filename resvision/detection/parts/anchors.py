@@ -34,7 +34,7 @@ def cornered_cells(sizes: Sequence[int], ratios: Sequence[float] = RATIOS) -> Te
     return _about(0.0, 0.0, _sides(sizes, ratios)).round()
 
 
-def scaled_cells(scales: Sequence[int], ratios: Sequence[float] = RATIOS, *, base: int = 16) -> Tensor:
+def scaled_cells(scales: Sequence[float], ratios: Sequence[float] = RATIOS, *, base: int = 16) -> Tensor:
     """Anchors about the centre of a cell of `base` pixels, multiples of base boxes with whole sides. (A, 4).
 
     The released Faster R-CNN rounds the sides of the base box of each ratio, halves to even, and only then

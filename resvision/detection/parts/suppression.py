@@ -64,19 +64,52 @@ APART_PX = 2.0**22
 """The distance between the boxes of two groups: more than any view has pixels, and exact in float64."""
 
 
-def kept(boxes: Tensor, scores: Tensor, groups: Tensor, *, iou: float, least: float = 0.0) -> Tensor:
+FIRST = 1000
+"""The number of boxes, the best ones, among which suppression may already find all that are asked for."""
+
+GROWTH = 3
+"""The factor by which that number grows where it did not."""
+
+
+def kept(
+    boxes: Tensor, scores: Tensor, groups: Tensor, *, iou: float, least: float = 0.0, most: int | None = None
+) -> Tensor:
     """Whether each box (B, 4) is kept, (B,) bool: its score (B,) is above `least`, and no better box of its group that
-    is kept overlaps it by more than `iou`."""
+    is kept overlaps it by more than `iou`.
+
+    most  the number of the best kept boxes that are asked for; of others, some or all are given as not kept. None asks
+          for all
+    """
+    count = len(boxes)
     if boxes.is_meta:  # only shapes are asked for, and that of `nonzero` does not follow from its input's
-        return torch.empty(len(boxes), dtype=torch.bool, device="meta")
-    judged = (scores > least).nonzero().flatten()  # the others cost no time
+        return torch.empty(count, dtype=torch.bool, device="meta")
     apart = boxes.double() + APART_PX * groups.double()[:, None]  # in float64 the overlaps stay what they were
+    if most is None or count <= 2 * FIRST:
+        return _greedy(apart, scores, scores > least, iou=iou)
+    # Greedy suppression never looks at worse boxes to decide on a better one, and what is found to be kept stays so:
+    # a part with the best scores gives the best of all, and boxes that it suppresses need not be looked at again.
+    order = scores.argsort(descending=True, stable=True)
+    apart, scores = apart[order], scores[order]
+    place = torch.arange(count, device=boxes.device)
+    flags = torch.zeros(count, dtype=torch.bool, device=boxes.device)
+    first, last = 0, FIRST
+    while first < count:
+        missing = flags.sum() < most
+        judged = (flags | ((place >= first) & (place < last) & (scores > least))) & missing
+        flags = torch.where(missing, _greedy(apart, scores, judged, iou=iou), flags)
+        first, last = last, GROWTH * last
+    return torch.zeros_like(flags).index_put((order,), flags)
+
+
+def _greedy(boxes: Tensor, scores: Tensor, judged: Tensor, *, iou: float) -> Tensor:
+    """Whether each box (B, 4) is kept among those that are `judged` (B,), (B,) bool; the others cost no time."""
+    count, places = len(boxes), judged.nonzero().flatten()
     # torch.export takes it that suppression keeps two boxes or more: two that overlap nothing are always kept.
-    far = apart.new_tensor([[-2.0, -2.0, -1.0, -1.0], [-4.0, -4.0, -3.0, -3.0]]) * APART_PX
-    overlap_free = torch.cat([judged, torch.arange(len(boxes), len(boxes) + 2, device=boxes.device)])
-    best_first = nms(torch.cat([apart[judged], far]), torch.cat([scores.double()[judged], far[:, 0]]), iou)
-    flags = torch.zeros(len(boxes) + 2, dtype=torch.bool, device=boxes.device)
-    return flags.index_fill(0, overlap_free[best_first], True)[: len(boxes)]
+    far = boxes.new_tensor([[-2.0, -2.0, -1.0, -1.0], [-4.0, -4.0, -3.0, -3.0]]) * APART_PX
+    with_far = torch.cat([places, torch.arange(count, count + 2, device=boxes.device)])
+    best_first = nms(torch.cat([boxes[places], far]), torch.cat([scores.double()[places], far[:, 0]]), iou)
+    flags = torch.zeros(count + 2, dtype=torch.bool, device=boxes.device)
+    return flags.index_fill(0, with_far[best_first], True)[:count]
 
 
 def _suppressed(
@@ -84,7 +117,7 @@ def _suppressed(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The detections of one image, padded, and their number."""
     groups = labels if suppression.groups is None else labels.new_tensor(suppression.groups)[labels]
-    keep = kept(boxes, scores, groups, iou=suppression.iou, least=suppression.score)
+    keep = kept(boxes, scores, groups, iou=suppression.iou, least=suppression.score, most=suppression.most)
     count = min(suppression.most, len(boxes))
     best, order = torch.where(keep, scores, -1.0).topk(count)
     found = best >= 0

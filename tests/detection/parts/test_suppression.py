@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import batched_nms
 
+from resvision.detection.parts import suppression
 from resvision.detection.parts.suppression import Suppression, kept, suppress
 
 PLAIN = Suppression(score=0.05, iou=0.5, most=100)
@@ -61,8 +62,12 @@ def test_groups_stay_apart_in_the_largest_of_images() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:`create_unbacked_symint` is deprecated:FutureWarning")  # torchvision's own
-@pytest.mark.parametrize("found", [0, 1, 2, 60])
-def test_suppression_exports_as_one_graph_that_holds_for_any_number_of_boxes(found: int) -> None:
+@pytest.mark.parametrize(("found", "first"), [(0, 60), (1, 60), (2, 60), (60, 60), (0, 7), (60, 7)])
+def test_suppression_exports_as_one_graph_that_holds_for_any_number_of_boxes(
+    found: int, first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suppression, "FIRST", first)
+
     class Net(torch.nn.Module):
         def forward(self, boxes: Tensor, scores: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
             return suppress(boxes, scores, labels, PLAIN)
@@ -72,6 +77,31 @@ def test_suppression_exports_as_one_graph_that_holds_for_any_number_of_boxes(fou
     scores[:, found:] *= 0.01
     for ours, exported in zip(Net()(boxes, scores, labels), graph(boxes, scores, labels), strict=True):
         assert torch.equal(ours, exported)
+
+
+@pytest.mark.parametrize("size", [5.0, 60.0])
+def test_the_best_of_many_boxes_are_those_that_suppression_of_all_gives(
+    size: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corners = 100 * torch.rand(900, 2)
+    boxes = torch.cat([corners, corners + size], dim=1)
+    scores, labels = torch.randperm(900) / 900, torch.randint(3, (900,))
+    everything = suppress(boxes[None], scores[None], labels[None], PLAIN)
+    monkeypatch.setattr(suppression, "FIRST", 20)
+    a_few_at_a_time = suppress(boxes[None], scores[None], labels[None], PLAIN)
+    assert (int(everything.counts[0]) == PLAIN.most) is (size == 5)
+    for ours, expected in zip(a_few_at_a_time, everything, strict=True):
+        assert torch.equal(ours, expected)
+
+
+def test_of_equal_scores_the_first_box_suppresses_the_others_however_many_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    boxes, _, groups = (whole[0] for whole in crowded(candidates=200))
+    scores = torch.randint(1, 4, (200,)) / 4
+    expected = kept(boxes, scores, groups, iou=0.5)
+    monkeypatch.setattr(suppression, "FIRST", 20)
+    assert torch.equal(kept(boxes, scores, groups, iou=0.5, most=200), expected)
 
 
 def test_of_equal_boxes_one_is_kept() -> None:
