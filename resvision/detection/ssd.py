@@ -245,11 +245,11 @@ def prior_targets(priors: Tensor, truth: TrueBoxes) -> PriorTargets:
     return PriorTargets(classes, truth.boxes.gather(1, box[:, :, None].expand(-1, -1, 4)), positive, negative)
 
 
-def ssd300_vgg16(*, num_classes: int, in_channels: int = 3, width: int = 64, priors: PriorSet = "voc") -> SSD:
+def ssd300_vgg16(*, num_classes: int, in_channels: int = 3, width: int = 64, priors: PriorSet = "coco") -> SSD:
     """SSD300 on VGG-16, for images of 300 px; 268 px are the least.
 
     width   channels of the first convolution, by which all others scale
-    priors  voc: the paper's sizes for VOC; coco: those for COCO, none larger than the image, as in torchvision
+    priors  coco: the paper's sizes for COCO, none larger than the image, as in torchvision; voc: those for VOC
 
     Raises SettingsError for other priors.
     """

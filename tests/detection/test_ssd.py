@@ -71,7 +71,7 @@ def test_ssd300_has_the_parameters_and_multiply_adds_of_the_paper(
 def beside_torchvision() -> tuple[SSDDetector, nn.Module]:
     """Both nets with the same weights, which give boxes of all sizes and scores of all kinds."""
     torch.manual_seed(0)
-    ours = ssd300_vgg16(num_classes=90, priors="coco").eval()
+    ours = ssd300_vgg16(num_classes=90).eval()
     with torch.no_grad():
         first = ours.backbone.features[0]
         assert isinstance(first, nn.Conv2d)
@@ -234,24 +234,6 @@ def test_a_box_is_unmatched_only_where_no_prior_overlaps_it() -> None:
     boxes = torch.tensor([[0.0, 0.0, 0.5, 0.5], [20.0, 20.0, 60.0, 60.0], [120.0, 120.0, 130.0, 130.0]])
     assert detector.unmatched(boxes, (96, 96)).tolist() == [False, False, True]
     assert detector.unmatched(boxes[:0], (96, 96)).tolist() == []
-
-
-@pytest.mark.filterwarnings("ignore:.create_unbacked_symint.*:FutureWarning")  # from torchvision's nms
-def test_prediction_exports_as_one_graph() -> None:
-    class Prediction(nn.Module):
-        def __init__(self, detector: SSDDetector) -> None:
-            super().__init__()
-            self.detector = detector
-
-        def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-            return tuple(self.detector.predict(Images(images)))
-
-    detector = system(small("resnet20")).eval()
-    with torch.no_grad():
-        graph = torch.export.export(Prediction(detector), (pixels(2),)).module()
-        images = pixels(2)
-        for exported, eager in zip(graph(images), detector.predict(Images(images)), strict=True):
-            assert torch.allclose(exported, eager, atol=1e-4)
 
 
 def test_options_that_cannot_work_are_refused() -> None:

@@ -62,8 +62,12 @@ def test_groups_stay_apart_in_the_largest_of_images() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:`create_unbacked_symint` is deprecated:FutureWarning")  # torchvision's own
-@pytest.mark.parametrize("found", [0, 1, 2, 60])
-def test_suppression_exports_as_one_graph_that_holds_for_any_number_of_boxes(found: int) -> None:
+@pytest.mark.parametrize(("found", "first"), [(0, 60), (1, 60), (2, 60), (60, 60), (0, 7), (60, 7)])
+def test_suppression_exports_as_one_graph_that_holds_for_any_number_of_boxes(
+    found: int, first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suppression, "FIRST", first)
+
     class Net(torch.nn.Module):
         def forward(self, boxes: Tensor, scores: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
             return suppress(boxes, scores, labels, PLAIN)
