@@ -141,6 +141,13 @@ class DetectionTask(Task[BoxTargets]):
         )
         return Described(f"{preset.name}: {preset.summary}", (line,), preset.name)
 
+    def published_as(self, model: Model, how: How, *, input_px: int) -> tuple[str, tuple[int, ...]] | None:
+        """The protocol, where images have the paper's side, or shorter one, and boxes are chosen as the net does."""
+        side = model.view.shorter_px if isinstance(model.view, ShorterSide) else model.view.side_px
+        if side != input_px or how.prediction != PredictionOptions():
+            return None
+        return find(how.protocol or COCO).name, ()
+
     def configured(self, model: Trained, options: PredictionOptions) -> Trained:
         """The model with another suppression of boxes."""
         system = copy(_detector(model.system))  # which shares the net
