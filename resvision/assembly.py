@@ -160,7 +160,13 @@ def build_system(run: Run) -> System:
     if task_name(run) in TASKS and not references.is_reference(run.model.name) and row.task != task_name(run):
         raise SettingsError(f"model.task: {task_name(run)}, but {run.model.name} is a net for {row.task}")
     row_decides = bool(row.system) and row.task == task_name(run)
-    system: Any = references.load(row.system if row_decides else usual, noun="system")
+    named = row.system if row_decides else usual
+    if not named:
+        raise SettingsError(
+            f"model.task: {task_name(run)} has no system that trains every net, and {run.model.name} brings none;"
+            " choose a net of `resvision list`"
+        )
+    system: Any = references.load(named, noun="system")
     options = from_options(system.loss_options, run.loss, at="loss")
     try:
         built: System = system(build_net(run), mean=view.mean, std=view.std, options=options)

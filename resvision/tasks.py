@@ -29,6 +29,7 @@ from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
 from resvision.core.views import View
 from resvision.data.sets import IMAGENET
+from resvision.kinds.forms import Showing
 from resvision.kinds.kind import Exhibit, Kind, Scores
 from resvision.kinds.table import TASKS, kind_of, require
 from resvision.loading.augment import Augmentation
@@ -266,6 +267,20 @@ class Task(ABC, Generic[T]):
     def training_exhibits(self, batch: Batch, classes: Sequence[str]) -> list[Exhibit]:
         """The images of a training batch as the net sees them, with their targets; none where nothing can be shown."""
         return []
+
+    def anchors_shown(self, system: System, pixels: Pixels) -> Showing:
+        """Show the boxes that a net refers its answers to, over an image (H, W, C) as it sees it.
+
+        Raises SettingsError for a net that has none.
+        """
+        raise SettingsError(f"--anchors: nets for {self.kind.name} have no anchors")
+
+    def unmatched_shown(self, system: System, reader: Reader[T]) -> Showing:
+        """Show which targets of a set, as its view shows them, no anchor would be trained to find.
+
+        Raises SettingsError for a net without anchors.
+        """
+        raise SettingsError(f"--anchors: nets for {self.kind.name} have no anchors")
 
     @abstractmethod
     def exam_batches(self, reader: Reader[T], *, batch_size: int, rank: int, world: int) -> CountedBatches:

@@ -8,6 +8,7 @@ Glossary
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -18,7 +19,7 @@ from resvision.data import cache
 from resvision.data.box_columns import BoxColumns
 from resvision.data.box_reader import LabelSources
 from resvision.data.packed_names import PackedNames
-from resvision.data.places import Place, read_image
+from resvision.data.places import Place, joined, read_image
 
 
 @dataclass(kw_only=True)
@@ -53,11 +54,11 @@ class BoxPart:
 
     def source(self, index: int) -> str:
         """The path of the image."""
-        return str(self.path(index))
+        return joined(self.images, self.image_names[index])
 
     def stamp(self, index: int) -> tuple[int, ...]:
         """The size and times of the image; -1 for each if it is missing."""
-        return cache.stamp(self.path(index))
+        return cache.stamp(self.source(index) if isinstance(self.images, Path) else self.path(index))
 
     def header(self, index: int) -> Header:
         """The header of the image file."""
@@ -68,7 +69,9 @@ class BoxPart:
         return read_image(decode, self.path(index))
 
     def at(self, indices: NDArray[np.int64]) -> Self:
-        """The part with the images at these indices alone, in their order."""
+        """The part with the images at these rising indices alone."""
+        if len(indices) == len(self):
+            return self
         return replace(
             self,
             image_names=PackedNames(self.image_names[int(index)] for index in indices),

@@ -5,6 +5,7 @@ Glossary
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +19,7 @@ from resvision.data import cache
 from resvision.data.box_columns import BoxColumns
 from resvision.data.excerpts import excerpt
 from resvision.data.packed_names import PackedNames
-from resvision.data.places import Place, read_image
+from resvision.data.places import Place, joined, read_image
 from resvision.kinds.detection.boxes import BoxTargets
 
 
@@ -106,7 +107,7 @@ class BoxReader(Reader[BoxTargets]):
 
     def source(self, index: int) -> str:
         """The path of the image."""
-        return str(self.path(index))
+        return joined(self.images, self.image_names[index])
 
     def target_source(self, index: int) -> str:
         """The file of the boxes."""
@@ -130,4 +131,5 @@ class BoxReader(Reader[BoxTargets]):
 
     def stamp(self, index: int) -> tuple[int, ...]:
         """The sizes and times of the image and of the file of its boxes; -1 for what is missing."""
-        return *cache.stamp(self.path(index)), *cache.stamp(self.sources.file(index))
+        image = self.source(index) if isinstance(self.images, Path) else self.path(index)
+        return *cache.stamp(image), *cache.stamp(self.sources.file(index))

@@ -46,7 +46,7 @@ class Stamped(Protocol):
         ...
 
 
-def stamp(file: Path | ArchivePlace) -> tuple[int, int, int]:
+def stamp(file: Path | str | ArchivePlace) -> tuple[int, int, int]:
     """The size of a file, or of the tar it is in, and its times of change in ns; -1 for each if it is missing.
 
     The second time is that of the status, which also changes where other bytes take the same size and time.

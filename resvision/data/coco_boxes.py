@@ -19,17 +19,17 @@ from resvision.data.box_parts import BoxPart
 from resvision.data.box_scan import BoxScan, Found, layout, open_scan, scanned
 from resvision.data.coco_columns import CocoFile, CocoPlaces, place_of, read_coco
 from resvision.data.fault_kinds import Ledger
-from resvision.data.faults import all_entries, fault, listing
+from resvision.data.faults import all_entries, fault
+from resvision.data.litter import is_litter
 from resvision.data.packed_names import PackedNames
 from resvision.data.places import Place
-from resvision.data.split_folders import TEST, TRAIN, VALIDATION
+from resvision.data.split_folders import SPLIT_WORDS, TEST, TRAIN, split_named
 from resvision.data.splits import Splits
 from resvision.data.table_files import clean, is_file, leads_out
 
 ANNOTATIONS = "annotations"
 ROBOFLOW = "_annotations.coco.json"
 INSTANCES = "instances_"
-_WORDS = {TRAIN: TRAIN, TEST: TEST, **dict.fromkeys(VALIDATION, "val")}
 _HEAD_BYTES = 2**12
 _KEYS = b'"images"', b'"annotations"', b'"categories"'
 _SAMPLED = 3
@@ -94,14 +94,14 @@ def _files(place: Place) -> dict[str, Place]:
         home = instances  # beside captions and key points of the same images
     in_folders = [
         place / folder / name
-        for folder in _WORDS
+        for folder in SPLIT_WORDS
         if (place / folder).is_dir()
         for name in _json_names(place / folder)
         if name == ROBOFLOW or not home
     ]
     files: dict[str, Place] = {}
     for path in (*in_folders, *home):
-        split = _split_of(path.name) or (_split_of(_parent_name(path)) if path in in_folders else None)
+        split = split_named(path.name) or (split_named(_parent_name(path)) if path in in_folders else None)
         if split is not None and split not in files and _is_coco(path):
             files[split] = path
     if TRAIN not in files:
@@ -118,12 +118,6 @@ def _judges(files: dict[str, Place]) -> list[str]:
 def _json_names(folder: Place) -> list[str]:
     names = [name for name, is_folder in all_entries(folder, []) if not is_folder]
     return [name for name in names if name.casefold().endswith(".json") and not name.startswith(".")][:_MOST_FILES]
-
-
-def _split_of(name: str) -> str | None:
-    """The split that a name has a word of, such as instances_train2017.json."""
-    words = "".join(letter if letter.isalpha() else " " for letter in PurePath(name).stem.casefold()).split()
-    return next((_WORDS[word] for word in words if word in _WORDS), None)
 
 
 def _parent_name(path: Place) -> str:
@@ -157,17 +151,18 @@ def _unlabelled(contents: dict[str, CocoFile]) -> list[str]:
 def _part(split: str, path: Place, content: CocoFile, place: Place, found: Found) -> BoxPart:
     """The part of the images of a file that are there."""
     folder = _image_folder(split, path, content, place)
-    here = {name for name, is_folder in listing(folder, []) if not is_folder} if folder.is_dir() else set()
+    here = {name for name, is_folder in all_entries(folder, []) if not is_folder} if folder.is_dir() else set()
     kept = []
     for index, image in enumerate(content.images):
-        name = image.file_name = clean(image.file_name)
+        name = image.file_name = image.file_name if image.file_name in here else clean(image.file_name)
         if leads_out(name) or "\0" in name:
             found.ledger.faults.append(fault(place_of(path, image.id), f"{printable(name)} lies outside of the folder"))
         elif name in here or ("/" in name and (folder / name).is_file()):
             kept.append(index)
         else:
             found.ledger.add("missing-images", place_of(path, image.id), f"no image {printable(name)} in {folder}")
-    if unnamed := len(here - {image.file_name for image in content.images}):
+    others = here - {image.file_name for image in content.images}
+    if unnamed := sum(not is_litter(name, is_folder=False) for name in others):
         found.notes.append(f"left out {counted(unnamed, 'file')} in {folder} that {path.name} does not name")
     if content.polygons:
         found.notes.append(f"the extent of polygons stands for {counted(content.polygons, 'box')} of {path.name}")
@@ -196,7 +191,10 @@ def _image_folder(split: str, path: Place, content: CocoFile, place: Place) -> P
 def _folders_of(split: str, path: Place, place: Place) -> Iterator[Place]:
     """Yield the folders where images of a file may lie."""
     home = place if place.is_dir() else _parent(place)
-    words = [PurePath(path.name).stem.removeprefix(INSTANCES), *(word for word in _WORDS if _WORDS[word] == split)]
+    words = [
+        PurePath(path.name).stem.removeprefix(INSTANCES),
+        *(word for word in SPLIT_WORDS if SPLIT_WORDS[word] == split),
+    ]
     own = _parent(path)
     yield own
     for base in dict.fromkeys((home, _parent(home))) if not place.is_dir() else (home,):

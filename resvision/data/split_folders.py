@@ -1,6 +1,7 @@
 """Folders of a data set that are its splits: `train` beside `val` or `test`, or beside both."""
 
 from collections.abc import Callable, Sequence
+from pathlib import PurePath
 from typing import NamedTuple
 
 from resvision.data.faults import Fault, fault, listing
@@ -10,6 +11,16 @@ from resvision.data.places import Place
 TRAIN, TEST = "train", "test"
 VALIDATION = ("val", "valid", "validation")
 """The names that folders of validation images have."""
+
+
+SPLIT_WORDS = {TRAIN: TRAIN, TEST: TEST, **dict.fromkeys(VALIDATION, "val")}
+"""The split that each word means."""
+
+
+def split_named(name: str) -> str | None:
+    """The split that a name has a word of, such as `instances_val2017.json` or `train2017`; None where it has none."""
+    words = "".join(letter if letter.isalpha() else " " for letter in PurePath(name).stem.casefold()).split()
+    return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
 
 
 class SplitFolders(NamedTuple):

@@ -111,7 +111,8 @@ def _holds_annotations(entries: list[tuple[str, bool]]) -> bool:
 def _require_folders(folder: Place, ledger: Ledger) -> Folders:
     folders = _folders(folder)
     if folders is None:
-        ledger.faults.append(fault(folder, f"no annotations, {ENDING} files in {ANNOTATIONS[0]} or beside the images"))
+        what = f"no boxes: {ENDING} files in {ANNOTATIONS[0]} or beside images, a JSON of COCO's form, or YOLO's texts"
+        ledger.faults.append(fault(folder, f"{what} with data.yaml or {CLASS_LIST}"))
     return folders or Folders(folder, folder)
 
 

@@ -41,8 +41,12 @@ def find(place: Place, ledger: Ledger, name: str | None = None) -> Found:
     keypoints = False
     if home.description is not None:
         found.listed, (found.classes, *_, keypoints) = home.description
-    elif (listed := listed_names(home.folder, ledger)) is not None:
-        found.classes, found.listed = listed, home.folder / CLASS_LIST
+    else:
+        # Tools for labelling write the list beside the labels
+        beside = [part.base / labels_of(path) for part in home.parts.values() for path in part.paths]
+        for folder in dict.fromkeys([home.folder, *beside]):
+            if not found.classes and (listed := listed_names(folder, ledger)) is not None:
+                found.classes, found.listed = listed, folder / CLASS_LIST
     found.parts = [_part(split, part, found, keypoints=keypoints) for split, part in home.parts.items()]
     paths = " and ".join(path for part in home.parts.values() for path in part.paths)
     found.rule = f"from {paths}" if home.description is None else f"from {paths} by {home.description[0].name}"

@@ -13,13 +13,12 @@ from resvision.data.fault_kinds import Ledger
 from resvision.data.faults import all_entries, fault, fault_in
 from resvision.data.litter import is_litter
 from resvision.data.places import Place
-from resvision.data.split_folders import TEST, TRAIN, VALIDATION
+from resvision.data.split_folders import SPLIT_WORDS, TEST, TRAIN, split_named
 from resvision.data.table_files import clean, leads_out
 
 IMAGES, LABELS = "images", "labels"
 ENDING = ".txt"
 DESCRIPTIONS = "data.yaml", "dataset.yaml", "data.yml", "dataset.yml"
-_FOLDERS = {TRAIN: (TRAIN,), TEST: (TEST,), "val": VALIDATION}
 
 
 class Part(NamedTuple):
@@ -46,7 +45,7 @@ def recognises(place: Place) -> bool:
     """Whether a place describes, or a folder holds, images with YOLO's labels."""
     if not place.is_dir():
         return place.name.endswith((".yaml", ".yml"))
-    folders = [place, *(place / name for names in _FOLDERS.values() for name in names)]
+    folders = [place, *(place / word for word in SPLIT_WORDS)]
     return (
         _description_in(place) is not None
         or any((folder / IMAGES).is_dir() and _holds_texts(folder / LABELS) for folder in folders)
@@ -125,13 +124,16 @@ def _below_folder(folder: Place, root: str, path: str, *, outside: bool) -> str 
 def _usual_parts(folder: Place) -> dict[str, Part]:
     """The parts of a folder without a description."""
     parts: dict[str, Part] = {}
-    for split, names in _FOLDERS.items():
-        paths = [path for name in names for path in (f"{IMAGES}/{name}", f"{name}/{IMAGES}")]
-        if path := next((path for path in paths if (folder / path).is_dir()), None):
-            parts[split] = Part(folder, (path,))
+    for home, inside in ((folder / IMAGES, ""), (folder, f"/{IMAGES}")):
+        names = [name for name, is_folder in (all_entries(home, []) if home.is_dir() else []) if is_folder]
+        for name in names:
+            path = f"{name}{inside}" if inside else f"{IMAGES}/{name}"
+            split = split_named(name)
+            if split is not None and split not in parts and (folder / path).is_dir():
+                parts[split] = Part(folder, (path,))
     if TRAIN not in parts:
         return {TRAIN: Part(folder, (IMAGES if (folder / IMAGES).is_dir() else "",))}
-    return _labelled(parts)
+    return _labelled({split: parts[split] for split in (TRAIN, TEST, "val") if split in parts})
 
 
 def _labelled(parts: dict[str, Part]) -> dict[str, Part]:

@@ -107,9 +107,9 @@ def _with_room(cells: list[Cell], image: Pixels) -> tuple[Pixels, int, int]:
     """The image with room around it for the anchors, ROOM at most, and the image's left and upper edge in it."""
     height, width = image.shape[:2]
     boxes = np.concatenate([*(cell.boxes for cell in cells), [[0, 0, width, height]]])
-    most = np.array([width, height]) * ROOM
-    left, top = np.ceil(np.minimum(-boxes[:, :2].min(axis=0), most)).astype(int).tolist()
-    right, bottom = np.ceil(np.minimum(boxes[:, 2:].max(axis=0), most + (width, height))).astype(int).tolist()
+    frame = np.array([width, height])
+    left, top = np.ceil(np.minimum(-boxes[:, :2].min(axis=0), ROOM * frame)).astype(int).tolist()
+    right, bottom = np.ceil(np.minimum(boxes[:, 2:].max(axis=0), (1 + ROOM) * frame)).astype(int).tolist()
     canvas = np.full((top + bottom, left + right, 3), AROUND, dtype=np.uint8)
     canvas[top : top + height, left : left + width] = image
     return canvas, left, top
@@ -120,8 +120,11 @@ def _panel(cell: Cell, canvas: Pixels, left: int, top: int) -> Image.Image:
     colours = class_colours(len(cell.boxes))
     boxes = moved(cell.boxes, left=left, top=top)
     photo = drawn(canvas, [*map(Outline, boxes, colours)], longest_px=PICTURE_PX, dark=0.75)
-    is_seen = (boxes[:, :2] >= 0).any(axis=1) | (boxes[:, 2:] <= canvas.shape[1::-1]).any(axis=1)
-    names = [name if seen else f"{name} (around all)" for name, seen in zip(cell.names, is_seen, strict=True)]
+    edges = np.concatenate([boxes[:, :2], np.array(canvas.shape[1::-1]) - boxes[:, 2:]], axis=1)
+    names = [
+        name if most >= 0 else f"{name} (around all)"
+        for name, most in zip(cell.names, edges.max(axis=1).tolist(), strict=True)
+    ]
     font = ImageFont.load_default(LETTER_PX)
     wide = max(font.getlength(name) for name in names) + 34
     columns = max(1, int(photo.width // wide))

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from resvision.classification.classifier import require_factor
 from resvision.classification.stages import Map, Stages, up_to
 from resvision.classification.vgg import HIDDEN, blocks, pools_of, widths_of
-from resvision.contracts import Batch, Losses, Term, fp32_or_more
+from resvision.contracts import Batch, Losses, Term
 from resvision.core.errors import SettingsError
 from resvision.detection.detector import Candidates, Detector, TrueBoxes
 from resvision.detection.parts.anchors import cornered_cells, grid, scaled_cells
@@ -30,7 +30,6 @@ from resvision.detection.parts.box_coding import BoxCoding, clip
 from resvision.detection.parts.encoder import encoder, map_sizes
 from resvision.detection.parts.matching import largest_overlaps
 from resvision.detection.parts.proposals import (
-    ANCHOR_CODING,
     AnchorMaps,
     ProposalHead,
     ProposalRules,
@@ -39,8 +38,9 @@ from resvision.detection.parts.proposals import (
     propose,
 )
 from resvision.detection.parts.pyramid import FeaturePyramid, PyramidEncoder, SubsampledMap
-from resvision.detection.parts.roi_head import BoxHead, BoxPredictor, RegionHead, RegionMaps
+from resvision.detection.parts.roi_head import BoxHead, BoxPredictor, RegionHead, RegionMaps, best_pairs
 from resvision.detection.parts.roi_pooling import RoIAlign, RoIMaxPool
+from resvision.detection.parts.sampled_losses import TERMS, anchor_terms, region_terms
 from resvision.detection.parts.sampling import Drawn, SamplingRules, draw
 from resvision.detection.parts.suppression import Suppression
 from resvision.layers.init import relu_initialize
@@ -48,13 +48,6 @@ from resvision.layers.init import relu_initialize
 Features = Literal["pyramid", "C4", "C5"]
 PYRAMID_OVER = ("C2", "C3", "C4", "C5")
 GRID = 7
-TERMS = ("objectness", "anchor_box", "class", "box")
-
-MOST_CANDIDATES = 5_000
-"""The most pairs of a proposal and a class that are looked at in an image."""
-
-SMALLEST_PX = 1e-2
-"""Detections with a shorter side are left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,9 +144,10 @@ class AnchorGrids(NamedTuple):
 class FasterRCNN(nn.Module):
     """Maps, proposals from the maps, and what the head says of each proposal: figure 2.
 
-    backbone   gives maps by name
-    anchors    on which of the maps, and of which shapes
-    multiple   zeros fill the right and lower edge of images up to a multiple of this many pixels
+    backbone    gives maps by name
+    anchors     on which of the maps, and of which shapes
+    multiple    zeros fill the right and lower edge of images up to a multiple of this many pixels
+    of_encoder  the names, in the classification net below, of layers of the head that come from it
     """
 
     def __init__(
@@ -165,6 +159,7 @@ class FasterRCNN(nn.Module):
         roi_heads: RegionHead,
         rules: Rules,
         multiple: int = 1,
+        of_encoder: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -173,12 +168,24 @@ class FasterRCNN(nn.Module):
         self.roi_heads = roi_heads
         self.rules = rules
         self.multiple = multiple
+        self.of_encoder = dict(of_encoder or {})
 
     def forward(self, images: Tensor) -> FasterRCNNMaps:
         """What is said of images (N, C, H, W), by the rules for testing, in training mode too."""
         maps, anchor_maps, anchors = self.anchored(images)
         proposals = self.proposals(anchor_maps, anchors, images, self.rules.testing)
         return FasterRCNNMaps(*anchor_maps, *proposals, *self.roi_heads(maps, proposals.boxes))
+
+    def encoder_names(self) -> dict[str, str]:
+        """The names that the weights of the classification net have in it, by the names here."""
+        prefix, stages = next((name, module) for name, module in self.named_modules() if isinstance(module, Stages))
+        names = {f"{prefix}.{key}": key for key in stages.state_dict()}
+        head = self.roi_heads.box_head.state_dict()
+        for key in head:
+            layer, _, weight = key.partition(".")
+            if layer in self.of_encoder:
+                names[f"roi_heads.box_head.{key}"] = f"{self.of_encoder[layer]}.{weight}"
+        return names
 
     def anchored(self, images: Tensor) -> tuple[dict[str, Tensor], AnchorMaps, dict[str, Tensor]]:
         """The maps by name, what is said of the anchors, and these by the name of their map."""
@@ -299,6 +306,7 @@ def faster_rcnn_vgg16(
             RoIMaxPool("C4", 16, grid=GRID), head, BoxPredictor(HIDDEN * width, num_classes=num_classes)
         ),
         rules=rules,
+        of_encoder={"fc6": "classifier.0", "fc7": "classifier.3"},
     )
 
 
@@ -380,25 +388,22 @@ class FasterRCNNDetector(Detector):
         proposals = self.net.proposals(anchor_maps, anchors, images, self.rules.training)
         regions = self._drawn_regions(proposals, truth)
         said = self.net.roi_heads(maps, regions.references)
-        terms = {**self._anchor_terms(anchor_maps, drawn), **self._region_terms(said, regions)}
+        rules = self.rules
+        terms = {
+            **anchor_terms(anchor_maps, drawn, beta=rules.anchor_beta, box_weight=self.anchor_box_weight),
+            **region_terms(said, regions, rules.coding, beta=rules.beta, box_weight=self.box_weight),
+        }
         wrong = (said.logits.detach().argmax(dim=-1) != regions.labels) & regions.counted
         return Losses(terms=terms, metrics={"error": Term(wrong.sum(), regions.counted.sum())})
 
     def weights(self, batch: Batch) -> dict[str, Tensor]:
         """Count the images for each term."""
-        return dict.fromkeys(TERMS, self._images(len(batch.inputs.images)))
+        return dict.fromkeys(TERMS, self.mean.new_tensor(float(len(batch.inputs.images))))
 
     def candidates(self, maps: FasterRCNNMaps, sides: tuple[int, int]) -> Candidates:
         """The pairs of a proposal and a class of highest probability."""
-        classes = maps.logits.shape[-1] - 1
-        probabilities = fp32_or_more(maps.logits).softmax(dim=-1)[..., 1:] * maps.valid[..., None]
-        count = min(MOST_CANDIDATES, probabilities.shape[1] * classes)
-        scores, index = probabilities.flatten(1).topk(count, dim=1)
-        proposal, label = index // classes, index % classes
-        deltas = at(maps.deltas[:, :, 1:].flatten(1, 2), index)
-        boxes = clip(self.rules.coding.decode(deltas, at(maps.proposals, proposal)), sides)
-        large = (boxes[..., 2:] - boxes[..., :2] >= SMALLEST_PX).all(dim=-1)
-        return Candidates(boxes, scores * large, label)
+        regions = RegionMaps(maps.logits, maps.deltas)
+        return Candidates(*best_pairs(regions, maps.proposals, maps.valid, self.rules.coding, sides))
 
     def anchors(self, sides: tuple[int, int]) -> dict[str, Tensor]:
         """The anchors of an image of these sides, by the name of their map."""
@@ -428,50 +433,3 @@ class FasterRCNNDetector(Detector):
         references = torch.cat([proposals.boxes, truth.boxes], dim=1)
         usable = torch.cat([proposals.valid, (truth.labels >= 0) & ~truth.crowd], dim=1)
         return draw(references, usable, *truth, self.rules.regions)
-
-    def _anchor_terms(self, maps: AnchorMaps, drawn: Drawn) -> dict[str, Term]:
-        """The terms of the proposal network."""
-        positive = drawn.labels > 0
-        logits = fp32_or_more(maps.objectness.gather(1, drawn.places))
-        objectness = F.binary_cross_entropy_with_logits(logits, positive.to(logits.dtype), reduction="none")
-        offsets = offset_losses(at(maps.deltas, drawn.places), drawn, ANCHOR_CODING, self.rules.anchor_beta)
-        return {
-            "objectness": self._term(objectness, drawn),
-            "anchor_box": self._term(self.anchor_box_weight * offsets, drawn),
-        }
-
-    def _region_terms(self, maps: RegionMaps, drawn: Drawn) -> dict[str, Term]:
-        """The terms of the head."""
-        logits = fp32_or_more(maps.logits)
-        classes = F.cross_entropy(logits.flatten(0, 1), drawn.labels.flatten(), reduction="none")
-        chosen = drawn.labels[..., None, None].expand(-1, -1, 1, 4)
-        deltas = maps.deltas.gather(2, chosen).squeeze(2)
-        offsets = offset_losses(deltas, drawn, self.rules.coding, self.rules.beta)
-        return {
-            "class": self._term(classes.view_as(drawn.labels), drawn),
-            "box": self._term(self.box_weight * offsets, drawn),
-        }
-
-    def _term(self, losses: Tensor, drawn: Drawn) -> Term:
-        """The sum over the images of the mean over what is drawn in each; losses are (N, S)."""
-        counts = drawn.counted.sum(dim=1)
-        means = (losses * drawn.counted).sum(dim=1) / counts.clamp(min=1)
-        return Term(means.sum(), self._images(len(counts)))
-
-    def _images(self, count: int) -> Tensor:
-        """A number of images as a weight."""
-        return self.mean.new_tensor(float(count))
-
-
-def offset_losses(deltas: Tensor, drawn: Drawn, coding: BoxCoding, beta: float) -> Tensor:
-    """The smooth L1 loss of the four offsets of each place (N, S, 4), summed, (N, S); 0 for background."""
-    positive = (drawn.labels > 0)[..., None]
-    # Of background, and of empty places, there is nothing to encode, and the result may be no number.
-    wanted = torch.where(positive, coding.encode(drawn.boxes, drawn.references), 0.0)
-    losses = F.smooth_l1_loss(fp32_or_more(deltas), wanted, beta=beta, reduction="none")
-    return (losses * positive).sum(dim=-1)
-
-
-def at(values: Tensor, index: Tensor) -> Tensor:
-    """The values (N, S, V) of (N, A, V) at index (N, S)."""
-    return values.gather(1, index[..., None].expand(-1, -1, values.shape[-1]))

@@ -16,6 +16,7 @@ from resvision.core.images import Pixels
 from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
 from resvision.core.views import Letterbox, ShorterSide, View
+from resvision.detection.anchor_showing import anchors_shown, unmatched_shown
 from resvision.detection.augment import BoxAugment
 from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches
 from resvision.detection.detector import Detector
@@ -26,6 +27,7 @@ from resvision.kinds.detection.kind import KIND
 from resvision.kinds.detection.presets import COCO, find
 from resvision.kinds.detection.scores import DetectionScores
 from resvision.kinds.detection.tally import Tally
+from resvision.kinds.forms import Showing
 from resvision.kinds.kind import Exhibit
 from resvision.loading.workers import batches as read_batches
 from resvision.tasks import Described, How, Model, PredictionOptions, Task, Trained
@@ -86,6 +88,14 @@ class DetectionTask(Task[BoxTargets]):
     def training_exhibits(self, batch: Batch, classes: Sequence[str]) -> list[Exhibit]:
         """The squares with their boxes."""
         return training_exhibits(batch.inputs.images, batch.targets, classes)
+
+    def anchors_shown(self, system: System, pixels: Pixels) -> Showing:
+        """Show the anchors or priors of each map over an image."""
+        return anchors_shown(_detector(system), pixels)
+
+    def unmatched_shown(self, system: System, reader: Reader[BoxTargets]) -> Showing:
+        """Show which boxes of a set no anchor would be trained to find."""
+        return unmatched_shown(_detector(system), reader)
 
     def exam_batches(self, reader: Reader[BoxTargets], *, batch_size: int, rank: int, world: int) -> BoxEvalBatches:
         """Make batches of whole views, those of one size together."""

@@ -8,7 +8,7 @@ Glossary
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -182,6 +182,20 @@ class Exhibit(NamedTuple):
     panels: tuple[Panel, ...]
     lead: str = ""
     asked: tuple[Asked, ...] = ()
+
+
+class Showing(NamedTuple):
+    """Facts about a net that a task shows in a form of its own.
+
+    tables    for a terminal, and `lines` below them
+    pictures  by the names of their files, without endings
+    document  the same facts as plain data
+    """
+
+    tables: tuple[Table, ...]
+    lines: tuple[str, ...]
+    pictures: Mapping[str, Image.Image]
+    document: Any
 
 
 class ListedProtocol(NamedTuple):

@@ -1,7 +1,8 @@
-"""The tables of architectures, by the names of our nets: LeNet-5, VGG, GoogLeNet, He et al. 2015 and 2016."""
+"""The tables of architectures, by the names of our nets: LeNet-5, VGG, GoogLeNet, both of He et al., detectors."""
 
 from collections.abc import Mapping
 
+from resvision.papers.detector_tables import DETECTORS
 from resvision.papers.printed import NOTHING, Cell, Line, PrintedTable
 
 LENET = "LeCun et al. 1998, Gradient-Based Learning, doi:10.1109/5.726791"
@@ -252,5 +253,6 @@ TABLES: Mapping[str, PrintedTable] = {
     "vgg19": _vgg("E", 19, _vgg_blocks(2, 2, 4, 4, 4), "144M"),
     "googlenet_2014": _googlenet(),
     "googlenet": _googlenet(),
+    **DETECTORS,
 }
 """The table that a paper prints of a net, by the name in the catalog."""

@@ -87,7 +87,8 @@ def _order(setting: Setting) -> tuple[Any, ...]:
 def _of_losses() -> Iterator[Setting]:
     """Yield the options of the losses: of the usual system of each task, and of the models that have another."""
     for task in TASKS:
-        for leaf in _loss_options(task_of(task).system):
+        usual = task_of(task).system  # "" where every net has a system of its own
+        for leaf in _loss_options(usual) if usual else ():
             yield Setting(leaf, tasks=(task,))
     for system in dict.fromkeys(row.system for row in catalog.ROWS if row.system):
         models = tuple(row.name for row in catalog.ROWS if row.system == system)

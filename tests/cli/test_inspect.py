@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import typer
+from PIL import Image
 from typer.testing import CliRunner
 
 from resvision.catalog import ROWS
@@ -228,3 +229,45 @@ def test_options_and_classes_reach_the_net() -> None:
 def test_a_mistake_is_one_clear_error(arguments: list[str], error: type[ResVisionError], message: str) -> None:
     with pytest.raises(error, match=message):
         run("inspect", *arguments)
+
+
+def test_anchors_are_shown_over_an_image_with_the_boxes_of_a_set_that_none_matches(tmp_path: Path) -> None:
+    for name in ("JPEGImages", "Annotations"):
+        (tmp_path / name).mkdir()
+    for stem in "abcdefgh":
+        Image.new("RGB", (80, 60), "white").save(tmp_path / "JPEGImages" / f"{stem}.png")
+        corners = "<xmin>1</xmin><ymin>1</ymin><xmax>8</xmax><ymax>9</ymax>"
+        (tmp_path / "Annotations" / f"{stem}.xml").write_text(
+            f"<annotation><filename>{stem}.png</filename><size><width>80</width><height>60</height><depth>3</depth>"
+            f"</size><object><name>speck</name><bndbox>{corners}</bndbox></object></annotation>"
+        )
+    asked = ["inspect", "retinanet", "--option", "backbone=resnet18", "--input", "3x64x64"]
+    asked += ["--anchors", str(tmp_path / "JPEGImages" / "a.png"), "--data", str(tmp_path), "--split", "train"]
+    text = run(*asked)
+    assert "Anchors of an image of 64 x 64" in text
+    assert "boxes would be matched by no anchor in training" in text
+    asked += ["--json", "--out", str(tmp_path / "out")]
+    told = json.loads(run(*asked))
+    assert [level["name"] for level in told["anchors"]["maps"]] == ["P3", "P4", "P5", "P6", "P7"]
+    assert told["anchors"]["anchors"] == 9 * (64 + 16 + 4 + 1 + 1)
+    assert told["matches"]["unmatched"] == told["matches"]["boxes"] > 0, "the smallest anchor has 32 pixels"
+    assert Path(told["matches"]["worst_images"][0]).parent == tmp_path / "JPEGImages"
+    with Image.open(tmp_path / "out" / "anchors.png") as picture:
+        assert picture.width > 640
+    with pytest.raises(SettingsError, match="is there already"):
+        run(*asked)
+
+
+@pytest.mark.parametrize("model", ["ssd300_vgg16", "faster_rcnn_vgg16", "fasterrcnn_resnet50_fpn"])
+def test_anchors_are_known_without_weights(model: str, tmp_path: Path) -> None:
+    Image.new("RGB", (80, 60), "white").save(tmp_path / "photo.png")
+    told = json.loads(run("inspect", model, "--anchors", str(tmp_path / "photo.png"), "--json"))["anchors"]
+    assert sum(level["cells"] * len(level["anchors"]) for level in told["maps"]) == told["anchors"]
+
+
+def test_anchors_of_a_net_that_has_none_are_refused(tmp_path: Path) -> None:
+    Image.new("RGB", (80, 60)).save(tmp_path / "photo.png")
+    with pytest.raises(SettingsError, match="classification have no anchors"):
+        run("inspect", "resnet20", "--anchors", str(tmp_path / "photo.png"))
+    with pytest.raises(SettingsError, match="--anchors"):
+        run("inspect", "retinanet", "--data", "digits")

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from resvision.core.errors import DataError, SettingsError
 from resvision.core.results import Detections
+from resvision.data.sets import open_splits
 from resvision.inference.image_files import ImageFiles
 from resvision.inference.out_folder import out_folder
 from resvision.inference.predict import Predicted
@@ -54,6 +56,22 @@ def test_each_form_has_its_files_and_nothing_else(
         for image in folder.remaining():
             folder.save(prediction(image, (2, 3, 8, 9)))
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
+
+
+@pytest.mark.parametrize(("form", "name"), [("voc", "Annotations"), ("yolo", "labels"), ("coco", "annotations")])
+def test_labels_beside_their_images_are_a_set_to_train_on(form: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for stem in "ab":
+        pixels = np.full((10, 20, 3), ord(stem), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "images" / f"{stem}.png")
+    images = ImageFiles.of([tmp_path / "images"])
+    with out_folder(KIND.label_form(form, CLASSES), tmp_path / name, images) as folder:
+        for image in images:
+            folder.save(prediction(image, (2, 3, 8.5, 9)))
+    splits = open_splits(str(tmp_path), task=None)
+    for reader in splits.readers:
+        targets = reader.target(0)
+        assert (targets.boxes.round(4).tolist(), reader.classes[targets.labels[0]]) == ([[2, 3, 8.5, 9]], "dog")
 
 
 def test_one_document_holds_all_images_also_those_before_a_stop(tmp_path: Path, images: ImageFiles) -> None:

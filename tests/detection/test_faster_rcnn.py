@@ -2,11 +2,13 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torchvision.models.detection
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision.models.detection.image_list import ImageList
 
@@ -14,11 +16,13 @@ from resvision import catalog
 from resvision.contracts import Batch, Images, split
 from resvision.core.errors import MissingStageError, SettingsError
 from resvision.detection.detector import TrueBoxes
-from resvision.detection.faster_rcnn import PAPER, FasterRCNN, FasterRCNNDetector, FasterRCNNLoss, offset_losses
+from resvision.detection.faster_rcnn import PAPER, FasterRCNN, FasterRCNNDetector, FasterRCNNLoss
 from resvision.detection.parts.box_coding import BoxCoding
+from resvision.detection.parts.sampled_losses import offset_losses
 from resvision.detection.parts.sampling import Drawn
 from resvision.probes.count import count
 from resvision.probes.shapes import WithoutDrawing
+from resvision.training.initial import encoder_state
 
 SIDES = (96, 80)
 
@@ -97,7 +101,7 @@ def offsets(distance: float, *, beta: float) -> float:
     box = torch.tensor([[[0.0, 0, 10, 10]]])
     one = torch.ones(1, 1, dtype=torch.int64)
     drawn = Drawn(one, box, box, one, one.bool())
-    return offset_losses(torch.tensor([[[distance, 0.0, 0, 0]]]), drawn, BoxCoding(), beta).item()
+    return offset_losses(torch.tensor([[[distance, 0.0, 0, 0]]]), drawn, BoxCoding(), beta=beta).item()
 
 
 @pytest.mark.parametrize(("distance", "loss"), [(0.1, 0.045), (0.5, 0.44444), (1, 0.94444)])
@@ -257,6 +261,32 @@ def test_anchors_said_of_a_size_are_those_of_the_net() -> None:
     assert all(torch.equal(anchors[name], some) for name, some in system.anchors(SIDES).items())
     squares = [some[1] for some in anchors.values()]
     assert [(box[2] - box[0]).item() for box in squares] == [8, 16, 32, 64, 128]
+
+
+def test_the_papers_net_starts_with_the_convolutions_and_both_hidden_layers_of_vgg16(tmp_path: Path) -> None:
+    vgg = catalog.build("vgg16", num_classes=5, width=2)
+    net = narrow("faster_rcnn_vgg16", width=2)
+    state = encoder_state(net, saved(vgg, tmp_path))
+    for ours, theirs in (
+        ("backbone.features.28.weight", "features.28.weight"),
+        ("roi_heads.box_head.fc6.weight", "classifier.0.weight"),
+        ("roi_heads.box_head.fc7.bias", "classifier.3.bias"),
+    ):
+        assert torch.equal(state[ours], vgg.state_dict()[theirs])
+    fresh = {key for key, tensor in net.state_dict().items() if torch.equal(state[key], tensor)}
+    assert {key.rpartition(".")[0] for key in fresh if key.endswith("weight")} == {
+        "rpn.head.conv.0.0", "rpn.head.cls_logits", "rpn.head.bbox_pred",
+        "roi_heads.box_predictor.cls_score", "roi_heads.box_predictor.bbox_pred",
+    }  # fmt: skip
+    resnet = catalog.build("resnet18", num_classes=2, width=8)
+    assert torch.equal(
+        encoder_state(narrow(), saved(resnet, tmp_path))["backbone.body.conv1.weight"], resnet.conv1.weight
+    )
+
+
+def saved(net: nn.Module, folder: Path) -> Path:
+    save_file(net.state_dict(), folder / "net.safetensors")
+    return folder / "net.safetensors"
 
 
 def test_a_backbone_without_the_maps_and_options_that_cannot_work_are_refused() -> None:

@@ -71,7 +71,11 @@ def test_every_printed_cell_has_a_figure_of_ours(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["resnet18", "resnet34", "resnet34_b", "resnet50_v1", "resnet101_v1", "resnet152_v1", "plain34", "resnet20"]
+    "name",
+    [
+        *("resnet18", "resnet34", "resnet34_b", "resnet50_v1", "resnet101_v1", "resnet152_v1", "plain34", "resnet20"),
+        *("ssd300_vgg16", "faster_rcnn_vgg16"),
+    ],
 )
 def test_the_papers_nets_agree_with_every_printed_value(name: str) -> None:
     assert differing(name) == {}

@@ -12,7 +12,16 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from resvision.contracts import fp32_or_more
+from resvision.detection.parts.box_coding import BoxCoding, clip
 from resvision.detection.parts.proposals import initialize
+from resvision.detection.parts.sampling import at
+
+MOST_PAIRS = 5_000
+"""The most pairs of a region and a class that are looked at in an image."""
+
+SMALLEST_PX = 1e-2
+"""Boxes with a shorter side have score 0."""
 
 
 class RegionMaps(NamedTuple):
@@ -75,3 +84,23 @@ class RegionHead(nn.Module):
         images, count, _ = regions.shape
         logits, deltas = self.box_predictor(self.box_head(self.pooling(maps, regions)))
         return RegionMaps(logits.view(images, count, -1), deltas.view(images, count, -1, 4))
+
+
+def best_pairs(
+    maps: RegionMaps, regions: Tensor, valid: Tensor, coding: BoxCoding, sides: tuple[int, int]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The pairs of a region and a class of highest probability: boxes (N, B, 4), scores (N, B) and labels (N, B).
+
+    regions  (N, P, 4), from which the deltas are coded by `coding`
+    valid    (N, P) bool: the others have score 0
+    sides    height and width of the images, to which boxes are clipped
+    """
+    classes = maps.logits.shape[-1] - 1
+    probabilities = fp32_or_more(maps.logits).softmax(dim=-1)[..., 1:] * valid[..., None]
+    count = min(MOST_PAIRS, probabilities.shape[1] * classes)
+    scores, pairs = probabilities.flatten(1).topk(count, dim=1)
+    region, label = pairs // classes, pairs % classes
+    deltas = at(maps.deltas[:, :, 1:].flatten(1, 2), pairs)
+    boxes = clip(coding.decode(deltas, at(regions, region)), sides)
+    large = (boxes[..., 2:] - boxes[..., :2] >= SMALLEST_PX).all(dim=-1)
+    return boxes, scores * large, label

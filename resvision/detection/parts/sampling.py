@@ -134,3 +134,8 @@ def _of_image(
     places, positive, counted = sample(matches.positive & usable, matches.negative & usable, draws, rules)
     box = matches.box[places]
     return Drawn(places, references[places], boxes[box], torch.where(positive, 1 + labels[box], 0), counted)
+
+
+def at(values: Tensor, places: Tensor) -> Tensor:
+    """The values (N, S, V) of (N, A, V) at places (N, S)."""
+    return values.gather(1, places[..., None].expand(-1, -1, values.shape[-1]))

@@ -1,0 +1,161 @@
+"""`resvision inspect MODEL --anchors IMAGE`: the anchors of a net to scale, and boxes of a set that none matches."""
+
+import json
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import typer
+
+from resvision import catalog
+from resvision.cli.tables import new_table, print_lines, print_tables
+from resvision.core import rundir
+from resvision.core.errors import SettingsError, printable
+
+if TYPE_CHECKING:
+    from resvision.contracts import System
+    from resvision.core.samples import Reader
+    from resvision.core.views import View
+    from resvision.kinds.forms import Showing
+    from resvision.tasks import Task
+
+NEUTRAL = 0.5
+"""Mean and standard deviation of a net that no data normalize; places of anchors do not depend on them."""
+
+
+class AnchorQuestion(NamedTuple):
+    """What is asked of a model, from the options of the verb.
+
+    image  the image over which anchors are drawn
+    data   a set whose boxes are matched, with the folder that a named one lies in, and its split
+    out    a folder for the pictures
+    """
+
+    image: Path
+    data: str | None
+    root: Path | None
+    split: str
+    out: Path | None
+    shape: tuple[int, int, int] | None
+    num_classes: int | None
+    options: Mapping[str, Any]
+
+
+class Subject(NamedTuple):
+    """The system that is asked about, its task, and how it is shown images; `reader` is the set's split, if any."""
+
+    system: "System"
+    task: "Task[Any]"
+    view: "View"
+    reader: "Reader[Any] | None"
+
+
+def show(model: str, question: AnchorQuestion, *, force: bool, as_json: bool, wide: bool) -> None:
+    """Print the anchors of a model or run, and the boxes that none matches; write the pictures into a folder."""
+    from resvision.core.images import decode
+
+    # Wrong files are named before a net is built.
+    image = decode(question.image)
+    if question.out is not None:
+        _require_free(question.out, question.out / "anchors.png", force=force)
+    subject = _of_run(Path(model), question) if Path(model).is_dir() else _of_catalog(model, question)
+    system, task, view, reader = subject
+    showings = [task.anchors_shown(system, view.show(image, name=str(question.image), grey=True).pixels)]
+    if reader is not None:
+        showings.append(task.unmatched_shown(system, reader))
+    written = [] if question.out is None else _write(showings, question.out, force=force)
+    if as_json:
+        names = ("anchors", "matches")
+        document = {name: showing.document for name, showing in zip(names, showings, strict=False)}
+        typer.echo(json.dumps({"model": model, **document}, indent=2, ensure_ascii=False))
+        return
+    for showing in showings:
+        for form in showing.tables:
+            table = new_table(*form.columns, numbers=form.numbers, title=form.title, least=form.least)
+            for row in form.rows:
+                table.add_row(*row)
+            print_tables(table, wide=wide)
+        print_lines(*showing.lines)
+    print_lines(*map(str, written) if written else ("for pictures, name a folder by --out",))
+
+
+def _of_run(folder: Path, question: AnchorQuestion) -> Subject:
+    from resvision.inference.load import load_quietly
+
+    if question.shape or question.num_classes or question.options:
+        raise SettingsError(f"{folder}: a run has its own net; leave out --input, --num-classes and --option")
+    trained = load_quietly(folder)
+    reader = _reader(question, task=trained.task.kind.name)
+    if reader is not None:
+        reader.view = trained.view
+    return Subject(trained.system, trained.task, trained.view, reader)
+
+
+def _of_catalog(name: str, question: AnchorQuestion) -> Subject:
+    """The untrained net of a name, seen as its paper does, or as the set is."""
+    row = catalog.find(name)
+    import torch
+
+    from resvision.core import references
+    from resvision.core.settings import from_options
+    from resvision.probes.shapes import WithoutDrawing
+    from resvision.tasks import task_of
+
+    task = task_of(row.task)
+    reader = _reader(question, task=row.task)
+    channels, *sides = question.shape or row.input
+    if reader is not None and (question.shape is not None or reader.view.side_px is None):
+        reader.view = _view(task, reader.view.channels, sides, like=reader.view)
+    view = reader.view if reader is not None else _view(task, channels, sides)
+    taken = catalog.options(name, question.options)
+    options = {"in_channels": view.channels} if "in_channels" in taken else {}
+    classes = question.num_classes or (row.num_classes if reader is None else len(reader.classes))
+    system: Any = references.load(row.system or task.system, noun="system")
+    with torch.device("meta"), WithoutDrawing():  # places of anchors follow from the net's form alone
+        net = catalog.build(name, num_classes=classes, **{**options, **question.options})
+    built = system(net, mean=view.mean, std=view.std, options=from_options(system.loss_options, {}, at="loss"))
+    return Subject(built.eval(), task, view, reader)
+
+
+def _view(task: "Task[Any]", channels: int, sides: list[int], *, like: "View | None" = None) -> "View":
+    """The task's usual view at these sides, height and width."""
+    shorter, longer = sorted(sides)
+    mean, std = (like.mean, like.std) if like else ((NEUTRAL,) * channels, (NEUTRAL,) * channels)
+    return task.usual_view((shorter, longer) if shorter < longer else (shorter,), mean=mean, std=std, input_px=shorter)
+
+
+def _reader(question: AnchorQuestion, *, task: str) -> "Reader[Any] | None":
+    if question.data is None:
+        return None
+    from resvision.data.sets import open_splits
+
+    splits = open_splits(question.data, root=question.root, task=task)
+    readers = {reader.split: reader for reader in splits.readers}
+    if question.split not in readers:
+        raise SettingsError(f"--split {question.split}: {question.data} has {', '.join(readers)}")
+    return readers[question.split]
+
+
+def _write(showings: "list[Showing]", folder: Path, *, force: bool) -> list[Path]:
+    """Write the pictures into the folder, made if it is missing; the paths. SettingsError where one is there."""
+    pictures = {folder / f"{name}.png": picture for one in showings for name, picture in one.pictures.items()}
+    _require_free(folder, *pictures, force=force)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise rundir.unwritable(folder, error) from None
+    for path, picture in pictures.items():
+        stream = BytesIO()
+        picture.save(stream, "PNG")
+        rundir.write_bytes(path, stream.getvalue())
+    return [*pictures]
+
+
+def _require_free(folder: Path, *paths: Path, force: bool) -> None:
+    """Raise SettingsError where the folder is a file, or one of the paths is there unless `force` replaces it."""
+    if folder.exists() and not folder.is_dir():
+        raise SettingsError(f"{printable(folder)}: a file; --out names a folder")
+    for path in paths:
+        if (path.exists() or path.is_symlink()) and not force:
+            raise SettingsError(f"{printable(path)}: is there already; name another folder by --out, or say --force")
