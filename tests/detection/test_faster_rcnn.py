@@ -16,8 +16,9 @@ from resvision import catalog
 from resvision.contracts import Batch, Images, split
 from resvision.core.errors import MissingStageError, SettingsError
 from resvision.detection.detector import TrueBoxes
-from resvision.detection.faster_rcnn import PAPER, FasterRCNN, FasterRCNNDetector, FasterRCNNLoss
+from resvision.detection.faster_rcnn import FasterRCNN, FasterRCNNDetector, FasterRCNNLoss
 from resvision.detection.parts.box_coding import BoxCoding
+from resvision.detection.parts.region_rules import PAPER
 from resvision.detection.parts.sampled_losses import offset_losses
 from resvision.detection.parts.sampling import Drawn
 from resvision.probes.count import count
