@@ -69,6 +69,14 @@ def test_multiply_adds_are_the_papers() -> None:
     of_head = sum(layer.macs for layer in counted.layers if layer.name.startswith("roi_heads"))
     assert of_head == 300 * 119_967_744
     assert round((counted.macs - of_head) / 1e9, 2) == 189.58
+    fields = {layer.name: layer.receptive_field for layer in counted.layers}
+    assert fields["rpn.head.conv.0.0"] == 228
+
+
+def test_multiply_adds_are_those_that_torchvision_states() -> None:
+    stated = torchvision.models.detection.FasterRCNN_ResNet50_FPN_Weights.COCO_V1.meta["_ops"]
+    counted = count(bare("fasterrcnn_resnet50_fpn", 90), (3, 800, 800))
+    assert counted.macs / 1e9 == pytest.approx(stated, abs=0.005)
 
 
 def test_anchors_of_the_paper_are_those_of_its_code() -> None:
