@@ -179,7 +179,8 @@ class Task(ABC, Generic[T]):
 
     kind     the torch-free half
     augment  the type of its augmentation settings, all of which have defaults
-    system   "module:class" of the system that trains a net, where the net's row in the catalog names none
+    system   "module:class" of the system that trains a net, where the net's row in the catalog names none; "" where
+             there is none that trains any net
     """
 
     kind: ClassVar[Kind[Any, Any, Any]]
@@ -246,8 +247,14 @@ class Task(ABC, Generic[T]):
         """Make the choices of the loss that follow from the targets of the training split."""
         return dict(loss)
 
-    def advice(self, net: nn.Module, view: View, side_px: int | None) -> dict[str, str]:
-        """Advice to a person before the run is trained: lines by their heading."""
+    def advice(self, system: System, reader: Reader[T], side_px: int | None) -> dict[str, str]:
+        """Advice to a person before the run is trained: lines by their heading.
+
+        system  of the run, on the meta device
+        reader  of the training split
+
+        Raises SettingsError where nothing can be learned.
+        """
         return {}
 
     @abstractmethod
