@@ -1,6 +1,7 @@
 """The description of a set with YOLO's labels: the subset of YAML that is read, and what is refused."""
 
 from contextlib import suppress
+from time import process_time
 
 import pytest
 
@@ -56,9 +57,9 @@ def test_what_cannot_be_read_is_refused_by_its_line(text: str, what: str) -> Non
     assert str(raised.value).startswith(f"data.yaml:{what}")
 
 
-@pytest.mark.parametrize("letters", ["'", '"', " ", "#", ":", ": ", "[", "{", "- ", ",", "a: b\n", "''", " #", "\\"])
+@pytest.mark.parametrize("letters", ["'", '"', " "])
 def test_a_long_text_takes_no_longer_than_its_length(letters: str) -> None:
-    text = letters * (200_000 // len(letters))
-    for key in ("names: ", "names: [", "names: [x", "names: '", "x", "names:\n  "):
-        with suppress(DataError):
-            parse_description(f"{key}{text}", "data.yaml")
+    start = process_time()
+    with suppress(DataError):
+        parse_description(f"names: [x{letters * 500_000}", "data.yaml")
+    assert process_time() - start < 3  # 0.2 in fact, and more than 10 by the square
