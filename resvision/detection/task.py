@@ -22,6 +22,7 @@ from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches
 from resvision.detection.detector import Detector
 from resvision.detection.exhibits import training_exhibits
 from resvision.detection.parts.suppression import Suppression
+from resvision.detection.unmatched_boxes import anchor_advice
 from resvision.kinds.detection.boxes import BoxTargets, RawDetections
 from resvision.kinds.detection.kind import KIND
 from resvision.kinds.detection.presets import COCO, find
@@ -29,8 +30,9 @@ from resvision.kinds.detection.scores import DetectionScores
 from resvision.kinds.detection.tally import Tally
 from resvision.kinds.forms import Showing
 from resvision.kinds.kind import Exhibit
+from resvision.kinds.prediction_options import PredictionOptions
 from resvision.loading.workers import batches as read_batches
-from resvision.tasks import Described, How, Model, PredictionOptions, Task, Trained
+from resvision.tasks import Described, How, Model, Task, Trained
 from resvision.training.evaluation import evaluating, merged, until_stopped
 from resvision.training.machine import Machine, autocast, decoding_workers
 from resvision.training.stopping import StopSignals
@@ -68,6 +70,10 @@ class DetectionTask(Task[BoxTargets]):
     def settled_augment(self, augment: BoxAugment, *, side_px: int | None) -> BoxAugment:
         """Write the side of the squares into the settings."""
         return replace(augment, crop_px=side_px)
+
+    def advice(self, system: System, reader: Reader[BoxTargets], side_px: int | None) -> dict[str, str]:
+        """Name the boxes that no anchor would be trained to find; SettingsError where that is so of all."""
+        return anchor_advice(_detector(system), reader, side_px) if side_px else {}
 
     def train_batches(
         self,
