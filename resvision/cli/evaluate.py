@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Unpack
 import typer
 
 from resvision.cli import overlap
-from resvision.cli.shared_options import AllowCode, Grey, finds_of
+from resvision.cli.find_options import finds_of
+from resvision.cli.shared_options import AllowCode, Grey
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.cli.weights import (
     ColumnsOption,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Unpack
 import typer
 
 from resvision.cli.failures import Failures, watched
-from resvision.cli.shared_options import AllowCode, Grey, finds_of
+from resvision.cli.find_options import finds_of
+from resvision.cli.shared_options import AllowCode, Grey
 from resvision.cli.weights import (
     UseOptions,
     known_of,
