@@ -2,15 +2,43 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypedDict, TypeVar, get_type_hints
 
 import typer
+
+from resvision.kinds.prediction_options import PredictionOptions
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
 AllowCode = Annotated[bool, typer.Option("--allow-code", help="Import your own code that a run names.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 Grey = Annotated[bool, typer.Option("--grey/--no-grey", help="Turn colour into grey for a net that takes grey.")]
+
+
+class FindOptions(TypedDict):
+    """The options of tasks that find things in images, by which a person says what counts as found."""
+
+    score: Annotated[
+        float | None,
+        typer.Option(
+            "--score", min=0.0, max=1.0, help="Take boxes above this score; predict shows those above 0.3 if left out."
+        ),
+    ]
+    iou: Annotated[
+        float | None,
+        typer.Option(
+            "--iou", min=0.0, max=1.0, help="Leave out a box that overlaps a better one by more than this share."
+        ),
+    ]
+    suppress: Annotated[
+        str | None,
+        typer.Option(
+            "--suppress",
+            metavar="per-class|all|GROUPS",
+            help="Say among which classes that is so: within each, over all, or in groups as 'cat,dog;car,bus'.",
+        ),
+    ]
+    most: Annotated[int | None, typer.Option("--most", min=1, help="Take at most this number of boxes in an image.")]
 
 
 _REST = inspect.Parameter.VAR_KEYWORD
@@ -42,3 +70,13 @@ def with_options(options: Mapping[str, Any], *, after: str | None = None) -> Cal
         return command
 
     return extended
+
+
+FINDS = get_type_hints(FindOptions, include_extras=True)
+
+
+def finds_of(options: FindOptions) -> PredictionOptions:
+    """What a person asks of what a net finds."""
+    from resvision.kinds.prediction_options import PredictionOptions
+
+    return PredictionOptions(options["score"], options["iou"], options["suppress"], options["most"])

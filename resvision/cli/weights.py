@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypedDict, get_type_hints
 import typer
 
 from resvision.catalog import ROWS
-from resvision.cli.find_options import FINDS, FindOptions
 from resvision.cli.inspect import parse_option
-from resvision.cli.shared_options import with_options
+from resvision.cli.shared_options import FINDS, FindOptions, with_options
 from resvision.core import rundir
 from resvision.core.errors import SettingsError, printable
 
