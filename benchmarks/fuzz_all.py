@@ -7,6 +7,7 @@ Expected: nothing crashed, nothing hung. With these times it takes 80 minutes on
 
 import sys
 
+import fuzz_boxes
 import fuzz_data
 import fuzz_images
 import fuzz_listings
@@ -15,7 +16,8 @@ import fuzz_weights
 import torch
 from fuzzing import main
 
-TARGETS = [*fuzz_data.TARGETS, *fuzz_listings.TARGETS, *fuzz_runs.TARGETS, *fuzz_weights.TARGETS, *fuzz_images.TARGETS]
+TARGETS = [*fuzz_data.TARGETS, *fuzz_boxes.TARGETS, *fuzz_listings.TARGETS, *fuzz_runs.TARGETS]
+TARGETS += [*fuzz_weights.TARGETS, *fuzz_images.TARGETS]
 
 if __name__ == "__main__":
     torch.set_num_threads(1)

@@ -3,10 +3,11 @@
 import os
 from collections.abc import Sequence
 
+import torch
 from rich.console import Console
 from torch import nn
 
-from resvision.assembly import Prepared, frozen_modules, task_name, total_steps
+from resvision.assembly import Prepared, build_system, frozen_modules, task_name, total_steps
 from resvision.core.errors import printable
 from resvision.core.plurals import counted, length_in_words
 from resvision.core.terminal import tell
@@ -27,11 +28,15 @@ ENOUGH = 0.95
 def introduce(prepared: Prepared, console: Console, *, since: CpuTimes | None) -> None:
     """Print the introduction of a training: data with class order, counts and split; net; recipe; machine; its load.
 
-    `since` are the times of the CPU at the start, by which other work is seen.
+    `since` are the times of the CPU at the start, by which other work is seen. Raises SettingsError or DataError where
+    the task sees that nothing can be learned.
     """
     run, net, counts = prepared.run, prepared.net, prepared.counted
     data, view, optimizer = run.data, run.data.view, run.optimizer
     assert view is not None, "prepare() comes first"
+    task = task_of(task_name(run))
+    with torch.device("meta"):
+        advice = task.advice(build_system(run), prepared.splits.train, data.image_size)
     size = "x".join(map(str, counts.input))
     notes = {"note": "; ".join(prepared.splits.notes)} if prepared.splits.notes else {}
     classes = {counted(len(data.classes), "class"): f"in this order: {_some(data.classes, 20)}"} if data.classes else {}
@@ -45,7 +50,7 @@ def introduce(prepared: Prepared, console: Console, *, since: CpuTimes | None) -
         "recipe": f"{run.recipe}, {length_in_words(run.training.duration)}, batch {run.training.batch_size},"
         f" {optimizer.name} lr {optimizer.lr:g}, {run.schedule.kind}, seed {run.training.seed}",
         **_ending(run),
-        **task_of(task_name(run)).advice(net, view, data.image_size),
+        **advice,
         "machine": machines.described(run.machine),
         **_load(run.machine, since),
     }

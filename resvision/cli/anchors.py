@@ -29,6 +29,7 @@ class AnchorQuestion(NamedTuple):
 
     image  the image over which anchors are drawn
     data   a set whose boxes are matched, with the folder that a named one lies in, and its split
+    allow  kinds of faults of the set, with commas between; None leaves it to the run
     out    a folder for the pictures
     """
 
@@ -36,6 +37,7 @@ class AnchorQuestion(NamedTuple):
     data: str | None
     root: Path | None
     split: str
+    allow: str | None
     out: Path | None
     shape: tuple[int, int, int] | None
     num_classes: int | None
@@ -82,11 +84,12 @@ def show(model: str, question: AnchorQuestion, *, force: bool, as_json: bool, wi
 
 def _of_run(folder: Path, question: AnchorQuestion) -> Subject:
     from resvision.inference.load import load_quietly
+    from resvision.run import read_run
 
     if question.shape or question.num_classes or question.options:
         raise SettingsError(f"{folder}: a run has its own net; leave out --input, --num-classes and --option")
     trained = load_quietly(folder)
-    reader = _reader(question, task=trained.task.kind.name)
+    reader = _reader(question, task=trained.task.kind.name, usual=read_run(folder).data.allow)
     if reader is not None:
         reader.view = trained.view
     return Subject(trained.system, trained.task, trained.view, reader)
@@ -103,7 +106,7 @@ def _of_catalog(name: str, question: AnchorQuestion) -> Subject:
     from resvision.tasks import task_of
 
     task = task_of(row.task)
-    reader = _reader(question, task=row.task)
+    reader = _reader(question, task=row.task, usual=())
     channels, *sides = question.shape or row.input
     if reader is not None and (question.shape is not None or reader.view.side_px is None):
         reader.view = _view(task, reader.view.channels, sides, like=reader.view)
@@ -125,12 +128,13 @@ def _view(task: "Task[Any]", channels: int, sides: list[int], *, like: "View | N
     return task.usual_view((shorter, longer) if shorter < longer else (shorter,), mean=mean, std=std, input_px=shorter)
 
 
-def _reader(question: AnchorQuestion, *, task: str) -> "Reader[Any] | None":
+def _reader(question: AnchorQuestion, *, task: str, usual: tuple[str, ...]) -> "Reader[Any] | None":
     if question.data is None:
         return None
     from resvision.data.sets import open_splits
 
-    splits = open_splits(question.data, root=question.root, task=task)
+    allow = usual if question.allow is None else question.allow.split(",")
+    splits = open_splits(question.data, root=question.root, task=task, allow=allow)
     readers = {reader.split: reader for reader in splits.readers}
     if question.split not in readers:
         raise SettingsError(f"--split {question.split}: {question.data} has {', '.join(readers)}")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from resvision.inference.evaluate import Evaluation
     from resvision.inference.load import Trained
     from resvision.kinds.kind import Kind, Scores
-    from resvision.papers.results import Published, PublishedEnsemble
+    from resvision.papers.results import Published, PublishedBoxes, PublishedEnsemble
     from resvision.tasks import How
 
 
@@ -268,15 +268,17 @@ def _document(ensemble: "Ensemble") -> dict[str, Any]:
 
 def _measured(scores: "Scores", kind: "Kind[Any, Any, Any]") -> list[str]:
     figures = scores.figures()
-    return [kind.write(name, figures[name]) for name in kind.telling(kind.compared, len(scores.classes))]
+    compared = kind.telling(kind.compared, len(scores.classes))
+    return [kind.write(name, figures[name]) if name in figures else "-" for name in compared]
 
 
-def _published(result: "Published | PublishedEnsemble", compared: Any) -> list[str]:
+def _published(result: "Published | PublishedBoxes | PublishedEnsemble", compared: Any) -> list[str]:
     """The published figures of the columns, a dash for one that is not given, and who published them."""
     percents = [result.percents.get(name) for name in compared]
     return [*("-" if percent is None else f"{percent:.2f}%" for percent in percents), result.where]
 
 
-def _reported(published: "Published | PublishedEnsemble") -> dict[str, Any]:
-    rest = {key: value for key, value in vars(published).items() if key not in {"top1", "top5"}}
-    return {"top1_percent": published.top1, "top5_percent": published.top5, **rest}
+def _reported(published: "Published | PublishedBoxes | PublishedEnsemble") -> dict[str, Any]:
+    percents = {name.removesuffix("_error"): value for name, value in published.percents.items()}
+    rest = {key: value for key, value in vars(published).items() if key not in percents}
+    return {**{f"{name}_percent": value for name, value in percents.items()}, **rest}

@@ -60,11 +60,14 @@ def command(
         ),
     ] = None,
     data: Annotated[
-        str | None, typer.Option("--data", help="With --anchors, count the boxes of this set that no anchor matches.")
+        str | None, typer.Option("--data", help="Count the boxes of this set that no anchor of --anchors matches.")
     ] = None,
     root: Annotated[Path | None, typer.Option(help="Look for a named data set in this folder.")] = None,
-    split: Annotated[str, typer.Option(help="Count those of this split of --data.")] = "train",
-    out: Annotated[Path | None, typer.Option(help="With --anchors, write pictures into this folder.")] = None,
+    split: Annotated[str, typer.Option(help="Take this split of --data.")] = "train",
+    allow: Annotated[
+        str | None, typer.Option(metavar="KINDS", help="Leave out boxes with these faults, as `train --allow` does.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the pictures of --anchors into this folder.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Let --svg or --out replace files.")] = False,
     wide: Wide = False,
 ) -> None:
@@ -76,8 +79,10 @@ def command(
         raise SettingsError("--json and --csv exclude each other")
     if svg is None and (fold is not None or (force and out is None)):
         raise SettingsError("--fold and --force are about a picture; name its file with --svg")
-    if anchors is None and (data or root or out):
-        raise SettingsError("--data, --root and --out are about anchors; name an image to show them over by --anchors")
+    if anchors is None and (data or root or allow or out):
+        raise SettingsError(
+            "--data, --root, --allow and --out are about anchors; name an image to show them over by --anchors"
+        )
     if paper and not (input_ is None and num_classes is None and not option):
         raise SettingsError("--paper compares nets as published; leave out --input, --num-classes and --option")
     options = dict(parse_option(text) for text in option or [])
@@ -87,7 +92,7 @@ def command(
             raise SettingsError("--anchors shows those of one model, without --csv, --paper and --svg")
         from resvision.cli import anchors as anchor_verb
 
-        question = anchor_verb.AnchorQuestion(anchors, data, root, split, out, shape, num_classes, options)
+        question = anchor_verb.AnchorQuestion(anchors, data, root, split, allow, out, shape, num_classes, options)
         anchor_verb.show(models[0], question, force=force, as_json=as_json, wide=wide)
     elif svg is not None:
         if as_json or as_csv or paper or len(models) != 1:

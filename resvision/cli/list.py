@@ -1,8 +1,8 @@
-"""`resvision list`: the catalog or a part of it, by paper; with `--table` parameters, MACs and published errors."""
+"""`resvision list`: the catalog or a part of it, by paper; with `--table` parameters, MACs and published results."""
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +15,7 @@ from resvision.cli.tables import VisibleTable, Wide, new_table, print_lines, pri
 from resvision.core.errors import unknown_name
 
 if TYPE_CHECKING:
-    from resvision.papers.results import Published
+    from resvision.papers.results import Published, PublishedBoxes
 
 
 def command(
@@ -28,7 +28,7 @@ def command(
     ] = None,
     as_json: AsJson = False,
     table: Annotated[
-        bool, typer.Option("--table", help="Show years, parameters, MACs and published errors instead.")
+        bool, typer.Option("--table", help="Show years, parameters, MACs and published results instead.")
     ] = False,
     wide: Wide = False,
 ) -> None:
@@ -37,11 +37,11 @@ def command(
     if as_json:
         typer.echo(json.dumps({"models": [_document(row) if table else asdict(row) for row in rows]}, indent=2))
     elif table:
-        print_tables(_figures(rows), wide=wide)
+        print_tables(*_figures(rows), wide=wide)
         print_lines(
             "parameters and MACs: ours, at the input and classes of `resvision list`; side heads are counted in"
         )
-        print_lines("errors: % of single nets, as published; nothing here was measured by resvision")
+        print_lines("published: % of single nets; nothing here was measured by resvision")
     else:
         print_tables(*_by_paper(rows), wide=wide)
 
@@ -73,25 +73,32 @@ def _meaning(row: Row) -> str:
     return ", ".join(fixed + [f"{key} {value} by default" for key, value in row.usual.items()])
 
 
-def _figures(rows: Sequence[Row]) -> VisibleTable:
-    """A table with a row for every published error of every model; the first has the model's own figures."""
+def _figures(rows: Sequence[Row]) -> Iterator[VisibleTable]:
+    """A table of each task, with a row for every published result of every model; the first has its own figures."""
+    from resvision.kinds.table import kind_of
     from resvision.papers.counts import counts
     from resvision.papers.results import of_net
 
-    numbers = ("year", "params", "MACs", "top-1", "top-5")
-    table = new_table("model", *numbers, "of", "protocol", "published by", numbers=numbers, least=("year", "MACs"))
-    for row in rows:
-        counted = counts().get(row.name)
-        figures = (f"{counted.params:,}", f"{counted.macs:,}") if counted else ("-", "-")
-        first, *others = [_published(result) for result in of_net(row.name)] or [("-",) * 5]
-        table.add_row(row.name, str(row.year), *figures, *first)
-        for other in others:
-            table.add_row("", "", "", "", *other)
-    return table
+    for task, models in groupby(rows, key=lambda row: row.task):
+        compared = kind_of(task).compared
+        numbers = ("year", "params", "MACs", *compared.values())
+        columns = ("model", *numbers, "of", "protocol", "published by")
+        table = new_table(*columns, numbers=numbers, title=task, least=("year", "MACs"))
+        for row in models:
+            counted = counts().get(row.name)
+            figures = (f"{counted.params:,}", f"{counted.macs:,}") if counted else ("-", "-")
+            first, *others = [_published(result, compared) for result in of_net(row.name)] or [
+                ("-",) * (len(compared) + 3)
+            ]
+            table.add_row(row.name, str(row.year), *figures, *first)
+            for other in others:
+                table.add_row("", "", "", "", *other)
+        yield table
 
 
-def _published(result: "Published") -> tuple[str, ...]:
-    errors = ["-" if error is None else str(error) for error in (result.top1, result.top5)]
+def _published(result: "Published | PublishedBoxes", compared: Mapping[str, str]) -> tuple[str, ...]:
+    percents = [result.percents.get(name) for name in compared]
+    errors = ["-" if percent is None else str(percent) for percent in percents]
     scales = f" {', '.join(map(str, result.scales))}" if result.scales else ""
     tested = ", ".join(filter(None, (f"{result.protocol}{scales}", result.note)))
     return *errors, result.data, tested, _short(result.source)

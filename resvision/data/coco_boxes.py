@@ -157,7 +157,7 @@ def _part(split: str, path: Place, content: CocoFile, place: Place, found: Found
         name = image.file_name = image.file_name if image.file_name in here else clean(image.file_name)
         if leads_out(name) or "\0" in name:
             found.ledger.faults.append(fault(place_of(path, image.id), f"{printable(name)} lies outside of the folder"))
-        elif name in here or ("/" in name and (folder / name).is_file()):
+        elif name in here or ("/" in name and is_file(folder, name)):
             kept.append(index)
         else:
             found.ledger.add("missing-images", place_of(path, image.id), f"no image {printable(name)} in {folder}")

@@ -38,6 +38,11 @@ def joined(folder: Place, name: str) -> str:
     return name if home == "." else f"{home.rstrip('/')}/{name}"
 
 
+def exists(place: Place) -> bool:
+    """Whether a file or a folder is there; False for a name that none can have, where a method of Path raises."""
+    return os.path.exists(place) if isinstance(place, Path) else place.is_dir() or place.is_file()  # noqa: PTH110
+
+
 def read_file(place: Place, limit: int) -> bytes:
     """The content of a file of at most `limit` bytes. Raises DataError, with its name and the reason."""
     if isinstance(place, ArchivePlace):

@@ -27,7 +27,7 @@ from resvision.data.named_classes import listed_names
 from resvision.data.packed_names import PackedNames
 from resvision.data.places import Place, read_file
 from resvision.data.splits import Splits
-from resvision.data.table_files import clean, leads_out
+from resvision.data.table_files import clean, is_file, leads_out
 from resvision.data.yolo_folders import DESCRIPTIONS, ENDING, Part, has_splits, home_of, labels_of, recognises
 from resvision.data.yolo_text import read_labels
 
@@ -78,7 +78,7 @@ def _part(split: str, part: Part, found: Found, *, keypoints: bool) -> BoxPart:
     for image in images:
         text = _text_of(image)
         rows: list[Row] = []
-        if text in texts or (not labels and (part.base / text).is_file()):
+        if text in texts or (not labels and is_file(part.base, text)):
             try:
                 rows, outlined = read_labels(part.base / text, keypoints=keypoints)
             except DataError as error:
@@ -151,7 +151,7 @@ def _images(base: Place, path: str, ledger: Ledger) -> Iterator[str]:
     for number, line in enumerate(map(str.strip, lines), start=1):
         candidates = [clean(f"{home}/{line}" if home else line), clean(line)]
         inside = [image for image in candidates if not leads_out(image) and "\0" not in image]
-        image = next((image for image in inside if (base / image).is_file()), None)
+        image = next((image for image in inside if is_file(base, image)), None)
         if image is not None:
             yield image
         elif line:

@@ -12,7 +12,7 @@ from resvision.data.data_yaml import Description, read_description
 from resvision.data.fault_kinds import Ledger
 from resvision.data.faults import all_entries, fault, fault_in
 from resvision.data.litter import is_litter
-from resvision.data.places import Place
+from resvision.data.places import Place, exists
 from resvision.data.split_folders import SPLIT_WORDS, TEST, TRAIN, split_named
 from resvision.data.table_files import clean, leads_out
 
@@ -106,7 +106,7 @@ def _resolved(folder: Place, root: str, paths: Sequence[str], *, outside: bool) 
 
 
 def _below_folder(folder: Place, root: str, path: str, *, outside: bool) -> str | None:
-    """The path of a folder or a list that is there: below the folder, or in full where it lies elsewhere."""
+    """The path of a folder or a list below the folder, in full where it lies elsewhere; None where it is not there."""
     stripped = path.replace("\\", "/")
     while stripped.startswith("../"):
         stripped = stripped[3:]
@@ -114,9 +114,9 @@ def _below_folder(folder: Place, root: str, path: str, *, outside: bool) -> str 
         if "\0" in candidate:
             return None
         inside = candidate != ".." and not leads_out(candidate)
-        if inside and (candidate == "." or (folder / candidate).is_dir() or (folder / candidate).is_file()):
+        if inside and (candidate == "." or exists(folder / candidate)):
             return "" if candidate == "." else candidate
-        if not inside and outside and isinstance(folder, Path) and (folder / candidate).exists():
+        if not inside and outside and isinstance(folder, Path) and exists(folder / candidate):
             return os.path.normpath(folder.absolute() / candidate)
     return None
 

@@ -72,7 +72,7 @@ class BoxTrainBatches(Dataset[Batch]):
         self.batch_size, self.seed, self.augment = batch_size, seed, augment
         self.steps_per_epoch = self._visits.steps_per_epoch
         view = view or reader.view
-        side_px = view.side_px or augment.crop_px or reader.crop_px
+        side_px = augment.crop_px or view.side_px or reader.crop_px
         if side_px is None:
             raise SettingsError(f"data.image_size: {printable(reader.name)} does not say how large squares are to be")
         self._square = Square.of(view, side_px, augment.fill)

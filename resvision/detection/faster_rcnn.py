@@ -1,16 +1,17 @@
 """Faster R-CNN: Ren et al. 2015, https://arxiv.org/abs/1506.01497, trained jointly.
 
 One net proposes regions and looks at each. `faster_rcnn_vgg16` is the paper's, `faster_rcnn` is torchvision's over any
-backbone, under a feature pyramid or on one map; what the two decide otherwise is in PAPER and TORCHVISION. In both, a
-loss is a mean over what was drawn in an image, then over images: the paper divides by a fixed 256 and about 2,400 where
-its code divides so. Boxes are continuous here, so that widths are x2 - x1 where the paper's code has x2 - x1 + 1.
+backbone, under a feature pyramid or on one map; what the two decide otherwise is in `parts/region_rules.py`. In both, a
+loss is the mean over what was drawn in an image, and then over images, as in the code of the paper, whose equation 1
+divides offsets by some 2,400 positions and makes up for it by a factor of 10. Boxes are continuous here, so that widths
+are x2 - x1 where the paper's code has x2 - x1 + 1.
 
 Glossary
     N, K, A  images, classes without the background, anchors of all maps
     P        proposals of an image, always as many
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Literal, NamedTuple, get_args
@@ -25,8 +26,8 @@ from resvision.classification.vgg import HIDDEN, blocks, pools_of, widths_of
 from resvision.contracts import Batch, Losses, Term
 from resvision.core.errors import SettingsError
 from resvision.detection.detector import Candidates, Detector, TrueBoxes
-from resvision.detection.parts.anchors import cornered_cells, grid, scaled_cells
-from resvision.detection.parts.box_coding import BoxCoding, clip
+from resvision.detection.parts.anchors import AnchorGrids, cornered_cells, scaled_cells
+from resvision.detection.parts.box_coding import clip
 from resvision.detection.parts.encoder import encoder, map_sizes
 from resvision.detection.parts.matching import largest_overlaps
 from resvision.detection.parts.proposals import (
@@ -38,66 +39,16 @@ from resvision.detection.parts.proposals import (
     propose,
 )
 from resvision.detection.parts.pyramid import FeaturePyramid, PyramidEncoder, SubsampledMap
+from resvision.detection.parts.region_rules import PAPER, TORCHVISION, RegionRules, with_proposals
 from resvision.detection.parts.roi_head import BoxHead, BoxPredictor, RegionHead, RegionMaps, best_pairs
 from resvision.detection.parts.roi_pooling import RoIAlign, RoIMaxPool
 from resvision.detection.parts.sampled_losses import TERMS, anchor_terms, region_terms
-from resvision.detection.parts.sampling import Drawn, SamplingRules, draw
-from resvision.detection.parts.suppression import Suppression
+from resvision.detection.parts.sampling import Drawn, draw
 from resvision.layers.init import relu_initialize
 
 Features = Literal["pyramid", "C4", "C5"]
 PYRAMID_OVER = ("C2", "C3", "C4", "C5")
 GRID = 7
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rules:
-    """What the paper and torchvision decide each in its own way.
-
-    training, testing  which boxes become proposals
-    anchors, regions   which of them are positive, and how many a step learns from in an image
-    whole_anchors      nothing is learned from anchors that cross the edge of the image
-    coding             weights of the offsets from regions
-    anchor_beta, beta  where the smooth L1 loss of an offset turns from square to straight, for anchors and for regions;
-                       1 / sigma^2 in the paper's code
-    suppression        how candidates become detections
-    """
-
-    training: ProposalRules
-    testing: ProposalRules
-    anchors: SamplingRules
-    regions: SamplingRules
-    whole_anchors: bool
-    coding: BoxCoding
-    anchor_beta: float
-    beta: float
-    suppression: Suppression
-
-
-_ANCHORS = SamplingRules(count=256, positive_share=0.5, positive=0.7, negative=0.3, low_quality=True)
-PAPER = Rules(
-    # The code's 16 px are pixels of the photo before it is resized, which a net does not know.
-    training=ProposalRules(before=12_000, after=2_000, smallest_px=16),
-    testing=ProposalRules(before=6_000, after=300, smallest_px=16),
-    anchors=_ANCHORS,
-    regions=SamplingRules(count=128, positive_share=0.25, positive=0.5, negative=0.5),
-    whole_anchors=True,
-    coding=BoxCoding(10, 10, 5, 5),
-    anchor_beta=1 / 9,
-    beta=1.0,
-    suppression=Suppression(score=0.05, iou=0.3, most=100),
-)
-TORCHVISION = Rules(
-    training=ProposalRules(before=2_000, after=2_000, smallest_px=1e-3),
-    testing=ProposalRules(before=1_000, after=1_000, smallest_px=1e-3),
-    anchors=_ANCHORS,
-    regions=SamplingRules(count=512, positive_share=0.25, positive=0.5, negative=0.5),
-    whole_anchors=False,
-    coding=BoxCoding(10, 10, 5, 5),
-    anchor_beta=1 / 9,
-    beta=1 / 9,
-    suppression=Suppression(score=0.05, iou=0.5, most=100),
-)
 
 
 class FasterRCNNMaps(NamedTuple):
@@ -119,28 +70,6 @@ class FasterRCNNMaps(NamedTuple):
     deltas: Tensor
 
 
-class AnchorGrids(NamedTuple):
-    """Where the anchors are.
-
-    cells   by the name of its map, the function that gives the anchors of a cell
-    stride  pixels between neighbours of the map; None: image side // map side, as torchvision has it
-    """
-
-    cells: Mapping[str, Callable[[], Tensor]]
-    stride: int | None = None
-
-    def of(
-        self, maps: Mapping[str, tuple[int, int]], sides: tuple[int, int], device: torch.device
-    ) -> dict[str, Tensor]:
-        """The anchors (A of the map, 4) of each map, by the height and width of maps and of the images below them."""
-        anchors = {}
-        for name, cells in self.cells.items():
-            rows, columns = maps[name]
-            stride = self.stride or (sides[0] // rows, sides[1] // columns)
-            anchors[name] = grid(cells(), rows, columns, stride=stride, device=device)
-        return anchors
-
-
 class FasterRCNN(nn.Module):
     """Maps, proposals from the maps, and what the head says of each proposal: figure 2.
 
@@ -157,7 +86,7 @@ class FasterRCNN(nn.Module):
         anchors: AnchorGrids,
         rpn: RegionProposalNetwork,
         roi_heads: RegionHead,
-        rules: Rules,
+        rules: RegionRules,
         multiple: int = 1,
         of_encoder: Mapping[str, str] | None = None,
     ) -> None:
@@ -315,21 +244,6 @@ def squares(smallest_px: int, count: int) -> list[int]:
     if smallest_px < 1:
         raise SettingsError(f"smallest_anchor_px is {smallest_px}; it must be at least 1")
     return [smallest_px * 2**k for k in range(count)]
-
-
-def with_proposals(rules: Rules, count: int) -> Rules:
-    """The rules with `count` proposals in prediction; the other numbers of proposals grow and shrink in proportion.
-
-    Raises SettingsError for a count below 1.
-    """
-    if count < 1:
-        raise SettingsError(f"proposals is {count}; it must be at least 1")
-    usual = rules.testing.after
-
-    def scaled(part: ProposalRules) -> ProposalRules:
-        return replace(part, before=-(-part.before * count // usual), after=-(-part.after * count // usual))
-
-    return replace(rules, training=scaled(rules.training), testing=scaled(rules.testing))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches
 from resvision.detection.detector import Detector
 from resvision.detection.exhibits import training_exhibits
 from resvision.detection.parts.suppression import Suppression
+from resvision.detection.unmatched_boxes import anchor_advice
 from resvision.kinds.detection.boxes import BoxTargets, RawDetections
 from resvision.kinds.detection.kind import KIND
 from resvision.kinds.detection.presets import COCO, find
@@ -29,8 +30,9 @@ from resvision.kinds.detection.scores import DetectionScores
 from resvision.kinds.detection.tally import Tally
 from resvision.kinds.forms import Showing
 from resvision.kinds.kind import Exhibit
+from resvision.kinds.prediction_options import PredictionOptions
 from resvision.loading.workers import batches as read_batches
-from resvision.tasks import Described, How, Model, PredictionOptions, Task, Trained
+from resvision.tasks import Described, How, Model, Task, Trained
 from resvision.training.evaluation import evaluating, merged, until_stopped
 from resvision.training.machine import Machine, autocast, decoding_workers
 from resvision.training.stopping import StopSignals
@@ -68,6 +70,10 @@ class DetectionTask(Task[BoxTargets]):
     def settled_augment(self, augment: BoxAugment, *, side_px: int | None) -> BoxAugment:
         """Write the side of the squares into the settings."""
         return replace(augment, crop_px=side_px)
+
+    def advice(self, system: System, reader: Reader[BoxTargets], side_px: int | None) -> dict[str, str]:
+        """Name the boxes that no anchor would be trained to find; SettingsError where that is so of all."""
+        return anchor_advice(_detector(system), reader, side_px) if side_px else {}
 
     def train_batches(
         self,
@@ -135,6 +141,13 @@ class DetectionTask(Task[BoxTargets]):
             f" {applied.iou:g}; at most {applied.most} in an image"
         )
         return Described(f"{preset.name}: {preset.summary}", (line,), preset.name)
+
+    def published_as(self, model: Model, how: How, *, input_px: int) -> tuple[str, tuple[int, ...]] | None:
+        """The protocol, where images have the paper's side, or shorter one, and boxes are chosen as the net does."""
+        side = model.view.shorter_px if isinstance(model.view, ShorterSide) else model.view.side_px
+        if side != input_px or how.prediction != PredictionOptions():
+            return None
+        return find(how.protocol or COCO).name, ()
 
     def configured(self, model: Trained, options: PredictionOptions) -> Trained:
         """The model with another suppression of boxes."""

@@ -11,7 +11,7 @@ from resvision.data.identities import Overlap, ScoredImages
 from resvision.inference.evaluate import comparable, open_images, overlap_of, require_how
 from resvision.inference.load import Trained, load
 from resvision.kinds.kind import Scores
-from resvision.papers.results import Published, PublishedEnsemble, published_ensembles
+from resvision.papers.results import Published, PublishedBoxes, PublishedEnsemble, published_ensembles
 from resvision.tasks import Described, How
 from resvision.training.machine import at_work
 
@@ -25,7 +25,7 @@ class Member(NamedTuple):
     trained: Trained
     protocol: Described | None
     scores: Scores
-    published: list[Published]
+    published: list[Published | PublishedBoxes]
     overlap: Overlap | None
 
 

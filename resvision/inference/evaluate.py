@@ -19,10 +19,11 @@ from resvision.data.sets import full_name, open_splits, require_place
 from resvision.data.splits import Splits
 from resvision.inference.load import Trained, load
 from resvision.kinds.kind import Kind, Scores
-from resvision.papers.results import Published, published
+from resvision.kinds.prediction_options import PredictionOptions
+from resvision.papers.results import Published, PublishedBoxes, published
 from resvision.preparation import in_folds
 from resvision.relocation import has_names_of, run_at
-from resvision.tasks import How, PredictionOptions
+from resvision.tasks import How
 from resvision.training.machine import at_work
 
 
@@ -175,7 +176,7 @@ def open_data(
     return open_splits(name, root=Path(root) if root else None, task=task, columns=columns).test
 
 
-def comparable(trained: Trained, data: str, how: How) -> list[Published]:
+def comparable(trained: Trained, data: str, how: How) -> list[Published | PublishedBoxes]:
     """The published results of the run's net on this data and by this protocol.
 
     There are none for a net with options of the user's own, for images of another size than the paper's, and for other

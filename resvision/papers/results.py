@@ -1,4 +1,4 @@
-"""The results of the papers as a table: errors by data set, net and test protocol. Importing it loads no torch.
+"""The results of the papers as a table, by data set, net and test protocol. Importing it loads no torch.
 
 It has only figures read in a paper, in its authors' code, or in torchvision's description of its weights; nothing from
 memory. They are printed as published, never as measured. Where one net has two rows that agree in all else, its paper
@@ -45,6 +45,37 @@ class Published:
 
 
 @dataclass(frozen=True)
+class PublishedBoxes:
+    """One published result of a detector; fields that it shares are as in `Published`.
+
+    ap, ap50  COCO's, in percent; None where they are not given
+    voc07     the mean over the classes of VOC 2007, in percent
+    note      the images that it was trained on, and the split where that is another one
+    """
+
+    net: str
+    ap: float | None = None
+    ap50: float | None = None
+    voc07: float | None = None
+    _: KW_ONLY
+    data: str
+    protocol: str
+    scales: tuple[int, ...] = ()
+    source: str
+    note: str = ""
+
+    @property
+    def percents(self) -> dict[str, float | None]:
+        """The results by the names of our figures."""
+        return {"ap": self.ap, "ap50": self.ap50, "voc07": self.voc07}
+
+    @property
+    def where(self) -> str:
+        """Source and note in a line."""
+        return f"{self.source}; {self.note}" if self.note else self.source
+
+
+@dataclass(frozen=True)
 class PublishedEnsemble:
     """One published result of several nets with averaged probabilities; fields that it shares are as in `Published`.
 
@@ -79,6 +110,9 @@ _ALEXNET = "Krizhevsky et al. 2012"
 _VGG = "Simonyan and Zisserman 2014, arXiv:1409.1556"
 _GOOGLENET = "Szegedy et al. 2014, arXiv:1409.4842, table 3"
 _BN_INCEPTION = "Ioffe and Szegedy 2015, arXiv:1502.03167"
+_FASTER_RCNN = "Ren et al. 2015, arXiv:1506.01497"
+_SSD = "Liu et al. 2016, arXiv:1512.02325"
+_RETINANET = "Lin et al. 2017, arXiv:1708.02002"
 _CAFFE = "BVLC Caffe model zoo"
 _JITTER = "256..512"
 _RESNET_SCALES = (224, 256, 384, 480, 640)
@@ -114,6 +148,18 @@ def _vgg(net: str, top1: float, top5: float, trained_at: str, *scales: int) -> P
         source=f"{_VGG}, {table}",
         note=f"trained at S = {trained_at}",
     )
+
+
+def _coco(net: str, ap: float, source: str, *, note: str = "") -> PublishedBoxes:
+    return PublishedBoxes(net, ap, data="coco", protocol="coco", source=source, note=note)
+
+
+def _boxes_of_torchvision(net: str, ap: float) -> PublishedBoxes:
+    return _coco(net, ap, "torchvision 0.29, COCO_V1")
+
+
+def _voc07(net: str, percent: float, source: str, note: str) -> PublishedBoxes:
+    return PublishedBoxes(net, voc07=percent, data="voc", protocol="voc07", source=source, note=note)
 
 
 RESULTS = (
@@ -199,6 +245,22 @@ RESULTS = (
     _cifar("preresnet1001", 22.71, f"{_IDENTITY}, table 4", data="cifar100", note="median of 5, 22.68 +- 0.22"),
 )
 
+BOXES = (
+    _boxes_of_torchvision("retinanet_resnet50_fpn", 36.4),
+    _boxes_of_torchvision("fasterrcnn_resnet50_fpn", 37.0),
+    _boxes_of_torchvision("ssd300_vgg16", 25.1),
+    _coco("retinanet_2017_resnet50", 34.3, _RETINANET, note="images of 600 px"),
+    _coco("retinanet_2017_resnet101", 36.0, _RETINANET, note="images of 600 px"),
+    _voc07("ssd300_vgg16", 68.0, _SSD, "trained on VOC 2007"),
+    _voc07("ssd300_vgg16", 74.3, _SSD, "trained on VOC 2007 and 2012"),
+    _voc07("ssd300_vgg16", 79.6, _SSD, "trained on VOC 2007, 2012 and COCO"),
+    _voc07("ssd300_vgg16", 77.2, f"{_SSD}, the authors' code", "trained on VOC 2007 and 2012, with expansion"),
+    _voc07("faster_rcnn_vgg16", 69.9, _FASTER_RCNN, "trained on VOC 2007"),
+    _voc07("faster_rcnn_vgg16", 73.2, _FASTER_RCNN, "trained on VOC 2007 and 2012"),
+    _voc07("faster_rcnn_vgg16", 78.8, _FASTER_RCNN, "trained on COCO, VOC 2007 and 2012"),
+)
+"""Of COCO on its validation images; figures of servers, on images whose truth is kept back, are left out."""
+
 ENSEMBLES = (
     PublishedEnsemble("AlexNet", 5, 38.1, 16.4, split="val", protocol="ten-crop", source=f"{_ALEXNET}, table 2"),
     PublishedEnsemble("VGG", 7, 24.7, 7.5, split="val", source=f"{_VGG}, table 6"),
@@ -211,18 +273,18 @@ ENSEMBLES = (
 )
 
 
-def of_net(net: str) -> list[Published]:
+def of_net(net: str) -> list[Published | PublishedBoxes]:
     """All published results of a net of our catalog."""
-    return [row for row in RESULTS if row.net == net]
+    return [row for row in (*RESULTS, *BOXES) if row.net == net]
 
 
-def published(net: str, *, data: str, protocol: str, scales: Sequence[int] = ()) -> list[Published]:
+def published(net: str, *, data: str, protocol: str, scales: Sequence[int] = ()) -> list[Published | PublishedBoxes]:
     """The published results of a net of our catalog on this data, tested the same way; often none.
 
     `scales` are the shorter sides of the images, empty for protocols that take none.
     """
-    asked = (net, data, protocol, tuple(scales))
-    return [row for row in RESULTS if (row.net, row.data, row.protocol, row.scales) == asked]
+    asked = (data, protocol, tuple(scales))
+    return [row for row in of_net(net) if (row.data, row.protocol, row.scales) == asked]
 
 
 def published_ensembles(*, data: str, protocol: str) -> list[PublishedEnsemble]:

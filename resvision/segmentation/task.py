@@ -95,9 +95,9 @@ class SegmentationTask(Task[Mask]):
         """Write balanced `class_weights` out as numbers, from the pixels of all masks."""
         return write_out_balanced(loss, lambda: pixel_counts(reader).tolist(), reader=reader, unit="pixel")
 
-    def advice(self, net: nn.Module, view: View, side_px: int | None) -> dict[str, str]:
+    def advice(self, system: System, reader: Reader[Mask], side_px: int | None) -> dict[str, str]:
         """Name the atrous kernels that reach beyond crops, while evaluation shows whole images, which may be larger."""
-        sides_needed = centre_alone(net, (view.channels, side_px, side_px)) if side_px else {}
+        sides_needed = centre_alone(system.net, (reader.view.channels, side_px, side_px)) if side_px else {}
         if not sides_needed:
             return {}
         widest = sorted(sides_needed, key=sides_needed.__getitem__, reverse=True)

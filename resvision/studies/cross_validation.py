@@ -153,7 +153,8 @@ def _carry_out(folder: Path, run: Run, folds: int, console: Console) -> CrossVal
     kind = outcomes[0].record.kind
     scores = [outcome.record.scores for outcome in outcomes]
     rows = [score.figures() for score in scores]
-    figures = {name: spread([row[name] for row in rows]) for name in rows[0]}
+    shared = [name for name in rows[0] if all(name in row for row in rows)]  # a fold may lack what a figure is of
+    figures = {name: spread([row[name] for row in rows]) for name in shared}
     result = CrossValidation(folder=folder, kind=kind, outcomes=outcomes, figures=figures, pooled=kind.pooled(scores))
     rundir.write_json(folder / rundir.EVALUATION, result.to_json())
     return result

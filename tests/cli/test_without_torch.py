@@ -18,6 +18,7 @@ from support import scenes
 import resvision
 from resvision.catalog import find
 from resvision.core.references import EXTRAS
+from resvision.kinds.table import TASKS
 from resvision.launch import Finished
 from resvision.papers.counts import counts
 
@@ -111,7 +112,7 @@ def test_data_sets_and_folders_are_listed_and_checked_without_torch(photos: Path
     )
     assert listed[0] == as_json[0] == 0
     assert "for segmentation: images/ and masks/" in listed[1]
-    assert {row["task"] for row in json.loads(as_json[1])["data_sets"]} == {"classification", "segmentation"}
+    assert {row["task"] for row in json.loads(as_json[1])["data_sets"]} == {*TASKS}
     assert digits == [0, "digits: 1,797 images, 1,797 fine, 0 faults, 0 in both splits\n"]
     assert classes == [0, f"{photos}: 4 images, 4 fine, 0 faults, 0 in both splits\n"]
     assert label_maps == [0, f"{masks}: 4 images, 4 fine, 0 faults, 0 in both splits\n"]
@@ -120,10 +121,12 @@ def test_data_sets_and_folders_are_listed_and_checked_without_torch(photos: Path
 
 
 def test_kinds_are_found_without_torch(tmp_path: Path) -> None:
-    classes, label_maps = without_torch(KINDS, cache=tmp_path)
+    classes, label_maps, boxes = without_torch(KINDS, cache=tmp_path)
     assert classes[0] == "classification"
     assert label_maps[0] == "segmentation"
+    assert boxes[0] == "detection"
     assert "sliding-window" in label_maps[2]
+    assert "voc07" in boxes[2]
 
 
 def test_the_process_of_these_tests_cannot_import_torch(tmp_path: Path) -> None:
@@ -199,7 +202,14 @@ def test_kept_counts_are_inspected_by_the_light_install(light: Callable[..., Any
 
 def test_public_names_of_the_light_install_say_which_extra_they_need(light: Callable[..., Any]) -> None:
     told = light(PUBLIC)
-    light_types = {"ClassificationScores", "SegmentationScores", "ClassScores", "LabelMap"}
+    light_types = {
+        "ClassificationScores",
+        "SegmentationScores",
+        "DetectionScores",
+        "ClassScores",
+        "LabelMap",
+        "Detections",
+    }
     assert set(told) == {*resvision.__all__} - light_types
     assert all(
         re.fullmatch(r"this needs \w+, which is not installed: pip install 'resvision\[train\]'", line)

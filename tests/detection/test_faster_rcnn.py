@@ -16,8 +16,9 @@ from resvision import catalog
 from resvision.contracts import Batch, Images, split
 from resvision.core.errors import MissingStageError, SettingsError
 from resvision.detection.detector import TrueBoxes
-from resvision.detection.faster_rcnn import PAPER, FasterRCNN, FasterRCNNDetector, FasterRCNNLoss
+from resvision.detection.faster_rcnn import FasterRCNN, FasterRCNNDetector, FasterRCNNLoss
 from resvision.detection.parts.box_coding import BoxCoding
+from resvision.detection.parts.region_rules import PAPER
 from resvision.detection.parts.sampled_losses import offset_losses
 from resvision.detection.parts.sampling import Drawn
 from resvision.probes.count import count
@@ -68,6 +69,14 @@ def test_multiply_adds_are_the_papers() -> None:
     of_head = sum(layer.macs for layer in counted.layers if layer.name.startswith("roi_heads"))
     assert of_head == 300 * 119_967_744
     assert round((counted.macs - of_head) / 1e9, 2) == 189.58
+    fields = {layer.name: layer.receptive_field for layer in counted.layers}
+    assert fields["rpn.head.conv.0.0"] == 228
+
+
+def test_multiply_adds_are_those_that_torchvision_states() -> None:
+    stated = torchvision.models.detection.FasterRCNN_ResNet50_FPN_Weights.COCO_V1.meta["_ops"]
+    counted = count(bare("fasterrcnn_resnet50_fpn", 90), (3, 800, 800))
+    assert counted.macs / 1e9 == pytest.approx(stated, abs=0.005)
 
 
 def test_anchors_of_the_paper_are_those_of_its_code() -> None:

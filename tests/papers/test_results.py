@@ -5,7 +5,8 @@ from dataclasses import fields
 from resvision import catalog
 from resvision.data import sets
 from resvision.kinds.classification.presets import PRESETS
-from resvision.papers.results import ENSEMBLES, RESULTS, published
+from resvision.kinds.table import kind_of
+from resvision.papers.results import BOXES, ENSEMBLES, RESULTS, published
 
 
 def test_published_rows_name_nets_of_the_catalog_as_they_were_published() -> None:
@@ -21,9 +22,26 @@ def test_published_rows_name_nets_of_the_catalog_as_they_were_published() -> Non
     assert len({tuple(getattr(row, each.name) for each in fields(row)) for row in RESULTS}) == len(RESULTS)
 
 
+def test_published_detectors_are_of_the_catalog_and_tested_by_a_protocol_of_ours() -> None:
+    kind = kind_of("detection")
+    for row in BOXES:
+        assert catalog.find(row.net).task == kind.name
+        assert sets.row(row.data).task == kind.name
+        assert row.protocol in {protocol.name for protocol in kind.protocols}
+        assert {name for name, value in row.percents.items() if value} <= {*kind.compared}
+        assert any(value for value in row.percents.values())
+    assert len({*BOXES}) == len(BOXES)
+    found = published("ssd300_vgg16", data="voc", protocol="voc07")
+    assert [row.percents["voc07"] for row in found] == [68.0, 74.3, 79.6, 77.2]
+    assert [row.percents["ap"] for row in published("ssd300_vgg16", data="coco", protocol="coco")] == [25.1]
+
+
 def test_published_figures_are_those_of_the_papers() -> None:
     def found(net: str, protocol: str, *scales: int, data: str = "imagenet") -> list[tuple[float | None, float | None]]:
-        return [(row.top1, row.top5) for row in published(net, data=data, protocol=protocol, scales=scales)]
+        return [
+            (row.percents["top1_error"], row.percents["top5_error"])
+            for row in published(net, data=data, protocol=protocol, scales=scales)
+        ]
 
     assert found("resnet34_b", "ten-crop") == [(24.52, 7.46)]
     assert found("resnet152_v1", "dense", 224, 256, 384, 480, 640) == [(19.38, 4.49)]

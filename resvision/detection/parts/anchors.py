@@ -8,7 +8,8 @@ Glossary
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -61,6 +62,28 @@ def grid(
     tops, lefts = tops[:, None].expand(rows, columns), lefts.expand(rows, columns)
     corners = torch.stack([lefts, tops, lefts, tops], dim=-1)
     return (corners[:, :, None] + cells.to(corners)).reshape(-1, 4)
+
+
+class AnchorGrids(NamedTuple):
+    """Where the anchors are.
+
+    cells   by the name of its map, the function that gives the anchors of a cell
+    stride  pixels between neighbours of the map; None: image side // map side, as torchvision has it
+    """
+
+    cells: Mapping[str, Callable[[], Tensor]]
+    stride: int | None = None
+
+    def of(
+        self, maps: Mapping[str, tuple[int, int]], sides: tuple[int, int], device: torch.device
+    ) -> dict[str, Tensor]:
+        """The anchors (A of the map, 4) of each map, by the height and width of maps and of the images below them."""
+        anchors = {}
+        for name, cells in self.cells.items():
+            rows, columns = maps[name]
+            stride = self.stride or (sides[0] // rows, sides[1] // columns)
+            anchors[name] = grid(cells(), rows, columns, stride=stride, device=device)
+        return anchors
 
 
 def _sides(sizes: Sequence[float], ratios: Sequence[float]) -> list[tuple[float, float]]:

@@ -52,7 +52,7 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
     )
     judged_by = ("-ap", "-ap50")
     main_name = "AP"
-    figures = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar100", "f1", "voc07", "voc_area")
+    figures = ("ap", "ap50", "ap75", "f1", "voc07")
     metrics = ()
     shares = frozenset(figures)
     nouns: ClassVar[dict[str, str]] = {
@@ -100,7 +100,7 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
         "coco": "resvision.data.box_labels:CocoLabels",
         "yolo": "resvision.data.box_labels:YoloLabels",
     }
-    compared: ClassVar[dict[str, str]] = {"ap": "AP", "ap50": "AP50", "ap75": "AP75"}
+    compared: ClassVar[dict[str, str]] = {"ap": "AP", "ap50": "AP50", "voc07": "VOC07 AP"}
     protocols = tuple(ListedProtocol(preset.name, preset.summary, preset.source) for preset in PRESETS)
 
     def target_fault(self, target: Any, classes: Sequence[str]) -> str:
@@ -154,9 +154,9 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
         )
 
     def lines(self, scores: DetectionScores) -> list[tuple[str, str]]:
-        """The figure of the protocol first, then COCO's twelve figures that have a value, F1, images."""
+        """The figure of the protocol first, then all others that have a value, and the images."""
         preset = find(scores.protocol)
-        figures = {**scores.figures()}
+        figures = scores.all_figures()
         main = {} if preset.figure == "ap" else {preset.figure: figures.pop(preset.figure, float("nan"))}
         shown = [(self.noun(name), f"{value:.2%}") for name, value in {**main, **figures}.items()]
         return [*shown, ("F1 is from score", f"{scores.score:.3f}"), ("images", f"{scores.images:,}")]

@@ -181,11 +181,16 @@ class DetectionScores:
         return _mean([row.voc_area for row in self.per_class])
 
     def figures(self) -> dict[str, float]:
-        """The figures of a line of the history, without those of sizes and rules by which there is nothing to find."""
+        """The figures of a line of the history; that of VOC is missing where every box is difficult."""
+        means = {name: number(getattr(self, name)) for name in ("ap", "ap50", "ap75", "f1", "voc07")}
+        return {name: value for name, value in means.items() if value is not None}
+
+    def all_figures(self) -> dict[str, float]:
+        """Every figure, without those of sizes and rules by which there is nothing to find."""
         of_sizes = {f"ap_{row.size}": row.ap for row in self.sizes[1:]}
         recalls = {"ar1": self.ar1, "ar10": self.ar10, "ar100": self.sizes[0].ar100}
         of_sizes |= {f"ar_{row.size}": row.ar100 for row in self.sizes[1:]}
-        means = {name: number(getattr(self, name)) for name in ("ap", "ap50", "ap75", "voc07", "voc_area", "f1")}
+        means = {name: number(getattr(self, name)) for name in ("ap", "ap50", "ap75", "f1", "voc07", "voc_area")}
         return {name: value for name, value in (means | recalls | of_sizes).items() if value is not None}
 
     def summary(self) -> str:

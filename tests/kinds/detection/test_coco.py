@@ -105,7 +105,10 @@ def test_a_hundred_sets_have_all_that_makes_them_hard() -> None:
     assert any(np.bincount(found.labels).max(initial=0) > 100 for found, _ in samples)
     assert any(len(found.scores) > len({*found.scores.tolist()}) for found, _ in samples)
     sizes = {
-        name for _, classes, drawn in SETS[:10] for name, value in scored(classes, drawn).figures().items() if value > 0
+        name
+        for _, classes, drawn in SETS[:10]
+        for name, value in scored(classes, drawn).all_figures().items()
+        if value > 0
     }
     assert sizes >= {"ap_small", "ap_medium", "ap_large"}
 
@@ -115,7 +118,7 @@ def test_average_precision_is_that_of_pycocotools(tens: int) -> None:
     for seed, classes, samples in SETS[10 * tens : 10 * tens + 10]:
         judge, ours = judged(classes, samples), scored(classes, samples)
         theirs = np.where(judge.stats == -1, np.nan, judge.stats)
-        figures = [ours.figures().get(name, np.nan) for name in FIGURES]
+        figures = [ours.all_figures().get(name, np.nan) for name in FIGURES]
         np.testing.assert_allclose(figures, theirs, rtol=0, atol=1e-12, err_msg=f"set {seed}")
         precision = judge.eval["precision"][..., 0, 2]  # (T, R, K)
         for label, row in enumerate(ours.per_class):
