@@ -1,9 +1,10 @@
 """Faster R-CNN: Ren et al. 2015, https://arxiv.org/abs/1506.01497, trained jointly.
 
 One net proposes regions and looks at each. `faster_rcnn_vgg16` is the paper's, `faster_rcnn` is torchvision's over any
-backbone, under a feature pyramid or on one map; what the two decide otherwise is in `parts/region_rules.py`. In both, a loss is
-the mean over what was drawn in an image, and then over images, as in the code of the paper, whose equation 1 divides
-offsets by some 2,400 positions and makes up for it by a factor of 10. Boxes are continuous here, so that widths are x2 - x1 where the paper's code has x2 - x1 + 1.
+backbone, under a feature pyramid or on one map; what the two decide otherwise is in `parts/region_rules.py`. In both, a
+loss is the mean over what was drawn in an image, and then over images, as in the code of the paper, whose equation 1
+divides offsets by some 2,400 positions and makes up for it by a factor of 10. Boxes are continuous here, so that widths
+are x2 - x1 where the paper's code has x2 - x1 + 1.
 
 Glossary
     N, K, A  images, classes without the background, anchors of all maps

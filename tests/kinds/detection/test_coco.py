@@ -105,7 +105,10 @@ def test_a_hundred_sets_have_all_that_makes_them_hard() -> None:
     assert any(np.bincount(found.labels).max(initial=0) > 100 for found, _ in samples)
     assert any(len(found.scores) > len({*found.scores.tolist()}) for found, _ in samples)
     sizes = {
-        name for _, classes, drawn in SETS[:10] for name, value in scored(classes, drawn).all_figures().items() if value > 0
+        name
+        for _, classes, drawn in SETS[:10]
+        for name, value in scored(classes, drawn).all_figures().items()
+        if value > 0
     }
     assert sizes >= {"ap_small", "ap_medium", "ap_large"}
 
