@@ -31,6 +31,7 @@ from resvision.core.views import View
 from resvision.data.sets import IMAGENET
 from resvision.kinds.forms import Showing
 from resvision.kinds.kind import Exhibit, Kind, Scores
+from resvision.kinds.prediction_options import PredictionOptions
 from resvision.kinds.table import TASKS, kind_of, require
 from resvision.loading.augment import Augmentation
 from resvision.training.machine import Machine, autocast
@@ -85,26 +86,6 @@ class Model:
 
 def unwatched(images: int, total: int) -> None:
     """Take in how many images were scored, and do nothing."""
-
-
-class PredictionOptions(NamedTuple):
-    """What a person asks of what a net finds; None leaves one to the system.
-
-    score     the score, 0..1, above which something counts as found
-    iou       the overlap, 0..1, above which of two finds the one of lower score is left out
-    suppress  the classes among which that is so: `per-class`, `all`, or groups of names as "cat,dog;car,bus", where a
-              class that is not named is a group of its own
-    most      the most finds of an image, at least 1
-    """
-
-    score: float | None = None
-    iou: float | None = None
-    suppress: str | None = None
-    most: int | None = None
-
-    def given(self) -> dict[str, bool]:
-        """Whether each of the options is given, for `Kind.require_options`."""
-        return {name: value is not None for name, value in self._asdict().items()}
 
 
 class How(NamedTuple):

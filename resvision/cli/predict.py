@@ -44,7 +44,7 @@ def command(
     ] = False,
     as_list: Annotated[bool, typer.Option("--json-list", help="Print one JSON list of all images.")] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Write label maps and overlays into this folder, by a run that labels pixels.")
+        Path | None, typer.Option(help="Write results as pictures into this folder: label maps and overlays, or boxes.")
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in the folder of --out, with the images that lack their files.")
@@ -57,9 +57,9 @@ def command(
     grey: Grey = False,
     **options: Unpack[UseOptions],
 ) -> None:
-    """Predict the classes of images, or of their pixels.
+    """Predict the classes of images or of their pixels, or boxes.
 
-    --out FOLDER takes label maps and overlays of pixels; with --labels, it takes labels to train or correct instead.
+    With --labels, the folder of --out takes labels to correct or to train on in place of pictures.
 
     A file that cannot be used is named, the rest goes on, and the exit code is 1; it is 2 where none can be used.
     """
@@ -71,7 +71,7 @@ def command(
 
     form = _form(as_json=as_json, as_list=as_list, as_csv=as_csv)
     if resume and out is None:
-        raise SettingsError("--resume: goes on with a folder of label maps; name it with --out")
+        raise SettingsError("--resume: goes on with a folder of results; name it with --out")
     if labels is not None and out is None:
         raise SettingsError("--labels: are written into a folder; name it with --out")
     if options["weights"] is None:

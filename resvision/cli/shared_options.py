@@ -2,12 +2,11 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict, TypeVar, get_type_hints
+from typing import Annotated, Any, TypedDict, TypeVar, get_type_hints
 
 import typer
 
-if TYPE_CHECKING:
-    from resvision.tasks import PredictionOptions
+from resvision.kinds.prediction_options import PredictionOptions
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -76,8 +75,8 @@ def with_options(options: Mapping[str, Any], *, after: str | None = None) -> Cal
 FINDS = get_type_hints(FindOptions, include_extras=True)
 
 
-def finds_of(options: FindOptions) -> "PredictionOptions":
+def finds_of(options: FindOptions) -> PredictionOptions:
     """What a person asks of what a net finds."""
-    from resvision.tasks import PredictionOptions
+    from resvision.kinds.prediction_options import PredictionOptions
 
     return PredictionOptions(options["score"], options["iou"], options["suppress"], options["most"])

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from resvision.core.drafts import draft_folder, sync_folder
+from resvision.core.drafts import draft_folder, sweep, sync_folder
 from resvision.core.errors import DataError, SettingsError, printable, unknown_name
 from resvision.core.files import open_regular
 from resvision.core.images import Pixels
@@ -139,6 +139,7 @@ def convert(
     _require_boxes(name_or_folder, splits)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
+        sweep(folder.parent, ours=False)
         with draft_folder(folder) as draft:
             outcome = write(splits, draft, form, watch=watch)
             draft.rename(folder)

@@ -13,7 +13,7 @@ class ImageNames:
     Forms pair an image and its labels by the name up to its ending, so two images never differ in that alone, nor in
     upper and lower case. Letters that a text cannot hold, and white space in lists of names, become underscores.
 
-    renamed  how many images have another name than before
+    renamed  how many images have another name than before, their endings apart
     """
 
     def __init__(self, *, shared: bool) -> None:
@@ -34,9 +34,8 @@ class ImageNames:
             stem = f"{stem}-{self._taken[key]}"
             key = self._key(split, stem)
             self._taken[key] += 1
-        name = f"{stem}{ending}"
-        self.renamed += name != old.name
-        return name
+        self.renamed += stem != old.stem
+        return f"{stem}{ending}"
 
     def _writable(self, stem: str) -> str:
         letters = (letter if self._is_writable(letter) else "_" for letter in stem)

@@ -30,8 +30,9 @@ from resvision.kinds.detection.scores import DetectionScores
 from resvision.kinds.detection.tally import Tally
 from resvision.kinds.forms import Showing
 from resvision.kinds.kind import Exhibit
+from resvision.kinds.prediction_options import PredictionOptions
 from resvision.loading.workers import batches as read_batches
-from resvision.tasks import Described, How, Model, PredictionOptions, Task, Trained
+from resvision.tasks import Described, How, Model, Task, Trained
 from resvision.training.evaluation import evaluating, merged, until_stopped
 from resvision.training.machine import Machine, autocast, decoding_workers
 from resvision.training.stopping import StopSignals

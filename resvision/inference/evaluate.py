@@ -19,10 +19,11 @@ from resvision.data.sets import full_name, open_splits, require_place
 from resvision.data.splits import Splits
 from resvision.inference.load import Trained, load
 from resvision.kinds.kind import Kind, Scores
+from resvision.kinds.prediction_options import PredictionOptions
 from resvision.papers.results import Published, PublishedBoxes, published
 from resvision.preparation import in_folds
 from resvision.relocation import has_names_of, run_at
-from resvision.tasks import How, PredictionOptions
+from resvision.tasks import How
 from resvision.training.machine import at_work
 
 

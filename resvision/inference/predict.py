@@ -16,7 +16,7 @@ from resvision.core.views import Shown
 from resvision.inference.load import Trained, load
 from resvision.inference.sources import Picture, Source, decoded, name_of, sources_of
 from resvision.kinds.kind import Result
-from resvision.tasks import PredictionOptions
+from resvision.kinds.prediction_options import PredictionOptions
 from resvision.training.machine import at_work
 
 BATCH_SIZE = 64

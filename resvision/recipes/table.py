@@ -102,6 +102,21 @@ RECIPES = {
         "one-cycle AdamW, 40 epochs in batches of 8, mirrored; default of every detector",
         data="images with boxes",
     ),
+    "faster-rcnn-2015": Recipe(
+        "resvision.recipes.detection:faster_rcnn_2015",
+        "Ren et al. 2015, joint training: 70k steps of 2 images, one drop, first two stages frozen",
+        data="VOC",
+    ),
+    "ssd-2016": Recipe(
+        "resvision.recipes.detection:ssd_2016",
+        "Liu et al. 2016, section 3.1: 120k steps of 32 images of 300 px, two drops, crops about objects, colours",
+        data="VOC",
+    ),
+    "retinanet-2017": Recipe(
+        "resvision.recipes.detection:retinanet_2017",
+        "Lin et al. 2017, section 4.1: 90k steps of 16 images, two drops, normalization frozen",
+        data="COCO",
+    ),
     "googlenet-2014": Recipe(
         "resvision.recipes.inception:googlenet_2014",
         "Szegedy et al. 2014, section 6: 10M steps of 32, lr falls by 4 % every 8 epochs, crops of 8 to 100 % area",

@@ -1,6 +1,7 @@
 """Sets with boxes written in another form: names, boxes and splits stay, images are copied, losses are counted."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -192,10 +193,18 @@ def test_an_image_that_exif_turns_is_saved_upright(tmp_path: Path) -> None:
         picture.load()
     Image.fromarray(pixels).save(image, exif=exif)
     outcome = convert(str(tmp_path / "first"), tmp_path / "second", "voc")
-    assert outcome.turned == 1
+    assert (outcome.turned, outcome.renamed) == (1, 0)
     with Image.open(tmp_path / "second/JPEGImages/train-000000.png") as upright:
         assert np.array_equal(np.asarray(upright), np.rot90(pixels, -1))
         assert 0x0112 not in upright.getexif()
+
+
+def test_images_of_an_archive_are_copied_too(tmp_path: Path) -> None:
+    write_folder(tmp_path / "first", "yolo")
+    archive = shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / "first")
+    convert(archive, tmp_path / "second", "yolo")
+    for path in (tmp_path / "first").rglob("*.*"):
+        assert (tmp_path / "second" / path.relative_to(tmp_path / "first")).read_bytes() == path.read_bytes()
 
 
 def test_sets_without_boxes_and_unknown_forms_are_refused(tmp_path: Path) -> None:

@@ -76,9 +76,10 @@ def beside_torchvision() -> tuple[SSDDetector, nn.Module]:
         first = ours.backbone.features[0]
         assert isinstance(first, nn.Conv2d)
         first.weight.mul_(0.01)  # these inputs are 0..255: fresh weights bring them to the size of others
-        for head, factor in ((ours.head.regression_head, 0.2), (ours.head.classification_head, 2.0)):
+        for head, std in ((ours.head.regression_head, 0.004), (ours.head.classification_head, 0.03)):
             for layer in head.module_list:
-                layer.weight.mul_(factor)
+                assert isinstance(layer, nn.Conv2d)
+                nn.init.normal_(layer.weight, std=std)
     with torch.device("meta"), WithoutDrawing():
         theirs = torchvision.models.detection.ssd300_vgg16(weights=None, weights_backbone=None, num_classes=91).eval()
     theirs.load_state_dict(ours.state_dict(), assign=True)
@@ -95,9 +96,15 @@ def test_boxes_and_scores_are_those_of_torchvision() -> None:
     number = len(wanted["boxes"])
     assert number >= 50
     assert found.counts.tolist() == [number]
-    assert (found.boxes[0, :number] - wanted["boxes"]).abs().max() < 0.05
-    assert (found.scores[0, :number] - wanted["scores"]).abs().max() < 1e-4
-    assert torch.equal(found.labels[0, :number] + 1, wanted["labels"])
+    boxes, scores, labels, _ = (members[0] for members in found)
+    # Boxes of nearly the same score may change places.
+    apart = (wanted["boxes"][:, None] - boxes[:number]).abs().amax(dim=2) + 1e3 * (
+        wanted["labels"][:, None] != labels[:number] + 1
+    )
+    distance, place = apart.min(dim=1)
+    assert len({*place.tolist()}) == number
+    assert distance.max() < 0.05
+    assert (scores[place] - wanted["scores"]).abs().max() < 1e-4
 
 
 def test_losses_are_those_of_torchvision_where_it_gives_each_box_a_prior() -> None:
@@ -169,7 +176,7 @@ def test_maps_that_say_the_targets_are_predicted_as_the_true_boxes() -> None:
     truth, priors = true_boxes(TWO), [*detector.anchors((96, 96)).values()]
     targets = prior_targets(torch.cat(priors), truth)
     sides = detector.net(torch.zeros(1, 3, 96, 96)).sides
-    deltas = CODING.encode(targets.boxes, torch.cat(priors))
+    deltas = CODING.encode(truth.boxes[0][targets.box], torch.cat(priors))
     said = 30.0 * F.one_hot(targets.classes, 4)
     candidates = detector.candidates(SSDMaps(as_maps(said, sides, priors), as_maps(deltas, sides, priors)), (96, 96))
     found = suppress(*candidates, detector.suppression)

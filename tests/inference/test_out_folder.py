@@ -98,4 +98,4 @@ def test_two_processes_do_not_write_into_one_folder(
 def test_resuming_needs_a_folder(segmented: Finished, images: Path, cli: Cli) -> None:
     code, _, err = cli("predict", segmented.folder, images, "--resume")
     assert code == 2
-    assert "--resume: goes on with a folder of label maps; name it with --out" in err
+    assert "--resume: goes on with a folder of results; name it with --out" in err
