@@ -28,7 +28,7 @@ class TestSSD300(DetectorContract):
 
 class TestFasterRCNN(DetectorContract):
     name = "faster_rcnn"
-    options: ClassVar[dict[str, Any]] = {**NARROW, "hidden": 16, "proposals": 20}
+    options: ClassVar[dict[str, Any]] = {**NARROW, "hidden": 16, "proposals": 40, "smallest_anchor_px": 8}
     draws = True
 
 
