@@ -1,6 +1,7 @@
 """Named sets with boxes: their folders as published, and the splits that papers use."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,12 @@ def test_without_the_test_part_val_judges(devkit: Path) -> None:
     assert [Path(splits.test.source(index)).stem for index in range(len(splits.test))] == ["02", "a2"]
     assert len(splits.train) == 2
     assert splits.split_rule.endswith("train of VOC2007 and VOC2012, val of VOC2007 and VOC2012")
+
+
+def test_one_year_alone_is_a_set(devkit: Path) -> None:
+    shutil.rmtree(devkit / "VOCdevkit/VOC2007")
+    splits = open_splits("voc", root=devkit / "VOCdevkit", task=None)
+    assert [Path(reader.source(0)).stem for reader in splits.readers] == ["a1", "a2"]
 
 
 def test_coco_has_the_ids_of_its_categories_and_images_without_objects(tmp_path: Path) -> None:
