@@ -1,5 +1,6 @@
 """Initial weights of a net from a file, except in parts that are named."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -50,7 +51,8 @@ def initial_state(net: nn.Module, path: Path, *, fresh: Sequence[str], read: Rea
     wanted = {key: tensor for key, tensor in own.items() if not under(fresh, key)}
     if faults := misfits(wanted, taken):
         shown = "; ".join(sorted(faults.values())[:3])
-        remedy = f"start those parts afresh by --set model.init_except={','.join([*fresh, *_parts(faults)])}"
+        afresh = [*fresh, *_parts(faults, (*wanted, *taken))]
+        remedy = f"start those parts afresh by --set model.init_except={','.join(afresh)}"
         if {key.partition(".")[0] for key in wanted} <= {key.partition(".")[0] for key in faults}:
             remedy = "they are of another net"
         raise SettingsError(f"model.init_from: {path}: {len(faults)} tensors do not fit the net: {shown}; {remedy}")
@@ -116,7 +118,12 @@ def _like(wanted: Tensor | None, tensor: Tensor) -> Tensor:
     return tensor if wanted is None or not same_layer(wanted, tensor) else tensor.reshape(wanted.shape)
 
 
-def _parts(keys: Iterable[str]) -> list[str]:
-    """The modules that the weights belong to; the net's own children where those are many."""
-    modules = sorted({key.rpartition(".")[0] or key for key in keys})
-    return modules if len(modules) <= 3 else sorted({key.partition(".")[0] for key in keys})
+def _parts(faults: Iterable[str], keys: Iterable[str]) -> list[str]:
+    """The largest modules in which no weight of `keys` is sound; the net's own children where those are many."""
+    faulty = {*faults}
+    sound = {key[: dot.start()] for key in {*keys} - faulty for dot in re.finditer(r"\.", key)}  # all modules above one
+    modules = set()
+    for key in faulty:
+        above = [key[: dot.start()] for dot in re.finditer(r"\.", key)] or [key]
+        modules.add(next((name for name in above if name not in sound), above[-1]))
+    return sorted(modules) if len(modules) <= 3 else sorted({key.partition(".")[0] for key in faulty})

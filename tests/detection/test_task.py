@@ -1,5 +1,6 @@
 """What a person asks of predictions, and what one is told before a training."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from resvision.detection.retinanet import RetinaNetDetector
 from resvision.detection.task import TASK, groups_of, suppression_of
 from resvision.kinds.prediction_options import PredictionOptions
 from resvision.tasks import How, Model, Question
+from resvision.training.initial import initial_state
 from resvision.training.machine import Machine
 
 MACHINE = Machine(device="cpu", precision="fp32", threads=1, workers=0)
@@ -160,3 +162,25 @@ def test_tasks_that_find_nothing_refuse_the_options(
     code, _, error = cli("evaluate", finished.folder, f"--{option}", value)
     assert code == 2
     assert f"--{option}: runs of classification have no use for it" in error
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "afresh"),
+    [
+        ("retinanet", {}, "head.classification_head.cls_logits"),
+        ("ssd", {"input_size": 64}, "head.classification_head"),
+        ("faster_rcnn", {"hidden": 16}, "roi_heads.box_predictor"),
+    ],
+)
+def test_weights_for_other_classes_name_the_heads_that_start_afresh(
+    name: str, options: dict[str, int], afresh: str
+) -> None:
+    narrow = {"backbone": "resnet18", "width": 4, "channels": 8, **options}
+    two, three = (catalog.build(name, num_classes=number, **narrow) for number in (2, 3))
+    given = two.state_dict()
+    with pytest.raises(SettingsError, match=f"afresh by --set model.init_except={re.escape(afresh)}$"):
+        initial_state(three, Path("two"), fresh=(), read=lambda _: given)
+    started = initial_state(three, Path("two"), fresh=[afresh], read=lambda _: given)
+    own = three.state_dict()
+    for key, tensor in started.items():
+        assert torch.equal(tensor, own[key] if key.startswith(afresh) else given[key]), key
