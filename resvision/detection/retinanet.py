@@ -31,9 +31,10 @@ from resvision.detection.detector import Candidates, Detector, TrueBoxes
 from resvision.detection.parts.anchors import RATIOS, centred_cells, cornered_cells, grid
 from resvision.detection.parts.box_coding import BoxCoding, clip
 from resvision.detection.parts.encoder import encoder, map_sizes
-from resvision.detection.parts.focal_loss import BACKGROUND, focal_losses
-from resvision.detection.parts.matching import Matches, largest_overlaps, match
+from resvision.detection.parts.focal_loss import focal_sum
+from resvision.detection.parts.matching import Matches, classes_of, largest_overlaps, match
 from resvision.detection.parts.pyramid import FeaturePyramid, PyramidEncoder, Source, StridedMaps
+from resvision.detection.parts.subnets import Subnet, per_anchor
 from resvision.detection.parts.suppression import Suppression
 
 Variant = Literal["2017", "torchvision"]
@@ -43,8 +44,6 @@ OCTAVES = (2 ** (0 / 3), 2 ** (1 / 3), 2 ** (2 / 3))
 """Sizes of the anchors of a level, in multiples of its smallest."""
 ANCHORS = len(OCTAVES) * len(RATIOS)
 CHANNELS = 256
-DEPTH = 4
-"""Convolutions of a head before its last."""
 PRIOR = 0.01
 """The probability that a new net gives every class at every anchor."""
 CANDIDATES = 1000
@@ -82,28 +81,6 @@ class RetinaNetMaps(NamedTuple):
 
     logits: tuple[Tensor, ...]
     deltas: tuple[Tensor, ...]
-
-
-class Subnet(nn.Module):
-    """Four 3x3 convolutions with ReLU, and one that gives the result; the same at every level of the pyramid.
-
-    last  the name of the last convolution
-    """
-
-    def __init__(self, channels: int, *, results: int, last: str, bias: float = 0.0) -> None:
-        super().__init__()
-        self.conv = nn.Sequential(
-            *(nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU(inplace=True)) for _ in range(DEPTH))
-        )
-        self.last = last
-        self.add_module(last, nn.Conv2d(channels, results, 3, padding=1))
-        initialize(self, channels)
-        nn.init.constant_(cast(Tensor, self.get_submodule(last).bias), bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """A map of the pyramid, (N, C, h, w), to (N, results, h, w)."""
-        results: Tensor = self.get_submodule(self.last)(self.conv(x))
-        return results
 
 
 class Head(nn.Module):
@@ -214,19 +191,6 @@ def retinanet(
     )
 
 
-def initialize(subnet: nn.Module, channels: int) -> None:
-    """Draw the convolutions of a subnet from N(0, 0.01^2), biases 0, in place.
-
-    The deviation is the paper's at 256 channels, and grows as the square root of their number falls, so that a narrow
-    subnet passes on as much of its signal.
-    """
-    for module in subnet.modules():
-        if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
-            nn.init.normal_(module.weight, std=0.01 * math.sqrt(CHANNELS / channels))
-            assert module.bias is not None
-            nn.init.zeros_(module.bias)
-
-
 @dataclass(frozen=True, kw_only=True)
 class RetinaNetLoss:
     """The options of RetinaNet's loss; ValueError for values that cannot work. None leaves one to the net's variant.
@@ -297,7 +261,7 @@ class RetinaNetDetector(Detector):
         matches = self._matches(anchors, targets)
         factors = self._factors(matches)
         focal = self._focal(maps.logits, matches, targets, factors)
-        deltas = torch.cat([rows(level, 4) for level in maps.deltas], dim=1)
+        deltas = torch.cat([per_anchor(level, 4) for level in maps.deltas], dim=1)
         boxes = self._box_loss(deltas, anchors, matches, targets, factors)
         weight = self._weight(matches)
         terms = {"focal": Term(focal, weight), "boxes": Term(self.options.box_weight * boxes, weight)}
@@ -317,7 +281,7 @@ class RetinaNetDetector(Detector):
         """The best 1,000 pairs of an anchor and a class of each level, those of all levels together."""
         anchors = self._anchors_of(maps, sides)
         levels = [
-            self._of_level(rows(logits, self.net.num_classes), rows(deltas, 4), anchors[name])
+            self._of_level(per_anchor(logits, self.net.num_classes), per_anchor(deltas, 4), anchors[name])
             for name, logits, deltas in zip(anchors, *maps, strict=True)
         ]
         boxes, scores, labels = (torch.cat(parts, dim=1) for parts in zip(*levels, strict=True))
@@ -387,16 +351,8 @@ class RetinaNetDetector(Detector):
         weights = torch.stack(
             [(image.positive | image.negative) * factor for image, factor in zip(matches, factors, strict=True)]
         )
-        # Level by level: put together, the logits would be copied, and they are the largest tensor of all.
-        levels = [rows(level, self.net.num_classes) for level in logits]
-        lengths = [level.shape[1] for level in levels]
-        total = self.mean.new_zeros(())
-        for level, own, weight in zip(
-            levels, torch.split(classes, lengths, 1), torch.split(weights, lengths, 1), strict=True
-        ):
-            losses = focal_losses(level.flatten(0, 1), own.flatten(), alpha=options.alpha, gamma=options.gamma)
-            total = total + (losses * weight.flatten()).sum()
-        return total
+        levels = [per_anchor(level, self.net.num_classes) for level in logits]
+        return focal_sum(levels, classes, weights, alpha=options.alpha, gamma=options.gamma)
 
     def _box_loss(
         self, deltas: Tensor, anchors: Tensor, matches: list[Matches], targets: TrueBoxes, factors: list[Tensor]
@@ -409,18 +365,6 @@ class RetinaNetDetector(Detector):
             loss = F.smooth_l1_loss(fp32_or_more(predicted[positive]), wanted, beta=self.beta, reduction="sum")
             total = total + factor * loss
         return total
-
-
-def classes_of(matches: Matches, labels: Tensor) -> Tensor:
-    """The class that each anchor is to find, (A,), of the labels (M,) of an image; or BACKGROUND."""
-    positive = matches.positive.nonzero().flatten()
-    classes = torch.full_like(matches.box, BACKGROUND)
-    return classes.index_copy(0, positive, labels[matches.box[positive]])
-
-
-def rows(level: Tensor, values: int) -> Tensor:
-    """The raw map of a level, (N, A * values, h, w), as (N, h * w * A, values): a view where channels lie together."""
-    return level.permute(0, 2, 3, 1).reshape(len(level), -1, values)
 
 
 def filled_up(images: Tensor, sides: tuple[int, int]) -> Tensor:

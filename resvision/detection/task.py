@@ -17,13 +17,13 @@ from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
 from resvision.core.views import Letterbox, ShorterSide, View
 from resvision.detection import explaining
+from resvision.detection.anchor_advice import anchor_advice
 from resvision.detection.anchor_showing import anchors_shown, unmatched_shown
 from resvision.detection.augment import BoxAugment
 from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches
 from resvision.detection.detector import Detector
 from resvision.detection.exhibits import training_exhibits
 from resvision.detection.parts.suppression import Suppression
-from resvision.detection.unmatched_boxes import anchor_advice
 from resvision.kinds.detection.boxes import BoxTargets, RawDetections
 from resvision.kinds.detection.kind import KIND
 from resvision.kinds.detection.presets import COCO, find

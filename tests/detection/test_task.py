@@ -12,11 +12,12 @@ from detection.box_scenes import CLASSES, VIEW, box_reader, targets
 from resvision import catalog
 from resvision.core.errors import DataError, NonFiniteLossError, SettingsError
 from resvision.core.views import Letterbox, Whole
+from resvision.detection.anchor_advice import anchor_advice, shown_boxes
 from resvision.detection.parts.suppression import Suppression
 from resvision.detection.retinanet import RetinaNetDetector
 from resvision.detection.task import TASK, groups_of, suppression_of
-from resvision.detection.unmatched_boxes import anchor_advice, shown_boxes
-from resvision.tasks import How, Model, PredictionOptions, Question
+from resvision.kinds.prediction_options import PredictionOptions
+from resvision.tasks import How, Model, Question
 from resvision.training.initial import initial_state
 from resvision.training.machine import Machine
 

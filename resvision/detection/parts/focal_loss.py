@@ -8,11 +8,12 @@ An image has a hundred thousand anchors with a logit for every class, so the los
 anchors at a time, and its gradient with it: neither targets nor steps on the way are held at the size of the logits.
 
 Glossary
-    A anchors, K classes
+    N images, A anchors, K classes
     logits   (A, K), of which p is the sigmoid
     classes  (A,) int64, the class of each anchor, BACKGROUND where it has none
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -33,6 +34,24 @@ def focal_losses(logits: Tensor, classes: Tensor, *, alpha: float = 0.25, gamma:
     """The loss of each anchor, summed over its classes, float32 (A,)."""
     losses: Tensor = _FocalLosses.apply(logits, classes, alpha, gamma)
     return losses
+
+
+def focal_sum(
+    levels: Sequence[Tensor], classes: Tensor, weights: Tensor, *, alpha: float = 0.25, gamma: float = 2.0
+) -> Tensor:
+    """The sum of the weighted losses of the anchors of images.
+
+    levels            logits of the anchors of each map, (N, anchors of the map, K)
+    classes, weights  of the anchors of all maps in order, (N, A)
+    """
+    # Map by map: put together, the logits would be copied, and they are the largest tensor of all.
+    lengths = [logits.shape[1] for logits in levels]
+    of_levels = zip(levels, torch.split(classes, lengths, dim=1), torch.split(weights, lengths, dim=1), strict=True)
+    sums = [
+        (focal_losses(logits.flatten(0, 1), own.flatten(), alpha=alpha, gamma=gamma) * weight.flatten()).sum()
+        for logits, own, weight in of_levels
+    ]
+    return torch.stack(sums).sum()
 
 
 class _FocalLosses(torch.autograd.Function):

@@ -78,6 +78,13 @@ def match(
     return Matches(box, best, is_positive, is_negative)
 
 
+def classes_of(matches: Matches, labels: Tensor) -> Tensor:
+    """The class that each anchor is to find, (A,), of the labels (M,) of an image; -1 for none."""
+    positive = matches.positive.nonzero().flatten()
+    classes = torch.full_like(matches.box, -1)
+    return classes.index_copy(0, positive, labels[matches.box[positive]])
+
+
 @torch.no_grad()
 def largest_overlaps(boxes: Tensor, anchors: Tensor) -> Tensor:
     """The largest intersection over union of each box (M, 4) with any anchor (A, 4), (M,); 0 if there is none."""
