@@ -70,7 +70,7 @@ def show(model: str, question: AnchorQuestion, *, force: bool, as_json: bool, wi
     if as_json:
         names = ("anchors", "matches")
         document = {name: showing.document for name, showing in zip(names, showings, strict=False)}
-        typer.echo(json.dumps({"model": model, **document}, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps({"model": model, **document}, indent=2))
         return
     for showing in showings:
         for form in showing.tables:

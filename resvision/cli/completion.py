@@ -18,6 +18,8 @@ from resvision.catalog import ROWS
 from resvision.core import rundir
 from resvision.core.meanings import Leaf
 from resvision.data import sets
+from resvision.data.fault_kinds import KINDS as FAULT_KINDS
+from resvision.kinds.table import TASKS, kind_of
 from resvision.recipes.table import RECIPES
 from resvision.setting_list.kept import kept, options_of
 
@@ -73,6 +75,18 @@ def settings(incomplete: str) -> list[str]:
     return chosen or [f"{path}=" for path in keys if not equals]
 
 
+def label_forms(incomplete: str) -> list[str]:
+    """The forms of labels of any task whose names begin so."""
+    forms = dict.fromkeys(form for task in TASKS for form in kind_of(task).label_forms)
+    return [form for form in forms if form.startswith(incomplete)]
+
+
+def fault_kinds(incomplete: str) -> list[str]:
+    """The kinds of faults whose names begin as the last of a list with commas does, behind the others."""
+    before, comma, begun = incomplete.rpartition(",")
+    return [f"{before}{comma}{kind}" for kind in FAULT_KINDS if kind.startswith(begun)]
+
+
 @contextmanager
 def answers(environment: MutableMapping[str, str]) -> Iterator[None]:
     """Answer a question of a shell in the block; anything else passes.
@@ -121,6 +135,9 @@ COMPLETED: dict[str, Callable[[str], list[str]]] = {
     "run": models_and_runs,
     "runs": models_and_runs,
     "resume": runs,
+    "labels": label_forms,
+    "to": label_forms,
+    "allow": fault_kinds,
     "folders": runs,
     "settings": settings,
     "prefix": setting_keys,

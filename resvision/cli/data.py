@@ -85,7 +85,7 @@ def check_set(
     again: Annotated[bool, typer.Option("--again", help="Decode even if nothing has changed.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Decode every image and mask and list every fault.
+    """Decode every image, read its labels, and list every fault.
 
     The exit code is 1 if there are any.
     """

@@ -188,9 +188,10 @@ def _tokens(text: str) -> list[str]:
     tokens: list[str] = []
     for line in map(_without_comment, text.splitlines()):
         start = position = 0
+        blank = True  # whether nothing but spaces stands between the two
         while position < len(line):
             letter, quoted = line[position], None
-            if letter in "'\"" and not line[start:position].strip():
+            if blank and letter in "'\"":
                 quoted = _QUOTED.match(line, position)
                 if quoted is None:
                     raise ValueError(f"{line[position : position + 20]!r} is not well quoted")
@@ -199,7 +200,9 @@ def _tokens(text: str) -> list[str]:
                 tokens += filter(None, [line[start:position].strip()])
                 tokens.append(letter if quoted is None else quoted[0])
                 start = position = position + 1 if quoted is None else quoted.end()
+                blank = True
             else:
+                blank &= letter.isspace()
                 position += 1
         tokens += filter(None, [line[start:].strip()])
     return tokens

@@ -16,6 +16,8 @@ from resvision.data.places import Place, read_file
 LIMIT = LIST
 """Bytes of an annotation; one with a thousand boxes has half a megabyte."""
 DEEPEST = 32
+LONGEST = 2**12
+"""Letters of a text that is read."""
 LARGEST = 1e9
 """The limit of a coordinate."""
 
@@ -102,6 +104,8 @@ class _AnnotationReader:
         if self._key is not None:
             texts = self._object if self._path[1] == "object" else self.texts
             texts[self._key] = texts.get(self._key, "") + text
+            if len(texts[self._key]) > LONGEST:
+                raise ValueError(f"a text of more than {LONGEST:,} letters in {self._path[-1]}")
 
     def _end(self, _: str) -> None:
         self._path.pop()

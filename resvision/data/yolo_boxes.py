@@ -45,8 +45,12 @@ def find(place: Place, ledger: Ledger, name: str | None = None) -> Found:
         # Tools for labelling write the list beside the labels
         beside = [part.base / labels_of(path) for part in home.parts.values() for path in part.paths]
         for folder in dict.fromkeys([home.folder, *beside]):
-            if not found.classes and (listed := listed_names(folder, ledger)) is not None:
-                found.classes, found.listed = listed, folder / CLASS_LIST
+            names = listed_names(folder, ledger)
+            if names is not None and not found.classes:
+                found.classes, found.listed = names, folder / CLASS_LIST
+            elif names not in (None, found.classes):
+                what = f"other names, or another order, than in {found.listed}, so ids do not mean the same"
+                ledger.faults.append(fault(folder / CLASS_LIST, what))
     found.parts = [_part(split, part, found, keypoints=keypoints) for split, part in home.parts.items()]
     paths = " and ".join(path for part in home.parts.values() for path in part.paths)
     found.rule = f"from {paths}" if home.description is None else f"from {paths} by {home.description[0].name}"

@@ -10,8 +10,8 @@ from resvision.detection.detector import TrueBoxes
 from resvision.kinds.detection.pictures import Outline, class_colours, drawn
 from resvision.kinds.kind import Exhibit, Panel
 
-SHOWN_PX = 560
-"""The longer side of a picture, so that captions leave something of the image to be seen."""
+SHOWN_PX, LETTERS_PX = 384, 18
+"""The longer side of a picture and the height of its captions; a page shows it at some six tenths of its size."""
 
 
 def training_exhibits(images: Tensor, targets: TrueBoxes, classes: Sequence[str]) -> list[Exhibit]:
@@ -25,7 +25,8 @@ def training_exhibits(images: Tensor, targets: TrueBoxes, classes: Sequence[str]
             if label >= 0
         ]
         pixels = image.permute(1, 2, 0).numpy()
-        picture = drawn(pixels if pixels.shape[2] == 3 else pixels[..., :1], outlines, longest_px=SHOWN_PX)
+        shown = pixels if pixels.shape[2] == 3 else pixels[..., :1]
+        picture = drawn(shown, outlines, longest_px=SHOWN_PX, letters_px=LETTERS_PX)
         words = counted(len(outlines), "box")
         exhibits.append(Exhibit("crop", "", words, (Panel("crop", picture, lettered=True),)))
     return exhibits

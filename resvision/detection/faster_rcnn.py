@@ -293,6 +293,7 @@ class FasterRCNNDetector(Detector):
         rules = net.rules
         count = rules.regions.count if options.regions is None else options.regions
         self.rules = replace(rules, regions=replace(rules.regions, count=count))
+        self._sizes: dict[tuple[int, int], dict[str, tuple[int, int]]] = {}  # of maps, by the sides of images
 
     def losses(self, batch: Batch) -> Losses:
         """Compute the four terms; `error` is the share of regions whose most probable class is wrong."""
@@ -322,8 +323,9 @@ class FasterRCNNDetector(Detector):
     def anchors(self, sides: tuple[int, int]) -> dict[str, Tensor]:
         """The anchors of an image of these sides, by the name of their map."""
         padded = self.net.padded_sides(sides)
-        sizes = map_sizes(self.net.backbone, (self.mean.shape[1], *padded))
-        return self.net.anchors.of(sizes, padded, self.mean.device)
+        if padded not in self._sizes:
+            self._sizes[padded] = map_sizes(self.net.backbone, (self.mean.shape[1], *padded))
+        return self.net.anchors.of(self._sizes[padded], padded, self.mean.device)
 
     def unmatched(self, boxes: Tensor, sides: tuple[int, int]) -> Tensor:
         """Which true boxes (M, 4) overlap no anchor at all: of the others, the best anchor is always positive."""

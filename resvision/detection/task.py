@@ -16,13 +16,14 @@ from resvision.core.images import Pixels
 from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
 from resvision.core.views import Letterbox, ShorterSide, View
+from resvision.detection import explaining
+from resvision.detection.anchor_advice import anchor_advice
 from resvision.detection.anchor_showing import anchors_shown, unmatched_shown
 from resvision.detection.augment import BoxAugment
 from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches
 from resvision.detection.detector import Detector
 from resvision.detection.exhibits import training_exhibits
 from resvision.detection.parts.suppression import Suppression
-from resvision.detection.unmatched_boxes import anchor_advice
 from resvision.kinds.detection.boxes import BoxTargets, RawDetections
 from resvision.kinds.detection.kind import KIND
 from resvision.kinds.detection.presets import COCO, find
@@ -32,7 +33,7 @@ from resvision.kinds.forms import Showing
 from resvision.kinds.kind import Exhibit
 from resvision.kinds.prediction_options import PredictionOptions
 from resvision.loading.workers import batches as read_batches
-from resvision.tasks import Described, How, Model, Task, Trained
+from resvision.tasks import Described, ExplainedScore, How, Model, Question, Task, Trained
 from resvision.training.evaluation import evaluating, merged, until_stopped
 from resvision.training.machine import Machine, autocast, decoding_workers
 from resvision.training.stopping import StopSignals
@@ -163,6 +164,10 @@ class DetectionTask(Task[BoxTargets]):
                 images = torch.from_numpy(np.stack(pixels[first : first + MOST_IMAGES])).permute(0, 3, 1, 2)
                 found += detections(_detector(model.system), images, model.machine)
         return found
+
+    def explained_score(self, model: Model, pixels: Pixels, question: Question) -> ExplainedScore:
+        """The score of the surest box, of the class and about the points of the question."""
+        return explaining.best_score(model, _detector(model.system), pixels, question)
 
 
 def suppression_of(usual: Suppression, options: PredictionOptions, classes: Sequence[str]) -> Suppression:

@@ -174,8 +174,8 @@ class Kind(ABC, Generic[S, R, T]):
     def label_form(self, name: str, classes: tuple[str, ...]) -> LabelForm:
         """The form of labels of this name, for a run with these classes; SettingsError where the task has none such."""
         if name not in self.label_forms:
-            forms = f"takes {', '.join(self.label_forms)}" if self.label_forms else "is for other tasks; leave it out"
-            raise SettingsError(f"--labels {name}: for runs of {self.name} it {forms}")
+            forms = f"labels as {', '.join(self.label_forms)}" if self.label_forms else "no labels; leave it out"
+            raise SettingsError(f"--labels {name}: runs of {self.name} write {forms}")
         form: LabelForm = references.find(self.label_forms[name], noun="form of labels")(classes)
         return form
 

@@ -59,14 +59,17 @@ def ssd_2016(model: str, data: str) -> Run:
     as wide (section 3.6), crops overlap an object by 0.1 to 0.9 or are free, colours change, left and right are
     swapped in half. The encoder starts with weights of ImageNet, of which torchvision's are taken.
 
-    The paper's VGG-16 has fc6 and fc7 as convolutions, thinned out of the trained ones; ours are new.
+    The paper's VGG-16 has fc6 and fc7 as convolutions, thinned out of the trained ones; ours are new. Priors of SSD300
+    have the paper's sizes for VOC.
 
     Receipt: not run in full. The paper reports 74.3 % mAP on VOC 2007 for SSD300 trained on 07+12, and 77.2 % where
     images are laid into larger areas.
     """
     return Run(
         recipe="ssd-2016",
-        model=ModelSettings(name=model, encoder_from="torchvision"),
+        model=ModelSettings(
+            name=model, encoder_from="torchvision", options={"priors": "voc"} if model == "ssd300_vgg16" else {}
+        ),
         data=DataSettings(name=data, image_size=300),
         training=TrainingSettings(duration="120000 steps", batch_size=32),
         augment=BoxAugment(

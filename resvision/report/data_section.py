@@ -33,7 +33,7 @@ class DataSection(NamedTuple):
     noun     what the amounts count
     notes    sentences on sizes, and on what was counted
     samples  training images as the net sees them
-    single   whether each of these has one picture
+    single   whether each of these has one picture, which can be small: there is no writing in it
     reason   why there is nothing of all that, "" where there is
     """
 
@@ -73,7 +73,7 @@ def _section(record: RunRecord, *, allow_code: bool) -> DataSection:
         noun=kind.amount_noun,
         notes=(_size_words(sizes), *_counted_words(readers, kind)),
         samples=samples,
-        single=all(len(sample.pictures) == 1 for sample in samples),
+        single=not any(len(exhibit.panels) > 1 or exhibit.panels[0].lettered for exhibit in exhibits),
     )
 
 

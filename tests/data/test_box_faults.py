@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,6 +141,18 @@ def test_ids_of_classes_that_are_unknown_or_shifted_are_named(tmp_path: Path) ->
     assert len(open_splits(str(folder), task="detection", allow=["unknown-classes"]).train.target(0).labels) == 1
 
 
+def test_lists_of_classes_that_disagree_are_a_fault(tmp_path: Path) -> None:
+    folder = yolo(tmp_path)
+    (folder / "data.yaml").unlink()
+    text(folder / "labels" / "train" / "classes.txt", "cat\ndog\n")
+    path = text(folder / "labels" / "val" / "classes.txt", "cat\ndog\n")
+    assert not check(str(folder)).faults
+    path.write_text("dog\ncat\n")
+    (fault,) = check(str(folder)).faults
+    assert fault.where == str(path)
+    assert fault.what.startswith("other names, or another order, than in ")
+
+
 def test_ids_of_coco_that_clash_or_that_nothing_lists_are_named(tmp_path: Path) -> None:
     folder = coco(tmp_path)
 
@@ -234,6 +247,7 @@ def test_a_frame_that_nothing_tells_is_asked_for(tmp_path: Path, orientation: in
 # Files that are none of these ----------------------------------------------------------------------------------------
 
 
+ROOT = Path(__file__).parents[2]
 BOMB = '<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;">]><annotation>&c;</annotation>'
 
 
@@ -247,6 +261,7 @@ BOMB = '<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;">]><annotation>&c;</an
         ("<annotation>\n<object><name>a</name></object></annotation>", "2: an object without xmin in its bndbox"),
         (voc_xml([("a", 1, 2, float("inf"), 3)]), "2: xmax is inf, no coordinate of an image"),
         (voc_xml([("", 1, 2, 3, 4)]), "2: an object without a name"),
+        (voc_xml([("a" * 5000, 1, 2, 3, 4)]), "2: a text of more than 4,096 letters in name"),
         ('<?xml version="1.0" encoding="x-none"?><annotation/>', "1: unknown encoding: x-none"),
         ("", "1: no XML (no element found)"),
         (" " * (16 * 2**20 + 1), " cannot be read (more than 16 MB, which is the limit here)"),
@@ -327,6 +342,11 @@ def test_kinds_that_there_are_not_or_that_contradict_are_refused(tmp_path: Path)
     with pytest.raises(SettingsError, match="rotated-as-stored and rotated-upright contradict each other"):
         require_kinds(["rotated-upright", "rotated-as-stored"])
     require_kinds([kind for kind in KINDS if not kind.startswith("rotated")])
+
+
+def test_the_document_names_every_kind() -> None:
+    rows = [row for row in (ROOT / "docs" / "data.md").read_text().splitlines() if row.startswith("|")]
+    assert {kind for row in rows for kind in re.findall("`([a-z-]+)`", row) if kind in KINDS} == {*KINDS}
 
 
 @pytest.mark.parametrize("form", FORMS)

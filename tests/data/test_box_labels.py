@@ -110,5 +110,5 @@ def test_where_no_image_can_be_read_no_folder_is_left(tmp_path: Path, images: Im
 
 
 def test_an_unknown_form_is_refused() -> None:
-    with pytest.raises(SettingsError, match="--labels kitti: for runs of detection it takes voc, coco, yolo"):
+    with pytest.raises(SettingsError, match="--labels kitti: runs of detection write labels as voc, coco, yolo"):
         KIND.label_form("kitti", CLASSES)

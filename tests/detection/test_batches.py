@@ -126,6 +126,13 @@ def test_batches_do_not_depend_on_workers_or_memory(
         assert equal(found, expected)
 
 
+def test_squares_of_another_side_than_the_view_are_trained_where_that_is_set() -> None:
+    augment = BoxAugment(crop_px=24, crop="scale-jitter", mosaic=0.5)
+    batch = train_batches(augment=augment)[0]
+    assert batch.inputs.images.shape[2:] == (24, 24)
+    assert batch.targets.boxes.max() <= 24
+
+
 def test_a_view_without_squares_is_trained_in_squares_of_the_side_that_is_set() -> None:
     whole = Whole(channels=3, mean=VIEW.mean, std=VIEW.std)
     source = box_reader(SIZES, view=whole)

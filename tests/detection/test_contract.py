@@ -2,11 +2,9 @@
 
 from typing import Any, ClassVar
 
-import torch
 from detection.contract import DetectorContract
 
 from resvision.catalog import ROWS
-from resvision.detection.detector import Detector
 
 NARROW: dict[str, Any] = {"backbone": "resnet18", "width": 4, "channels": 8}
 
@@ -20,13 +18,6 @@ class TestSSD(DetectorContract):
     name = "ssd"
     options: ClassVar[dict[str, Any]] = {"backbone": "resnet18", "width": 8, "channels": 16, "input_size": 64}
 
-    def lively(self) -> Detector:
-        system = super().lively()
-        with torch.no_grad():  # maps of a new ResNet are large, so that every class would be certain
-            for parameter in system.net.head.classification_head.parameters():
-                parameter *= 0.01
-        return system
-
 
 class TestSSD300(DetectorContract):
     name = "ssd300_vgg16"
@@ -37,7 +28,7 @@ class TestSSD300(DetectorContract):
 
 class TestFasterRCNN(DetectorContract):
     name = "faster_rcnn"
-    options: ClassVar[dict[str, Any]] = {**NARROW, "hidden": 16, "proposals": 20}
+    options: ClassVar[dict[str, Any]] = {**NARROW, "hidden": 16, "proposals": 40, "smallest_anchor_px": 8}
     draws = True
 
 

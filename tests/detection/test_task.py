@@ -11,11 +11,12 @@ from detection.box_scenes import CLASSES, VIEW, box_reader, targets
 from resvision import catalog
 from resvision.core.errors import DataError, NonFiniteLossError, SettingsError
 from resvision.core.views import Letterbox, Whole
+from resvision.detection.anchor_advice import anchor_advice, shown_boxes
 from resvision.detection.parts.suppression import Suppression
 from resvision.detection.retinanet import RetinaNetDetector
 from resvision.detection.task import TASK, groups_of, suppression_of
-from resvision.detection.unmatched_boxes import anchor_advice, shown_boxes
-from resvision.tasks import How, Model, PredictionOptions
+from resvision.kinds.prediction_options import PredictionOptions
+from resvision.tasks import How, Model, Question
 from resvision.training.machine import Machine
 
 MACHINE = Machine(device="cpu", precision="fp32", threads=1, workers=0)
@@ -121,6 +122,26 @@ def test_a_person_is_told_of_boxes_that_no_anchor_matches() -> None:
         anchor_advice(on_meta(32.0), reader, 96)
     with pytest.raises(DataError, match="no training image has a box"):
         anchor_advice(on_meta(4.0), box_reader(counts=(0,)), 96)
+
+
+def test_an_explanation_is_about_the_surest_box_of_a_class_at_a_point() -> None:
+    net, image = model(), box_reader()[0].image[:, :32]
+    (found,) = TASK.raw(net, [image])
+    surest = TASK.explained_score(net, image, Question())
+    assert surest.label == CLASSES[found.labels[0]]
+    assert surest.share == pytest.approx(float(found.scores[0]), abs=1e-6)
+    twice = surest.score(surest.net(surest.images.repeat(2, 1, 1, 1)))
+    assert twice.tolist() == pytest.approx([surest.share] * 2, abs=1e-6)
+    point = np.array([[3.0, 29.0]])
+    for label, name in enumerate(CLASSES):
+        asked = TASK.explained_score(net, image, Question(label=label, points=point))
+        assert asked.label == name
+        assert asked.share <= float(asked.net(asked.images)[0, :, 4].detach().max())
+        left, top, right, bottom = map(int, asked.words.split("box ")[1].split()[:4])
+        assert left <= 3 <= right
+        assert top <= 29 <= bottom
+    with pytest.raises(DataError, match="no box of the class, however unsure, lies there"):
+        TASK.explained_score(net, image, Question(points=np.array([[3.0, 900.0]])))
 
 
 def test_views_that_a_person_names_in_sides() -> None:

@@ -4,13 +4,14 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from resvision.core import rundir
+from resvision.kinds.segmentation.kind import KIND
 from resvision.launch import Finished
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -99,3 +100,39 @@ def test_resuming_needs_a_folder(segmented: Finished, images: Path, cli: Cli) ->
     code, _, err = cli("predict", segmented.folder, images, "--resume")
     assert code == 2
     assert "--resume: goes on with a folder of results; name it with --out" in err
+
+
+def test_labels_need_a_folder_and_a_task_that_has_some(
+    segmented: Finished, images: Path, tmp_path: Path, cli: Cli
+) -> None:
+    code, _, err = cli("predict", segmented.folder, images, "--labels", "voc")
+    assert (code, "--labels: are written into a folder; name it with --out" in err) == (2, True)
+    code, _, err = cli("predict", segmented.folder, images, "--labels", "voc", "--out", tmp_path / "out")
+    assert (code, "--labels voc: runs of segmentation write no labels; leave it out" in err) == (2, True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_labels_are_written_in_place_of_pictures_and_finished_at_the_end(
+    segmented: Finished, images: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Sizes:
+        def __init__(self, name: str, classes: tuple[str, ...]) -> None:
+            self.heading = f"{name} {len(classes)}\n"
+
+        def files(self, source: Path, out: Path) -> tuple[Path, ...]:
+            return (out / f"{source.stem}.size",)
+
+        def contents(self, result: Any, image: Any) -> Iterator[bytes]:
+            yield f"{image.shape}".encode()
+
+        def common_files(self, out: Path) -> tuple[Path, ...]:
+            return (out / "all",)
+
+        def finish(self, sources: Iterable[Path], out: Path) -> None:
+            (out / "all").write_text(self.heading + " ".join(source.stem for source in sources))
+
+    monkeypatch.setattr(type(KIND), "label_form", lambda self, name, classes: Sizes(name, classes))
+    assert cli("predict", segmented.folder, images, "--labels", "sizes", "--out", tmp_path / "out")[0] == 0
+    stems = sorted(image.stem for image in images.iterdir())
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(["all", *(f"{s}.size" for s in stems)])
+    assert (tmp_path / "out/all").read_text().split()[2:] == stems

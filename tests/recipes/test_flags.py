@@ -18,6 +18,7 @@ VALUES = {
     "from_scratch": (True, None),
     "seed": (0, 0),
     "columns": ("path=file,label=breed", ("path=file", "label=breed")),
+    "allow": ("outside-boxes,unlabelled-images", ("outside-boxes", "unlabelled-images")),
     "validation": (0.125, 0.125),
     "patience": (2, 2),
     "device": ("cpu", "cpu"),

@@ -2,7 +2,7 @@
 
 from resvision.kinds.detection.average_precision import RECALLS
 from resvision.kinds.detection.matches import THRESHOLDS
-from resvision.kinds.detection.pictures import class_colours
+from resvision.kinds.detection.pictures import class_colours, hex_of
 from resvision.kinds.detection.scores import DetectionScores
 from resvision.kinds.kind import Line, Plot
 
@@ -41,8 +41,7 @@ def _by_class(scores: DetectionScores) -> list[Plot]:
         return []
     shown = sorted(known, key=lambda one: one[2].mean())[:MOST_CLASSES] if len(known) > MOST_CLASSES else known
     lines = tuple(
-        Line(f"{name}, AP50 {curve.mean():.1%}", RECALLS, curve, f"#{bytes(colours[label]).hex()}")
-        for label, name, curve in shown
+        Line(f"{name}, AP50 {curve.mean():.1%}", RECALLS, curve, hex_of(colours[label])) for label, name, curve in shown
     )
     some = f", the {len(shown)} classes of lowest AP50 of {len(known)}" if len(shown) < len(known) else ""
     return [Plot("Precision over recall by class", AXES, lines, f"At an IoU of 0.50{some}")]

@@ -13,14 +13,14 @@ from resvision.core.images import Pixels
 from resvision.core.plurals import counted
 from resvision.core.results import Detections
 from resvision.core.view_geometry import Geometry
+from resvision.kinds.detection import tables
 from resvision.kinds.detection.boxes import BoxTargets, RawDetections
 from resvision.kinds.detection.curves import plots
 from resvision.kinds.detection.panels import ERRORS, in_words, judge_image, outlines_of, panels, require_same_objects
-from resvision.kinds.detection.pictures import class_colours, drawn
+from resvision.kinds.detection.pictures import class_colours, drawn, hex_of
 from resvision.kinds.detection.presets import PRESETS, find
-from resvision.kinds.detection.scores import ClassPrecision, DetectionScores
+from resvision.kinds.detection.scores import DetectionScores
 from resvision.kinds.kind import (
-    ClassRow,
     ClassTable,
     Column,
     Curve,
@@ -34,9 +34,6 @@ from resvision.kinds.kind import (
     percent,
 )
 
-BACKGROUND = "background"
-CONFUSION_UP_TO = 20
-"""The largest number of classes whose confusion is printed, and whose cells hold counts on the page."""
 EXAMPLES = 6
 """The number of images on the page."""
 
@@ -157,50 +154,25 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
         """The figure of the protocol first, then all others that have a value, and the images."""
         preset = find(scores.protocol)
         figures = scores.all_figures()
-        main = {} if preset.figure == "ap" else {preset.figure: figures.pop(preset.figure, float("nan"))}
-        shown = [(self.noun(name), f"{value:.2%}") for name, value in {**main, **figures}.items()]
+        main = {} if preset.figure == "ap" else {preset.figure: figures.pop(preset.figure, nan)}
+        shown = [(self.noun(name), percent(value)) for name, value in {**main, **figures}.items()]
         return [*shown, ("F1 is from score", f"{scores.score:.3f}"), ("images", f"{scores.images:,}")]
 
     def tables(self, scores: DetectionScores) -> list[Table]:
         """Tables of the classes, the sizes, the faults, and of the confusion where it is small enough."""
-        numbers = ("boxes", "AP", "AP50", "AP75", "VOC07 AP", "VOC AP")
-        rows = [(row.name, f"{row.boxes:,}", *map(_percent, _precisions(row))) for row in scores.per_class]
-        tables = [Table(("class", *numbers), rows, numbers), *map(_as_text, self.page_tables(scores))]
-        if len(scores.classes) <= CONFUSION_UP_TO:
-            names = (*scores.classes, BACKGROUND)
-            indices = tuple(str(k) for k in range(len(names)))
-            named = zip(indices, names, scores.confusion, strict=True)
-            cells = [(index, name, *(f"{cell or ''}" for cell in row)) for index, name, row in named]
-            title = "Boxes by true class (rows) and predicted class (columns), zeros left blank"
-            tables.append(Table(("", "true class", *indices), cells, indices, title, ("true class",)))
-        return tables
+        return tables.for_terminal(scores)
 
     def page_tables(self, scores: DetectionScores) -> list[ClassTable]:
         """Tables of the figures by size, and of the boxes by what is wrong with them."""
-        sizes = [ClassRow(_SIZES[row.size], row.boxes, _shares(row.ap, row.ar100)) for row in scores.sizes]
-        faults = [ClassRow(words, getattr(scores.boxes, name), ()) for name, words in _FAULTS.items()]
-        return [
-            ClassTable(("boxes", "AP", "recall at 100"), sizes, title="AP by the size of objects", noun="objects"),
-            ClassTable(("number",), faults, title=f"Boxes from a score of {scores.score:.2f} on", noun="boxes"),
-        ]
+        return tables.of_sizes_and_faults(scores)
 
     def class_table(self, scores: DetectionScores) -> ClassTable:
         """The boxes of every class, and the average precision by the rule of the protocol, with the means."""
-        names = [*dict.fromkeys((find(scores.protocol).figure, "ap", "ap50", "ap75"))]
-        rows = [
-            ClassRow(row.name, row.boxes, _shares(*(getattr(row, name) for name in names)), _hex(colour))
-            for row, colour in zip(scores.per_class, class_colours(len(scores.classes)), strict=True)
-        ]
-        means = tuple(getattr(scores, name) for name in names)
-        return ClassTable(("boxes", *map(self.noun, names)), rows, means)
+        return tables.of_classes(scores, noun=self.noun)
 
     def matrix(self, scores: DetectionScores) -> Matrix:
         """The confusion of the classes and the background, in counts of boxes."""
-        caption = (
-            f"Counts of boxes at an IoU of 0.5, of detections from a score of {scores.score:.2f} on. The column of the"
-            " background holds objects that were not found, its row detections that are about no object"
-        )
-        return Matrix((*scores.classes, BACKGROUND), scores.confusion, False, CONFUSION_UP_TO, caption)
+        return tables.confusion(scores)
 
     def plots(self, scores: DetectionScores) -> list[Plot]:
         """Precision over recall, by threshold of IoU and by class."""
@@ -243,8 +215,8 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
             for label in labels.tolist()
         }
         colours = class_colours(len(scores.classes))
-        classes = [(scores.classes[label], _hex(colours[label])) for label in sorted(occurring)]
-        return [*classes, *((name, _hex(colour)) for name, colour in ERRORS.items())]
+        classes = [(scores.classes[label], hex_of(colours[label])) for label in sorted(occurring)]
+        return [*classes, *((name, hex_of(colour)) for name, colour in ERRORS.items())]
 
     usual_score = 0.3
 
@@ -276,44 +248,6 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
         stream = BytesIO()
         drawn(image, outlines_of(result)).save(stream, "PNG", compress_level=1)
         yield stream.getvalue()
-
-
-_SIZES = {
-    "all": "all",
-    "small": "small, to 32 x 32 px",
-    "medium": "medium, to 96 x 96 px",
-    "large": "large",
-}
-_FAULTS = {
-    "right": "right",
-    "missed": "missed objects",
-    "invented": "invented",
-    "wrong_class": "wrong class",
-    "wrong_place": "wrong place (IoU 0.1 to 0.5)",
-    "twice": "found twice",
-}
-
-
-def _precisions(row: ClassPrecision) -> tuple[float | None, ...]:
-    return row.ap, row.ap50, row.ap75, row.voc07, row.voc_area
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{share:.2%}"
-
-
-def _shares(*shares: float | None) -> tuple[float, ...]:
-    return tuple(nan if share is None else share for share in shares)
-
-
-def _as_text(table: ClassTable) -> Table:
-    """A table of the page for a terminal."""
-    rows = [(row.name, f"{row.amount:,}", *map(percent, row.shares)) for row in table.rows]
-    return Table((table.noun, *table.headings), rows, table.headings, table.title)
-
-
-def _hex(colour: tuple[int, int, int]) -> str:
-    return f"#{bytes(colour).hex()}"
 
 
 KIND = Detection()

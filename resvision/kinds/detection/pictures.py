@@ -48,6 +48,11 @@ def class_colours(count: int) -> tuple[Colour, ...]:
     return tuple((rows[k % VOID][0], rows[k % VOID][1], rows[k % VOID][2]) for k in range(count))
 
 
+def hex_of(colour: Colour) -> str:
+    """A colour as `#rrggbb`."""
+    return f"#{bytes(colour).hex()}"
+
+
 def drawn(
     image: Pixels,
     outlines: Sequence[Outline],

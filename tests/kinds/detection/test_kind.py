@@ -14,10 +14,11 @@ from resvision.core.results import Detections
 from resvision.core.view_geometry import Geometry
 from resvision.kinds.detection.boxes import BoxTargets, RawDetections
 from resvision.kinds.detection.curves import MOST_CLASSES
-from resvision.kinds.detection.kind import BACKGROUND, KIND
+from resvision.kinds.detection.kind import KIND
 from resvision.kinds.detection.panels import ERRORS, judge_image
 from resvision.kinds.detection.pictures import SMALLEST_PX, Outline, class_colours, drawn
 from resvision.kinds.detection.scores import DetectionScores
+from resvision.kinds.detection.tables import BACKGROUND
 from resvision.kinds.detection.tally import Tally
 
 CLASSES = ("cat", "dog")
@@ -105,6 +106,16 @@ def test_tables_and_lines_say_what_scores_hold() -> None:
     voc = Tally(1, 2)
     voc.add(0, *SAMPLES[0])
     assert KIND.lines(voc.scores(CLASSES, str, protocol="voc07"))[0][0] == "VOC07 AP"
+
+
+def test_a_figure_of_nothing_is_a_dash() -> None:
+    found, truth = SAMPLES[0]
+    tally = Tally(1, 2)
+    tally.add(0, found, truth._replace(difficult=np.ones(len(truth.labels), np.bool_)))
+    scores = tally.scores(CLASSES, str, protocol="voc07")
+    assert KIND.lines(scores)[0] == ("VOC07 AP", "-")
+    assert "voc07" not in scores.figures()
+    assert KIND.tables(scores)[0].rows[0][-1] == "-"
 
 
 def test_plots_are_those_whose_means_are_the_average_precision() -> None:

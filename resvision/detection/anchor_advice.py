@@ -16,6 +16,7 @@ from resvision.core.samples import Reader
 from resvision.detection.augment import Square
 from resvision.detection.batches import sides
 from resvision.detection.detector import Detector
+from resvision.geometry.boxes import area
 from resvision.kinds.detection.boxes import BoxTargets
 
 MOST = 5_000
@@ -24,7 +25,10 @@ MOST = 5_000
 STRETCH = 64
 """The images of a large set between two that are looked at first."""
 
-REMEDY = "data.image_size changes the boxes, options of the model its anchors"
+REMEDY = (
+    "data.image_size changes the boxes, options of the model its anchors;"
+    " `resvision inspect MODEL --anchors IMAGE` shows both"
+)
 
 
 def anchor_advice(system: Detector, reader: Reader[BoxTargets], side_px: int) -> dict[str, str]:
@@ -45,7 +49,7 @@ def anchor_advice(system: Detector, reader: Reader[BoxTargets], side_px: int) ->
         anchors = placed.anchors((side_px, side_px))
     if not is_unmatched.any():
         return {}
-    lengths = np.sort(_lengths(boxes[is_unmatched]))
+    lengths = np.sort(np.sqrt(area(boxes[is_unmatched])))
     which = "all" if is_unmatched.all() else f"{is_unmatched.sum():,} of"
     said = (
         f"{which} {len(boxes):,} training boxes match no anchor in squares of {side_px} px:"
@@ -72,12 +76,7 @@ def shown_boxes(reader: Reader[BoxTargets], side_px: int, *, most: int = MOST) -
     return np.concatenate(boxes)
 
 
-def _lengths(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The side of the square that has the area of each box, (M,)."""
-    return np.asarray(np.sqrt((boxes[:, 2:] - boxes[:, :2]).clip(min=0).prod(axis=1)))
-
-
 def _range(anchors: dict[str, Tensor]) -> str:
     """The lengths of the anchors in words."""
-    lengths = _lengths(torch.cat([*anchors.values()]).double().numpy())
+    lengths = np.sqrt(area(torch.cat([*anchors.values()]).double().numpy()))
     return f"{lengths.min():.0f} to {lengths.max():.0f} px"
