@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torchvision.models.detection import RetinaNet as TorchvisionRetinaNet
 
 from resvision import catalog
+from resvision.classification.stages import distances_to_head, first_stages
 from resvision.contracts import Batch, Images, Losses
 from resvision.core.errors import MissingStageError, SettingsError
 from resvision.detection.detector import PADDING, TrueBoxes
@@ -241,6 +242,16 @@ def test_images_of_any_sides_are_taken_and_boxes_stay_inside() -> None:
     assert found.counts.item() > 0
     assert found.boxes[0, :, [0, 2]].max() <= 50
     assert found.boxes[0, :, [1, 3]].max() <= 37
+
+
+def test_the_stages_of_the_encoder_are_those_of_the_net() -> None:
+    net = narrow()
+    assert [*first_stages(net, 2)] == [
+        f"backbone.body.{part}" for part in ("conv1", "bn1", "relu", "maxpool", "layer1")
+    ]
+    distances = distances_to_head(net)
+    assert distances["backbone.body.layer4.0.conv1.weight"] == 1
+    assert distances["backbone.fpn.inner_blocks.0.0.weight"] == distances["head.regression_head.bbox_reg.bias"] == 0
 
 
 def test_a_backbone_without_the_maps_is_refused_by_what_it_lacks() -> None:
