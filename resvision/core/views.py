@@ -219,12 +219,18 @@ class ShorterSide(_View):
             )
 
     def resized_sides(self, height: int, width: int) -> tuple[int, int]:
-        """Fractions of pixels are cut off, as torchvision does: of both sides where there is a `longest_px`."""
+        """Fractions of pixels are cut off, as torchvision does; where `longest_px` decides they are rounded.
+
+        With `bilinear-aliased`, the way of torchvision's detectors, they are always cut off.
+        """
+        sides = resized_sides(height, width, self.shorter_px)
         if self.longest_px is None:
-            return resized_sides(height, width, self.shorter_px)
-        scale = min(self.shorter_px / min(height, width), self.longest_px / max(height, width))
-        # A fraction just below a whole number costs a pixel here, as it does there.
-        return max(1, floor(scale * height)), max(1, floor(scale * width))
+            return sides
+        if self.interpolation == "bilinear-aliased":
+            scale = min(self.shorter_px / min(height, width), self.longest_px / max(height, width))
+            # A fraction just below a whole number costs a pixel here, as it does there.
+            return max(1, floor(scale * height)), max(1, floor(scale * width))
+        return sides if max(sides) <= self.longest_px else _scaled(height, width, self.longest_px)
 
     def show(self, image: Pixels, *, name: str, grey: bool = False) -> Shown:
         """The image as (h, w, channels)."""
