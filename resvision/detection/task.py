@@ -136,7 +136,9 @@ class DetectionTask(Task[BoxTargets]):
         """Describe the protocol, also the usual one."""
         preset = find(how.protocol or COCO)
         applied = suppression_of(_detector(model.system).suppression, how.prediction, model.classes)
-        among = {None: "of its class", (0,) * len(model.classes): "of any class"}.get(applied.groups, "of its group")
+        among = {None: "of their class", (0,) * len(model.classes): "of any class"}.get(
+            applied.groups, "of their group"
+        )
         line = (
             f"boxes with a score above {applied.score:g}, but for those that overlap a better one {among} by more than"
             f" {applied.iou:g}; at most {applied.most} in an image"
