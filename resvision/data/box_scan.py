@@ -186,7 +186,8 @@ def _settled(found: Found) -> _Settled:
     ledger = found.ledger
     facts, unreadable = look(found.parts)
     ledger.faults += unreadable
-    name_faults(found.listed or found.folder, found.classes, ledger)
+    if found.classes or not ledger.faults:
+        name_faults(found.listed or found.folder, found.classes, ledger)
     view = facts.view()
     readers = []
     for part, heads in zip(found.parts, facts.parted(found.parts), strict=True):
@@ -233,7 +234,7 @@ def _require_boxes(found: Found, readers: list[BoxReader]) -> None:
 def _split_off(found: Found) -> list[BoxPart]:
     """Training and validation of a set without splits: a fifth of its images, at least one, is validation."""
     (part,) = found.parts
-    if len(part) < 2:
+    if len(part) < 2 and not found.ledger.faults:
         images = "one image only" if len(part) else "no images"
         found.ledger.faults.append(fault(part.images, f"{images}; two are needed to split one off"))
     found.rule = "a fifth is val, after a shuffle with seed 0"
