@@ -186,7 +186,7 @@ def _settled(found: Found) -> _Settled:
     ledger = found.ledger
     facts, unreadable = look(found.parts)
     ledger.faults += unreadable
-    if found.classes or not ledger.faults:
+    if found.classes or (found.listed is not None and not ledger.faults):
         name_faults(found.listed or found.folder, found.classes, ledger)
     view = facts.view()
     readers = []
@@ -216,12 +216,17 @@ def _settled(found: Found) -> _Settled:
 
 
 def _require_boxes(found: Found, readers: list[BoxReader]) -> None:
-    """Add the faults of splits without an image, and of training without a box; note classes that it never shows."""
+    """Add the faults of splits without an image, and of training without a box.
+
+    Splits that cannot judge are noted, and classes that training never shows.
+    """
     if found.ledger.faults:
         return
     for reader in readers:
         if not len(reader):
             found.ledger.faults.append(fault(found.folder, f"no images of {reader.split}"))
+        elif reader is not readers[0] and reader.columns.crowd.all():
+            found.notes.append(f"no box to find in the images of {reader.split}, so they can judge no training")
     occurring = np.bincount(readers[0].columns.labels, minlength=len(found.classes))
     if not occurring.any():
         found.ledger.faults.append(fault(found.folder, f"no box in the images of {readers[0].split}"))

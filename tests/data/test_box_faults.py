@@ -15,6 +15,8 @@ from resvision.core.orientation import upright_boxes, upright_sides
 from resvision.data.check import check
 from resvision.data.fault_kinds import KINDS, require_kinds
 from resvision.data.sets import open_splits
+from resvision.preparation import prepare
+from resvision.recipes import compose
 from tests.box_folders import FORMS, SCENES, coco, coco_json, picture, text, voc, voc_xml, yolo, yolo_lines
 
 
@@ -396,12 +398,31 @@ def test_a_set_without_names_or_without_boxes_is_refused(tmp_path: Path) -> None
     assert any("no names of classes" in fault.what for fault in check(str(folder)).faults)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_split_that_judges_without_a_box_is_noted_and_never_trained_on(tmp_path: Path, form: str) -> None:
+    folder = FORMS[form](tmp_path, train="ab", val="c")
+    what = "no box to find in the images of val, so they can judge no training"
+    assert what in check(str(folder)).notes
+    with pytest.raises(DataError, match=what):
+        prepare(compose("retinanet", str(folder), settings=["model.options.backbone=resnet18"]))
+
+
+def test_annotations_without_any_object_are_told_as_such(tmp_path: Path) -> None:
+    folder = voc(tmp_path)
+    for path in (folder / "Annotations").iterdir():
+        path.write_text("<annotation/>")
+    assert [fault.what for fault in check(str(folder)).faults] == ["no box in the images of train"]
+
+
 # What is allowed, and what is kept -----------------------------------------------------------------------------------
 
 
 def test_kinds_that_there_are_not_or_that_contradict_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnknownNameError, match="nearest: outside-boxes"):
+    with pytest.raises(UnknownNameError, match="nearest: outside-boxes; --allow takes degenerate-boxes"):
         check(str(voc(tmp_path)), allow=["outside-box"])
+    with pytest.raises(UnknownNameError) as refused:
+        require_kinds([""])
+    assert str(refused.value).count("shared-images") == 1
     with pytest.raises(SettingsError, match="rotated-as-stored and rotated-upright contradict each other"):
         require_kinds(["rotated-upright", "rotated-as-stored"])
     require_kinds([kind for kind in KINDS if not kind.startswith("rotated")])
