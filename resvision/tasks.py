@@ -230,6 +230,9 @@ class Task(ABC, Generic[T]):
         """Make the choices of the loss that follow from the targets of the training split."""
         return dict(loss)
 
+    def require_judging(self, reader: Reader[T]) -> None:
+        """Raise DataError for images that a training is to be scored on, but that leave nothing to score."""
+
     def advice(self, system: System, reader: Reader[T], side_px: int | None) -> dict[str, str]:
         """Advice to a person before the run is trained: lines by their heading.
 
