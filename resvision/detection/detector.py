@@ -8,7 +8,6 @@ Glossary
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -45,11 +44,6 @@ class Candidates(NamedTuple):
     boxes: Tensor
     scores: Tensor
     labels: Tensor
-
-
-@dataclass(frozen=True, kw_only=True)
-class DetectorLoss:
-    """The options of a loss that has none."""
 
 
 class Detector(PixelSystem):

@@ -17,7 +17,6 @@ from functools import partial
 from typing import ClassVar, Literal, NamedTuple, get_args
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resvision.classification.classifier import require_factor
@@ -29,6 +28,7 @@ from resvision.detection.detector import Candidates, Detector, TrueBoxes
 from resvision.detection.parts.anchors import AnchorGrids, cornered_cells, scaled_cells
 from resvision.detection.parts.box_coding import clip
 from resvision.detection.parts.encoder import encoder, map_sizes
+from resvision.detection.parts.filling import filled_sides, filled_up
 from resvision.detection.parts.matching import largest_overlaps
 from resvision.detection.parts.proposals import (
     AnchorMaps,
@@ -118,16 +118,11 @@ class FasterRCNN(nn.Module):
 
     def anchored(self, images: Tensor) -> tuple[dict[str, Tensor], AnchorMaps, dict[str, Tensor]]:
         """The maps by name, what is said of the anchors, and these by the name of their map."""
-        height, width = self.padded_sides((images.shape[2], images.shape[3]))
-        maps = self.backbone(F.pad(images, (0, width - images.shape[3], 0, height - images.shape[2])))
+        images = filled_up(images, self.multiple)
+        maps = self.backbone(images)
         sizes = {name: (pixels.shape[2], pixels.shape[3]) for name, pixels in maps.items()}
-        anchors = self.anchors.of(sizes, (height, width), images.device)
+        anchors = self.anchors.of(sizes, (images.shape[2], images.shape[3]), images.device)
         return maps, self.rpn([maps[name] for name in anchors]), anchors
-
-    def padded_sides(self, sides: tuple[int, int]) -> tuple[int, int]:
-        """Height and width of images with these, once zeros fill them up."""
-        height, width = sides
-        return height + -height % self.multiple, width + -width % self.multiple
 
     def proposals(
         self, anchor_maps: AnchorMaps, anchors: Mapping[str, Tensor], images: Tensor, rules: ProposalRules
@@ -297,13 +292,24 @@ class FasterRCNNDetector(Detector):
 
     def losses(self, batch: Batch) -> Losses:
         """Compute the four terms; `error` is the share of regions whose most probable class is wrong."""
-        images, truth = self.normalized(batch.inputs.images), batch.targets
-        maps, anchor_maps, anchors = self.net.anchored(images)
-        drawn = self._drawn_anchors(torch.cat([*anchors.values()]), truth, (images.shape[2], images.shape[3]))
-        proposals = self.net.proposals(anchor_maps, anchors, images, self.rules.training)
-        regions = self._drawn_regions(proposals, truth)
-        said = self.net.roi_heads(maps, regions.references)
+        images = self.normalized(batch.inputs.images)
+        losses: Losses = self._losses_of(*self.net.anchored(images), images, batch.targets)
+        return losses
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _losses_of(
+        self,
+        maps: dict[str, Tensor],
+        anchor_maps: AnchorMaps,
+        anchors: dict[str, Tensor],
+        images: Tensor,
+        truth: TrueBoxes,
+    ) -> Losses:
+        # Not compiled: the numbers of true boxes and proposals are others in every step, and each would make a graph.
         rules = self.rules
+        drawn = self._drawn_anchors(torch.cat([*anchors.values()]), truth, (images.shape[2], images.shape[3]))
+        regions = self._drawn_regions(self.net.proposals(anchor_maps, anchors, images, rules.training), truth)
+        said = self.net.roi_heads(maps, regions.references)
         terms = {
             **anchor_terms(anchor_maps, drawn, beta=rules.anchor_beta, box_weight=self.anchor_box_weight),
             **region_terms(said, regions, rules.coding, beta=rules.beta, box_weight=self.box_weight),
@@ -322,10 +328,10 @@ class FasterRCNNDetector(Detector):
 
     def anchors(self, sides: tuple[int, int]) -> dict[str, Tensor]:
         """The anchors of an image of these sides, by the name of their map."""
-        padded = self.net.padded_sides(sides)
-        if padded not in self._sizes:
-            self._sizes[padded] = map_sizes(self.net.backbone, (self.mean.shape[1], *padded))
-        return self.net.anchors.of(self._sizes[padded], padded, self.mean.device)
+        filled = filled_sides(sides, self.net.multiple)
+        if filled not in self._sizes:
+            self._sizes[filled] = map_sizes(self.net.backbone, (self.mean.shape[1], *filled))
+        return self.net.anchors.of(self._sizes[filled], filled, self.mean.device)
 
     def unmatched(self, boxes: Tensor, sides: tuple[int, int]) -> Tensor:
         """Which true boxes (M, 4) overlap no anchor at all: of the others, the best anchor is always positive."""

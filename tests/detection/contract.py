@@ -180,8 +180,9 @@ class DetectorContract:
             assert torch.isfinite(term.weight)
             assert term.weight >= 0
         for name, parameter in system.net.named_parameters():
-            assert parameter.grad is None or torch.isfinite(parameter.grad).all(), name
-        assert any(parameter.grad is not None and parameter.grad.any() for parameter in system.net.parameters()), (
+            assert parameter.grad is not None, f"{name}: several processes would not share its gradient"
+            assert torch.isfinite(parameter.grad).all(), name
+        assert any(parameter.grad.any() for parameter in system.net.parameters()), (
             "an image without boxes teaches what background is"
         )
 
