@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from resvision.classification.classifier import require_factor
-from resvision.classification.stages import Map, Stages, up_to
-from resvision.classification.vgg import HIDDEN, blocks, pools_of, widths_of
+from resvision.classification.stages import Stages, up_to
+from resvision.classification.vgg import HIDDEN
 from resvision.contracts import Batch, Losses, Term
 from resvision.core.errors import SettingsError
 from resvision.detection.detector import Candidates, Detector, TrueBoxes
@@ -44,6 +44,7 @@ from resvision.detection.parts.roi_head import BoxHead, BoxPredictor, RegionHead
 from resvision.detection.parts.roi_pooling import RoIAlign, RoIMaxPool
 from resvision.detection.parts.sampled_losses import TERMS, anchor_terms, region_terms
 from resvision.detection.parts.sampling import Drawn, draw
+from resvision.detection.parts.vgg16_stages import vgg16_stages
 from resvision.layers.init import relu_initialize
 
 Features = Literal["pyramid", "C4", "C5"]
@@ -156,19 +157,19 @@ def faster_rcnn(
     if features not in get_args(Features):
         raise SettingsError(f"features {features!r}: choices are {', '.join(get_args(Features))}")
     sizes = squares(smallest_anchor_px, 5)
+    stages = encoder(backbone, PYRAMID_OVER if features == "pyramid" else [features])
     body: nn.Module
     if features == "pyramid":
-        stages = encoder(backbone, PYRAMID_OVER)
         taken = {name: stages.channels[name] for name in PYRAMID_OVER}
         pyramid = FeaturePyramid(taken, channels=channels, coarser=SubsampledMap())
-        body, entering = PyramidEncoder(stages, fpn=pyramid), channels
-        cells = {name: partial(cornered_cells, (size,)) for name, size in zip(pyramid.names, sizes, strict=True)}
+        body, names, entering = PyramidEncoder(stages, fpn=pyramid), pyramid.names, channels
         pooled = {f"P{name[1:]}": stages.stride[name] for name in PYRAMID_OVER}
     else:
-        body = stages = up_to(encoder(backbone, [features]), features)
-        entering = stages.channels[features]
-        cells = {features: partial(cornered_cells, sizes)}
+        body = stages = up_to(stages, features)
+        names, entering = (features,), stages.channels[features]
         pooled = {features: stages.stride[features]}
+    # Each map of a pyramid has anchors of one size, a map alone has those of all.
+    cells = {name: partial(cornered_cells, sizes[level :: len(names)]) for level, name in enumerate(names)}
     return FasterRCNN(
         body,
         anchors=AnchorGrids(cells),
@@ -209,23 +210,16 @@ def faster_rcnn_vgg16(
         training=replace(rules.training, smallest_px=least_px),
         testing=replace(rules.testing, smallest_px=least_px),
     )
-    features = blocks("D", in_channels=in_channels, width=width)[:-1]  # pool5 gives way to RoI pooling
-    pools = pools_of(features)
-    for pool in pools:  # rounded up, as in Caffe
-        features[pool] = nn.MaxPool2d(2, ceil_mode=True)
-    widths = widths_of(width)
-    ends = {f"features.{end}": f"C{k}" for k, end in enumerate([*(pool - 1 for pool in pools), len(features) - 1])}
-    maps = {f"C{k}": Map(widths[k], 2**k) for k in range(1, 5)}
-    steps = {f"features.{i}": ends.get(f"features.{i}", "") for i in range(len(features))}
-    steps[f"features.{pools[0] - 1}"] = ""
-    head = BoxHead(widths[-1] * GRID**2, HIDDEN * width, dropout=dropout)
-    for part in (features, head):
+    stages = vgg16_stages(in_channels=in_channels, width=width)
+    channels = stages.channels["C4"]
+    head = BoxHead(channels * GRID**2, HIDDEN * width, dropout=dropout)
+    for part in (stages, head):
         relu_initialize(part, last=part)
     cells = partial(scaled_cells, [side / 16 for side in squares(smallest_anchor_px, 3)])
     return FasterRCNN(
-        Stages({"features": features}, steps=steps, maps=maps),
+        stages,
         anchors=AnchorGrids({"C4": cells}, stride=16),
-        rpn=RegionProposalNetwork(ProposalHead(widths[-1], 9, channels=widths[-1], logits=2)),
+        rpn=RegionProposalNetwork(ProposalHead(channels, 9, channels=channels, logits=2)),
         roi_heads=RegionHead(
             RoIMaxPool("C4", 16, grid=GRID), head, BoxPredictor(HIDDEN * width, num_classes=num_classes)
         ),
