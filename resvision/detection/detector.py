@@ -81,7 +81,7 @@ class Detector(PixelSystem):
         return {}
 
     def unmatched(self, boxes: Tensor, sides: tuple[int, int]) -> Tensor:
-        """Which of these true boxes (M, 4), each taken as alone, no anchor would be trained to find, (M,) bool."""
+        """Flags of the true boxes (M, 4), each taken as alone, that no anchor would be trained to find, (M,) bool."""
         return boxes.new_zeros(len(boxes), dtype=torch.bool)
 
     def predict(self, inputs: Images) -> Predictions:

@@ -53,7 +53,7 @@ GRID = 7
 
 
 class FasterRCNNMaps(NamedTuple):
-    """What the net says of its anchors, what it proposes, and what it says of its proposals.
+    """The raw maps of the anchors, the proposals made of them, and the raw maps of the proposals.
 
     objectness     (N, A) logits
     anchor_deltas  (N, A, 4), offsets from the anchors
@@ -72,7 +72,7 @@ class FasterRCNNMaps(NamedTuple):
 
 
 class FasterRCNN(nn.Module):
-    """Maps, proposals from the maps, and what the head says of each proposal: figure 2.
+    """Maps, proposals from the maps, and logits and offsets of each proposal: figure 2.
 
     backbone    gives maps by name
     anchors     on which of the maps, and of which shapes
@@ -101,7 +101,7 @@ class FasterRCNN(nn.Module):
         self.of_encoder = dict(of_encoder or {})
 
     def forward(self, images: Tensor) -> FasterRCNNMaps:
-        """What is said of images (N, C, H, W), by the rules for testing, in training mode too."""
+        """The raw maps of images (N, C, H, W), by the rules for testing, in training mode too."""
         maps, anchor_maps, anchors = self.anchored(images)
         proposals = self.proposals(anchor_maps, anchors, images, self.rules.testing)
         return FasterRCNNMaps(*anchor_maps, *proposals, *self.roi_heads(maps, proposals.boxes))
@@ -118,7 +118,7 @@ class FasterRCNN(nn.Module):
         return names
 
     def anchored(self, images: Tensor) -> tuple[dict[str, Tensor], AnchorMaps, dict[str, Tensor]]:
-        """The maps by name, what is said of the anchors, and these by the name of their map."""
+        """The maps by name, the raw maps of the anchors, and the anchors by the name of their map."""
         images = filled_up(images, self.multiple)
         maps = self.backbone(images)
         sizes = {name: (pixels.shape[2], pixels.shape[3]) for name, pixels in maps.items()}
@@ -166,7 +166,7 @@ def faster_rcnn(
         pooled = {f"P{name[1:]}": stages.stride[name] for name in PYRAMID_OVER}
     else:
         body = stages = up_to(stages, features)
-        names, entering = (features,), stages.channels[features]
+        names, entering = [features], stages.channels[features]
         pooled = {features: stages.stride[features]}
     # Each map of a pyramid has anchors of one size, a map alone has those of all.
     cells = {name: partial(cornered_cells, sizes[level :: len(names)]) for level, name in enumerate(names)}
@@ -303,12 +303,12 @@ class FasterRCNNDetector(Detector):
         rules = self.rules
         drawn = self._drawn_anchors(torch.cat([*anchors.values()]), truth, (images.shape[2], images.shape[3]))
         regions = self._drawn_regions(self.net.proposals(anchor_maps, anchors, images, rules.training), truth)
-        said = self.net.roi_heads(maps, regions.references)
+        region_maps = self.net.roi_heads(maps, regions.references)
         terms = {
             **anchor_terms(anchor_maps, drawn, beta=rules.anchor_beta, box_weight=self.anchor_box_weight),
-            **region_terms(said, regions, rules.coding, beta=rules.beta, box_weight=self.box_weight),
+            **region_terms(region_maps, regions, rules.coding, beta=rules.beta, box_weight=self.box_weight),
         }
-        wrong = (said.logits.detach().argmax(dim=-1) != regions.labels) & regions.counted
+        wrong = (region_maps.logits.detach().argmax(dim=-1) != regions.labels) & regions.counted
         return Losses(terms=terms, metrics={"error": Term(wrong.sum(), regions.counted.sum())})
 
     def weights(self, batch: Batch) -> dict[str, Tensor]:
@@ -328,7 +328,7 @@ class FasterRCNNDetector(Detector):
         return self.net.anchors.of(self._sizes[filled], filled, self.mean.device)
 
     def unmatched(self, boxes: Tensor, sides: tuple[int, int]) -> Tensor:
-        """Which true boxes (M, 4) overlap no anchor at all: of the others, the best anchor is always positive."""
+        """Flags of the true boxes (M, 4) that overlap no anchor at all: of any other, the best anchor is positive."""
         anchors = torch.cat([*self.anchors(sides).values()])
         return largest_overlaps(boxes, anchors[self._usable(anchors, sides)]) == 0
 

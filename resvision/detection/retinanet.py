@@ -296,7 +296,7 @@ class RetinaNetDetector(Detector):
         return self.net.anchors(self._sizes[sides], sides=sides, device=self.mean.device)
 
     def unmatched(self, boxes: Tensor, sides: tuple[int, int]) -> Tensor:
-        """Which of these boxes (M, 4), each taken as alone, no anchor would be trained to find, (M,) bool."""
+        """Flags of the true boxes (M, 4), each taken as alone, that no anchor would be trained to find, (M,) bool."""
         overlaps = largest_overlaps(boxes, torch.cat([*self.anchors(sides).values()]))
         return overlaps <= 0 if self.low_quality else overlaps < self.options.positive_iou
 
@@ -317,9 +317,10 @@ class RetinaNetDetector(Detector):
 
     def _matches(self, anchors: Tensor, targets: TrueBoxes) -> Matches:
         """The matches of the anchors with the boxes of each image, (N, A)."""
-        thresholds = {"positive": self.options.positive_iou, "negative": self.options.negative_iou}
+        positive, negative = self.options.positive_iou, self.options.negative_iou
         return stacked(
-            match(anchors, *image, **thresholds, low_quality=self.low_quality) for image in zip(*targets, strict=True)
+            match(anchors, *image, positive=positive, negative=negative, low_quality=self.low_quality)
+            for image in zip(*targets, strict=True)
         )
 
     def _weight(self, matches: Matches) -> Tensor:

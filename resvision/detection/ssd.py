@@ -58,7 +58,7 @@ PriorSet = Literal["voc", "coco"]
 
 
 class SSDMaps(NamedTuple):
-    """What the net says, by map, the finest first.
+    """The logits and deltas of the priors, by map, the finest first.
 
     logits  (N, a * (K + 1), h, w)
     deltas  (N, a * 4, h, w)
@@ -227,7 +227,7 @@ class SSDDetector(Detector):
         return largest_overlaps(boxes.to(priors.device), priors) <= 0
 
     def _hard_negatives(self, logits: Tensor, matches: Matches) -> Tensor:
-        """Which priors (N, A) without an object are learned from: in each image those of greatest loss."""
+        """Flags (N, A) of the priors without an object that are learned from: in each image those of greatest loss."""
         loss = fp32_or_more(logits).logsumexp(dim=2) - fp32_or_more(logits[:, :, 0])
         return hardest(loss, matches.negative, self.options.negatives * positives(matches))
 
