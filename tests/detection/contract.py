@@ -186,6 +186,14 @@ class DetectorContract:
             "an image without boxes teaches what background is"
         )
 
+    def test_nothing_is_learned_where_a_crowd_lies(self) -> None:
+        system, batch = self.system().train(), self.batch()
+        boxes, labels, crowd = (torch.zeros_like(member) for member in batch.targets)
+        labels[:, 1:], crowd[:, 0] = PADDING, True
+        boxes[:, 0] = torch.tensor([-1e4, -1e4, 1e4, 1e4])
+        for name, term in system.losses(batch._replace(targets=TrueBoxes(boxes, labels, crowd))).terms.items():
+            assert term.total == 0, name
+
     def test_only_the_place_of_a_box_counts_and_not_how_far_it_is_padded(self) -> None:
         system, batch = self.system().eval(), self.batch()
         more = batch._replace(targets=widened(batch.targets, 16))
