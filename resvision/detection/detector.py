@@ -8,7 +8,6 @@ Glossary
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -47,11 +46,6 @@ class Candidates(NamedTuple):
     labels: Tensor
 
 
-@dataclass(frozen=True, kw_only=True)
-class DetectorLoss:
-    """The options of a loss that has none."""
-
-
 class Detector(PixelSystem):
     """A net with its losses, and the way from its raw maps to boxes. Abstract.
 
@@ -87,7 +81,7 @@ class Detector(PixelSystem):
         return {}
 
     def unmatched(self, boxes: Tensor, sides: tuple[int, int]) -> Tensor:
-        """Which of these true boxes (M, 4), each taken as alone, no anchor would be trained to find, (M,) bool."""
+        """Flags of the true boxes (M, 4), each taken as alone, that no anchor would be trained to find, (M,) bool."""
         return boxes.new_zeros(len(boxes), dtype=torch.bool)
 
     def predict(self, inputs: Images) -> Predictions:

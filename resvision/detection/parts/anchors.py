@@ -65,7 +65,7 @@ def grid(
 
 
 class AnchorGrids(NamedTuple):
-    """Where the anchors are.
+    """The maps that have anchors, and where the anchors lie on them.
 
     cells   by the name of its map, the function that gives the anchors of a cell
     stride  pixels between neighbours of the map; None: image side // map side, as torchvision has it
