@@ -168,8 +168,9 @@ def build_system(run: Run) -> System:
         )
     system: Any = references.load(named, noun="system")
     options = from_options(system.loss_options, run.loss, at="loss")
+    net = build_net(run)
     try:
-        built: System = system(build_net(run), mean=view.mean, std=view.std, options=options)
+        built: System = system(net, mean=view.mean, std=view.std, options=options)
     except ValueError as error:  # a loss that the net is not made for
         raise SettingsError(f"loss: {error}") from None
     weights, classes = run.loss.get("class_weights"), run.model.num_classes

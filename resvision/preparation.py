@@ -81,6 +81,8 @@ def prepare(
         run = replace(run, model=replace(run.model, options=options))
     channels = run.data.channels or _integer(run.model.options.get("in_channels"))
     splits = _open_as_asked(run, channels=channels, view=brought_view(run, published))
+    for judging in filter(None, (splits.test, splits.validation)):
+        task.require_judging(judging)
     run = replace(run, loss=task.settled_loss(run.loss, splits.train))
     # Hashing the names of a large set takes long, and no view changes them, so it is done once.
     asked_px, fingerprint = run.data.image_size or task.asked_side(run.augment), splits.fingerprint()

@@ -144,6 +144,7 @@ class ExplainedScore(NamedTuple):
     label      the name of the class that the score speaks for
     words      the score in words, such as "logit of cat"
     share      the share 0..1 that the net gives to the label: its probability, or that of the image's pixels
+    box        (4,), x1 y1 x2 y2 in pixels of the view, of the object that it is about; None where it is about no one
     """
 
     images: Tensor
@@ -153,6 +154,7 @@ class ExplainedScore(NamedTuple):
     label: str
     words: str
     share: float
+    box: NDArray[np.float64] | None = None
 
 
 class Task(ABC, Generic[T]):
@@ -227,6 +229,9 @@ class Task(ABC, Generic[T]):
     def settled_loss(self, loss: Mapping[str, Scalar], reader: Reader[T]) -> dict[str, Scalar]:
         """Make the choices of the loss that follow from the targets of the training split."""
         return dict(loss)
+
+    def require_judging(self, reader: Reader[T]) -> None:
+        """Raise DataError for images that a training is to be scored on, but that leave nothing to score."""
 
     def advice(self, system: System, reader: Reader[T], side_px: int | None) -> dict[str, str]:
         """Advice to a person before the run is trained: lines by their heading.

@@ -48,6 +48,8 @@ def build(name: str, *, num_classes: int | None = None, **options: Any) -> "nn.M
             net: nn.Module = builder(**fixed, **given)
     except MissingStageError as error:
         raise MissingStageError(f"{name}: {error}; these will do: {', '.join(backbones(name, given))}") from None
+    except ValueError as error:  # of torch, about a value such as a share of dropout above 1
+        raise SettingsError(f"{name}: {error}") from None
     if not callable(getattr(net, "state_dict", None)):
         raise SettingsError(f"{name}: gave {type(net).__name__}, not a torch.nn.Module")
     return net

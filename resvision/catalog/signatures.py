@@ -11,7 +11,10 @@ from resvision.core import references
 from resvision.core.errors import SettingsError, nearest
 from resvision.core.meanings import form
 
-POSITIVE = ("num_classes", "in_channels", "width", "input_size")
+POSITIVE = (
+    *("num_classes", "in_channels", "width", "input_size"),
+    *("channels", "decoder_width", "output_stride", "hidden", "proposals", "smallest_anchor_px"),
+)
 """Options that count something, so that a value below 1 is a mistake whatever the builder."""
 
 _NOT_OF_THE_NET = ("num_classes", "zero_init")

@@ -24,7 +24,7 @@ def name_faults(where: Place | str, names: tuple[str, ...], ledger: Ledger) -> N
     seen: set[str] = set()
     for name in names:
         if not is_class_name(name):
-            what = f"the class name {printable(name)!r:.60} is empty, not printable or longer than {LONGEST} letters"
+            what = f"the class name '{printable(name):.60}' is empty, not printable or longer than {LONGEST} letters"
             ledger.faults.append(fault(where, what))
         if name in seen:
             ledger.faults.append(fault(where, f"two classes of the name {printable(name)}; join or rename them"))

@@ -44,7 +44,7 @@ def frames_of(part: BoxPart, heads: NDArray[np.int64], ledger: Ledger) -> Frames
     stored, orientation = heads[:, :2], heads[:, 2]
     swapped = np.isin(orientation, _SWAPPED)
     upright = np.where(swapped[:, None], stored[:, ::-1], stored)
-    readable, states = stored[:, 0] > 0, (part.stated > 0).all(axis=1)
+    readable, states = stored[:, 0] > 0, (part.stated != 0).all(axis=1)
     as_stored, as_upright = (part.stated == stored).all(axis=1), (part.stated == upright).all(axis=1)
     wrong = readable & states & ~as_stored & ~as_upright
     for index in np.flatnonzero(wrong).tolist():

@@ -186,7 +186,8 @@ def _settled(found: Found) -> _Settled:
     ledger = found.ledger
     facts, unreadable = look(found.parts)
     ledger.faults += unreadable
-    name_faults(found.listed or found.folder, found.classes, ledger)
+    if found.classes or (found.listed is not None and not ledger.faults):
+        name_faults(found.listed or found.folder, found.classes, ledger)
     view = facts.view()
     readers = []
     for part, heads in zip(found.parts, facts.parted(found.parts), strict=True):
@@ -215,12 +216,17 @@ def _settled(found: Found) -> _Settled:
 
 
 def _require_boxes(found: Found, readers: list[BoxReader]) -> None:
-    """Add the faults of splits without an image, and of training without a box; note classes that it never shows."""
+    """Add the faults of splits without an image, and of training without a box.
+
+    Splits that cannot judge are noted, and classes that training never shows.
+    """
     if found.ledger.faults:
         return
     for reader in readers:
         if not len(reader):
             found.ledger.faults.append(fault(found.folder, f"no images of {reader.split}"))
+        elif reader is not readers[0] and reader.columns.crowd.all():
+            found.notes.append(f"no box to find in the images of {reader.split}, so they can judge no training")
     occurring = np.bincount(readers[0].columns.labels, minlength=len(found.classes))
     if not occurring.any():
         found.ledger.faults.append(fault(found.folder, f"no box in the images of {readers[0].split}"))
@@ -233,7 +239,7 @@ def _require_boxes(found: Found, readers: list[BoxReader]) -> None:
 def _split_off(found: Found) -> list[BoxPart]:
     """Training and validation of a set without splits: a fifth of its images, at least one, is validation."""
     (part,) = found.parts
-    if len(part) < 2:
+    if len(part) < 2 and not found.ledger.faults:
         images = "one image only" if len(part) else "no images"
         found.ledger.faults.append(fault(part.images, f"{images}; two are needed to split one off"))
     found.rule = "a fifth is val, after a shuffle with seed 0"

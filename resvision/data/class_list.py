@@ -17,11 +17,9 @@ from resvision.core.files import SMALL, read_whole
 from resvision.core.images import VOID
 from resvision.data.archives import ArchivePlace
 from resvision.data.faults import Fault, all_entries, fault, fault_of
-from resvision.data.places import Place
+from resvision.data.places import BYTE_ORDER_MARK, Place
 
 CLASS_LIST = "classes.txt"
-BYTE_ORDER_MARK = "\ufeff"
-"""Windows editors put it in front of a text."""
 
 _NUMBERED = re.compile(r"([0-9]+)\s*[\s:,]\s*(.+)")
 _NUMBERED_BEHIND = re.compile(r".*[:,=\t]\s*[0-9]+")

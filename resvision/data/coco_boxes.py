@@ -7,6 +7,7 @@ Classes are the categories in the order of their ids, without those that are not
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import PurePath
 
 import numpy as np
@@ -24,7 +25,7 @@ from resvision.data.litter import is_litter
 from resvision.data.packed_names import PackedNames
 from resvision.data.places import Place
 from resvision.data.split_folders import SPLIT_WORDS, TEST, TRAIN, split_named
-from resvision.data.table_files import clean, is_file, leads_out
+from resvision.data.table_files import clean, full_path, is_file, leads_out
 
 ANNOTATIONS = "annotations"
 ROBOFLOW = "_annotations.coco.json"
@@ -63,7 +64,9 @@ def find(place: Place, ledger: Ledger, name: str | None = None) -> Found:
         found.parts.append(_part(split, files[split], content, place, found))
     if len(contents) > 1:
         found.rule = f"by the files {' and '.join(_below(files[split], place) for split in contents)}"
-    found.classes, found.listed = _classes(contents, found), files[next(iter(contents))]
+    # The names of a file that cannot be read are unknown, which is no fault of the others
+    named = {split: content for split, content in contents.items() if not content.unread} or contents
+    found.classes, found.listed = _classes(named, found), files[next(iter(named))]
     return found
 
 
@@ -141,15 +144,18 @@ def _part(split: str, path: Place, content: CocoFile, place: Place, found: Found
     here = {name for name, is_folder in all_entries(folder, []) if not is_folder} if folder.is_dir() else set()
     kept = []
     for index, image in enumerate(content.images):
-        name = image.file_name = image.file_name if image.file_name in here else clean(image.file_name)
+        cleaned = clean(image.file_name, below=full_path(folder))
+        name = image.file_name = image.file_name if image.file_name in here else cleaned
         if leads_out(name) or "\0" in name:
             found.ledger.faults.append(fault(place_of(path, image.id), f"{printable(name)} lies outside of the folder"))
         elif name in here or ("/" in name and is_file(folder, name)):
             kept.append(index)
         else:
-            found.ledger.add("missing-images", place_of(path, image.id), f"no image {printable(name)} in {folder}")
+            what = f"no image {printable(name)} in {folder}" if name else "an image without a file_name"
+            found.ledger.add("missing-images", place_of(path, image.id), what)
     others = here - {image.file_name for image in content.images}
-    if unnamed := sum(not is_litter(name, is_folder=False) for name in others):
+    unnamed = sum(not is_litter(name, is_folder=False) for name in others)
+    if unnamed and not content.unread:
         found.notes.append(f"left out {counted(unnamed, 'file')} in {folder} that {path.name} does not name")
     if content.polygons:
         found.notes.append(f"the extent of polygons stands for {counted(content.polygons, 'box')} of {path.name}")
@@ -170,9 +176,12 @@ def _part(split: str, path: Place, content: CocoFile, place: Place, found: Found
 
 def _image_folder(split: str, path: Place, content: CocoFile, place: Place) -> Place:
     """The folder that holds the first images of a file: the first of the usual ones, or else that of the file."""
-    names = [image.file_name for image in content.images[:_SAMPLED]]
     folders = [*_folders_of(split, path, place)]
-    return next((folder for folder in folders if any(is_file(folder, name) for name in names)), folders[0])
+    for folder in folders:
+        names = (clean(image.file_name, below=full_path(folder)) for image in content.images)
+        if any(is_file(folder, name) for name in islice((name for name in names if not leads_out(name)), _SAMPLED)):
+            return folder
+    return folders[0]
 
 
 def _folders_of(split: str, path: Place, place: Place) -> Iterator[Place]:

@@ -5,7 +5,7 @@ An annotation without a box has the extent of its polygons.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 import numpy as np
@@ -20,6 +20,7 @@ from resvision.kinds.detection.boxes import Flags, Floats, Ints
 
 LARGEST = 1e9
 """The limit of a coordinate."""
+FEWEST_CORNERS = 3
 NO_ID = -(2**62)
 """Stands in place of the id that an annotation lacks."""
 
@@ -30,7 +31,7 @@ class _Annotation(msgspec.Struct, gc=False):
     id: Id = NO_ID
     bbox: tuple[float, float, float, float] | None = None
     iscrowd: int | bool = 0
-    area: float | None = None
+    area: Annotated[float, msgspec.Meta(ge=0)] | None = None
 
 
 class _Content(msgspec.Struct):
@@ -57,12 +58,14 @@ class CocoFile(NamedTuple):
     categories  in the order of their ids; the labels of `columns` index them
     columns     the boxes of `images`, in pixels; `lines` are the ids of annotations
     polygons    how many boxes are the extent of polygons
+    unread      whether it cannot be read, and nothing is known of it
     """
 
     images: list[CocoImage]
     categories: list[CocoCategory]
     columns: BoxColumns
     polygons: int
+    unread: bool
 
 
 @dataclass
@@ -82,7 +85,8 @@ class _Raw:
 
 def read_coco(path: Place, ledger: Ledger) -> CocoFile:
     """Read a file; what is wrong with it is added to the ledger."""
-    content = read_json(path, _Content, ledger.faults) or _Content([], [], [])
+    read = read_json(path, _Content, ledger.faults)
+    content = read or _Content([], [], [])
     ledger.faults += [
         fault(path, what) for what in (*category_faults(content.categories), *image_faults(content.images))
     ]
@@ -92,7 +96,8 @@ def read_coco(path: Place, ledger: Ledger) -> CocoFile:
     del content.annotations
     polygons = _fill_extents(path, raw) if np.isnan(raw.boxes).any() else 0
     raw = _listed(path, raw, images, ledger)
-    return CocoFile(images, categories, _columns(path, raw, images, categories, ledger), polygons)
+    columns = _columns(path, raw, images, categories, ledger)
+    return CocoFile(images, categories, columns, polygons, unread=read is None)
 
 
 def _raw(annotations: list[_Annotation]) -> _Raw:
@@ -120,8 +125,9 @@ def _fill_extents(path: Place, raw: _Raw) -> int:
             polygons = _POLYGONS.decode(outlines.annotations[row].segmentation)
         except (ValueError, RecursionError):
             continue  # runs of pixels, or nothing: the fault of an annotation without a box
-        points = [polygon[: len(polygon) // 2 * 2] for polygon in polygons]
-        corners = np.array([number for polygon in points for number in polygon], dtype=np.float64).reshape(-1, 2)
+        if any(len(polygon) % 2 or len(polygon) < 2 * FEWEST_CORNERS for polygon in polygons):
+            continue
+        corners = np.array([number for polygon in polygons for number in polygon], dtype=np.float64).reshape(-1, 2)
         if len(corners):
             raw.boxes[row] = [*corners.min(axis=0), *np.ptp(corners, axis=0)]
             filled += 1
@@ -132,7 +138,7 @@ def _listed(path: Place, raw: _Raw, images: list[CocoImage], ledger: Ledger) -> 
     """The annotations that have a box, an image and an id of their own; the others are faults, or left out."""
     bad: Flags = ~np.asarray((np.abs(raw.boxes) <= LARGEST).all(axis=1))
     for row in np.flatnonzero(bad).tolist():
-        what = "no bbox" if np.isnan(raw.boxes[row]).any() else "no coordinates of an image"
+        what = "no bbox, and no polygons" if np.isnan(raw.boxes[row]).any() else "no coordinates of an image"
         ledger.faults.append(fault(place_of(path, raw.image_ids[row], raw.ids[row]), what))
     raw = raw.where(~bad)
     known = np.array([image.id for image in images], dtype=np.int64)

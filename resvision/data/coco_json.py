@@ -8,13 +8,15 @@ import msgspec
 
 from resvision.core.errors import DataError, printable
 from resvision.data.faults import Fault, fault, fault_of
-from resvision.data.places import Place, read_file
+from resvision.data.places import BYTE_ORDER_MARK, Place, read_file
 
 T = TypeVar("T")
 
 ANNOTATION_BYTES = 2**30
 """The limit of the annotations, which are 450 MB for the published training images."""
 
+
+_MARK = BYTE_ORDER_MARK.encode()
 
 Id = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
 """An id of an image, an annotation or a category."""
@@ -42,7 +44,9 @@ class CocoCategory(msgspec.Struct, gc=False):
 def read_json(path: Place, form: type[T], faults: list[Fault]) -> T | None:
     """The annotations in a file as `form`; None where they cannot be read, which adds to `faults`."""
     try:
-        return msgspec.json.decode(read_file(path, ANNOTATION_BYTES), type=form)
+        content = memoryview(read_file(path, ANNOTATION_BYTES))  # half a gigabyte, of which no copy is made
+        start = len(_MARK) if content[: len(_MARK)] == _MARK else 0
+        return msgspec.json.decode(content[start:], type=form)
     except DataError as error:
         faults.append(fault_of(str(path), error))
     except (ValueError, RecursionError) as error:  # msgspec raises kinds of the first

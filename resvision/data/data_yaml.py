@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 from resvision.core.errors import DataError, printable
 from resvision.core.files import SMALL
-from resvision.data.class_list import BYTE_ORDER_MARK
-from resvision.data.places import Place, read_file
+from resvision.data.places import Place, read_text
 
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"\\]|\\.)*\"")
 _NULLS = {"", "~", "null", "Null", "NULL"}
@@ -47,11 +46,7 @@ class _Entry(NamedTuple):
 
 def read_description(place: Place) -> Description:
     """Read the description in a file. Raises DataError, with the file, the line and the reason."""
-    try:
-        text = read_file(place, SMALL).decode().removeprefix(BYTE_ORDER_MARK)
-    except UnicodeDecodeError:
-        raise DataError(f"{printable(str(place))}: not a text in UTF-8") from None
-    return parse_description(text, str(place))
+    return parse_description(read_text(place, SMALL), str(place))
 
 
 def parse_description(text: str, where: str) -> Description:

@@ -2,10 +2,10 @@
 
 from resvision.core.errors import DataError
 from resvision.core.files import SMALL
-from resvision.data.class_list import BYTE_ORDER_MARK, CLASS_LIST
+from resvision.data.class_list import CLASS_LIST
 from resvision.data.fault_kinds import Ledger
 from resvision.data.faults import all_entries, fault, fault_of
-from resvision.data.places import Place, read_file
+from resvision.data.places import Place, read_text
 
 
 def listed_names(folder: Place, ledger: Ledger) -> tuple[str, ...] | None:
@@ -14,11 +14,11 @@ def listed_names(folder: Place, ledger: Ledger) -> tuple[str, ...] | None:
     if (CLASS_LIST, False) not in all_entries(folder, []):
         return None
     try:
-        lines = read_file(path, SMALL).decode().removeprefix(BYTE_ORDER_MARK).splitlines()
+        names = [line.strip() for line in read_text(path, SMALL).rstrip().splitlines()]
     except DataError as error:
         ledger.faults.append(fault_of(str(path), error))
         return None
-    except UnicodeDecodeError:
-        ledger.faults.append(fault(path, "not a text in UTF-8"))
-        return None
-    return tuple(filter(None, map(str.strip, lines)))
+    if "" in names:
+        what = "an empty line between names, which may stand for a class; name it or take it out"
+        ledger.faults.append(fault(f"{path}:{names.index('') + 1}", what))
+    return tuple(filter(None, names))

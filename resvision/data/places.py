@@ -17,6 +17,9 @@ TABLES = {".csv", ".tsv", ".txt", ".jsonl", ".ndjson"}
 DESCRIPTIONS = {".json", ".yaml", ".yml"}
 """The endings of files that describe a set of images with boxes."""
 
+BYTE_ORDER_MARK = "\ufeff"
+"""Windows editors put it in front of a text."""
+
 Place = Path | ArchivePlace
 """The location of a file or a folder: on disk, or inside a tar."""
 
@@ -51,6 +54,14 @@ def read_file(place: Place, limit: int) -> bytes:
         return read_whole(place, limit)
     except OSError as error:
         raise DataError(f"{printable(place)}: cannot be read ({error.strerror})") from None
+
+
+def read_text(place: Place, limit: int) -> str:
+    """The text in a file of at most `limit` bytes, without a byte order mark. Raises DataError, with its name."""
+    try:
+        return read_file(place, limit).decode().removeprefix(BYTE_ORDER_MARK)
+    except UnicodeDecodeError:
+        raise DataError(f"{printable(str(place))}: not a text in UTF-8") from None
 
 
 def folder_entries(folder: str | Path) -> Iterator[tuple[str, bool]]:

@@ -25,7 +25,7 @@ from resvision.data.faults import all_entries, fault, fault_in, fault_of, listin
 from resvision.data.mask_pairs import Names, by_stem
 from resvision.data.named_classes import listed_names
 from resvision.data.packed_names import PackedNames
-from resvision.data.places import Place, read_file
+from resvision.data.places import Place, read_text
 from resvision.data.split_folders import TRAIN, beside, has_split_folders, split_folders
 from resvision.data.voc_xml import VocObject, read_annotation
 
@@ -119,12 +119,9 @@ def _lists(folder: Place) -> dict[str, Place]:
 def listed_part(split: str, path: Place, folders: Folders, found: Found) -> BoxPart:
     """The part of the images that a list names, without their endings."""
     try:
-        lines = read_file(path, LIST).decode().splitlines()
+        lines = read_text(path, LIST).splitlines()
     except DataError as error:
         found.ledger.faults.append(fault_of(str(path), error))
-        lines = []
-    except UnicodeDecodeError:
-        found.ledger.faults.append(fault(path, "not a text in UTF-8"))
         lines = []
     image_of, file_of = _stems(folders, found)
     stems: dict[str, int] = {}
@@ -198,7 +195,9 @@ def _shown(box: Sequence[float]) -> str:
 
 
 def _note_unlisted(found: Found, folders: Folders) -> None:
-    """Note the images that no list names."""
+    """Note the images that no list names; parts lack those whose annotation is at fault."""
+    if found.ledger.faults:
+        return
     names = {part.image_names[index] for part in found.parts for index in range(len(part))}
     if unnamed := len({name for name, _ in listing(folders.images, [])} - names):
         found.notes.append(f"left out {counted(unnamed, 'file')} in {folders.images.name} that no list names")

@@ -25,6 +25,7 @@ _SIZE = {"size/width": "width", "size/height": "height"}
 _CORNERS = {f"object/bndbox/{corner}": corner for corner in ("xmin", "ymin", "xmax", "ymax")}
 _OBJECT = {"object/name": "name", "object/difficult": "difficult", **_CORNERS}
 _TEXTS = {**_SIZE, **_OBJECT}
+_FLAGS = {"": False, "0": False, "false": False, "1": True, "true": True}
 
 
 class VocObject(NamedTuple):
@@ -53,17 +54,25 @@ def parse_annotation(document: bytes, where: str) -> VocAnnotation:
     reader = _AnnotationReader()
     try:
         reader.parser.Parse(document, True)
+        size = reader.size()
     except expat.ExpatError as error:
         line, what = error.lineno, expat.errors.messages.get(error.code, "not well-formed")
         raise DataError(f"{printable(where)}:{line}: no XML ({what})") from None
-    except (ValueError, LookupError) as error:  # ours, and those of Python about encodings
+    except _NoAnnotationError as error:
         line = max(1, reader.parser.CurrentLineNumber)
         raise DataError(f"{printable(where)}:{line}: {printable(str(error))}") from None
-    return VocAnnotation(reader.size(), reader.objects)
+    except (ValueError, LookupError):  # of Python, about the encoding that the first line names
+        what = "an encoding that is not read here; save it as UTF-8"
+        raise DataError(f"{printable(where)}:1: {what}") from None
+    return VocAnnotation(size, reader.objects)
+
+
+class _NoAnnotationError(ValueError):
+    """What a document holds is not what an annotation may."""
 
 
 class _AnnotationReader:
-    """Gathers the objects of an annotation from the events of the parser; handlers raise ValueError."""
+    """Gathers the objects of an annotation from the events of the parser; handlers raise _NoAnnotationError."""
 
     def __init__(self) -> None:
         self.parser = expat.ParserCreate()
@@ -81,31 +90,35 @@ class _AnnotationReader:
 
     def size(self) -> tuple[int, int]:
         """Width and height as stated, 0 for each that is not."""
-        width, height = (self.texts.get(side, "").strip() for side in ("width", "height"))
-        if not (width.isdecimal() and height.isdecimal() and len(width) < 10 and len(height) < 10):
-            return 0, 0
-        return int(width), int(height)
+        width, height = (_pixels(self.texts, side) for side in ("width", "height"))
+        return (width, height) if width and height else (0, 0)
 
     def _refuse_document_type(self, *_: object) -> None:
-        raise ValueError("a document type, which may define entities; annotations need none, take it out")
+        raise _NoAnnotationError("a document type, which may define entities; annotations need none, take it out")
 
     def _start(self, name: str, _: dict[str, str]) -> None:
         if len(self._path) >= DEEPEST:
-            raise ValueError(f"nested deeper than {DEEPEST} elements")
+            raise _NoAnnotationError(f"nested deeper than {DEEPEST} elements")
         if not self._path and name != "annotation":
-            raise ValueError(f"an element {name:.60} where <annotation> is due")
+            raise _NoAnnotationError(f"an element {name:.60} where <annotation> is due")
         self._path.append(name)
         key = "/".join(self._path[1:])
         if key == "object":
             self._object, self._line = {}, self.parser.CurrentLineNumber
         self._key = _TEXTS.get(key)
+        if self._key in self._texts():
+            raise _NoAnnotationError(f"{name} is there twice")
+
+    def _texts(self) -> dict[str, str]:
+        """The texts of the object, or of the image, that the parser is in."""
+        return self._object if self._path[1:2] == ["object"] else self.texts
 
     def _characters(self, text: str) -> None:
         if self._key is not None:
-            texts = self._object if self._path[1] == "object" else self.texts
+            texts = self._texts()
             texts[self._key] = texts.get(self._key, "") + text
             if len(texts[self._key]) > LONGEST:
-                raise ValueError(f"a text of more than {LONGEST:,} letters in {self._path[-1]}")
+                raise _NoAnnotationError(f"a text of more than {LONGEST:,} letters in {self._path[-1]}")
 
     def _end(self, _: str) -> None:
         self._path.pop()
@@ -116,20 +129,32 @@ class _AnnotationReader:
 
     def _add(self) -> None:
         x1, y1, x2, y2 = (_number(self._object, corner) for corner in ("xmin", "ymin", "xmax", "ymax"))
-        difficult = self._object.get("difficult", "0").strip() not in ("0", "")
+        difficult = self._object.get("difficult", "").strip().casefold()
+        if difficult not in _FLAGS:
+            raise _NoAnnotationError(f"difficult is {difficult!r:.40}, neither 0 nor 1")
         if not (name := self._object.get("name", "").strip()):
-            raise ValueError("an object without a name")
-        self.objects.append(VocObject(name, (x1 - 1, y1 - 1, x2, y2), difficult, self._line))
+            raise _NoAnnotationError("an object without a name")
+        self.objects.append(VocObject(name, (x1 - 1, y1 - 1, x2, y2), _FLAGS[difficult], self._line))
+
+
+def _pixels(texts: dict[str, str], side: str) -> int:
+    """A side as stated, 0 where it is not."""
+    if not texts.get(side, "").strip():
+        return 0
+    number = _number(texts, side)
+    if number < 0 or not number.is_integer():
+        raise _NoAnnotationError(f"{side} is {number:g}, no number of pixels")
+    return int(number)
 
 
 def _number(texts: dict[str, str], corner: str) -> float:
     text = texts.get(corner, "").strip()
     if not text:
-        raise ValueError(f"an object without {corner} in its bndbox")
+        raise _NoAnnotationError(f"an object without {corner} in its bndbox")
     try:
         number = float(text.replace("_", "?"))  # which Python takes between digits, and XML does not
     except ValueError:
-        raise ValueError(f"{corner} is {text!r:.40}, no number") from None
+        raise _NoAnnotationError(f"{corner} is {text!r:.40}, no number") from None
     if not isfinite(number) or abs(number) > LARGEST:
-        raise ValueError(f"{corner} is {text:.40}, no coordinate of an image")
+        raise _NoAnnotationError(f"{corner} is {text:.40}, no coordinate of an image")
     return number

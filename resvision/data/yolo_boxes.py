@@ -25,8 +25,8 @@ from resvision.data.faults import all_entries, fault, fault_in, fault_of
 from resvision.data.litter import is_litter
 from resvision.data.named_classes import listed_names
 from resvision.data.packed_names import PackedNames
-from resvision.data.places import Place, read_file
-from resvision.data.table_files import clean, is_file, leads_out
+from resvision.data.places import Place, read_text
+from resvision.data.table_files import clean, full_path, is_file, leads_out
 from resvision.data.yolo_folders import DESCRIPTIONS, ENDING, Part, has_splits, home_of, labels_of, recognises
 from resvision.data.yolo_text import read_labels
 
@@ -40,16 +40,18 @@ def find(place: Place, ledger: Ledger, name: str | None = None) -> Found:
     keypoints = False
     if home.description is not None:
         found.listed, (found.classes, *_, keypoints) = home.description
-    else:
-        # Tools for labelling write the list beside the labels
-        beside = [part.base / labels_of(path) for part in home.parts.values() for path in part.paths]
-        for folder in dict.fromkeys([home.folder, *beside]):
-            names = listed_names(folder, ledger)
-            if names is not None and not found.classes:
-                found.classes, found.listed = names, folder / CLASS_LIST
-            elif names not in (None, found.classes):
-                what = f"other names, or another order, than in {found.listed}, so ids do not mean the same"
-                ledger.faults.append(fault(folder / CLASS_LIST, what))
+    # Tools for labelling write the list beside the labels
+    beside = [part.base / labels_of(path) for part in home.parts.values() for path in part.paths]
+    for folder in dict.fromkeys([home.folder, *beside]):
+        names = listed_names(folder, ledger)
+        if names is not None and not found.classes:
+            found.classes, found.listed = names, folder / CLASS_LIST
+        elif names not in (None, found.classes):
+            what = f"other names, or another order, than in {found.listed}, so ids do not mean the same"
+            ledger.faults.append(fault(folder / CLASS_LIST, what))
+    if not (found.classes or ledger.faults):  # what keeps a description from being read is named already
+        what = f"no names of classes: write `names:` into {DESCRIPTIONS[0]}, or {CLASS_LIST}, a name a line"
+        ledger.faults.append(fault(found.folder, what))
     found.parts = [_part(split, part, found, keypoints=keypoints) for split, part in home.parts.items()]
     paths = " and ".join(path for part in home.parts.values() for path in part.paths)
     found.rule = f"from {paths}" if home.description is None else f"from {paths} by {home.description[0].name}"
@@ -89,8 +91,6 @@ def _part(split: str, part: Part, found: Found, *, keypoints: bool) -> BoxPart:
         found.notes.append(f"the extent of polygons stands for {counted(polygons, 'box')} of {split}")
     columns = gathering.columns()
     if not found.classes:
-        what = f"no names of classes: write `names:` into {DESCRIPTIONS[0]}, or {CLASS_LIST}, a name a line"
-        ledger.faults.append(fault(found.folder, what))
         found.classes = tuple(f"class {label}" for label in range(int(columns.labels.max(initial=0)) + 1))
     files = LabelFiles(part.base, PackedNames(sources))
     return BoxPart(
@@ -131,22 +131,31 @@ def _images(base: Place, path: str, ledger: Ledger) -> Iterator[str]:
         yield from (file for file in _files(base, path) if not is_litter(PurePosixPath(file).name, is_folder=False))
         return
     try:
-        lines = read_file(base / path, LIST).decode().splitlines()
+        lines = read_text(base / path, LIST).splitlines()
     except DataError as error:
         ledger.faults.append(fault_of(str(base / path), error))
         return
-    except UnicodeDecodeError:
-        ledger.faults.append(fault(base / path, "not a text in UTF-8"))
-        return
-    home = path.rpartition("/")[0]
+    seen: dict[str, int] = {}
     for number, line in enumerate(map(str.strip, lines), start=1):
-        candidates = [clean(f"{home}/{line}" if home else line), clean(line)]
-        inside = [image for image in candidates if not leads_out(image) and "\0" not in image]
-        image = next((image for image in inside if is_file(base, image)), None)
-        if image is not None:
+        image = _listed_image(base, path, line)
+        where = f"{base / path}:{number}"
+        if image is not None and (earlier := seen.setdefault(image, number)) != number:
+            ledger.faults.append(fault(where, f"{printable(line)} is in line {earlier}, too"))
+        elif image is not None:
             yield image
         elif line:
-            ledger.add("missing-images", f"{base / path}:{number}", f"no image {printable(line)} in {base}")
+            ledger.add("missing-images", where, f"no image {printable(line)} in {base}")
+
+
+def _listed_image(base: Place, path: str, line: str) -> str | None:
+    """The path below the base of an image in a line of the list at `path`; None where it is not there.
+
+    Lines are paths below the folder of the list, or below the base, or in full, as Darknet writes them.
+    """
+    home = path.rpartition("/")[0]
+    candidates = [clean(f"{home}/{line}" if home else line), clean(line, below=full_path(base))]
+    inside = [image for image in candidates if not leads_out(image) and "\0" not in image]
+    return next((image for image in inside if is_file(base, image)), None)
 
 
 def _files(base: Place, path: str, *, depth: int = _DEEPEST) -> Iterator[str]:

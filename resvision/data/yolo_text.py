@@ -10,8 +10,7 @@ from typing import NamedTuple
 from resvision.core.errors import DataError, printable
 from resvision.core.files import LIST
 from resvision.data.box_columns import Row
-from resvision.data.class_list import BYTE_ORDER_MARK
-from resvision.data.places import Place, read_file
+from resvision.data.places import Place, read_text
 
 LARGEST = 1e6
 """The limit of a value; pixels in place of shares are below, and named as boxes outside of their image."""
@@ -31,12 +30,7 @@ def read_labels(place: Place, *, keypoints: bool = False) -> YoloLabels:
 
     keypoints  whether points follow each box, which are left out
     """
-    content = read_file(place, LIST)
-    try:
-        text = content.decode().removeprefix(BYTE_ORDER_MARK)
-    except UnicodeDecodeError:
-        raise DataError(f"{printable(str(place))}: not a text in UTF-8") from None
-    return parse_labels(text, str(place), keypoints=keypoints)
+    return parse_labels(read_text(place, LIST), str(place), keypoints=keypoints)
 
 
 def parse_labels(text: str, where: str, *, keypoints: bool = False) -> YoloLabels:
@@ -48,6 +42,8 @@ def parse_labels(text: str, where: str, *, keypoints: bool = False) -> YoloLabel
         if not cells:
             continue
         try:
+            if "_" in content:  # which Python takes between digits
+                raise ValueError
             label, *values = map(float, cells)
             row, is_polygon = _row(label, values[:4] if keypoints else values, line)
         except ValueError as error:

@@ -20,7 +20,7 @@ from msgspec import Meta
 from resvision.core.images import Pixels
 from resvision.core.resampling import Box
 from resvision.core.samples import Sample
-from resvision.core.views import CentreCrop, Letterbox, Stretch, View
+from resvision.core.views import LARGEST_PX, CentreCrop, Letterbox, Stretch, View
 from resvision.detection.crop_windows import OVERLAP_SLOTS, Draws, expanded, jittered, overlap_window
 from resvision.geometry import boxes as geometry
 from resvision.geometry.placements import Area, Placement, letterboxed, stretched, whole_area
@@ -76,7 +76,7 @@ class BoxAugment(Augmentation):
     """
 
     crop: Crop = "none"
-    crop_px: Annotated[int, Meta(ge=1)] | None = None
+    crop_px: Annotated[int, Meta(ge=1, le=LARGEST_PX)] | None = None
     crop_overlaps: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9)
     crop_scale: tuple[float, float] = (0.3, 1.0)
     crop_ratio: tuple[float, float] = (0.5, 2.0)

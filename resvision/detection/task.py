@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from resvision.contracts import Batch, Images, System, arrays, tensors_of
-from resvision.core.errors import NonFiniteLossError, SettingsError, nearest, printable
+from resvision.core.errors import DataError, NonFiniteLossError, SettingsError, nearest, printable
 from resvision.core.images import Pixels
 from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
@@ -71,6 +71,12 @@ class DetectionTask(Task[BoxTargets]):
     def settled_augment(self, augment: BoxAugment, *, side_px: int | None) -> BoxAugment:
         """Write the side of the squares into the settings."""
         return replace(augment, crop_px=side_px)
+
+    def require_judging(self, reader: Reader[BoxTargets]) -> None:
+        """Ask for a box to find, without which there is no average precision."""
+        if all(reader.target(index).crowd.all() for index in range(len(reader))):  # up to the first box
+            name = printable(reader.name)
+            raise DataError(f"{name}: no box to find in the images of {reader.split}, so they can judge no training")
 
     def advice(self, system: System, reader: Reader[BoxTargets], side_px: int | None) -> dict[str, str]:
         """Name the boxes that no anchor would be trained to find; SettingsError where that is so of all."""
@@ -136,7 +142,9 @@ class DetectionTask(Task[BoxTargets]):
         """Describe the protocol, also the usual one."""
         preset = find(how.protocol or COCO)
         applied = suppression_of(_detector(model.system).suppression, how.prediction, model.classes)
-        among = {None: "of its class", (0,) * len(model.classes): "of any class"}.get(applied.groups, "of its group")
+        among = {None: "of their class", (0,) * len(model.classes): "of any class"}.get(
+            applied.groups, "of their group"
+        )
         line = (
             f"boxes with a score above {applied.score:g}, but for those that overlap a better one {among} by more than"
             f" {applied.iou:g}; at most {applied.most} in an image"

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from resvision.core.images import Pixels
 from resvision.core.resampling import Box, resized_sides
+from resvision.core.views import LARGEST_PX
 
 Fill = Literal["black", "mean"]
 
@@ -140,7 +141,7 @@ class MaskAugment(Augmentation):
     """
 
     crop: Literal["none", "random-scale"] = "none"
-    crop_px: Annotated[int, Meta(ge=1)] | None = None
+    crop_px: Annotated[int, Meta(ge=1, le=LARGEST_PX)] | None = None
     scale_range: tuple[float, float] = (0.5, 2.0)
     fill: Fill = "black"
     elastic_px: Annotated[float, Meta(ge=0)] = 0.0

@@ -221,6 +221,20 @@ def test_a_wrong_option_of_a_net_over_a_backbone_is_one_clear_error(options: dic
         catalog.build("fcn", num_classes=10, **options)
 
 
+@pytest.mark.parametrize("name", [row.name for row in ROWS])
+def test_no_net_takes_nought_where_an_option_counts_something(name: str) -> None:
+    row = catalog.find(name)
+    for key in [key for key, usual in catalog.options(name).items() if type(usual) is int]:
+        with pytest.raises(SettingsError, match=key), torch.device("meta"):
+            catalog.build(name, num_classes=row.num_classes, **{key: 0})
+
+
+def test_a_value_that_torch_refuses_is_one_clear_error() -> None:
+    said = "faster_rcnn_vgg16: dropout probability has to be between 0 and 1"
+    with pytest.raises(SettingsError, match=said), torch.device("meta"):
+        catalog.build("faster_rcnn_vgg16", num_classes=2, dropout=7)
+
+
 def test_a_backbone_that_the_name_says_is_not_given_again() -> None:
     with pytest.raises(SettingsError, match="backbone is 'resnet50' by the name"):
         catalog.build("fcn_resnet50", num_classes=10, backbone="resnet18")

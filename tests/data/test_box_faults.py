@@ -15,6 +15,8 @@ from resvision.core.orientation import upright_boxes, upright_sides
 from resvision.data.check import check
 from resvision.data.fault_kinds import KINDS, require_kinds
 from resvision.data.sets import open_splits
+from resvision.preparation import prepare
+from resvision.recipes import compose
 from tests.box_folders import FORMS, SCENES, coco, coco_json, picture, text, voc, voc_xml, yolo, yolo_lines
 
 
@@ -114,6 +116,12 @@ def test_labels_whose_image_is_missing_are_a_fault(tmp_path: Path, form: str) ->
     train = open_splits(str(folder), task="detection", allow=["missing-images"]).train
     assert [Path(train.source(index)).stem for index in range(len(train))] == ["a", "c"]
     assert train.target(1).boxes.shape == (0, 4)
+
+
+def test_a_negative_size_is_no_size_of_the_image(tmp_path: Path) -> None:
+    change_coco(coco(tmp_path), lambda document: document["images"][1].update(width=-80))
+    (fault,) = check(str(tmp_path)).faults
+    assert fault.what == "states -80 x 60 pixels for b.png, which has 80 x 60"
 
 
 @pytest.mark.parametrize("form", ["voc", "coco"])
@@ -262,7 +270,13 @@ BOMB = '<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;">]><annotation>&c;</an
         (voc_xml([("a", 1, 2, float("inf"), 3)]), "2: xmax is inf, no coordinate of an image"),
         (voc_xml([("", 1, 2, 3, 4)]), "2: an object without a name"),
         (voc_xml([("a" * 5000, 1, 2, 3, 4)]), "2: a text of more than 4,096 letters in name"),
-        ('<?xml version="1.0" encoding="x-none"?><annotation/>', "1: unknown encoding: x-none"),
+        ('<?xml version="1.0" encoding="x-none"?><annotation/>', "1: an encoding that is not read here"),
+        ('<?xml version="1.0" encoding="gbk"?><annotation/>', "1: an encoding that is not read here"),
+        (voc_xml([("a", 1, 2, 3, 4)], more="<name>b</name>"), "2: name is there twice"),
+        (voc_xml([("a", 1, 2, 3, 4)], more="<bndbox><xmin>1</xmin></bndbox>"), "2: xmin is there twice"),
+        (voc_xml([("a", 1, 2, 3, 4)], more="<difficult>maybe</difficult>"), "2: difficult is 'maybe', neither 0 nor 1"),
+        (voc_xml([("a", 1, 2, 3, 4)], "<width>-80</width>"), "4: width is -80, no number of pixels"),
+        (voc_xml([("a", 1, 2, 3, 4)], "<height>high</height>"), "4: height is 'high', no number"),
         ("", "1: no XML (no element found)"),
         (" " * (16 * 2**20 + 1), " cannot be read (more than 16 MB, which is the limit here)"),
     ],
@@ -285,11 +299,61 @@ def test_a_json_of_another_shape_is_refused(tmp_path: Path, document: str) -> No
     assert any(fault.where == str(path) for fault in check(str(tmp_path)).faults)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_that_cannot_be_read_is_the_only_fault_that_it_causes(tmp_path: Path, form: str) -> None:
+    folder = FORMS[form](tmp_path)
+    files = {"voc": "Annotations/b.xml", "coco": "annotations/instances_train2017.json", "yolo": "data.yaml"}
+    (folder / files[form]).write_text("?")
+    found = check(str(folder))
+    assert [fault.where.removeprefix(str(folder)).split(":")[0] for fault in found.faults] == [f"/{files[form]}"]
+    assert not found.notes
+
+
+def test_a_text_of_windows_is_read_without_its_byte_order_mark(tmp_path: Path) -> None:
+    for form, name in {
+        "voc": "ImageSets/Main/train.txt",
+        "coco": "annotations/instances_train2017.json",
+        "yolo": "data.yaml",
+    }.items():
+        path = FORMS[form](tmp_path / form) / name
+        path.write_text("\ufeff" + path.read_text().replace("\n", "\r\n"))
+        assert not check(str(tmp_path / form)).faults
+
+
+def test_lists_of_images_name_each_once_by_short_or_full_paths(tmp_path: Path) -> None:
+    folder = yolo(tmp_path)
+    (folder / "data.yaml").write_text("train: train.txt\nval: images/val\nnames: [cat, dog]\n")
+    listing = text(folder / "train.txt", f"./images/train/a.png\n{folder}/images/train/b.png\n")
+    assert len(open_splits(str(folder), task="detection").train) == 2
+    listing.write_text(listing.read_text() + "images\\train\\b.png\n")
+    (fault,) = check(str(folder)).faults
+    assert str(fault) == f"{listing}:3: images\\train\\b.png is in line 2, too"
+
+
+def test_a_list_of_classes_that_contradicts_the_description_or_has_gaps_is_a_fault(tmp_path: Path) -> None:
+    folder = yolo(tmp_path)
+    listing = text(folder / "classes.txt", "dog\ncat\n")
+    assert [fault.where for fault in check(str(folder)).faults] == [str(listing)]
+    (folder / "data.yaml").unlink()
+    listing.write_text("cat\n\ndog\n")
+    assert [fault.where for fault in check(str(folder)).faults] == [f"{listing}:2"]
+
+
+@pytest.mark.parametrize("name", ["{folder}/a.png", "../train2017/a.png"])
+def test_images_are_found_where_most_of_a_file_says(tmp_path: Path, name: str) -> None:
+    folder = coco(tmp_path)
+    name = name.format(folder=(folder / "train2017").absolute())
+    change_coco(folder, lambda document: document["images"][0].update(file_name=name))
+    assert len(check(str(folder)).faults) == name.startswith("..")
+
+
 @pytest.mark.parametrize(
     ("change", "what"),
     [
         ({"bbox": [1, 2, 3]}, "no annotations of COCO"),
         ({"bbox": None}, "no bbox"),
+        ({"bbox": None, "segmentation": [[1, 2, 30, 2, 30]]}, "no bbox, and no polygons"),
+        ({"area": -5}, "no annotations of COCO"),
         ({"bbox": [1, 2, 3e300, 4]}, "no coordinates of an image"),
         ({"image_id": 2**70}, "no annotations of COCO"),
         ({"category_id": "cat"}, "no annotations of COCO"),
@@ -312,6 +376,7 @@ def test_a_file_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path, nam
         ("0 .5 .5 .5", "a line of 4 columns"),
         ("0 .5 .5 .5 .5 .9", "a line of 6 columns"),
         ("0.5 .5 .5 .5 .5", "a class 0.5"),
+        ("1_0 .5 .5 .5 .5", "'1_0 .5 .5 .5 .5' is no line of numbers"),
         ("-1 .5 .5 .5 .5", "a class -1"),
         ("0 nan .5 .5 .5", "a value that is no share of an image"),
         ("cat .5 .5 .5 .5", "'cat .5 .5 .5 .5' is no line of numbers"),
@@ -333,12 +398,31 @@ def test_a_set_without_names_or_without_boxes_is_refused(tmp_path: Path) -> None
     assert any("no names of classes" in fault.what for fault in check(str(folder)).faults)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_split_that_judges_without_a_box_is_noted_and_never_trained_on(tmp_path: Path, form: str) -> None:
+    folder = FORMS[form](tmp_path, train="ab", val="c")
+    what = "no box to find in the images of val, so they can judge no training"
+    assert what in check(str(folder)).notes
+    with pytest.raises(DataError, match=what):
+        prepare(compose("retinanet", str(folder), settings=["model.options.backbone=resnet18"]))
+
+
+def test_annotations_without_any_object_are_told_as_such(tmp_path: Path) -> None:
+    folder = voc(tmp_path)
+    for path in (folder / "Annotations").iterdir():
+        path.write_text("<annotation/>")
+    assert [fault.what for fault in check(str(folder)).faults] == ["no box in the images of train"]
+
+
 # What is allowed, and what is kept -----------------------------------------------------------------------------------
 
 
 def test_kinds_that_there_are_not_or_that_contradict_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnknownNameError, match="nearest: outside-boxes"):
+    with pytest.raises(UnknownNameError, match="nearest: outside-boxes; --allow takes degenerate-boxes"):
         check(str(voc(tmp_path)), allow=["outside-box"])
+    with pytest.raises(UnknownNameError) as refused:
+        require_kinds([""])
+    assert str(refused.value).count("shared-images") == 1
     with pytest.raises(SettingsError, match="rotated-as-stored and rotated-upright contradict each other"):
         require_kinds(["rotated-upright", "rotated-as-stored"])
     require_kinds([kind for kind in KINDS if not kind.startswith("rotated")])

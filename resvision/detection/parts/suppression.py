@@ -30,6 +30,10 @@ class Predictions(NamedTuple):
     counts: Tensor
 
 
+LARGEST_MOST = 100_000
+"""The limit of the detections of an image, to which results are padded; no net here has as many candidates."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Suppression:
     """The rules by which candidates become detections.
@@ -50,8 +54,8 @@ class Suppression:
         for name in ("score", "iou"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must lie in 0..1, got {getattr(self, name)}")
-        if self.most < 1:
-            raise ValueError(f"most must be at least 1, got {self.most}")
+        if not 1 <= self.most <= LARGEST_MOST:
+            raise ValueError(f"most must lie in 1..{LARGEST_MOST:,}, got {self.most:,}")
 
 
 def suppress(boxes: Tensor, scores: Tensor, labels: Tensor, suppression: Suppression) -> Predictions:
