@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from resvision.contracts import Images, PixelSystem
+from resvision.detection.parts.encoder import map_sizes
 from resvision.detection.parts.suppression import Predictions, Suppression, suppress
 
 PADDING = -1
@@ -60,6 +61,7 @@ class Detector(PixelSystem):
     ) -> None:
         super().__init__(net, mean=mean, std=std)
         self.suppression = suppression
+        self._map_sizes: dict[tuple[int, int], dict[str, tuple[int, int]]] = {}
 
     @abstractmethod
     def candidates(self, maps: Any, sides: tuple[int, int]) -> Candidates:
@@ -72,6 +74,12 @@ class Detector(PixelSystem):
     def decoded(self, maps: Any, sides: tuple[int, int]) -> Predictions:
         """The detections in raw maps, padded to `suppression.most` with a count; `sides` as for `candidates`."""
         return suppress(*self.candidates(maps, sides), self.suppression)
+
+    def map_sizes(self, sides: tuple[int, int]) -> dict[str, tuple[int, int]]:
+        """Height and width of the maps of the net's `backbone`, by name, for images of these sides; it does not run."""
+        if sides not in self._map_sizes:
+            self._map_sizes[sides] = map_sizes(self.net.get_submodule("backbone"), (self.mean.shape[1], *sides))
+        return self._map_sizes[sides]
 
     def anchors(self, sides: tuple[int, int]) -> dict[str, Tensor]:
         """The anchors or priors of an image of these sides, height and width, by the name of their map.

@@ -27,7 +27,7 @@ from resvision.core.errors import SettingsError
 from resvision.detection.detector import Candidates, Detector, TrueBoxes
 from resvision.detection.parts.anchors import AnchorGrids, cornered_cells, scaled_cells
 from resvision.detection.parts.box_coding import clip
-from resvision.detection.parts.encoder import encoder, map_sizes
+from resvision.detection.parts.encoder import encoder
 from resvision.detection.parts.filling import filled_sides, filled_up
 from resvision.detection.parts.matching import largest_overlaps
 from resvision.detection.parts.proposals import (
@@ -218,7 +218,7 @@ def faster_rcnn_vgg16(
     cells = partial(scaled_cells, [side / 16 for side in squares(smallest_anchor_px, 3)])
     return FasterRCNN(
         stages,
-        anchors=AnchorGrids({"C4": cells}, stride=16),
+        anchors=AnchorGrids({"C4": cells}, strides={"C4": 16}),
         rpn=RegionProposalNetwork(ProposalHead(channels, 9, channels=channels, logits=2)),
         roi_heads=RegionHead(
             RoIMaxPool("C4", 16, grid=GRID), head, BoxPredictor(HIDDEN * width, num_classes=num_classes)
@@ -282,7 +282,6 @@ class FasterRCNNDetector(Detector):
         rules = net.rules
         count = rules.regions.count if options.regions is None else options.regions
         self.rules = replace(rules, regions=replace(rules.regions, count=count))
-        self._sizes: dict[tuple[int, int], dict[str, tuple[int, int]]] = {}  # of maps, by the sides of images
 
     def losses(self, batch: Batch) -> Losses:
         """Compute the four terms; `error` is the share of regions whose most probable class is wrong."""
@@ -323,9 +322,7 @@ class FasterRCNNDetector(Detector):
     def anchors(self, sides: tuple[int, int]) -> dict[str, Tensor]:
         """The anchors of an image of these sides, by the name of their map."""
         filled = filled_sides(sides, self.net.multiple)
-        if filled not in self._sizes:
-            self._sizes[filled] = map_sizes(self.net.backbone, (self.mean.shape[1], *filled))
-        return self.net.anchors.of(self._sizes[filled], filled, self.mean.device)
+        return self.net.anchors.of(self.map_sizes(filled), filled, self.mean.device)
 
     def unmatched(self, boxes: Tensor, sides: tuple[int, int]) -> Tensor:
         """Flags of the true boxes (M, 4) that overlap no anchor at all: of any other, the best anchor is positive."""

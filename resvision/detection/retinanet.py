@@ -18,6 +18,7 @@ Glossary
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal, NamedTuple, cast, get_args
 
 import torch
@@ -28,9 +29,9 @@ from resvision.classification.classifier import require_factor
 from resvision.contracts import Batch, Losses, Term, fp32_or_more
 from resvision.core.errors import SettingsError
 from resvision.detection.detector import Candidates, Detector, TrueBoxes
-from resvision.detection.parts.anchors import RATIOS, centred_cells, cornered_cells, grid
+from resvision.detection.parts.anchors import RATIOS, AnchorGrids, centred_cells, cornered_cells
 from resvision.detection.parts.box_coding import BoxCoding, clip
-from resvision.detection.parts.encoder import encoder, map_sizes
+from resvision.detection.parts.encoder import encoder
 from resvision.detection.parts.filling import filled_sides, filled_up
 from resvision.detection.parts.focal_loss import focal_sum
 from resvision.detection.parts.matching import Matches, classes_of, largest_overlaps, match, positives, stacked
@@ -103,20 +104,18 @@ class Head(nn.Module):
 class RetinaNet(nn.Module):
     """An encoder under a feature pyramid, and the two subnets at each of its levels.
 
-    settings      those of the variant
-    anchor_scale  the side of the smallest anchor of a level, in strides of the level
+    anchors  of the maps of the pyramid
     """
 
     def __init__(
-        self, backbone: PyramidEncoder, *, head: Head, num_classes: int, variant: Variant, anchor_scale: float
+        self, backbone: PyramidEncoder, *, head: Head, anchors: AnchorGrids, num_classes: int, variant: Variant
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
         self.num_classes = num_classes
-        self.variant = variant
+        self.anchors = anchors
         self.settings = VARIANTS[variant]
-        self.anchor_scale = anchor_scale
 
     def forward(self, images: Tensor) -> RetinaNetMaps:
         """Logits and deltas of normalized images (N, C, H, W)."""
@@ -124,30 +123,14 @@ class RetinaNet(nn.Module):
         maps: RetinaNetMaps = self.head([*pyramid.values()])
         return maps
 
-    @property
-    def strides(self) -> dict[str, int]:
-        """The strides of the pyramid's maps, by name, fine to coarse."""
-        return {name: 2 ** int(name[1:]) for name in self.backbone.fpn.names}
 
-    def anchors(
-        self, sizes: Sequence[Sequence[int]], *, sides: tuple[int, int], device: torch.device
-    ) -> dict[str, Tensor]:
-        """The anchors (h * w * A, 4) of maps of these sizes (h, w), by name, for images of these sides."""
-        anchors = {}
-        for (name, stride), (rows, columns) in zip(self.strides.items(), sizes, strict=True):
-            distances = (stride, stride)
-            if self.variant == "torchvision":  # there they are the whole quotients of the sides, often above the stride
-                height, width = filled_sides(sides, self.settings.multiple)
-                distances = (height // rows, width // columns)
-            anchors[name] = grid(self._cells(stride), rows, columns, stride=distances, device=device)
-        return anchors
-
-    def _cells(self, stride: int) -> Tensor:
-        """The anchors of a cell of a level."""
-        sizes = [self.anchor_scale * stride * octave for octave in OCTAVES]
-        if self.variant == "2017":
-            return centred_cells(sizes, stride=stride)
-        return cornered_cells([int(size) for size in sizes])
+def pyramid_anchors(names: Sequence[str], *, variant: Variant, scale: float) -> AnchorGrids:
+    """The anchors of maps Pk of stride 2^k; `scale` is the side of the smallest of a map in strides of the map."""
+    strides = {name: 2 ** int(name[1:]) for name in names}
+    sizes = {name: [scale * stride * octave for octave in OCTAVES] for name, stride in strides.items()}
+    if variant == "torchvision":
+        return AnchorGrids({name: partial(cornered_cells, [int(size) for size in sizes[name]]) for name in names})
+    return AnchorGrids({name: partial(centred_cells, sizes[name], stride=strides[name]) for name in names}, strides)
 
 
 def retinanet(
@@ -181,9 +164,9 @@ def retinanet(
     return RetinaNet(
         PyramidEncoder(body, fpn=pyramid),
         head=Head(channels, num_classes=num_classes),
+        anchors=pyramid_anchors(pyramid.names, variant=variant, scale=anchor_scale),
         num_classes=num_classes,
         variant=variant,
-        anchor_scale=anchor_scale,
     )
 
 
@@ -241,7 +224,6 @@ class RetinaNetDetector(Detector):
         super().__init__(net, mean=mean, std=std, suppression=suppression)
         self.options = options or RetinaNetLoss()
         self.beta = settings.beta if self.options.box_beta is None else self.options.box_beta
-        self._sizes: dict[tuple[int, int], list[tuple[int, int]]] = {}
         self.low_quality = settings.low_quality if self.options.low_quality is None else self.options.low_quality
 
     def losses(self, batch: Batch) -> Losses:
@@ -290,10 +272,8 @@ class RetinaNetDetector(Detector):
 
     def anchors(self, sides: tuple[int, int]) -> dict[str, Tensor]:
         """The anchors of an image of these sides, by the name of their map, (h * w * A, 4) pixels."""
-        if sides not in self._sizes:
-            shape = (self.mean.shape[1], *filled_sides(sides, self.net.settings.multiple))
-            self._sizes[sides] = [*map_sizes(self.net.backbone, shape).values()]
-        return self.net.anchors(self._sizes[sides], sides=sides, device=self.mean.device)
+        filled = filled_sides(sides, self.net.settings.multiple)
+        return self.net.anchors.of(self.map_sizes(filled), filled, self.mean.device)
 
     def unmatched(self, boxes: Tensor, sides: tuple[int, int]) -> Tensor:
         """Flags of the true boxes (M, 4), each taken as alone, that no anchor would be trained to find, (M,) bool."""
@@ -301,8 +281,9 @@ class RetinaNetDetector(Detector):
         return overlaps <= 0 if self.low_quality else overlaps < self.options.positive_iou
 
     def _anchors_of(self, maps: RetinaNetMaps, sides: tuple[int, int]) -> dict[str, Tensor]:
-        sizes = [level.shape[2:] for level in maps.logits]
-        return self.net.anchors(sizes, sides=sides, device=maps.logits[0].device)
+        levels = zip(self.net.anchors.cells, maps.logits, strict=True)
+        sizes = {name: (level.shape[2], level.shape[3]) for name, level in levels}
+        return self.net.anchors.of(sizes, filled_sides(sides, self.net.settings.multiple), maps.logits[0].device)
 
     def _of_level(self, logits: Tensor, deltas: Tensor, anchors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The best candidates of a level, of logits (N, A, K) and deltas (N, A, 4): boxes, scores and labels."""

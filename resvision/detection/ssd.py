@@ -25,7 +25,7 @@ from resvision.contracts import Batch, Losses, Term, fp32_or_more
 from resvision.core.errors import SettingsError
 from resvision.detection.detector import Candidates, Detector, TrueBoxes
 from resvision.detection.parts.box_coding import BoxCoding, clip
-from resvision.detection.parts.encoder import encoder, map_sizes
+from resvision.detection.parts.encoder import encoder
 from resvision.detection.parts.hard_negatives import hardest
 from resvision.detection.parts.matching import Matches, classes_of, largest_overlaps, match_each, positives, stacked
 from resvision.detection.parts.priors import Priors, linear_priors
@@ -165,7 +165,6 @@ class SSDDetector(Detector):
     ) -> None:
         super().__init__(net, mean=mean, std=std, suppression=Suppression(score=0.01, iou=0.45, most=200))
         self.options = options or SSDLoss()
-        self._map_sides: dict[tuple[int, int], list[tuple[int, int]]] = {}
 
     def losses(self, batch: Batch) -> Losses:
         """Compute `classes` and `boxes`; `error` is the share of priors with an object that are given another class."""
@@ -215,9 +214,7 @@ class SSDDetector(Detector):
 
     def anchors(self, sides: tuple[int, int]) -> dict[str, Tensor]:
         """The priors of an image of these sides, (A, 4) pixels, by map."""
-        if sides not in self._map_sides:
-            self._map_sides[sides] = [*map_sizes(self.net.backbone, (self.mean.shape[1], *sides)).values()]
-        map_sides = self._map_sides[sides]
+        map_sides = [*self.map_sizes(sides).values()]
         priors = self.net.priors.boxes(map_sides, sides, device=self.mean.device)
         return dict(zip(self.net.backbone.names, priors, strict=True))
 

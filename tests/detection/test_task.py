@@ -126,6 +126,12 @@ def test_a_person_is_told_of_boxes_that_no_anchor_matches() -> None:
         anchor_advice(on_meta(4.0), box_reader(counts=(0,)), 96)
 
 
+def test_advice_leaves_the_system_as_it_is() -> None:
+    system = model().system
+    anchor_advice(system, box_reader(), 32)
+    np.testing.assert_allclose(system.mean.flatten(), 255 * np.array(VIEW.mean))
+
+
 def test_an_explanation_is_about_the_surest_box_of_a_class_at_a_point() -> None:
     net, image = model(), box_reader()[0].image[:, :32]
     (found,) = TASK.raw(net, [image])
