@@ -64,9 +64,9 @@ class Ledger:
             self.faults.append(fault(where, what)._replace(kind=kind))
 
     def notes(self) -> list[str]:
-        """The sentence on what was left out; none where nothing was."""
+        """The sentence on the faults that are allowed; none where there are none."""
         parts = [f"{counted(count, _noun(kind))} by {kind}" for kind, count in sorted(self.left_out.items()) if count]
-        return [f"allowed and left out, or taken as it is said: {', '.join(parts)}"] if parts else []
+        return [f"allowed: {', '.join(parts)}"] if parts else []
 
 
 def _noun(kind: str) -> str:

@@ -46,9 +46,13 @@ CROP_PX = 512
 
 
 def is_mask_folder(folder: Place) -> bool:
-    """Whether a folder holds a folder of images and one of masks, itself or in train/; texts alone are no masks."""
-    parts = [part for part in (folder, folder / TRAIN) if _holds_pairs(part)]
-    return any(not _holds_texts(part / (_pair_of_folders(part) or MASKS)[1]) for part in parts)
+    """Whether a folder holds a folder of images and one of masks, itself or in train/; texts alone are no masks.
+
+    Beside a description such as `data.yaml` an empty folder is none of masks either.
+    """
+    masks = [part / names[1] for part in (folder, folder / TRAIN) if (names := _pair_of_folders(part)) is not None]
+    is_described = _holds_texts(folder, DESCRIPTIONS, depth=0)
+    return any(not _holds_texts(place) and not (is_described and _is_empty(place)) for place in masks)
 
 
 def is_half_a_mask_folder(folder: Place) -> bool:
@@ -215,6 +219,14 @@ def _holds_texts(folder: Place, endings: tuple[str, ...] = TEXTS, *, depth: int 
         return any(_holds_texts(folder / name, endings, depth=depth - 1) for name, is_folder in entries if is_folder)
     texts = [name for name in files if name.casefold().endswith(endings)]
     return bool(texts) and all(is_litter(name, is_folder=False) for name in files)
+
+
+def _is_empty(folder: Place, *, depth: int = 1) -> bool:
+    """Whether there is no file in a folder, nor in those in it."""
+    return all(
+        is_folder and depth > 0 and _is_empty(folder / name, depth=depth - 1)
+        for name, is_folder in all_entries(folder, [])
+    )
 
 
 def _pair_of_folders(folder: Place) -> tuple[str, str] | None:

@@ -241,3 +241,11 @@ def test_test_images_without_labels_are_left_untouched(tmp_path: Path) -> None:
     with (tmp_path / "data.yaml").open("a") as file:
         file.write("test: images/test\n")
     assert [reader.split for reader in open_splits(str(tmp_path), task="detection").readers] == ["train", "val"]
+
+
+def test_empty_folders_beside_a_description_are_those_of_a_set_with_boxes(tmp_path: Path) -> None:
+    for place in ("images/train", "images/val", "labels/train", "labels/val"):
+        (tmp_path / "empty" / place).mkdir(parents=True)
+    (tmp_path / "empty" / "data.yaml").write_text("train: images/train\nval: images/val\nnames: [cat, dog]\n")
+    with pytest.raises(DataError, match="no images of train"):
+        open_splits(str(tmp_path / "empty"), task="detection")
