@@ -32,6 +32,6 @@ def require_side(images: Tensor, *, least: int, net: str) -> None:
     height, width = images.shape[-2], images.shape[-1]
     if sides_are_known(images) and min(height, width) < least:
         raise SettingsError(
-            f"images are {height}x{width}: {net} takes sides from {least} pixels on; choose a larger data.image_size, or"
-            " --input of `inspect`"
+            f"images are {height}x{width}: {net} takes sides from {least} pixels on; choose a larger data.image_size,"
+            " or --input of `inspect`"
         )
