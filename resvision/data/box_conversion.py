@@ -129,12 +129,16 @@ def convert(
     watch  takes the number of images written so far and the number of all
 
     Raises UnknownNameError, DataError for a set at fault, SettingsError for one without boxes and for a folder that is
-    there already, RunError where the folder cannot be written.
+    there already or lies in the set's, RunError where the folder cannot be written.
     """
     if form not in FORMS:
         raise unknown_name("form of boxes", form, FORMS)
     if folder.exists() or folder.is_symlink():
         raise SettingsError(f"{printable(folder)}: there already, and nothing is written over; name a new folder")
+    source = Path(name_or_folder)
+    if source.is_dir() and folder.resolve().is_relative_to(source.resolve()):
+        what = f"lies in {printable(source)}, which would hold other images then; name a folder elsewhere"
+        raise SettingsError(f"{printable(folder)}: {what}")
     splits = open_splits(name_or_folder, root=root, task=None, allow=allow)
     _require_boxes(name_or_folder, splits)
     try:

@@ -11,11 +11,13 @@ from pathlib import Path
 
 from resvision.core import rundir
 from resvision.core.drafts import draft_file
-from resvision.core.files import LIST, read_whole
+from resvision.core.errors import DataError, printable
+from resvision.core.files import LIST, SMALL, read_whole
 from resvision.core.images import Pixels
 from resvision.core.results import Detections
 from resvision.data.coco_writer import Record, decoded, encoded, record_of, write_document
 from resvision.data.labelled_image import LabelledImage
+from resvision.data.places import read_file
 from resvision.data.voc_writer import annotation
 from resvision.data.yolo_writer import lines
 from resvision.kinds.detection.boxes import BoxTargets
@@ -39,6 +41,9 @@ class VocLabels:
         """None: classes go by name."""
         return ()
 
+    def require_open(self, out: Path) -> None:
+        """Nothing is written for all images."""
+
     def finish(self, sources: Iterable[Path], out: Path) -> None:
         """Nothing is left to write."""
 
@@ -61,9 +66,19 @@ class YoloLabels:
         """The names of the classes."""
         return (out / "classes.txt",)
 
+    def require_open(self, out: Path) -> None:
+        """Ask for the same names, if any, as ids would not mean the same by others."""
+        (path,) = self.common_files(out)
+        if path.exists() and read_file(path, SMALL) != self._names():
+            what = "other names, or another order, than the run's; name a new folder by --out"
+            raise DataError(f"{printable(path)}: {what}")
+
     def finish(self, sources: Iterable[Path], out: Path) -> None:
         """Write the names of the classes."""
-        rundir.write_bytes(out / "classes.txt", "".join(f"{name}\n" for name in self._classes).encode())
+        rundir.write_bytes(out / "classes.txt", self._names())
+
+    def _names(self) -> bytes:
+        return "".join(f"{name}\n" for name in self._classes).encode()
 
 
 class CocoLabels:
@@ -83,6 +98,12 @@ class CocoLabels:
     def common_files(self, out: Path) -> tuple[Path, ...]:
         """The document."""
         return (out / "annotations.json",)
+
+    def require_open(self, out: Path) -> None:
+        """Ask for a folder without the document, which is written once all images are there."""
+        (path,) = self.common_files(out)
+        if path.exists() or path.is_symlink():
+            raise DataError(f"{printable(path)}: there already, and whole; name a new folder by --out")
 
     def finish(self, sources: Iterable[Path], out: Path) -> None:
         """Write the document of all images that have a record, and remove the records."""

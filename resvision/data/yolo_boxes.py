@@ -40,8 +40,9 @@ def find(place: Place, ledger: Ledger, name: str | None = None) -> Found:
     keypoints = False
     if home.description is not None:
         found.listed, (found.classes, *_, keypoints) = home.description
-    # Tools for labelling write the list beside the labels
-    beside = [part.base / labels_of(path) for part in home.parts.values() for path in part.paths]
+    # Tools for labelling write the list beside the labels, where a description tells it from those of classes.jpg
+    parts = [] if home.description else home.parts.values()
+    beside = [part.base / labels_of(path) for part in parts for path in part.paths]
     for folder in dict.fromkeys([home.folder, *beside]):
         names = listed_names(folder, ledger)
         if names is not None and not found.classes:

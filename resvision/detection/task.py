@@ -200,6 +200,8 @@ def groups_of(text: str, classes: Sequence[str]) -> tuple[int, ...] | None:
         return None
     if text == "all":
         return (0,) * len(classes)
+    if not text.strip(",; "):
+        raise SettingsError("suppress: names no class; say per-class, all, or groups as 'cat,dog;car,bus'")
     groups: dict[str, int] = {}
     for number, members in enumerate(text.split(";")):
         for name in filter(None, map(str.strip, members.split(","))):

@@ -43,8 +43,12 @@ class OutFolder:
         return (file for file in self.files if not self.holds(file))
 
     def holds(self, file: Path) -> bool:
-        """Whether all files of an image are there; one without content, as a full disk leaves it, is not."""
-        return all(_size(path) > 0 for path in self._form.files(file, self._folder))
+        """Whether all files of an image are there.
+
+        A picture without content, as a full disk leaves it, is not; labels without content say that nothing is found.
+        """
+        least = 0 if isinstance(self._form, LabelForm) else 1
+        return all(_size(path) >= least for path in self._form.files(file, self._folder))
 
     def save(self, prediction: Predicted) -> None:
         """Write the files of a result. RunError, which names the file, where one cannot be written."""
@@ -81,6 +85,8 @@ def out_folder(
             if not resume:
                 remedy = "" if resume is None else ", or go on with --resume"
                 _require_free(form, folder, files, common, remedy=remedy)
+            elif isinstance(form, LabelForm):
+                form.require_open(folder)
             yield OutFolder(form, folder, files, locked=locked)
             if isinstance(form, LabelForm) and any(
                 path.exists() for file in files for path in form.files(file, folder)
@@ -122,7 +128,8 @@ def _require_free(form: Form, folder: Path, files: ImageFiles, common: tuple[Pat
 
 
 def _size(path: Path) -> int:
+    """Bytes of a file; -1 where there is none."""
     try:
         return path.stat().st_size
     except OSError:
-        return 0
+        return -1

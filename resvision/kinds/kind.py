@@ -97,6 +97,10 @@ class LabelForm(Protocol):
         """The paths of the files that stand for all images together."""
         ...
 
+    def require_open(self, out: Path) -> None:
+        """Raise DataError where one of these is there that `finish` would write over with other content."""
+        ...
+
     def finish(self, sources: Iterable[Path], out: Path) -> None:
         """Write these, once every image that can be read has its files. `sources` can be gone through repeatedly."""
         ...

@@ -334,6 +334,12 @@ def test_a_list_of_classes_that_contradicts_the_description_or_has_gaps_is_a_fau
     folder = yolo(tmp_path)
     listing = text(folder / "classes.txt", "dog\ncat\n")
     assert [fault.where for fault in check(str(folder)).faults] == [str(listing)]
+    listing.unlink()
+    picture(folder / "images" / "train" / "classes.png")
+    text(folder / "labels" / "train" / "classes.txt", yolo_lines([SOUND]))
+    assert not check(str(folder)).faults  # an image of that name
+    (folder / "labels" / "train" / "classes.txt").unlink()
+    (folder / "images" / "train" / "classes.png").unlink()
     (folder / "data.yaml").unlink()
     listing.write_text("cat\n\ndog\n")
     assert [fault.where for fault in check(str(folder)).faults] == [f"{listing}:2"]

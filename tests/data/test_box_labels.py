@@ -32,6 +32,30 @@ def prediction(source: Path, *boxes: tuple[float, ...]) -> Predicted:
     return Predicted(source, np.zeros((10, 20, 3), dtype=np.uint8), result)
 
 
+def test_a_document_and_a_list_of_classes_that_are_there_are_never_written_over(
+    tmp_path: Path, images: ImageFiles
+) -> None:
+    path = tmp_path / "annotations.json"
+    path.write_text("corrected by hand")
+    with (
+        pytest.raises(DataError, match="there already"),
+        out_folder(KIND.label_form("coco", CLASSES), tmp_path, images, resume=True),
+    ):
+        pass
+    assert path.read_text() == "corrected by hand"
+    listing = tmp_path / "classes.txt"
+    listing.write_text("dog\ncat\n")
+    with (
+        pytest.raises(DataError, match="another order"),
+        out_folder(KIND.label_form("yolo", CLASSES), tmp_path, images, resume=True),
+    ):
+        pass
+    listing.write_text("cat\ndog\n")
+    (tmp_path / "a.txt").touch()  # a background, as a person may say
+    with out_folder(KIND.label_form("yolo", CLASSES), tmp_path, images, resume=True) as folder:
+        assert [image.name for image in folder.remaining()] == ["b.jpg", "c.jpg"]
+
+
 @pytest.fixture
 def images(tmp_path: Path) -> ImageFiles:
     folder = tmp_path / "images"

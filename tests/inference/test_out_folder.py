@@ -125,6 +125,9 @@ def test_labels_are_written_in_place_of_pictures_and_finished_at_the_end(
         def contents(self, result: Any, image: Any) -> Iterator[bytes]:
             yield f"{image.shape}".encode()
 
+        def require_open(self, out: Path) -> None:
+            """Nothing is in the way."""
+
         def common_files(self, out: Path) -> tuple[Path, ...]:
             return (out / "all",)
 
