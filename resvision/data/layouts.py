@@ -6,14 +6,15 @@ reads every folder that no other layout recognises.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from resvision.core import references
-from resvision.core.errors import SettingsError, printable
+from resvision.core.errors import DataError, SettingsError, printable
 from resvision.core.images import Pixels
 from resvision.core.samples import Reader
 from resvision.data.faults import Fault, attempt
-from resvision.data.places import Place
+from resvision.data.places import DESCRIPTIONS, Place
 from resvision.data.splits import Splits
 from resvision.kinds.table import TASKS, USUAL, kind_of
 
@@ -120,6 +121,9 @@ def _layout_for(folder: Place, task: str | None, columns: Sequence[str]) -> tupl
     recognised = next(((name, layout) for name, layout in layouts() if layout.recognises(folder, columns)), None)
     if recognised is not None:
         return recognised
+    if folder.is_file() and PurePath(folder.name).suffix.casefold() in DESCRIPTIONS:
+        what = "describes no images; COCO's JSON has `images` and `annotations`, a data.yaml `names` and folders"
+        raise DataError(f"{printable(str(folder))}: {what}")
     name = task if task is not None and kind_of(task).layouts else USUAL
     return name, _load(kind_of(name).layouts[0])
 

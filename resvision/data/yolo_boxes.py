@@ -8,7 +8,7 @@ folder by its `data.yaml`, which may then lead to folders elsewhere. An empty te
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -159,14 +159,21 @@ def _listed_image(base: Place, path: str, line: str) -> str | None:
     return next((image for image in inside if is_file(base, image)), None)
 
 
-def _files(base: Place, path: str, *, depth: int = _DEEPEST) -> Iterator[str]:
-    """Yield the files in a folder and below, hidden ones left out, by their paths below the base."""
-    for name, is_folder in all_entries(base / path if path else base, []):
+def _files(base: Place, path: str, *, above: tuple[Place, ...] = ()) -> Iterator[str]:
+    """Yield the files in a folder and below, hidden ones left out, by their paths below the base.
+
+    A link that leads back to one of the folders `above` is left out.
+    """
+    folder = base / path if path else base
+    real = folder.resolve() if isinstance(folder, Path) else folder
+    if real in above or len(above) > _DEEPEST:
+        return
+    for name, is_folder in all_entries(folder, []):
         below = f"{path}/{name}" if path else name
         if not is_folder and not name.startswith("."):
             yield below
-        elif is_folder and depth and not is_litter(name, is_folder=True):
-            yield from _files(base, below, depth=depth - 1)
+        elif is_folder and not is_litter(name, is_folder=True):
+            yield from _files(base, below, above=(*above, real))
 
 
 def _is_note(name: str) -> bool:

@@ -68,7 +68,8 @@ def home_of(place: Place, ledger: Ledger) -> Home:
         description = read_description(path)
     except DataError as error:
         ledger.faults.append(fault_in(path, error))
-        return Home(folder, None, _usual_parts(folder))
+        # A person who names a file means what it says, not what lies around it
+        return Home(folder, None, {} if path is place else _usual_parts(folder))
     parts: dict[str, Part] = {}
     for split in (TRAIN, TEST, "val"):
         if paths := description.folders.get(split, ()):

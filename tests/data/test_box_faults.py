@@ -395,6 +395,24 @@ def test_a_line_that_is_no_box_of_yolo_is_refused(tmp_path: Path, line: str, wha
     assert fault.what.startswith(what)
 
 
+def test_a_link_that_leads_back_to_its_folder_gives_no_image_twice(tmp_path: Path) -> None:
+    folder = yolo(tmp_path)
+    for name in ("again", "once more"):
+        (folder / "images" / "train" / name).symlink_to(folder / "images" / "train")
+        (folder / "labels" / "train" / name).symlink_to(folder / "labels")
+    assert check(str(folder)).images == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("run.json", "describes no images; COCO's JSON has"), ("some.yaml", "some.yaml:1: no names of classes")],
+)
+def test_a_file_that_describes_no_set_is_refused_by_itself(tmp_path: Path, name: str, what: str) -> None:
+    path = text(yolo(tmp_path) / name, '{"a": 1}' if name.endswith("json") else "a: 1\n")
+    with pytest.raises(DataError, match=what):
+        check(str(path))
+
+
 def test_a_set_without_names_or_without_boxes_is_refused(tmp_path: Path) -> None:
     folder = yolo(tmp_path)
     for path in (folder / "labels" / "train").iterdir():
