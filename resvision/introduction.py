@@ -19,7 +19,7 @@ from resvision.training import contention
 from resvision.training import machine as machines
 from resvision.training.contention import CpuTimes
 from resvision.training.freezing import trainable
-from resvision.training.initial import under
+from resvision.training.initial import modules_of, under
 
 ENOUGH = 0.95
 """The share of the batches in the running statistics below which a run is told that they are not its own."""
@@ -63,8 +63,7 @@ def _origin(run: Run, net: nn.Module) -> dict[str, str]:
     """The lines about weights that are not from a seed, and about weights that are not trained."""
     model, lines = run.model, {}
     if model.init_from is not None:
-        fresh = [name for name in net.state_dict() if under(model.init_except, name)]
-        lines["weights"] = f"from {model.init_from}" + (f", but afresh: {_some(fresh, 6)}" if fresh else "")
+        lines["weights"] = f"from {model.init_from}{_kept_and_fresh([*net.state_dict()], model.init_except)}"
     if model.encoder_from is not None:
         lines["encoder"] = f"from {model.encoder_from}, the rest afresh"
     if model.frozen_norms:
@@ -86,6 +85,13 @@ def _origin(run: Run, net: nn.Module) -> dict[str, str]:
         if model.init_from is None:
             lines["trained"] += ", with their random weights, since there is no model.init_from"
     return lines
+
+
+def _kept_and_fresh(names: Sequence[str], parts: Sequence[str]) -> str:
+    """`; kept: backbone, rpn; afresh: roi_heads` of the weights of a net, "" where none of them start afresh."""
+    fresh = {name for name in names if under(parts, name)}
+    kept, renewed = modules_of({*names} - fresh, names), modules_of(fresh, names)
+    return f"; kept: {_some(kept, 8)}; afresh: {_some(renewed, 8)}" if fresh else ""
 
 
 def _slow_statistics(run: Run, net: nn.Module) -> str:

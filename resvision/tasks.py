@@ -144,6 +144,7 @@ class ExplainedScore(NamedTuple):
     label      the name of the class that the score speaks for
     words      the score in words, such as "logit of cat"
     share      the share 0..1 that the net gives to the label: its probability, or that of the image's pixels
+    box        (4,), x1 y1 x2 y2 in pixels of the view, of the object that it is about; None where it is about no one
     """
 
     images: Tensor
@@ -153,6 +154,7 @@ class ExplainedScore(NamedTuple):
     label: str
     words: str
     share: float
+    box: NDArray[np.float64] | None = None
 
 
 class Task(ABC, Generic[T]):

@@ -19,7 +19,7 @@ from resvision.segmentation.parts.tiles import input_rule
 from resvision.tasks import task_of
 
 ROWS = [row for row in catalog.ROWS if row.task != "detection"]
-"""Detectors suppress boxes image by image, so they export for a number of images: see detection/contract.py."""
+"""Detectors suppress boxes image by image and export for a fixed number, to which detection/contract.py holds them."""
 CLASSES = {"lenet5": 10}  # 5 for the others
 OPTIONS = {"in_channels": 2, "width": 4, "channels": 8, "decoder_width": 8}
 TORCHSCRIPT = pytest.mark.filterwarnings(

@@ -25,7 +25,7 @@ NEUTRAL = 0.5
 
 
 class AnchorQuestion(NamedTuple):
-    """What is asked of a model, from the options of the verb.
+    """The question to a model that the options of the verb ask.
 
     image  the image over which anchors are drawn
     data   a set whose boxes are matched, with the folder that a named one lies in, and its split

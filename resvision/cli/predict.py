@@ -73,7 +73,7 @@ def command(
     if resume and out is None:
         raise SettingsError("--resume: goes on with a folder of results; name it with --out")
     if labels is not None and out is None:
-        raise SettingsError("--labels: are written into a folder; name it with --out")
+        raise SettingsError("--labels: writes into a folder; name it with --out")
     if options["weights"] is None:
         require_run(run)
     files = ImageFiles.of(images)  # before weights are fetched for nothing

@@ -11,6 +11,7 @@ import typer
 from resvision.cli.groups import ListingGroup
 from resvision.cli.shared_options import AllowCode, AsJson
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
+from resvision.core.data_names import short_name
 from resvision.core.errors import RunError, SettingsError
 
 if TYPE_CHECKING:
@@ -178,8 +179,7 @@ def _name(run: "ListedRun", folder: Path) -> str:
 
 
 def _data(run: "ListedRun") -> str:
-    name = str(run.record.setting("data.name")) if run.record else ""
-    return Path(name).name or name
+    return short_name(str(run.record.setting("data.name"))) if run.record else ""
 
 
 def _cells(run: "ListedRun") -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +13,14 @@ from resvision.core.samples import Mask, Reader, Sample
 from resvision.core.views import View
 from resvision.kinds.detection.boxes import BoxTargets
 
+T = TypeVar("T")
+
 
 @dataclass(kw_only=True)
-class ArrayReader(Reader[int]):
-    """One split of a data set whose images lie in memory, labelled with classes.
+class _InMemory(Reader[T]):
+    """One split of a data set whose images lie in memory. Abstract.
 
-    images   (M, H, W) grey or (M, H, W, 3) RGB, uint8
-    targets  class indices, (M,) int64
+    images  (H, W) grey or (H, W, 3) RGB each, uint8
     """
 
     name: str
@@ -26,6 +28,29 @@ class ArrayReader(Reader[int]):
     classes: tuple[str, ...]
     view: View
     crop_px: int | None = None
+    images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def source(self, index: int) -> str:
+        """The image, as `name/split[index]`."""
+        return f"{self.name}/{self.split}[{index}]"
+
+    def content(self, index: int) -> bytes:
+        """The pixels of the image."""
+        image = self.images[index]
+        return f"{image.shape}".encode() + image.tobytes()
+
+
+@dataclass(kw_only=True)
+class ArrayReader(_InMemory[int]):
+    """One split of a data set whose images lie in memory, labelled with classes.
+
+    images   (M, H, W) grey or (M, H, W, 3) RGB, uint8
+    targets  class indices, (M,) int64
+    """
+
     images: NDArray[np.uint8]
     targets: NDArray[np.int64]
 
@@ -38,9 +63,6 @@ class ArrayReader(Reader[int]):
                 f"{self.source(wrong)}: label {self.targets[wrong]} is not one of 0..{len(self.classes) - 1}"
             )
 
-    def __len__(self) -> int:
-        return len(self.targets)
-
     def __getitem__(self, index: int) -> Sample[int]:
         return Sample(self.images[index], self.target(index))
 
@@ -48,33 +70,19 @@ class ArrayReader(Reader[int]):
         """The class index of sample `index`."""
         return int(self.targets[index])
 
-    def source(self, index: int) -> str:
-        """The image, as `name/split[index]`."""
-        return f"{self.name}/{self.split}[{index}]"
-
-    def content(self, index: int) -> bytes:
-        """The pixels of the image."""
-        return _pixels(self.images[index])
-
     def stratum(self, index: int) -> int:
         """The class of sample `index`."""
         return self.target(index)
 
 
 @dataclass(kw_only=True)
-class MaskArrayReader(Reader[Mask]):
+class MaskArrayReader(_InMemory[Mask]):
     """One split of a data set whose images and label maps lie in memory.
 
     images   (H, W) grey or (H, W, 3) RGB each, uint8
     masks    (H, W) each, uint8: 0..K-1, and VOID
     """
 
-    name: str
-    split: str
-    classes: tuple[str, ...]
-    view: View
-    crop_px: int | None = None
-    images: Sequence[NDArray[np.uint8]]
     masks: Sequence[NDArray[np.uint8]]
 
     def __post_init__(self) -> None:
@@ -85,9 +93,6 @@ class MaskArrayReader(Reader[Mask]):
             if wrong.size:
                 raise DataError(f"{self.source(index)}: label {wrong[0]} is not one of 0..{len(self.classes) - 1}")
 
-    def __len__(self) -> int:
-        return len(self.masks)
-
     def __getitem__(self, index: int) -> Sample[Mask]:
         return Sample(self.images[index], self.masks[index])
 
@@ -95,33 +100,19 @@ class MaskArrayReader(Reader[Mask]):
         """The mask of sample `index`, (H, W)."""
         return self.masks[index]
 
-    def source(self, index: int) -> str:
-        """The image, as `name/split[index]`."""
-        return f"{self.name}/{self.split}[{index}]"
-
     def target_source(self, index: int) -> str:
         """The mask, as `name/split[index] mask`."""
         return f"{self.source(index)} mask"
 
-    def content(self, index: int) -> bytes:
-        """The pixels of the image."""
-        return _pixels(self.images[index])
-
 
 @dataclass(kw_only=True)
-class BoxArrayReader(Reader[BoxTargets]):
+class BoxArrayReader(_InMemory[BoxTargets]):
     """One split of a data set whose images and boxes lie in memory.
 
     images   (H, W) grey or (H, W, 3) RGB each, uint8
     boxes    in pixels of each image, inside it; labels are indices of `classes`
     """
 
-    name: str
-    split: str
-    classes: tuple[str, ...]
-    view: View
-    crop_px: int | None = None
-    images: Sequence[NDArray[np.uint8]]
     boxes: Sequence[BoxTargets]
 
     def __post_init__(self) -> None:
@@ -131,9 +122,6 @@ class BoxArrayReader(Reader[BoxTargets]):
             if fault := _box_fault(targets, image.shape[0], image.shape[1], len(self.classes)):
                 raise DataError(f"{self.source(index)}: {fault}")
 
-    def __len__(self) -> int:
-        return len(self.boxes)
-
     def __getitem__(self, index: int) -> Sample[BoxTargets]:
         return Sample(self.images[index], self.boxes[index])
 
@@ -141,17 +129,9 @@ class BoxArrayReader(Reader[BoxTargets]):
         """The boxes of sample `index`."""
         return self.boxes[index]
 
-    def source(self, index: int) -> str:
-        """The image, as `name/split[index]`."""
-        return f"{self.name}/{self.split}[{index}]"
-
     def target_source(self, index: int) -> str:
         """The boxes, as `name/split[index] boxes`."""
         return f"{self.source(index)} boxes"
-
-    def content(self, index: int) -> bytes:
-        """The pixels of the image."""
-        return _pixels(self.images[index])
 
 
 def _box_fault(targets: BoxTargets, height: int, width: int, classes: int) -> str:
@@ -162,7 +142,3 @@ def _box_fault(targets: BoxTargets, height: int, width: int, classes: int) -> st
         if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
             return f"the box {x1:g} {y1:g} {x2:g} {y2:g} is empty or not inside the image of {width} x {height} pixels"
     return ""
-
-
-def _pixels(image: NDArray[np.uint8]) -> bytes:
-    return f"{image.shape}".encode() + image.tobytes()

@@ -17,7 +17,7 @@ from resvision.core.files import open_regular
 from resvision.core.plurals import counted
 from resvision.data.archives import ArchivePlace
 from resvision.data.box_parts import BoxPart
-from resvision.data.box_scan import BoxScan, Found, layout, open_scan, scanned
+from resvision.data.box_scan import Found, layout
 from resvision.data.coco_columns import CocoFile, CocoPlaces, place_of, read_coco
 from resvision.data.fault_kinds import Ledger
 from resvision.data.faults import all_entries, fault
@@ -25,7 +25,6 @@ from resvision.data.litter import is_litter
 from resvision.data.packed_names import PackedNames
 from resvision.data.places import Place
 from resvision.data.split_folders import SPLIT_WORDS, TEST, TRAIN, split_named
-from resvision.data.splits import Splits
 from resvision.data.table_files import clean, full_path, is_file, leads_out
 
 ANNOTATIONS = "annotations"
@@ -69,18 +68,6 @@ def find(place: Place, ledger: Ledger, name: str | None = None) -> Found:
     named = {split: content for split, content in contents.items() if not content.unread} or contents
     found.classes, found.listed = _classes(named, found), files[next(iter(named))]
     return found
-
-
-def scan(folder: Place, columns: Sequence[str] = (), *, name: str | None = None, allow: Sequence[str] = ()) -> BoxScan:
-    """The folder's splits and all faults but those of pixels; `allow` names kinds that are left out."""
-    return scanned(find, folder, allow, name=name)
-
-
-def open_splits(
-    folder: Place, columns: Sequence[str] = (), *, name: str | None = None, allow: Sequence[str] = ()
-) -> Splits:
-    """Open the folder's splits. Raises one DataError for all faults but those of pixels and of kinds in `allow`."""
-    return open_scan(scan(folder, name=name, allow=allow), name=name)
 
 
 # Files of annotations ------------------------------------------------------------------------------------------------

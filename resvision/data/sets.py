@@ -328,9 +328,17 @@ def full_name(data: str | Path) -> str:
 
 
 def load(data_set: DataSet, function: str, root: Path | None, allow: Sequence[str]) -> Any:
-    """The result of the opener or the scanner of a row; a set that has no kinds of faults leaves none out."""
+    """The result of the opener or the scanner of a row; a set that has no kinds of faults leaves none out.
+
+    Raises DataError for a set that is missing or damaged; where a folder of its name is here, it says how to name that.
+    """
     opened = references.load(function, noun="data set")
-    return opened(root, allow=allow) if data_set.allows else opened(root)
+    try:
+        return opened(root, allow=allow) if data_set.allows else opened(root)
+    except DataError as error:
+        if not Path(data_set.name).is_dir() or data_set.where(root) is not None:
+            raise
+        raise DataError(f"{error}; the folder of that name here is ./{data_set.name}") from None
 
 
 def _open(

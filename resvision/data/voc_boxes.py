@@ -18,7 +18,7 @@ from resvision.core.plurals import counted
 from resvision.data.box_columns import Gathering, Row
 from resvision.data.box_parts import BoxPart, used_names
 from resvision.data.box_reader import LabelFiles
-from resvision.data.box_scan import BoxScan, Found, layout, open_scan, scanned
+from resvision.data.box_scan import Found, layout
 from resvision.data.class_list import CLASS_LIST
 from resvision.data.fault_kinds import Ledger
 from resvision.data.faults import all_entries, fault, fault_in, fault_of, listing
@@ -27,7 +27,6 @@ from resvision.data.named_classes import listed_names
 from resvision.data.packed_names import PackedNames
 from resvision.data.places import Place, read_text
 from resvision.data.split_folders import TRAIN, beside, has_split_folders, split_folders
-from resvision.data.splits import Splits
 from resvision.data.voc_xml import VocObject, read_annotation
 
 IMAGES = "JPEGImages", "images", "image", "imgs", "img"
@@ -73,18 +72,6 @@ def find(folder: Place, ledger: Ledger, name: str | None = None) -> Found:
     else:
         found.classes = used_names(found.parts[0])
     return found
-
-
-def scan(folder: Place, columns: Sequence[str] = (), *, name: str | None = None, allow: Sequence[str] = ()) -> BoxScan:
-    """The folder's splits and all faults but those of pixels; `allow` names kinds that are left out."""
-    return scanned(find, folder, allow, name=name)
-
-
-def open_splits(
-    folder: Place, columns: Sequence[str] = (), *, name: str | None = None, allow: Sequence[str] = ()
-) -> Splits:
-    """Open the folder's splits. Raises one DataError for all faults but those of pixels and of kinds in `allow`."""
-    return open_scan(scan(folder, name=name, allow=allow), name=name)
 
 
 # The parts of a set --------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from resvision.core.plurals import counted
 from resvision.data.box_columns import NO_LABEL, BoxColumns, Gathering, Row
 from resvision.data.box_parts import BoxPart
 from resvision.data.box_reader import LabelFiles
-from resvision.data.box_scan import BoxScan, Found, layout, open_scan, scanned
+from resvision.data.box_scan import Found, layout
 from resvision.data.class_list import CLASS_LIST
 from resvision.data.fault_kinds import Ledger
 from resvision.data.faults import all_entries, fault, fault_in, fault_of
@@ -26,7 +26,6 @@ from resvision.data.litter import is_litter
 from resvision.data.named_classes import listed_names
 from resvision.data.packed_names import PackedNames
 from resvision.data.places import Place, read_text
-from resvision.data.splits import Splits
 from resvision.data.table_files import clean, full_path, is_file, leads_out
 from resvision.data.yolo_folders import DESCRIPTIONS, ENDING, Part, has_splits, home_of, labels_of, recognises
 from resvision.data.yolo_text import read_labels
@@ -58,18 +57,6 @@ def find(place: Place, ledger: Ledger, name: str | None = None) -> Found:
     paths = " and ".join(path for part in home.parts.values() for path in part.paths)
     found.rule = f"from {paths}" if home.description is None else f"from {paths} by {home.description[0].name}"
     return found
-
-
-def scan(folder: Place, columns: Sequence[str] = (), *, name: str | None = None, allow: Sequence[str] = ()) -> BoxScan:
-    """The folder's splits and all faults but those of pixels; `allow` names kinds that are left out."""
-    return scanned(find, folder, allow, name=name)
-
-
-def open_splits(
-    folder: Place, columns: Sequence[str] = (), *, name: str | None = None, allow: Sequence[str] = ()
-) -> Splits:
-    """Open the folder's splits. Raises one DataError for all faults but those of pixels and of kinds in `allow`."""
-    return open_scan(scan(folder, name=name, allow=allow), name=name)
 
 
 # Parts of a set ------------------------------------------------------------------------------------------------------

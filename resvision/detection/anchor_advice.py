@@ -42,8 +42,9 @@ def anchor_advice(system: Detector, reader: Reader[BoxTargets], side_px: int) ->
     boxes = shown_boxes(reader, side_px)
     if not len(boxes):
         raise DataError(f"{printable(reader.name)}: no training image has a box, so there is nothing to find")
-    placed = copy(system)  # anchors lie where the mean is, and those on meta are no numbers
-    placed.mean = torch.zeros_like(system.mean, device="cpu")
+    placed = copy(system)
+    placed._buffers = dict(system._buffers)  # which a copy of a module shares
+    placed.mean = torch.zeros_like(system.mean, device="cpu")  # anchors lie where it is, and on meta are no numbers
     with torch.device("cpu"):
         is_unmatched = placed.unmatched(torch.from_numpy(boxes).float(), (side_px, side_px)).numpy()
         anchors = placed.anchors((side_px, side_px))

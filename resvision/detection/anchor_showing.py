@@ -1,4 +1,4 @@
-"""What a person asks about the anchors of a net: those of each map over an image, and the boxes of a set they miss."""
+"""The anchors of a net as a person is shown them: those of each map over an image, and the boxes of a set they miss."""
 
 import torch
 from PIL import Image

@@ -36,7 +36,7 @@ FEWEST_PLACES = 8
 
 
 class Target(NamedTuple):
-    """What an image of an evaluation is scored by: its truth, and the place of its view in it."""
+    """The truth by which an image of an evaluation is scored, and the place of its view in it."""
 
     truth: BoxTargets
     geometry: Geometry

@@ -8,13 +8,13 @@ Glossary
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from resvision.contracts import Images, PixelSystem
+from resvision.detection.parts.encoder import map_sizes
 from resvision.detection.parts.suppression import Predictions, Suppression, suppress
 
 PADDING = -1
@@ -47,11 +47,6 @@ class Candidates(NamedTuple):
     labels: Tensor
 
 
-@dataclass(frozen=True, kw_only=True)
-class DetectorLoss:
-    """The options of a loss that has none."""
-
-
 class Detector(PixelSystem):
     """A net with its losses, and the way from its raw maps to boxes. Abstract.
 
@@ -66,6 +61,7 @@ class Detector(PixelSystem):
     ) -> None:
         super().__init__(net, mean=mean, std=std)
         self.suppression = suppression
+        self._map_sizes: dict[tuple[int, int], dict[str, tuple[int, int]]] = {}
 
     @abstractmethod
     def candidates(self, maps: Any, sides: tuple[int, int]) -> Candidates:
@@ -79,6 +75,12 @@ class Detector(PixelSystem):
         """The detections in raw maps, padded to `suppression.most` with a count; `sides` as for `candidates`."""
         return suppress(*self.candidates(maps, sides), self.suppression)
 
+    def map_sizes(self, sides: tuple[int, int]) -> dict[str, tuple[int, int]]:
+        """Height and width of the maps of the net's `backbone`, by name, for images of these sides; it does not run."""
+        if sides not in self._map_sizes:
+            self._map_sizes[sides] = map_sizes(self.net.get_submodule("backbone"), (self.mean.shape[1], *sides))
+        return self._map_sizes[sides]
+
     def anchors(self, sides: tuple[int, int]) -> dict[str, Tensor]:
         """The anchors or priors of an image of these sides, height and width, by the name of their map.
 
@@ -87,7 +89,7 @@ class Detector(PixelSystem):
         return {}
 
     def unmatched(self, boxes: Tensor, sides: tuple[int, int]) -> Tensor:
-        """Which of these true boxes (M, 4), each taken as alone, no anchor would be trained to find, (M,) bool."""
+        """Flags of the true boxes (M, 4), each taken as alone, that no anchor would be trained to find, (M,) bool."""
         return boxes.new_zeros(len(boxes), dtype=torch.bool)
 
     def predict(self, inputs: Images) -> Predictions:

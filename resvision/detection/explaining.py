@@ -48,15 +48,16 @@ def best_score(model: Model, system: Detector, pixels: Pixels, question: Questio
         overlaps = box_iou(boxes.detach().reshape(-1, 4), box[None]).reshape(labels.shape)
         return torch.where((labels == label) & (overlaps >= SAME_OBJECT), scores, 0.0).amax(dim=-1)
 
-    name, corners = model.classes[label], " ".join(f"{corner:.0f}" for corner in box.tolist())
+    name = model.classes[label]
     return ExplainedScore(
         images=images,
         border_px=0,
         net=candidates,
         score=score,
         label=name,
-        words=f"score of {name} in the box {corners} of the view",
+        words=f"score of the box of {name}",
         share=float(scores[best]),
+        box=box.double().cpu().numpy(),
     )
 
 

@@ -17,18 +17,18 @@ from functools import partial
 from typing import ClassVar, Literal, NamedTuple, get_args
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resvision.classification.classifier import require_factor
-from resvision.classification.stages import Map, Stages, up_to
-from resvision.classification.vgg import HIDDEN, blocks, pools_of, widths_of
+from resvision.classification.stages import Stages, up_to
+from resvision.classification.vgg import HIDDEN
 from resvision.contracts import Batch, Losses, Term
 from resvision.core.errors import SettingsError
 from resvision.detection.detector import Candidates, Detector, TrueBoxes
 from resvision.detection.parts.anchors import AnchorGrids, cornered_cells, scaled_cells
 from resvision.detection.parts.box_coding import clip
-from resvision.detection.parts.encoder import encoder, map_sizes
+from resvision.detection.parts.encoder import encoder
+from resvision.detection.parts.filling import filled_sides, filled_up
 from resvision.detection.parts.matching import largest_overlaps
 from resvision.detection.parts.proposals import (
     AnchorMaps,
@@ -44,6 +44,7 @@ from resvision.detection.parts.roi_head import BoxHead, BoxPredictor, RegionHead
 from resvision.detection.parts.roi_pooling import RoIAlign, RoIMaxPool
 from resvision.detection.parts.sampled_losses import TERMS, anchor_terms, region_terms
 from resvision.detection.parts.sampling import Drawn, draw
+from resvision.detection.parts.vgg16_stages import vgg16_stages
 from resvision.layers.init import relu_initialize
 
 Features = Literal["pyramid", "C4", "C5"]
@@ -52,7 +53,7 @@ GRID = 7
 
 
 class FasterRCNNMaps(NamedTuple):
-    """What the net says of its anchors, what it proposes, and what it says of its proposals.
+    """The raw maps of the anchors, the proposals made of them, and the raw maps of the proposals.
 
     objectness     (N, A) logits
     anchor_deltas  (N, A, 4), offsets from the anchors
@@ -71,7 +72,7 @@ class FasterRCNNMaps(NamedTuple):
 
 
 class FasterRCNN(nn.Module):
-    """Maps, proposals from the maps, and what the head says of each proposal: figure 2.
+    """Maps, proposals from the maps, and logits and offsets of each proposal: figure 2.
 
     backbone    gives maps by name
     anchors     on which of the maps, and of which shapes
@@ -100,7 +101,7 @@ class FasterRCNN(nn.Module):
         self.of_encoder = dict(of_encoder or {})
 
     def forward(self, images: Tensor) -> FasterRCNNMaps:
-        """What is said of images (N, C, H, W), by the rules for testing, in training mode too."""
+        """The raw maps of images (N, C, H, W), by the rules for testing, in training mode too."""
         maps, anchor_maps, anchors = self.anchored(images)
         proposals = self.proposals(anchor_maps, anchors, images, self.rules.testing)
         return FasterRCNNMaps(*anchor_maps, *proposals, *self.roi_heads(maps, proposals.boxes))
@@ -117,17 +118,12 @@ class FasterRCNN(nn.Module):
         return names
 
     def anchored(self, images: Tensor) -> tuple[dict[str, Tensor], AnchorMaps, dict[str, Tensor]]:
-        """The maps by name, what is said of the anchors, and these by the name of their map."""
-        height, width = self.padded_sides((images.shape[2], images.shape[3]))
-        maps = self.backbone(F.pad(images, (0, width - images.shape[3], 0, height - images.shape[2])))
+        """The maps by name, the raw maps of the anchors, and the anchors by the name of their map."""
+        images = filled_up(images, self.multiple)
+        maps = self.backbone(images)
         sizes = {name: (pixels.shape[2], pixels.shape[3]) for name, pixels in maps.items()}
-        anchors = self.anchors.of(sizes, (height, width), images.device)
+        anchors = self.anchors.of(sizes, (images.shape[2], images.shape[3]), images.device)
         return maps, self.rpn([maps[name] for name in anchors]), anchors
-
-    def padded_sides(self, sides: tuple[int, int]) -> tuple[int, int]:
-        """Height and width of images with these, once zeros fill them up."""
-        height, width = sides
-        return height + -height % self.multiple, width + -width % self.multiple
 
     def proposals(
         self, anchor_maps: AnchorMaps, anchors: Mapping[str, Tensor], images: Tensor, rules: ProposalRules
@@ -161,19 +157,19 @@ def faster_rcnn(
     if features not in get_args(Features):
         raise SettingsError(f"features {features!r}: choices are {', '.join(get_args(Features))}")
     sizes = squares(smallest_anchor_px, 5)
+    stages = encoder(backbone, PYRAMID_OVER if features == "pyramid" else [features])
     body: nn.Module
     if features == "pyramid":
-        stages = encoder(backbone, PYRAMID_OVER)
         taken = {name: stages.channels[name] for name in PYRAMID_OVER}
         pyramid = FeaturePyramid(taken, channels=channels, coarser=SubsampledMap())
-        body, entering = PyramidEncoder(stages, fpn=pyramid), channels
-        cells = {name: partial(cornered_cells, (size,)) for name, size in zip(pyramid.names, sizes, strict=True)}
+        body, names, entering = PyramidEncoder(stages, fpn=pyramid), pyramid.names, channels
         pooled = {f"P{name[1:]}": stages.stride[name] for name in PYRAMID_OVER}
     else:
-        body = stages = up_to(encoder(backbone, [features]), features)
-        entering = stages.channels[features]
-        cells = {features: partial(cornered_cells, sizes)}
+        body = stages = up_to(stages, features)
+        names, entering = [features], stages.channels[features]
         pooled = {features: stages.stride[features]}
+    # Each map of a pyramid has anchors of one size, a map alone has those of all.
+    cells = {name: partial(cornered_cells, sizes[level :: len(names)]) for level, name in enumerate(names)}
     return FasterRCNN(
         body,
         anchors=AnchorGrids(cells),
@@ -214,23 +210,16 @@ def faster_rcnn_vgg16(
         training=replace(rules.training, smallest_px=least_px),
         testing=replace(rules.testing, smallest_px=least_px),
     )
-    features = blocks("D", in_channels=in_channels, width=width)[:-1]  # pool5 gives way to RoI pooling
-    pools = pools_of(features)
-    for pool in pools:  # rounded up, as in Caffe
-        features[pool] = nn.MaxPool2d(2, ceil_mode=True)
-    widths = widths_of(width)
-    ends = {f"features.{end}": f"C{k}" for k, end in enumerate([*(pool - 1 for pool in pools), len(features) - 1])}
-    maps = {f"C{k}": Map(widths[k], 2**k) for k in range(1, 5)}
-    steps = {f"features.{i}": ends.get(f"features.{i}", "") for i in range(len(features))}
-    steps[f"features.{pools[0] - 1}"] = ""
-    head = BoxHead(widths[-1] * GRID**2, HIDDEN * width, dropout=dropout)
-    for part in (features, head):
+    stages = vgg16_stages(in_channels=in_channels, width=width)
+    channels = stages.channels["C4"]
+    head = BoxHead(channels * GRID**2, HIDDEN * width, dropout=dropout)
+    for part in (stages, head):
         relu_initialize(part, last=part)
     cells = partial(scaled_cells, [side / 16 for side in squares(smallest_anchor_px, 3)])
     return FasterRCNN(
-        Stages({"features": features}, steps=steps, maps=maps),
-        anchors=AnchorGrids({"C4": cells}, stride=16),
-        rpn=RegionProposalNetwork(ProposalHead(widths[-1], 9, channels=widths[-1], logits=2)),
+        stages,
+        anchors=AnchorGrids({"C4": cells}, strides={"C4": 16}),
+        rpn=RegionProposalNetwork(ProposalHead(channels, 9, channels=channels, logits=2)),
         roi_heads=RegionHead(
             RoIMaxPool("C4", 16, grid=GRID), head, BoxPredictor(HIDDEN * width, num_classes=num_classes)
         ),
@@ -293,22 +282,32 @@ class FasterRCNNDetector(Detector):
         rules = net.rules
         count = rules.regions.count if options.regions is None else options.regions
         self.rules = replace(rules, regions=replace(rules.regions, count=count))
-        self._sizes: dict[tuple[int, int], dict[str, tuple[int, int]]] = {}  # of maps, by the sides of images
 
     def losses(self, batch: Batch) -> Losses:
         """Compute the four terms; `error` is the share of regions whose most probable class is wrong."""
-        images, truth = self.normalized(batch.inputs.images), batch.targets
-        maps, anchor_maps, anchors = self.net.anchored(images)
-        drawn = self._drawn_anchors(torch.cat([*anchors.values()]), truth, (images.shape[2], images.shape[3]))
-        proposals = self.net.proposals(anchor_maps, anchors, images, self.rules.training)
-        regions = self._drawn_regions(proposals, truth)
-        said = self.net.roi_heads(maps, regions.references)
+        images = self.normalized(batch.inputs.images)
+        losses: Losses = self._losses_of(*self.net.anchored(images), images, batch.targets)
+        return losses
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _losses_of(
+        self,
+        maps: dict[str, Tensor],
+        anchor_maps: AnchorMaps,
+        anchors: dict[str, Tensor],
+        images: Tensor,
+        truth: TrueBoxes,
+    ) -> Losses:
+        # Not compiled: the numbers of true boxes and proposals are others in every step, and each would make a graph.
         rules = self.rules
+        drawn = self._drawn_anchors(torch.cat([*anchors.values()]), truth, (images.shape[2], images.shape[3]))
+        regions = self._drawn_regions(self.net.proposals(anchor_maps, anchors, images, rules.training), truth)
+        region_maps = self.net.roi_heads(maps, regions.references)
         terms = {
             **anchor_terms(anchor_maps, drawn, beta=rules.anchor_beta, box_weight=self.anchor_box_weight),
-            **region_terms(said, regions, rules.coding, beta=rules.beta, box_weight=self.box_weight),
+            **region_terms(region_maps, regions, rules.coding, beta=rules.beta, box_weight=self.box_weight),
         }
-        wrong = (said.logits.detach().argmax(dim=-1) != regions.labels) & regions.counted
+        wrong = (region_maps.logits.detach().argmax(dim=-1) != regions.labels) & regions.counted
         return Losses(terms=terms, metrics={"error": Term(wrong.sum(), regions.counted.sum())})
 
     def weights(self, batch: Batch) -> dict[str, Tensor]:
@@ -322,13 +321,11 @@ class FasterRCNNDetector(Detector):
 
     def anchors(self, sides: tuple[int, int]) -> dict[str, Tensor]:
         """The anchors of an image of these sides, by the name of their map."""
-        padded = self.net.padded_sides(sides)
-        if padded not in self._sizes:
-            self._sizes[padded] = map_sizes(self.net.backbone, (self.mean.shape[1], *padded))
-        return self.net.anchors.of(self._sizes[padded], padded, self.mean.device)
+        filled = filled_sides(sides, self.net.multiple)
+        return self.net.anchors.of(self.map_sizes(filled), filled, self.mean.device)
 
     def unmatched(self, boxes: Tensor, sides: tuple[int, int]) -> Tensor:
-        """Which true boxes (M, 4) overlap no anchor at all: of the others, the best anchor is always positive."""
+        """Flags of the true boxes (M, 4) that overlap no anchor at all: of any other, the best anchor is positive."""
         anchors = torch.cat([*self.anchors(sides).values()])
         return largest_overlaps(boxes, anchors[self._usable(anchors, sides)]) == 0
 

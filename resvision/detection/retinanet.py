@@ -18,6 +18,7 @@ Glossary
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal, NamedTuple, cast, get_args
 
 import torch
@@ -28,11 +29,12 @@ from resvision.classification.classifier import require_factor
 from resvision.contracts import Batch, Losses, Term, fp32_or_more
 from resvision.core.errors import SettingsError
 from resvision.detection.detector import Candidates, Detector, TrueBoxes
-from resvision.detection.parts.anchors import RATIOS, centred_cells, cornered_cells, grid
+from resvision.detection.parts.anchors import RATIOS, AnchorGrids, centred_cells, cornered_cells
 from resvision.detection.parts.box_coding import BoxCoding, clip
-from resvision.detection.parts.encoder import encoder, map_sizes
+from resvision.detection.parts.encoder import encoder
+from resvision.detection.parts.filling import filled_sides, filled_up
 from resvision.detection.parts.focal_loss import focal_sum
-from resvision.detection.parts.matching import Matches, classes_of, largest_overlaps, match
+from resvision.detection.parts.matching import Matches, classes_of, largest_overlaps, match, positives, stacked
 from resvision.detection.parts.pyramid import FeaturePyramid, PyramidEncoder, Source, StridedMaps
 from resvision.detection.parts.subnets import Subnet, per_anchor
 from resvision.detection.parts.suppression import Suppression
@@ -102,56 +104,33 @@ class Head(nn.Module):
 class RetinaNet(nn.Module):
     """An encoder under a feature pyramid, and the two subnets at each of its levels.
 
-    settings      those of the variant
-    anchor_scale  the side of the smallest anchor of a level, in strides of the level
+    anchors  of the maps of the pyramid
     """
 
     def __init__(
-        self, backbone: PyramidEncoder, *, head: Head, num_classes: int, variant: Variant, anchor_scale: float
+        self, backbone: PyramidEncoder, *, head: Head, anchors: AnchorGrids, num_classes: int, variant: Variant
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
         self.num_classes = num_classes
-        self.variant = variant
+        self.anchors = anchors
         self.settings = VARIANTS[variant]
-        self.anchor_scale = anchor_scale
 
     def forward(self, images: Tensor) -> RetinaNetMaps:
         """Logits and deltas of normalized images (N, C, H, W)."""
-        pyramid = self.backbone(filled_up(images, self.padded((images.shape[2], images.shape[3]))))
+        pyramid = self.backbone(filled_up(images, self.settings.multiple))
         maps: RetinaNetMaps = self.head([*pyramid.values()])
         return maps
 
-    @property
-    def strides(self) -> dict[str, int]:
-        """The strides of the pyramid's maps, by name, fine to coarse."""
-        return {name: 2 ** int(name[1:]) for name in self.backbone.fpn.names}
 
-    def anchors(
-        self, sizes: Sequence[Sequence[int]], *, sides: tuple[int, int], device: torch.device
-    ) -> dict[str, Tensor]:
-        """The anchors (h * w * A, 4) of maps of these sizes (h, w), by name, for images of these sides."""
-        anchors = {}
-        for (name, stride), (rows, columns) in zip(self.strides.items(), sizes, strict=True):
-            distances = (stride, stride)
-            if self.variant == "torchvision":  # there they are the whole quotients of the sides, often above the stride
-                height, width = self.padded(sides)
-                distances = (height // rows, width // columns)
-            anchors[name] = grid(self._cells(stride), rows, columns, stride=distances, device=device)
-        return anchors
-
-    def padded(self, sides: tuple[int, int]) -> tuple[int, int]:
-        """The sides of images once they are filled up."""
-        multiple = self.settings.multiple
-        return sides[0] + -sides[0] % multiple, sides[1] + -sides[1] % multiple
-
-    def _cells(self, stride: int) -> Tensor:
-        """The anchors of a cell of a level."""
-        sizes = [self.anchor_scale * stride * octave for octave in OCTAVES]
-        if self.variant == "2017":
-            return centred_cells(sizes, stride=stride)
-        return cornered_cells([int(size) for size in sizes])
+def pyramid_anchors(names: Sequence[str], *, variant: Variant, scale: float) -> AnchorGrids:
+    """The anchors of maps Pk of stride 2^k; `scale` is the side of the smallest of a map in strides of the map."""
+    strides = {name: 2 ** int(name[1:]) for name in names}
+    sizes = {name: [scale * stride * octave for octave in OCTAVES] for name, stride in strides.items()}
+    if variant == "torchvision":
+        return AnchorGrids({name: partial(cornered_cells, [int(size) for size in sizes[name]]) for name in names})
+    return AnchorGrids({name: partial(centred_cells, sizes[name], stride=strides[name]) for name in names}, strides)
 
 
 def retinanet(
@@ -185,9 +164,9 @@ def retinanet(
     return RetinaNet(
         PyramidEncoder(body, fpn=pyramid),
         head=Head(channels, num_classes=num_classes),
+        anchors=pyramid_anchors(pyramid.names, variant=variant, scale=anchor_scale),
         num_classes=num_classes,
         variant=variant,
-        anchor_scale=anchor_scale,
     )
 
 
@@ -219,9 +198,10 @@ class RetinaNetLoss:
             require_factor(name, getattr(self, name))
         if self.box_beta is not None:
             require_factor("box_beta", self.box_beta)
-        if not 0.0 <= self.negative_iou <= self.positive_iou <= 1.0:
+        if not (0.0 <= self.negative_iou <= self.positive_iou <= 1.0 and self.positive_iou):
             raise ValueError(
-                f"negative_iou {self.negative_iou} and positive_iou {self.positive_iou} must lie in 0..1, in this order"
+                f"negative_iou {self.negative_iou} and positive_iou {self.positive_iou} must lie in 0..1, in this"
+                " order, the second above 0"
             )
 
 
@@ -244,7 +224,6 @@ class RetinaNetDetector(Detector):
         super().__init__(net, mean=mean, std=std, suppression=suppression)
         self.options = options or RetinaNetLoss()
         self.beta = settings.beta if self.options.box_beta is None else self.options.box_beta
-        self._sizes: dict[tuple[int, int], list[tuple[int, int]]] = {}
         self.low_quality = settings.low_quality if self.options.low_quality is None else self.options.low_quality
 
     def losses(self, batch: Batch) -> Losses:
@@ -259,13 +238,17 @@ class RetinaNetDetector(Detector):
         # Not compiled: the number of positive anchors is another in every step, and each would make a graph.
         anchors = torch.cat([*self._anchors_of(maps, sides).values()])
         matches = self._matches(anchors, targets)
-        factors = self._factors(matches)
-        focal = self._focal(maps.logits, matches, targets, factors)
-        deltas = torch.cat([per_anchor(level, 4) for level in maps.deltas], dim=1)
-        boxes = self._box_loss(deltas, anchors, matches, targets, factors)
-        weight = self._weight(matches)
-        terms = {"focal": Term(focal, weight), "boxes": Term(self.options.box_weight * boxes, weight)}
-        return Losses(terms=terms, metrics={})
+        weight, factors = self._weight(matches), self._factors(matches)
+        levels = [per_anchor(level, self.net.num_classes) for level in maps.logits]
+        judged = (matches.positive | matches.negative) * factors[:, None]
+        classes = classes_of(matches, targets.labels)
+        focal = focal_sum(levels, classes, judged, alpha=self.options.alpha, gamma=self.options.gamma)
+        image, anchor = matches.positive.nonzero(as_tuple=True)
+        deltas = torch.cat([per_anchor(level, 4) for level in maps.deltas], dim=1)[image, anchor]
+        wanted = self.coding.encode(targets.boxes[image, matches.box[image, anchor]], anchors[anchor])
+        of_box = F.smooth_l1_loss(fp32_or_more(deltas), wanted, beta=self.beta, reduction="none").sum(dim=1)
+        boxes = self.options.box_weight * (of_box * factors[image]).sum()
+        return Losses(terms={"focal": Term(focal, weight), "boxes": Term(boxes, weight)}, metrics={})
 
     def weights(self, batch: Batch) -> dict[str, Tensor]:
         """Count the positive anchors, an image without any as one; with torchvision's variant the images."""
@@ -289,19 +272,18 @@ class RetinaNetDetector(Detector):
 
     def anchors(self, sides: tuple[int, int]) -> dict[str, Tensor]:
         """The anchors of an image of these sides, by the name of their map, (h * w * A, 4) pixels."""
-        if sides not in self._sizes:
-            shape = (self.mean.shape[1], *self.net.padded(sides))
-            self._sizes[sides] = [*map_sizes(self.net.backbone, shape).values()]
-        return self.net.anchors(self._sizes[sides], sides=sides, device=self.mean.device)
+        filled = filled_sides(sides, self.net.settings.multiple)
+        return self.net.anchors.of(self.map_sizes(filled), filled, self.mean.device)
 
     def unmatched(self, boxes: Tensor, sides: tuple[int, int]) -> Tensor:
-        """Which of these boxes (M, 4), each taken as alone, no anchor would be trained to find, (M,) bool."""
+        """Flags of the true boxes (M, 4), each taken as alone, that no anchor would be trained to find, (M,) bool."""
         overlaps = largest_overlaps(boxes, torch.cat([*self.anchors(sides).values()]))
         return overlaps <= 0 if self.low_quality else overlaps < self.options.positive_iou
 
     def _anchors_of(self, maps: RetinaNetMaps, sides: tuple[int, int]) -> dict[str, Tensor]:
-        sizes = [level.shape[2:] for level in maps.logits]
-        return self.net.anchors(sizes, sides=sides, device=maps.logits[0].device)
+        levels = zip(self.net.anchors.cells, maps.logits, strict=True)
+        sizes = {name: (level.shape[2], level.shape[3]) for name, level in levels}
+        return self.net.anchors.of(sizes, filled_sides(sides, self.net.settings.multiple), maps.logits[0].device)
 
     def _of_level(self, logits: Tensor, deltas: Tensor, anchors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The best candidates of a level, of logits (N, A, K) and deltas (N, A, 4): boxes, scores and labels."""
@@ -314,60 +296,21 @@ class RetinaNetDetector(Detector):
         boxes = self.coding.decode(deltas.gather(1, chosen[..., None].expand(-1, -1, 4)), anchors[chosen])
         return boxes, fp32_or_more(best).sigmoid(), pairs % classes
 
-    def _matches(self, anchors: Tensor, targets: TrueBoxes) -> list[Matches]:
-        """The matches of the anchors with the boxes of each image."""
-        options = self.options
-        return [
-            match(
-                anchors,
-                *image,
-                positive=options.positive_iou,
-                negative=options.negative_iou,
-                low_quality=self.low_quality,
-            )
+    def _matches(self, anchors: Tensor, targets: TrueBoxes) -> Matches:
+        """The matches of the anchors with the boxes of each image, (N, A)."""
+        positive, negative = self.options.positive_iou, self.options.negative_iou
+        return stacked(
+            match(anchors, *image, positive=positive, negative=negative, low_quality=self.low_quality)
             for image in zip(*targets, strict=True)
-        ]
+        )
 
-    def _weight(self, matches: list[Matches]) -> Tensor:
+    def _weight(self, matches: Matches) -> Tensor:
         """The weight of both terms."""
         if self.net.settings.per_image:
-            return self.mean.new_tensor(len(matches))
-        return torch.stack([image.positive.sum().clamp(min=1) for image in matches]).sum().to(self.mean.dtype)
+            return self.mean.new_tensor(len(matches.positive))
+        return positives(matches).sum().to(self.mean.dtype)
 
-    def _factors(self, matches: list[Matches]) -> list[Tensor]:
-        """The factor of the losses of each image: 1, or one over its positive anchors."""
-        if not self.net.settings.per_image:
-            return [self.mean.new_ones(())] * len(matches)
-        return [1 / image.positive.sum().clamp(min=1).to(self.mean.dtype) for image in matches]
-
-    def _focal(
-        self, logits: Sequence[Tensor], matches: list[Matches], targets: TrueBoxes, factors: list[Tensor]
-    ) -> Tensor:
-        """The focal losses of all judged anchors, summed."""
-        options = self.options
-        classes = torch.stack(
-            [classes_of(image, labels) for image, labels in zip(matches, targets.labels, strict=True)]
-        )
-        weights = torch.stack(
-            [(image.positive | image.negative) * factor for image, factor in zip(matches, factors, strict=True)]
-        )
-        levels = [per_anchor(level, self.net.num_classes) for level in logits]
-        return focal_sum(levels, classes, weights, alpha=options.alpha, gamma=options.gamma)
-
-    def _box_loss(
-        self, deltas: Tensor, anchors: Tensor, matches: list[Matches], targets: TrueBoxes, factors: list[Tensor]
-    ) -> Tensor:
-        """The smooth L1 losses of the four deltas of positive anchors, summed."""
-        total = self.mean.new_zeros(())
-        for predicted, image, boxes, factor in zip(deltas, matches, targets.boxes, factors, strict=True):
-            positive = image.positive.nonzero().flatten()
-            wanted = self.coding.encode(boxes[image.box[positive]], anchors[positive])
-            loss = F.smooth_l1_loss(fp32_or_more(predicted[positive]), wanted, beta=self.beta, reduction="sum")
-            total = total + factor * loss
-        return total
-
-
-def filled_up(images: Tensor, sides: tuple[int, int]) -> Tensor:
-    """Images (N, C, H, W) filled up with zeros, right and below, to these sides."""
-    missing = sides[0] - images.shape[2], sides[1] - images.shape[3]
-    return F.pad(images, (0, missing[1], 0, missing[0])) if any(missing) else images
+    def _factors(self, matches: Matches) -> Tensor:
+        """The factor of the losses of each image, (N,): 1, or one over its positive anchors."""
+        counts = positives(matches).to(self.mean.dtype)
+        return 1 / counts if self.net.settings.per_image else torch.ones_like(counts)

@@ -23,13 +23,14 @@ from torch import Tensor, nn
 from resvision.classification.classifier import require_factor
 from resvision.contracts import Batch, Losses, Term, fp32_or_more
 from resvision.core.errors import SettingsError
-from resvision.detection.detector import Candidates, Detector, DetectorLoss, TrueBoxes
+from resvision.detection.detector import Candidates, Detector, TrueBoxes
 from resvision.detection.parts.box_coding import BoxCoding, clip
-from resvision.detection.parts.encoder import encoder, map_sizes
+from resvision.detection.parts.encoder import encoder
 from resvision.detection.parts.hard_negatives import hardest
-from resvision.detection.parts.matching import largest_overlaps, match_each
+from resvision.detection.parts.matching import Matches, classes_of, largest_overlaps, match_each, positives, stacked
 from resvision.detection.parts.priors import Priors, linear_priors
 from resvision.detection.parts.source_maps import BackboneMaps, VGG16Maps
+from resvision.detection.parts.subnets import per_anchor
 from resvision.detection.parts.suppression import Suppression
 
 CODING = BoxCoding(10.0, 10.0, 5.0, 5.0)
@@ -57,7 +58,7 @@ PriorSet = Literal["voc", "coco"]
 
 
 class SSDMaps(NamedTuple):
-    """What the net says, by map, the finest first.
+    """The logits and deltas of the priors, by map, the finest first.
 
     logits  (N, a * (K + 1), h, w)
     deltas  (N, a * 4, h, w)
@@ -130,7 +131,7 @@ class SSD(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SSDLoss(DetectorLoss):
+class SSDLoss:
     """The options of SSD's loss; ValueError for values that cannot work.
 
     negatives   priors of background that are learned from, for each one that has a box; those of each image that are
@@ -145,21 +146,6 @@ class SSDLoss(DetectorLoss):
         if self.negatives < 1:
             raise ValueError(f"negatives must be at least 1, got {self.negatives}")
         require_factor("box_weight", self.box_weight)
-
-
-class PriorTargets(NamedTuple):
-    """What the priors of each image are to say.
-
-    box       (N, A) int64, the index of the box that a prior is to find
-    classes   (N, A) int64, 0 for background, 1..K for an object
-    positive  (N, A) bool: the prior is to find its box
-    negative  (N, A) bool: the prior is background
-    """
-
-    box: Tensor
-    classes: Tensor
-    positive: Tensor
-    negative: Tensor
 
 
 class SSDDetector(Detector):
@@ -179,33 +165,38 @@ class SSDDetector(Detector):
     ) -> None:
         super().__init__(net, mean=mean, std=std, suppression=Suppression(score=0.01, iou=0.45, most=200))
         self.options = options or SSDLoss()
-        self._map_sides: dict[tuple[int, int], list[tuple[int, int]]] = {}
 
     def losses(self, batch: Batch) -> Losses:
         """Compute `classes` and `boxes`; `error` is the share of priors with an object that are given another class."""
         images = batch.inputs.images
-        maps: SSDMaps = self.maps(batch.inputs)
-        logits, deltas = _by_prior(maps.logits, self.net.num_classes + 1), _by_prior(maps.deltas, 4)
         sides = (images.shape[2], images.shape[3])
+        losses: Losses = self._losses_of(self.maps(batch.inputs), batch.targets, sides)
+        return losses
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _losses_of(self, maps: SSDMaps, truth: TrueBoxes, sides: tuple[int, int]) -> Losses:
+        # Not compiled: the number of priors with an object is another in every step, and each would make a graph.
+        logits, deltas = _by_prior(maps.logits, self.net.num_classes + 1), _by_prior(maps.deltas, 4)
         priors = torch.cat(self.net.priors.boxes(maps.sides, sides, device=deltas.device))
-        targets = prior_targets(priors, batch.targets)
-        weight = _weight(targets)
-        learned = targets.positive | self._hard_negatives(logits.detach(), targets)
-        class_loss = F.cross_entropy(fp32_or_more(logits[learned]), targets.classes[learned], reduction="sum")
-        image, prior = targets.positive.nonzero(as_tuple=True)
-        encoded = CODING.encode(batch.targets.boxes[image, targets.box[image, prior]], priors[prior])
+        matches = prior_matches(priors, truth)
+        classes = classes_of(matches, truth.labels) + 1  # the background comes first
+        learned = matches.positive | self._hard_negatives(logits.detach(), matches)
+        class_loss = F.cross_entropy(fp32_or_more(logits[learned]), classes[learned], reduction="sum")
+        image, prior = matches.positive.nonzero(as_tuple=True)
+        encoded = CODING.encode(truth.boxes[image, matches.box[image, prior]], priors[prior])
         box_loss = F.smooth_l1_loss(fp32_or_more(deltas[image, prior]), encoded, reduction="sum")
-        wrong = logits.detach()[image, prior].argmax(dim=1) != targets.classes[image, prior]
+        wrong = logits.detach()[image, prior].argmax(dim=1) != classes[image, prior]
+        weight = positives(matches).sum()
         return Losses(
             terms={"classes": Term(class_loss, weight), "boxes": Term(self.options.box_weight * box_loss, weight)},
-            metrics={"error": Term(wrong.sum(), targets.positive.sum())},
+            metrics={"error": Term(wrong.sum(), matches.positive.sum())},
         )
 
     def weights(self, batch: Batch) -> dict[str, Tensor]:
         """Count the priors with an object; an image without any counts 1."""
         images = batch.inputs.images
         priors = torch.cat([*self.anchors((images.shape[2], images.shape[3])).values()])
-        weight = _weight(prior_targets(priors, batch.targets))
+        weight = positives(prior_matches(priors, batch.targets)).sum()
         return {"classes": weight, "boxes": weight}
 
     def candidates(self, maps: SSDMaps, sides: tuple[int, int]) -> Candidates:
@@ -223,9 +214,7 @@ class SSDDetector(Detector):
 
     def anchors(self, sides: tuple[int, int]) -> dict[str, Tensor]:
         """The priors of an image of these sides, (A, 4) pixels, by map."""
-        if sides not in self._map_sides:
-            self._map_sides[sides] = [*map_sizes(self.net.backbone, (self.mean.shape[1], *sides)).values()]
-        map_sides = self._map_sides[sides]
+        map_sides = [*self.map_sizes(sides).values()]
         priors = self.net.priors.boxes(map_sides, sides, device=self.mean.device)
         return dict(zip(self.net.backbone.names, priors, strict=True))
 
@@ -234,21 +223,15 @@ class SSDDetector(Detector):
         priors = torch.cat([*self.anchors(sides).values()])
         return largest_overlaps(boxes.to(priors.device), priors) <= 0
 
-    def _hard_negatives(self, logits: Tensor, targets: PriorTargets) -> Tensor:
-        """Which priors (N, A) without an object are learned from: in each image those of greatest loss."""
+    def _hard_negatives(self, logits: Tensor, matches: Matches) -> Tensor:
+        """Flags (N, A) of the priors without an object that are learned from: in each image those of greatest loss."""
         loss = fp32_or_more(logits).logsumexp(dim=2) - fp32_or_more(logits[:, :, 0])
-        wanted = self.options.negatives * targets.positive.sum(dim=1).clamp(min=1)
-        return hardest(loss, targets.negative, wanted)
+        return hardest(loss, matches.negative, self.options.negatives * positives(matches))
 
 
-def prior_targets(priors: Tensor, truth: TrueBoxes) -> PriorTargets:
-    """What priors (A, 4) are to say of each image."""
-    matches = [match_each(priors, *image, positive=OVERLAP) for image in zip(*truth, strict=True)]
-    box, positive, negative = (
-        torch.stack([getattr(match, name) for match in matches]) for name in ("box", "positive", "negative")
-    )
-    labels = F.pad(truth.labels, (0, 1))  # there is an entry to take, also where no image has a box
-    return PriorTargets(box, torch.where(positive, labels.gather(1, box) + 1, 0), positive, negative)
+def prior_matches(priors: Tensor, truth: TrueBoxes) -> Matches:
+    """The matches of priors (A, 4) with the boxes of each image, (N, A)."""
+    return stacked(match_each(priors, *image, positive=OVERLAP) for image in zip(*truth, strict=True))
 
 
 def ssd300_vgg16(*, num_classes: int, in_channels: int = 3, width: int = 64, priors: PriorSet = "coco") -> SSD:
@@ -298,9 +281,4 @@ def ssd(
 
 def _by_prior(maps: Sequence[Tensor], of_each: int) -> Tensor:
     """The numbers of each prior, (N, A, of_each)."""
-    return torch.cat([x.permute(0, 2, 3, 1).reshape(len(x), -1, of_each) for x in maps], dim=1)
-
-
-def _weight(targets: PriorTargets) -> Tensor:
-    """The number of priors with an object; an image without any counts 1."""
-    return targets.positive.sum(dim=1).clamp(min=1).sum()
+    return torch.cat([per_anchor(x, of_each) for x in maps], dim=1)

@@ -142,7 +142,9 @@ class DetectionTask(Task[BoxTargets]):
         """Describe the protocol, also the usual one."""
         preset = find(how.protocol or COCO)
         applied = suppression_of(_detector(model.system).suppression, how.prediction, model.classes)
-        among = {None: "of its class", (0,) * len(model.classes): "of any class"}.get(applied.groups, "of its group")
+        among = {None: "of their class", (0,) * len(model.classes): "of any class"}.get(
+            applied.groups, "of their group"
+        )
         line = (
             f"boxes with a score above {applied.score:g}, but for those that overlap a better one {among} by more than"
             f" {applied.iou:g}; at most {applied.most} in an image"
@@ -164,12 +166,12 @@ class DetectionTask(Task[BoxTargets]):
 
     def raw(self, model: Model, pixels: Sequence[Pixels]) -> list[RawDetections]:
         """Predict the boxes in each view."""
-        found: list[RawDetections] = []
+        results: list[RawDetections] = []
         with evaluating(model.system):
             for first in range(0, len(pixels), MOST_IMAGES):
                 images = torch.from_numpy(np.stack(pixels[first : first + MOST_IMAGES])).permute(0, 3, 1, 2)
-                found += detections(_detector(model.system), images, model.machine)
-        return found
+                results += detections(_detector(model.system), images, model.machine)
+        return results
 
     def explained_score(self, model: Model, pixels: Pixels, question: Question) -> ExplainedScore:
         """The score of the surest box, of the class and about the points of the question."""
@@ -244,10 +246,10 @@ def _score(
     tally = Tally(len(reader), len(classes))
     with evaluating(system):
         for batch in batches:
-            found = detections(system, batch.inputs.images, machine)
-            for index, one, (truth, geometry) in zip(batch.ids.tolist(), found, batch.targets, strict=True):
-                boxes = geometry.boxes_to_image(one.boxes)
-                tally.add(index, one._replace(boxes=boxes), truth._replace(labels=system_labels[truth.labels]))
+            results = detections(system, batch.inputs.images, machine)
+            for index, result, (truth, geometry) in zip(batch.ids.tolist(), results, batch.targets, strict=True):
+                boxes = geometry.boxes_to_image(result.boxes)
+                tally.add(index, result._replace(boxes=boxes), truth._replace(labels=system_labels[truth.labels]))
     return merged(tally).scores(classes, lambda index: printable(reader.source(index)), protocol=protocol)
 
 

@@ -78,10 +78,5 @@ def flipped(boxes: Floats, width: float) -> Floats:
     return np.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], axis=1)
 
 
-def flipped_upside_down(boxes: Floats, height: float) -> Floats:
-    """The boxes of an image of this height once its top and bottom are swapped."""
-    return np.stack([boxes[:, 0], height - boxes[:, 3], boxes[:, 2], height - boxes[:, 1]], axis=1)
-
-
 def _share(part: Floats, whole: Floats) -> Floats:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

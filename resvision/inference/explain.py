@@ -40,6 +40,7 @@ class Heat(NamedTuple):
     share   the share 0..1 that the net gives to it
     words   the score that is explained, in words, and its `score`
     values  (h, w) float32, of the pixels of the view: the larger, the more the score rests on the pixel
+    box     x1 y1 x2 y2 in pixels of the image, of the object that the score is about; None where it is about no one
     """
 
     label: str
@@ -47,6 +48,7 @@ class Heat(NamedTuple):
     words: str
     score: float
     values: NDArray[np.float32]
+    box: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,11 @@ class Explanation:
         return self.geometry.values_to_image(heat.values)
 
     def described(self, heat: Heat) -> str:
-        """A heat in words: `cat 93.1%, most at x 120, y 88`."""
+        """A heat in words: `cat 93.1% (most at x 120, y 88)`, with its box where it has one."""
         place = self.strongest(heat)
         where = "nothing speaks for it" if place is None else f"most at x {place[0]}, y {place[1]}"
-        return f"{heat.label} {heat.share:.1%} ({where})"
+        box = "" if heat.box is None else f"box {' '.join(f'{corner:.0f}' for corner in heat.box)}, "
+        return f"{heat.label} {heat.share:.1%} ({box}{where})"
 
     def _places(self, heat: Heat) -> dict[str, Any]:
         height, width = self.geometry.image_sides
@@ -196,7 +199,7 @@ def explain_view(
         else:
             layer, module = layer_of(trained.system.net, scores[0], stage)
             find = _grad_cam_at(module)
-        heats = tuple(_heat(score, find, shown.pixels.shape[:2]) for score in scores)
+        heats = tuple(_heat(score, find, shown) for score in scores)
     return Explanation(name, method, layer, shown.geometry, heats)
 
 
@@ -274,13 +277,18 @@ def _occlusion_by(trained: Trained) -> Find:
     return find
 
 
-def _heat(score: ExplainedScore, find: Find, sides: tuple[int, ...]) -> Heat:
-    rows, columns = (slice(score.border_px, score.border_px + side) for side in sides)
+def _heat(score: ExplainedScore, find: Find, shown: Shown) -> Heat:
+    rows, columns = (slice(score.border_px, score.border_px + side) for side in shown.pixels.shape[:2])
     with torch.no_grad():
         value = float(score.score(score.net(score.images)))
     values = find(score)[0, rows, columns].float().cpu().numpy()
-    return Heat(score.label, score.share, score.words, value, values)
+    box = None
+    if score.box is not None:
+        x1, y1, x2, y2 = shown.geometry.boxes_to_image(score.box[None])[0].tolist()
+        box = (x1, y1, x2, y2)
+    return Heat(score.label, score.share, score.words, value, values, box)
 
 
 def _plain(heat: Heat) -> dict[str, Any]:
-    return {"class": heat.label, "share": heat.share, "explained": heat.words, "score": heat.score}
+    box = {} if heat.box is None else {"box": [round(corner, 3) for corner in heat.box]}
+    return {"class": heat.label, "share": heat.share, "explained": heat.words, "score": heat.score, **box}

@@ -1,5 +1,7 @@
 """Explanations as pictures: the image, and beside it the image under the heat of each class, with a bar of the colours.
 
+The box of the object that a score is about is drawn over its heat.
+
 The heat of Grad-CAM begins at nothing; that of occlusion has two ends, for what speaks for a class and against it.
 """
 
@@ -72,7 +74,21 @@ def overlay(image: Pixels, explanation: Explanation, heat: Heat) -> Image.Image:
     photo = _photo(image)
     strength = _spread(explanation, heat.values / (float(np.abs(heat.values).max()) or 1.0), photo.shape[:2])
     grey = photo @ np.array([0.299, 0.587, 0.114])
-    return Image.fromarray(_blended(np.repeat(grey[:, :, None], 3, axis=2), strength, explanation))
+    panel = Image.fromarray(_blended(np.repeat(grey[:, :, None], 3, axis=2), strength, explanation))
+    if heat.box is not None:
+        factors = np.array(panel.size) / explanation.geometry.image_sides[::-1]
+        outline(panel, np.array(heat.box) * [*factors, *factors])
+    return panel
+
+
+def outline(panel: Image.Image, box: Floats) -> None:
+    """Draw a box (4,), in pixels of the panel, in white between black."""
+    x1, y1, x2, y2 = np.rint(box).astype(int).tolist()
+    draw = ImageDraw.Draw(panel)
+    for inset, colour in enumerate(("black", "white", "white", "black")):
+        left, top, right, bottom = x1 + inset, y1 + inset, x2 - 1 - inset, y2 - 1 - inset
+        if right >= left and bottom >= top:  # of a box that is smaller than its lines, only the outer ones
+            draw.rectangle((left, top, right, bottom), outline=colour)
 
 
 def _blended(photo: Floats, strength: Floats, explanation: Explanation) -> Pixels:

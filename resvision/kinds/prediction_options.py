@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class PredictionOptions(NamedTuple):
-    """What a person asks of what a net finds; None leaves one to the system.
+    """Options of predictions that a person may set; None leaves one to the system.
 
     score     the score, 0..1, above which something counts as found
     iou       the overlap, 0..1, above which of two finds the one of lower score is left out

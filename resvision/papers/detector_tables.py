@@ -1,4 +1,4 @@
-"""What the papers on detectors print of their nets, by the names of our nets: SSD and Faster R-CNN.
+"""Figures that papers on detectors print of their nets, by the names of our nets: SSD and Faster R-CNN.
 
 Lin et al. 2017, Focal Loss, prints no sizes or parameters.
 """

@@ -14,13 +14,19 @@ TURNED_DIGITS = "digit-boxes-composed"
 
 
 def detection_short(model: str, data: str) -> Run:
-    """One-cycle AdamW over 40 epochs in batches of 8, mirrored, gradients clipped, averaged weights."""
+    """One-cycle AdamW over 40 epochs in batches of 8, at 0.7 to 1.4 times the size, mirrored, averaged weights."""
     return Run(
         recipe="detection-short",
         model=ModelSettings(name=model),
         data=DataSettings(name=data),
         training=TrainingSettings(duration="40 epochs", batch_size=8, ema_decay=0.99, clip_norm=10.0),
-        augment=BoxAugment(flip=data != TURNED_DIGITS),
+        augment=BoxAugment(
+            crop="scale-jitter",
+            scale_range=(0.7, 1.4),
+            flip=data != TURNED_DIGITS,
+            brightness_levels=32,
+            contrast=0.5,
+        ),
         optimizer=OptimizerSettings(name="adamw", lr=0.001, weight_decay=0.01),
         schedule=Schedule(kind="one-cycle", warmup=0.15),
     )

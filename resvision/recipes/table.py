@@ -99,7 +99,7 @@ RECIPES = {
     ),
     "detection-short": Recipe(
         "resvision.recipes.detection:detection_short",
-        "one-cycle AdamW, 40 epochs in batches of 8, mirrored; default of every detector",
+        "one-cycle AdamW, 40 epochs in batches of 8, at 0.7 to 1.4 times the size; default of every detector",
         data="images with boxes",
     ),
     "faster-rcnn-2015": Recipe(

@@ -127,6 +127,7 @@ def _group_values(records: Sequence[RunRecord], name: str, shades: dict[str, str
     return {
         "task": kind.name,
         "footnote": kind.footnote,
+        "metrics": kind.metrics,
         "columns": [(column.heading, tables.is_number(column.heading)) for column in tables.columns(records)],
         "rows": tables.result_rows(records),
         "curves": [

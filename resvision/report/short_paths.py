@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from resvision.core.data_names import short_name
 from resvision.core.settings import leaves
 from resvision.report.record import RunRecord
 
@@ -23,7 +24,7 @@ def without_places(records: Sequence[RunRecord]) -> Callable[[str], str]:
     own = [str(place) for record in records for place in (record.folder.absolute(), record.folder.resolve())]
     places = sorted({text for text in (*settings, *own) if Path(text).is_absolute()}, key=len, reverse=True)
     known = re.compile("|".join(f"{re.escape(place.rstrip('/'))}(?![\\w.-])" for place in places))
-    names = {place.rstrip("/"): Path(place).name for place in places}
+    names = {place.rstrip("/"): short_name(place.rstrip("/")) for place in places}
 
     def without(text: str) -> str:
         if not {"/", "\\"} & {*text} or text.startswith("data:"):  # a picture's letters are no paths

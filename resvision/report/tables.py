@@ -3,9 +3,9 @@
 import json
 from collections.abc import Callable, Sequence
 from math import isfinite
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from resvision.core.data_names import short_name
 from resvision.core.history import TEST
 from resvision.core.settings import leaves
 from resvision.kinds.kind import Column, Kind
@@ -218,7 +218,7 @@ def _is_best(column: ResultColumn, value: float | None, peers: Sequence[RunRecor
 
 def data_of(record: RunRecord) -> tuple[str, int]:
     """Name and number of test images: runs with the same can be compared."""
-    return Path(str(record.setting("data.name"))).name, int(record.setting("data.test_images"))
+    return short_name(str(record.setting("data.name"))), int(record.setting("data.test_images"))
 
 
 def grouped_settings(record: RunRecord) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
+from resvision.core.data_names import short_name
 from resvision.core.errors import printable
 from resvision.core.samples import Reader
 from resvision.core.views import described
@@ -33,7 +34,7 @@ def write_weights_report(
 
 
 def _page(trained: Trained, data: str, reader: Reader[Any], scores: Scores) -> str:
-    kind, name = trained.kind, PurePath(data).name
+    kind, name = trained.kind, short_name(data)
     return render(
         "weights.html.j2",
         title=f"{trained.name} with weights from elsewhere on {name}",

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from resvision.core.data_names import short_name
 from resvision.core.errors import SettingsError
 from resvision.kinds.kind import Kind
 from resvision.recipes import compose
@@ -83,7 +84,7 @@ def study_degradation(folder: Path, trials: Sequence[Trial], console: Console) -
     depths = [int(model.removeprefix("plain")) for model in models if model.startswith("plain")]
     kind, pairs = outcomes[0].record.kind, [(rows[plain], rows[residual]) for plain, residual in map(pair, depths)]
     return Degradation(
-        data=Path(trials[0].run.data.name).name,
+        data=short_name(trials[0].run.data.name),
         depths=depths,
         rows=list(rows.values()),
         kind=kind,

@@ -1,7 +1,7 @@
 """Initial weights of a net from a file, except in parts that are named."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -118,12 +118,18 @@ def _like(wanted: Tensor | None, tensor: Tensor) -> Tensor:
     return tensor if wanted is None or not same_layer(wanted, tensor) else tensor.reshape(wanted.shape)
 
 
-def _parts(faults: Iterable[str], keys: Iterable[str]) -> list[str]:
-    """The largest modules in which no weight of `keys` is sound; the net's own children where those are many."""
-    faulty = {*faults}
-    sound = {key[: dot.start()] for key in {*keys} - faulty for dot in re.finditer(r"\.", key)}  # all modules above one
-    modules = set()
-    for key in faulty:
+def modules_of(some: Collection[str], keys: Iterable[str]) -> list[str]:
+    """The largest modules all of whose weights are among some of `keys`, in the order of `keys`: `fc`, `layer1`."""
+    names = [*keys]
+    mixed = {key[: dot.start()] for key in {*names} - {*some} for dot in re.finditer(r"\.", key)}  # above other weights
+    modules: dict[str, None] = {}
+    for key in filter(some.__contains__, names):
         above = [key[: dot.start()] for dot in re.finditer(r"\.", key)] or [key]
-        modules.add(next((name for name in above if name not in sound), above[-1]))
-    return sorted(modules) if len(modules) <= 3 else sorted({key.partition(".")[0] for key in faulty})
+        modules[next((name for name in above if name not in mixed), above[-1])] = None
+    return [*modules]
+
+
+def _parts(faults: Collection[str], keys: Iterable[str]) -> list[str]:
+    """The largest modules in which no weight of `keys` is sound; the net's own children where those are many."""
+    modules = modules_of(faults, keys)
+    return sorted(modules) if len(modules) <= 3 else sorted({key.partition(".")[0] for key in faults})

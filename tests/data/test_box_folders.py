@@ -170,7 +170,7 @@ def test_polygons_of_coco_stand_in_for_a_missing_box(tmp_path: Path) -> None:
     del document["annotations"][0]["bbox"]
     document["annotations"][0]["segmentation"] = [[8, 6, 40, 20, 10, 36], [9, 7, 11, 9, 10, 12]]
     path.write_text(json.dumps(document))
-    scan = coco_boxes.scan(tmp_path)
+    scan = coco_boxes.LAYOUT.scan(tmp_path, ())
     assert "the extent of polygons stands for 1 box of instances_train2017.json" in scan.notes
     require_scenes(*scan.readers)
 
@@ -229,7 +229,7 @@ def test_texts_may_lie_beside_images(tmp_path: Path) -> None:
 def test_polygons_of_yolo_become_their_extent_and_are_counted(tmp_path: Path) -> None:
     path = yolo(tmp_path) / "labels" / "train" / "b.txt"
     path.write_text("1 0 0 1 0.5 0.25 1\n")
-    scan = yolo_boxes.scan(tmp_path)
+    scan = yolo_boxes.LAYOUT.scan(tmp_path, ())
     assert scan.notes == ["the extent of polygons stands for 1 box of train"]
     require_scenes(*scan.readers)
 

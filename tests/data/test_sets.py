@@ -333,3 +333,14 @@ def test_a_gzipped_idx_file_of_gigabytes_is_refused_without_unpacking_it(tmp_pat
     (tmp_path / "images.gz").write_bytes(gzip.compress(whole) + gzip.compress(bytes(2**27), 1))
     with pytest.raises(DataError, match="more than 60 bytes of values"):
         read_idx(tmp_path / "images.gz", shape=(5, 4, 3))
+
+
+def test_a_folder_with_the_name_of_a_set_that_is_not_here_is_pointed_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"names the folder that holds coco$"):
+        open_splits("coco", task=None)
+    (tmp_path / "coco").mkdir()
+    with pytest.raises(DataError, match=r"; the folder of that name here is \./coco$"):
+        open_splits("coco", task=None)

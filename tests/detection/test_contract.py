@@ -14,6 +14,11 @@ class TestRetinaNet(DetectorContract):
     options = NARROW
 
 
+class TestTorchvisionsRetinaNet(DetectorContract):
+    name = "retinanet"
+    options: ClassVar[dict[str, Any]] = {"backbone": "vgg11", "width": 4, "channels": 8, "variant": "torchvision"}
+
+
 class TestSSD(DetectorContract):
     name = "ssd"
     options: ClassVar[dict[str, Any]] = {"backbone": "resnet18", "width": 8, "channels": 16, "input_size": 64}
@@ -21,15 +26,25 @@ class TestSSD(DetectorContract):
 
 class TestSSD300(DetectorContract):
     name = "ssd300_vgg16"
-    options: ClassVar[dict[str, Any]] = {"width": 4}
+    options: ClassVar[dict[str, Any]] = {"width": 2}
     side = 300
     other_sides = (300, 320)
 
 
 class TestFasterRCNN(DetectorContract):
     name = "faster_rcnn"
-    options: ClassVar[dict[str, Any]] = {**NARROW, "hidden": 16, "proposals": 40, "smallest_anchor_px": 8}
+    options: ClassVar[dict[str, Any]] = {
+        **NARROW,
+        "backbone": "vgg11",
+        "hidden": 16,
+        "proposals": 40,
+        "smallest_anchor_px": 8,
+    }
     draws = True
+
+
+class TestFasterRCNNOnOneMap(TestFasterRCNN):
+    options: ClassVar[dict[str, Any]] = {**TestFasterRCNN.options, "backbone": "resnet18", "features": "C4"}
 
 
 class TestPapersFasterRCNN(DetectorContract):

@@ -13,6 +13,7 @@ from resvision.classification.stages import distances_to_head, first_stages
 from resvision.contracts import Batch, Images, Losses
 from resvision.core.errors import MissingStageError, SettingsError
 from resvision.detection.detector import PADDING, TrueBoxes
+from resvision.detection.parts.matching import Matches
 from resvision.detection.retinanet import RetinaNet, RetinaNetDetector, RetinaNetLoss, retinanet
 from resvision.probes.shapes import WithoutDrawing
 
@@ -205,7 +206,8 @@ def test_a_net_that_gives_the_truth_finds_it() -> None:
     labels = torch.tensor([2, 0])
     maps = detector.net(torch.zeros(1, 3, 96, 128))
     anchors = torch.cat([*detector.anchors((96, 128)).values()])
-    matches = detector._matches(anchors, TrueBoxes(truth[None], labels[None], torch.zeros(1, 2, dtype=torch.bool)))[0]
+    matches = detector._matches(anchors, TrueBoxes(truth[None], labels[None], torch.zeros(1, 2, dtype=torch.bool)))
+    matches = Matches(*(members[0] for members in matches))
     logits = torch.full((1, len(anchors), 3), -9.0)
     logits[0, matches.positive, labels[matches.box[matches.positive]]] = 9.0
     deltas = detector.coding.encode(truth[matches.box], anchors)[None]
@@ -275,7 +277,14 @@ def test_options_that_cannot_work_are_refused(options: dict[str, Any], message: 
 
 
 @pytest.mark.parametrize(
-    "options", [{"alpha": 1.5}, {"gamma": -1.0}, {"box_beta": -0.1}, {"positive_iou": 0.3, "negative_iou": 0.4}]
+    "options",
+    [
+        {"alpha": 1.5},
+        {"gamma": -1.0},
+        {"box_beta": -0.1},
+        {"positive_iou": 0.3, "negative_iou": 0.4},
+        {"positive_iou": 0.0, "negative_iou": 0.0},
+    ],
 )
 def test_a_loss_that_cannot_work_is_refused(options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):

@@ -18,7 +18,7 @@ from resvision.detection.retinanet import RetinaNetDetector
 from resvision.detection.task import TASK, groups_of, suppression_of
 from resvision.kinds.prediction_options import PredictionOptions
 from resvision.tasks import How, Model, Question
-from resvision.training.initial import initial_state
+from resvision.training.initial import initial_state, modules_of
 from resvision.training.machine import Machine
 
 MACHINE = Machine(device="cpu", precision="fp32", threads=1, workers=0)
@@ -126,6 +126,12 @@ def test_a_person_is_told_of_boxes_that_no_anchor_matches() -> None:
         anchor_advice(on_meta(4.0), box_reader(counts=(0,)), 96)
 
 
+def test_advice_leaves_the_system_as_it_is() -> None:
+    system = model().system
+    anchor_advice(system, box_reader(), 32)
+    np.testing.assert_allclose(system.mean.flatten(), 255 * np.array(VIEW.mean))
+
+
 def test_an_explanation_is_about_the_surest_box_of_a_class_at_a_point() -> None:
     net, image = model(), box_reader()[0].image[:, :32]
     (found,) = TASK.raw(net, [image])
@@ -139,7 +145,8 @@ def test_an_explanation_is_about_the_surest_box_of_a_class_at_a_point() -> None:
         asked = TASK.explained_score(net, image, Question(label=label, points=point))
         assert asked.label == name
         assert asked.share <= float(asked.net(asked.images)[0, :, 4].detach().max())
-        left, top, right, bottom = map(int, asked.words.split("box ")[1].split()[:4])
+        assert asked.box is not None
+        left, top, right, bottom = asked.box.tolist()
         assert left <= 3 <= right
         assert top <= 29 <= bottom
     with pytest.raises(DataError, match="no box of the class, however unsure, lies there"):
@@ -165,15 +172,20 @@ def test_tasks_that_find_nothing_refuse_the_options(
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "afresh"),
+    ("name", "options", "afresh", "kept"),
     [
-        ("retinanet", {}, "head.classification_head.cls_logits"),
-        ("ssd", {"input_size": 64}, "head.classification_head"),
-        ("faster_rcnn", {"hidden": 16}, "roi_heads.box_predictor"),
+        (
+            "retinanet",
+            {},
+            "head.classification_head.cls_logits",
+            {"backbone", "head.classification_head.conv", "head.regression_head"},
+        ),
+        ("ssd", {"input_size": 64}, "head.classification_head", {"backbone", "head.regression_head"}),
+        ("faster_rcnn", {"hidden": 16}, "roi_heads.box_predictor", {"backbone", "rpn", "roi_heads.box_head"}),
     ],
 )
-def test_weights_for_other_classes_name_the_heads_that_start_afresh(
-    name: str, options: dict[str, int], afresh: str
+def test_weights_for_other_classes_name_the_heads_that_stay_and_those_that_start_afresh(
+    name: str, options: dict[str, int], afresh: str, kept: set[str]
 ) -> None:
     narrow = {"backbone": "resnet18", "width": 4, "channels": 8, **options}
     two, three = (catalog.build(name, num_classes=number, **narrow) for number in (2, 3))
@@ -184,3 +196,4 @@ def test_weights_for_other_classes_name_the_heads_that_start_afresh(
     own = three.state_dict()
     for key, tensor in started.items():
         assert torch.equal(tensor, own[key] if key.startswith(afresh) else given[key]), key
+    assert {*modules_of([key for key in own if not key.startswith(afresh)], own)} == kept

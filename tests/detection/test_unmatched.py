@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from resvision.contracts import Batch, Losses
 from resvision.core.samples import Reader, Sample
 from resvision.core.views import Stretch
-from resvision.detection.detector import Candidates, Detector, DetectorLoss
+from resvision.detection.detector import Candidates, Detector
 from resvision.detection.parts.anchors import centred_cells, grid
 from resvision.detection.parts.matching import largest_overlaps
 from resvision.detection.parts.suppression import Suppression
@@ -23,8 +23,6 @@ VIEW = Stretch(channels=1, mean=(0.5,), std=(0.5,), resize_px=64, crop_px=64)
 
 class SquareAnchors(Detector):
     """A detector with one anchor of 16 px every 8 px, which needs an overlap of one half."""
-
-    loss_options = DetectorLoss
 
     def __init__(self) -> None:
         super().__init__(nn.Identity(), mean=(0.5,), std=(0.5,), suppression=Suppression(score=0.5, iou=0.5, most=10))

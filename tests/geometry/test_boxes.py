@@ -44,8 +44,6 @@ def test_no_boxes_have_measures_of_no_boxes(boxes: geometry.Floats) -> None:
 
 def test_flipping_twice_is_nothing(boxes: geometry.Floats) -> None:
     np.testing.assert_allclose(geometry.flipped(geometry.flipped(boxes, WIDTH), WIDTH), boxes, atol=1e-12)
-    upside_down = geometry.flipped_upside_down(boxes, HEIGHT)
-    np.testing.assert_allclose(geometry.flipped_upside_down(upside_down, HEIGHT), boxes, atol=1e-12)
     assert not np.allclose(geometry.flipped(boxes, WIDTH), boxes)
 
 

@@ -17,7 +17,7 @@ from resvision.core.errors import DataError, SettingsError
 from resvision.core.view_geometry import Geometry
 from resvision.core.views import CentreCrop, Letterbox
 from resvision.inference.explain import explain, explained, label_of, layer_of
-from resvision.inference.heat_pictures import original, picture
+from resvision.inference.heat_pictures import original, overlay, picture
 from resvision.inference.load import Trained, load
 from resvision.launch import Finished
 from resvision.tasks import ExplainedScore
@@ -119,6 +119,18 @@ def test_the_heat_lies_where_it_is_in_the_image_under_a_view_that_crops(digits: 
     assert np.array_equal(seen[:, 8:16], explanation.result.heats[0].values.astype(float))
     assert panel.shape == (88, 264, 3)  # eleven times its size, so that pixels can be seen
     assert picture(explanation.result, explanation.image).height > 88
+
+
+def test_the_box_that_a_score_is_about_is_told_and_drawn_in_pixels_of_the_image(digits: Trained) -> None:
+    (explanation,) = explained(digits, [np.zeros((300, 600), dtype=np.uint8)], classes=["1"])
+    result = replace(explanation.result, heats=(explanation.result.heats[0]._replace(box=(60.0, 90.0, 300.0, 210.0)),))
+    assert "(box 60 90 300 210, " in result.described(result.heats[0])
+    assert result.to_json()["classes"][0]["box"] == [60.0, 90.0, 300.0, 210.0]
+    panel = np.asarray(overlay(explanation.image, result, result.heats[0]))
+    assert panel.shape == (256, 512, 3)
+    white = np.argwhere((panel == 255).all(axis=2))
+    assert white.min(axis=0).tolist() == pytest.approx([90 * 256 / 300, 60 * 512 / 600], abs=2)
+    assert white.max(axis=0).tolist() == pytest.approx([210 * 256 / 300, 300 * 512 / 600], abs=3)
 
 
 def test_values_come_back_to_the_image_bilinearly_and_without_what_a_letterbox_adds() -> None:

@@ -106,7 +106,7 @@ def test_labels_need_a_folder_and_a_task_that_has_some(
     segmented: Finished, images: Path, tmp_path: Path, cli: Cli
 ) -> None:
     code, _, err = cli("predict", segmented.folder, images, "--labels", "voc")
-    assert (code, "--labels: are written into a folder; name it with --out" in err) == (2, True)
+    assert (code, "--labels: writes into a folder; name it with --out" in err) == (2, True)
     code, _, err = cli("predict", segmented.folder, images, "--labels", "voc", "--out", tmp_path / "out")
     assert (code, "--labels voc: runs of segmentation write no labels; leave it out" in err) == (2, True)
     assert not (tmp_path / "out").exists()

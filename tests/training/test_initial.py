@@ -109,7 +109,7 @@ def test_a_net_for_other_classes_starts_from_a_run_and_says_what_it_did(
     assert "fc.weight is (10, 16), not (2, 16); start those parts afresh by --set model.init_except=fc" in err
     code, _, err = cli(*words, "--set", "model.init_except=fc")
     assert code == 0, err
-    assert f"from {result_weights(finished.folder)}, but afresh: fc.weight, fc.bias" in err
+    assert f"from {result_weights(finished.folder)}; kept: conv1, bn1, layer1, layer2, layer3; afresh: fc\n" in err
     assert "34 of 17,118 parameters; frozen: conv1, bn1, relu, layer1, layer2, layer3" in err
     begun, place = load_file(result_weights(finished.folder)), Checkpoints(out).last()
     assert place is not None

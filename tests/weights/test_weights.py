@@ -645,7 +645,7 @@ def test_a_fine_tuned_run_takes_the_preprocessing_and_gets_a_new_head(
     words += ["--set=optimizer.depth_decay=0.5"]
     code, _, err = cli(*words, "--weights", "torchvision")
     assert code == 0, err
-    assert f"from {found.source}, but afresh: fc.weight, fc.bias" in err
+    assert f"from {found.source}; kept: conv1, bn1, layer1, layer2, layer3, layer4; afresh: fc\n" in err
     run = read_run(out)
     assert (run.model.init_from, run.model.init_except) == (found.source, ("fc",))
     assert run.data.view == found.view.sized(16)

@@ -1,1 +1,1 @@
-"""What two papers of detection share, one noun a file."""
+"""Parts that two papers of detection share, one noun a file."""

@@ -65,14 +65,15 @@ def grid(
 
 
 class AnchorGrids(NamedTuple):
-    """Where the anchors are.
+    """The maps that have anchors, and where the anchors lie on them.
 
-    cells   by the name of its map, the function that gives the anchors of a cell
-    stride  pixels between neighbours of the map; None: image side // map side, as torchvision has it
+    cells    by the name of its map, the function that gives the anchors of a cell
+    strides  pixels between neighbours of each map; None: image side // map side, as torchvision has it, which is often
+             more than the map's stride
     """
 
     cells: Mapping[str, Callable[[], Tensor]]
-    stride: int | None = None
+    strides: Mapping[str, int] | None = None
 
     def of(
         self, maps: Mapping[str, tuple[int, int]], sides: tuple[int, int], device: torch.device
@@ -81,7 +82,7 @@ class AnchorGrids(NamedTuple):
         anchors = {}
         for name, cells in self.cells.items():
             rows, columns = maps[name]
-            stride = self.stride or (sides[0] // rows, sides[1] // columns)
+            stride = (sides[0] // rows, sides[1] // columns) if self.strides is None else self.strides[name]
             anchors[name] = grid(cells(), rows, columns, stride=stride, device=device)
         return anchors
 

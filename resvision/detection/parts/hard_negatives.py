@@ -11,7 +11,7 @@ from torch import Tensor
 
 @torch.no_grad()
 def hardest(loss: Tensor, among: Tensor, wanted: Tensor) -> Tensor:
-    """Which of the entries `among` (N, A) have the greatest loss (N, A) of their row: `wanted` (N,) of them, or all."""
+    """Flags of the entries `among` (N, A) with the greatest loss (N, A) of their row, `wanted` (N,) of them or all."""
     count = min(int(wanted.max()), loss.shape[1])
     values, places = torch.where(among, loss, -math.inf).topk(count, dim=1)
     taken = (torch.arange(count, device=loss.device) < wanted[:, None]) & (values > -math.inf)

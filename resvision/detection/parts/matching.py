@@ -6,10 +6,11 @@ Glossary
     crowd    (M,) bool, regions of many objects, from which nothing is learned
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torchvision.ops import box_area
 
@@ -24,6 +25,8 @@ MOSTLY = 0.5
 
 class Matches(NamedTuple):
     """The true box of each anchor of one image, and what is learned from the anchor: an object, background or nothing.
+
+    `stacked`, members have N images first.
 
     box       (A,) int64, the box of largest overlap; 0 where there is none
     iou       (A,) float32, that overlap; 0 where there is none
@@ -78,11 +81,20 @@ def match(
     return Matches(box, best, is_positive, is_negative)
 
 
+def stacked(matches: Iterable[Matches]) -> Matches:
+    """The matches of the images of a batch as one, each member (N, A)."""
+    return Matches(*(torch.stack(members) for members in zip(*matches, strict=True)))
+
+
 def classes_of(matches: Matches, labels: Tensor) -> Tensor:
-    """The class that each anchor is to find, (A,), of the labels (M,) of an image; -1 for none."""
-    positive = matches.positive.nonzero().flatten()
-    classes = torch.full_like(matches.box, -1)
-    return classes.index_copy(0, positive, labels[matches.box[positive]])
+    """The class that each anchor of a batch is to find, (N, A), of the labels (N, M) of its images; -1 for none."""
+    labels = F.pad(labels, (0, 1), value=-1)  # there is a label to take, also where no image has a box
+    return torch.where(matches.positive, labels.gather(1, matches.box), -1)
+
+
+def positives(matches: Matches) -> Tensor:
+    """The number of positive anchors of each image of a batch, (N,); 1 for an image without any."""
+    return matches.positive.sum(dim=1).clamp(min=1)
 
 
 @torch.no_grad()

@@ -29,7 +29,7 @@ NOTHING = float("-inf")
 
 @dataclass(frozen=True, kw_only=True)
 class ProposalRules:
-    """Which boxes become proposals.
+    """The rules by which boxes become proposals.
 
     before       the most of each map that are looked at, those of highest score
     after        the number of proposals, of all maps together
@@ -44,7 +44,7 @@ class ProposalRules:
 
 
 class AnchorMaps(NamedTuple):
-    """What the head says of each anchor.
+    """The raw maps of the proposal head: a score and offsets for each anchor.
 
     objectness  (N, A) logits
     deltas      (N, A, 4), offsets from the anchors
@@ -82,7 +82,7 @@ class ProposalHead(nn.Module):
             initialize(layer, std=0.01)
 
     def forward(self, maps: Sequence[Tensor]) -> AnchorMaps:
-        """What is said of the anchors of all maps (N, C, H, W), map after map."""
+        """Objectness and deltas of the anchors of all maps (N, C, H, W), map after map."""
         objectness, deltas = [], []
         for pixels in maps:
             hidden = self.conv(pixels)
@@ -100,9 +100,9 @@ class RegionProposalNetwork(nn.Module):
         self.head = head
 
     def forward(self, maps: Sequence[Tensor]) -> AnchorMaps:
-        """What is said of the anchors of all maps (N, C, H, W), map after map."""
-        said: AnchorMaps = self.head(maps)
-        return said
+        """Objectness and deltas of the anchors of all maps (N, C, H, W), map after map."""
+        anchor_maps: AnchorMaps = self.head(maps)
+        return anchor_maps
 
 
 def by_anchor(values: Tensor, anchors: int, *, last: bool = False) -> Tensor:
@@ -136,7 +136,8 @@ def propose(maps: AnchorMaps, anchors: Mapping[str, Tensor], sides: tuple[int, i
         candidates = clip(ANCHOR_CODING.decode(deltas, some[index]), sides)
         boxes.append(candidates)
         scores.append(_unsuppressed(candidates, best, rules))
-    best, index = torch.cat(scores, dim=1).topk(min(rules.after, sum(each.shape[1] for each in scores)), dim=1)
+    scores_of_all = torch.cat(scores, dim=1)
+    best, index = scores_of_all.topk(min(rules.after, scores_of_all.shape[1]), dim=1)
     valid = best > NOTHING
     chosen = torch.cat(boxes, dim=1).gather(1, index[..., None].expand(-1, -1, 4))
     return Proposals(chosen * valid[..., None], valid)

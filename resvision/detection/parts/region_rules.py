@@ -1,4 +1,4 @@
-"""What detectors that propose regions decide in their own ways: the code of the Faster R-CNN paper, and torchvision."""
+"""The choices of detectors that propose regions: those of the code of the Faster R-CNN paper, and of torchvision."""
 
 from dataclasses import dataclass, replace
 

@@ -25,7 +25,7 @@ SMALLEST_PX = 1e-2
 
 
 class RegionMaps(NamedTuple):
-    """What the head says of each region.
+    """The logits and deltas of each region.
 
     logits  (N, P, K + 1), the background first
     deltas  (N, P, K + 1, 4), offsets from the region for each class; those of the background mean nothing
@@ -80,7 +80,7 @@ class RegionHead(nn.Module):
         self.box_predictor = box_predictor
 
     def forward(self, maps: Mapping[str, Tensor], regions: Tensor) -> RegionMaps:
-        """What is said of regions (N, P, 4), x1 y1 x2 y2 in pixels."""
+        """Logits and deltas of regions (N, P, 4), x1 y1 x2 y2 in pixels."""
         images, count, _ = regions.shape
         logits, deltas = self.box_predictor(self.box_head(self.pooling(maps, regions)))
         return RegionMaps(logits.view(images, count, -1), deltas.view(images, count, -1, 4))

@@ -21,7 +21,7 @@ from resvision.detection.parts.matching import match
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingRules:
-    """Which anchors or proposals are positive and negative, and how many of both are drawn in an image.
+    """The rules that make anchors or proposals positive or negative, and draw some of both in an image.
 
     count            the most that are drawn
     positive_share   the most positives among them, 0..1; negatives fill the rest
@@ -72,7 +72,7 @@ def sample(positive: Tensor, negative: Tensor, draws: Tensor, rules: SamplingRul
 
 
 class Drawn(NamedTuple):
-    """What a step learns from in each image.
+    """The anchors or proposals that a step learns from in each image, with their true boxes.
 
     places      (N, S) int64, among the A
     references  (N, S, 4), the drawn anchors or proposals

@@ -36,7 +36,7 @@ LARGEST_MOST = 100_000
 
 @dataclass(frozen=True, kw_only=True)
 class Suppression:
-    """How candidates become detections.
+    """The rules by which candidates become detections.
 
     score   the score above which a candidate is looked at, 0..1
     iou     a box that overlaps a better one of its group by more is left out, 0..1

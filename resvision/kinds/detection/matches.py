@@ -31,7 +31,7 @@ _RANGES = np.array([*AREAS.values()])
 
 
 class Outcome(IntEnum):
-    """What a detection is at an IoU of 0.5.
+    """The judgement of a detection at an IoU of 0.5.
 
     RIGHT        its class and place are an object's that no surer detection has found
     TWICE        those of an object that a surer detection has found
@@ -194,7 +194,7 @@ class Errors(NamedTuple):
 
 
 def errors_of(ious: Floats, same: Flags, partner: Ints, targets: BoxTargets) -> Errors:
-    """What each detection is, and which true box it is about; `partner` is that of `coco_matches`, (D,).
+    """The outcome of each detection, and the true box that it is about; `partner` is that of `coco_matches`, (D,).
 
     None of it depends on detections of lower score, so it holds for any least score.
     """

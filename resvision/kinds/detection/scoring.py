@@ -35,7 +35,7 @@ _USUAL_SCORE = 0.5  # where not one detection is right
 
 
 class Evidence(NamedTuple):
-    """What is kept of every detection and of every true box.
+    """The facts that are kept of every detection and of every true box.
 
     found, true        (N,) of `tally.FOUND` and (B,) of `tally.TRUE`
     found_of, true_of  (N,) and (B,), the image of each
