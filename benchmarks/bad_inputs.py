@@ -6,7 +6,7 @@ A case makes its input in a temporary folder beside a small finished run, runs `
 the exit code it names; one line that says what is wrong; no traceback; every file that was there as it was. The exit
 code of this program is 1 where a case does not hold. Cases marked `works` are unusual inputs that are to be handled.
 
-Expected: all hold; a quarter of an hour on one core, most of it the start of 370 processes.
+Expected: all hold; a quarter of an hour on one core, most of it the start of 420 processes.
 """
 
 import argparse
@@ -738,8 +738,96 @@ def predict_cases() -> Iterator[Case]:
     yield Case("9,999,999 x 2 pixels", long_and_thin, (*predict, "{here}/thin.png"), says="too long and thin")
 
 
+# ---------------------------------------------------------------------------------------------- boxes
+
+
+VOC = (
+    "<annotation><size><width>24</width><height>20</height></size><object><name>cat</name><bndbox><xmin>2</xmin>"
+    "<ymin>3</ymin><xmax>20</xmax><ymax>18</ymax></bndbox></object></annotation>"
+)
+COCO: dict[str, Any] = {
+    "images": [{"id": 1, "file_name": "0.png"}, {"id": 2, "file_name": "1.png"}],
+    "annotations": [{"id": 1, "image_id": 1, "category_id": 7, "bbox": [1, 2, 19, 16]}],
+    "categories": [{"id": 7, "name": "cat"}],
+}
+BOXES: dict[str, tuple[str, str | bytes, str]] = {
+    "an XML with entities": ("voc/Annotations/0.xml", f'<!DOCTYPE a [<!ENTITY b "c">]>{VOC}', "a document type"),
+    "an XML of 5 MB that nests": ("voc/Annotations/0.xml", "<annotation>" + "<a>" * 2**20, "nested deeper than 32"),
+    "an XML of 17 MB": ("voc/Annotations/0.xml", VOC + " " * (17 * 2**20), "more than 16 MB"),
+    "an XML cut off": ("voc/Annotations/0.xml", VOC[:99], "no XML"),
+    "a corner of 1e400": ("voc/Annotations/0.xml", VOC.replace("20</x", "1e400</x"), "no coordinate of an image"),
+    "two corners of one name": ("voc/Annotations/0.xml", VOC.replace("<xmin>", "<xmin>1</xmin><xmin>"), "there twice"),
+    "swapped corners": ("voc/Annotations/0.xml", VOC.replace(">2<", ">22<"), "a box without extent"),
+    "a JSON of a list": ("coco/labels.json", '[{"images": 1}]', "no annotations of COCO"),
+    "a JSON of 100,000 levels": ("coco/labels.json", '{"images": ' + "[" * 100_000, "no annotations of COCO"),
+    "a bbox of three numbers": ("coco/labels.json", json.dumps(COCO).replace("19, ", ""), "no annotations of COCO"),
+    "a bbox of texts": ("coco/labels.json", json.dumps(COCO).replace("19", '"19"'), "Expected `float`, got `str`"),
+    "a category of 70 bits": ("coco/labels.json", json.dumps(COCO).replace("7", str(2**70)), "no annotations of COCO"),
+    "a file_name that leads out": ("coco/labels.json", json.dumps(COCO).replace("0.png", "../0.png"), "lies outside"),
+    "a class id of 1.5": ("yolo/labels/0.txt", "1.5 .5 .5 .5 .5", "a class 1.5"),
+    "commas in labels": ("yolo/labels/0.txt", "0,.5,.5,.5,.5", "no line of numbers"),
+    "shares beyond 1": ("yolo/labels/0.txt", "0 .9 .5 .5 .5", "reaches out of its image"),
+    "labels in UTF-16": ("yolo/labels/0.txt", "0 .5 .5 .5 .5".encode("utf-16"), "not a text in UTF-8"),
+    "nc that contradicts": ("yolo/data.yaml", "train: images\nnc: 2\nnames: [cat]\n", "nc is 2, but names has 1"),
+    "ids of names with gaps": ("yolo/data.yaml", "train: images\nnames: {0: cat, 2: dog}\n", "without a gap"),
+    "YAML that runs code": ("yolo/data.yaml", "names: !!python/object/apply:os.system [x]\n", "YAML beyond"),
+}
+
+
+def with_boxes(here: Path) -> Path:
+    """Three images in a set of each form of boxes."""
+    texts = {
+        "voc/Annotations/0.xml": VOC,
+        "voc/Annotations/1.xml": VOC,
+        "voc/Annotations/2.xml": VOC,
+        "coco/labels.json": json.dumps(COCO),
+        "yolo/data.yaml": "train: images\nnames: [cat]\n",
+        "yolo/labels/0.txt": "0 .5 .5 .5 .5\n",
+        "yolo/labels/1.txt": "0 .5 .5 .5 .5\n",
+        "yolo/labels/2.txt": "",
+    }
+    for name, text in texts.items():
+        (here / "boxes" / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / "boxes" / name).write_text(text)
+    for folder, number in [(folder, n) for folder in ("voc/JPEGImages", "coco", "yolo/images") for n in range(3)]:
+        (here / "boxes" / folder).mkdir(exist_ok=True)
+        picture(number).save(here / "boxes" / folder / f"{number}.png")
+    return here / "boxes"
+
+
+def box_cases() -> Iterator[Case]:
+    for name, (file, content, says) in BOXES.items():
+
+        def make(here: Path, file: str = file, content: str | bytes = content) -> None:
+            (with_boxes(here) / file).write_bytes(content if isinstance(content, bytes) else content.encode())
+
+        place = f"{{here}}/boxes/{file.split('/')[0]}"
+        train = ("train", "retinanet", "--data", place, "--out", "{here}/new")
+        yield Case(name, make, ("data", "check", place), code=1, says=says, stdout=True)
+        yield Case(name, make, train, says=says)
+    voc = "{here}/boxes/voc"
+    train = ("train", "retinanet", "--data", voc, "--out", "{here}/new", "--set=model.options.backbone=resnet18")
+    for words, says in [
+        ((*train, "--set=model.options.backbone=lenet5"), "has no maps"),
+        ((*train, "--set=model.options.channels=0"), "channels is 0"),
+        ((*train, "--set=loss.alpha=2"), "alpha must lie in 0..1"),
+        ((*train, "--set=augment.scale_range=2,1"), "scale_range must be two rising numbers"),
+        ((*train, "--set=augment.crop_px=9000"), "augment.crop_px"),
+        ((*train, "--set=data.image_size=8", "--batch-size=2"), "match no anchor in squares of 8 px"),
+        ((*train, "--allow", "nonsense"), "unknown kind of faults"),
+        (("predict", "{here}/good", "{here}/pets/val", "--score", "0.5"), "have no use for it"),
+        (("data", "convert", voc, f"{voc}/inside", "--to", "yolo"), "would hold other images then"),
+        (("data", "convert", voc, "{here}/pets", "--to", "yolo"), "nothing is written over"),
+        (("evaluate", "{here}/good", "--data", voc), "a data set for detection"),
+        (("train", "retinanet", "--data", "{here}/pets", "--out", "{here}/new"), "no boxes"),
+    ]:
+        options = [word for word in words[2:] if "{" not in word and not word.endswith("=resnet18")]
+        yield Case(f"boxes: {words[0]} {' '.join(options)}", with_boxes, words, says=says)
+
+
 CASES = [
     *image_cases(),
+    *box_cases(),
     *file_cases(),
     *name_cases(),
     *checkpoint_cases(),

@@ -15,18 +15,23 @@ from resvision.core.draws import key, shuffled
 from resvision.core.errors import SettingsError
 from resvision.core.plurals import counted
 from resvision.core.samples import Reader
-from resvision.data.layouts import Whole, layout_for
+from resvision.data.layouts import Whole, layout_for, require_task
 from resvision.data.places import at
 from resvision.data.selection import subset
 from resvision.data.splits import Splits
 
 
 def open_whole(name: str, task: str | None, columns: Sequence[str] = (), allow: Sequence[str] = ()) -> Whole | None:
-    """Open all images of a folder that has no splits of its own; None for others, and for names."""
+    """Open all images of a folder that has no splits of its own; None for others, and for names.
+
+    Raises SettingsError for a folder of another task.
+    """
     if not Path(name).exists():
         return None
     folder = at(Path(name))
-    return layout_for(folder, task, columns, allow)[1].open_whole(folder, columns)
+    made_for, layout = layout_for(folder, task, columns, allow)
+    require_task(name, made_for, task)
+    return layout.open_whole(folder, columns)
 
 
 def fold_out(

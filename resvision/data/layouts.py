@@ -117,6 +117,14 @@ def layout_for(
     return name, layout.allowing(allow)
 
 
+def require_task(name: str, made_for: str, task: str | None) -> None:
+    """Raise SettingsError for a set of another task than is asked for, if one is."""
+    if task not in (None, made_for):
+        raise SettingsError(
+            f"{printable(name)}: a data set for {made_for}, not for {task}; choose another set or model"
+        )
+
+
 def _layout_for(folder: Place, task: str | None, columns: Sequence[str]) -> tuple[str, Layout]:
     recognised = next(((name, layout) for name, layout in layouts() if layout.recognises(folder, columns)), None)
     if recognised is not None:

@@ -12,7 +12,7 @@ from typing import Any
 from resvision.core import references
 from resvision.core.errors import DataError, SettingsError, printable, unknown_name
 from resvision.core.samples import Reader
-from resvision.data.layouts import layout_for
+from resvision.data.layouts import layout_for, require_task
 from resvision.data.places import at
 from resvision.data.splits import Splits
 from resvision.kinds.table import USUAL, kind_of
@@ -346,25 +346,18 @@ def _open(
 ) -> Splits:
     if name_or_folder in names():
         data_set = row(name_or_folder)
-        _check_task(name_or_folder, data_set.task, task)
+        require_task(name_or_folder, data_set.task, task)
         splits: Splits = load(data_set, data_set.opener, root, allow)
         return splits
     folder = Path(name_or_folder)
     if folder.exists():
         location = at(folder)
         made_for, layout = layout_for(location, task, columns, allow)
-        _check_task(name_or_folder, made_for, task)
+        require_task(name_or_folder, made_for, task)
         return layout.open(location, columns)
     if references.is_reference(name_or_folder):
         return _own(name_or_folder, root, task)
     raise unknown_name("data set", name_or_folder, names(), remedy="and no such folder exists")
-
-
-def _check_task(name: str, made_for: str, task: str | None) -> None:
-    if task not in (None, made_for):
-        raise SettingsError(
-            f"{printable(name)}: a data set for {made_for}, not for {task}; choose another set or model"
-        )
 
 
 _READER_MEMBERS = ("name", "split", "classes", "view", "__len__", "__getitem__", "target", "source")

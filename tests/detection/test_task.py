@@ -50,6 +50,8 @@ def test_groups_of_classes_are_read_by_name() -> None:
         groups_of("cta,dog", classes)
     with pytest.raises(SettingsError, match="'dog' is named twice"):
         groups_of("cat,dog;dog", classes)
+    with pytest.raises(SettingsError, match="names no class"):
+        groups_of(" ;,", classes)
 
 
 def test_what_a_person_leaves_out_stays_the_systems() -> None:

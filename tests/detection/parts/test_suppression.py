@@ -111,7 +111,7 @@ def test_of_equal_boxes_one_is_kept() -> None:
     assert int(keep.sum()) == 1
 
 
-@pytest.mark.parametrize("wrong", [{"score": -0.1}, {"iou": 1.5}, {"most": 0}])
+@pytest.mark.parametrize("wrong", [{"score": -0.1}, {"iou": 1.5}, {"most": 0}, {"most": 10**9}])
 def test_impossible_settings_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Suppression(**{"score": 0.05, "iou": 0.5, "most": 10, **wrong})  # type: ignore[arg-type]
