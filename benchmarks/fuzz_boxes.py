@@ -22,6 +22,7 @@ from resvision.data import coco_boxes, voc_boxes, yolo_boxes
 from resvision.data.box_scan import BoxScan
 from resvision.data.data_yaml import parse_description
 from resvision.data.fault_kinds import FRAMES, KINDS
+from resvision.data.layouts import Layout
 
 ALLOWED = [kind for kind in KINDS if kind not in FRAMES[1:]]
 NAMES = "abcd"
@@ -93,13 +94,13 @@ def read_voc(data: bytes, folder: Path) -> None:
     _images(folder / "JPEGImages")
     for name in NAMES:
         put(folder / "Annotations" / f"{name}.xml", data)
-    _read(voc_boxes.scan(folder, allow=ALLOWED), folder)
+    _read(voc_boxes.LAYOUT, folder, folder)
 
 
 def read_coco(data: bytes, folder: Path) -> None:
     _images(folder)
     put(folder / "boxes.json", data)
-    _read(coco_boxes.scan(folder / "boxes.json", allow=ALLOWED), folder)
+    _read(coco_boxes.LAYOUT, folder / "boxes.json", folder)
 
 
 def read_yolo(data: bytes, folder: Path) -> None:
@@ -107,7 +108,7 @@ def read_yolo(data: bytes, folder: Path) -> None:
     for name in NAMES:
         put(folder / "labels" / f"{name}.txt", data)
     put(folder / "classes.txt", b"cat\ndog\n")
-    _read(yolo_boxes.scan(folder, allow=ALLOWED), folder)
+    _read(yolo_boxes.LAYOUT, folder, folder)
 
 
 def read_yaml(data: bytes, folder: Path) -> None:
@@ -122,7 +123,7 @@ def read_yaml(data: bytes, folder: Path) -> None:
         put(folder / "labels" / split / "a.txt", texts()[0])
     put(folder / "train.txt", b"images/train/a.png\n./images/train/b.png")
     put(folder / "data.yaml", data)
-    _read(yolo_boxes.scan(folder / "data.yaml", allow=ALLOWED), folder)
+    _read(yolo_boxes.LAYOUT, folder / "data.yaml", folder)
 
 
 def _images(folder: Path) -> None:
@@ -131,8 +132,11 @@ def _images(folder: Path) -> None:
             put(folder / f"{name}.png", encoded(picture(number).resize((6, 6))))
 
 
-def _read(scan: BoxScan, folder: Path) -> None:
+def _read(layout: Layout, place: Path, folder: Path) -> None:
     """The targets of a set, which lie in their images and name their classes; DataError for a set with faults."""
+    assert layout.allowing is not None
+    scan = layout.allowing(ALLOWED).scan(place, ())
+    assert isinstance(scan, BoxScan)
     refuse(scan.faults, folder)
     for reader in scan.readers:
         for index in range(len(reader)):

@@ -220,13 +220,12 @@ def test_folders_of_images_and_masks_have_other_names_too(tmp_path: Path, names:
     assert (len(splits.train), splits.train.classes) == (4 - 1, ("class 0", "class 1", "class 2"))
 
 
-def test_boxes_in_text_files_are_no_label_maps(tmp_path: Path) -> None:
+def test_tables_of_outlines_are_no_label_maps(tmp_path: Path) -> None:
     grow(tmp_path, [VALUES] * 4)
-    (tmp_path / "masks").rename(tmp_path / "labels")
-    for file in (tmp_path / "labels").glob("*.png"):
-        file.with_suffix(".txt").write_text("0 .5 .5 .1 .1\n")
+    for file in (tmp_path / "masks").glob("*.png"):
+        file.with_suffix(".csv").write_text("1,2,3,4\n")
         file.unlink()
-    told = "labels: no label maps, but 4 other files, such as 0.txt; boxes and outlines are not read"
+    told = "masks: no label maps, but 4 other files, such as 0.csv; boxes and outlines are not read"
     assert [fault.partition(", draw")[0] for fault in faults(tmp_path)] == [told]
     with pytest.raises(DataError, match=told):
         open_splits(str(tmp_path), task=None)
