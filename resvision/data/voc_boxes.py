@@ -98,7 +98,7 @@ def _holds_annotations(entries: list[tuple[str, bool]]) -> bool:
 def _require_folders(folder: Place, ledger: Ledger) -> Folders:
     folders = _folders(folder)
     if folders is None:
-        what = f"no boxes: {ENDING} files in {ANNOTATIONS[0]} or beside images, a JSON of COCO's form, or YOLO's texts"
+        what = f"no boxes: neither {ENDING} files of VOC nor COCO's JSON nor YOLO's texts"
         ledger.faults.append(fault(folder, f"{what} with data.yaml or {CLASS_LIST}"))
     return folders or Folders(folder, folder)
 
