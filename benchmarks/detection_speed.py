@@ -126,9 +126,9 @@ def figures_of(asked: argparse.Namespace) -> Figures:
     if asked.side in measured:
         return measured[asked.side](asked.quick)
     name, side = asked.side.split("/")
-    system, trained = system_of(name, asked.runs)
+    system, classes, trained = system_of(name, asked.runs)
     images = pictures(asked.images, 96 if asked.quick else SIDES_PX[name], 2 if asked.quick else TIMES)
-    figures = torchvision(name, system, images) if side == "torchvision" else ours(system, images)
+    figures = torchvision(name, system, classes, images) if side == "torchvision" else ours(system, images)
     return {**figures, "trained": float(trained)}
 
 
@@ -142,19 +142,19 @@ def plain() -> machines.Machine:
     return machines.Machine(device="cpu", precision="fp32", channels_last=False, compile=False)
 
 
-def system_of(name: str, runs: Sequence[Path]) -> tuple[Detector, bool]:
-    """The system of a net with the weights of its run, and whether there is one; drawn at random otherwise."""
+def system_of(name: str, runs: Sequence[Path]) -> tuple[Detector, int, bool]:
+    """The system of a net, its number of classes, and whether its weights are those of a run; drawn otherwise."""
     for folder in runs:
         trained = load(folder)
         if trained.name == name:
             assert isinstance(trained.system, Detector)
-            return trained.system.eval(), True
+            return trained.system.eval(), len(trained.classes), True
     torch.manual_seed(0)
     row = resvision.catalog.find(name)
     net = resvision.build(name, num_classes=CLASSES)
     system = resvision.core.references.find(row.system, noun="system")
     built: Detector = system(net, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-    return built.eval(), False
+    return built.eval(), CLASSES, False
 
 
 def pictures(folder: Path | None, side_px: int, count: int) -> list[Tensor]:
@@ -169,11 +169,11 @@ def pictures(folder: Path | None, side_px: int, count: int) -> list[Tensor]:
     return [torch.from_numpy(image.copy()).permute(2, 0, 1) for image in resized]
 
 
-def theirs_of(name: str, system: Detector, side_px: int) -> nn.Module:
+def theirs_of(name: str, system: Detector, num_classes: int, side_px: int) -> nn.Module:
     """Torchvision's model as its documentation has it, with our weights and normalization, resizing nothing."""
     from torchvision.models import detection
 
-    classes = system_classes(system.net) + BACKGROUND[name]
+    classes = num_classes + BACKGROUND[name]
     net: nn.Module = getattr(detection, name)(weights=None, weights_backbone=None, num_classes=classes)
     net.load_state_dict(system.net.state_dict())
     transform = net.transform
@@ -183,17 +183,10 @@ def theirs_of(name: str, system: Detector, side_px: int) -> nn.Module:
     return net.eval()
 
 
-def system_classes(net: nn.Module) -> int:
-    """The number of classes of the data that a net knows."""
-    classes = net.num_classes
-    assert isinstance(classes, int)
-    return classes
-
-
 @torch.no_grad()
-def torchvision(name: str, system: Detector, images: list[Tensor]) -> Figures:
+def torchvision(name: str, system: Detector, classes: int, images: list[Tensor]) -> Figures:
     """Torchvision's model on one image at a time."""
-    net = theirs_of(name, system, images[0].shape[1])
+    net = theirs_of(name, system, classes, images[0].shape[1])
     found = [len(net([image / 255])[0]["boxes"]) for image in images[:2]]
     seconds = []
     for image in images:
