@@ -16,12 +16,12 @@ TURNED_DIGITS = "digit-boxes-composed"
 def detection_short(model: str, data: str) -> Run:
     """One-cycle AdamW over 40 epochs in batches of 8, at 0.7 to 1.4 times the size, mirrored, averaged weights.
 
-    Receipts, 2026-11-28: from scratch, one seed, bf16, one thread of an Intel Xeon with AMX beside other work, last weights.
+    Receipts, 2026-11-28: from scratch, one seed, bf16, last weights, one thread of an Intel Xeon with AMX beside other
+    work.
 
     `resvision train retinanet --data bccd --allow degenerate-boxes --epochs 24` over `resnet18` of width 32 with 128
-    channels and `anchor_scale=2`, 320 px, `augment.scale_range=0.8,1.25`,
-    brightness and contrast as they are: AP 55.3 %, AP50 89.7 % on the 87 images of
-    val, 26 minutes.
+    channels and `anchor_scale=2`, 320 px, `augment.scale_range=0.8,1.25`, brightness and contrast as they are: AP
+    55.3 %, AP50 89.7 % on the 87 images of val, 26 minutes.
 
     `resvision train retinanet --data digit-boxes-composed` over `resnet18` of width 24 with 48 channels, 192 px,
     batches of 16, lr 0.002: AP 61.9 %, AP50 84.9 % on the 150 test scenes, 27 minutes.
