@@ -9,7 +9,7 @@ Glossary
     truth   the BoxTargets of an image, in pixels of its view in training, of the upright image in evaluation
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ from resvision.core.views import View
 from resvision.detection.augment import BoxAugment, Square, augmented
 from resvision.detection.detector import PADDING, TrueBoxes
 from resvision.kinds.detection.boxes import BoxTargets
-from resvision.loading.batches import MEMORY_BYTES, Visits, as_batch, neighbours
+from resvision.loading.batches import Visits, as_batch, neighbours, sizes_fit_memory
 
 FEWEST_PLACES = 8
 """The least number of places for boxes in a batch of training, so that shapes repeat."""
@@ -134,7 +134,7 @@ class Images:
 
     def __init__(self, reader: Reader[BoxTargets], channels: int, *, grey: bool) -> None:
         self._reader, self._channels, self._grey = reader, channels, grey
-        fits = fits_memory((sides(reader, index) for index in range(len(reader))), channels)
+        fits = sizes_fit_memory((sides(reader, index) for index in range(len(reader))), channels)
         self._memory = [self._read(index) for index in range(len(reader))] if fits else None
 
     def __len__(self) -> int:
@@ -153,7 +153,7 @@ class Views:
 
     def __init__(self, reader: Reader[BoxTargets], view: View, *, grey: bool, in_memory: bool = True) -> None:
         self._reader, self._view, self._grey = reader, view, grey
-        fits = in_memory and fits_memory(_sizes(reader, view), view.channels)
+        fits = in_memory and sizes_fit_memory(_sizes(reader, view), view.channels)
         self._memory = [self._read(index) for index in range(len(reader))] if fits else None
 
     def __getitem__(self, index: int) -> tuple[Pixels, Target]:
@@ -176,16 +176,6 @@ def padded(truths: Sequence[BoxTargets]) -> TrueBoxes:
         count = len(truth.labels)
         boxes[row, :count], labels[row, :count], crowd[row, :count] = truth.boxes, truth.labels, truth.crowd
     return TrueBoxes(torch.from_numpy(boxes), torch.from_numpy(labels), torch.from_numpy(crowd))
-
-
-def fits_memory(sizes: Iterable[tuple[int, int]], channels: int) -> bool:
-    """Whether images of these heights and widths take at most MEMORY_BYTES."""
-    room = MEMORY_BYTES
-    for height, width in sizes:
-        room -= height * width * channels
-        if room < 0:
-            return False
-    return True
 
 
 def sides(reader: Reader[BoxTargets], index: int) -> tuple[int, int]:

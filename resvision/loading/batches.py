@@ -5,7 +5,7 @@ evaluation visits all in their own order. A process of several takes its slice o
 small split lives in memory as the net sees it; a large one is read from its files, in workers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -220,6 +220,16 @@ def kept_in_memory(reader: Reader[Any], view: View, *, grey: bool = False) -> Pi
 def fits_memory(reader: Reader[Any], view: View) -> bool:
     """Whether all images, as the net sees them, take at most MEMORY_BYTES."""
     return len(reader) * _side(view) ** 2 * view.channels <= MEMORY_BYTES
+
+
+def sizes_fit_memory(sizes: Iterable[tuple[int, int]], channels: int) -> bool:
+    """Whether images of these heights and widths, with a byte for each channel, take at most MEMORY_BYTES."""
+    room = MEMORY_BYTES
+    for height, width in sizes:
+        room -= height * width * channels
+        if room < 0:
+            return False
+    return True
 
 
 def _side(view: View) -> int:

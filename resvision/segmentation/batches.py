@@ -23,7 +23,6 @@ from resvision.core.images import Pixels, header
 from resvision.core.samples import Mask, Reader
 from resvision.core.views import View
 from resvision.geometry.crops import Window, centre_window, image_in, mask_in, random_scale_window
-from resvision.loading import batches
 from resvision.loading.augment import MaskAugment, brighten, flip
 from resvision.loading.batches import (
     BRIGHTNESS,
@@ -35,6 +34,7 @@ from resvision.loading.batches import (
     as_batch,
     mean_colour,
     neighbours,
+    sizes_fit_memory,
 )
 from resvision.loading.borders import border_weights
 from resvision.loading.elastic import Field, displacements, rotation, warped
@@ -202,14 +202,8 @@ class Pairs:
 
 
 def fits_memory(reader: Reader[Mask], view: View) -> bool:
-    """Whether all images and masks take at most batches.MEMORY_BYTES."""
-    room = batches.MEMORY_BYTES
-    for index in range(len(reader)):
-        height, width = sides(reader, index)
-        room -= height * width * (view.channels + 1)
-        if room < 0:
-            return False
-    return True
+    """Whether all images and masks take at most MEMORY_BYTES."""
+    return sizes_fit_memory((sides(reader, index) for index in range(len(reader))), view.channels + 1)
 
 
 def sides(reader: Reader[Mask], index: int) -> tuple[int, int]:

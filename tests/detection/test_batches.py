@@ -15,11 +15,11 @@ from resvision.core.images import decode
 from resvision.core.samples import Reader, Sample
 from resvision.core.views import LongerSide, Whole
 from resvision.data.arrays import BoxArrayReader
-from resvision.detection import batches as detection_batches
 from resvision.detection.augment import BoxAugment
 from resvision.detection.batches import FEWEST_PLACES, BoxEvalBatches, BoxTrainBatches, padded
 from resvision.detection.detector import PADDING
 from resvision.kinds.detection.boxes import BoxTargets
+from resvision.loading import batches as loading_batches
 from resvision.loading.workers import batches
 
 FLIPPED = BoxAugment(flip=True)
@@ -120,7 +120,7 @@ def test_batches_do_not_depend_on_workers_or_memory(
     augment = BoxAugment(flip=True, mosaic=mosaic)
     source = box_reader(SIZES)
     in_memory = [train_batches(source, augment=augment)[step] for step in range(3)]
-    monkeypatch.setattr(detection_batches, "MEMORY_BYTES", 0)
+    monkeypatch.setattr(loading_batches, "MEMORY_BYTES", 0)
     dataset = train_batches(Files(tmp_path, source), augment=augment)
     for found, expected in zip(batches(dataset, 0, 3, workers=2), in_memory, strict=True):
         assert equal(found, expected)
