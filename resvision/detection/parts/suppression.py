@@ -78,8 +78,10 @@ GROWTH = 3
 def kept(
     boxes: Tensor, scores: Tensor, groups: Tensor, *, iou: float, least: float = 0.0, most: int | None = None
 ) -> Tensor:
-    """Whether each box (B, 4) is kept, (B,) bool: its score (B,) is above `least`, and no better box of its group that
-    is kept overlaps it by more than `iou`.
+    """Flags of the boxes (B, 4) that greedy suppression keeps, (B,) bool.
+
+    A box is kept whose score (B,) is above `least`, and that no better box of its group which is kept overlaps by more
+    than `iou`.
 
     most  the number of the best kept boxes that are asked for; of others, some or all are given as not kept. None asks
           for all
