@@ -112,8 +112,13 @@ def assemble(prepared: Prepared, *, device: torch.device, begun: bool = False) -
     run, splits = prepared.run, prepared.splits
     rank, world = rank_and_world()
     task = task_of(task_name(run))
+
+    def supplied(images: Reader[Any]) -> Reader[Any]:
+        return task.supplied(images, prepared.net, run.data.proposals)
+
+    to_train_on = supplied(splits.train)
     train = task.train_batches(
-        splits.train,
+        to_train_on,
         batch_size=run.training.batch_size,
         seed=run.training.seed,
         augment=run.augment,
@@ -131,10 +136,12 @@ def assemble(prepared: Prepared, *, device: torch.device, begun: bool = False) -
         system.net.load_state_dict(net_state(system.net, run, file=initial_file(run)))
     if run.model.encoder_from is not None and not begun:
         system.net.load_state_dict(net_state_by_encoder(system.net, run, file=encoder_file(run)))
+    if not begun:
+        task.measure(system, to_train_on)
 
     def exam(split: str, images: Reader[Any]) -> Exam:
         # without gradients, twice as many images take no more memory than in training
-        share = task.exam_batches(images, batch_size=2 * run.training.batch_size, rank=rank, world=world)
+        share = task.exam_batches(supplied(images), batch_size=2 * run.training.batch_size, rank=rank, world=world)
         return Exam(split, images, share, task)
 
     test = exam(TEST, splits.test)

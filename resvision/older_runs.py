@@ -18,6 +18,7 @@ _LATER_LEAVES: dict[str, Any] = {
     "model.norm_momentum": None,
     "data.columns": [],
     "data.allow": [],
+    "data.proposals": None,
     "data.mean": None,
     "data.std": None,
     "data.resize": None,

@@ -72,6 +72,7 @@ class DataSettings:
     allow       kinds of faults, such as `outside-boxes`, that the data may have; what they concern is left out
     channels    3 for colour, 1 for grey; left out, those of the images
     image_size  side of the square that a net is trained on; none where images keep different sizes
+    proposals   file of regions for a net that looks at given ones; left out, they are searched for
     validation  share of the training images, of each class alike, that is held out to judge the run by on its way; the
                 test images are then scored once, at the end
     folds       parts that the images are divided into, of which one is the test (`data.folds`)
@@ -94,6 +95,7 @@ class DataSettings:
     image_size: Positive | None = None
     columns: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
+    proposals: str | None = None
     validation: Annotated[float, Meta(gt=0, lt=0.5)] | None = None
     classes: tuple[str, ...] | None = None
     train_images: int | None = None
@@ -227,6 +229,7 @@ _NO_CODE = {
     "data.root",
     "data.columns",
     "data.allow",
+    "data.proposals",
     "data.classes",
     "data.split_rule",
     "data.fingerprint",
@@ -270,7 +273,7 @@ def refuse_code(code: Iterable[str]) -> None:
         raise RunError(f"would import {' and '.join(named)}; if you trust it, say --allow-code")
 
 
-_MAY_BE_NONE = {"root", "validation", "folds", "fold", "image_size", "mean", "std", "resize", "resize_px"}
+_MAY_BE_NONE = {"root", "proposals", "validation", "folds", "fold", "image_size", "mean", "std", "resize", "resize_px"}
 """The settings of the data that need no value."""
 
 

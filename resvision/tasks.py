@@ -27,6 +27,7 @@ from resvision.core.errors import DataError, SettingsError
 from resvision.core.images import Pixels
 from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
+from resvision.core.view_geometry import Geometry
 from resvision.core.views import View
 from resvision.data.sets import IMAGENET
 from resvision.kinds.forms import Showing
@@ -157,6 +158,19 @@ class ExplainedScore(NamedTuple):
     box: NDArray[np.float64] | None = None
 
 
+class Seen(NamedTuple):
+    """One image as a net sees it.
+
+    pixels    (h, w, C) uint8, its view
+    geometry  the place of the view in the image
+    name      of the image, for errors and for what is known of it by name
+    """
+
+    pixels: Pixels
+    geometry: Geometry
+    name: str
+
+
 class Task(ABC, Generic[T]):
     """The torch half of a task. Abstract.
 
@@ -242,6 +256,20 @@ class Task(ABC, Generic[T]):
         Raises SettingsError where nothing can be learned.
         """
         return {}
+
+    def supplied(self, reader: Reader[T], net: nn.Module, source: str | None) -> Reader[T]:
+        """The reader with what the net takes beside images; the reader itself for a net that takes no more.
+
+        source  the file that a person named for it, `data.proposals`; None leaves it to the task
+
+        Raises SettingsError for a file that the net has no use for, DataError for one that does not suit the images.
+        """
+        if source is not None:
+            raise SettingsError(f"data.proposals: nets for {self.kind.name} have no use for it; leave it out")
+        return reader
+
+    def measure(self, system: System, reader: Reader[T]) -> None:
+        """Set the buffers of a new net that are measured on its training data, `reader`, before the first step."""
 
     @abstractmethod
     def train_batches(
@@ -332,16 +360,16 @@ class Task(ABC, Generic[T]):
         return model
 
     @torch.no_grad()
-    def raw(self, model: Model, pixels: Sequence[Pixels]) -> list[Any]:
+    def raw(self, model: Model, seen: Sequence[Seen]) -> list[Any]:
         """Predict each view, and return raw results without the batch, for the kind's `decode`.
 
         All views have one size. Results are arrays, or trees of them where the system's predictions are trees.
         """
         device = next(model.system.net.parameters()).device
-        images = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
+        images = torch.from_numpy(np.stack([one.pixels for one in seen])).permute(0, 3, 1, 2)
         with autocast(model.machine):
             predicted = model.system.predict(Images(images.to(device)))
-        return apart(arrays(predicted), len(pixels))
+        return apart(arrays(predicted), len(seen))
 
     # Questions of an explanation --------------------------------------------------------------------------------------
 

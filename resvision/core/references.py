@@ -16,6 +16,7 @@ OURS = "resvision"
 """This package, whose own modules are never looked for in the working folder."""
 
 EXTRAS = {
+    "cv2": "rcnn",
     "torch": "train",
     "torchvision": "train",
     "sklearn": "train",

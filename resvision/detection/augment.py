@@ -187,6 +187,8 @@ def augmented(
 ) -> Sample[BoxTargets]:
     """A sample as it is trained on: the square, (S, S, C) uint8, with the boxes in its pixels.
 
+    Labels below 0 mark regions, which move with the image and decide nothing.
+
     samples  the sample itself, and behind it those that `augment.partners` asks for; images (H, W, C), as many
              channels as the square has
     draws    (augment.slots,), those of the first sample
@@ -214,7 +216,7 @@ def _single(sample: Sample[BoxTargets], draws: Draws, augment: BoxAugment, squar
     if float(whether) < augment.expand:
         canvas = expanded(height, width, augment.expand_max, np.array(place))
     if augment.crop == "overlap":
-        objects = sample.target.boxes[~sample.target.crowd]
+        objects = sample.target.boxes[~sample.target.crowd & (sample.target.labels >= 0)]
         window = overlap_window(
             canvas,
             objects,

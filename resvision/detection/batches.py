@@ -3,6 +3,9 @@
 Training shows fixed squares: those of the view, or of `crop_px` where a view gives images of different sizes.
 Evaluation shows whole images as the view gives them, so a batch holds images of one size only.
 
+A reader with regions gives ProposedImages, any other Images. Regions go through augmentation as boxes do: behind the
+boxes of their image, with the label REGION.
+
 Glossary
     pixels  (h, w, C) uint8, an image as the view shows it
     boxes   (M, 4) x1 y1 x2 y2 in continuous pixels
@@ -16,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from resvision.contracts import Batch
@@ -27,9 +31,16 @@ from resvision.core.samples import Reader, Sample
 from resvision.core.view_geometry import Geometry
 from resvision.core.views import View
 from resvision.detection.augment import BoxAugment, Square, augmented
-from resvision.detection.detector import PADDING, TrueBoxes
-from resvision.kinds.detection.boxes import BoxTargets
+from resvision.detection.detector import PADDING, ProposedImages, TrueBoxes
+from resvision.detection.proposing import ProposedReader
+from resvision.kinds.detection.boxes import BoxTargets, Floats
 from resvision.loading.batches import Visits, as_batch, neighbours, sizes_fit_memory
+from resvision.tasks import Seen
+
+REGION = -2
+"""The label of a region among the boxes of an image."""
+
+NO_REGIONS: Floats = np.empty((0, 4))
 
 FEWEST_PLACES = 8
 """The least number of places for boxes in a batch of training, so that shapes repeat."""
@@ -45,8 +56,8 @@ class Target(NamedTuple):
 class BoxTrainBatches(Dataset[Batch]):
     """The training batches of one process; `[step]` is a pure function of the step.
 
-    Inputs are Images (N, C, side, side) uint8, targets TrueBoxes with as many places as the fullest image of the batch
-    has boxes, at least FEWEST_PLACES and a power of two.
+    Inputs are Images or ProposedImages (N, C, side, side) uint8, targets TrueBoxes with as many places as the fullest
+    image of the batch has boxes, at least FEWEST_PLACES and a power of two.
 
     batch_size  over all processes, a multiple of `world`
     view        in place of the reader's own
@@ -83,7 +94,9 @@ class BoxTrainBatches(Dataset[Batch]):
         draws = uniform(self.seed, epoch, indices, self.augment.slots)
         samples = [self._sample(index, row) for index, row in zip(indices.tolist(), draws, strict=True)]
         pixels, truths = zip(*samples, strict=True)
-        return as_batch(np.stack(pixels), padded(truths), indices)
+        batch = as_batch(np.stack(pixels), padded([truth.at(truth.labels != REGION) for truth in truths]), indices)
+        regions = [truth.boxes[truth.labels == REGION] for truth in truths]
+        return proposed(batch, regions, self._images.most_regions)
 
     def _sample(self, index: int, draws: NDArray[np.float64]) -> Sample[BoxTargets]:
         joined = [index, *self.augment.partners(draws, len(self._images))]
@@ -125,15 +138,20 @@ class BoxEvalBatches(Dataset[Batch]):
 
     def __getitem__(self, position: int) -> Batch:
         ids = self._cuts[position]
-        pixels, targets = zip(*(self._views[index] for index in ids), strict=True)
-        return as_batch(np.stack(pixels), [*targets], np.array(ids, dtype=np.int64))
+        pixels, targets, regions = zip(*(self._views[index] for index in ids), strict=True)
+        batch = as_batch(np.stack(pixels), [*targets], np.array(ids, dtype=np.int64))
+        return proposed(batch, regions, self._views.most_regions)
 
 
 class Images:
-    """The samples of a reader at their stored size, (H, W, channels); they stay in memory where all fit."""
+    """The samples of a reader at their stored size, (H, W, channels); they stay in memory where all fit.
+
+    Of a reader with regions these stand behind the boxes, with the label REGION.
+    """
 
     def __init__(self, reader: Reader[BoxTargets], channels: int, *, grey: bool) -> None:
         self._reader, self._channels, self._grey = reader, channels, grey
+        self.most_regions = most_regions(reader)
         fits = sizes_fit_memory((sides(reader, index) for index in range(len(reader))), channels)
         self._memory = [self._read(index) for index in range(len(reader))] if fits else None
 
@@ -145,24 +163,57 @@ class Images:
 
     def _read(self, index: int) -> Sample[BoxTargets]:
         image, truth = self._reader[index]
-        return Sample(as_channels(image, self._channels, name=self._reader.source(index), grey=self._grey), truth)
+        name = self._reader.source(index)
+        if isinstance(self._reader, ProposedReader):
+            truth = with_regions_behind(truth, self._reader.in_image(image, name, grey=self._grey))
+        return Sample(as_channels(image, self._channels, name=name, grey=self._grey), truth)
 
 
 class Views:
-    """The images of a reader as the view shows them, with their Target; they stay in memory where all fit."""
+    """The images of a reader as the view shows them, with their Target and regions; they stay in memory where all fit.
+
+    Regions are (P, 4) in pixels of the view, none of a reader without.
+    """
 
     def __init__(self, reader: Reader[BoxTargets], view: View, *, grey: bool, in_memory: bool = True) -> None:
         self._reader, self._view, self._grey = reader, view, grey
+        self.most_regions = most_regions(reader)
         fits = in_memory and sizes_fit_memory(_sizes(reader, view), view.channels)
         self._memory = [self._read(index) for index in range(len(reader))] if fits else None
 
-    def __getitem__(self, index: int) -> tuple[Pixels, Target]:
+    def __getitem__(self, index: int) -> tuple[Pixels, Target, Floats]:
         return self._read(index) if self._memory is None else self._memory[index]
 
-    def _read(self, index: int) -> tuple[Pixels, Target]:
+    def _read(self, index: int) -> tuple[Pixels, Target, Floats]:
         image, truth = self._reader[index]
-        shown = self._view.show(image, name=self._reader.source(index), grey=self._grey)
-        return shown.pixels, Target(truth, shown.geometry)
+        name = self._reader.source(index)
+        shown = self._view.show(image, name=name, grey=self._grey)
+        regions = self._reader.in_view(Seen(*shown, name)) if isinstance(self._reader, ProposedReader) else NO_REGIONS
+        return shown.pixels, Target(truth, shown.geometry), regions
+
+
+def most_regions(reader: Reader[BoxTargets]) -> int:
+    """The number of places for the regions of an image; 0 for a reader without."""
+    return reader.most if isinstance(reader, ProposedReader) else 0
+
+
+def with_regions_behind(truth: BoxTargets, regions: Floats) -> BoxTargets:
+    """The boxes of an image, and behind them its regions, (P, 4), with the label REGION."""
+    behind = BoxTargets.of(regions, np.full(len(regions), REGION))
+    return BoxTargets(*(np.concatenate(members) for members in zip(truth, behind, strict=True)))
+
+
+def proposed(batch: Batch, regions: Sequence[Floats], most: int) -> Batch:
+    """The batch of images with their regions, (P, 4) each, in `most` places; the batch itself for no places."""
+    return batch._replace(inputs=ProposedImages(batch.inputs.images, places(regions, most))) if most else batch
+
+
+def places(regions: Sequence[Floats], most: int) -> Tensor:
+    """The regions of several images, (P, 4) each, in `most` places, (N, most, 4); zeros where there is none."""
+    boxes = np.zeros((len(regions), most, 4), dtype=np.float32)
+    for row, some in zip(boxes, regions, strict=True):
+        row[: len(some)] = some[:most]
+    return torch.from_numpy(boxes)
 
 
 def padded(truths: Sequence[BoxTargets]) -> TrueBoxes:

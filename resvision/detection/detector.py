@@ -14,8 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from resvision.contracts import Images, PixelSystem
+from resvision.core.samples import Reader
 from resvision.detection.parts.encoder import map_sizes
 from resvision.detection.parts.suppression import Predictions, Suppression, suppress
+from resvision.detection.proposing import Regions, SearchedRegions
+from resvision.kinds.detection.boxes import BoxTargets
 
 PADDING = -1
 """The label of a place among the targets that holds no box."""
@@ -32,6 +35,17 @@ class TrueBoxes(NamedTuple):
     boxes: Tensor
     labels: Tensor
     crowd: Tensor
+
+
+class ProposedImages(NamedTuple):
+    """The inputs of a net that looks at given regions.
+
+    images     (N, C, H, W) uint8
+    proposals  (N, P, 4) float32, regions that may hold an object, of whatever class; zeros where there is none
+    """
+
+    images: Tensor
+    proposals: Tensor
 
 
 class Candidates(NamedTuple):
@@ -67,7 +81,7 @@ class Detector(PixelSystem):
     def candidates(self, maps: Any, sides: tuple[int, int]) -> Candidates:
         """The candidates of each image in raw maps of `net`, float32; `sides` are height and width of the images."""
 
-    def maps(self, inputs: Images) -> Any:
+    def maps(self, inputs: Images | ProposedImages) -> Any:
         """The raw maps that the net gives for uint8 images."""
         return self.net(self.normalized(inputs.images))
 
@@ -92,7 +106,42 @@ class Detector(PixelSystem):
         """Flags of the true boxes (M, 4), each taken as alone, that no anchor would be trained to find, (M,) bool."""
         return boxes.new_zeros(len(boxes), dtype=torch.bool)
 
-    def predict(self, inputs: Images) -> Predictions:
+    def measure(self, reader: Reader[BoxTargets]) -> None:
+        """Set the buffers of a new net that are measured on its training data, before the first step."""
+
+    def predict(self, inputs: Images | ProposedImages) -> Predictions:
         """The detections of each image, padded to `suppression.most` with a count."""
         height, width = inputs.images.shape[2:]
         return self.decoded(self.maps(inputs), (height, width))
+
+
+class RegionNet(nn.Module):
+    """A net that looks at given regions. Abstract.
+
+    most_proposals  the number of regions of each image, those of highest rank where more are given
+    """
+
+    most_proposals: int
+
+    @abstractmethod
+    def forward(self, images: Tensor, proposals: Tensor | None = None) -> Any:
+        """The raw maps of normalized images (N, C, H, W) and their proposals (N, P, 4), in a NamedTuple with these.
+
+        Without proposals the whole image is the only one.
+        """
+
+
+class RegionDetector(Detector):
+    """A detector whose net looks at given regions. Abstract.
+
+    Inputs are ProposedImages. The task brings the regions: those of the file that a person names, or else those that
+    `proposing` searches for.
+    """
+
+    net: RegionNet
+    regions: Regions = SearchedRegions()
+
+    def maps(self, inputs: Images | ProposedImages) -> Any:
+        """The raw maps that the net gives for uint8 images and their proposals."""
+        proposals = inputs.proposals if isinstance(inputs, ProposedImages) else None
+        return self.net(self.normalized(inputs.images), proposals)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from resvision.contracts import Batch, Images, System, arrays, tensors_of
 from resvision.core.errors import DataError, NonFiniteLossError, SettingsError, nearest, printable
@@ -20,10 +20,11 @@ from resvision.detection import explaining
 from resvision.detection.anchor_advice import anchor_advice
 from resvision.detection.anchor_showing import anchors_shown, unmatched_shown
 from resvision.detection.augment import BoxAugment
-from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches
-from resvision.detection.detector import Detector
+from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches, places
+from resvision.detection.detector import Detector, ProposedImages, RegionDetector, RegionNet
 from resvision.detection.exhibits import training_exhibits
 from resvision.detection.parts.suppression import Suppression
+from resvision.detection.proposing import regions_from, with_regions
 from resvision.kinds.detection.boxes import BoxTargets, RawDetections
 from resvision.kinds.detection.kind import KIND
 from resvision.kinds.detection.presets import COCO, find
@@ -33,7 +34,7 @@ from resvision.kinds.forms import Showing
 from resvision.kinds.kind import Exhibit
 from resvision.kinds.prediction_options import PredictionOptions
 from resvision.loading.workers import batches as read_batches
-from resvision.tasks import Described, ExplainedScore, How, Model, Question, Task, Trained
+from resvision.tasks import Described, ExplainedScore, How, Model, Question, Seen, Task, Trained
 from resvision.training.evaluation import evaluating, merged, until_stopped
 from resvision.training.machine import Machine, autocast, decoding_workers
 from resvision.training.stopping import StopSignals
@@ -81,6 +82,16 @@ class DetectionTask(Task[BoxTargets]):
     def advice(self, system: System, reader: Reader[BoxTargets], side_px: int | None) -> dict[str, str]:
         """Name the boxes that no anchor would be trained to find; SettingsError where that is so of all."""
         return anchor_advice(_detector(system), reader, side_px) if side_px else {}
+
+    def supplied(self, reader: Reader[BoxTargets], net: nn.Module, source: str | None) -> Reader[BoxTargets]:
+        """The reader with regions for its images, for a net that looks at given ones."""
+        if not isinstance(net, RegionNet):
+            return super().supplied(reader, net, source)
+        return with_regions(reader, regions_from(source), net.most_proposals)
+
+    def measure(self, system: System, reader: Reader[BoxTargets]) -> None:
+        """Let a system measure what it needs of its training data."""
+        _detector(system).measure(reader)
 
     def train_batches(
         self,
@@ -131,6 +142,9 @@ class DetectionTask(Task[BoxTargets]):
         """Score by a protocol; labels are matched by the names of their classes."""
         protocol = find(how.protocol or COCO).name
         labels = np.array(model.indices_of(reader.classes, data=reader.name), dtype=np.int64)
+        system = _detector(model.system)
+        if isinstance(system, RegionDetector):
+            reader = with_regions(reader, system.regions, system.net.most_proposals)
         share = BoxEvalBatches(
             reader, batch_size=how.batch_size or MOST_IMAGES, view=model.view, grey=how.grey, in_memory=False
         )
@@ -162,15 +176,19 @@ class DetectionTask(Task[BoxTargets]):
         """The model with another suppression of boxes."""
         system = copy(_detector(model.system))  # which shares the net
         system.suppression = suppression_of(system.suppression, options, model.classes)
+        if isinstance(system, RegionDetector):
+            system.regions = regions_from(options.proposals)
         return replace(model, system=system)
 
-    def raw(self, model: Model, pixels: Sequence[Pixels]) -> list[RawDetections]:
+    def raw(self, model: Model, seen: Sequence[Seen]) -> list[RawDetections]:
         """Predict the boxes in each view."""
+        system = _detector(model.system)
         results: list[RawDetections] = []
-        with evaluating(model.system):
-            for first in range(0, len(pixels), MOST_IMAGES):
-                images = torch.from_numpy(np.stack(pixels[first : first + MOST_IMAGES])).permute(0, 3, 1, 2)
-                results += detections(_detector(model.system), images, model.machine)
+        with evaluating(system):
+            for first in range(0, len(seen), MOST_IMAGES):
+                some = seen[first : first + MOST_IMAGES]
+                images = torch.from_numpy(np.stack([one.pixels for one in some])).permute(0, 3, 1, 2)
+                results += detections(system, inputs_for(system, images, some), model.machine)
         return results
 
     def explained_score(self, model: Model, pixels: Pixels, question: Question) -> ExplainedScore:
@@ -214,18 +232,25 @@ def groups_of(text: str, classes: Sequence[str]) -> tuple[int, ...] | None:
     return tuple(groups.get(name, len(classes) + label) for label, name in enumerate(classes))
 
 
+def inputs_for(system: Detector, images: Tensor, seen: Sequence[Seen]) -> Images | ProposedImages:
+    """The inputs of a system for the images (N, C, H, W) that are seen, with their regions where it takes these."""
+    if not isinstance(system, RegionDetector):
+        return Images(images)
+    return ProposedImages(images, places([system.regions.of(one) for one in seen], system.net.most_proposals))
+
+
 @torch.no_grad()
-def detections(system: Detector, images: Tensor, machine: Machine) -> list[RawDetections]:
-    """The boxes that a system in evaluation mode finds in each of the images (N, C, H, W) uint8.
+def detections(system: Detector, inputs: Images | ProposedImages, machine: Machine) -> list[RawDetections]:
+    """The boxes that a system in evaluation mode finds in each of the images.
 
     Raises NonFiniteLossError where the net's maps are no numbers, in which no score is above any other.
     """
     device = next(system.net.parameters()).device
     with autocast(machine):
-        maps = system.maps(Images(images.to(device)))
+        maps = system.maps(type(inputs)(*(member.to(device) for member in inputs)))
         if not all(torch.isfinite(one).all() for one in tensors_of(maps)):
             raise NonFiniteLossError("the net's maps are not finite: its weights are damaged or its training diverged")
-        height, width = images.shape[2:]
+        height, width = inputs.images.shape[2:]
         predictions = arrays(system.decoded(maps, (height, width)))
     return [
         RawDetections(boxes[:count], scores[:count], labels[:count])
@@ -246,7 +271,7 @@ def _score(
     tally = Tally(len(reader), len(classes))
     with evaluating(system):
         for batch in batches:
-            results = detections(system, batch.inputs.images, machine)
+            results = detections(system, batch.inputs, machine)
             for index, result, (truth, geometry) in zip(batch.ids.tolist(), results, batch.targets, strict=True):
                 boxes = geometry.boxes_to_image(result.boxes)
                 tally.add(index, result._replace(boxes=boxes), truth._replace(labels=system_labels[truth.labels]))

@@ -17,6 +17,7 @@ from resvision.inference.load import Trained, load
 from resvision.inference.sources import Picture, Source, decoded, name_of, sources_of
 from resvision.kinds.kind import Result
 from resvision.kinds.prediction_options import PredictionOptions
+from resvision.tasks import Seen
 from resvision.training.machine import at_work
 
 BATCH_SIZE = 64
@@ -86,7 +87,7 @@ def predicted(
     batch_size = BATCH_SIZE if trained.view.side_px is not None else 1
     images = decoded_sources(trained, sources, grey, failed)
     while batch := list(islice(images, batch_size)):
-        raw_results = _raw(trained, [shown.pixels for _, _, _, shown in batch])
+        raw_results = _raw(trained, [Seen(*shown, name) for _, name, _, shown in batch])
         for (source, name, image, shown), raw in zip(batch, raw_results, strict=True):
             result = trained.kind.decode(raw, shown.geometry, source=name, classes=trained.classes)
             yield Predicted(source, image, result)
@@ -95,7 +96,7 @@ def predicted(
 def result_of(trained: Trained, image: Pixels, *, name: str, grey: bool = False) -> Result:
     """Predict one decoded image (H, W) or (H, W, C); DataError where it does not fit the net."""
     shown = trained.view.show(image, name=name, grey=grey)
-    (raw,) = _raw(trained, [shown.pixels])
+    (raw,) = _raw(trained, [Seen(*shown, name)])
     result: Result = trained.kind.decode(raw, shown.geometry, source=name, classes=trained.classes)
     return result
 
@@ -116,9 +117,9 @@ def inputs_of(trained: Trained, images: Picture | Iterable[Picture], *, grey: bo
     return trained.system.normalized(stacked.to(trained.system.mean.device)).contiguous()
 
 
-def _raw(trained: Trained, views: list[Pixels]) -> list[Any]:
+def _raw(trained: Trained, seen: list[Seen]) -> list[Any]:
     with at_work(trained.system, trained.machine):
-        return trained.task.raw(trained, views)
+        return trained.task.raw(trained, seen)
 
 
 def decoded_sources(

@@ -11,12 +11,14 @@ class PredictionOptions(NamedTuple):
     suppress  the classes among which that is so: `per-class`, `all`, or groups of names as "cat,dog;car,bus", where a
               class that is not named is a group of its own
     most      the most finds of an image, at least 1
+    proposals file of the regions to look at, for a net that finds none itself; None searches for them
     """
 
     score: float | None = None
     iou: float | None = None
     suppress: str | None = None
     most: int | None = None
+    proposals: str | None = None
 
     def given(self) -> dict[str, bool]:
         """Whether each of the options is given, for `Kind.require_options`."""

@@ -32,7 +32,7 @@ from resvision.segmentation.batches import MaskEvalBatches, MaskTrainBatches, re
 from resvision.segmentation.full_images import labels_of, probabilities_of
 from resvision.segmentation.parts.tiles import input_rule
 from resvision.segmentation.segmenter import Segmenter, SegmenterLoss
-from resvision.tasks import Described, ExplainedScore, How, Model, Question, Task, pictures_of
+from resvision.tasks import Described, ExplainedScore, How, Model, Question, Seen, Task, pictures_of
 from resvision.training.evaluation import evaluating, until_stopped
 from resvision.training.machine import Machine, autocast, decoding_workers, keep_freed_memory
 from resvision.training.stopping import StopSignals
@@ -186,11 +186,11 @@ class SegmentationTask(Task[Mask]):
         return Described(f"{preset.name}: {preset.summary}", (), preset.name)
 
     @torch.no_grad()
-    def raw(self, model: Model, pixels: Sequence[Pixels]) -> list[NDArray[Any]]:
+    def raw(self, model: Model, seen: Sequence[Seen]) -> list[NDArray[Any]]:
         """Predict the label map of each view, (h, w) uint8, in tiles where it is large."""
         keep_freed_memory()
         with evaluating(model.system), autocast(model.machine):
-            writable = (np.require(image, requirements="W") for image in pixels)  # torch warns of others
+            writable = (np.require(one.pixels, requirements="W") for one in seen)  # torch warns of others
             images = (torch.from_numpy(image).permute(2, 0, 1) for image in writable)
             return [labels_of(_segmenter(model.system), image).numpy() for image in images]
 
