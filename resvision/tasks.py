@@ -164,11 +164,13 @@ class Seen(NamedTuple):
     pixels    (h, w, C) uint8, its view
     geometry  the place of the view in the image
     name      of the image, for errors and for what is known of it by name
+    image     (H, W) or (H, W, C) uint8, upright, as it is stored
     """
 
     pixels: Pixels
     geometry: Geometry
     name: str
+    image: Pixels
 
 
 class Task(ABC, Generic[T]):

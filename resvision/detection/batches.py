@@ -165,7 +165,7 @@ class Images:
         image, truth = self._reader[index]
         name = self._reader.source(index)
         if isinstance(self._reader, ProposedReader):
-            truth = with_regions_behind(truth, self._reader.in_image(image, name, grey=self._grey))
+            truth = with_regions_behind(truth, self._reader.in_image(image, name))
         return Sample(as_channels(image, self._channels, name=name, grey=self._grey), truth)
 
 
@@ -188,7 +188,9 @@ class Views:
         image, truth = self._reader[index]
         name = self._reader.source(index)
         shown = self._view.show(image, name=name, grey=self._grey)
-        regions = self._reader.in_view(Seen(*shown, name)) if isinstance(self._reader, ProposedReader) else NO_REGIONS
+        regions = NO_REGIONS
+        if isinstance(self._reader, ProposedReader):
+            regions = self._reader.in_view(Seen(*shown, name, image))
         return shown.pixels, Target(truth, shown.geometry), regions
 
 

@@ -24,7 +24,8 @@ from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches, places
 from resvision.detection.detector import Detector, ProposedImages, RegionDetector, RegionNet
 from resvision.detection.exhibits import training_exhibits
 from resvision.detection.parts.suppression import Suppression
-from resvision.detection.proposing import regions_from, with_regions
+from resvision.detection.proposing import FileRegions, Regions, regions_from, with_regions
+from resvision.detection.region_search import search_ahead
 from resvision.kinds.detection.boxes import BoxTargets, RawDetections
 from resvision.kinds.detection.kind import KIND
 from resvision.kinds.detection.presets import COCO, find
@@ -36,7 +37,7 @@ from resvision.kinds.prediction_options import PredictionOptions
 from resvision.loading.workers import batches as read_batches
 from resvision.tasks import Described, ExplainedScore, How, Model, Question, Seen, Task, Trained
 from resvision.training.evaluation import evaluating, merged, until_stopped
-from resvision.training.machine import Machine, autocast, decoding_workers
+from resvision.training.machine import Machine, autocast, decoding_workers, rank_and_world
 from resvision.training.stopping import StopSignals
 
 MOST_IMAGES = 16
@@ -84,10 +85,12 @@ class DetectionTask(Task[BoxTargets]):
         return anchor_advice(_detector(system), reader, side_px) if side_px else {}
 
     def supplied(self, reader: Reader[BoxTargets], net: nn.Module, source: str | None) -> Reader[BoxTargets]:
-        """The reader with regions for its images, for a net that looks at given ones."""
+        """The reader with regions for its images, for a net that looks at given ones; they are searched now."""
         if not isinstance(net, RegionNet):
-            return super().supplied(reader, net, source)
-        return with_regions(reader, regions_from(source), net.most_proposals)
+            if source is None:
+                return reader
+            raise SettingsError("data.proposals: this net finds its regions itself; leave it out")
+        return with_regions(reader, ready_regions(reader, source), net.most_proposals)
 
     def measure(self, system: System, reader: Reader[BoxTargets]) -> None:
         """Let a system measure what it needs of its training data."""
@@ -194,6 +197,17 @@ class DetectionTask(Task[BoxTargets]):
     def explained_score(self, model: Model, pixels: Pixels, question: Question) -> ExplainedScore:
         """The score of the surest box, of the class and about the points of the question."""
         return explaining.best_score(model, _detector(model.system), pixels, question)
+
+
+def ready_regions(reader: Reader[BoxTargets], source: str | None) -> Regions:
+    """The regions of the file `source`, once it is known that it suits the images, or searched ones, once found."""
+    regions = regions_from(source)
+    rank, world = rank_and_world()
+    if isinstance(regions, FileRegions):
+        regions.file.require(reader.source(index) for index in range(len(reader)))
+    else:
+        search_ahead(reader, regions, rank=rank, world=world)
+    return regions
 
 
 def suppression_of(usual: Suppression, options: PredictionOptions, classes: Sequence[str]) -> Suppression:

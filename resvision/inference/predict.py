@@ -87,7 +87,7 @@ def predicted(
     batch_size = BATCH_SIZE if trained.view.side_px is not None else 1
     images = decoded_sources(trained, sources, grey, failed)
     while batch := list(islice(images, batch_size)):
-        raw_results = _raw(trained, [Seen(*shown, name) for _, name, _, shown in batch])
+        raw_results = _raw(trained, [Seen(*shown, name, image) for _, name, image, shown in batch])
         for (source, name, image, shown), raw in zip(batch, raw_results, strict=True):
             result = trained.kind.decode(raw, shown.geometry, source=name, classes=trained.classes)
             yield Predicted(source, image, result)
@@ -96,7 +96,7 @@ def predicted(
 def result_of(trained: Trained, image: Pixels, *, name: str, grey: bool = False) -> Result:
     """Predict one decoded image (H, W) or (H, W, C); DataError where it does not fit the net."""
     shown = trained.view.show(image, name=name, grey=grey)
-    (raw,) = _raw(trained, [Seen(*shown, name)])
+    (raw,) = _raw(trained, [Seen(*shown, name, image)])
     result: Result = trained.kind.decode(raw, shown.geometry, source=name, classes=trained.classes)
     return result
 
