@@ -3,13 +3,18 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resvision.contracts import Batch, Losses, Term, fp32_or_more
+from resvision.core.draws import order
+from resvision.core.images import Pixels
 from resvision.detection.detector import Candidates, ProposedImages, RegionDetector, RegionNet
 from resvision.detection.parts.suppression import Suppression
+from resvision.detection.proposing import Regions
+from resvision.kinds.detection.boxes import Floats
 
 MOST = 6
 
@@ -40,7 +45,7 @@ class ColourNet(RegionNet):
         across, down = (x >= left) & (x < right), (y >= top) & (y < bottom)  # (N, P, W), (N, P, H)
         inside = (down[..., None] & across[:, :, None]).to(maps)
         mean = torch.einsum("ncij,npij->npc", maps, inside) / inside.sum(dim=(2, 3)).clamp(min=1)[..., None]
-        return RegionScores(self.head(mean), proposals)
+        return RegionScores(self.head(20 * mean), proposals)
 
 
 class ColourDetector(RegionDetector):
@@ -80,12 +85,25 @@ def _is_region(proposals: Tensor) -> Tensor:
     return (proposals[..., 2:] > proposals[..., :2]).all(-1)
 
 
-def proposed(images: Tensor, *, most: int = MOST, seed: int = 0) -> ProposedImages:
-    """Images with made-up regions: one image has none, others fewer than there are places."""
-    draws = torch.Generator().manual_seed(seed)
+class MadeUpRegions(Regions):
+    """Regions of the sizes of the rectangles in `box_scenes`, all over an image, in an order that is drawn."""
+
+    def in_image(self, image: Pixels, name: str) -> Floats:
+        height, width = image.shape[:2]
+        boxes = [
+            (left, top, left + wide, top + high)
+            for wide, high in ((14, 8), (8, 14), (width, height))
+            for left in range(0, width - wide + 1, 3)
+            for top in range(0, height - high + 1, 3)
+        ]
+        return np.array(boxes, dtype=np.float64)[order(0, 0, len(boxes))]
+
+
+def proposed(images: Tensor, most: int) -> ProposedImages:
+    """Images with regions at any place, of which fewer are given than there are places."""
+    draws = torch.Generator().manual_seed(most)
     height, width = images.shape[2:]
     corners = torch.rand(len(images), most, 2, 2, generator=draws).sort(dim=2).values
     boxes = (corners * torch.tensor([width, height])).flatten(2)
-    for image in range(len(images)):
-        boxes[image, (image % most) :] = 0
+    boxes[:, (most + 1) // 2 :] = 0
     return ProposedImages(images, boxes)
