@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from resvision.contracts import Batch, Images, System, arrays, tensors_of
 from resvision.core.errors import DataError, NonFiniteLossError, SettingsError, nearest, printable
@@ -20,13 +20,13 @@ from resvision.detection import explaining
 from resvision.detection.anchor_advice import anchor_advice
 from resvision.detection.anchor_showing import anchors_shown, unmatched_shown
 from resvision.detection.augment import BoxAugment
-from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches, places
+from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches, inputs_for
 from resvision.detection.detector import Detector, ProposedImages, RegionDetector, RegionNet
 from resvision.detection.exhibits import training_exhibits
 from resvision.detection.parts.suppression import Suppression
 from resvision.detection.proposing import FileRegions, Regions, regions_from, with_regions
 from resvision.detection.region_search import search_ahead
-from resvision.kinds.detection.boxes import BoxTargets, RawDetections
+from resvision.kinds.detection.boxes import BoxTargets, Floats, RawDetections
 from resvision.kinds.detection.kind import KIND
 from resvision.kinds.detection.presets import COCO, find
 from resvision.kinds.detection.scores import DetectionScores
@@ -183,6 +183,11 @@ class DetectionTask(Task[BoxTargets]):
             system.regions = regions_from(options.proposals)
         return replace(model, system=system)
 
+    def beside(self, model: Model, seen: Seen) -> Floats | None:
+        """The regions of a view that its net looks at, (P, 4); None for a net that finds them itself."""
+        system = _detector(model.system)
+        return system.regions.of(seen) if isinstance(system, RegionDetector) else None
+
     def raw(self, model: Model, seen: Sequence[Seen]) -> list[RawDetections]:
         """Predict the boxes in each view."""
         system = _detector(model.system)
@@ -194,9 +199,9 @@ class DetectionTask(Task[BoxTargets]):
                 results += detections(system, inputs_for(system, images, some), model.machine)
         return results
 
-    def explained_score(self, model: Model, pixels: Pixels, question: Question) -> ExplainedScore:
+    def explained_score(self, model: Model, seen: Seen, question: Question) -> ExplainedScore:
         """The score of the surest box, of the class and about the points of the question."""
-        return explaining.best_score(model, _detector(model.system), pixels, question)
+        return explaining.best_score(model, _detector(model.system), seen, question)
 
 
 def ready_regions(reader: Reader[BoxTargets], source: str | None) -> Regions:
@@ -244,13 +249,6 @@ def groups_of(text: str, classes: Sequence[str]) -> tuple[int, ...] | None:
                 raise SettingsError(f"suppress: class {name!r} is named twice; a class has one group")
             groups[name] = number
     return tuple(groups.get(name, len(classes) + label) for label, name in enumerate(classes))
-
-
-def inputs_for(system: Detector, images: Tensor, seen: Sequence[Seen]) -> Images | ProposedImages:
-    """The inputs of a system for the images (N, C, H, W) that are seen, with their regions where it takes these."""
-    if not isinstance(system, RegionDetector):
-        return Images(images)
-    return ProposedImages(images, places([system.regions.of(one) for one in seen], system.net.most_proposals))
 
 
 @torch.no_grad()
