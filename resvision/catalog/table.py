@@ -61,6 +61,14 @@ _vgg_2014 = partial(
     input=(3, 224, 224),
     num_classes=1000,
 )
+_sppnet_2014 = partial(
+    Row,
+    paper="He et al. 2014, Spatial Pyramid Pooling, arXiv:1406.4729",
+    year=2014,
+    recipe="alexnet-short",
+    input=(3, 224, 224),
+    num_classes=1000,
+)
 _imagenet_2015 = partial(
     Row,
     paper="He et al. 2015, Deep Residual Learning, arXiv:1512.03385",
@@ -226,6 +234,8 @@ ROWS = (
         input=(3, 224, 224),
         num_classes=1000,
     ),
+    _sppnet_2014("zf5", builder="resvision.classification.zf5:zf5"),
+    _sppnet_2014("sppnet_zf5", builder="resvision.classification.zf5:sppnet_zf5"),
     _vgg_2014("vgg11", {"config": "A", "batch_norm": False}),
     _vgg_2014("vgg13", {"config": "B", "batch_norm": False}),
     _vgg_2014("vgg16", {"config": "D", "batch_norm": False}),
