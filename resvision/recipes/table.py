@@ -29,7 +29,7 @@ RECIPES = {
     ),
     "alexnet-short": Recipe(
         "resvision.recipes.alexnet_vgg:alexnet_short",
-        "one-cycle AdamW, 30 epochs, clipped, small images enlarged to 67 px; default of both AlexNets",
+        "one-cycle AdamW, 30 epochs, clipped, small images enlarged to 67 px; default of AlexNet and ZF-5",
         data="small images and photos",
     ),
     "vgg-short": Recipe(
@@ -50,6 +50,11 @@ RECIPES = {
     "vgg-2014": Recipe(
         "resvision.recipes.alexnet_vgg:vgg_2014",
         "Simonyan, Zisserman 2014, section 3.1: 74 epochs in batches of 256, three drops, not scaled down",
+        data="ImageNet",
+    ),
+    "sppnet-2014": Recipe(
+        "resvision.recipes.sppnet:sppnet_2014",
+        "He et al. 2014, section 3.1: images of 224 and 180 px by turns, an epoch each, two drops, not scaled down",
         data="ImageNet",
     ),
     "cifar-2015": Recipe(
