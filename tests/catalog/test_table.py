@@ -70,6 +70,8 @@ NAMES = {
     "xception65",
     "zf5",
     "sppnet_zf5",
+    "darknet19",
+    "darknet53",
 }
 
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -5,11 +7,13 @@ from torch import nn
 
 from resvision import catalog
 from resvision.classification.stages import stages
-from resvision.classification.zf5 import sppnet_zf5, zf5, zf_features
+from resvision.classification.zf5 import ZF5, sppnet_zf5, zf5, zf_features
 from resvision.core.errors import SettingsError
+from resvision.launch import train
 from resvision.layers.lrn import PixelResponseNorm
 from resvision.layers.spp import SpatialPyramidPooling
 from resvision.probes.count import count
+from resvision.recipes import compose
 
 # layer, parameters, MACs of one image of 224 px; conv1 to conv5 at 110, 26, 13, 13 and 13 px
 CONVOLUTIONS = [
@@ -182,3 +186,44 @@ def test_eight_images_are_learned_by_heart(name: str) -> None:
         loss.backward()
         optimizer.step()
     assert loss < 0.3  # ln 4 at first
+
+
+TINY = {
+    "training.duration": "3 steps",
+    "training.batch_size": 1000,
+    "model.options.width": 4,
+    "data.image_size": 48,
+    "machine.precision": "fp32",
+    "machine.threads": 1,
+    "machine.compile": False,
+}
+
+
+def test_two_sides_are_trained_on_by_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sides = []
+    forward = ZF5.forward
+
+    def watched(net: ZF5, images: torch.Tensor) -> torch.Tensor:
+        if net.training and not images.is_meta:
+            sides.append(images.shape[-1])
+        return forward(net, images)
+
+    monkeypatch.setattr(ZF5, "forward", watched)
+    settings = {**TINY, "augment.sides_px": (48, 39), "augment.shift_px": 1}
+    train("sppnet_zf5", "digits", settings=settings, out=tmp_path / "run", quiet=True)
+    assert sides == [48, 39, 48]
+
+
+def test_a_net_for_one_size_refuses_others_before_anything_is_written(tmp_path: Path) -> None:
+    settings = {**TINY, "augment.sides_px": (48, 64)}
+    with pytest.raises(SettingsError, match=r"augment\.sides_px: 64: images are 64x64, this ZF-5 is for 48x48"):
+        train("zf5", "digits", settings=settings, out=tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(SettingsError, match="shift_px: 6 moves images of 5 px out of sight"):
+        train("sppnet_zf5", "digits", settings={**settings, "augment.sides_px": (48, 5)}, out=tmp_path / "run")
+
+
+def test_the_papers_recipe_shows_two_sides_to_a_net_that_takes_any() -> None:
+    run = compose("sppnet_zf5", "nowhere", "sppnet-2014")
+    assert (run.data.image_size, run.augment.sides_px) == (224, (224, 180))
+    assert compose("zf5", "nowhere", "sppnet-2014").augment.sides_px == ()
