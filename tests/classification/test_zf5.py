@@ -224,6 +224,6 @@ def test_a_net_for_one_size_refuses_others_before_anything_is_written(tmp_path: 
 
 
 def test_the_papers_recipe_shows_two_sides_to_a_net_that_takes_any() -> None:
-    run = compose("sppnet_zf5", "nowhere", "sppnet-2014")
+    run = compose("sppnet_zf5", "nowhere", recipe_name="sppnet-2014")
     assert (run.data.image_size, run.augment.sides_px) == (224, (224, 180))
-    assert compose("zf5", "nowhere", "sppnet-2014").augment.sides_px == ()
+    assert compose("zf5", "nowhere", recipe_name="sppnet-2014").augment.sides_px == ()
