@@ -98,22 +98,22 @@ RECIPES = {
         data="VOC",
     ),
     "detection-short": Recipe(
-        "resvision.recipes.detection:detection_short",
+        "resvision.recipes.detection.short:detection_short",
         "one-cycle AdamW, 40 epochs in batches of 8, at 0.7 to 1.4 times the size; default of every detector",
         data="images with boxes",
     ),
     "faster-rcnn-2015": Recipe(
-        "resvision.recipes.detection:faster_rcnn_2015",
+        "resvision.recipes.detection.faster_rcnn:faster_rcnn_2015",
         "Ren et al. 2015, joint training: 70k steps of 2 images, one drop, first two stages frozen",
         data="VOC",
     ),
     "ssd-2016": Recipe(
-        "resvision.recipes.detection:ssd_2016",
+        "resvision.recipes.detection.ssd:ssd_2016",
         "Liu et al. 2016, section 3.1: 120k steps of 32 images of 300 px, two drops, crops about objects, colours",
         data="VOC",
     ),
     "retinanet-2017": Recipe(
-        "resvision.recipes.detection:retinanet_2017",
+        "resvision.recipes.detection.retinanet:retinanet_2017",
         "Lin et al. 2017, section 4.1: 90k steps of 16 images, two drops, normalization frozen",
         data="COCO",
     ),
