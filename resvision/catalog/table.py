@@ -203,6 +203,14 @@ _ssd = partial(
     input=(3, 300, 300),
     num_classes=20,
 )
+_fast_rcnn = partial(
+    _detection,
+    paper="Girshick 2015, Fast R-CNN, arXiv:1504.08083",
+    year=2015,
+    system="resvision.detection.fast_rcnn:FastRCNNDetector",
+    input=(3, 600, 1000),
+    num_classes=20,
+)
 _faster_rcnn = partial(
     _detection,
     paper="Ren et al. 2015, Faster R-CNN, arXiv:1506.01497",
@@ -359,6 +367,8 @@ ROWS = (
     ),
     _ssd("ssd", usual={"backbone": "vgg16"}, builder="resvision.detection.ssd:ssd"),
     _ssd("ssd300_vgg16", builder="resvision.detection.ssd:ssd300_vgg16", encoder="vgg16"),
+    _fast_rcnn("fast_rcnn", usual={"backbone": "resnet50"}, builder="resvision.detection.fast_rcnn:fast_rcnn"),
+    _fast_rcnn("fast_rcnn_vgg16", builder="resvision.detection.fast_rcnn:fast_rcnn_vgg16", encoder="vgg16"),
     _faster_rcnn("faster_rcnn", usual={"backbone": "resnet50"}),
     _faster_rcnn("faster_rcnn_vgg16", builder="resvision.detection.faster_rcnn:faster_rcnn_vgg16", encoder="vgg16"),
     _faster_rcnn(

@@ -107,6 +107,11 @@ RECIPES = {
         "one-cycle AdamW, 40 epochs in batches of 8, at 0.7 to 1.4 times the size; default of every detector",
         data="images with boxes",
     ),
+    "fast-rcnn-2015": Recipe(
+        "resvision.recipes.detection.fast_rcnn:fast_rcnn_2015",
+        "Girshick 2015, section 2.3: 40k steps of 2 images, one drop, first two stages frozen",
+        data="VOC",
+    ),
     "faster-rcnn-2015": Recipe(
         "resvision.recipes.detection.faster_rcnn:faster_rcnn_2015",
         "Ren et al. 2015, joint training: 70k steps of 2 images, one drop, first two stages frozen",
