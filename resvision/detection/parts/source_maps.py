@@ -145,7 +145,7 @@ class BackboneMaps(nn.Module):
 
 def first_stride(input_px: int) -> int:
     """The stride of the finest map for images of this side: 8, or less where 24 positions along a side need it."""
-    return min(8, 2 ** int(math.log2(max(1, input_px / 24))))
+    return 1 << min(3, int(math.log2(max(1, input_px / 24))))
 
 
 def vgg16_with_conv6(*, in_channels: int, width: int) -> Stages:
@@ -162,7 +162,7 @@ def vgg16_with_conv6(*, in_channels: int, width: int) -> Stages:
     conv5 = widths_of(width)[-1]
     fc7, squeezed, conv6 = (scaled(count, width=width, full=64) for count in (1024, 256, 512))
     fc = convolutional_fc(nn.MaxPool2d(2, ceil_mode=True), conv5, fc7, dilation=3)
-    children = {"features": features, "fc": fc, "conv6": further_map(fc7, squeezed, conv6)}
+    children: dict[str, nn.Module] = {"features": features, "fc": fc, "conv6": further_map(fc7, squeezed, conv6)}
     ends = {f"features.{pools[-1] - 1}": "conv4_3", f"features.{len(features) - 1}": "conv5_3"}
     steps = {f"features.{place}": ends.get(f"features.{place}", "") for place in range(len(features))}
     maps = {"conv4_3": Map(conv5, 8), "conv5_3": Map(conv5, 16), "fc7": Map(fc7, 32), "conv6_2": Map(conv6, 64)}
