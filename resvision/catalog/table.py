@@ -211,6 +211,14 @@ _fast_rcnn = partial(
     input=(3, 600, 1000),
     num_classes=20,
 )
+_refinedet = partial(
+    _detection,
+    paper="Zhang et al. 2018, Single-Shot Refinement Neural Network for Object Detection, arXiv:1711.06897",
+    year=2018,
+    system="resvision.detection.refinedet:RefineDetDetector",
+    input=(3, 320, 320),
+    num_classes=20,
+)
 _faster_rcnn = partial(
     _detection,
     paper="Ren et al. 2015, Faster R-CNN, arXiv:1506.01497",
@@ -369,6 +377,8 @@ ROWS = (
     _ssd("ssd300_vgg16", builder="resvision.detection.ssd:ssd300_vgg16", encoder="vgg16"),
     _fast_rcnn("fast_rcnn", usual={"backbone": "resnet50"}, builder="resvision.detection.fast_rcnn:fast_rcnn"),
     _fast_rcnn("fast_rcnn_vgg16", builder="resvision.detection.fast_rcnn:fast_rcnn_vgg16", encoder="vgg16"),
+    _refinedet("refinedet", usual={"backbone": "vgg16"}, builder="resvision.detection.refinedet:refinedet"),
+    _refinedet("refinedet320", builder="resvision.detection.refinedet:refinedet320", encoder="vgg16"),
     _faster_rcnn("faster_rcnn", usual={"backbone": "resnet50"}),
     _faster_rcnn("faster_rcnn_vgg16", builder="resvision.detection.faster_rcnn:faster_rcnn_vgg16", encoder="vgg16"),
     _faster_rcnn(

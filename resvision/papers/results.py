@@ -113,6 +113,7 @@ _GOOGLENET = "Szegedy et al. 2014, arXiv:1409.4842, table 3"
 _BN_INCEPTION = "Ioffe and Szegedy 2015, arXiv:1502.03167"
 _FASTER_RCNN = "Ren et al. 2015, arXiv:1506.01497"
 _SSD = "Liu et al. 2016, arXiv:1512.02325"
+_REFINEDET = "Zhang et al. 2018, arXiv:1711.06897"
 _RETINANET = "Lin et al. 2017, arXiv:1708.02002"
 _CAFFE = "BVLC Caffe model zoo"
 _JITTER = "256..512"
@@ -259,6 +260,8 @@ BOXES = (
     _voc07("ssd300_vgg16", 74.3, _SSD, "trained on VOC 2007 and 2012"),
     _voc07("ssd300_vgg16", 79.6, _SSD, "trained on VOC 2007, 2012 and COCO"),
     _voc07("ssd300_vgg16", 77.2, f"{_SSD}, the authors' code", "trained on VOC 2007 and 2012, with expansion"),
+    _voc07("refinedet320", 80.0, _REFINEDET, "trained on VOC 2007 and 2012, 320 px"),
+    _voc07("refinedet320", 81.8, _REFINEDET, "trained on VOC 2007 and 2012, 512 px"),
     _voc07("faster_rcnn_vgg16", 69.9, _FASTER_RCNN, "trained on VOC 2007"),
     _voc07("faster_rcnn_vgg16", 73.2, _FASTER_RCNN, "trained on VOC 2007 and 2012"),
     _voc07("faster_rcnn_vgg16", 78.8, _FASTER_RCNN, "trained on COCO, VOC 2007 and 2012"),

@@ -122,6 +122,11 @@ RECIPES = {
         "Liu et al. 2016, section 3.1: 120k steps of 32 images of 300 px, two drops, crops about objects, colours",
         data="VOC",
     ),
+    "refinedet-2018": Recipe(
+        "resvision.recipes.detection.refinedet:refinedet_2018",
+        "Zhang et al. 2018, section 3.3: 120k steps of 32 images of 320 px, two drops, SSD's crops and colours",
+        data="VOC",
+    ),
     "retinanet-2017": Recipe(
         "resvision.recipes.detection.retinanet:retinanet_2017",
         "Lin et al. 2017, section 4.1: 90k steps of 16 images, two drops, normalization frozen",

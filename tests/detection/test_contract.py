@@ -34,6 +34,18 @@ class TestSSD300(DetectorContract):
     other_sides = (300, 320)
 
 
+class TestRefineDet(DetectorContract):
+    name = "refinedet"
+    options: ClassVar[dict[str, Any]] = {**NARROW, "input_size": 64}
+
+
+class TestRefineDet320(DetectorContract):
+    name = "refinedet320"
+    options: ClassVar[dict[str, Any]] = {"width": 2}
+    side = 320
+    other_sides = (256, 330)
+
+
 class TestFasterRCNN(DetectorContract):
     name = "faster_rcnn"
     options: ClassVar[dict[str, Any]] = {
