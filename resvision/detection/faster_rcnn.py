@@ -266,6 +266,7 @@ class FasterRCNNDetector(Detector):
     """
 
     loss_options: ClassVar[type] = FasterRCNNLoss
+    stages: ClassVar[Mapping[str, str]] = {"backbone": "maps", "rpn": "proposals", "roi_heads": "regions"}
     net: FasterRCNN
 
     def __init__(
