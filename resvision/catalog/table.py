@@ -110,6 +110,11 @@ _prelunet = partial(
     input=(3, 224, 224),
     num_classes=1000,
 )
+_darknet = partial(
+    Row,
+    recipe="photos-short",
+    num_classes=1000,
+)
 _perceptron = partial(
     Row,
     paper="ours, after He et al. 2015, arXiv:1512.03385",
@@ -284,6 +289,20 @@ ROWS = (
         recipe="photos-short",
         input=(3, 299, 299),
         num_classes=1000,
+    ),
+    _darknet(
+        "darknet19",
+        paper="Redmon, Farhadi 2016, YOLO9000, arXiv:1612.08242",
+        year=2016,
+        builder="resvision.classification.darknet:darknet19",
+        input=(3, 224, 224),
+    ),
+    _darknet(
+        "darknet53",
+        paper="Redmon, Farhadi 2018, YOLOv3, arXiv:1804.02767",
+        year=2018,
+        builder="resvision.classification.darknet:darknet53",
+        input=(3, 256, 256),
     ),
     _perceptron("resmlp", {"shortcut": "identity"}),
     _perceptron("plainmlp", {"shortcut": "none"}),

@@ -68,6 +68,8 @@ NAMES = {
     "prelunet_b",
     "prelunet_c",
     "xception65",
+    "darknet19",
+    "darknet53",
 }
 
 
