@@ -27,7 +27,13 @@ Allow = Annotated[
 ]
 Root = Annotated[Path | None, typer.Option(help="Look for named data sets in this folder.")]
 
+Columns = Annotated[
+    str | None,
+    typer.Option(help="Name the columns of a table, as path=file,label=breed; their contents tell if left out."),
+]
+
 SHOWN_DUPLICATES = 10
+SHOWN_NAMES = 5
 
 
 @command.command("list")
@@ -77,10 +83,7 @@ def check_set(
         str, typer.Argument(help="Check this data set, folder or archive of images, or table of them.")
     ],
     root: Root = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(help="Name the columns of a table, as path=file,label=breed; their contents tell if left out."),
-    ] = None,
+    columns: Columns = None,
     allow: Allow = None,
     again: Annotated[bool, typer.Option("--again", help="Decode even if nothing has changed.")] = False,
     as_json: AsJson = False,
@@ -138,6 +141,70 @@ def convert_set(
             watch=lambda done, images: bar.reach(done, total=images),
         )
     print_lines(*outcome.lines())
+
+
+@command.command("proposals")
+def propose(
+    name_or_folder: Annotated[
+        str, typer.Argument(metavar="DATA", help="Search the images of this data set, or folder or table with boxes.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Write this file, safetensors with a tensor an image.")],
+    most: Annotated[
+        int | None, typer.Option(min=1, help="Keep at most this number of regions of an image, all if left out.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Search this split alone, such as train.")] = None,
+    root: Root = None,
+    columns: Columns = None,
+    allow: Allow = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    as_json: AsJson = False,
+    wide: Wide = False,
+) -> None:
+    """Search images for regions by selective search, and write them for --proposals.
+
+    It shows how many of the true boxes the regions cover. Other programs may write such files too: a tensor (P, 4) by
+    the name of each image, x1 y1 x2 y2 in pixels of the upright image, the best regions first.
+    """
+    from resvision.core.progress import Bar
+    from resvision.core.terminal import Terminal
+    from resvision.detection.proposal_writing import write_proposals
+
+    if out.exists() and not force:
+        raise SettingsError(f"{out}: is there already; name another file by --out, or say --force")
+    with Bar(Terminal(stderr=True), "searching") as bar:
+        written = write_proposals(
+            name_or_folder,
+            out,
+            root=root,
+            split=split,
+            columns=columns.split(",") if columns else (),
+            allow=allow.split(",") if allow else (),
+            most=most,
+            watch=lambda done, images: bar.reach(done, total=images),
+        )
+    if as_json:
+        typer.echo(json.dumps({"file": str(out), **written.to_json()}, indent=2, ensure_ascii=False))
+        return
+    counts = written.to_json()["regions_of_an_image"]
+    print_lines(
+        f"{written.name}: {counted(len(written.counts), 'image')}, {sum(written.counts):,} regions: {counts['least']:,}"
+        f" to {counts['most']:,} of an image, the median {counts['median']:,.0f}"
+    )
+    kept = len(written.counts) - written.searched
+    before = f"; the regions of {counted(kept, 'image')} were kept from before" if kept else ""
+    print_lines(f"{written.seconds:.2f} s for the search of an image, {written.elapsed_s:.0f} s for all{before}")
+    if written.without:
+        names = ", ".join(written.without[:SHOWN_NAMES]) + (", ..." if len(written.without) > SHOWN_NAMES else "")
+        print_lines(f"note: {counted(len(written.without), 'image')} without any region: {names}")
+    print()
+    tables = []
+    for form in written.recall.tables():
+        table = new_table(*form.columns, numbers=form.numbers, title=form.title)
+        for row in form.rows:
+            table.add_row(*row)
+        tables.append(table)
+    print_tables(*tables, wide=wide)
+    print_lines(str(out))
 
 
 @command.command("fetch")

@@ -256,7 +256,7 @@ class FastRCNNDetector(RegionDetector):
         moments = OffsetMoments(self.net.num_classes)
         for index in range(len(reader)):
             image, truth = reader[index]
-            regions = reader.in_image(image, reader.source(index), grey=True)
+            regions = reader.in_image(image, reader.source(index))
             boxes, labels, crowd = map(torch.from_numpy, (truth.boxes, truth.labels, truth.crowd))
             references = torch.cat([torch.from_numpy(regions).to(boxes), boxes[~crowd]])
             rules = self.rules

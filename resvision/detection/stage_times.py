@@ -24,7 +24,6 @@ from torch import Tensor
 from resvision.contracts import Images
 from resvision.detection.batches import places
 from resvision.detection.detector import Detector, ProposedImages, RegionDetector
-from resvision.detection.parts.selective_search import selective_search
 from resvision.detection.proposing import SearchedRegions
 from resvision.kinds.detection.boxes import Floats
 from resvision.tasks import Seen
@@ -88,7 +87,7 @@ def image_times(system: Detector, seen: Seen, machine: Machine, *, rounds: int =
 def searched_regions(system: RegionDetector, seen: Seen) -> Floats:
     """The regions of an image, searched for anew where the system searches, whatever is kept of them on disk."""
     searches = isinstance(system.regions, SearchedRegions)
-    return selective_search(seen.pixels) if searches else system.regions.of(seen)
+    return (SearchedRegions(kept=False) if searches else system.regions).of(seen)
 
 
 @torch.no_grad()

@@ -180,7 +180,8 @@ def measured(trained: Mapping[str, Trained], images: int, console: Console) -> d
             for model, one in trained.items():
                 reader = readers[model]
                 name = reader.source(index)
-                seen = Seen(*one.view.show(reader[index].image, name=name, grey=True), name)
+                image = reader[index].image
+                seen = Seen(*one.view.show(image, name=name, grey=True), name, image)
                 times[model].append(image_times(detector_of(one), seen, one.machine, rounds=ROUNDS))
             bar.advance()
     return {model: rows[1:] for model, rows in times.items()}

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from resvision import catalog
 from resvision.contracts import Batch, Images
 from resvision.core.errors import MissingStageError, SettingsError
+from resvision.core.images import Pixels
 from resvision.data.arrays import BoxArrayReader
 from resvision.detection.detector import ProposedImages, TrueBoxes
 from resvision.detection.fast_rcnn import FastRCNN, FastRCNNDetector, FastRCNNLoss, FastRCNNMaps
@@ -25,7 +26,6 @@ from resvision.detection.proposing import Regions, with_regions
 from resvision.kinds.detection.boxes import Floats
 from resvision.probes.count import count
 from resvision.probes.shapes import WithoutDrawing
-from resvision.tasks import Seen
 from resvision.training.initial import encoder_state
 
 SIDES = (96, 80)
@@ -69,7 +69,7 @@ class GivenRegions(Regions):
 
     boxes: Floats
 
-    def of(self, seen: Seen) -> Floats:
+    def in_image(self, image: Pixels, name: str) -> Floats:
         return self.boxes
 
 
