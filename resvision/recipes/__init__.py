@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from resvision.catalog import find
 from resvision.core import references
 from resvision.core.errors import SettingsError, UnknownNameError, unknown_name
+from resvision.core.rundir import NO_STEPS
 from resvision.core.settings import checked, with_leaf
 from resvision.kinds.table import TASKS, require
 from resvision.recipes.flags import FLAGS
@@ -67,7 +68,7 @@ def compose_phases(
     """Compose the phases of a model on a data set: the recipe's, changed by `changes` and then by `settings`.
 
     `changes` are values by path, `settings` texts `a.b=value`. They hold for every run; those that begin with `data.`
-    hold for a fit that names its data. If no recipe is named, the model's row in the catalog names it; for a net of the
+    hold for a fit that names its data, and a run of no steps stays one. If no recipe is named, the model's row in the catalog names it; for a net of the
     user's own, the task does. Most recipes are one run. Raises UnknownNameError or SettingsError.
     """
     if model in RECIPES:
@@ -78,11 +79,18 @@ def compose_phases(
     changed: list[Phase] = []
     for phase in _as_phases(name, composed):
         if phase.kind == "run":
-            run = _changed(phase.run, changes or {}, settings)
+            run = _length_kept(phase.run, _changed(phase.run, changes or {}, settings))
             changed.append(replace(phase, run=_without_second_encoder(run, recipe_asks=phase.run.model.encoder_from)))
         else:
             changed.append(_data_changed(phase, changes or {}, settings))
     return tuple(changed)
+
+
+def _length_kept(asked: "Run", changed: "Run") -> "Run":
+    """The changed run, but of no steps where the recipe asks for none: its weights are the result of other phases."""
+    if asked.training.duration != NO_STEPS:
+        return changed
+    return replace(changed, training=replace(changed.training, duration=NO_STEPS))
 
 
 def _without_second_encoder(run: "Run", *, recipe_asks: str | None) -> "Run":

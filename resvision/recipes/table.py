@@ -102,6 +102,16 @@ RECIPES = {
         "one-cycle AdamW, 40 epochs in batches of 8, at 0.7 to 1.4 times the size; default of every detector",
         data="images with boxes",
     ),
+    "rcnn-short": Recipe(
+        "resvision.recipes.rcnn:rcnn_short",
+        "one-cycle AdamW, 10 epochs of windows, then SVMs and regression of boxes; default of rcnn",
+        data="images with boxes",
+    ),
+    "rcnn-2014": Recipe(
+        "resvision.recipes.rcnn:rcnn_2014",
+        "Girshick et al. 2014, section 2.3: 70k steps of 128 windows, three drops, then SVMs and regression of boxes",
+        data="VOC",
+    ),
     "faster-rcnn-2015": Recipe(
         "resvision.recipes.detection:faster_rcnn_2015",
         "Ren et al. 2015, joint training: 70k steps of 2 images, one drop, first two stages frozen",
