@@ -29,7 +29,7 @@ from resvision.core.draws import order
 from resvision.core.errors import RunError, printable
 from resvision.core.files import require_tensors
 from resvision.core.terminal import tell
-from resvision.region_features import (
+from resvision.region_examples import (
     GIB,
     BoxPairs,
     ExampleFiles,

@@ -13,6 +13,7 @@ Glossary
     D, F  length of the last features, and of the last map, flattened
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -101,6 +102,7 @@ def rcnn(
 class RCNNDetector(RegionClassifier):
     """The paper's system: windows are 32 objects and 96 background of 128, from an overlap of 0.5 on and below it."""
 
+    stages: ClassVar[Mapping[str, str]] = {"backbone": "regions"}
     rules: ClassVar[SamplingRules] = SamplingRules(count=128, positive_share=0.25, positive=0.5, negative=0.5)
     net: RCNN
 

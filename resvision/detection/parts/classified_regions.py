@@ -88,7 +88,7 @@ class ClassifiedRegionNet(RegionNet):
 
     def forward(self, images: Tensor, proposals: Tensor | None = None) -> ClassifiedRegions:
         """The raw maps of normalized images (N, C, H, W) and their proposals (N, P, 4)."""
-        proposals = whole_images(images) if proposals is None else proposals
+        proposals = whole_images(images) if proposals is None else proposals[:, : self.most_proposals]
         count, places = proposals.shape[:2]
         image = torch.arange(count, device=images.device).repeat_interleave(places)
         shared = self.shared(images)

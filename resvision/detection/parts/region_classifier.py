@@ -20,7 +20,7 @@ from resvision.detection.detector import Candidates, RegionDetector
 from resvision.detection.parts.box_coding import BoxCoding
 from resvision.detection.parts.classified_regions import ClassifiedRegionNet, ClassifiedRegions, whole_images
 from resvision.detection.parts.roi_head import best_boxes
-from resvision.detection.parts.sampling import DrawnTogether, SamplingRules, draw_together
+from resvision.detection.parts.sampling import DrawnTogether, SamplingRules, draw_together, with_true_boxes
 from resvision.detection.parts.suppression import Suppression
 
 CODING = BoxCoding()
@@ -101,10 +101,8 @@ class RegionClassifier(RegionDetector):
         # Not compiled: the number of true boxes is another in every step, and each would make a graph.
         proposals = getattr(batch.inputs, "proposals", None)
         proposals = whole_images(images) if proposals is None else proposals
-        truth = batch.targets
-        references = torch.cat([proposals, truth.boxes], dim=1)
-        usable = torch.cat([is_region(proposals), (truth.labels >= 0) & ~truth.crowd], dim=1)
-        return draw_together(references, usable, *truth, replace(self.rules, count=self.windows * len(images)))
+        references = with_true_boxes(proposals, is_region(proposals), *batch.targets)
+        return draw_together(*references, *batch.targets, replace(self.rules, count=self.windows * len(images)))
 
 
 def is_region(regions: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from resvision.core.rundir import NO_STEPS
 from resvision.core.settings import Scalar
 from resvision.detection.augment import BoxAugment
-from resvision.recipes.detection import TURNED_DIGITS
+from resvision.recipes.detection.short import TURNED_DIGITS
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.machine import Machine
 from resvision.training.optimizers import OptimizerSettings
