@@ -97,6 +97,18 @@ class TestPapersFastRCNN(DetectorContract):
     draws = True
 
 
+class TestRCNN(DetectorContract):
+    name = "rcnn"
+    options: ClassVar[dict[str, Any]] = {"backbone": "resnet18", "width": 4, "window_px": 32, "proposals": 40}
+    draws = True
+
+
+class TestRCNNOverCaffeNet(DetectorContract):
+    name = "rcnn"
+    options: ClassVar[dict[str, Any]] = {"width": 4, "init": "he", "window_px": 67, "proposals": 40}
+    draws = True
+
+
 class TestYOLOv2(DetectorContract):
     name = "yolov2"
     options: ClassVar[dict[str, Any]] = {"width": 4, "anchors": "14,8 8,14 30,30"}
