@@ -107,6 +107,16 @@ RECIPES = {
         "one-cycle AdamW, 40 epochs in batches of 8, at 0.7 to 1.4 times the size; default of every detector",
         data="images with boxes",
     ),
+    "sppnet-detection-short": Recipe(
+        "resvision.recipes.detection.sppnet:sppnet_detection_short",
+        "one-cycle AdamW, 20 epochs of windows, then SVMs and regression of boxes; default of sppnet",
+        data="images with boxes",
+    ),
+    "sppnet-detection-2014": Recipe(
+        "resvision.recipes.detection.sppnet:sppnet_detection_2014",
+        "He et al. 2014, section 4: 300k steps of 128 windows over frozen convolutions, then SVMs and regression",
+        data="VOC",
+    ),
     "fast-rcnn-2015": Recipe(
         "resvision.recipes.detection.fast_rcnn:fast_rcnn_2015",
         "Girshick 2015, section 2.3: 40k steps of 2 images, one drop, first two stages frozen",
