@@ -107,6 +107,16 @@ RECIPES = {
         "one-cycle AdamW, 40 epochs in batches of 8, at 0.7 to 1.4 times the size; default of every detector",
         data="images with boxes",
     ),
+    "rcnn-short": Recipe(
+        "resvision.recipes.detection.rcnn:rcnn_short",
+        "one-cycle AdamW, 10 epochs of windows, then SVMs and regression of boxes; default of rcnn",
+        data="images with boxes",
+    ),
+    "rcnn-2014": Recipe(
+        "resvision.recipes.detection.rcnn:rcnn_2014",
+        "Girshick et al. 2014, section 2.3: 70k steps of 128 windows, three drops, then SVMs and regression of boxes",
+        data="VOC",
+    ),
     "sppnet-detection-short": Recipe(
         "resvision.recipes.detection.sppnet:sppnet_detection_short",
         "one-cycle AdamW, 20 epochs of windows, then SVMs and regression of boxes; default of sppnet",

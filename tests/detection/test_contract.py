@@ -96,6 +96,32 @@ class TestPapersFastRCNN(DetectorContract):
     draws = True
 
 
+class TestRCNN(DetectorContract):
+    name = "rcnn"
+    options: ClassVar[dict[str, Any]] = {"backbone": "resnet18", "width": 4, "window_px": 32, "proposals": 40}
+    draws = True
+
+
+class TestRCNNOverCaffeNet(DetectorContract):
+    name = "rcnn"
+    options: ClassVar[dict[str, Any]] = {"width": 4, "init": "he", "window_px": 67, "proposals": 40}
+    draws = True
+
+
+class TestSPPNet(DetectorContract):
+    name = "sppnet"
+    options: ClassVar[dict[str, Any]] = {"backbone": "resnet18", "width": 4, "hidden": 16, "proposals": 20}
+    draws = True
+
+
+class TestSPPNetOverZF5(DetectorContract):
+    name = "sppnet"
+    options: ClassVar[dict[str, Any]] = {"width": 8, "init": "he", "proposals": 20, "scales": 5, "canonical_px": 40}
+    side = 96
+    other_sides = (100, 130)
+    draws = True
+
+
 class TestYOLOv2(DetectorContract):
     name = "yolov2"
     options: ClassVar[dict[str, Any]] = {"width": 4, "anchors": "14,8 8,14 30,30"}

@@ -2,8 +2,8 @@
 
 from resvision.core.settings import Scalar
 from resvision.detection.augment import BoxAugment
+from resvision.recipes.detection.rcnn import stages
 from resvision.recipes.detection.short import TURNED_DIGITS
-from resvision.recipes.rcnn import stages
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.machine import Machine
 from resvision.training.optimizers import OptimizerSettings
