@@ -117,6 +117,16 @@ RECIPES = {
         "Girshick et al. 2014, section 2.3: 70k steps of 128 windows, three drops, then SVMs and regression of boxes",
         data="VOC",
     ),
+    "sppnet-detection-short": Recipe(
+        "resvision.recipes.detection.sppnet:sppnet_detection_short",
+        "one-cycle AdamW, 20 epochs of windows, then SVMs and regression of boxes; default of sppnet",
+        data="images with boxes",
+    ),
+    "sppnet-detection-2014": Recipe(
+        "resvision.recipes.detection.sppnet:sppnet_detection_2014",
+        "He et al. 2014, section 4: 300k steps of 128 windows over frozen convolutions, then SVMs and regression",
+        data="VOC",
+    ),
     "fast-rcnn-2015": Recipe(
         "resvision.recipes.detection.fast_rcnn:fast_rcnn_2015",
         "Girshick 2015, section 2.3: 40k steps of 2 images, one drop, first two stages frozen",

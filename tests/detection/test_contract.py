@@ -109,6 +109,20 @@ class TestRCNNOverCaffeNet(DetectorContract):
     draws = True
 
 
+class TestSPPNet(DetectorContract):
+    name = "sppnet"
+    options: ClassVar[dict[str, Any]] = {"backbone": "resnet18", "width": 4, "hidden": 16, "proposals": 20}
+    draws = True
+
+
+class TestSPPNetOverZF5(DetectorContract):
+    name = "sppnet"
+    options: ClassVar[dict[str, Any]] = {"width": 8, "init": "he", "proposals": 20, "scales": 5, "canonical_px": 40}
+    side = 96
+    other_sides = (100, 130)
+    draws = True
+
+
 class TestYOLOv2(DetectorContract):
     name = "yolov2"
     options: ClassVar[dict[str, Any]] = {"width": 4, "anchors": "14,8 8,14 30,30"}
