@@ -21,7 +21,7 @@ from resvision.detection.anchor_advice import anchor_advice
 from resvision.detection.anchor_showing import anchors_shown, unmatched_shown
 from resvision.detection.augment import BoxAugment
 from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches, places
-from resvision.detection.detector import Detector, ProposedImages, RegionDetector, RegionNet
+from resvision.detection.detector import Detector, ProposedImages, ProposingNet, RegionDetector, RegionNet
 from resvision.detection.exhibits import training_exhibits
 from resvision.detection.parts.suppression import Suppression
 from resvision.detection.proposing import regions_from, with_regions
@@ -85,7 +85,8 @@ class DetectionTask(Task[BoxTargets]):
 
     def supplied(self, reader: Reader[BoxTargets], net: nn.Module, source: str | None) -> Reader[BoxTargets]:
         """The reader with regions for its images, for a net that looks at given ones."""
-        if not isinstance(net, RegionNet):
+        proposes_itself = isinstance(net, ProposingNet) and source is None
+        if proposes_itself or not isinstance(net, RegionNet | ProposingNet):
             return super().supplied(reader, net, source)
         return with_regions(reader, regions_from(source), net.most_proposals)
 
