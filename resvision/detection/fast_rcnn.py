@@ -13,7 +13,7 @@ Glossary
     C, H, W  channels, height and width in pixels
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
@@ -212,6 +212,7 @@ class FastRCNNDetector(RegionDetector):
     """
 
     loss_options: ClassVar[type] = FastRCNNLoss
+    stages: ClassVar[Mapping[str, str]] = {"backbone": "maps", "roi_heads": "regions"}
     net: FastRCNN
 
     def __init__(
@@ -263,7 +264,7 @@ class FastRCNNDetector(RegionDetector):
         moments = OffsetMoments(self.net.num_classes)
         for index in range(len(reader)):
             image, truth = reader[index]
-            regions = reader.in_image(image, reader.source(index), grey=True)
+            regions = reader.in_image(image, reader.source(index))
             boxes, labels, crowd = map(torch.from_numpy, (truth.boxes, truth.labels, truth.crowd))
             references = torch.cat([torch.from_numpy(regions).to(boxes), boxes[~crowd]])
             rules = self.rules
