@@ -223,7 +223,7 @@ _faster_rcnn = partial(
     _detection,
     paper="Ren et al. 2015, Faster R-CNN, arXiv:1506.01497",
     year=2015,
-    builder="resvision.detection.faster_rcnn:faster_rcnn",
+    builder="resvision.detection.faster_rcnn_nets:faster_rcnn",
     system="resvision.detection.faster_rcnn:FasterRCNNDetector",
     input=(3, 600, 1000),
     num_classes=20,
@@ -429,7 +429,10 @@ ROWS = (
     _refinedet("refinedet", usual={"backbone": "vgg16"}, builder="resvision.detection.refinedet:refinedet"),
     _refinedet("refinedet320", builder="resvision.detection.refinedet:refinedet320", encoder="vgg16"),
     _faster_rcnn("faster_rcnn", usual={"backbone": "resnet50"}),
-    _faster_rcnn("faster_rcnn_vgg16", builder="resvision.detection.faster_rcnn:faster_rcnn_vgg16", encoder="vgg16"),
+    _faster_rcnn(
+        "faster_rcnn_vgg16", builder="resvision.detection.faster_rcnn_nets:faster_rcnn_vgg16", encoder="vgg16"
+    ),
+    _faster_rcnn("faster_rcnn_zf", builder="resvision.detection.faster_rcnn_nets:faster_rcnn_zf", encoder="zf5"),
     _faster_rcnn(
         "fasterrcnn_resnet50_fpn",
         {"backbone": "resnet50", "features": "pyramid"},

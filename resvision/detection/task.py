@@ -21,7 +21,7 @@ from resvision.detection.anchor_advice import anchor_advice
 from resvision.detection.anchor_showing import anchors_shown, unmatched_shown
 from resvision.detection.augment import BoxAugment
 from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches, inputs_for
-from resvision.detection.detector import Detector, ProposedImages, RegionDetector, RegionNet
+from resvision.detection.detector import Detector, ProposedImages, ProposingNet, RegionDetector, RegionNet
 from resvision.detection.exhibits import training_exhibits
 from resvision.detection.parts.suppression import Suppression
 from resvision.detection.proposing import FileRegions, Regions, regions_from, with_regions
@@ -86,11 +86,11 @@ class DetectionTask(Task[BoxTargets]):
 
     def supplied(self, reader: Reader[BoxTargets], net: nn.Module, source: str | None) -> Reader[BoxTargets]:
         """The reader with regions for its images, for a net that looks at given ones; they are searched now."""
-        if not isinstance(net, RegionNet):
-            if source is None:
-                return reader
-            raise SettingsError("data.proposals: this net finds its regions itself; leave it out")
-        return with_regions(reader, ready_regions(reader, source), net.most_proposals)
+        if isinstance(net, RegionNet) or (isinstance(net, ProposingNet) and source is not None):
+            return with_regions(reader, ready_regions(reader, source), net.most_proposals)
+        if source is None:
+            return reader
+        raise SettingsError("data.proposals: this net finds its regions itself; leave it out")
 
     def measure(self, system: System, reader: Reader[BoxTargets]) -> None:
         """Let a system measure what it needs of its training data."""

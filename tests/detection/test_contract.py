@@ -71,7 +71,15 @@ class TestPapersFasterRCNN(DetectorContract):
     draws = True
 
 
-class TestFastRCNN(DetectorContract):
+class TestFasterRCNNOnZF(DetectorContract):
+    name = "faster_rcnn_zf"
+    options: ClassVar[dict[str, Any]] = {"width": 4, "proposals": 20}
+    side = 160
+    other_sides = (160, 200)
+    draws = True
+
+
+class TestFastRCNN(RegionDetectorContract):
     name = "fast_rcnn"
     options: ClassVar[dict[str, Any]] = {**NARROW, "hidden": 16, "proposals": 40}
     draws = True
@@ -85,13 +93,13 @@ class TestFastRCNN(DetectorContract):
         return batch._replace(targets=TrueBoxes(*(torch.stack([member] * images) for member in truth)))
 
 
-class TestFastRCNNOnOneMap(DetectorContract):
+class TestFastRCNNOnOneMap(RegionDetectorContract):
     name = "fast_rcnn"
     options: ClassVar[dict[str, Any]] = {**TestFastRCNN.options, "features": "C4"}
     draws = True
 
 
-class TestPapersFastRCNN(DetectorContract):
+class TestPapersFastRCNN(RegionDetectorContract):
     name = "fast_rcnn_vgg16"
     options: ClassVar[dict[str, Any]] = {"width": 2, "proposals": 40}
     draws = True
