@@ -107,6 +107,11 @@ RECIPES = {
         "Ren et al. 2015, joint training: 70k steps of 2 images, one drop, first two stages frozen",
         data="VOC",
     ),
+    "yolov1-2016": Recipe(
+        "resvision.recipes.detection.yolov1:yolov1_2016",
+        "Redmon et al. 2016, section 2.2: 135 epochs in batches of 64 at 448 px, two drops, scales and colours",
+        data="VOC",
+    ),
     "ssd-2016": Recipe(
         "resvision.recipes.detection.ssd:ssd_2016",
         "Liu et al. 2016, section 3.1: 120k steps of 32 images of 300 px, two drops, crops about objects, colours",

@@ -28,6 +28,7 @@ DEPTHS = {
     "prelunet_b": 22,
     "prelunet_c": 22,
     "xception65": 129,
+    "extraction": 21,
 }
 """Of nets whose options and names do not say it; of xception65, a separable convolution counts as two."""
 CLASSIFIERS = [row for row in ROWS if row.task == "classification"]

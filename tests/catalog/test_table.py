@@ -70,6 +70,7 @@ NAMES = {
     "xception65",
     "darknet19",
     "darknet53",
+    "extraction",
 }
 
 
