@@ -43,8 +43,8 @@ from resvision.contracts import Batch, Losses, Term, fp32_or_more
 from resvision.core.errors import SettingsError
 from resvision.detection.detector import Candidates, Detector, TrueBoxes
 from resvision.detection.parts.box_coding import clip
+from resvision.detection.parts.cell_grids import paired_overlaps
 from resvision.detection.parts.encoder import encoder, map_sizes
-from resvision.detection.parts.paired_overlaps import paired_iou
 from resvision.detection.parts.suppression import Suppression
 from resvision.layers.init import relu_initialize
 from resvision.layers.pooling import CeilMaxPool2d
@@ -359,7 +359,7 @@ def responsible_boxes(boxes: Tensor, truth: CellTruth, cells: int) -> tuple[Tens
     Gives flags and overlaps with that object, (N, S * S, B) each.
     """
     found, wanted = in_image(boxes, cells), in_image(truth.boxes[:, :, None], cells)
-    overlap = paired_iou(corners(found), corners(wanted))
+    overlap = paired_overlaps(corners(found), corners(wanted))
     distance = (found - wanted).square().sum(dim=-1)
     best = torch.where((overlap > 0).any(dim=2), overlap.argmax(dim=2), distance.argmin(dim=2))
     is_best = F.one_hot(best, boxes.shape[2]).bool()

@@ -14,7 +14,6 @@ from resvision import catalog, recipes
 from resvision.contracts import Batch, Images
 from resvision.core.errors import SettingsError
 from resvision.detection.detector import PADDING, TrueBoxes
-from resvision.detection.parts.paired_overlaps import paired_iou
 from resvision.detection.yolov1 import (
     YOLOv1,
     YOLOv1Detector,
@@ -260,14 +259,6 @@ def test_scores_are_class_probability_times_confidence_within_0_and_1() -> None:
     # Centre (55, 25) and sides 70 x 17.5, cut off at the right edge.
     for box in boxes[0][scores[0] > 0].tolist():
         assert box == pytest.approx([20.0, 16.25, 70.0, 33.75], rel=1e-6)
-
-
-def test_paired_overlaps_are_the_diagonal_of_torchvisions() -> None:
-    draws = torch.Generator().manual_seed(0)
-    corner = torch.rand(2, 50, 2, generator=draws)
-    boxes, others = torch.cat([corner, corner + torch.rand(2, 50, 2, generator=draws)], dim=2)
-    assert torch.allclose(paired_iou(boxes, others), box_iou(boxes, others).diagonal(), atol=1e-6)
-    assert paired_iou(torch.zeros(4), torch.zeros(4)) == 0
 
 
 def test_other_sizes_than_the_nets_own_are_refused_with_the_remedy() -> None:
