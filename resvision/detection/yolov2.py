@@ -10,7 +10,7 @@ Glossary
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -201,4 +201,4 @@ class YOLOv2Detector(GridDetector):
         free = assignment.judged.clone()
         free[assignment.owned.image, assignment.owned.place] = False
         is_young = self.net.seen < self.options.anchored_images
-        return cast(Tensor, ((shifts + growths) * free).sum() * is_young)
+        return ((shifts + growths) * free).sum() * is_young
