@@ -1,0 +1,40 @@
+"""The short recipe of any detector and any data."""
+
+from resvision.detection.augment import BoxAugment
+from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
+from resvision.training.optimizers import OptimizerSettings
+from resvision.training.schedules import Schedule
+
+TURNED_DIGITS = "digit-boxes-composed"
+"""A set whose objects are others in a mirror."""
+
+
+def detection_short(model: str, data: str) -> Run:
+    """One-cycle AdamW over 40 epochs in batches of 8, at 0.7 to 1.4 times the size, mirrored, averaged weights.
+
+    Receipts, 2026-11-28: from scratch, one seed, bf16, last weights, one thread of an Intel Xeon with AMX beside other
+    work.
+
+    BCCD, `resvision train retinanet --data FOLDER --allow degenerate-boxes --epochs 24`, images fitted into 320 px as
+    those of a folder are, over `resnet18` of width 32 with 128 channels and `anchor_scale=2`,
+    `augment.scale_range=0.8,1.25`, brightness and contrast as they are: AP 55.3 %, AP50 89.7 % on the 87 images of
+    val, 26 minutes.
+
+    `resvision train retinanet --data digit-boxes-composed` over `resnet18` of width 24 with 48 channels, 192 px,
+    batches of 16, lr 0.002: AP 61.9 %, AP50 84.9 % on the 150 test scenes, 27 minutes.
+    """
+    return Run(
+        recipe="detection-short",
+        model=ModelSettings(name=model),
+        data=DataSettings(name=data),
+        training=TrainingSettings(duration="40 epochs", batch_size=8, ema_decay=0.99, clip_norm=10.0),
+        augment=BoxAugment(
+            crop="scale-jitter",
+            scale_range=(0.7, 1.4),
+            flip=data != TURNED_DIGITS,
+            brightness_levels=32,
+            contrast=0.5,
+        ),
+        optimizer=OptimizerSettings(name="adamw", lr=0.001, weight_decay=0.01),
+        schedule=Schedule(kind="one-cycle", warmup=0.15),
+    )
