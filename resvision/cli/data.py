@@ -157,7 +157,7 @@ def find_anchors(
     from resvision.cli.data_anchors import AnchorSearch, show
 
     kinds = allow.split(",") if allow else ()
-    show(name_or_folder, AnchorSearch(root, kinds, size, count, seed), as_json=as_json, wide=wide)
+    show(AnchorSearch(name_or_folder, root, kinds, count, size, seed), as_json=as_json, wide=wide)
 
 
 @command.command("fetch")

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from resvision.classification.classifier import require_factor
 from resvision.classification.darknet import ConvBlock, layers_in_order
+from resvision.classification.stages import Stages
 from resvision.detection.detector import TrueBoxes
 from resvision.detection.grid_detector import (
     STRIDE,
@@ -106,7 +107,7 @@ class YOLOv3(GridNet):
 
     def __init__(
         self,
-        backbone: nn.Module,
+        backbone: Stages,
         *,
         maps: Mapping[str, int],
         channels: int,
@@ -114,18 +115,17 @@ class YOLOv3(GridNet):
         num_classes: int,
     ) -> None:
         super().__init__()
-        body = encoder(backbone, [*maps])
-        self.backbone = body
+        self.backbone = backbone
         each = len(shapes) // len(maps)
         by_map = {name: shapes[len(shapes) - (rank + 1) * each :][:each] for rank, name in enumerate(maps)}
-        self.grids = CellGrids(by_map, {name: body.stride[name] for name in maps})
+        self.grids = CellGrids(by_map, {name: backbone.stride[name] for name in maps})
         self.num_classes = num_classes
         scales: list[Scale] = []
         for rank, (name, depth) in enumerate(maps.items()):
             coarser = scales[-1].channels if scales else None
             scales.append(
                 Scale(
-                    body.channels[name],
+                    backbone.channels[name],
                     channels=max(2, channels >> rank),
                     anchors=each,
                     num_classes=num_classes,
@@ -194,9 +194,10 @@ def yolov3(backbone: nn.Module, *, num_classes: int, channels: int | None = None
     """
     shapes = read_shapes(anchors, ANCHORS, maps=3)
     maps = {"C5": 5, "C4": 5, "C3": 5}
+    body = encoder(backbone, [*maps])
     if channels is None:
-        channels = min(CHANNELS, encoder(backbone, [*maps]).channels["C5"])
-    return YOLOv3(backbone, maps=maps, channels=channels, shapes=shapes, num_classes=num_classes)
+        channels = min(CHANNELS, body.channels["C5"])
+    return YOLOv3(body, maps=maps, channels=channels, shapes=shapes, num_classes=num_classes)
 
 
 def yolov3_tiny(*, num_classes: int, in_channels: int = 3, width: int = 16, anchors: str = "coco") -> YOLOv3:
@@ -209,8 +210,9 @@ def yolov3_tiny(*, num_classes: int, in_channels: int = 3, width: int = 16, anch
     Raises SettingsError for other anchors.
     """
     shapes = read_shapes(anchors, TINY_ANCHORS, maps=2)
-    backbone = TinyDarknet(in_channels=in_channels, width=width)
-    return YOLOv3(backbone, maps={"C5": 1, "C4": 0}, channels=32 * width, shapes=shapes, num_classes=num_classes)
+    maps = {"C5": 1, "C4": 0}
+    body = encoder(TinyDarknet(in_channels=in_channels, width=width), [*maps])
+    return YOLOv3(body, maps=maps, channels=32 * width, shapes=shapes, num_classes=num_classes)
 
 
 @dataclass(frozen=True, kw_only=True)
