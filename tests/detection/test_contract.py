@@ -163,7 +163,12 @@ class TestYOLOv2OverAResNet(TestYOLOv2):
 
 class TestYOLOv3(DetectorContract):
     name = "yolov3"
-    options: ClassVar[dict[str, Any]] = {"backbone": "resnet18", "width": 4, "anchors": "14,8 8,14 20,20"}
+    options: ClassVar[dict[str, Any]] = {
+        "backbone": "resnet18",
+        "width": 4,
+        "channels": 64,
+        "anchors": "14,8 8,14 20,20",
+    }
 
 
 class TestYOLOv3Tiny(DetectorContract):
