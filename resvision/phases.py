@@ -17,6 +17,7 @@ from resvision.assembly import task_name
 from resvision.core import files, references, rundir
 from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.core.rundir import PHASES
+from resvision.core.settings import differences
 from resvision.core.terminal import tell
 from resvision.extension import Scheduling
 from resvision.fit_phase import carry_out_fit
@@ -78,6 +79,18 @@ def has_phases(folder: Path) -> bool:
     return (folder / PHASES).is_file()
 
 
+def phases_in(folder: Path, *, allow_code: bool = False) -> tuple[Phase, ...]:
+    """Read the phases of a folder, as they were asked for; raises as `resume_phases`."""
+    path = folder / PHASES
+    plain = rundir.read_json(path, limit=files.SETTINGS)
+    try:
+        return graph_from_json(plain, allow_code=allow_code)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from None
+    except ResVisionError as error:
+        raise RunError(f"{path}: {error}") from None
+
+
 def resume_phases(
     folder: Path,
     *,
@@ -93,18 +106,23 @@ def resume_phases(
     Raises RunError or SettingsError where it is damaged, or where a phase names code of a user's own and `allow_code`
     is not given.
     """
-    path = folder / PHASES
-    plain = rundir.read_json(path, limit=files.SETTINGS)
-    try:
-        phases = graph_from_json(plain, allow_code=allow_code)
-    except SettingsError as error:
-        raise SettingsError(f"{path}: {error}") from None
-    except ResVisionError as error:
-        raise RunError(f"{path}: {error}") from None
+    phases = phases_in(folder, allow_code=allow_code)
     _load_fits(phases)
     if data is not None or root is not None:
         phases = _relocated(phases, folder, data, root, allow_code=allow_code)
     return _carry_out(phases, folder, console, allow_code=allow_code)
+
+
+def require_same_phases(folder: Path, asked: Sequence[Phase]) -> None:
+    """Raise RunError, with the differences, where the phases in a folder are not those asked for."""
+    kept = phases_in(folder, allow_code=True)
+    names, wanted = [[phase.name for phase in phases] for phases in (kept, asked)]
+    listed = [f"the phases are {', '.join(names)}, asked {', '.join(wanted)}"] if names != wanted else []
+    for old, new in zip(kept, map(_with_full_paths, asked), strict=False):
+        if not listed:
+            listed = [f"{path} of {old.name} is {was!r}, asked {now!r}" for path, was, now in differences(old, new)]
+    if listed:
+        raise RunError(f"{folder}: holds other phases: {'; '.join(listed)}; ask for those, or name a new folder")
 
 
 def _relocated(

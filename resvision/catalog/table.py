@@ -228,6 +228,23 @@ _faster_rcnn = partial(
     input=(3, 600, 1000),
     num_classes=20,
 )
+_yolov2 = partial(
+    _detection,
+    paper="Redmon, Farhadi 2016, YOLO9000, arXiv:1612.08242",
+    year=2016,
+    builder="resvision.detection.yolov2:yolov2",
+    system="resvision.detection.yolov2:YOLOv2Detector",
+    input=(3, 416, 416),
+    num_classes=20,
+)
+_yolov3 = partial(
+    _detection,
+    paper="Redmon, Farhadi 2018, YOLOv3, arXiv:1804.02767",
+    year=2018,
+    system="resvision.detection.yolov3:YOLOv3Detector",
+    input=(3, 416, 416),
+    num_classes=80,
+)
 
 ROWS = (
     _lenet_1998(
@@ -387,6 +404,9 @@ ROWS = (
         input=(3, 800, 800),
         num_classes=90,
     ),
+    _yolov2("yolov2", usual={"backbone": "darknet19"}),
+    _yolov3("yolov3", usual={"backbone": "darknet53"}, builder="resvision.detection.yolov3:yolov3"),
+    _yolov3("yolov3_tiny", builder="resvision.detection.yolov3:yolov3_tiny"),
 )
 _BY_NAME = {row.name: row for row in ROWS}
 

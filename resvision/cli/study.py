@@ -1,4 +1,4 @@
-"""`resvision study`: controlled experiments on claims about residual learning."""
+"""`resvision study`: controlled experiments on claims about residual learning, and about detectors."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,11 +12,6 @@ from resvision.core.errors import SettingsError
 command = typer.Typer(
     cls=HelpfulGroup, help="Run a controlled experiment. Stopped and started again, it goes on.", rich_markup_mode=None
 )
-
-
-@command.callback()
-def _studies() -> None:
-    """Keep typer from making the only study the command itself."""
 
 
 @command.command("degradation")
@@ -61,6 +56,75 @@ def degradation(
         claims.add_row(*verdict)
     print_tables(results, claims, wide=wide)
     print_lines(what_to_see(study), "", f"page: {written}")
+
+
+@command.command("detection-line")
+def detection_line(
+    data: Annotated[
+        str, typer.Option(help="Train on this data set, or folder of images with boxes.")
+    ] = "digit-boxes-composed",
+    systems: Annotated[
+        str | None, typer.Option(help="Put these detectors side by side, with commas between, not the whole line.")
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Train every detector this number of times, with seeds 0, 1 and so on.")
+    ] = 1,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Train each for so many epochs, and not as long as is usual here.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Train narrow nets for one epoch on small images: a page, but no result.")
+    ] = False,
+    runs: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FOLDER", help="Take this finished training, and train nothing. Repeatable."),
+    ] = None,
+    images: Annotated[int, typer.Option(min=1, help="Measure the time of this number of test images.")] = 12,
+    out: Annotated[Path | None, typer.Option(help="Write the study into this folder, not into one in runs/.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change this setting of all trainings. Repeatable."),
+    ] = None,
+    wide: Wide = False,
+) -> None:
+    """Compare detectors from R-CNN to RefineDet: where does the time go?
+
+    Each is trained on the same images: AP, time of training, and time an image stage by stage.
+    """
+    from resvision.core import rundir
+    from resvision.core.terminal import Terminal
+    from resvision.studies import detection_line as line
+    from resvision.studies import detection_line_page as page
+
+    console = Terminal(stderr=True)
+    folder = out or Path("runs") / f"detection-line-{Path(data).name}"
+    if runs:
+        _require_alone(systems=systems, epochs=epochs, quick=quick or None, set=settings or None)
+        study = line.study_runs(runs, images, console)
+        folder.mkdir(parents=True, exist_ok=True)
+    else:
+        names = line.LINE if systems is None else tuple(systems.split(","))
+        trials = line.plan(data, names, seeds, epochs=epochs, quick=quick, settings=settings or ())
+        study = line.study_detection_line(folder, trials, images, console)
+    written = page.write_line(study, folder / rundir.REPORT)
+    results = new_table(*page.header(study), numbers=page.header(study)[1:], least=page.LEAST)
+    stages = new_table(*page.stage_header(study), numbers=page.stage_header(study)[1:], title="milliseconds an image")
+    claims = new_table("claim", "verdict", "difference", numbers=("difference",))
+    for row in page.table(study):
+        results.add_row(*row)
+    for row in page.stage_table(study):
+        stages.add_row(*row)
+    for verdict in page.verdict_rows(study.verdicts):
+        claims.add_row(*verdict)
+    print_tables(results, stages, claims, wide=wide)
+    print_lines(*page.what_to_see(study), "", f"page: {written}")
+
+
+def _require_alone(**others: object) -> None:
+    """Raise SettingsError for settings of trainings beside finished ones."""
+    given = [f"--{name}" for name, value in others.items() if value is not None]
+    if given:
+        raise SettingsError(f"--runs: names trainings that are finished; leave out {', '.join(given)}")
 
 
 def _depths(text: str) -> list[int]:

@@ -7,8 +7,8 @@ Glossary
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -66,9 +66,13 @@ class Detector(PixelSystem):
 
     net          `forward(images)` takes normalized images (N, C, H, W) and gives its raw maps in one fixed NamedTuple
     suppression  how candidates become predictions; those of the paper, until `task` replaces it
+    stages       the stage of prediction that begins where each of these modules of `net` does: `maps` of the whole
+                 image, `proposals` made of them, `regions` that are looked at one by one, `heads` at every position.
+                 What comes before the first module belongs to its stage; `stage_times` measures them
     """
 
     suppression: Suppression
+    stages: ClassVar[Mapping[str, str]] = {"backbone": "maps", "head": "heads"}
 
     def __init__(
         self, net: nn.Module, *, mean: Sequence[float], std: Sequence[float], suppression: Suppression

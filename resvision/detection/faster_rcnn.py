@@ -243,6 +243,7 @@ class FasterRCNNDetector(Detector):
     """
 
     loss_options: ClassVar[type] = FasterRCNNLoss
+    stages: ClassVar[Mapping[str, str]] = {"backbone": "maps", "rpn": "proposals", "roi_heads": "regions"}
     net: FasterRCNN
 
     def __init__(

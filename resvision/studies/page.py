@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from resvision.core.plurals import counted
 from resvision.kinds.kind import Kind
 from resvision.report.html import render, write_page
 from resvision.report.page import linked_page
@@ -92,7 +93,8 @@ def _spread(values: Sequence[float], write: Callable[[float], str]) -> str:
 
 
 def _amount(verdict: Verdict) -> str:
+    unit = f" {verdict.unit}" if verdict.unit else ""
     if math.isnan(verdict.standard_error):
-        seeds = "one seed" if verdict.pairs == 1 else f"{verdict.pairs} seeds"
-        return f"{verdict.mean:+.4g} with {seeds}; three are needed"
-    return f"{verdict.mean:+.4g} ± {verdict.standard_error:.2g} over {verdict.pairs} seeds"
+        pairs = f"one {verdict.pair}" if verdict.pairs == 1 else counted(verdict.pairs, verdict.pair)
+        return f"{verdict.mean:+.4g}{unit} with {pairs}; three are needed"
+    return f"{verdict.mean:+.4g}{unit} ± {verdict.standard_error:.2g} over {counted(verdict.pairs, verdict.pair)}"

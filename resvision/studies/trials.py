@@ -1,4 +1,4 @@
-"""Trials of a study: runs in one folder; each is carried out once, and may be stopped and resumed at any time."""
+"""Trials of a study: trainings in one folder; each is carried out once, and may be stopped and resumed at any time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,22 +7,30 @@ from pathlib import Path
 from rich.console import Console
 
 from resvision.core import rundir
+from resvision.core.errors import RunError
 from resvision.core.settings import to_json
 from resvision.launch import launch, require_same, resume
+from resvision.phases import has_phases, launch_phases, phases_in, require_same_phases, resume_phases
 from resvision.report.read import read_record
 from resvision.report.record import RunRecord
-from resvision.run import Run, code_in_run, require_same_code
+from resvision.run import Run, code_in_run, read_run, require_same_code
 from resvision.training.stopping import GoingOn
+from resvision.training_graph import Phase, RunPhase, folder_name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One run of a study: the model under one seed, or what `label` says."""
+    """One training of a study: the model under one seed, or what `label` says.
+
+    run     the training, or the last run of several phases, whose directory holds the result
+    phases  all phases of a recipe that has several; none of one that is a run
+    """
 
     model: str
     seed: int
     run: Run
     label: str = ""
+    phases: tuple[Phase, ...] = ()
 
     @property
     def name(self) -> str:
@@ -32,10 +40,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A trial that has finished, and the content of its directory."""
+    """A trial that has finished, the content of its directory, and the time of the phases before its last run."""
 
     trial: Trial
     record: RunRecord
+    earlier_seconds: float = 0.0
 
     def trained(self, metric: str) -> float:
         """Mean of a metric of training over the last epoch, while the weights changed."""
@@ -49,8 +58,8 @@ class Outcome:
 
     @property
     def seconds(self) -> float:
-        """Time in training steps, loading included."""
-        return self.record.seconds
+        """Time in training steps, loading included, and in fits."""
+        return self.earlier_seconds + self.record.seconds
 
 
 def carry_out(folder: Path, trials: Iterable[Trial], console: Console) -> list[Outcome]:
@@ -64,6 +73,8 @@ def carry_out(folder: Path, trials: Iterable[Trial], console: Console) -> list[O
 
 def _carry_out(folder: Path, trial: Trial, console: Console) -> Outcome:
     console.rule(trial.name)
+    if trial.phases:
+        return _carry_out_phases(folder, trial, console)
     own_code = bool(code_in_run(to_json(trial.run)))  # whoever asked for the study has named it
     if (folder / rundir.RUN).is_file():
         require_same_code(folder, trial.run)
@@ -74,3 +85,38 @@ def _carry_out(folder: Path, trial: Trial, console: Console) -> Outcome:
     else:
         resume(folder, asked=trial.run, allow_code=own_code, console=console)
     return Outcome(trial, read_record(folder, name=trial.name, allow_code=own_code))
+
+
+def _carry_out_phases(folder: Path, trial: Trial, console: Console) -> Outcome:
+    if has_phases(folder):
+        require_same_phases(folder, trial.phases)
+        resume_phases(folder, allow_code=True, console=console)  # whoever asked for the study has named their code
+    else:
+        launch_phases(trial.phases, out=folder, console=console)
+    return _outcome_of_phases(trial, folder)
+
+
+def outcome_in(folder: Path) -> Outcome:
+    """The outcome of a training that is finished, of a run or of several phases; RunError where it is not."""
+    phases = phases_in(folder) if has_phases(folder) else ()
+    last = folder / folder_name(len(phases), phases[-1].name) if phases else folder
+    if not (last / rundir.EVALUATION).is_file():
+        raise RunError(f"{folder}: is no finished run; go on with it by train --resume {folder}, or leave it out")
+    run = read_run(last, allow_code=True)
+    trial = Trial(model=run.model.name, seed=run.training.seed, run=run, label=folder.resolve().name, phases=phases)
+    if phases:
+        return _outcome_of_phases(trial, folder)
+    return Outcome(trial, read_record(folder, name=trial.name, allow_code=True))
+
+
+def _outcome_of_phases(trial: Trial, folder: Path) -> Outcome:
+    *earlier, last = [folder / folder_name(number, phase.name) for number, phase in enumerate(trial.phases, start=1)]
+    seconds = [_seconds(place, phase) for place, phase in zip(earlier, trial.phases, strict=False)]
+    return Outcome(trial, read_record(last, name=trial.name, allow_code=True), sum(seconds))
+
+
+def _seconds(folder: Path, phase: Phase) -> float:
+    """The time of a phase: in training steps of a run, from its begin to its end of a fit."""
+    if isinstance(phase, RunPhase):
+        return read_record(folder, allow_code=True).seconds
+    return (folder / rundir.EVALUATION).stat().st_mtime - (folder / rundir.FIT).stat().st_mtime

@@ -25,6 +25,8 @@ from resvision.detection.augment import BoxAugment
 from resvision.detection.batches import BoxTrainBatches
 from resvision.detection.detector import PADDING, Detector, TrueBoxes
 from resvision.detection.parts.suppression import Predictions
+from resvision.detection.stage_times import looks_at_regions, stage_times
+from resvision.training.machine import Machine
 
 MEAN, STD = (0.3, 0.3, 0.3), (0.25, 0.25, 0.25)
 
@@ -285,6 +287,14 @@ class DetectorContract:
                 expected = system.predict(Images(pixels[place][None]))
                 assert bool(expected.counts[0]) is found
                 torch.testing.assert_close(tuple(exported(pixels[place][None])), tuple(expected), rtol=1e-4, atol=1e-3)
+
+    def test_the_stages_of_a_system_are_modules_that_its_prediction_goes_through(self) -> None:
+        system = self.system()
+        images = Images(torch.randint(256, (1, 3, self.side, self.side), dtype=torch.uint8))
+        times = stage_times(system, images, Machine(precision="fp32", device="cpu"))
+        assert {*times.seconds} == {*system.stages.values(), "suppression"}
+        assert all(seconds >= 0 for seconds in times.seconds.values())
+        assert (times.proposals is not None) == looks_at_regions(system)
 
 
 def minimised(losses: Losses) -> Tensor:

@@ -96,6 +96,25 @@ class TestPapersFastRCNN(DetectorContract):
     draws = True
 
 
+class TestYOLOv2(DetectorContract):
+    name = "yolov2"
+    options: ClassVar[dict[str, Any]] = {"width": 4, "anchors": "14,8 8,14 30,30"}
+
+
+class TestYOLOv2OverAResNet(TestYOLOv2):
+    options: ClassVar[dict[str, Any]] = {"backbone": "resnet18", "width": 4, "anchors": "14,8 8,14 30,30"}
+
+
+class TestYOLOv3(DetectorContract):
+    name = "yolov3"
+    options: ClassVar[dict[str, Any]] = {"backbone": "resnet18", "width": 4, "anchors": "14,8 8,14 20,20"}
+
+
+class TestYOLOv3Tiny(DetectorContract):
+    name = "yolov3_tiny"
+    options: ClassVar[dict[str, Any]] = {"width": 4, "anchors": "14,8 8,14 20,20 30,30"}
+
+
 def test_every_builder_of_a_detector_keeps_the_contract() -> None:
     kept = {test.name for test in DetectorContract.__subclasses__()}
     builders = {row.name: row.builder for row in ROWS if row.task == "detection"}

@@ -1,0 +1,180 @@
+"""The page of the line of detectors, and its tables for a terminal."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from resvision import catalog
+from resvision.core.plurals import counted
+from resvision.core.references import is_reference
+from resvision.detection.stage_times import STAGES
+from resvision.papers.results import BOXES
+from resvision.report.html import render, write_page
+from resvision.report.page import linked_page
+from resvision.report.short_paths import without_places
+from resvision.report.svg import inline
+from resvision.report.tables import MISSING, duration, epochs_in_words, percent, whole
+from resvision.studies.detection_line import DetectionLine, Row
+from resvision.studies.detection_plots import ONE_STAGE, TWO_STAGES, bars_svg, milliseconds, shares_svg, speed_svg
+from resvision.studies.page import verdict_rows as verdict_rows
+
+HEADER = ("system", "stages", "seeds", "AP", "AP50", "training", "ms an image", "search, ms", "proposals", "parameters")
+LEAST = ("parameters", "seeds", "proposals")
+"""The columns that a narrow terminal leaves out first."""
+
+ABOUT = (
+    "Training counts steps and fits, without evaluations. Times are of one image at a time, the fastest of three looks,"
+    " the mean over the images; the search for regions is apart, and its regions are not kept between looks. With two"
+    " seeds or more AP is the mean over them ± the standard deviation of one run, and times are those of the first."
+)
+
+QUESTION = (
+    "R-CNN looks at some two thousand regions of an image one by one. SPP-net computes the maps of the image once, Fast"
+    " R-CNN trains all its layers together, Faster R-CNN finds the regions in the maps as well; systems of one stage"
+    " look at no regions at all. Where does each spend its time, and what does it pay in AP?"
+)
+
+
+def header(study: DetectionLine) -> tuple[str, ...]:
+    """The headings of the table of systems."""
+    return HEADER
+
+
+def table(study: DetectionLine) -> list[tuple[str, ...]]:
+    """Rows under `header`."""
+    return [_cells(row) for row in study.rows]
+
+
+def stage_header(study: DetectionLine) -> tuple[str, ...]:
+    """The headings of the table of stages: those that some system has."""
+    return ("system", *_stages(study), "together")
+
+
+def stage_table(study: DetectionLine) -> list[tuple[str, ...]]:
+    """Milliseconds an image under `stage_header`."""
+    return [
+        (
+            row.model,
+            *(milliseconds(row.stage_ms[stage]) if stage in row.stage_ms else "" for stage in _stages(study)),
+            milliseconds(row.ms),
+        )
+        for row in study.rows
+    ]
+
+
+def what_to_see(study: DetectionLine) -> list[str]:
+    """Sentences from the measured figures: the slowest and the fastest system, and the best of each kind."""
+    rows = study.rows
+    slow, fast = max(rows, key=lambda row: row.ms), min(rows, key=lambda row: row.ms)
+    stage, ms = max(slow.stage_ms.items(), key=lambda item: item[1])
+    sentences = [
+        f"{slow.model} takes {milliseconds(slow.ms)} ms for an image, {100 * ms / slow.ms:.0f} % of them in the stage"
+        f" `{stage}`; {fast.model}, the fastest, {milliseconds(fast.ms)} ms."
+    ]
+    kinds = [("two stages", True), ("one stage", False)]
+    best = {
+        noun: max(group, key=lambda row: float(np.mean(row.ap)))
+        for noun, two in kinds
+        if (group := [row for row in rows if row.two_stages == two])
+    }
+    told = [f"of {noun} {row.model}, {percent(float(np.mean(row.ap)))}" for noun, row in best.items()]
+    return [*sentences, f"The highest AP: {'; '.join(told)}."]
+
+
+def write_line(study: DetectionLine, path: Path) -> Path:
+    """Write the study as one self-contained page; the path."""
+    records = [outcome.record for row in study.rows for outcome in row.outcomes]
+    searched = any("search" in row.stage_ms for row in study.rows)
+    bars = [bars_svg(study.rows, name="bars", searched=False), shares_svg(study.rows, name="shares")]
+    if searched:
+        bars.insert(0, bars_svg(study.rows, name="searched", searched=True))
+    html = render(
+        "detection_line.html.j2",
+        title=f"From R-CNN to RefineDet on {study.data}",
+        question=QUESTION,
+        lead=" ".join(what_to_see(study)),
+        setting=_setting(study),
+        speed=inline(speed_svg(study.rows, name="speed", data=study.data)),
+        bars=[inline(svg) for svg in bars],
+        header=header(study),
+        rows=table(study),
+        shades={row.model: TWO_STAGES if row.two_stages else ONE_STAGE for row in study.rows},
+        pages={row.model: linked_page(row.outcomes[0].record.folder, path) for row in study.rows},
+        stage_header=stage_header(study),
+        stage_rows=stage_table(study),
+        about=ABOUT,
+        verdicts=verdict_rows(study.verdicts),
+        papers=paper_rows(study.rows),
+        settings=setting_rows(study.rows),
+        without=without_places(records),
+    )
+    return write_page(path, html)
+
+
+def paper_rows(rows: Sequence[Row]) -> list[tuple[str, str, str, str, str]]:
+    """(system, net, figure, images, source) of what papers report of nets of the same paper as ours."""
+    papers = {row.model: catalog.find(row.model).paper for row in rows if not is_reference(row.model)}
+    return [
+        (model, published.net, *_published(published.percents), published.data, published.where)
+        for model, paper in papers.items()
+        for published in BOXES
+        if catalog.find(published.net).paper == paper
+    ]
+
+
+def setting_rows(rows: Sequence[Row]) -> list[tuple[str, str, str, str, str]]:
+    """(system, backbone, side of the images, length, recipe) of each system."""
+    records = [(row.model, row.outcomes[0].record) for row in rows]
+    return [
+        (
+            model,
+            str(record.setting("model.options.backbone") or "of its own"),
+            f"{record.setting('data.image_size') or MISSING} px",
+            epochs_in_words(record),
+            str(record.setting("recipe")),
+        )
+        for model, record in records
+    ]
+
+
+def _stages(study: DetectionLine) -> list[str]:
+    return [stage for stage in STAGES if any(stage in row.stage_ms for row in study.rows)]
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    search = row.stage_ms.get("search")
+    return (
+        row.model,
+        "two" if row.two_stages else "one",
+        str(len(row.ap)),
+        _spread(row.ap, percent),
+        _spread(row.ap50, percent),
+        duration(float(np.mean(row.seconds))),
+        milliseconds(row.net_ms),
+        "" if search is None else milliseconds(search),
+        "" if row.proposals is None else whole(row.proposals),
+        whole(row.outcomes[0].record.parameters),
+    )
+
+
+def _spread(values: Sequence[float], write: Callable[[float], str]) -> str:
+    mean = write(float(np.mean(values)))
+    return f"{mean} ± {write(float(np.std(values, ddof=1)))}" if len(values) > 1 else mean
+
+
+def _published(percents: dict[str, float | None]) -> tuple[str]:
+    names = {"ap": "AP", "ap50": "AP50", "voc07": "mAP"}
+    return (", ".join(f"{names[name]} {value:g} %" for name, value in percents.items() if value is not None),)
+
+
+def _setting(study: DetectionLine) -> str:
+    record = study.rows[0].outcomes[0].record
+    images, test = (int(record.setting(f"data.{split}_images")) for split in ("train", "test"))
+    timed = len(study.rows[0].times)
+    cpu = str(record.environment.get("cpu") or "an unknown processor")
+    return (
+        f"{counted(len(study.rows), 'system')}, trained on the {images:,} training images of {study.data} and judged on"
+        f" {counted(test, 'test image')}; times are of {counted(timed, 'test image')}, on"
+        f" {cpu if record.setting('machine.device') == 'cpu' else 'a GPU'} with {counted(study.threads, 'thread')}."
+    )

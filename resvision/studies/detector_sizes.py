@@ -1,0 +1,90 @@
+"""Small trainings of the detectors, over one backbone as far as each paper allows, so that they can be put side by side.
+
+Each takes minutes on two cores on `digit-boxes-composed`; other images need other sizes, by `--set`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from resvision.core.errors import unknown_name
+from resvision.recipes import compose_phases
+from resvision.studies.trials import Trial
+from resvision.training_graph import Phase, RunPhase
+
+COMMON: Mapping[str, Any] = {
+    "data.image_size": 192,
+    "training.batch_size": 16,
+    "optimizer.lr": 0.002,
+    "model.options.backbone": "resnet18",
+    "model.options.width": 24,
+}
+"""The settings of all, where a system has no others of its own."""
+
+QUICK: Mapping[str, Any] = {
+    "data.image_size": 96,
+    "training.duration": "1 epochs",
+    "model.options.width": 4,
+    "model.options.channels": 8,
+    "model.options.hidden": 16,
+    "model.options.proposals": 20,
+}
+"""The settings of a training in seconds, which learns nothing, where a system has such a setting."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """A training of a system.
+
+    epochs    its length
+    settings  further ones, or others than COMMON has; None for a setting that the system does not take
+    """
+
+    epochs: int
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def changes(self, *, quick: bool = False) -> dict[str, Any]:
+        """The settings by path."""
+        own = {**COMMON, "training.duration": f"{self.epochs} epochs", **self.settings}
+        own = {path: value for path, value in own.items() if value is not None}
+        return own | {path: value for path, value in QUICK.items() if quick and path in own}
+
+
+SIZES: Mapping[str, Size] = {
+    "faster_rcnn": Size(
+        30,
+        {
+            "model.options.channels": 64,
+            "model.options.hidden": 256,
+            "model.options.proposals": 100,
+            "loss.regions": 64,
+        },
+    ),
+    "ssd": Size(50),
+    "retinanet": Size(20, {"model.options.channels": 48}),
+}
+"""The detectors of the catalog that are put side by side, along the years of their papers."""
+
+
+def trial_of(
+    model: str,
+    data: str,
+    seed: int,
+    *,
+    epochs: int | None = None,
+    quick: bool = False,
+    settings: Sequence[str] = (),
+) -> Trial:
+    """The training of a detector at its size; `epochs` and `settings` have the last word.
+
+    Raises UnknownNameError for a detector without a size.
+    """
+    if model not in SIZES:
+        raise unknown_name("detector with a size for this", model, SIZES)
+    changes = SIZES[model].changes(quick=quick) | {"training.seed": seed}
+    if epochs is not None:
+        changes["training.duration"] = f"{epochs} epochs"
+    phases: tuple[Phase, ...] = compose_phases(model, data, changes=changes, settings=settings)
+    last = phases[-1]
+    assert isinstance(last, RunPhase), "the result of a recipe of a detector is a run"
+    return Trial(model=model, seed=seed, run=last.run, phases=phases if len(phases) > 1 else ())
