@@ -29,8 +29,9 @@ from rich.console import Console
 from resvision.core.data_names import short_name
 from resvision.core.errors import RunError, SettingsError
 from resvision.core.progress import Bar
-from resvision.detection.detector import Detector
-from resvision.detection.stage_times import STAGES, ImageTimes, image_times, looks_at_regions
+from resvision.detection.detector import Detector, RegionDetector
+from resvision.detection.proposing import SearchedRegions
+from resvision.detection.stage_times import STAGES, ImageTimes, Searched, image_times, looks_at_regions, search
 from resvision.inference.evaluate import open_images
 from resvision.inference.load import Trained, load
 from resvision.studies.detector_sizes import SIZES, trial_of
@@ -177,13 +178,26 @@ def measured(trained: Mapping[str, Trained], images: int, console: Console) -> d
     console.rule("time an image")
     with Bar(console, "timing", total=len(chosen) + 1) as bar:
         for index in [chosen[0], *chosen]:  # the first one twice, since a net is slow at first
+            searched: dict[bytes, Searched] = {}
             for model, one in trained.items():
-                reader = readers[model]
-                name = reader.source(index)
-                seen = Seen(*one.view.show(reader[index].image, name=name, grey=True), name)
-                times[model].append(image_times(detector_of(one), seen, one.machine, rounds=ROUNDS))
+                system, name = detector_of(one), readers[model].source(index)
+                seen = Seen(*one.view.show(readers[model][index].image, name=name, grey=True), name)
+                regions = _searched(system, seen, searched)
+                times[model].append(image_times(system, seen, one.machine, searched=regions, rounds=ROUNDS))
             bar.advance()
     return {model: rows[1:] for model, rows in times.items()}
+
+
+def _searched(system: Detector, seen: Seen, earlier: dict[bytes, Searched]) -> Searched | None:
+    """The regions of an image for a system that is given some; systems that see the same share one search."""
+    if not isinstance(system, RegionDetector):
+        return None
+    if not isinstance(system.regions, SearchedRegions):
+        return search(system, seen)
+    key = seen.pixels.tobytes()
+    if key not in earlier:
+        earlier[key] = search(system, seen)
+    return earlier[key]
 
 
 def detector_of(trained: Trained) -> Detector:

@@ -1,4 +1,4 @@
-"""Small trainings of the detectors, over one backbone as far as each paper allows, so that they can be put side by side.
+"""Small trainings of the detectors, over one backbone as far as each paper allows, to be put side by side.
 
 Each takes minutes on two cores on `digit-boxes-composed`; other images need other sizes, by `--set`.
 """
