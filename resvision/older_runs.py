@@ -30,6 +30,7 @@ _LATER_LEAVES: dict[str, Any] = {
     "training.extended": [],
     "augment.brightness": 0.0,
     "augment.rotation_degrees": 0.0,
+    "augment.sides_px": [],
     "optimizer.depth_decay": 1.0,
     "optimizer.bias_factor": 1.0,
     "optimizer.head_factor": 1.0,

@@ -50,7 +50,7 @@ from resvision.initial_weights import (
 )
 from resvision.probes.count import count
 from resvision.probes.padding import taps_in_padding
-from resvision.refusals import require_results, require_shares
+from resvision.refusals import require_results, require_shares, require_sides
 from resvision.run import DataSettings, Run
 from resvision.tasks import Task, task_of
 from resvision.training.machine import Machine, decide, rank_and_world
@@ -241,6 +241,7 @@ def _require_trainable(
         net_state(net, run, file=initial(run))
     if run.model.encoder_from is not None:
         net_state_by_encoder(net, run, file=encoder(run))
+    require_sides(net, run)
     require_shares(net, run)
 
 

@@ -31,6 +31,19 @@ def require_results(net: nn.Module, task: Task[Any], run: Run) -> None:
         raise SettingsError(f"{run.model.name}: gives {result} for 2 images of {tuple(images.shape[1:])}, not {due}")
 
 
+def require_sides(net: nn.Module, run: Run) -> None:
+    """Raise SettingsError where the net does not take images of all sides that it would be shown, one after another."""
+    sides = run.augment.further_sides
+    assert run.data.view is not None, "the data was read"
+    shown = deepcopy(net).eval() if sides else net
+    for side in sides:
+        try:
+            with torch.no_grad(), references.own_code(run.model.name):
+                shown(torch.empty(2, run.data.view.channels, side, side, device="meta"))
+        except SettingsError as error:
+            raise SettingsError(f"augment.sides_px: {side}: {error}") from None
+
+
 def require_shares(net: nn.Module, run: Run) -> None:
     """Raise SettingsError where the processes cannot share a batch, or where a share is too small for the run."""
     training, (_, world) = run.training, rank_and_world()

@@ -61,6 +61,14 @@ _vgg_2014 = partial(
     input=(3, 224, 224),
     num_classes=1000,
 )
+_sppnet_2014 = partial(
+    Row,
+    paper="He et al. 2014, Spatial Pyramid Pooling, arXiv:1406.4729",
+    year=2014,
+    recipe="alexnet-short",
+    input=(3, 224, 224),
+    num_classes=1000,
+)
 _imagenet_2015 = partial(
     Row,
     paper="He et al. 2015, Deep Residual Learning, arXiv:1512.03385",
@@ -195,6 +203,22 @@ _ssd = partial(
     input=(3, 300, 300),
     num_classes=20,
 )
+_fast_rcnn = partial(
+    _detection,
+    paper="Girshick 2015, Fast R-CNN, arXiv:1504.08083",
+    year=2015,
+    system="resvision.detection.fast_rcnn:FastRCNNDetector",
+    input=(3, 600, 1000),
+    num_classes=20,
+)
+_refinedet = partial(
+    _detection,
+    paper="Zhang et al. 2018, Single-Shot Refinement Neural Network for Object Detection, arXiv:1711.06897",
+    year=2018,
+    system="resvision.detection.refinedet:RefineDetDetector",
+    input=(3, 320, 320),
+    num_classes=20,
+)
 _faster_rcnn = partial(
     _detection,
     paper="Ren et al. 2015, Faster R-CNN, arXiv:1506.01497",
@@ -203,6 +227,23 @@ _faster_rcnn = partial(
     system="resvision.detection.faster_rcnn:FasterRCNNDetector",
     input=(3, 600, 1000),
     num_classes=20,
+)
+_yolov2 = partial(
+    _detection,
+    paper="Redmon, Farhadi 2016, YOLO9000, arXiv:1612.08242",
+    year=2016,
+    builder="resvision.detection.yolov2:yolov2",
+    system="resvision.detection.yolov2:YOLOv2Detector",
+    input=(3, 416, 416),
+    num_classes=20,
+)
+_yolov3 = partial(
+    _detection,
+    paper="Redmon, Farhadi 2018, YOLOv3, arXiv:1804.02767",
+    year=2018,
+    system="resvision.detection.yolov3:YOLOv3Detector",
+    input=(3, 416, 416),
+    num_classes=80,
 )
 
 ROWS = (
@@ -231,6 +272,8 @@ ROWS = (
         input=(3, 224, 224),
         num_classes=1000,
     ),
+    _sppnet_2014("zf5", builder="resvision.classification.zf5:zf5"),
+    _sppnet_2014("sppnet_zf5", builder="resvision.classification.zf5:sppnet_zf5"),
     _vgg_2014("vgg11", {"config": "A", "batch_norm": False}),
     _vgg_2014("vgg13", {"config": "B", "batch_norm": False}),
     _vgg_2014("vgg16", {"config": "D", "batch_norm": False}),
@@ -349,6 +392,10 @@ ROWS = (
     ),
     _ssd("ssd", usual={"backbone": "vgg16"}, builder="resvision.detection.ssd:ssd"),
     _ssd("ssd300_vgg16", builder="resvision.detection.ssd:ssd300_vgg16", encoder="vgg16"),
+    _fast_rcnn("fast_rcnn", usual={"backbone": "resnet50"}, builder="resvision.detection.fast_rcnn:fast_rcnn"),
+    _fast_rcnn("fast_rcnn_vgg16", builder="resvision.detection.fast_rcnn:fast_rcnn_vgg16", encoder="vgg16"),
+    _refinedet("refinedet", usual={"backbone": "vgg16"}, builder="resvision.detection.refinedet:refinedet"),
+    _refinedet("refinedet320", builder="resvision.detection.refinedet:refinedet320", encoder="vgg16"),
     _faster_rcnn("faster_rcnn", usual={"backbone": "resnet50"}),
     _faster_rcnn("faster_rcnn_vgg16", builder="resvision.detection.faster_rcnn:faster_rcnn_vgg16", encoder="vgg16"),
     _faster_rcnn(
@@ -357,6 +404,9 @@ ROWS = (
         input=(3, 800, 800),
         num_classes=90,
     ),
+    _yolov2("yolov2", usual={"backbone": "darknet19"}),
+    _yolov3("yolov3", usual={"backbone": "darknet53"}, builder="resvision.detection.yolov3:yolov3"),
+    _yolov3("yolov3_tiny", builder="resvision.detection.yolov3:yolov3_tiny"),
 )
 _BY_NAME = {row.name: row for row in ROWS}
 

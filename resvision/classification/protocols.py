@@ -13,6 +13,7 @@ Glossary
 """
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -79,7 +80,7 @@ class Protocol:
     def details(self) -> str:
         """Views, pixels and pooling in a line."""
         scales = ", ".join(map(str, self.scales))
-        crop = "" if self.preset.dense else f", crop {self.view.crop_px} px"
+        crop = f", crop {self.view.crop_px} px" if self.preset.crops else ""
         if self.views == 1:
             return f"1 view an image, resized to {scales} px{crop}"
         return f"{self.views} views an image, resized to {scales} px{crop}; {POOLING[self.preset.dense]}"
@@ -91,7 +92,7 @@ class Protocol:
             "summary": self.preset.summary,
             "source": self.preset.source,
             "scales_px": list(self.scales),
-            "crop_px": None if self.preset.dense else self.view.crop_px,
+            "crop_px": self.view.crop_px if self.preset.crops else None,
             "views": self.views,
             "pooling": POOLING[self.preset.dense],
         }
@@ -109,11 +110,13 @@ def apply(name: str, model: Model, *, scales: Sequence[int] | None = None) -> Pr
             f"{name}: {model.title} is shown images by the view {view.kind}, of which no crops are tested"
         )
     if preset.dense and not (isinstance(system, Classifier) and isinstance(system.net, FullyConvolutional)):
-        crops = ", ".join(other.name for other in PRESETS if not other.dense)
+        crops = ", ".join(other.name for other in PRESETS if other.crops)
         raise SettingsError(
             f"{name}: {model.name} cannot be applied fully convolutionally (it has no `class_map`);"
             f" choose one of {crops}"
         )
+    if not (preset.dense or preset.crops):
+        _require_any_size(name, model, view)
     if scales is not None and not preset.scales:
         raise SettingsError(f"{name}: has no scales to choose, images are resized as the run says; leave out --scales")
     if scales is not None and not scales:
@@ -200,6 +203,18 @@ class MeanOverViews(System):
             return probabilities.float()
         assert isinstance(self.classifier, Classifier), "as `apply` has seen"
         return self.classifier.class_map(inputs).mean(dim=(2, 3)).softmax(dim=1)
+
+
+def _require_any_size(name: str, model: Model, view: SquareView) -> None:
+    """Raise SettingsError for a model whose net takes squares of one size alone."""
+    net = deepcopy(model.system.net).to("meta").eval()
+    side = view.crop_px
+    try:
+        with torch.no_grad():
+            net(torch.empty(1, view.channels, side, side + 1, device="meta"))
+    except SettingsError as error:
+        crops = ", ".join(other.name for other in PRESETS if other.crops)
+        raise SettingsError(f"{name}: {model.name} takes images of one size: {error}; choose one of {crops}") from None
 
 
 def _scales(preset: Preset, view: SquareView) -> tuple[int, ...]:

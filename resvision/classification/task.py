@@ -64,8 +64,9 @@ class ClassificationTask(Task[int]):
         self, augment: ImageAugment, loss: Mapping[str, Scalar], reader: Reader[int], *, side_px: int | None
     ) -> None:
         """Raise SettingsError for shifts that move images out of sight."""
-        if side_px is not None and augment.shift_px >= side_px:
-            raise SettingsError(f"augment.shift_px: {augment.shift_px} moves images of {side_px} px out of sight")
+        sides = augment.sides_px or (() if side_px is None else (side_px,))
+        if sides and augment.shift_px >= min(sides):
+            raise SettingsError(f"augment.shift_px: {augment.shift_px} moves images of {min(sides)} px out of sight")
 
     def result_shape(self, side_px: int, num_classes: int | None) -> tuple[int, ...]:
         """The shape of a logit for each class, (K,)."""

@@ -14,20 +14,18 @@ Glossary
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar, Literal, NamedTuple, get_args
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from resvision.classification.classifier import require_factor
-from resvision.classification.stages import Stages, up_to
-from resvision.classification.vgg import HIDDEN
-from resvision.contracts import Batch, Losses, Term
+from resvision.contracts import Batch, Losses
 from resvision.core.errors import SettingsError
 from resvision.detection.detector import Candidates, Detector, TrueBoxes
 from resvision.detection.parts.anchors import AnchorGrids, cornered_cells, scaled_cells
 from resvision.detection.parts.box_coding import clip
-from resvision.detection.parts.encoder import encoder
+from resvision.detection.parts.encoder import encoder_names
 from resvision.detection.parts.filling import filled_sides, filled_up
 from resvision.detection.parts.matching import largest_overlaps
 from resvision.detection.parts.proposals import (
@@ -38,17 +36,20 @@ from resvision.detection.parts.proposals import (
     RegionProposalNetwork,
     propose,
 )
-from resvision.detection.parts.pyramid import FeaturePyramid, PyramidEncoder, SubsampledMap
+from resvision.detection.parts.region_features import Features, region_features
 from resvision.detection.parts.region_rules import PAPER, TORCHVISION, RegionRules, with_proposals
 from resvision.detection.parts.roi_head import BoxHead, BoxPredictor, RegionHead, RegionMaps, best_pairs
-from resvision.detection.parts.roi_pooling import RoIAlign, RoIMaxPool
-from resvision.detection.parts.sampled_losses import TERMS, anchor_terms, region_terms
-from resvision.detection.parts.sampling import Drawn, draw
-from resvision.detection.parts.vgg16_stages import vgg16_stages
-from resvision.layers.init import relu_initialize
+from resvision.detection.parts.roi_pooling import RoIAlign
+from resvision.detection.parts.sampled_losses import (
+    ANCHOR_TERMS,
+    REGION_TERMS,
+    anchor_terms,
+    region_errors,
+    region_terms,
+)
+from resvision.detection.parts.sampling import Drawn, draw, with_true_boxes
+from resvision.detection.parts.vgg16_stages import OF_VGG16, vgg16_regions
 
-Features = Literal["pyramid", "C4", "C5"]
-PYRAMID_OVER = ("C2", "C3", "C4", "C5")
 GRID = 7
 
 
@@ -108,14 +109,7 @@ class FasterRCNN(nn.Module):
 
     def encoder_names(self) -> dict[str, str]:
         """The names that the weights of the classification net have in it, by the names here."""
-        prefix, stages = next((name, module) for name, module in self.named_modules() if isinstance(module, Stages))
-        names = {f"{prefix}.{key}": key for key in stages.state_dict()}
-        head = self.roi_heads.box_head.state_dict()
-        for key in head:
-            layer, _, weight = key.partition(".")
-            if layer in self.of_encoder:
-                names[f"roi_heads.box_head.{key}"] = f"{self.of_encoder[layer]}.{weight}"
-        return names
+        return encoder_names(self, {f"roi_heads.box_head.{own}": name for own, name in self.of_encoder.items()})
 
     def anchored(self, images: Tensor) -> tuple[dict[str, Tensor], AnchorMaps, dict[str, Tensor]]:
         """The maps by name, the raw maps of the anchors, and the anchors by the name of their map."""
@@ -154,33 +148,21 @@ def faster_rcnn(
     Raises MissingStageError for a backbone without these maps, SettingsError for another choice of `features` and a
     number or side below 1.
     """
-    if features not in get_args(Features):
-        raise SettingsError(f"features {features!r}: choices are {', '.join(get_args(Features))}")
     sizes = squares(smallest_anchor_px, 5)
-    stages = encoder(backbone, PYRAMID_OVER if features == "pyramid" else [features])
-    body: nn.Module
-    if features == "pyramid":
-        taken = {name: stages.channels[name] for name in PYRAMID_OVER}
-        pyramid = FeaturePyramid(taken, channels=channels, coarser=SubsampledMap())
-        body, names, entering = PyramidEncoder(stages, fpn=pyramid), pyramid.names, channels
-        pooled = {f"P{name[1:]}": stages.stride[name] for name in PYRAMID_OVER}
-    else:
-        body = stages = up_to(stages, features)
-        names, entering = [features], stages.channels[features]
-        pooled = {features: stages.stride[features]}
+    maps = region_features(backbone, features, channels=channels)
     # Each map of a pyramid has anchors of one size, a map alone has those of all.
-    cells = {name: partial(cornered_cells, sizes[level :: len(names)]) for level, name in enumerate(names)}
+    cells = {name: partial(cornered_cells, sizes[at :: len(maps.names)]) for at, name in enumerate(maps.names)}
     return FasterRCNN(
-        body,
+        maps.backbone,
         anchors=AnchorGrids(cells),
-        rpn=RegionProposalNetwork(ProposalHead(entering, 15 // len(cells), channels=channels)),
+        rpn=RegionProposalNetwork(ProposalHead(maps.channels, 15 // len(cells), channels=channels)),
         roi_heads=RegionHead(
-            RoIAlign(pooled, grid=GRID),
-            BoxHead(entering * GRID**2, hidden),
+            RoIAlign(maps.strides, grid=GRID),
+            BoxHead(maps.channels * GRID**2, hidden),
             BoxPredictor(hidden, num_classes=num_classes),
         ),
         rules=with_proposals(TORCHVISION, proposals),
-        multiple=stages.stride[[*stages.stride][-1]],
+        multiple=maps.multiple,
     )
 
 
@@ -210,21 +192,16 @@ def faster_rcnn_vgg16(
         training=replace(rules.training, smallest_px=least_px),
         testing=replace(rules.testing, smallest_px=least_px),
     )
-    stages = vgg16_stages(in_channels=in_channels, width=width)
+    stages, roi_heads = vgg16_regions(num_classes=num_classes, in_channels=in_channels, width=width, dropout=dropout)
     channels = stages.channels["C4"]
-    head = BoxHead(channels * GRID**2, HIDDEN * width, dropout=dropout)
-    for part in (stages, head):
-        relu_initialize(part, last=part)
     cells = partial(scaled_cells, [side / 16 for side in squares(smallest_anchor_px, 3)])
     return FasterRCNN(
         stages,
         anchors=AnchorGrids({"C4": cells}, strides={"C4": 16}),
         rpn=RegionProposalNetwork(ProposalHead(channels, 9, channels=channels, logits=2)),
-        roi_heads=RegionHead(
-            RoIMaxPool("C4", 16, grid=GRID), head, BoxPredictor(HIDDEN * width, num_classes=num_classes)
-        ),
+        roi_heads=roi_heads,
         rules=rules,
-        of_encoder={"fc6": "classifier.0", "fc7": "classifier.3"},
+        of_encoder=OF_VGG16,
     )
 
 
@@ -304,16 +281,16 @@ class FasterRCNNDetector(Detector):
         drawn = self._drawn_anchors(torch.cat([*anchors.values()]), truth, (images.shape[2], images.shape[3]))
         regions = self._drawn_regions(self.net.proposals(anchor_maps, anchors, images, rules.training), truth)
         region_maps = self.net.roi_heads(maps, regions.references)
+        wanted = rules.coding.encode(regions.boxes, regions.references)
         terms = {
             **anchor_terms(anchor_maps, drawn, beta=rules.anchor_beta, box_weight=self.anchor_box_weight),
-            **region_terms(region_maps, regions, rules.coding, beta=rules.beta, box_weight=self.box_weight),
+            **region_terms(region_maps, regions, wanted, beta=rules.beta, box_weight=self.box_weight),
         }
-        wrong = (region_maps.logits.detach().argmax(dim=-1) != regions.labels) & regions.counted
-        return Losses(terms=terms, metrics={"error": Term(wrong.sum(), regions.counted.sum())})
+        return Losses(terms=terms, metrics={"error": region_errors(region_maps, regions)})
 
     def weights(self, batch: Batch) -> dict[str, Tensor]:
         """Count the images for each term."""
-        return dict.fromkeys(TERMS, self.mean.new_tensor(float(len(batch.inputs.images))))
+        return dict.fromkeys((*ANCHOR_TERMS, *REGION_TERMS), self.mean.new_tensor(float(len(batch.inputs.images))))
 
     def candidates(self, maps: FasterRCNNMaps, sides: tuple[int, int]) -> Candidates:
         """The pairs of a proposal and a class of highest probability."""
@@ -344,6 +321,4 @@ class FasterRCNNDetector(Detector):
 
     def _drawn_regions(self, proposals: Proposals, truth: TrueBoxes) -> Drawn:
         """The proposals and true boxes from which the head learns."""
-        references = torch.cat([proposals.boxes, truth.boxes], dim=1)
-        usable = torch.cat([proposals.valid, (truth.labels >= 0) & ~truth.crowd], dim=1)
-        return draw(references, usable, *truth, self.rules.regions)
+        return draw(*with_true_boxes(*proposals, *truth), *truth, self.rules.regions)

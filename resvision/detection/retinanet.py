@@ -30,6 +30,7 @@ from resvision.contracts import Batch, Losses, Term, fp32_or_more
 from resvision.core.errors import SettingsError
 from resvision.detection.detector import Candidates, Detector, TrueBoxes
 from resvision.detection.parts.anchors import RATIOS, AnchorGrids, centred_cells, cornered_cells
+from resvision.detection.parts.best_pairs import best_pairs
 from resvision.detection.parts.box_coding import BoxCoding, clip
 from resvision.detection.parts.encoder import encoder
 from resvision.detection.parts.filling import filled_sides, filled_up
@@ -287,14 +288,9 @@ class RetinaNetDetector(Detector):
 
     def _of_level(self, logits: Tensor, deltas: Tensor, anchors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The best candidates of a level, of logits (N, A, K) and deltas (N, A, 4): boxes, scores and labels."""
-        classes = logits.shape[2]
-        # The best pairs belong to the best anchors, of which there are no more: so few logits are sorted.
-        nearest = logits.amax(dim=2).topk(min(CANDIDATES, logits.shape[1]), dim=1).indices
-        of_anchors = logits.gather(1, nearest[..., None].expand(-1, -1, classes)).flatten(1)
-        best, pairs = of_anchors.topk(min(CANDIDATES, of_anchors.shape[1]), dim=1)
-        chosen = nearest.gather(1, pairs // classes)
+        best, chosen, labels = best_pairs(logits, CANDIDATES)
         boxes = self.coding.decode(deltas.gather(1, chosen[..., None].expand(-1, -1, 4)), anchors[chosen])
-        return boxes, fp32_or_more(best).sigmoid(), pairs % classes
+        return boxes, fp32_or_more(best).sigmoid(), labels
 
     def _matches(self, anchors: Tensor, targets: TrueBoxes) -> Matches:
         """The matches of the anchors with the boxes of each image, (N, A)."""

@@ -5,39 +5,37 @@ any net of the zoo: its maps, then further ones of half the side each until one 
 
 Glossary
     N images, K classes without the background, M true boxes of an image at most
-    A          priors of an image, of all maps together, the finest map first, row by row
-    a          priors at a position of one map
-    logits     of K + 1 classes, background first
-    deltas     offsets of a box from its prior
+    A       priors of an image, of all maps together, the finest map first, row by row
+    logits  of K + 1 classes, background first
+    deltas  offsets of a box from its prior
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resvision.classification.classifier import require_factor
 from resvision.contracts import Batch, Losses, Term, fp32_or_more
 from resvision.core.errors import SettingsError
 from resvision.detection.detector import Candidates, Detector, TrueBoxes
-from resvision.detection.parts.box_coding import BoxCoding, clip
+from resvision.detection.parts.box_coding import clip
 from resvision.detection.parts.encoder import encoder
-from resvision.detection.parts.hard_negatives import hardest
-from resvision.detection.parts.matching import Matches, classes_of, largest_overlaps, match_each, positives, stacked
+from resvision.detection.parts.matching import largest_overlaps, positives
+from resvision.detection.parts.multibox import (
+    CODING,
+    MultiBoxHead,
+    MultiBoxMaps,
+    best_of_each_class,
+    multibox_matches,
+    multibox_sums,
+)
 from resvision.detection.parts.priors import Priors, linear_priors
-from resvision.detection.parts.source_maps import BackboneMaps, VGG16Maps
-from resvision.detection.parts.subnets import per_anchor
+from resvision.detection.parts.source_maps import BackboneMaps, VGG16Maps, first_stride
 from resvision.detection.parts.suppression import Suppression
-
-CODING = BoxCoding(10.0, 10.0, 5.0, 5.0)
-"""One over the paper's variances, .1 of centres and .2 of sides."""
-
-OVERLAP = 0.5
-"""The overlap from which a prior is to find a box."""
 
 BEST_OF_CLASS = 400
 """The candidates of each class that suppression looks at."""
@@ -57,72 +55,19 @@ STEPS_PX = (8, 16, 32, 64, 100, 300)
 PriorSet = Literal["voc", "coco"]
 
 
-class SSDMaps(NamedTuple):
-    """The logits and deltas of the priors, by map, the finest first.
-
-    logits  (N, a * (K + 1), h, w)
-    deltas  (N, a * 4, h, w)
-    """
-
-    logits: tuple[Tensor, ...]
-    deltas: tuple[Tensor, ...]
-
-    @property
-    def sides(self) -> list[tuple[int, int]]:
-        """Height and width of each map."""
-        return [(deltas.shape[2], deltas.shape[3]) for deltas in self.deltas]
-
-
-class MapHeads(nn.Module):
-    """A 3x3 convolution on each map, which gives `of_each` numbers for each prior.
-
-    Weights start small, where the paper draws them by Glorot's rule: a new net is then unsure of every class and box,
-    and finds digits in scenes with half as many steps.
-    """
-
-    def __init__(self, channels: Sequence[int], priors: Sequence[int], of_each: int) -> None:
-        super().__init__()
-        self.module_list = nn.ModuleList(
-            nn.Conv2d(channels_of_map, count * of_each, 3, padding=1)
-            for channels_of_map, count in zip(channels, priors, strict=True)
-        )
-        for layer in self.module_list:
-            assert isinstance(layer, nn.Conv2d)
-            assert layer.bias is not None
-            nn.init.normal_(layer.weight, std=0.01)
-            nn.init.zeros_(layer.bias)
-
-    def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """The numbers at each position, (N, a * of_each, h, w), by map."""
-        return tuple(layer(x) for layer, x in zip(self.module_list, maps, strict=True))
-
-
-class SSDHead(nn.Module):
-    """Logits and deltas of the priors of every map."""
-
-    def __init__(self, channels: Sequence[int], priors: Sequence[int], *, num_classes: int) -> None:
-        super().__init__()
-        self.classification_head = MapHeads(channels, priors, num_classes + 1)
-        self.regression_head = MapHeads(channels, priors, 4)
-
-    def forward(self, maps: Sequence[Tensor]) -> SSDMaps:
-        """The raw maps."""
-        return SSDMaps(self.classification_head(maps), self.regression_head(maps))
-
-
 class SSD(nn.Module):
     """Maps of a backbone, and on each of them the logits and deltas of its priors."""
 
     def __init__(self, backbone: VGG16Maps | BackboneMaps, priors: Priors, *, num_classes: int) -> None:
         super().__init__()
         self.backbone = backbone
-        self.head = SSDHead(backbone.channels, priors.of_each_position, num_classes=num_classes)
+        self.head = MultiBoxHead(backbone.channels, priors.of_each_position, num_logits=num_classes + 1)
         self.priors = priors
         self.num_classes = num_classes
 
-    def forward(self, images: Tensor) -> SSDMaps:
+    def forward(self, images: Tensor) -> MultiBoxMaps:
         """The raw maps of normalized images (N, C, H, W)."""
-        maps: SSDMaps = self.head([*self.backbone(images).values()])
+        maps: MultiBoxMaps = self.head([*self.backbone(images).values()])
         return maps
 
     def encoder_names(self) -> dict[str, str]:
@@ -174,43 +119,33 @@ class SSDDetector(Detector):
         return losses
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
-    def _losses_of(self, maps: SSDMaps, truth: TrueBoxes, sides: tuple[int, int]) -> Losses:
+    def _losses_of(self, maps: MultiBoxMaps, truth: TrueBoxes, sides: tuple[int, int]) -> Losses:
         # Not compiled: the number of priors with an object is another in every step, and each would make a graph.
-        logits, deltas = _by_prior(maps.logits, self.net.num_classes + 1), _by_prior(maps.deltas, 4)
-        priors = torch.cat(self.net.priors.boxes(maps.sides, sides, device=deltas.device))
-        matches = prior_matches(priors, truth)
-        classes = classes_of(matches, truth.labels) + 1  # the background comes first
-        learned = matches.positive | self._hard_negatives(logits.detach(), matches)
-        class_loss = F.cross_entropy(fp32_or_more(logits[learned]), classes[learned], reduction="sum")
-        image, prior = matches.positive.nonzero(as_tuple=True)
-        encoded = CODING.encode(truth.boxes[image, matches.box[image, prior]], priors[prior])
-        box_loss = F.smooth_l1_loss(fp32_or_more(deltas[image, prior]), encoded, reduction="sum")
-        wrong = logits.detach()[image, prior].argmax(dim=1) != classes[image, prior]
-        weight = positives(matches).sum()
+        priors = torch.cat(self.net.priors.boxes(maps.sides, sides, device=self.mean.device))
+        matches = multibox_matches(priors, *truth)
+        predicted = maps.values(self.net.num_classes + 1)
+        sums = multibox_sums(predicted, priors, matches, truth.boxes, truth.labels, negatives=self.options.negatives)
         return Losses(
-            terms={"classes": Term(class_loss, weight), "boxes": Term(self.options.box_weight * box_loss, weight)},
-            metrics={"error": Term(wrong.sum(), matches.positive.sum())},
+            terms={
+                "classes": Term(sums.classes, sums.weight),
+                "boxes": Term(self.options.box_weight * sums.boxes, sums.weight),
+            },
+            metrics={"error": Term(sums.wrong, sums.objects)},
         )
 
     def weights(self, batch: Batch) -> dict[str, Tensor]:
         """Count the priors with an object; an image without any counts 1."""
         images = batch.inputs.images
         priors = torch.cat([*self.anchors((images.shape[2], images.shape[3])).values()])
-        weight = positives(prior_matches(priors, batch.targets)).sum()
+        weight = positives(multibox_matches(priors, *batch.targets)).sum()
         return {"classes": weight, "boxes": weight}
 
-    def candidates(self, maps: SSDMaps, sides: tuple[int, int]) -> Candidates:
+    def candidates(self, maps: MultiBoxMaps, sides: tuple[int, int]) -> Candidates:
         """The best 400 boxes of each class in each image."""
-        probabilities = fp32_or_more(_by_prior(maps.logits, self.net.num_classes + 1)).softmax(dim=2)
-        deltas = _by_prior(maps.deltas, 4)
+        logits, deltas = maps.values(self.net.num_classes + 1)
         priors = torch.cat(self.net.priors.boxes(maps.sides, sides, device=deltas.device))
         boxes = clip(CODING.decode(deltas, priors), sides)
-        by_class = probabilities[:, :, 1:].transpose(1, 2)  # (N, K, A)
-        count = min(BEST_OF_CLASS, by_class.shape[2])
-        scores, places = by_class.topk(count, dim=2)
-        labels = torch.arange(by_class.shape[1], device=scores.device).repeat_interleave(count)
-        chosen = boxes.gather(1, places.flatten(1)[:, :, None].expand(-1, -1, 4))
-        return Candidates(chosen, scores.flatten(1), labels.expand(len(boxes), -1))
+        return Candidates(*best_of_each_class(boxes, fp32_or_more(logits).softmax(dim=2), most=BEST_OF_CLASS))
 
     def anchors(self, sides: tuple[int, int]) -> dict[str, Tensor]:
         """The priors of an image of these sides, (A, 4) pixels, by map."""
@@ -222,16 +157,6 @@ class SSDDetector(Detector):
         """Whether each of these boxes (M, 4) overlaps no prior at all, (M,): any other has one of its own."""
         priors = torch.cat([*self.anchors(sides).values()])
         return largest_overlaps(boxes.to(priors.device), priors) <= 0
-
-    def _hard_negatives(self, logits: Tensor, matches: Matches) -> Tensor:
-        """Flags (N, A) of the priors without an object that are learned from: in each image those of greatest loss."""
-        loss = fp32_or_more(logits).logsumexp(dim=2) - fp32_or_more(logits[:, :, 0])
-        return hardest(loss, matches.negative, self.options.negatives * positives(matches))
-
-
-def prior_matches(priors: Tensor, truth: TrueBoxes) -> Matches:
-    """The matches of priors (A, 4) with the boxes of each image, (N, A)."""
-    return stacked(match_each(priors, *image, positive=OVERLAP) for image in zip(*truth, strict=True))
 
 
 def ssd300_vgg16(*, num_classes: int, in_channels: int = 3, width: int = 64, priors: PriorSet = "coco") -> SSD:
@@ -271,14 +196,8 @@ def ssd(
     Raises MissingStageError for a net without maps, SettingsError for sizes that do not grow within 0..1.
     """
     body = encoder(backbone, ())
-    first_stride = min(8, 2 ** int(math.log2(max(1, input_size / 24))))
     deepest = math.ceil(input_size / [*body.stride.values()][-1])
     count = math.ceil(math.log2(deepest))
-    maps = BackboneMaps(body, first_stride=first_stride, count=count, channels=channels)
+    maps = BackboneMaps(body, first_stride=first_stride(input_size), count=count, channels=channels)
     priors = linear_priors(len(maps.channels), input_px=input_size, smallest=smallest, largest=largest)
     return SSD(maps, priors, num_classes=num_classes)
-
-
-def _by_prior(maps: Sequence[Tensor], of_each: int) -> Tensor:
-    """The numbers of each prior, (N, A, of_each)."""
-    return torch.cat([per_anchor(x, of_each) for x in maps], dim=1)

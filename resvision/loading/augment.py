@@ -48,6 +48,11 @@ class Augmentation:
         """Whether images are made of two, with targets to match."""
         return False
 
+    @property
+    def further_sides(self) -> tuple[int, ...]:
+        """The sides in pixels at which a net is shown images beside that of the data; none where it is the only one."""
+        return ()
+
 
 @dataclass(frozen=True, kw_only=True)
 class ImageAugment(Augmentation):
@@ -59,6 +64,8 @@ class ImageAugment(Augmentation):
                       (the recipe of VGG and of ResNet on ImageNet)
     crop_scale        smallest and largest share of the image's area, for random-resized
     crop_ratio        smallest and largest width / height, for random-resized
+    sides_px          sides of the images, one an epoch in turn, for a net that takes any size (224,180 in SPP-net); the
+                      part of an image that is shown stays the same. Empty: that of the data
     shift_px          the image moves by -shift_px..shift_px in both axes (4 in the CIFAR recipe of ResNet)
     fill              the colour that a shift or a policy moves in: black, or the mean colour (zero once normalized)
     flip              left and right are swapped in half of the images
@@ -78,6 +85,7 @@ class ImageAugment(Augmentation):
     crop: Literal["none", "random-resized", "scale-jitter"] = "none"
     crop_scale: tuple[float, float] = (0.08, 1.0)
     crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    sides_px: tuple[Annotated[int, Meta(ge=1, le=LARGEST_PX)], ...] = ()
     shift_px: Annotated[int, Meta(ge=0)] = 0
     fill: Fill = "black"
     flip: bool = False
@@ -99,6 +107,8 @@ class ImageAugment(Augmentation):
             raise ValueError(f"crop_scale must be two rising shares of 0..1, got {self.crop_scale}")
         if not 0 < self.crop_ratio[0] <= self.crop_ratio[1]:
             raise ValueError(f"crop_ratio must be two rising numbers above 0, got {self.crop_ratio}")
+        if not all(1 <= side <= LARGEST_PX for side in self.sides_px):
+            raise ValueError(f"sides_px must lie in 1..{LARGEST_PX}, got {self.sides_px}")
         if not 0 <= self.policy_magnitude <= 30:
             raise ValueError(f"policy_magnitude must be 0..30, got {self.policy_magnitude}")
         if self.policy_ops < 1:
@@ -114,6 +124,15 @@ class ImageAugment(Augmentation):
     def mixes(self) -> bool:
         """Whether images are made of two, with targets to match."""
         return self.mixup_alpha > 0 or self.cutmix_alpha > 0
+
+    @property
+    def further_sides(self) -> tuple[int, ...]:
+        """The sides in pixels that come in turn."""
+        return self.sides_px
+
+    def side_at(self, epoch: int) -> int | None:
+        """The side of the images of an epoch, counted from 0; None for that of the data."""
+        return self.sides_px[epoch % len(self.sides_px)] if self.sides_px else None
 
     def crop_box(self, height: int, width: int, crop_px: int, draws: NDArray[np.float64]) -> Box:
         """The part of an image that is trained on, from CROP_SLOTS draws; for random-resized and scale-jitter."""

@@ -17,7 +17,7 @@ from resvision.contracts import Batch, Images
 from resvision.core.draws import order, uniform
 from resvision.core.errors import SettingsError
 from resvision.core.images import Pixels
-from resvision.core.resampling import as_channels, crop_resize
+from resvision.core.resampling import as_channels, crop_resize, resample
 from resvision.core.samples import Reader
 from resvision.core.views import View
 from resvision.loading.augment import CROP_SLOTS, ELASTIC_SLOTS, ERASE_SLOTS, ImageAugment, brighten, erase, flip, shift
@@ -86,7 +86,8 @@ class TrainBatches(Dataset[Batch]):
     grey        convert colour for a net that takes grey
     encode      tensors of the targets of a batch
 
-    An epoch has as many full batches as the set gives; what is left over differs from epoch to epoch.
+    An epoch has as many full batches as the set gives; what is left over differs from epoch to epoch. Images of a batch
+    have one side: that of the view, or the one whose turn it is in the epoch.
     Raises SettingsError for a batch that the set or the processes cannot fill.
     """
 
@@ -122,7 +123,7 @@ class TrainBatches(Dataset[Batch]):
     def __getitem__(self, step: int) -> Batch:
         epoch, indices = self._visits.at(step)
         draws = uniform(self.seed, epoch, indices, SLOTS)
-        images = self._images(indices, draws)
+        images = self._images(indices, draws, self.augment.side_at(epoch) or _side(self._view))
         if self.augment.shift_px:
             images = shift(images, self.augment.shift_px, draws[:, SHIFT], self._fill)
         if self.augment.flip:
@@ -140,18 +141,21 @@ class TrainBatches(Dataset[Batch]):
             return as_batch(images, mixed, indices)
         return as_batch(images, targets, indices)
 
-    def _images(self, indices: NDArray[np.int64], draws: NDArray[np.float64]) -> Pixels:
-        """The images after the crop, which comes before all other changes, (N, H, W, C)."""
+    def _images(self, indices: NDArray[np.int64], draws: NDArray[np.float64], side: int) -> Pixels:
+        """The images after the crop, which comes before all other changes, (N, side, side, C)."""
         if self.augment.crop == "none":
-            return _shown(self._reader, indices, self._view, self._memory, grey=self._grey)
-        return np.stack([self._crop(int(i), row) for i, row in zip(indices, draws, strict=True)])
+            shown = _shown(self._reader, indices, self._view, self._memory, grey=self._grey)
+            if side == shown.shape[1]:
+                return shown
+            return np.stack([resample(image, side, side, self._view.interpolation) for image in shown])
+        return np.stack([self._crop(int(i), row, side) for i, row in zip(indices, draws, strict=True)])
 
-    def _crop(self, index: int, draws: NDArray[np.float64]) -> Pixels:
-        view, side = self._view, _side(self._view)
+    def _crop(self, index: int, draws: NDArray[np.float64], side: int) -> Pixels:
+        view = self._view
         name = self._reader.source(index)
         image = as_channels(self._reader[index].image, view.channels, name=name, grey=self._grey)
         height, width = image.shape[:2]
-        box = self.augment.crop_box(height, width, side, draws)
+        box = self.augment.crop_box(height, width, _side(view), draws)  # whatever the side it is shown at
         return crop_resize(image, box, side, view.interpolation)
 
 

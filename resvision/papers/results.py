@@ -108,10 +108,12 @@ _RESNET = "He et al. 2015, arXiv:1512.03385"
 _IDENTITY = "He et al. 2016, arXiv:1603.05027"
 _ALEXNET = "Krizhevsky et al. 2012"
 _VGG = "Simonyan and Zisserman 2014, arXiv:1409.1556"
+_SPPNET = "He et al. 2014, arXiv:1406.4729"
 _GOOGLENET = "Szegedy et al. 2014, arXiv:1409.4842, table 3"
 _BN_INCEPTION = "Ioffe and Szegedy 2015, arXiv:1502.03167"
 _FASTER_RCNN = "Ren et al. 2015, arXiv:1506.01497"
 _SSD = "Liu et al. 2016, arXiv:1512.02325"
+_REFINEDET = "Zhang et al. 2018, arXiv:1711.06897"
 _RETINANET = "Lin et al. 2017, arXiv:1708.02002"
 _CAFFE = "BVLC Caffe model zoo"
 _JITTER = "256..512"
@@ -172,6 +174,9 @@ RESULTS = (
     Published("alexnet_2012", 40.7, 18.2, protocol="ten-crop", source=f"{_ALEXNET}, table 2"),
     Published("alexnet_2012", 42.9, 19.8, protocol="center-crop", source=_CAFFE, note="bvlc_alexnet"),
     _torchvision("alexnet", 56.522, 79.066),
+    Published("zf5", 35.99, 14.76, protocol="ten-crop", source=f"{_SPPNET}, table 2"),
+    Published("sppnet_zf5", 34.98, 14.14, protocol="ten-crop", source=f"{_SPPNET}, table 2", note="50 bins, 224 px"),
+    Published("sppnet_zf5", 35.06, 14.04, protocol="ten-crop", source=f"{_SPPNET}, section 3.1", note="30 bins"),
     _vgg("vgg11", 29.6, 10.4, "256", 256),
     _vgg("vgg11_lrn", 29.7, 10.5, "256", 256),
     _vgg("vgg13", 28.7, 9.9, "256", 256),
@@ -255,6 +260,8 @@ BOXES = (
     _voc07("ssd300_vgg16", 74.3, _SSD, "trained on VOC 2007 and 2012"),
     _voc07("ssd300_vgg16", 79.6, _SSD, "trained on VOC 2007, 2012 and COCO"),
     _voc07("ssd300_vgg16", 77.2, f"{_SSD}, the authors' code", "trained on VOC 2007 and 2012, with expansion"),
+    _voc07("refinedet320", 80.0, _REFINEDET, "trained on VOC 2007 and 2012, 320 px"),
+    _voc07("refinedet320", 81.8, _REFINEDET, "trained on VOC 2007 and 2012, 512 px"),
     _voc07("faster_rcnn_vgg16", 69.9, _FASTER_RCNN, "trained on VOC 2007"),
     _voc07("faster_rcnn_vgg16", 73.2, _FASTER_RCNN, "trained on VOC 2007 and 2012"),
     _voc07("faster_rcnn_vgg16", 78.8, _FASTER_RCNN, "trained on COCO, VOC 2007 and 2012"),

@@ -29,7 +29,7 @@ RECIPES = {
     ),
     "alexnet-short": Recipe(
         "resvision.recipes.alexnet_vgg:alexnet_short",
-        "one-cycle AdamW, 30 epochs, clipped, small images enlarged to 67 px; default of both AlexNets",
+        "one-cycle AdamW, 30 epochs, clipped, small images enlarged to 67 px; default of AlexNet and ZF-5",
         data="small images and photos",
     ),
     "vgg-short": Recipe(
@@ -50,6 +50,11 @@ RECIPES = {
     "vgg-2014": Recipe(
         "resvision.recipes.alexnet_vgg:vgg_2014",
         "Simonyan, Zisserman 2014, section 3.1: 74 epochs in batches of 256, three drops, not scaled down",
+        data="ImageNet",
+    ),
+    "sppnet-2014": Recipe(
+        "resvision.recipes.sppnet:sppnet_2014",
+        "He et al. 2014, section 3.1: images of 224 and 180 px by turns, an epoch each, two drops, not scaled down",
         data="ImageNet",
     ),
     "cifar-2015": Recipe(
@@ -102,6 +107,11 @@ RECIPES = {
         "one-cycle AdamW, 40 epochs in batches of 8, at 0.7 to 1.4 times the size; default of every detector",
         data="images with boxes",
     ),
+    "fast-rcnn-2015": Recipe(
+        "resvision.recipes.detection.fast_rcnn:fast_rcnn_2015",
+        "Girshick 2015, section 2.3: 40k steps of 2 images, one drop, first two stages frozen",
+        data="VOC",
+    ),
     "faster-rcnn-2015": Recipe(
         "resvision.recipes.detection.faster_rcnn:faster_rcnn_2015",
         "Ren et al. 2015, joint training: 70k steps of 2 images, one drop, first two stages frozen",
@@ -110,6 +120,11 @@ RECIPES = {
     "ssd-2016": Recipe(
         "resvision.recipes.detection.ssd:ssd_2016",
         "Liu et al. 2016, section 3.1: 120k steps of 32 images of 300 px, two drops, crops about objects, colours",
+        data="VOC",
+    ),
+    "refinedet-2018": Recipe(
+        "resvision.recipes.detection.refinedet:refinedet_2018",
+        "Zhang et al. 2018, section 3.3: 120k steps of 32 images of 320 px, two drops, SSD's crops and colours",
         data="VOC",
     ),
     "retinanet-2017": Recipe(

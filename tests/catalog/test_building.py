@@ -28,6 +28,8 @@ DEPTHS = {
     "prelunet_b": 22,
     "prelunet_c": 22,
     "xception65": 129,
+    "zf5": 8,
+    "sppnet_zf5": 8,
 }
 """Of nets whose options and names do not say it; of xception65, a separable convolution counts as two."""
 CLASSIFIERS = [row for row in ROWS if row.task == "classification"]

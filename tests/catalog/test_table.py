@@ -68,6 +68,8 @@ NAMES = {
     "prelunet_b",
     "prelunet_c",
     "xception65",
+    "zf5",
+    "sppnet_zf5",
     "darknet19",
     "darknet53",
 }

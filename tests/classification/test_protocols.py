@@ -68,6 +68,7 @@ def test_every_preset_names_its_paper_and_section() -> None:
         ("center-crop", (256,), 1),
         ("mirror", (256,), 2),
         ("ten-crop", (256,), 10),
+        ("full-image", (256,), 1),
         ("dense", (224, 256, 384, 480, 640), 10),
         ("vgg-dense", (256,), 2),
         ("vgg-dense-fixed", (224, 256, 288), 6),
@@ -82,7 +83,7 @@ def test_at_224_pixels_a_preset_is_the_papers(name: str, scales: tuple[int, ...]
     seen = protocol.of(picture(300, 400), name="made")
     assert sum(len(each) for each in seen) == views
     shown = {each.shape[1:3] for each in seen}
-    assert shown == ({(scale, 4 * scale // 3) for scale in scales} if find(name).dense else {(224, 224)})
+    assert shown == ({(224, 224)} if find(name).crops else {(scale, 4 * scale // 3) for scale in scales})
 
 
 def test_scales_follow_the_crop_and_are_the_papers_for_alexnets_227() -> None:
@@ -153,6 +154,22 @@ def test_dense_at_one_scale_is_global_pooling_over_the_larger_map(trained: Train
     image = picture(48, 70)
     by_hand = said_of(trained, [image, image[:, ::-1]]).mean(axis=0)
     np.testing.assert_allclose(predicted(trained, "dense", [image], scales=[48])[0], by_hand, atol=1e-5)
+
+
+def test_a_full_image_is_seen_once_as_it_is_by_nets_that_take_any_size_and_refused_to_others(trained: Trained) -> None:
+    image = picture(60, 45)
+    resized = replace(PHOTO, resize_px=37).resized(image, name="made")
+    np.testing.assert_allclose(predicted(trained, "full-image", [image])[0], said_of(trained, [resized])[0], atol=1e-5)
+    assert "crop" not in apply("full-image", trained).details
+    fixed = resvision.build("zf5", num_classes=10, width=4, input_size=64)
+    of_one_size = replace(
+        trained,
+        name="zf5",
+        view=replace(PHOTO, resize_px=64, crop_px=64),
+        system=Classifier(fixed, mean=PHOTO.mean, std=PHOTO.std),
+    )
+    with pytest.raises(SettingsError, match=r"full-image: zf5 takes images of one size: .*choose one of center-crop"):
+        apply("full-image", of_one_size)
 
 
 def test_dense_averages_over_scales(trained: Trained) -> None:

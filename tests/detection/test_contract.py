@@ -2,9 +2,12 @@
 
 from typing import Any, ClassVar
 
+import torch
 from detection.contract import DetectorContract
 
 from resvision.catalog import ROWS
+from resvision.contracts import Batch
+from resvision.detection.detector import Detector, TrueBoxes
 
 NARROW: dict[str, Any] = {"backbone": "resnet18", "width": 4, "channels": 8}
 
@@ -31,6 +34,18 @@ class TestSSD300(DetectorContract):
     other_sides = (300, 320)
 
 
+class TestRefineDet(DetectorContract):
+    name = "refinedet"
+    options: ClassVar[dict[str, Any]] = {**NARROW, "input_size": 64}
+
+
+class TestRefineDet320(DetectorContract):
+    name = "refinedet320"
+    options: ClassVar[dict[str, Any]] = {"width": 2}
+    side = 320
+    other_sides = (256, 330)
+
+
 class TestFasterRCNN(DetectorContract):
     name = "faster_rcnn"
     options: ClassVar[dict[str, Any]] = {
@@ -53,6 +68,51 @@ class TestPapersFasterRCNN(DetectorContract):
     side = 160
     other_sides = (160, 200)
     draws = True
+
+
+class TestFastRCNN(DetectorContract):
+    name = "fast_rcnn"
+    options: ClassVar[dict[str, Any]] = {**NARROW, "hidden": 16, "proposals": 40}
+    draws = True
+
+    def with_boxes_of_each_map(self, system: Detector) -> Batch:
+        """True boxes are regions too, and by their area each is looked at in another map, also beyond the edge."""
+        batch = self.batch()
+        boxes = torch.tensor([[0.0, 0.0, side, side] for side in (60, 150, 300, 500)])
+        images, labels = len(batch.ids), torch.arange(4) % 2
+        truth = boxes, labels, torch.zeros(4, dtype=torch.bool)
+        return batch._replace(targets=TrueBoxes(*(torch.stack([member] * images) for member in truth)))
+
+
+class TestFastRCNNOnOneMap(DetectorContract):
+    name = "fast_rcnn"
+    options: ClassVar[dict[str, Any]] = {**TestFastRCNN.options, "features": "C4"}
+    draws = True
+
+
+class TestPapersFastRCNN(DetectorContract):
+    name = "fast_rcnn_vgg16"
+    options: ClassVar[dict[str, Any]] = {"width": 2, "proposals": 40}
+    draws = True
+
+
+class TestYOLOv2(DetectorContract):
+    name = "yolov2"
+    options: ClassVar[dict[str, Any]] = {"width": 4, "anchors": "14,8 8,14 30,30"}
+
+
+class TestYOLOv2OverAResNet(TestYOLOv2):
+    options: ClassVar[dict[str, Any]] = {"backbone": "resnet18", "width": 4, "anchors": "14,8 8,14 30,30"}
+
+
+class TestYOLOv3(DetectorContract):
+    name = "yolov3"
+    options: ClassVar[dict[str, Any]] = {"backbone": "resnet18", "width": 4, "anchors": "14,8 8,14 20,20"}
+
+
+class TestYOLOv3Tiny(DetectorContract):
+    name = "yolov3_tiny"
+    options: ClassVar[dict[str, Any]] = {"width": 4, "anchors": "14,8 8,14 20,20 30,30"}
 
 
 def test_every_builder_of_a_detector_keeps_the_contract() -> None:

@@ -110,7 +110,8 @@ def offsets(distance: float, *, beta: float) -> float:
     box = torch.tensor([[[0.0, 0, 10, 10]]])
     one = torch.ones(1, 1, dtype=torch.int64)
     drawn = Drawn(one, box, box, one, one.bool())
-    return offset_losses(torch.tensor([[[distance, 0.0, 0, 0]]]), drawn, BoxCoding(), beta=beta).item()
+    wanted = BoxCoding().encode(box, box)
+    return offset_losses(torch.tensor([[[distance, 0.0, 0, 0]]]), wanted, drawn, beta=beta).item()
 
 
 @pytest.mark.parametrize(("distance", "loss"), [(0.1, 0.045), (0.5, 0.44444), (1, 0.94444)])

@@ -14,8 +14,9 @@ from resvision.contracts import Batch, Images, split
 from resvision.core.errors import SettingsError
 from resvision.detection.detector import PADDING, TrueBoxes
 from resvision.detection.parts.matching import classes_of
+from resvision.detection.parts.multibox import CODING, MultiBoxMaps, multibox_matches
 from resvision.detection.parts.suppression import suppress
-from resvision.detection.ssd import CODING, SSD, SSDDetector, SSDLoss, SSDMaps, prior_matches, ssd, ssd300_vgg16
+from resvision.detection.ssd import SSD, SSDDetector, SSDLoss, ssd, ssd300_vgg16
 from resvision.probes.count import count
 from resvision.probes.shapes import WithoutDrawing
 
@@ -131,7 +132,7 @@ def test_three_hardest_negatives_are_learned_for_each_match_and_all_is_divided_b
         terms = detector.losses(batch).terms
     logits = torch.cat([x.permute(0, 2, 3, 1).reshape(2, -1, 4) for x in maps.logits], dim=1)
     priors = torch.cat([*detector.anchors((96, 96)).values()])
-    matches = prior_matches(priors, batch.targets)
+    matches = multibox_matches(priors, *batch.targets)
     classes = classes_of(matches, batch.targets.labels) + 1
     expected = 0.0
     for image in range(2):
@@ -176,11 +177,13 @@ def as_maps(values: Tensor, sides: list[tuple[int, int]], priors: list[Tensor]) 
 def test_maps_that_say_the_targets_are_predicted_as_the_true_boxes() -> None:
     detector = system(small()).eval()
     truth, priors = true_boxes(TWO), [*detector.anchors((96, 96)).values()]
-    matches = prior_matches(torch.cat(priors), truth)
+    matches = multibox_matches(torch.cat(priors), *truth)
     sides = detector.net(torch.zeros(1, 3, 96, 96)).sides
     deltas = CODING.encode(truth.boxes[0][matches.box], torch.cat(priors))
     said = 30.0 * F.one_hot(classes_of(matches, truth.labels) + 1, 4)
-    candidates = detector.candidates(SSDMaps(as_maps(said, sides, priors), as_maps(deltas, sides, priors)), (96, 96))
+    candidates = detector.candidates(
+        MultiBoxMaps(as_maps(said, sides, priors), as_maps(deltas, sides, priors)), (96, 96)
+    )
     found = suppress(*candidates, detector.suppression)
     assert found.counts.tolist() == [2]
     order = found.labels[0, :2].argsort()

@@ -162,6 +162,7 @@ def test_the_jittered_shorter_side_spans_256_to_480(draw: float, shorter_px: int
         {"crop": "middle"},
         {"fill": "white"},
         {"shift_px": -1},
+        {"sides_px": (224, 0)},
         {"crop_scale": (0.5, 0.1)},
         {"crop_ratio": (0.0, 1.0)},
         {"brightness": 1.1},

@@ -117,6 +117,25 @@ def test_what_a_sample_becomes_depends_on_its_epoch_and_not_on_its_batch() -> No
             assert torch.equal(image, by_id[int(index)])
 
 
+@pytest.mark.parametrize("crop", ["none", "random-resized"])
+def test_sides_take_turns_by_epochs_and_show_the_same_part_of_an_image(crop: str) -> None:
+    flat, whole = reader(), train_batches(augment=ImageAugment(crop=crop))
+    flat.images[:] = flat.images[:, :1, :1]  # one colour each, which no resampling changes
+    turns = train_batches(flat, augment=ImageAugment(crop=crop, sides_px=(16, 24, 10)))
+    sides = [turns[step].inputs.images.shape[2:] for step in range(0, 7 * turns.steps_per_epoch, turns.steps_per_epoch)]
+    assert sides == [(16, 16), (24, 24), (10, 10)] * 2 + [(16, 16)]
+    for step in (0, 6, 13):
+        batch = turns[step]
+        assert torch.equal(batch.ids, whole[step].ids)
+        assert batch.inputs.images.is_contiguous(memory_format=torch.channels_last)
+        colours = torch.from_numpy(flat.images[batch.ids.numpy(), 0, 0])
+        assert torch.equal(batch.inputs.images, colours[:, :, None, None].expand_as(batch.inputs.images))
+    same = train_batches(augment=ImageAugment(crop=crop, sides_px=(24, 16)))
+    assert torch.equal(same[6].inputs.images, whole[6].inputs.images)
+    averaged = same[0].inputs.images.float().mean(dim=(2, 3)) - whole[0].inputs.images.float().mean(dim=(2, 3))
+    assert averaged.abs().max() < 4  # the same parts, enlarged
+
+
 @pytest.mark.parametrize(("fill", "colour"), [("black", [0, 0, 0]), ("mean", [128, 64, 255])])
 def test_shifts_bring_in_the_fill(fill: str, colour: list[int]) -> None:
     source = reader()

@@ -35,6 +35,11 @@ def cornered_cells(sizes: Sequence[int], ratios: Sequence[float] = RATIOS) -> Te
     return _about(0.0, 0.0, _sides(sizes, ratios)).round()
 
 
+def shaped_cells(shapes: Sequence[tuple[float, float]], *, stride: int) -> Tensor:
+    """Anchors about the centre of a cell, of these widths and heights. (A, 4)."""
+    return _about(stride / 2, stride / 2, shapes)
+
+
 def scaled_cells(scales: Sequence[float], ratios: Sequence[float] = RATIOS, *, base: int = 16) -> Tensor:
     """Anchors about the centre of a cell of `base` pixels, multiples of base boxes with whole sides. (A, 4).
 

@@ -1,6 +1,6 @@
 """A classification net as the encoder of a detector: its maps by name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,18 @@ def encoder(backbone: nn.Module, needs: Sequence[str]) -> Stages:
             f" {', '.join(missing)}"
         )
     return stages(backbone)
+
+
+def encoder_names(net: nn.Module, layers: Mapping[str, str]) -> dict[str, str]:
+    """The names that weights of the net have in the classification net below it, by their names in the net.
+
+    layers  the layers behind the maps that start with weights of the classification net, with their names there
+    """
+    prefix, below = next((name, module) for name, module in net.named_modules() if isinstance(module, Stages))
+    names = {f"{prefix}.{key}": key for key in below.state_dict()}
+    for own, theirs in layers.items():
+        names |= {f"{own}.{key}": f"{theirs}.{key}" for key in net.get_submodule(own).state_dict()}
+    return names
 
 
 def map_sizes(net: nn.Module, shape: tuple[int, ...]) -> dict[str, tuple[int, int]]:

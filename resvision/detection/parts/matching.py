@@ -56,7 +56,8 @@ def match(
 
     positive         the overlap from which an anchor is positive
     negative         the overlap below which it is negative; between the two nothing is learned
-    lowest_negative  the overlap below which nothing is learned either (Fast R-CNN's 0.1)
+    lowest_negative  the overlap below which nothing is learned either (Fast R-CNN's 0.1), but in an image without
+                     objects, which no anchor overlaps
     low_quality      whether each box also makes those anchors positive that overlap it most, however little
     """
     is_object, is_crowd = (labels >= 0) & ~crowd, (labels >= 0) & crowd
@@ -77,7 +78,8 @@ def match(
         best, box = torch.where(better, highest, best), torch.where(better, first + index, box)
     in_crowd = most_in_crowd > MOSTLY * box_area(anchors)
     is_positive = (best >= positive) | forced
-    is_negative = (best < negative) & (best >= lowest_negative) & ~is_positive & ~in_crowd
+    near_enough = (best >= lowest_negative) | ~is_object.any()
+    is_negative = (best < negative) & near_enough & ~is_positive & ~in_crowd
     return Matches(box, best, is_positive, is_negative)
 
 

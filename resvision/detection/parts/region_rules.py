@@ -1,4 +1,4 @@
-"""The choices of detectors that propose regions: those of the code of the Faster R-CNN paper, and of torchvision."""
+"""The choices of detectors that look at regions: those of the papers' code, and of torchvision."""
 
 from dataclasses import dataclass, replace
 
@@ -57,6 +57,23 @@ TORCHVISION = RegionRules(
     beta=1 / 9,
     suppression=Suppression(score=0.05, iou=0.5, most=100),
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadRules:
+    """The rules by which given regions become detections; the names are those of RegionRules."""
+
+    regions: SamplingRules
+    beta: float
+    suppression: Suppression
+
+
+FAST = HeadRules(
+    regions=SamplingRules(count=64, positive_share=0.25, positive=0.5, negative=0.5, lowest_negative=0.1),
+    beta=1.0,
+    suppression=Suppression(score=0.05, iou=0.3, most=100),
+)
+"""The rules of the Fast R-CNN paper."""
 
 
 def with_proposals(rules: RegionRules, count: int) -> RegionRules:

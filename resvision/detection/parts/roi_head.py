@@ -16,6 +16,7 @@ from resvision.contracts import fp32_or_more
 from resvision.detection.parts.box_coding import BoxCoding, clip
 from resvision.detection.parts.proposals import initialize
 from resvision.detection.parts.sampling import at
+from resvision.layers.truncated_linear import linear
 
 MOST_PAIRS = 5_000
 """The most pairs of a region and a class that are looked at in an image."""
@@ -36,12 +37,22 @@ class RegionMaps(NamedTuple):
 
 
 class BoxHead(nn.Module):
-    """fc6 and fc7, from grids (R, C, G, G) to vectors (R, hidden)."""
+    """fc6 and fc7, from grids (R, C, G, G) to vectors (R, hidden).
 
-    def __init__(self, in_features: int, hidden: int, *, dropout: float = 0.0) -> None:
+    ranks  of fc6 and fc7 after a truncated SVD; None leaves a layer whole
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden: int,
+        *,
+        dropout: float = 0.0,
+        ranks: tuple[int | None, int | None] = (None, None),
+    ) -> None:
         super().__init__()
-        self.fc6 = nn.Linear(in_features, hidden)
-        self.fc7 = nn.Linear(hidden, hidden)
+        self.fc6 = linear(in_features, hidden, rank=ranks[0])
+        self.fc7 = linear(hidden, hidden, rank=ranks[1])
         self.relu = nn.ReLU(inplace=True)
         self.dropout = nn.Dropout(dropout)
 

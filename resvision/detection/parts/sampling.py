@@ -27,7 +27,8 @@ class SamplingRules:
     positive_share   the most positives among them, 0..1; negatives fill the rest
     positive         the overlap with a true box from which one is positive
     negative         the overlap below which one is negative; between the two nothing is learned
-    lowest_negative  the overlap below which nothing is learned either (Fast R-CNN's 0.1)
+    lowest_negative  the overlap below which nothing is learned either (Fast R-CNN's 0.1), but in an image without
+                     objects
     low_quality      whether each true box also makes those positive that overlap it most, however little
     """
 
@@ -134,6 +135,16 @@ def _of_image(
     places, positive, counted = sample(matches.positive & usable, matches.negative & usable, draws, rules)
     box = matches.box[places]
     return Drawn(places, references[places], boxes[box], torch.where(positive, 1 + labels[box], 0), counted)
+
+
+def with_true_boxes(
+    proposals: Tensor, valid: Tensor, boxes: Tensor, labels: Tensor, crowd: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The proposals (N, P, 4) and behind them the true boxes (N, M, 4), which are regions too: as `draw` takes them.
+
+    The second result, (N, P + M) bool, is False where there is no proposal, no box, or a crowd.
+    """
+    return torch.cat([proposals, boxes], dim=1), torch.cat([valid, (labels >= 0) & ~crowd], dim=1)
 
 
 def at(values: Tensor, places: Tensor) -> Tensor:

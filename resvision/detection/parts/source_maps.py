@@ -1,9 +1,9 @@
-"""The maps of several strides on which heads of one-stage detectors stand: Liu et al. 2016, Figure 2.
+"""The maps of several strides on which heads of one-stage detectors stand: those of SSD and of RefineDet.
 
-The paper, https://arxiv.org/abs/1512.02325, reads two maps of VGG-16 and four further ones; over another net these are
-its own maps, then further ones of half the side each. Where the paper starts with trained weights of VGG-16, fresh ones
-are drawn by He's rule here, since Glorot's, which the paper uses for its own layers, lets the signal of so deep a net
-die out.
+Liu et al. 2016, https://arxiv.org/abs/1512.02325, Figure 2, reads two maps of VGG-16 and four further ones; Zhang et
+al. 2018, https://arxiv.org/abs/1711.06897, three and a further one. Over another net these are its own maps, then
+further ones of half the side each. Where the papers start with trained weights of VGG-16, fresh ones are drawn by He's
+rule here, since Glorot's, which they use for their own layers, lets the signal of so deep a net die out.
 
 Glossary
     maps      (N, C, h, w) by name, the finest first
@@ -11,17 +11,20 @@ Glossary
     channels  of the maps, in that order
 """
 
+import math
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resvision.classification.stages import Stages
+from resvision.classification.stages import Map, Stages
 from resvision.classification.vgg import blocks, pools_of, widths_of
 from resvision.layers.init import he_initialize_incoming
 from resvision.layers.sizes import require_side, scaled
 
 FIRST_SCALE = 20.0
-"""The length to which the vectors of the first map are scaled at first."""
+"""The length to which SSD scales the vectors of the first map at first."""
 
 
 class VGG16Maps(nn.Module):
@@ -43,13 +46,7 @@ class VGG16Maps(nn.Module):
         fc7, conv8, squeezed, conv9 = (scaled(count, width=width, full=64) for count in (1024, 512, 128, 256))
         self.scale_weight = nn.Parameter(torch.full((conv4,), FIRST_SCALE))
         self.features = layers[:pool4]
-        dilated = nn.Sequential(
-            nn.MaxPool2d(3, stride=1, padding=1),
-            nn.Conv2d(conv4, fc7, 3, padding=6, dilation=6),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(fc7, fc7, 1),
-            nn.ReLU(inplace=True),
-        )
+        dilated = convolutional_fc(nn.MaxPool2d(3, stride=1, padding=1), conv4, fc7, dilation=6)
         self.extra = nn.ModuleList(
             [
                 nn.Sequential(*layers[pool4:-1], dilated),
@@ -88,25 +85,45 @@ class VGG16Maps(nn.Module):
 class BackboneMaps(nn.Module):
     """The maps of a net from `first_stride` on, and `count` further ones, each of half the side.
 
-    Of a net whose maps are all finer it takes the deepest. Vectors of the first map are scaled, as in the paper.
-    Further maps are batch-normalized where the net itself is, which the paper's are not; the last is not, as one
-    position of one image has no variance.
+    Of a net whose maps are all finer it takes the deepest. Further maps are batch-normalized where the net itself is,
+    which the papers' are not; the last is not, as one position of one image has no variance.
+
+    channels  of the further maps
+    lengths   to which the vectors of the first maps are scaled at first: the first for SSD, two for RefineDet
+    new       children of the net that its classifier lacks, whose weights start afresh
     """
 
-    def __init__(self, body: Stages, *, first_stride: int, count: int, channels: int) -> None:
+    def __init__(
+        self,
+        body: Stages,
+        *,
+        first_stride: int,
+        count: int,
+        channels: int,
+        lengths: Sequence[float] = (FIRST_SCALE,),
+        new: Sequence[str] = (),
+    ) -> None:
         super().__init__()
         self.body = body
+        self.new = new
         deepest = [*body.channels][-1]
         self.own = [name for name in body.channels if body.stride[name] >= first_stride] or [deepest]
         self.names = (*self.own, *(f"{self.own[-1]}_{2 ** (further + 1)}" for further in range(count)))
         self.channels = [body.channels[name] for name in self.own]
-        self.scale_weight = nn.Parameter(torch.full((self.channels[0],), FIRST_SCALE))
+        self.strides = [body.stride[name] for name in self.own]
+        self.scales = nn.ParameterDict(
+            {
+                name: nn.Parameter(torch.full((body.channels[name],), length))
+                for name, length in zip(self.own, lengths, strict=False)
+            }
+        )
         batch_norm = any(isinstance(module, nn.BatchNorm2d) for module in body.modules())
         self.extra = nn.ModuleList()
         for further in range(count):
             norms = batch_norm and further < count - 1
             self.extra.append(further_map(self.channels[-1], max(1, channels // 2), channels, batch_norm=norms))
             self.channels.append(channels)
+            self.strides.append(2 * self.strides[-1])
         he_initialize_incoming(self.extra)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
@@ -114,7 +131,8 @@ class BackboneMaps(nn.Module):
         of_body = self.body(images)
         maps = {name: of_body[name] for name in self.own}
         x = maps[self.own[-1]]
-        maps[self.own[0]] = normalized(maps[self.own[0]], self.scale_weight)
+        for name, scale in self.scales.items():
+            maps[name] = normalized(maps[name], scale)
         for name, block in zip(self.names[len(self.own) :], self.extra, strict=True):
             x = block(x)
             maps[name] = x
@@ -122,7 +140,46 @@ class BackboneMaps(nn.Module):
 
     def encoder_names(self) -> dict[str, str]:
         """The net's own names of its weights, by the names here."""
-        return {f"body.{key}": key for key in self.body.state_dict()}
+        return {f"body.{key}": key for key in self.body.state_dict() if key.split(".")[0] not in self.new}
+
+
+def first_stride(input_px: int) -> int:
+    """The stride of the finest map for images of this side: 8, or less where 24 positions along a side need it."""
+    return 1 << min(3, int(math.log2(max(1, input_px / 24))))
+
+
+def vgg16_with_conv6(*, in_channels: int, width: int) -> Stages:
+    """VGG-16 with fc6 and fc7 as convolutions, and conv6: the maps of strides 8 to 64 that RefineDet's paper reads.
+
+    Unlike in SSD the fifth pooling halves the sides, and fc6 is dilated by 3. Poolings round up, as in Caffe.
+
+    width  channels of the first convolution, by which all others scale
+    """
+    features = blocks("D", in_channels=in_channels, width=width)[:-1]
+    pools = pools_of(features)
+    for pool in pools:
+        features[pool] = nn.MaxPool2d(2, ceil_mode=True)
+    conv5 = widths_of(width)[-1]
+    fc7, squeezed, conv6 = (scaled(count, width=width, full=64) for count in (1024, 256, 512))
+    fc = convolutional_fc(nn.MaxPool2d(2, ceil_mode=True), conv5, fc7, dilation=3)
+    children: dict[str, nn.Module] = {"features": features, "fc": fc, "conv6": further_map(fc7, squeezed, conv6)}
+    ends = {f"features.{pools[-1] - 1}": "conv4_3", f"features.{len(features) - 1}": "conv5_3"}
+    steps = {f"features.{place}": ends.get(f"features.{place}", "") for place in range(len(features))}
+    maps = {"conv4_3": Map(conv5, 8), "conv5_3": Map(conv5, 16), "fc7": Map(fc7, 32), "conv6_2": Map(conv6, 64)}
+    body = Stages(children, steps={**steps, "fc": "fc7", "conv6": "conv6_2"}, maps=maps)
+    he_initialize_incoming(body)
+    return body
+
+
+def convolutional_fc(pool: nn.Module, in_channels: int, channels: int, *, dilation: int) -> nn.Sequential:
+    """VGG's fifth pooling, then its fc6 as a dilated 3x3 convolution and its fc7 as one of 1x1."""
+    return nn.Sequential(
+        pool,
+        nn.Conv2d(in_channels, channels, 3, padding=dilation, dilation=dilation),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(channels, channels, 1),
+        nn.ReLU(inplace=True),
+    )
 
 
 def normalized(x: Tensor, scale: Tensor) -> Tensor:

@@ -78,6 +78,11 @@ class Preset:
     dense: bool = False
     published: str = ""
 
+    @property
+    def crops(self) -> bool:
+        """Whether views are crops of the size that the net was trained at, and not whole images."""
+        return self.cut is not whole
+
 
 _VGG = "Simonyan and Zisserman 2014 (VGG)"
 
@@ -102,6 +107,14 @@ PRESETS = (
         cut=corners_and_centre,
         views=5,
         scales=(256,),
+    ),
+    Preset(
+        "full-image",
+        summary="one view, the whole image, for a net that takes any size",
+        source="He et al. 2014 (SPP-net), section 3.1",
+        cut=whole,
+        scales=(256,),
+        mirrored=False,
     ),
     Preset(
         "dense",
