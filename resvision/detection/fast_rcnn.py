@@ -13,7 +13,7 @@ Glossary
     C, H, W  channels, height and width in pixels
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
@@ -205,6 +205,7 @@ class FastRCNNDetector(RegionDetector):
     """
 
     loss_options: ClassVar[type] = FastRCNNLoss
+    stages: ClassVar[Mapping[str, str]] = {"backbone": "maps", "roi_heads": "regions"}
     net: FastRCNN
 
     def __init__(
