@@ -159,7 +159,7 @@ def _study(outcomes: Sequence[Outcome], images: int, console: Console) -> Detect
     return DetectionLine(
         data=short_name(outcomes[0].trial.run.data.name),
         rows=rows,
-        verdicts=_judge(rows),
+        verdicts=claims(rows),
         threads=torch.get_num_threads(),
     )
 
@@ -219,7 +219,8 @@ def _row(model: str, outcomes: Sequence[Outcome], trained: Trained, times: Seque
     )
 
 
-def _judge(rows: Sequence[Row]) -> list[Verdict]:
+def claims(rows: Sequence[Row]) -> list[Verdict]:
+    """The verdicts on the claims about these systems, which are in the order of the line."""
     of_model = {row.model: row for row in rows}
     line = [of_model[model] for model in TWO_STAGES if model in of_model]
     verdicts = [_faster(later, earlier) for earlier, later in pairwise(line)]
