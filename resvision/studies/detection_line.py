@@ -41,11 +41,11 @@ from resvision.tasks import Seen
 
 DATA = "digit-boxes-composed"
 
-LINE = tuple(SIZES)
-"""The systems of the line, in its order."""
-
 TWO_STAGES = ("rcnn", "sppnet", "fast_rcnn", "faster_rcnn")
-"""Those of them that look at regions, each of which is to take less time than the one before."""
+"""Systems that look at regions, each of which is to take less time than the one before."""
+
+LINE = tuple(model for model in (*TWO_STAGES, "ssd", "retinanet", "yolov3", "refinedet") if model in SIZES)
+"""The systems of the line, in its order."""
 
 ROUNDS = 3
 """The times that each system looks at an image; the fastest counts."""
@@ -155,7 +155,7 @@ def _study(outcomes: Sequence[Outcome], images: int, console: Console) -> Detect
         of_model.setdefault(outcome.trial.model, []).append(outcome)
     trained = {model: load(group[0].record.folder, allow_code=True) for model, group in of_model.items()}
     times = measured(trained, images, console)
-    rows = [_row(model, group, trained[model], times[model]) for model, group in of_model.items()]
+    rows = [row_of(model, group, trained[model], times[model]) for model, group in of_model.items()]
     return DetectionLine(
         data=short_name(outcomes[0].trial.run.data.name),
         rows=rows,
@@ -206,7 +206,8 @@ def detector_of(trained: Trained) -> Detector:
     return trained.system
 
 
-def _row(model: str, outcomes: Sequence[Outcome], trained: Trained, times: Sequence[ImageTimes]) -> Row:
+def row_of(model: str, outcomes: Sequence[Outcome], trained: Trained, times: Sequence[ImageTimes]) -> Row:
+    """The row of a system from its finished trainings, the first of which is loaded and was timed."""
     figures = [outcome.record.scores.figures() for outcome in outcomes]
     return Row(
         model=model,
