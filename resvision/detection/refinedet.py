@@ -12,7 +12,7 @@ Glossary
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, NamedTuple
@@ -136,6 +136,7 @@ class RefineDetDetector(Detector):
     """
 
     loss_options: ClassVar[type] = RefineDetLoss
+    stages: ClassVar[Mapping[str, str]] = {"backbone": "maps", "arm": "heads"}
 
     net: RefineDet
 
