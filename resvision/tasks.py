@@ -268,6 +268,10 @@ class Task(ABC, Generic[T]):
         """
         raise SettingsError(f"data.proposals: nets for {self.kind.name} have no use for it; leave it out")
 
+    def looks_at_source(self, net: nn.Module) -> bool:
+        """Whether a net that was trained with a file of `data.proposals` needs one in predictions as well."""
+        return False
+
     def supplied(self, reader: Reader[T], net: nn.Module, source: str | None) -> Reader[T]:
         """The reader with what the net takes beside images; the reader itself for a net that takes no more.
 

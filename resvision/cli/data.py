@@ -33,7 +33,6 @@ Columns = Annotated[
 ]
 
 SHOWN_DUPLICATES = 10
-SHOWN_NAMES = 5
 
 
 @command.command("list")
@@ -143,6 +142,26 @@ def convert_set(
     print_lines(*outcome.lines())
 
 
+@command.command("anchors")
+def find_anchors(
+    name_or_folder: Annotated[str, typer.Argument(help="Take the boxes of this data set, or folder or archive.")],
+    count: Annotated[int, typer.Option(min=1, max=100, help="Find so many anchors.")] = 9,
+    size: Annotated[
+        int | None, typer.Option(min=1, help="Take images fitted into squares of this side, in pixels.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Draw the first clusters by this number.")] = 0,
+    root: Root = None,
+    allow: Allow = None,
+    as_json: AsJson = False,
+    wide: Wide = False,
+) -> None:
+    """Find shapes of anchors that suit the boxes of a set, by k-means, for YOLOv2 and YOLOv3."""
+    from resvision.cli.data_anchors import AnchorSearch, show
+
+    kinds = allow.split(",") if allow else ()
+    show(AnchorSearch(name_or_folder, root, kinds, count, size, seed), as_json=as_json, wide=wide)
+
+
 @command.command("proposals")
 def propose(
     name_or_folder: Annotated[
@@ -162,49 +181,14 @@ def propose(
 ) -> None:
     """Search images for regions by selective search, and write them for --proposals.
 
-    It shows how many of the true boxes the regions cover. Other programs may write such files too: a tensor (P, 4) by
-    the name of each image, x1 y1 x2 y2 in pixels of the upright image, the best regions first.
+    It shows how many of the true boxes they cover. Other programs may write such files too: a tensor (P, 4) by the
+    name of each image, x1 y1 x2 y2 in pixels of the upright image, the best regions first.
     """
-    from resvision.core.progress import Bar
-    from resvision.core.terminal import Terminal
-    from resvision.detection.proposal_writing import write_proposals
+    from resvision.cli.data_proposals import ProposalSearch, show
 
-    if out.exists() and not force:
-        raise SettingsError(f"{out}: is there already; name another file by --out, or say --force")
-    with Bar(Terminal(stderr=True), "searching") as bar:
-        written = write_proposals(
-            name_or_folder,
-            out,
-            root=root,
-            split=split,
-            columns=columns.split(",") if columns else (),
-            allow=allow.split(",") if allow else (),
-            most=most,
-            watch=lambda done, images: bar.reach(done, total=images),
-        )
-    if as_json:
-        typer.echo(json.dumps({"file": str(out), **written.to_json()}, indent=2, ensure_ascii=False))
-        return
-    counts = written.to_json()["regions_of_an_image"]
-    print_lines(
-        f"{written.name}: {counted(len(written.counts), 'image')}, {sum(written.counts):,} regions: {counts['least']:,}"
-        f" to {counts['most']:,} of an image, the median {counts['median']:,.0f}"
-    )
-    kept = len(written.counts) - written.searched
-    before = f"; the regions of {counted(kept, 'image')} were kept from before" if kept else ""
-    print_lines(f"{written.seconds:.2f} s for the search of an image, {written.elapsed_s:.0f} s for all{before}")
-    if written.without:
-        names = ", ".join(written.without[:SHOWN_NAMES]) + (", ..." if len(written.without) > SHOWN_NAMES else "")
-        print_lines(f"note: {counted(len(written.without), 'image')} without any region: {names}")
-    print()
-    tables = []
-    for form in written.recall.tables():
-        table = new_table(*form.columns, numbers=form.numbers, title=form.title)
-        for row in form.rows:
-            table.add_row(*row)
-        tables.append(table)
-    print_tables(*tables, wide=wide)
-    print_lines(str(out))
+    kinds, named = allow.split(",") if allow else (), columns.split(",") if columns else ()
+    search = ProposalSearch(name_or_folder, out, root, split, named, kinds, most)
+    show(search, force=force, as_json=as_json, wide=wide)
 
 
 @command.command("fetch")

@@ -22,7 +22,7 @@ from resvision.detection.anchor_advice import anchor_advice
 from resvision.detection.anchor_showing import anchors_shown, unmatched_shown
 from resvision.detection.augment import BoxAugment
 from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches, inputs_for
-from resvision.detection.detector import Detector, ProposedImages, RegionDetector, RegionNet
+from resvision.detection.detector import Detector, ProposedImages, ProposingNet, RegionDetector, RegionNet
 from resvision.detection.exhibits import training_exhibits
 from resvision.detection.parts.suppression import Suppression
 from resvision.detection.proposing import FileRegions, Regions, regions_from, with_regions
@@ -87,16 +87,21 @@ class DetectionTask(Task[BoxTargets]):
 
     def require_source(self, reader: Reader[BoxTargets], net: nn.Module, source: str) -> None:
         """Ask for a net that looks at given regions, and for a file that has some for each image."""
-        if not isinstance(net, RegionNet):
+        if not isinstance(net, RegionNet | ProposingNet):
             raise SettingsError(f"data.proposals: {type(net).__name__} finds its regions itself; leave it out")
         FileRegions(Path(source)).file.require(reader.source(index) for index in range(len(reader)))
+
+    def looks_at_source(self, net: nn.Module) -> bool:
+        """Whether a net finds no regions itself."""
+        return isinstance(net, RegionNet)
 
     def supplied(self, reader: Reader[BoxTargets], net: nn.Module, source: str | None) -> Reader[BoxTargets]:
         """The reader with regions for its images, for a net that looks at given ones; they are searched now."""
         if source is not None:
             self.require_source(reader, net, source)
-        if not isinstance(net, RegionNet):
+        if not isinstance(net, RegionNet) and source is None:
             return reader
+        assert isinstance(net, RegionNet | ProposingNet), "others are refused with a file"
         return with_regions(reader, found_regions(reader, source), net.most_proposals)
 
     def measure(self, system: System, reader: Reader[BoxTargets]) -> None:

@@ -117,7 +117,8 @@ def with_own_proposals(trained: Trained, options: PredictionOptions) -> Predicti
 
     Raises RunError where that file has gone or changed.
     """
-    if options.proposals is not None or trained.run.data.proposals is None:
+    is_needed = trained.run.data.proposals is not None and trained.task.looks_at_source(trained.net)
+    if options.proposals is not None or not is_needed:
         return options
     require_same_proposals(trained.run.data)
     return options._replace(proposals=trained.run.data.proposals)

@@ -142,7 +142,7 @@ def measured(reader: BoxArrayReader, given: Floats) -> FastRCNNDetector:
 
 
 def test_mean_and_deviation_of_offsets_are_those_of_all_regions_that_overlap_a_box_by_half() -> None:
-    reader = box_reader(((32, 32),) * 6)  # which the view shows as they are
+    reader = box_reader(((32, 32),) * 6)
     given = regions(400, (32, 32), images=1)[0].double().clamp(max=32).numpy()
     system = detector(narrow(proposals=400))
     system.measure(with_regions(reader, GivenRegions(given), 400))
