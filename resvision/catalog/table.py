@@ -223,9 +223,17 @@ _faster_rcnn = partial(
     _detection,
     paper="Ren et al. 2015, Faster R-CNN, arXiv:1506.01497",
     year=2015,
-    builder="resvision.detection.faster_rcnn:faster_rcnn",
+    builder="resvision.detection.faster_rcnn_nets:faster_rcnn",
     system="resvision.detection.faster_rcnn:FasterRCNNDetector",
     input=(3, 600, 1000),
+    num_classes=20,
+)
+_yolov1 = partial(
+    _detection,
+    paper="Redmon et al. 2016, You Only Look Once, arXiv:1506.02640",
+    year=2016,
+    system="resvision.detection.yolov1:YOLOv1Detector",
+    input=(3, 448, 448),
     num_classes=20,
 )
 _yolov2 = partial(
@@ -357,6 +365,15 @@ ROWS = (
         builder="resvision.classification.darknet:darknet53",
         input=(3, 256, 256),
     ),
+    Row(
+        "extraction",
+        paper="Redmon et al. 2016, You Only Look Once, arXiv:1506.02640",
+        year=2016,
+        builder="resvision.classification.extraction:extraction",
+        recipe="photos-short",
+        input=(3, 224, 224),
+        num_classes=1000,
+    ),
     _perceptron("resmlp", {"shortcut": "identity"}),
     _perceptron("plainmlp", {"shortcut": "none"}),
     _fcn_vgg("fcn32s", {"stride": 32}),
@@ -429,13 +446,18 @@ ROWS = (
     _refinedet("refinedet", usual={"backbone": "vgg16"}, builder="resvision.detection.refinedet:refinedet"),
     _refinedet("refinedet320", builder="resvision.detection.refinedet:refinedet320", encoder="vgg16"),
     _faster_rcnn("faster_rcnn", usual={"backbone": "resnet50"}),
-    _faster_rcnn("faster_rcnn_vgg16", builder="resvision.detection.faster_rcnn:faster_rcnn_vgg16", encoder="vgg16"),
+    _faster_rcnn(
+        "faster_rcnn_vgg16", builder="resvision.detection.faster_rcnn_nets:faster_rcnn_vgg16", encoder="vgg16"
+    ),
+    _faster_rcnn("faster_rcnn_zf", builder="resvision.detection.faster_rcnn_nets:faster_rcnn_zf", encoder="zf5"),
     _faster_rcnn(
         "fasterrcnn_resnet50_fpn",
         {"backbone": "resnet50", "features": "pyramid"},
         input=(3, 800, 800),
         num_classes=90,
     ),
+    _yolov1("yolov1", usual={"backbone": "extraction"}, builder="resvision.detection.yolov1:yolov1"),
+    _yolov1("yolov1_tiny", builder="resvision.detection.yolov1:yolov1_tiny"),
     _yolov2("yolov2", usual={"backbone": "darknet19"}),
     _yolov3("yolov3", usual={"backbone": "darknet53"}, builder="resvision.detection.yolov3:yolov3"),
     _yolov3("yolov3_tiny", builder="resvision.detection.yolov3:yolov3_tiny"),
