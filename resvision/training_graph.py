@@ -27,6 +27,8 @@ FITS = (
     "resvision.feature_fits:linear_svm",
     "resvision.feature_fits:ridge_classifier",
     "resvision.feature_fits:feature_clusters",
+    "resvision.region_fits:region_svms",
+    "resvision.region_fits:region_boxes",
     "resvision.proposal_fits:region_proposals",
 )
 """The functions of this package that a fit may name without `--allow-code`."""
