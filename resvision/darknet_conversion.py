@@ -7,6 +7,7 @@ these, or that the file is of another net.
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
@@ -90,22 +91,28 @@ def darknets_view(model: str, cfg: Cfg | None) -> View:
 
 
 def _classes_for(model: str, options: Mapping[str, Any], numbers: int) -> int | None:
-    """The number of classes with which a model has so many numbers, the paper's where they do not matter."""
-    one, two = (numbers_of(meta_net(model, {**options, "num_classes": count})) for count in (1, 2))
+    """The number of classes with which a model has so many numbers, None where there is none."""
+    of_net = tuple(sorted((key, value) for key, value in options.items() if key != "num_classes"))
+    one, two = (_count(model, (*of_net, ("num_classes", classes))) for classes in (1, 2))
     more, rest = divmod(numbers - one, two - one)
     return 1 + more if rest == 0 and more >= 0 else None
+
+
+@cache  # a file that fits nothing is held against every net of Darknet
+def _count(model: str, options: tuple[tuple[str, Any], ...]) -> int:
+    return numbers_of(meta_net(model, dict(options)))
 
 
 def _remedy(model: str, net: nn.Module, looked_at: DarknetFile, given: Mapping[str, Any]) -> str:
     """The net that a file would fit; where there is none, what may have become of the file."""
     numbers, wanted = looked_at.numbers, numbers_of(net)
+    if numbers == numbers_of(net, without_head=True):
+        return "it ends before the last layer: --without-head takes all others, for model.encoder_from"
     if fits := _fitting(model, {key: value for key, value in given.items() if key != "num_classes"}, numbers):
         return f"it fits {fits}"
     for row in catalog.ROWS:
         if row.name != model and _is_darknets(row) and (fits := _fitting(row.name, {}, numbers)):
             return f"it fits {fits}"
-    if numbers == numbers_of(net, without_head=True):
-        return "it ends before the last layer: --without-head takes all others, for model.encoder_from"
     for name in _classifiers():
         if numbers == numbers_of(meta_net(name, {"num_classes": 2}), without_head=True):
             return (
@@ -119,9 +126,9 @@ def _remedy(model: str, net: nn.Module, looked_at: DarknetFile, given: Mapping[s
 
 def _fitting(model: str, options: Mapping[str, Any], numbers: int) -> str | None:
     """A model with the options and classes with which it has so many numbers, in words; None without any."""
-    variants = [dict(options)]
+    variants, usual = [dict(options)], catalog.options(model, options)
     for key, values in catalog.choices(model, options).items():
-        variants += [{**options, key: value} for value in values]
+        variants += [{**options, key: value} for value in values if value != usual[key]]
     for variant in variants:
         with suppress(SettingsError):
             if classes := _classes_for(model, variant, numbers):

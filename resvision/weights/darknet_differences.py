@@ -16,14 +16,13 @@ SHOWN = 3
 
 def differences(cfg: Cfg, net: nn.Module) -> list[str]:
     """The differences of a net of ours from what a cfg says, a line each, the first few of them; none for the same."""
-    lines: list[str] = []
     ours = [*_layers_of(net)]
+    lines = [*_other_differences(cfg, net)]
     if len(ours) != len(cfg.layers):
         lines.append(f"{len(cfg.layers)} layers with weights, and {len(ours)} here")
     for number, (theirs, own) in enumerate(zip(cfg.layers, ours, strict=False), start=1):
         if not theirs.is_like(own):
             lines.append(f"line {theirs.line}, layer {number}: {theirs}; here {own}")
-    lines += _other_differences(cfg, net)
     rest = len(lines) - SHOWN
     return [*lines[:SHOWN], *([f"{rest} more"] if rest > 0 else [])]
 

@@ -86,7 +86,8 @@ def is_darknet(path: Path) -> bool:
         return True
     with _opened(path) as file:
         start = file.read(12)
-    return len(start) == 12 and max(np.frombuffer(start, "<u4").tolist()) <= _LARGEST_VERSION
+    version = np.frombuffer(start, "<u4").tolist() if len(start) == 12 else [0]
+    return any(version) and max(version) <= _LARGEST_VERSION
 
 
 def look_at(path: Path) -> DarknetFile:
@@ -192,8 +193,8 @@ def _blocks_of(layer: nn.Module, name: str) -> Iterator[Block]:
         return
     own, name = (layer.conv, f"{name}.conv") if isinstance(layer, ConvBlock) else (layer, name)
     assert isinstance(own, nn.Conv2d | nn.Linear), "layers of Darknet are these"
-    assert own.bias is not None, "a layer without normalization has biases"
-    yield Block(f"{name}.bias", tuple(own.bias.shape))
+    if own.bias is not None:  # as of every layer of Darknet; the normalizations of other nets are found to be left over
+        yield Block(f"{name}.bias", tuple(own.bias.shape))
     yield Block(f"{name}.weight", tuple(own.weight.shape), isinstance(own, nn.Linear))
 
 
