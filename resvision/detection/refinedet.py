@@ -12,7 +12,7 @@ Glossary
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, NamedTuple
@@ -37,9 +37,10 @@ from resvision.detection.parts.multibox import (
     multibox_matches,
     multibox_sums,
 )
-from resvision.detection.parts.source_maps import BackboneMaps, first_stride, vgg16_with_conv6
+from resvision.detection.parts.source_maps import BackboneMaps, first_stride
 from resvision.detection.parts.suppression import Suppression
 from resvision.detection.parts.transfer_connections import TransferConnections
+from resvision.detection.parts.vgg16_maps import vgg16_with_conv6
 
 LEVELS = 4
 """The maps of the paper."""
@@ -135,6 +136,7 @@ class RefineDetDetector(Detector):
     """
 
     loss_options: ClassVar[type] = RefineDetLoss
+    stages: ClassVar[Mapping[str, str]] = {"backbone": "maps", "arm": "heads"}
 
     net: RefineDet
 

@@ -8,7 +8,7 @@ Glossary
     N images, K classes, a anchors of a cell, A places of an image, P places that are to find a box
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -144,6 +144,7 @@ class YOLOv2Detector(GridDetector):
     """
 
     loss_options: ClassVar[type] = YOLOv2Loss
+    stages: ClassVar[Mapping[str, str]] = {"backbone": "maps", "conv1": "heads"}
     terms = ("objects", "background", "boxes", "classes", "anchors")
     net: YOLOv2
 

@@ -243,6 +243,7 @@ class YOLOv3Detector(GridDetector):
     """The system of YOLOv3: cross-entropy of objects, of centres and of each class, squares of logarithms of sides."""
 
     loss_options: ClassVar[type] = YOLOv3Loss
+    stages: ClassVar[Mapping[str, str]] = {"backbone": "maps", "scales.0": "heads"}
     terms = ("objects", "background", "boxes", "classes")
     net: YOLOv3
 
