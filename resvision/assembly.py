@@ -38,6 +38,10 @@ UNKNOWN_DATA = "data that their file does not name"
 """The name of the set that weights without a run were trained on, where nothing says it."""
 
 
+NO_BATCHES: list[Batch] = []
+"""The batches of a run of no steps, whose training images are not opened."""
+
+
 class Prepared(NamedTuple):
     """A Run with every choice made, its data, its net on the meta device, and that net's counts."""
 
@@ -117,15 +121,18 @@ def assemble(prepared: Prepared, *, device: torch.device, begun: bool = False) -
         return task.supplied(images, prepared.net, run.data.proposals)
 
     to_train_on = supplied(splits.train)
-    train = task.train_batches(
-        to_train_on,
-        batch_size=run.training.batch_size,
-        seed=run.training.seed,
-        augment=run.augment,
-        loss=run.loss,
-        rank=rank,
-        world=world,
-    )
+    trains = total_steps(run) > 0
+    train: Batches = NO_BATCHES
+    if trains:
+        train = task.train_batches(
+            to_train_on,
+            batch_size=run.training.batch_size,
+            seed=run.training.seed,
+            augment=run.augment,
+            loss=run.loss,
+            rank=rank,
+            world=world,
+        )
     # After the batches, which draw nothing, and right before the net: its weights follow from the seed alone.
     torch.manual_seed(run.training.seed)
     system = build_system(run)
@@ -136,7 +143,7 @@ def assemble(prepared: Prepared, *, device: torch.device, begun: bool = False) -
         system.net.load_state_dict(net_state(system.net, run, file=initial_file(run)))
     if run.model.encoder_from is not None and not begun:
         system.net.load_state_dict(net_state_by_encoder(system.net, run, file=encoder_file(run)))
-    if not begun:
+    if trains and not begun:
         task.measure(system, to_train_on)
 
     def exam(split: str, images: Reader[Any]) -> Exam:

@@ -68,7 +68,7 @@ def _lengthened(run: Run, changed: Run, done: int, schedule: Scheduling, folder:
             f" has made {done:,} of {total_steps(run):,}; ask for more"
         )
     training = run.training
-    over = None if schedule == "anew" else training.schedule_over or training.duration
+    over = None if schedule == "anew" or not total_steps(run) else training.schedule_over or training.duration
     noted = (*training.extended, f"{training.duration} until step {done}")
     return replace(changed, training=replace(changed.training, schedule_over=over, extended=noted))
 

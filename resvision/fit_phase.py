@@ -130,6 +130,8 @@ def _figures_in_words(figures: Mapping[str, float], kind: Kind[Any, Any, Any] | 
     return ", ".join(
         f"{kind.noun(name)} {kind.write(name, value)}"
         if kind is not None and name in own
+        else f"{name.replace('_', ' ')} {value:,}"
+        if isinstance(value, int)
         else f"{name.replace('_', ' ')} {value:.6g}"
         for name, value in figures.items()
     )

@@ -116,7 +116,8 @@ class DataSettings:
 class TrainingSettings:
     """The settings of the training: its length, its batches, its evaluations.
 
-    duration            length of the run, `20 epochs` or `64000 steps`
+    duration            length of the run, `20 epochs` or `64000 steps`; of `0 steps`, the weights that it starts with
+                        are scored
     batch_size          images of one optimizer step, over all processes
     accumulate          parts that each process cuts its share of a batch into to save memory
     clip_norm           largest norm of the whole gradient
@@ -141,7 +142,7 @@ class TrainingSettings:
     evaluate_every: Positive = 1
     patience: Positive | None = None
     checkpoint_seconds: Annotated[float, Meta(gt=0)] = 60.0
-    schedule_over: Annotated[str, Meta(pattern=rf"^{rundir.DURATION}\Z")] | None = None
+    schedule_over: Annotated[str, Meta(pattern=rf"^{rundir.LENGTH}\Z")] | None = None
     extended: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -164,11 +164,15 @@ class Seen(NamedTuple):
     pixels    (h, w, C) uint8, its view
     geometry  the place of the view in the image
     name      of the image, for errors and for what is known of it by name
+    image     (H, W) or (H, W, C) uint8, upright, as it is stored
+    beside    what the net takes beside the pixels, which `Task.beside` brings; None where that was not asked for
     """
 
     pixels: Pixels
     geometry: Geometry
     name: str
+    image: Pixels
+    beside: Any = None
 
 
 class Task(ABC, Generic[T]):
@@ -359,6 +363,13 @@ class Task(ABC, Generic[T]):
         """
         return model
 
+    def beside(self, model: Model, seen: Seen) -> Any:
+        """What the net takes beside the pixels of one view; None for a net that takes no more.
+
+        Raises DataError, with the image's name, where that is not to be had.
+        """
+        return None
+
     @torch.no_grad()
     def raw(self, model: Model, seen: Sequence[Seen]) -> list[Any]:
         """Predict each view, and return raw results without the batch, for the kind's `decode`.
@@ -373,7 +384,7 @@ class Task(ABC, Generic[T]):
 
     # Questions of an explanation --------------------------------------------------------------------------------------
 
-    def explained_score(self, model: Model, pixels: Pixels, question: Question) -> ExplainedScore:
+    def explained_score(self, model: Model, seen: Seen, question: Question) -> ExplainedScore:
         """The score that answers a question about one view; computed in fp32, whatever the run's precision.
 
         Raises SettingsError for a question that the task does not know, or for a task that has no such score, and

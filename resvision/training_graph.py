@@ -27,6 +27,9 @@ FITS = (
     "resvision.feature_fits:linear_svm",
     "resvision.feature_fits:ridge_classifier",
     "resvision.feature_fits:feature_clusters",
+    "resvision.region_fits:region_svms",
+    "resvision.region_fits:region_boxes",
+    "resvision.proposal_fits:region_proposals",
 )
 """The functions of this package that a fit may name without `--allow-code`."""
 
@@ -40,18 +43,20 @@ class RunPhase:
 
     init_from     the phase whose weights the whole net starts with, in place of those that the run itself names
     encoder_from  the phase whose weights the net's encoder starts with, likewise; it has the last word over the encoder
+    proposals     the fit whose tensors are the regions that the net is trained on
     """
 
     name: Name
     run: Run
     init_from: Name | None = None
     encoder_from: Name | None = None
+    proposals: Name | None = None
     kind: Literal["run"] = "run"
 
     @property
     def parents(self) -> dict[str, str]:
         """The names of the parent phases by their roles."""
-        given = {"init_from": self.init_from, "encoder_from": self.encoder_from}
+        given = {"init_from": self.init_from, "encoder_from": self.encoder_from, "proposals": self.proposals}
         return {role: name for role, name in given.items() if name is not None}
 
 
@@ -198,14 +203,16 @@ def _phase_from_json(data: Any, *, at: str) -> Phase:
 
 
 def with_parents(phase: RunPhase, weights: Mapping[str, Path]) -> Run:
-    """The run of a phase, starting with its parents' weights files, which are given by role."""
-    model = phase.run.model
-    init_from, encoder_from = (weights.get(role) for role in ("init_from", "encoder_from"))
+    """The run of a phase on the results of its parents, safetensors files by their roles."""
+    model, data = phase.run.model, phase.run.data
+    init_from, encoder_from, proposals = (weights.get(role) for role in ("init_from", "encoder_from", "proposals"))
     if init_from is not None:  # the encoder is in there too, whatever the run itself names for it
         model = replace(model, init_from=str(init_from), encoder_from=None)
     if encoder_from is not None:
         model = replace(model, encoder_from=str(encoder_from))
-    return replace(phase.run, model=model)
+    if proposals is not None:
+        data = replace(data, proposals=str(proposals))
+    return replace(phase.run, model=model, data=data)
 
 
 def _code_in(data: Any) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from resvision import feature_fits
+from resvision import feature_fits, region_fits
 from resvision.core import rundir
 from resvision.core.errors import ResVisionError, RunError
 from resvision.core.files import SETTINGS
@@ -22,7 +22,7 @@ from resvision.run import code_in_run, read_run, run_from_json
 from resvision.training_graph import FITS, FitInputs, FitPhase, Fitted, RunPhase, graph_from_json, graph_to_json
 
 WITHOUT_CODE = {"recipe", "model.init_from", "model.init_except", "model.encoder_from", "data.root", "data.classes"}
-WITHOUT_CODE |= {"data.split_rule", "data.fingerprint", "data.columns", "data.allow"}
+WITHOUT_CODE |= {"data.split_rule", "data.fingerprint", "data.columns", "data.allow", "data.proposals"}
 
 REFERENCES = ("torch.hub:load", "resvision.core.references:find", "resvision.cli.main:main")
 
@@ -73,7 +73,12 @@ def test_phases_that_have_no_run_yet_are_launched_without_code_only(code: str, t
 
 
 def test_the_fits_that_need_no_allowance_are_those_of_this_package() -> None:
-    public = [value for name, value in vars(feature_fits).items() if inspect.isfunction(value) and name[0] != "_"]
+    public = [
+        value
+        for module in (feature_fits, region_fits)
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) and name[0] != "_"
+    ]
     of_fits = [
         function for function in public if set(inspect.get_annotations(function).values()) == {FitInputs, Fitted}
     ]

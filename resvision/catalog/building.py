@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from resvision.catalog.signatures import (
+    INPUT,
+    WINDOW,
     known_options,
     options,
     own_options,
@@ -96,6 +98,8 @@ def _build_backbone(
         for key in passed_on.keys() - backbone_names.keys():
             raise unknown_option(key, [*own_names, *backbone_names], noun=f"option of {row.name} over {name}")
     for_builder.pop("backbone", None)
+    if WINDOW in own_names and INPUT in backbone_names:
+        passed_on[INPUT] = for_builder.get(WINDOW, own_names[WINDOW])
     # The classes of the backbone's own head, which the system above cuts off, are the paper's.
     num_classes = below.num_classes if takes(builder_below, "num_classes") else None
     return build(name, num_classes=num_classes, **passed_on), for_builder

@@ -14,9 +14,13 @@ from resvision.core.meanings import form
 POSITIVE = (
     *("num_classes", "in_channels", "width", "input_size"),
     *("channels", "decoder_width", "output_stride", "hidden", "proposals", "smallest_anchor_px"),
-    *("svd_fc6", "svd_fc7"),
+    *("svd_fc6", "svd_fc7", "window_px"),
 )
 """Options that count something, so that a value below 1 is a mistake whatever the builder."""
+
+INPUT, WINDOW = "input_size", "window_px"
+"""The side of the images that a net takes, and that of the windows of images that a net over a backbone shows to it. A
+builder with the second decides the first for its backbone."""
 
 _NOT_OF_THE_NET = ("num_classes", "zero_init")
 
@@ -37,6 +41,8 @@ def options(name: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]
     backbone = {**row.usual, **(given or {}), **row.options}.get("backbone")
     if takes_backbone(builder) and isinstance(backbone, str):
         taken = {**options(backbone), **taken}
+        if WINDOW in taken:
+            taken.pop(INPUT, None)
     return {**taken, **row.usual}
 
 

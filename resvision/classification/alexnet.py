@@ -2,6 +2,7 @@
 
 AlexNet2012  Krizhevsky, Sutskever, Hinton 2012, https://doi.org/10.1145/3065386: convolutions in two groups, one for
              each of the paper's two GPUs, and LRN. Images of 227 px, where the paper prints 224: only 227 gives 55x55.
+             Caffe's authors pool before LRN (CaffeNet), which computes otherwise with weights of the same shapes.
 AlexNet      Krizhevsky 2014, https://arxiv.org/abs/1404.5997, as torchvision has it, under torchvision's names: one
              column, narrower, no LRN, dropout before the fully connected layers instead of after them.
 """
@@ -94,9 +95,11 @@ class AlexNet2012(nn.Module):
         input_size: int = 227,
         width: int = 32,
         init: Init2012 = "paper",
+        pool_first: bool = False,
     ) -> None:
         super().__init__()
         self.input_size = input_size
+        self.pool_first = pool_first
         self.window = _last_side(input_size)
         self.widths = [3 * width, 8 * width, 8 * width]
         hidden = 128 * width
@@ -104,12 +107,10 @@ class AlexNet2012(nn.Module):
             OrderedDict(
                 conv1=nn.Conv2d(in_channels, 3 * width, 11, stride=4),
                 relu1=nn.ReLU(inplace=True),
-                norm1=local_response_norm(),
-                pool1=nn.MaxPool2d(3, stride=2),
+                **_norm_and_pool(1, pool_first=pool_first),
                 conv2=nn.Conv2d(3 * width, 8 * width, 5, padding=2, groups=2),
                 relu2=nn.ReLU(inplace=True),
-                norm2=local_response_norm(),
-                pool2=nn.MaxPool2d(3, stride=2),
+                **_norm_and_pool(2, pool_first=pool_first),
                 conv3=nn.Conv2d(8 * width, 12 * width, 3, padding=1),
                 relu3=nn.ReLU(inplace=True),
                 conv4=nn.Conv2d(12 * width, 12 * width, 3, padding=1, groups=2),
@@ -156,7 +157,9 @@ class AlexNet2012(nn.Module):
     def stage_ends(self) -> dict[str, int]:
         """The children after which `stages` takes C2 to C5, with their channels."""
         first, second, last = self.widths
-        return {"features.norm1": first, "features.norm2": second, "features.relu5": last, "features.pool5": last}
+        before = "relu" if self.pool_first else "norm"
+        ends = (f"{before}1", f"{before}2", "relu5", "pool5")
+        return dict(zip((f"features.{end}" for end in ends), (first, second, last, last), strict=True))
 
 
 def initialize_2012(net: AlexNet2012, init: Init2012) -> None:
@@ -203,17 +206,35 @@ def alexnet_2012(
     input_size: int = 227,
     width: int = 32,
     init: Init2012 = "paper",
+    pool_first: bool = False,
 ) -> AlexNet2012:
     """The paper's net for square images of `input_size` px, with 3, 8, 12, 12, 8 times `width` maps.
 
-    width  a third of the maps of the first convolution, by which all others scale
-    init   rule by which the first weights are drawn
+    width       a third of the maps of the first convolution, by which all others scale
+    init        rule by which the first weights are drawn
+    pool_first  pooling comes before LRN, as in CaffeNet, and not after it
 
     Raises SettingsError for an odd width, images below 67 px, and another init.
     """
     if width % 2:
         raise SettingsError(f"width {width}: the maps are parted in two groups; choose an even width")
-    return AlexNet2012(num_classes=num_classes, in_channels=in_channels, input_size=input_size, width=width, init=init)
+    return AlexNet2012(
+        num_classes=num_classes,
+        in_channels=in_channels,
+        input_size=input_size,
+        width=width,
+        init=init,
+        pool_first=pool_first,
+    )
+
+
+def _norm_and_pool(number: int, *, pool_first: bool) -> dict[str, nn.Module]:
+    """LRN and max pooling after the convolution of this number, by name, in their order."""
+    pair: list[tuple[str, nn.Module]] = [
+        (f"norm{number}", local_response_norm()),
+        (f"pool{number}", nn.MaxPool2d(3, stride=2)),
+    ]
+    return dict(reversed(pair) if pool_first else pair)
 
 
 def _last_side(input_size: int) -> int:

@@ -6,6 +6,7 @@ the maps equal those of the uncut net.
 
 Glossary
     stride    input pixels between neighbours of a map
+    first_px  what a position sees lies about one point of the image: where that is for the first one, from the edge
     stretch   product of the strides taken away so far: former neighbours are now this many pixels apart
     path      dotted name of a module in the net
     ends      paths of the modules whose results are the maps, with the channels of these
@@ -47,10 +48,11 @@ class Map(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """Stride and stretch of a map, as in the glossary."""
+    """Stride and stretch of a map, as in the glossary; the centre of its first position, 0.5 for that of a pixel."""
 
     stride: int = 1
     stretch: int = 1
+    first_px: float = 0.5
 
 
 class Stages(nn.Module):
@@ -121,6 +123,18 @@ def uncut_maps(net: nn.Module) -> dict[str, Map]:
     grids = _restride_steps(net, paths, output_stride=None)
     names = _names(paths, grids, ends)
     return {names[path]: Map(ends[path], grid.stride) for path, grid in zip(paths, grids, strict=True) if path in ends}
+
+
+def first_centres(net: nn.Module) -> dict[str, float]:
+    """`first_px` of the maps of a net, by name, the same along both sides; each further position lies a stride further.
+
+    Raises MissingStageError for a net that has no stages.
+    """
+    ends = _ends(net)
+    paths = [*_steps_until_last(net, ends)]
+    grids = _restride_steps(net, paths, output_stride=None)
+    names = net.steps if isinstance(net, Stages) else _names(paths, grids, ends)
+    return {names[path]: grid.first_px for path, grid in zip(paths, grids, strict=True) if path in ends}
 
 
 def first_stages(net: nn.Module, count: int) -> dict[str, nn.Module]:
@@ -243,7 +257,7 @@ def _restride(module: nn.Module, grid: Grid, output_stride: int | None) -> Grid:
         module.stride, after = _step(grid, module.stride, output_stride)
         return after
     if isinstance(module, CeilMaxPool2d):
-        stride, after = _step(grid, module.stride, output_stride)
+        stride, after = _step(grid, module.stride, output_stride, shift=(module.kernel_size - 1) * module.dilation / 2)
         if stride < module.stride:  # the pooling changes its far edge, too, so that it takes its stride away itself
             module.take_stride(grid.stretch)
         return after
@@ -252,7 +266,8 @@ def _restride(module: nn.Module, grid: Grid, output_stride: int | None) -> Grid:
         module.dilation *= grid.stretch
         return after
     if isinstance(module, nn.AvgPool2d):
-        _, after = _step(grid, _per_axis(module.stride), output_stride)
+        shift = (_per_axis(module.kernel_size) - 1) / 2 - _per_axis(module.padding)
+        _, after = _step(grid, _per_axis(module.stride), output_stride, shift=shift)
         if after.stretch > 1:
             raise SettingsError(f"output_stride {output_stride}: an average pooling cannot be dilated")
         return after
@@ -268,18 +283,23 @@ def _restride(module: nn.Module, grid: Grid, output_stride: int | None) -> Grid:
 def _restride_window(window: nn.Conv2d | nn.MaxPool2d, grid: Grid, output_stride: int | None) -> Grid:
     """The grid after a window, which is changed in place: on a stretched grid its pixels lie further apart."""
     stride, padding, dilation = (_per_axis(size) for size in (window.stride, window.padding, window.dilation))
-    stride, after = _step(grid, stride, output_stride)
+    shift = (_per_axis(window.kernel_size) - 1) * dilation / 2 - padding
+    stride, after = _step(grid, stride, output_stride, shift=shift)
     window.stride = (stride, stride)
     window.padding = (padding * grid.stretch,) * 2
     window.dilation = (dilation * grid.stretch,) * 2
     return after
 
 
-def _step(grid: Grid, stride: int, output_stride: int | None) -> tuple[int, Grid]:
-    """The stride with which a window goes on, 1 if its own was taken away, and the grid after it."""
+def _step(grid: Grid, stride: int, output_stride: int | None, *, shift: float = 0.0) -> tuple[int, Grid]:
+    """The stride with which a window goes on, 1 if its own was taken away, and the grid after it.
+
+    shift  positions from the first one to the centre of the first window; 0 where padding centres it there
+    """
+    first_px = grid.first_px + shift * grid.stride * grid.stretch
     if output_stride is not None and grid.stride * stride > output_stride:
-        return 1, Grid(grid.stride, grid.stretch * stride)
-    return stride, Grid(grid.stride * stride, grid.stretch)
+        return 1, Grid(grid.stride, grid.stretch * stride, first_px)
+    return stride, Grid(grid.stride * stride, grid.stretch, first_px)
 
 
 def _per_axis(size: int | str | tuple[int, ...]) -> int:

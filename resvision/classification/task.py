@@ -15,7 +15,6 @@ from resvision.classification.classifier import Classifier, write_out_balanced
 from resvision.classification.protocols import MeanOverViews, Protocol, ViewBatches, apply
 from resvision.contracts import Batch, Images, MixedTargets, System
 from resvision.core.errors import SettingsError, printable
-from resvision.core.images import Pixels
 from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
 from resvision.core.views import SquareView, View
@@ -29,7 +28,7 @@ from resvision.loading.augment import ImageAugment
 from resvision.loading.batches import EvalBatches, TrainBatches, fits_memory
 from resvision.loading.workers import batches
 from resvision.probes.count import count
-from resvision.tasks import Described, ExplainedScore, How, Model, Question, Task, images_of, pictures_of
+from resvision.tasks import Described, ExplainedScore, How, Model, Question, Seen, Task, images_of, pictures_of
 from resvision.training.evaluation import (
     EVALUATION_COMPILE_PAYS_FROM,
     PredictedBatch,
@@ -172,13 +171,13 @@ class ClassificationTask(Task[int]):
         return [tally.scores(classes, named(reader)) for tally in alone], together.scores(classes, named(reader))
 
     @torch.no_grad()
-    def explained_score(self, model: Model, pixels: Pixels, question: Question) -> ExplainedScore:
+    def explained_score(self, model: Model, seen: Seen, question: Question) -> ExplainedScore:
         """The logit of a class, of the most probable one unless another is asked about."""
         if question.points is not None:
             raise SettingsError("--point: a class is one of the whole image; leave it out, or name --class")
         classifier = model.system
         assert isinstance(classifier, Classifier), "rows of this task name it, or a class made of it"
-        images = images_of(model, pixels)
+        images = images_of(model, seen.pixels)
 
         def logits(images: Tensor) -> Tensor:
             return classifier.logits(Images(images))

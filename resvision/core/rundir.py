@@ -53,8 +53,14 @@ REPORT = "report.html"
 LOCK = ".lock"
 
 RUN_FORMAT = 1
-DURATION = r"[1-9][0-9]{0,8} (epochs|steps)"
-"""The form of a run's length; nine digits keep its count of steps within 64 bits."""
+LENGTH = r"[1-9][0-9]{0,8} (epochs|steps)"
+"""The form of a length of training; nine digits keep its count of steps within 64 bits."""
+
+NO_STEPS = "0 steps"
+"""The length of a run whose weights are those that it starts with."""
+
+DURATION = rf"({NO_STEPS}|{LENGTH})"
+"""The form of a run's length."""
 
 WEIGHTS = "weights.safetensors"
 AVERAGED_WEIGHTS = "ema.safetensors"

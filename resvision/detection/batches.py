@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from resvision.contracts import Batch
+from resvision.contracts import Batch, Images
 from resvision.core.draws import uniform
 from resvision.core.errors import SettingsError, printable
 from resvision.core.images import Pixels, header
@@ -31,7 +31,7 @@ from resvision.core.samples import Reader, Sample
 from resvision.core.view_geometry import Geometry
 from resvision.core.views import View
 from resvision.detection.augment import BoxAugment, Square, augmented
-from resvision.detection.detector import PADDING, ProposedImages, TrueBoxes
+from resvision.detection.detector import PADDING, Detector, ProposedImages, RegionDetector, TrueBoxes
 from resvision.detection.proposing import ProposedReader
 from resvision.kinds.detection.boxes import BoxTargets, Floats
 from resvision.loading.batches import Visits, as_batch, neighbours, sizes_fit_memory
@@ -87,7 +87,7 @@ class BoxTrainBatches(Dataset[Batch]):
         if side_px is None:
             raise SettingsError(f"data.image_size: {printable(reader.name)} does not say how large squares are to be")
         self._square = Square.of(view, side_px, augment.fill)
-        self._images = Images(reader, view.channels, grey=grey)
+        self._images = StoredImages(reader, view.channels, grey=grey)
 
     def __getitem__(self, step: int) -> Batch:
         epoch, indices = self._visits.at(step)
@@ -143,7 +143,7 @@ class BoxEvalBatches(Dataset[Batch]):
         return proposed(batch, regions, self._views.most_regions)
 
 
-class Images:
+class StoredImages:
     """The samples of a reader at their stored size, (H, W, channels); they stay in memory where all fit.
 
     Of a reader with regions these stand behind the boxes, with the label REGION.
@@ -165,7 +165,7 @@ class Images:
         image, truth = self._reader[index]
         name = self._reader.source(index)
         if isinstance(self._reader, ProposedReader):
-            truth = with_regions_behind(truth, self._reader.in_image(image, name, grey=self._grey))
+            truth = with_regions_behind(truth, self._reader.in_image(image, name))
         return Sample(as_channels(image, self._channels, name=name, grey=self._grey), truth)
 
 
@@ -188,7 +188,9 @@ class Views:
         image, truth = self._reader[index]
         name = self._reader.source(index)
         shown = self._view.show(image, name=name, grey=self._grey)
-        regions = self._reader.in_view(Seen(*shown, name)) if isinstance(self._reader, ProposedReader) else NO_REGIONS
+        regions = NO_REGIONS
+        if isinstance(self._reader, ProposedReader):
+            regions = self._reader.in_view(Seen(*shown, name, image))
         return shown.pixels, Target(truth, shown.geometry), regions
 
 
@@ -214,6 +216,14 @@ def places(regions: Sequence[Floats], most: int) -> Tensor:
     for row, some in zip(boxes, regions, strict=True):
         row[: len(some)] = some[:most]
     return torch.from_numpy(boxes)
+
+
+def inputs_for(system: Detector, images: Tensor, seen: Sequence[Seen]) -> Images | ProposedImages:
+    """The inputs of a system for images (N, C, H, W) of any type that are seen, with regions where it takes these."""
+    if not isinstance(system, RegionDetector):
+        return Images(images)
+    regions = [system.regions.of(one) if one.beside is None else one.beside for one in seen]
+    return ProposedImages(images, places(regions, system.net.most_proposals).to(images.device))
 
 
 def padded(truths: Sequence[BoxTargets]) -> TrueBoxes:

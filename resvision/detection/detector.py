@@ -48,6 +48,16 @@ class ProposedImages(NamedTuple):
     proposals: Tensor
 
 
+def given_proposals(inputs: Images | ProposedImages) -> Tensor | None:
+    """The regions that come with images, (N, P, 4); None where none are given."""
+    return inputs.proposals if isinstance(inputs, ProposedImages) else None
+
+
+def is_region(proposals: Tensor) -> Tensor:
+    """Whether each place of (..., P, 4) holds a region, (..., P) bool; one without area is none."""
+    return (proposals[..., 2:] > proposals[..., :2]).all(dim=-1)
+
+
 class Candidates(NamedTuple):
     """The boxes that a net proposes for each image, before suppression.
 
@@ -135,6 +145,23 @@ class RegionNet(nn.Module):
         """
 
 
+class ProposingNet(nn.Module):
+    """A net that proposes regions itself, and that can be trained on given ones in their place. Abstract.
+
+    most_proposals  the number of given regions of an image, those of highest rank where more are given
+    """
+
+    most_proposals: int
+
+    @abstractmethod
+    def proposed(self, images: Tensor, *, to_train: bool, before: int | None = None) -> Tensor:
+        """The regions that it proposes in normalized images (N, C, H, W), best first, (N, P, 4); zeros for none.
+
+        to_train  give as many as it learns from, which are more than it looks at in prediction
+        before    the most boxes of a map of which those that overlap a better one are left out; None: the net's own
+        """
+
+
 class RegionDetector(Detector):
     """A detector whose net looks at given regions. Abstract.
 
@@ -147,5 +174,4 @@ class RegionDetector(Detector):
 
     def maps(self, inputs: Images | ProposedImages) -> Any:
         """The raw maps that the net gives for uint8 images and their proposals."""
-        proposals = inputs.proposals if isinstance(inputs, ProposedImages) else None
-        return self.net(self.normalized(inputs.images), proposals)
+        return self.net(self.normalized(inputs.images), given_proposals(inputs))

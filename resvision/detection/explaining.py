@@ -9,29 +9,33 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_iou
 
+from resvision.contracts import Images
 from resvision.core.errors import DataError
-from resvision.core.images import Pixels
-from resvision.detection.detector import Detector
-from resvision.tasks import ExplainedScore, Model, Question, images_of
+from resvision.detection.batches import inputs_for
+from resvision.detection.detector import Detector, ProposedImages
+from resvision.tasks import ExplainedScore, Model, Question, Seen, images_of
 
 SAME_OBJECT = 0.5
 """The overlap from which a candidate is about the object whose box is explained."""
 
 
 @torch.no_grad()
-def best_score(model: Model, system: Detector, pixels: Pixels, question: Question) -> ExplainedScore:
+def best_score(model: Model, system: Detector, seen: Seen, question: Question) -> ExplainedScore:
     """The score of the surest box, of the class and about all points of the question where it names them.
 
     Of another image it is the highest score of a box of this class that overlaps that one by half, 0 without any.
     Raises DataError where no candidate lies about the points.
     """
-    height, width = pixels.shape[:2]
+    height, width = seen.pixels.shape[:2]
+    images = images_of(model, seen.pixels)
+    regions = inputs_for(system, images, [seen])[1:]
 
     def candidates(images: Tensor) -> Tensor:
-        boxes, scores, labels = system.candidates(system.net(system.normalized(images)), (height, width))
+        of_each = (member.expand(len(images), *member.shape[1:]) for member in regions)
+        inputs = ProposedImages(images, *of_each) if regions else Images(images)
+        boxes, scores, labels = system.candidates(system.maps(inputs), (height, width))
         return torch.cat([boxes, scores[..., None], labels[..., None].to(scores)], dim=-1)
 
-    images = images_of(model, pixels)
     boxes, scores, labels = _members(candidates(images)[0])
     asked = torch.ones_like(labels, dtype=torch.bool) if question.label is None else labels == question.label
     if question.points is not None:

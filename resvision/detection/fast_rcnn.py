@@ -13,7 +13,7 @@ Glossary
     C, H, W  channels, height and width in pixels
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
@@ -21,10 +21,17 @@ import torch
 from torch import Tensor, nn
 
 from resvision.classification.classifier import require_factor
-from resvision.contracts import Batch, Images, Losses
+from resvision.contracts import Batch, Losses
 from resvision.core.errors import SettingsError
 from resvision.core.samples import Reader
-from resvision.detection.detector import Candidates, ProposedImages, RegionDetector, RegionNet, TrueBoxes
+from resvision.detection.detector import (
+    Candidates,
+    RegionDetector,
+    RegionNet,
+    TrueBoxes,
+    given_proposals,
+    is_region,
+)
 from resvision.detection.parts.encoder import encoder_names
 from resvision.detection.parts.filling import filled_up
 from resvision.detection.parts.matching import match
@@ -205,6 +212,7 @@ class FastRCNNDetector(RegionDetector):
     """
 
     loss_options: ClassVar[type] = FastRCNNLoss
+    stages: ClassVar[Mapping[str, str]] = {"backbone": "maps", "roi_heads": "regions"}
     net: FastRCNN
 
     def __init__(
@@ -223,14 +231,14 @@ class FastRCNNDetector(RegionDetector):
     def losses(self, batch: Batch) -> Losses:
         """Compute the two terms; `error` is the share of regions whose most probable class is wrong."""
         images = self.normalized(batch.inputs.images)
-        proposals = self.net.regions(images, _proposals_of(batch.inputs))
+        proposals = self.net.regions(images, given_proposals(batch.inputs))
         losses: Losses = self._losses_of(self.net.maps(images), proposals, batch.targets)
         return losses
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _losses_of(self, maps: dict[str, Tensor], proposals: Tensor, truth: TrueBoxes) -> Losses:
         # Not compiled: the numbers of true boxes and regions are others in every step, and each would make a graph.
-        drawn = draw(*with_true_boxes(proposals, valid(proposals), *truth), *truth, self.rules)
+        drawn = draw(*with_true_boxes(proposals, is_region(proposals), *truth), *truth, self.rules)
         region_maps = self.net.roi_heads(maps, drawn.references)
         wanted = self.net.offsets.encode(drawn.boxes, drawn.references, drawn.labels)
         return Losses(
@@ -245,7 +253,7 @@ class FastRCNNDetector(RegionDetector):
     def candidates(self, maps: FastRCNNMaps, sides: tuple[int, int]) -> Candidates:
         """The pairs of a region and a class of highest probability."""
         regions = RegionMaps(maps.logits, self.net.offsets.restored(maps.deltas))
-        return Candidates(*best_pairs(regions, maps.proposals, valid(maps.proposals), CODING, sides))
+        return Candidates(*best_pairs(regions, maps.proposals, is_region(maps.proposals), CODING, sides))
 
     def measure(self, reader: Reader[BoxTargets]) -> None:
         """Measure mean and deviation of the offsets from all regions that overlap a box by half, for each class.
@@ -256,7 +264,7 @@ class FastRCNNDetector(RegionDetector):
         moments = OffsetMoments(self.net.num_classes)
         for index in range(len(reader)):
             image, truth = reader[index]
-            regions = reader.in_image(image, reader.source(index), grey=True)
+            regions = reader.in_image(image, reader.source(index))
             boxes, labels, crowd = map(torch.from_numpy, (truth.boxes, truth.labels, truth.crowd))
             references = torch.cat([torch.from_numpy(regions).to(boxes), boxes[~crowd]])
             rules = self.rules
@@ -264,12 +272,3 @@ class FastRCNNDetector(RegionDetector):
             own = matches.box[matches.positive]
             moments.add(boxes[own], references[matches.positive], labels[own])
         self.net.offsets.set_to(moments)
-
-
-def valid(proposals: Tensor) -> Tensor:
-    """Whether each place of (N, P, 4) holds a region, (N, P) bool; one without area is none."""
-    return (proposals[..., 2:] > proposals[..., :2]).all(dim=-1)
-
-
-def _proposals_of(inputs: Images | ProposedImages) -> Tensor | None:
-    return inputs.proposals if isinstance(inputs, ProposedImages) else None

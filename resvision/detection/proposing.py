@@ -1,49 +1,85 @@
 """Regions that come from outside a net: where an image may hold an object, of whatever class.
 
-R-CNN, SPP-net and Fast R-CNN look at regions that another algorithm found. They are found in what the net sees, so that
-training, evaluation and prediction look at the same ones.
+R-CNN, SPP-net and Fast R-CNN look at regions that another algorithm found. These are regions of the upright image, as
+it is stored; a view of it shows them where it shows the image. So one search of an image, or one file, serves nets with
+whatever view, and training, evaluation and prediction look at the same regions.
 
 Glossary
     P      regions of an image, those of highest rank first; there may be none
-    boxes  (P, 4) float64, x1 y1 x2 y2 in continuous pixels, cut off at the edges
+    boxes  (P, 4) float64, x1 y1 x2 y2 in continuous pixels of the upright image, or of its view, cut off at the edges
 """
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from resvision.core.images import Pixels
 from resvision.core.samples import Reader
 from resvision.data.selection import Subset
-from resvision.detection.parts.selective_search import selective_search
+from resvision.detection import region_cache
+from resvision.detection.parts import selective_search
+from resvision.detection.proposal_files import ProposalFile
+from resvision.geometry.boxes import clip, sides
 from resvision.kinds.detection.boxes import BoxTargets, Floats
-from resvision.tasks import Seen
+
+if TYPE_CHECKING:
+    from resvision.tasks import Seen
+
+LEAST_VIEW_PX = 1e-3
+"""The least side of a region in a view, in its pixels; the part outside of a view is cut off."""
 
 
 class Regions(ABC):
     """A source of regions. Abstract."""
 
     @abstractmethod
-    def of(self, seen: Seen) -> Floats:
-        """The regions of one image, (P, 4) in pixels of its view.
+    def in_image(self, image: Pixels, name: str) -> Floats:
+        """The regions of an upright image (H, W) or (H, W, C), (P, 4) in its pixels.
 
         Raises DataError, with the image's name, where the source has none for this image.
         """
 
+    def of(self, seen: "Seen") -> Floats:
+        """The regions of one image, (P, 4) in pixels of its view; those that it does not show are left out."""
+        high, wide = seen.geometry.view_sides
+        boxes = clip(seen.geometry.boxes_to_view(self.in_image(seen.image, seen.name)), (0, 0, wide, high))
+        return np.asarray(boxes[sides(boxes).min(axis=1, initial=np.inf) >= LEAST_VIEW_PX])
+
 
 class SearchedRegions(Regions):
-    """The regions that selective search finds."""
+    """The regions that selective search finds, which are kept for the next time."""
 
-    def of(self, seen: Seen) -> Floats:
-        """The regions of one image, in an order that is drawn."""
-        return selective_search(seen.pixels)
+    def in_image(self, image: Pixels, name: str) -> Floats:
+        """The regions of an upright image, in an order that it decides. Raises MissingExtraError without OpenCV."""
+        key = region_cache.key(image, SEARCH.format(selective_search.version()))
+        kept = region_cache.read(key, (image.shape[0], image.shape[1]))
+        if kept is None:
+            kept = selective_search.selective_search(image)
+            region_cache.write(key, kept)
+        return kept
+
+
+SEARCH = "selective search 1, OpenCV {}"
+"""The set-up of the search, to which the kept regions belong; its number grows with every change of results."""
+
+
+class FileRegions(Regions):
+    """The regions in a file of proposals. Raises DataError where it cannot be read as one."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = ProposalFile(path)
+
+    def in_image(self, image: Pixels, name: str) -> Floats:
+        """The regions of an upright image, those of highest rank first."""
+        return self.file.regions(name, (image.shape[0], image.shape[1]))
 
 
 def regions_from(source: str | None) -> Regions:
     """The regions of the file that a person names, or those of a search."""
-    assert source is None, "files of regions come next"
-    return SearchedRegions()
+    return SearchedRegions() if source is None else FileRegions(Path(source))
 
 
 @dataclass(kw_only=True)
@@ -57,14 +93,13 @@ class ProposedReader(Subset[BoxTargets]):
     regions: Regions
     most: int
 
-    def in_view(self, seen: Seen) -> Floats:
+    def in_view(self, seen: "Seen") -> Floats:
         """The regions that a net takes, in pixels of the view."""
         return self.regions.of(seen)[: self.most]
 
-    def in_image(self, image: Pixels, name: str, *, grey: bool) -> Floats:
-        """The regions that a net takes of an image (H, W, C), found in its view, in pixels of the image."""
-        shown = self.view.show(image, name=name, grey=grey)
-        return shown.geometry.boxes_to_image(self.in_view(Seen(*shown, name)))
+    def in_image(self, image: Pixels, name: str) -> Floats:
+        """The regions that a net takes of an upright image, in its pixels."""
+        return self.regions.in_image(image, name)[: self.most]
 
 
 def with_regions(reader: Reader[BoxTargets], regions: Regions, most: int) -> ProposedReader:

@@ -70,25 +70,35 @@ def looks_at_regions(system: Detector) -> bool:
     return "regions" in system.stages.values()
 
 
-def image_times(system: Detector, seen: Seen, machine: Machine, *, rounds: int = 1) -> ImageTimes:
-    """The times of one image, of the fastest of several rounds; regions are searched for once."""
-    images = torch.from_numpy(seen.pixels).permute(2, 0, 1)[None]
-    inputs: Images | ProposedImages = Images(images)
-    searched: dict[str, float] = {}
-    if isinstance(system, RegionDetector):
-        since = time.perf_counter()
-        regions = searched_regions(system, seen)
-        searched = {"search": time.perf_counter() - since}
-        inputs = ProposedImages(images, places([regions], system.net.most_proposals))
+class Searched(NamedTuple):
+    """The regions of an image, (P, 4) in pixels of its view, and the seconds that it took to find them."""
+
+    regions: Floats
+    seconds: float
+
+
+def search(system: RegionDetector, seen: Seen) -> Searched:
+    """Search for the regions of an image anew, whatever is kept of them; those of a file are read."""
+    since = time.perf_counter()
+    searches = isinstance(system.regions, SearchedRegions)
+    regions = selective_search(seen.pixels) if searches else system.regions.of(seen)
+    return Searched(regions, time.perf_counter() - since)
+
+
+def image_times(
+    system: Detector, seen: Seen, machine: Machine, *, searched: Searched | None = None, rounds: int = 1
+) -> ImageTimes:
+    """The times of one image, of the fastest of several rounds.
+
+    searched  its regions, for a detector that is given regions
+    """
+    inputs: Images | ProposedImages = Images(torch.from_numpy(seen.pixels).permute(2, 0, 1)[None])
+    if searched is not None:
+        assert isinstance(system, RegionDetector), "others find their regions themselves"
+        inputs = ProposedImages(inputs.images, places([searched.regions], system.net.most_proposals))
     measured = [stage_times(system, inputs, machine) for _ in range(rounds)]
     fastest = min(measured, key=lambda times: sum(times.seconds.values()))
-    return fastest._replace(seconds=searched | fastest.seconds)
-
-
-def searched_regions(system: RegionDetector, seen: Seen) -> Floats:
-    """The regions of an image, searched for anew where the system searches, whatever is kept of them on disk."""
-    searches = isinstance(system.regions, SearchedRegions)
-    return selective_search(seen.pixels) if searches else system.regions.of(seen)
+    return fastest if searched is None else fastest._replace(seconds={"search": searched.seconds, **fastest.seconds})
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from resvision.contracts import Batch, Images, System, arrays, tensors_of
 from resvision.core.errors import DataError, NonFiniteLossError, SettingsError, nearest, printable
@@ -20,12 +20,13 @@ from resvision.detection import explaining
 from resvision.detection.anchor_advice import anchor_advice
 from resvision.detection.anchor_showing import anchors_shown, unmatched_shown
 from resvision.detection.augment import BoxAugment
-from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches, places
-from resvision.detection.detector import Detector, ProposedImages, RegionDetector, RegionNet
+from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches, inputs_for
+from resvision.detection.detector import Detector, ProposedImages, ProposingNet, RegionDetector, RegionNet
 from resvision.detection.exhibits import training_exhibits
 from resvision.detection.parts.suppression import Suppression
-from resvision.detection.proposing import regions_from, with_regions
-from resvision.kinds.detection.boxes import BoxTargets, RawDetections
+from resvision.detection.proposing import FileRegions, Regions, regions_from, with_regions
+from resvision.detection.region_search import search_ahead
+from resvision.kinds.detection.boxes import BoxTargets, Floats, RawDetections
 from resvision.kinds.detection.kind import KIND
 from resvision.kinds.detection.presets import COCO, find
 from resvision.kinds.detection.scores import DetectionScores
@@ -36,7 +37,7 @@ from resvision.kinds.prediction_options import PredictionOptions
 from resvision.loading.workers import batches as read_batches
 from resvision.tasks import Described, ExplainedScore, How, Model, Question, Seen, Task, Trained
 from resvision.training.evaluation import evaluating, merged, until_stopped
-from resvision.training.machine import Machine, autocast, decoding_workers
+from resvision.training.machine import Machine, autocast, decoding_workers, rank_and_world
 from resvision.training.stopping import StopSignals
 
 MOST_IMAGES = 16
@@ -84,10 +85,12 @@ class DetectionTask(Task[BoxTargets]):
         return anchor_advice(_detector(system), reader, side_px) if side_px else {}
 
     def supplied(self, reader: Reader[BoxTargets], net: nn.Module, source: str | None) -> Reader[BoxTargets]:
-        """The reader with regions for its images, for a net that looks at given ones."""
-        if not isinstance(net, RegionNet):
-            return super().supplied(reader, net, source)
-        return with_regions(reader, regions_from(source), net.most_proposals)
+        """The reader with regions for its images, for a net that looks at given ones; they are searched now."""
+        if isinstance(net, RegionNet) or (isinstance(net, ProposingNet) and source is not None):
+            return with_regions(reader, ready_regions(reader, source), net.most_proposals)
+        if source is None:
+            return reader
+        raise SettingsError("data.proposals: this net finds its regions itself; leave it out")
 
     def measure(self, system: System, reader: Reader[BoxTargets]) -> None:
         """Let a system measure what it needs of its training data."""
@@ -180,6 +183,11 @@ class DetectionTask(Task[BoxTargets]):
             system.regions = regions_from(options.proposals)
         return replace(model, system=system)
 
+    def beside(self, model: Model, seen: Seen) -> Floats | None:
+        """The regions of a view that its net looks at, (P, 4); None for a net that finds them itself."""
+        system = _detector(model.system)
+        return system.regions.of(seen) if isinstance(system, RegionDetector) else None
+
     def raw(self, model: Model, seen: Sequence[Seen]) -> list[RawDetections]:
         """Predict the boxes in each view."""
         system = _detector(model.system)
@@ -191,9 +199,20 @@ class DetectionTask(Task[BoxTargets]):
                 results += detections(system, inputs_for(system, images, some), model.machine)
         return results
 
-    def explained_score(self, model: Model, pixels: Pixels, question: Question) -> ExplainedScore:
+    def explained_score(self, model: Model, seen: Seen, question: Question) -> ExplainedScore:
         """The score of the surest box, of the class and about the points of the question."""
-        return explaining.best_score(model, _detector(model.system), pixels, question)
+        return explaining.best_score(model, _detector(model.system), seen, question)
+
+
+def ready_regions(reader: Reader[BoxTargets], source: str | None) -> Regions:
+    """The regions of the file `source`, once it is known that it suits the images, or searched ones, once found."""
+    regions = regions_from(source)
+    rank, world = rank_and_world()
+    if isinstance(regions, FileRegions):
+        regions.file.require(reader.source(index) for index in range(len(reader)))
+    else:
+        search_ahead(reader, regions, rank=rank, world=world)
+    return regions
 
 
 def suppression_of(usual: Suppression, options: PredictionOptions, classes: Sequence[str]) -> Suppression:
@@ -230,13 +249,6 @@ def groups_of(text: str, classes: Sequence[str]) -> tuple[int, ...] | None:
                 raise SettingsError(f"suppress: class {name!r} is named twice; a class has one group")
             groups[name] = number
     return tuple(groups.get(name, len(classes) + label) for label, name in enumerate(classes))
-
-
-def inputs_for(system: Detector, images: Tensor, seen: Sequence[Seen]) -> Images | ProposedImages:
-    """The inputs of a system for the images (N, C, H, W) that are seen, with their regions where it takes these."""
-    if not isinstance(system, RegionDetector):
-        return Images(images)
-    return ProposedImages(images, places([system.regions.of(one) for one in seen], system.net.most_proposals))
 
 
 @torch.no_grad()

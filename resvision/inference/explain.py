@@ -14,13 +14,12 @@ from resvision.classification.stages import stage_modules
 from resvision.core.errors import DataError, MissingStageError, SettingsError, unknown_name
 from resvision.core.images import Pixels
 from resvision.core.view_geometry import Floats, Geometry
-from resvision.core.views import Shown
 from resvision.inference.load import Trained, load
-from resvision.inference.predict import Predicted, decoded_sources
+from resvision.inference.predict import Predicted, seen_by, seen_sources
 from resvision.inference.sources import Picture, Source, sources_of
 from resvision.kinds.kind import Asked
 from resvision.probes.attribution import grad_cam, occlusion, smallest_map
-from resvision.tasks import ExplainedScore, Question
+from resvision.tasks import ExplainedScore, Question, Seen
 from resvision.training.machine import at_work
 
 Method = Literal["gradcam", "occlusion"]
@@ -154,44 +153,43 @@ def explained(
     Raises SettingsError for a stage, a class or a question that the net does not know.
     """
     labels: list[int | None] = [label_of(trained, name) for name in classes]
-    for source, name, image, shown in decoded_sources(trained, sources, grey, failed):
+    for source, seen in seen_sources(trained, sources, grey, failed):
         try:
-            questions = [Question(label, points_in_view(shown.geometry, point)) for label in labels or [None]]
-            explanation = explain_view(trained, shown, questions, name=name, method=method, stage=stage)
+            questions = [Question(label, points_in_view(seen.geometry, point)) for label in labels or [None]]
+            explanation = explain_view(trained, seen, questions, method=method, stage=stage)
         except DataError as error:
-            named = DataError(f"{name}: {error}")
+            named = DataError(f"{seen.name}: {error}")
             if failed is None:
                 raise named from None
             failed(named)
         else:
-            yield Predicted(source, image, explanation)
+            yield Predicted(source, seen.image, explanation)
 
 
 def explain_image(trained: Trained, image: Pixels, asked: Sequence[Asked], *, name: str) -> Explanation:
     """Explain one decoded image by Grad-CAM: why these classes, at these points of it, or everywhere."""
-    shown = trained.view.show(image, name=name, grey=True)
+    seen = seen_by(trained, image, name=name, grey=True)
     questions = [
         Question(
             label_of(trained, label),
-            None if points is None else _inside(shown.geometry, shown.geometry.points_to_view(points)),
+            None if points is None else _inside(seen.geometry, seen.geometry.points_to_view(points)),
         )
         for label, _, points in asked
     ]
-    return explain_view(trained, shown, questions, name=name)
+    return explain_view(trained, seen, questions)
 
 
 def explain_view(
     trained: Trained,
-    shown: Shown,
+    seen: Seen,
     questions: Sequence[Question],
     *,
-    name: str,
     method: Method = "gradcam",
     stage: str | None = None,
 ) -> Explanation:
     """Explain the answers to some questions about one view; raises as `explained`."""
     with at_work(trained.system, replace(trained.machine, precision="fp32")):  # torch's own gradients may end a process
-        scores = [trained.task.explained_score(trained, shown.pixels, question) for question in questions]
+        scores = [trained.task.explained_score(trained, seen, question) for question in questions]
         if method == "occlusion":
             if stage is not None:
                 raise SettingsError("--stage: occlusion looks at no stage; leave it out")
@@ -199,8 +197,8 @@ def explain_view(
         else:
             layer, module = layer_of(trained.system.net, scores[0], stage)
             find = _grad_cam_at(module)
-        heats = tuple(_heat(score, find, shown) for score in scores)
-    return Explanation(name, method, layer, shown.geometry, heats)
+        heats = tuple(_heat(score, find, seen) for score in scores)
+    return Explanation(seen.name, method, layer, seen.geometry, heats)
 
 
 def layer_of(net: nn.Module, score: ExplainedScore, stage: str | None) -> tuple[str, nn.Module]:
@@ -277,14 +275,14 @@ def _occlusion_by(trained: Trained) -> Find:
     return find
 
 
-def _heat(score: ExplainedScore, find: Find, shown: Shown) -> Heat:
-    rows, columns = (slice(score.border_px, score.border_px + side) for side in shown.pixels.shape[:2])
+def _heat(score: ExplainedScore, find: Find, seen: Seen) -> Heat:
+    rows, columns = (slice(score.border_px, score.border_px + side) for side in seen.pixels.shape[:2])
     with torch.no_grad():
         value = float(score.score(score.net(score.images)))
     values = find(score)[0, rows, columns].float().cpu().numpy()
     box = None
     if score.box is not None:
-        x1, y1, x2, y2 = shown.geometry.boxes_to_image(score.box[None])[0].tolist()
+        x1, y1, x2, y2 = seen.geometry.boxes_to_image(score.box[None])[0].tolist()
         box = (x1, y1, x2, y2)
     return Heat(score.label, score.share, score.words, value, values, box)
 

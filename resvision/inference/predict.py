@@ -12,7 +12,6 @@ from torch import Tensor
 from resvision.contracts import PixelSystem
 from resvision.core.errors import DataError, SettingsError
 from resvision.core.images import Pixels
-from resvision.core.views import Shown
 from resvision.inference.load import Trained, load
 from resvision.inference.sources import Picture, Source, decoded, name_of, sources_of
 from resvision.kinds.kind import Result
@@ -84,21 +83,29 @@ def predicted(
 
     failed  takes the error of each source that cannot be used, which is left out; without it the DataError is raised
     """
-    batch_size = BATCH_SIZE if trained.view.side_px is not None else 1
-    images = decoded_sources(trained, sources, grey, failed)
-    while batch := list(islice(images, batch_size)):
-        raw_results = _raw(trained, [Seen(*shown, name) for _, name, _, shown in batch])
-        for (source, name, image, shown), raw in zip(batch, raw_results, strict=True):
-            result = trained.kind.decode(raw, shown.geometry, source=name, classes=trained.classes)
-            yield Predicted(source, image, result)
+    images = seen_sources(trained, sources, grey, failed)
+    for first in images:
+        # what is brought beside an image may take longer than the net, so nobody waits for that of 64
+        is_alone = trained.view.side_px is None or first[1].beside is not None
+        batch = [first, *islice(images, 0 if is_alone else BATCH_SIZE - 1)]
+        raw_results = _raw(trained, [seen for _, seen in batch])
+        for (source, seen), raw in zip(batch, raw_results, strict=True):
+            result = trained.kind.decode(raw, seen.geometry, source=seen.name, classes=trained.classes)
+            yield Predicted(source, seen.image, result)
 
 
 def result_of(trained: Trained, image: Pixels, *, name: str, grey: bool = False) -> Result:
     """Predict one decoded image (H, W) or (H, W, C); DataError where it does not fit the net."""
-    shown = trained.view.show(image, name=name, grey=grey)
-    (raw,) = _raw(trained, [Seen(*shown, name)])
-    result: Result = trained.kind.decode(raw, shown.geometry, source=name, classes=trained.classes)
+    seen = seen_by(trained, image, name=name, grey=grey)
+    (raw,) = _raw(trained, [seen])
+    result: Result = trained.kind.decode(raw, seen.geometry, source=name, classes=trained.classes)
     return result
+
+
+def seen_by(trained: Trained, image: Pixels, *, name: str, grey: bool = False) -> Seen:
+    """One decoded image (H, W) or (H, W, C) as the net sees it; DataError where it does not fit the net."""
+    seen = Seen(*trained.view.show(image, name=name, grey=grey), name, image)
+    return seen._replace(beside=trained.task.beside(trained, seen))
 
 
 def inputs_of(trained: Trained, images: Picture | Iterable[Picture], *, grey: bool = False) -> Tensor:
@@ -109,7 +116,10 @@ def inputs_of(trained: Trained, images: Picture | Iterable[Picture], *, grey: bo
     """
     if not isinstance(trained.system, PixelSystem):
         raise SettingsError(f"{type(trained.system).__name__}: does not normalize pixels; its `predict` takes inputs")
-    pixels = [shown.pixels for _, _, _, shown in decoded_sources(trained, sources_of(images), grey, None)]
+    decoded_images = ((name_of(source, position), source) for position, source in enumerate(sources_of(images)))
+    pixels = [
+        trained.view.show(decoded(source, name=name), name=name, grey=grey).pixels for name, source in decoded_images
+    ]
     if len(sizes := {view.shape for view in pixels}) != 1:
         listed = ", ".join(f"{height}x{width}" for height, width, _ in sorted(sizes)[:5]) or "no images"
         raise DataError(f"inputs of one size are needed, not {listed}; give images of one size, or one at a time")
@@ -122,18 +132,21 @@ def _raw(trained: Trained, seen: list[Seen]) -> list[Any]:
         return trained.task.raw(trained, seen)
 
 
-def decoded_sources(
+def seen_sources(
     trained: Trained, sources: Iterable[Source], grey: bool, failed: Callable[[DataError], None] | None
-) -> Iterator[tuple[Source, str, Pixels, Shown]]:
-    """Yield each source that can be decoded and shown, with its name; the errors of the others go to `failed`."""
+) -> Iterator[tuple[Source, Seen]]:
+    """Yield each source that can be decoded and shown, as the net sees it; the errors of the others go to `failed`.
+
+    Images are (H, W, C).
+    """
     for position, source in enumerate(sources):
         name = name_of(source, position)
         try:
             image = decoded(source, name=name)
-            shown = trained.view.show(image, name=name, grey=grey)
+            seen = seen_by(trained, image if image.ndim == 3 else image[:, :, None], name=name, grey=grey)
         except DataError as error:
             if failed is None:
                 raise
             failed(error)
         else:
-            yield source, name, image if image.ndim == 3 else image[:, :, None], shown
+            yield source, seen

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from resvision.catalog import find
 from resvision.core import references
 from resvision.core.errors import SettingsError, UnknownNameError, unknown_name
+from resvision.core.rundir import NO_STEPS
 from resvision.core.settings import checked, with_leaf
 from resvision.kinds.table import TASKS, require
 from resvision.recipes.flags import FLAGS
@@ -67,8 +68,9 @@ def compose_phases(
     """Compose the phases of a model on a data set: the recipe's, changed by `changes` and then by `settings`.
 
     `changes` are values by path, `settings` texts `a.b=value`. They hold for every run; those that begin with `data.`
-    hold for a fit that names its data. If no recipe is named, the model's row in the catalog names it; for a net of the
-    user's own, the task does. Most recipes are one run. Raises UnknownNameError or SettingsError.
+    hold for a fit that names its data, and a run of no steps stays one. Settings that begin with the name of a phase,
+    `svm.options.cost=0.01`, hold for it alone. If no recipe is named, the model's row in the catalog names it; for a net
+    of the user's own, the task does. Most recipes are one run. Raises UnknownNameError or SettingsError.
     """
     if model in RECIPES:
         raise SettingsError(f"{model} is a recipe; say: train MODEL --recipe {model}")
@@ -76,13 +78,37 @@ def compose_phases(
     with references.own_code(name):
         composed = recipe(name)(model, data)
     changed: list[Phase] = []
-    for phase in _as_phases(name, composed):
+    phases = _as_phases(name, composed)
+    own = _settings_of_phases(phases, settings)
+    settings = [text for text in settings if not any(text in texts for texts in own.values())]
+    for phase in phases:
+        of_phase = [text.strip().removeprefix(f"{phase.name}.") for text in own[phase.name]]
         if phase.kind == "run":
-            run = _changed(phase.run, changes or {}, settings)
+            run = _length_kept(phase.run, _changed(phase.run, changes or {}, settings))
+            run = _changed(run, {}, of_phase)
             changed.append(replace(phase, run=_without_second_encoder(run, recipe_asks=phase.run.model.encoder_from)))
         else:
-            changed.append(_data_changed(phase, changes or {}, settings))
+            changed.append(_changed(_data_changed(phase, changes or {}, settings), {}, of_phase))
     return tuple(changed)
+
+
+def _settings_of_phases(phases: "Sequence[Phase]", settings: Sequence[str]) -> dict[str, list[str]]:
+    """The settings that begin with the name of a phase, by that name; names that a Run has for its parts are not."""
+    from resvision.run import Run
+
+    return {
+        phase.name: [text for text in settings if text.strip().startswith(f"{phase.name}.")]
+        if phase.name not in Run.__dataclass_fields__
+        else []
+        for phase in phases
+    }
+
+
+def _length_kept(asked: "Run", changed: "Run") -> "Run":
+    """The changed run, but of no steps where the recipe asks for none: its weights are the result of other phases."""
+    if asked.training.duration != NO_STEPS:
+        return changed
+    return replace(changed, training=replace(changed.training, duration=NO_STEPS))
 
 
 def _without_second_encoder(run: "Run", *, recipe_asks: str | None) -> "Run":

@@ -107,6 +107,26 @@ RECIPES = {
         "one-cycle AdamW, 40 epochs in batches of 8, at 0.7 to 1.4 times the size; default of every detector",
         data="images with boxes",
     ),
+    "rcnn-short": Recipe(
+        "resvision.recipes.detection.rcnn:rcnn_short",
+        "one-cycle AdamW, 10 epochs of windows, then SVMs and regression of boxes; default of rcnn",
+        data="images with boxes",
+    ),
+    "rcnn-2014": Recipe(
+        "resvision.recipes.detection.rcnn:rcnn_2014",
+        "Girshick et al. 2014, section 2.3: 70k steps of 128 windows, three drops, then SVMs and regression of boxes",
+        data="VOC",
+    ),
+    "sppnet-detection-short": Recipe(
+        "resvision.recipes.detection.sppnet:sppnet_detection_short",
+        "one-cycle AdamW, 20 epochs of windows, then SVMs and regression of boxes; default of sppnet",
+        data="images with boxes",
+    ),
+    "sppnet-detection-2014": Recipe(
+        "resvision.recipes.detection.sppnet:sppnet_detection_2014",
+        "He et al. 2014, section 4: 300k steps of 128 windows over frozen convolutions, then SVMs and regression",
+        data="VOC",
+    ),
     "fast-rcnn-2015": Recipe(
         "resvision.recipes.detection.fast_rcnn:fast_rcnn_2015",
         "Girshick 2015, section 2.3: 40k steps of 2 images, one drop, first two stages frozen",
@@ -115,6 +135,21 @@ RECIPES = {
     "faster-rcnn-2015": Recipe(
         "resvision.recipes.detection.faster_rcnn:faster_rcnn_2015",
         "Ren et al. 2015, joint training: 70k steps of 2 images, one drop, first two stages frozen",
+        data="VOC",
+    ),
+    "faster-rcnn-4step-2015": Recipe(
+        "resvision.recipes.detection.faster_rcnn:faster_rcnn_4step_2015",
+        "Ren et al. 2015, section 3.2: proposals, regions, both again on frozen maps; 80k, 40k, 80k and 40k steps",
+        data="VOC",
+    ),
+    "faster-rcnn-4step-short": Recipe(
+        "resvision.recipes.detection.faster_rcnn:faster_rcnn_4step_short",
+        "the four steps of Faster R-CNN with one-cycle AdamW, 20 epochs for proposals, 10 for regions",
+        data="images with boxes",
+    ),
+    "yolov1-2016": Recipe(
+        "resvision.recipes.detection.yolov1:yolov1_2016",
+        "Redmon et al. 2016, section 2.2: 135 epochs in batches of 64 at 448 px, two drops, scales and colours",
         data="VOC",
     ),
     "ssd-2016": Recipe(

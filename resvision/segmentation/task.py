@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from resvision.classification.classifier import write_out_balanced
 from resvision.contracts import Batch, System, WeightedMasks
 from resvision.core.errors import printable
-from resvision.core.images import VOID, Pixels
+from resvision.core.images import VOID
 from resvision.core.masks import label_colours
 from resvision.core.samples import Mask, Reader
 from resvision.core.settings import Scalar, from_options
@@ -194,9 +194,9 @@ class SegmentationTask(Task[Mask]):
             images = (torch.from_numpy(image).permute(2, 0, 1) for image in writable)
             return [labels_of(_segmenter(model.system), image).numpy() for image in images]
 
-    def explained_score(self, model: Model, pixels: Pixels, question: Question) -> ExplainedScore:
+    def explained_score(self, model: Model, seen: Seen, question: Question) -> ExplainedScore:
         """The sum of a class's logits over its pixels, or over the points of the question."""
-        return explaining.summed_logits(model, _segmenter(model.system), pixels, question)
+        return explaining.summed_logits(model, _segmenter(model.system), seen.pixels, question)
 
 
 def _score_batches(

@@ -29,8 +29,9 @@ from rich.console import Console
 from resvision.core.data_names import short_name
 from resvision.core.errors import RunError, SettingsError
 from resvision.core.progress import Bar
-from resvision.detection.detector import Detector
-from resvision.detection.stage_times import STAGES, ImageTimes, image_times, looks_at_regions
+from resvision.detection.detector import Detector, RegionDetector
+from resvision.detection.proposing import SearchedRegions
+from resvision.detection.stage_times import STAGES, ImageTimes, Searched, image_times, looks_at_regions, search
 from resvision.inference.evaluate import open_images
 from resvision.inference.load import Trained, load
 from resvision.studies.detector_sizes import SIZES, trial_of
@@ -40,11 +41,11 @@ from resvision.tasks import Seen
 
 DATA = "digit-boxes-composed"
 
-LINE = tuple(SIZES)
-"""The systems of the line, in its order."""
-
 TWO_STAGES = ("rcnn", "sppnet", "fast_rcnn", "faster_rcnn")
-"""Those of them that look at regions, each of which is to take less time than the one before."""
+"""Systems that look at regions, each of which is to take less time than the one before."""
+
+LINE = tuple(model for model in (*TWO_STAGES, "ssd", "retinanet", "yolov3", "refinedet") if model in SIZES)
+"""The systems of the line, in its order."""
 
 ROUNDS = 3
 """The times that each system looks at an image; the fastest counts."""
@@ -154,11 +155,11 @@ def _study(outcomes: Sequence[Outcome], images: int, console: Console) -> Detect
         of_model.setdefault(outcome.trial.model, []).append(outcome)
     trained = {model: load(group[0].record.folder, allow_code=True) for model, group in of_model.items()}
     times = measured(trained, images, console)
-    rows = [_row(model, group, trained[model], times[model]) for model, group in of_model.items()]
+    rows = [row_of(model, group, trained[model], times[model]) for model, group in of_model.items()]
     return DetectionLine(
         data=short_name(outcomes[0].trial.run.data.name),
         rows=rows,
-        verdicts=_judge(rows),
+        verdicts=claims(rows),
         threads=torch.get_num_threads(),
     )
 
@@ -177,13 +178,26 @@ def measured(trained: Mapping[str, Trained], images: int, console: Console) -> d
     console.rule("time an image")
     with Bar(console, "timing", total=len(chosen) + 1) as bar:
         for index in [chosen[0], *chosen]:  # the first one twice, since a net is slow at first
+            searched: dict[bytes, Searched] = {}
             for model, one in trained.items():
-                reader = readers[model]
-                name = reader.source(index)
-                seen = Seen(*one.view.show(reader[index].image, name=name, grey=True), name)
-                times[model].append(image_times(detector_of(one), seen, one.machine, rounds=ROUNDS))
+                system, name = detector_of(one), readers[model].source(index)
+                seen = Seen(*one.view.show(readers[model][index].image, name=name, grey=True), name)
+                regions = _searched(system, seen, searched)
+                times[model].append(image_times(system, seen, one.machine, searched=regions, rounds=ROUNDS))
             bar.advance()
     return {model: rows[1:] for model, rows in times.items()}
+
+
+def _searched(system: Detector, seen: Seen, earlier: dict[bytes, Searched]) -> Searched | None:
+    """The regions of an image for a system that is given some; systems that see the same share one search."""
+    if not isinstance(system, RegionDetector):
+        return None
+    if not isinstance(system.regions, SearchedRegions):
+        return search(system, seen)
+    key = seen.pixels.tobytes()
+    if key not in earlier:
+        earlier[key] = search(system, seen)
+    return earlier[key]
 
 
 def detector_of(trained: Trained) -> Detector:
@@ -192,7 +206,8 @@ def detector_of(trained: Trained) -> Detector:
     return trained.system
 
 
-def _row(model: str, outcomes: Sequence[Outcome], trained: Trained, times: Sequence[ImageTimes]) -> Row:
+def row_of(model: str, outcomes: Sequence[Outcome], trained: Trained, times: Sequence[ImageTimes]) -> Row:
+    """The row of a system from its finished trainings, the first of which is loaded and was timed."""
     figures = [outcome.record.scores.figures() for outcome in outcomes]
     return Row(
         model=model,
@@ -205,7 +220,8 @@ def _row(model: str, outcomes: Sequence[Outcome], trained: Trained, times: Seque
     )
 
 
-def _judge(rows: Sequence[Row]) -> list[Verdict]:
+def claims(rows: Sequence[Row]) -> list[Verdict]:
+    """The verdicts on the claims about these systems, which are in the order of the line."""
     of_model = {row.model: row for row in rows}
     line = [of_model[model] for model in TWO_STAGES if model in of_model]
     verdicts = [_faster(later, earlier) for earlier, later in pairwise(line)]

@@ -8,7 +8,6 @@ import numpy as np
 from resvision import catalog
 from resvision.core.plurals import counted
 from resvision.core.references import is_reference
-from resvision.detection.stage_times import STAGES
 from resvision.papers.results import BOXES
 from resvision.report.html import render, write_page
 from resvision.report.page import linked_page
@@ -16,16 +15,25 @@ from resvision.report.short_paths import without_places
 from resvision.report.svg import inline
 from resvision.report.tables import MISSING, duration, epochs_in_words, percent, whole
 from resvision.studies.detection_line import DetectionLine, Row
-from resvision.studies.detection_plots import ONE_STAGE, TWO_STAGES, bars_svg, milliseconds, shares_svg, speed_svg
+from resvision.studies.detection_plots import (
+    ONE_STAGE,
+    TWO_STAGES,
+    bars_svg,
+    milliseconds,
+    shares_svg,
+    speed_svg,
+    stages_of,
+)
 from resvision.studies.page import verdict_rows as verdict_rows
 
-HEADER = ("system", "stages", "seeds", "AP", "AP50", "training", "ms an image", "search, ms", "proposals", "parameters")
+SEARCH = "search, ms"
+HEADER = ("system", "stages", "seeds", "AP", "AP50", "training", "ms an image", SEARCH, "proposals", "parameters")
 LEAST = ("parameters", "seeds", "proposals")
 """The columns that a narrow terminal leaves out first."""
 
 ABOUT = (
     "Training counts steps and fits, without evaluations. Times are of one image at a time, the fastest of three looks,"
-    " the mean over the images; the search for regions is apart, and its regions are not kept between looks. With two"
+    " the mean over the images; the search for regions is apart, done once for the systems that see the same. With two"
     " seeds or more AP is the mean over them ± the standard deviation of one run, and times are those of the first."
 )
 
@@ -37,18 +45,19 @@ QUESTION = (
 
 
 def header(study: DetectionLine) -> tuple[str, ...]:
-    """The headings of the table of systems."""
-    return HEADER
+    """The headings of the table of systems; that of the search where some system searches."""
+    return tuple(name for name in HEADER if name != SEARCH or _searches(study))
 
 
 def table(study: DetectionLine) -> list[tuple[str, ...]]:
     """Rows under `header`."""
-    return [_cells(row) for row in study.rows]
+    shown = header(study)
+    return [tuple(cell for name, cell in zip(HEADER, _cells(row), strict=True) if name in shown) for row in study.rows]
 
 
 def stage_header(study: DetectionLine) -> tuple[str, ...]:
     """The headings of the table of stages: those that some system has."""
-    return ("system", *_stages(study), "together")
+    return ("system", *stages_of(study.rows), "together")
 
 
 def stage_table(study: DetectionLine) -> list[tuple[str, ...]]:
@@ -56,7 +65,7 @@ def stage_table(study: DetectionLine) -> list[tuple[str, ...]]:
     return [
         (
             row.model,
-            *(milliseconds(row.stage_ms[stage]) if stage in row.stage_ms else "" for stage in _stages(study)),
+            *(milliseconds(row.stage_ms[stage]) if stage in row.stage_ms else "" for stage in stages_of(study.rows)),
             milliseconds(row.ms),
         )
         for row in study.rows
@@ -69,8 +78,8 @@ def what_to_see(study: DetectionLine) -> list[str]:
     slow, fast = max(rows, key=lambda row: row.ms), min(rows, key=lambda row: row.ms)
     stage, ms = max(slow.stage_ms.items(), key=lambda item: item[1])
     sentences = [
-        f"{slow.model} takes {milliseconds(slow.ms)} ms for an image, {100 * ms / slow.ms:.0f} % of them in the stage"
-        f" `{stage}`; {fast.model}, the fastest, {milliseconds(fast.ms)} ms."
+        f"{slow.model} takes {milliseconds(slow.ms)} ms for an image, {100 * ms / slow.ms:.0f} % of them in"
+        f" {stage}; {fast.model}, the fastest, {milliseconds(fast.ms)} ms."
     ]
     kinds = [("two stages", True), ("one stage", False)]
     best = {
@@ -85,10 +94,8 @@ def what_to_see(study: DetectionLine) -> list[str]:
 def write_line(study: DetectionLine, path: Path) -> Path:
     """Write the study as one self-contained page; the path."""
     records = [outcome.record for row in study.rows for outcome in row.outcomes]
-    searched = any("search" in row.stage_ms for row in study.rows)
-    bars = [bars_svg(study.rows, name="bars", searched=False), shares_svg(study.rows, name="shares")]
-    if searched:
-        bars.insert(0, bars_svg(study.rows, name="searched", searched=True))
+    bars = [bars_svg(study.rows, name="searched", searched=True)] if _searches(study) else []
+    bars += [bars_svg(study.rows, name="bars", searched=False), shares_svg(study.rows, name="shares")]
     html = render(
         "detection_line.html.j2",
         title=f"From R-CNN to RefineDet on {study.data}",
@@ -138,8 +145,8 @@ def setting_rows(rows: Sequence[Row]) -> list[tuple[str, str, str, str, str]]:
     ]
 
 
-def _stages(study: DetectionLine) -> list[str]:
-    return [stage for stage in STAGES if any(stage in row.stage_ms for row in study.rows)]
+def _searches(study: DetectionLine) -> bool:
+    return "search" in stages_of(study.rows)
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -165,7 +172,7 @@ def _spread(values: Sequence[float], write: Callable[[float], str]) -> str:
 
 def _published(percents: dict[str, float | None]) -> tuple[str]:
     names = {"ap": "AP", "ap50": "AP50", "voc07": "mAP"}
-    return (", ".join(f"{names[name]} {value:g} %" for name, value in percents.items() if value is not None),)
+    return (", ".join(f"{names[name]}\u00a0{value:g}\u00a0%" for name, value in percents.items() if value is not None),)
 
 
 def _setting(study: DetectionLine) -> str:

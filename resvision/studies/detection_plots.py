@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.transforms import Bbox
 
 from resvision.detection.stage_times import STAGES
 from resvision.report.svg import CARD, COLOURS, FAINT_INK, INK, short, style, svg_of
@@ -18,6 +19,8 @@ SHADES = dict(zip(STAGES, (COLOURS[7], COLOURS[0], COLOURS[3], COLOURS[1], COLOU
 """The colour of each stage."""
 ONE_STAGE, TWO_STAGES = COLOURS[5], COLOURS[6]
 _NAME = 22  # letters of a system beside a bar
+_PLACES = tuple(((x, y), align) for y in (0, 11, -11, 22, -22) for x, align in ((8, "left"), (-8, "right")))
+"""Places of a name beside its mark, in points, the best first."""
 _TICKS = ((8.0, (1.0, 2.0, 3.0, 5.0)), (30.0, (1.0, 2.0, 5.0)), (float("inf"), (1.0, 3.0)))
 """Ticks in a decade of an axis whose largest value is at most so many times its smallest."""
 
@@ -27,11 +30,14 @@ def milliseconds(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2g}"
 
 
+def stages_of(rows: Sequence[Row]) -> list[str]:
+    """The stages that some system has, in their order."""
+    return [stage for stage in STAGES if any(stage in row.stage_ms for row in rows)]
+
+
 def bars_svg(rows: Sequence[Row], *, name: str, searched: bool) -> str:
     """Milliseconds an image as stacked bars by stage, with or without the search."""
-    stages = [
-        stage for stage in STAGES if (searched or stage != "search") and any(stage in row.stage_ms for row in rows)
-    ]
+    stages = [stage for stage in stages_of(rows) if searched or stage != "search"]
     totals = [row.ms if searched else row.net_ms for row in rows]
     with style(name):
         figure = Figure(figsize=(WIDTH_IN, 0.3 * len(rows) + 1.25), layout="constrained")
@@ -47,14 +53,15 @@ def bars_svg(rows: Sequence[Row], *, name: str, searched: bool) -> str:
         axes.set_xlim(0, 1.14 * max(totals))
         axes.set_xlabel("milliseconds an image")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.9g}"))
-        axes.set_title("The search included" if searched else "Without the search")
+        if any("search" in row.stage_ms for row in rows):
+            axes.set_title("The search included" if searched else "Without the search")
         figure.legend(loc="outside lower center", ncols=3)
         return svg_of(figure, name=name, words=_bars_in_words(rows, stages, searched=searched))
 
 
 def shares_svg(rows: Sequence[Row], *, name: str) -> str:
     """The share of each stage in the time of an image, the search left out, so that fast and slow systems compare."""
-    stages = [stage for stage in STAGES if stage != "search" and any(stage in row.stage_ms for row in rows)]
+    stages = [stage for stage in stages_of(rows) if stage != "search"]
     with style(name):
         figure = Figure(figsize=(WIDTH_IN, 0.3 * len(rows) + 1.25), layout="constrained")
         axes = figure.subplots()
@@ -74,7 +81,7 @@ def shares_svg(rows: Sequence[Row], *, name: str) -> str:
 def speed_svg(rows: Sequence[Row], *, name: str, data: str) -> str:
     """AP over milliseconds an image on a logarithmic axis; a hollow mark is the same system without the search."""
     with style(name):
-        figure = Figure(figsize=(WIDTH_IN * 1.55, WIDTH_IN * 0.82), layout="constrained")
+        figure = Figure(figsize=(WIDTH_IN, max(3.1, 0.3 * len(rows) + 1.25)), layout="constrained")
         axes = figure.subplots()
         for row in rows:
             _mark(axes, row)
@@ -85,11 +92,13 @@ def speed_svg(rows: Sequence[Row], *, name: str, data: str) -> str:
         axes.xaxis.set_major_locator(LogLocator(subs=next(subs for limit, subs in _TICKS if ratio <= limit)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: milliseconds(value)))
         axes.xaxis.set_minor_formatter(NullFormatter())
-        highest = max(100 * float(np.max(row.ap)) for row in rows)
-        axes.set_ylim(0, min(100.0, max(1.18 * highest, 1.0)))
+        low, high = (100 * end([float(end(row.ap)) for row in rows]) for end in (min, max))
+        margin = max(0.25 * (high - low), 2.0)
+        axes.set_ylim(max(0.0, low - margin), min(100.0, high + margin))
         axes.set(xlabel="milliseconds an image (logarithmic axis)", ylabel=f"AP on {short(data)}, %")
         axes.set_title("AP against time")
-        axes.legend(handles=_legend(rows), loc="lower right")
+        figure.legend(handles=_legend(rows), loc="outside lower center", ncols=3)
+        _name_marks(figure, axes, rows)
         return svg_of(figure, name=name, words=_speed_in_words(rows))
 
 
@@ -103,7 +112,25 @@ def _mark(axes: Axes, row: Row) -> None:
         axes.plot([row.net_ms, row.ms], [ap, ap], color=colour, linewidth=1.0, linestyle=(0, (2, 2)))
         axes.plot(row.net_ms, ap, marker, color=colour, markersize=7, markerfacecolor=CARD, markeredgewidth=1.5)
     axes.plot(row.ms, ap, marker, color=colour, markersize=7)
-    axes.annotate(short(row.model, _NAME), (row.ms, ap), (7, 5), textcoords="offset points", color=INK)
+
+
+def _name_marks(figure: Figure, axes: Axes, rows: Sequence[Row]) -> None:
+    """Write the name of each system beside its mark, where no other name is if there is such a place."""
+    figure.draw_without_rendering()  # the layout decides what is where
+    marks = [axes.transData.transform((row.ms, 100 * float(np.mean(row.ap)))) for row in rows]
+    taken = [Bbox.from_bounds(x - 6, y - 6, 12, 12) for x, y in marks]
+    for row in rows:
+        at = row.ms, 100 * float(np.mean(row.ap))
+        for offset, align in _PLACES:
+            name = axes.annotate(
+                short(row.model, _NAME), at, offset, textcoords="offset points", color=INK, va="center", ha=align
+            )
+            box = name.get_window_extent()
+            if not any(box.overlaps(other) for other in taken):
+                break
+            if (offset, align) != _PLACES[-1]:
+                name.remove()
+        taken.append(box)
 
 
 def _legend(rows: Sequence[Row]) -> list[Line2D]:
@@ -138,13 +165,10 @@ def _bars_in_words(rows: Sequence[Row], stages: Sequence[str], *, searched: bool
 
 
 def _shares_in_words(rows: Sequence[Row], stages: Sequence[str]) -> str:
-    parts = [
-        f"{row.model}: "
-        + ", ".join(
-            f"{stage} {100 * row.stage_ms[stage] / row.net_ms:.0f} %" for stage in stages if stage in row.stage_ms
-        )
-        for row in rows
-    ]
+    parts = []
+    for row in rows:
+        shares = {stage: 100 * row.stage_ms[stage] / row.net_ms for stage in stages if stage in row.stage_ms}
+        parts.append(f"{row.model}: {', '.join(f'{stage} {share:.0f} %' for stage, share in shares.items())}")
     return f"share of each stage in the time of an image. {'; '.join(parts)}."
 
 

@@ -1,4 +1,4 @@
-"""Small trainings of the detectors, over one backbone as far as each paper allows, so that they can be put side by side.
+"""Small trainings of the detectors, over one backbone as far as each paper allows, to be put side by side.
 
 Each takes minutes on two cores on `digit-boxes-composed`; other images need other sizes, by `--set`.
 """
@@ -50,20 +50,22 @@ class Size:
         return own | {path: value for path, value in QUICK.items() if quick and path in own}
 
 
+TWO_LAYERS = {"model.options.channels": 64, "model.options.hidden": 256}
+"""The pyramid and the two layers of a head that looks at regions."""
+
 SIZES: Mapping[str, Size] = {
-    "faster_rcnn": Size(
-        30,
-        {
-            "model.options.channels": 64,
-            "model.options.hidden": 256,
-            "model.options.proposals": 100,
-            "loss.regions": 64,
-        },
-    ),
+    "fast_rcnn": Size(30, TWO_LAYERS | {"model.options.proposals": 500, "loss.regions": 64}),
+    "faster_rcnn": Size(30, TWO_LAYERS | {"model.options.proposals": 100, "loss.regions": 64}),
     "ssd": Size(50),
+    "yolov2": Size(50, {"model.options.anchors": "40,61 50,74 58,90 71,85 72,106"}),
     "retinanet": Size(20, {"model.options.channels": 48}),
+    "yolov3": Size(50, {"model.options.anchors": "38,58 46,67 50,76 53,88 62,81 63,97 74,89 70,109 83,106"}),
+    "refinedet": Size(40, {"model.options.channels": 64}),
 }
-"""The detectors of the catalog that are put side by side, along the years of their papers."""
+"""The detectors of the catalog that are put side by side, those of two stages first, along the years of their papers.
+
+The anchors of YOLO are for the digits; `resvision data anchors` finds those for other images.
+"""
 
 
 def trial_of(

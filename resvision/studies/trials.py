@@ -99,7 +99,7 @@ def _carry_out_phases(folder: Path, trial: Trial, console: Console) -> Outcome:
 def outcome_in(folder: Path) -> Outcome:
     """The outcome of a training that is finished, of a run or of several phases; RunError where it is not."""
     phases = phases_in(folder) if has_phases(folder) else ()
-    last = folder / folder_name(len(phases), phases[-1].name) if phases else folder
+    last = rundir.require(folder / folder_name(len(phases), phases[-1].name) if phases else folder)
     if not (last / rundir.EVALUATION).is_file():
         raise RunError(f"{folder}: is no finished run; go on with it by train --resume {folder}, or leave it out")
     run = read_run(last, allow_code=True)

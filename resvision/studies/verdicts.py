@@ -1,9 +1,9 @@
 """When a difference counts: one rule for every study.
 
 A claim says that a figure is smaller under one condition than under another. Both are measured with the same seeds, or
-of the same images; the differences of the pairs have a mean and a standard error. With at least three pairs the claim is supported when
-the mean exceeds twice the standard error in its favour, contradicted when it does so the other way round, and not
-shown in between. Fewer pairs leave it undecided.
+of the same images; the differences of the pairs have a mean and a standard error. With at least three pairs the claim
+is supported when the mean exceeds twice the standard error in its favour, contradicted when it does so the other way
+round, and not shown in between. Fewer pairs leave it undecided.
 """
 
 import math

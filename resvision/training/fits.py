@@ -80,6 +80,55 @@ def _one_svm(features: NDArray[Any], positive: NDArray[np.bool_], k: int, *, cos
     return svm.coef_[0], float(svm.intercept_[0])
 
 
+class HyperPlane(NamedTuple):
+    """One class of a linear SVM: weight (D,), float64, and bias."""
+
+    weight: Array
+    bias: float
+
+    def margins(self, features: NDArray[Any]) -> Array:
+        """The margins of samples, (N,)."""
+        margins: Array = features.astype(np.float64) @ self.weight + self.bias
+        return margins
+
+
+def hinge_svm(
+    features: NDArray[Any],
+    positive: NDArray[np.bool_],
+    *,
+    cost: float,
+    bias_feature: float = 1.0,
+    positive_weight: float = 1.0,
+) -> HyperPlane:
+    """Fit a linear SVM of two classes by liblinear, whose order of samples is drawn alike each time.
+
+    It minimises 0.5 * |weight|^2 + 0.5 * (bias / bias_feature)^2 + cost * the sum of hinge losses, those of positives
+    (N,) times `positive_weight`. Raises SettingsError where one class has no sample, and where it does not converge.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.svm import LinearSVC
+
+    if positive.all() or not positive.any():
+        raise SettingsError(f"linear SVM: {positive.sum()} of {len(positive)} samples are of its class")
+    svm = LinearSVC(
+        loss="hinge",
+        C=cost,
+        intercept_scaling=bias_feature,
+        class_weight={1: positive_weight},
+        random_state=0,
+        max_iter=SVM_ITERATIONS,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        try:
+            svm.fit(features.astype(np.float64), positive.astype(np.int64))
+        except ConvergenceWarning:
+            raise SettingsError(
+                f"linear SVM: not converged after {SVM_ITERATIONS:,} passes; choose a smaller cost"
+            ) from None
+    return HyperPlane(svm.coef_[0], float(svm.intercept_[0]))
+
+
 def ridge(features: NDArray[Any], targets: NDArray[Any], *, penalty: float) -> Linear:
     """Fit the linear layer that minimises squared errors + penalty * |weight|^2, in closed form.
 
@@ -94,6 +143,41 @@ def ridge(features: NDArray[Any], targets: NDArray[Any], *, penalty: float) -> L
     x, y = x - x_mean, y - y_mean
     weight = np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ y).T
     return Linear(weight, y_mean - weight @ x_mean)
+
+
+def whitened_ridge(
+    features: NDArray[Any], targets: NDArray[Any], *, penalty: float, least_variance: float = 1e-3
+) -> Linear:
+    """Fit the linear layer by ridge regression to targets (N, M) that are centred and decorrelated first.
+
+    With mean m and covariance V (d_1, ..) V^T of the targets, T = V (d + least_variance)^-1/2 V^T, it minimises
+    |[features, 1] B - (targets - m) T|^2 + penalty * |B|^2, whose bias row is penalised too, and gives the layer
+    of B T^-1, with m added to its bias. Girshick et al. 2014, https://arxiv.org/abs/1311.2524, appendix C;
+    decorrelation and bias are those of its code. Raises SettingsError unless the penalty is above 0 and there is a
+    sample.
+    """
+    if not penalty > 0:
+        raise SettingsError(f"ridge: the penalty must be above 0, got {penalty}")
+    if not len(features):
+        raise SettingsError("ridge: there is no sample to fit")
+    y = targets.astype(np.float64)
+    mean = y.mean(axis=0)
+    y = y - mean
+    variances, directions = np.linalg.eigh(y.T @ y / len(y))
+    deviations = np.sqrt(variances + least_variance)
+    whitened = y @ (directions / deviations) @ directions.T
+    with_bias = np.concatenate([features.astype(np.float64), np.ones((len(features), 1))], axis=1)
+    solution = _ridge_solution(with_bias, whitened, penalty) @ (directions * deviations) @ directions.T
+    return Linear(solution[:-1].T, solution[-1] + mean)
+
+
+def _ridge_solution(x: Array, y: Array, penalty: float) -> Array:
+    """The B (D, M) that minimises |x B - y|^2 + penalty * |B|^2, by the smaller of two equivalent systems."""
+    if len(x) < x.shape[1]:
+        dual: Array = x.T @ np.linalg.solve(x @ x.T + penalty * np.eye(len(x)), y)
+        return dual
+    primal: Array = np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ y)
+    return primal
 
 
 def kmeans(features: NDArray[Any], *, clusters: int, seed: int = 0, rounds: int = 300) -> Clusters:

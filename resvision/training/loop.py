@@ -110,6 +110,10 @@ class Loop:
             keep(plan.first_step)
             if best.waited_enough or self.hooks.enough():
                 return
+        if not plan.steps:  # the weights that the run starts with are its result
+            require_finite(self.system, self.optimizer, 0, self._last_kept)
+            keep(0)
+            return
         for step, batch in awaited(batches, plan, self.stop, keep):
             line, done = self._make_step(module, step, batch), step + 1
             self.hooks.observe({"step": done, **line, "seconds": time.monotonic() - clock})

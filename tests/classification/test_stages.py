@@ -2,6 +2,7 @@ from collections import OrderedDict
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resvision.catalog import build
@@ -9,7 +10,7 @@ from resvision.classification.mlp import mlp
 from resvision.classification.preresnet import preresnet
 from resvision.classification.resnet import ResNet, resnet
 from resvision.classification.resnet_cifar import resnet_cifar
-from resvision.classification.stages import distances_to_head, first_stages, stages
+from resvision.classification.stages import distances_to_head, first_centres, first_stages, stages
 from resvision.core.errors import SettingsError
 
 WIDTH = 4
@@ -211,3 +212,32 @@ def test_what_was_cut_can_be_cut_again() -> None:
         net = build("resnet18", num_classes=3)
     once = stages(net)
     assert dict(stages(once, 16).stride) == stages(net, 16).stride
+
+
+@pytest.mark.parametrize("name", ["sppnet_zf5", "vgg11", "resnet18", "googlenet", "darknet19"])
+def test_first_centres_are_where_what_a_position_sees_is_centred(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def averaged(
+        x: Tensor,
+        size: int,
+        stride: int,
+        padding: int = 0,
+        dilation: object = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
+    ) -> Tensor:
+        """A pooling whose gradient reaches all of its window."""
+        return F.avg_pool2d(x, size, stride, padding, ceil_mode)
+
+    monkeypatch.setattr(F, "max_pool2d", averaged)
+    net = stages(build(name, num_classes=5, width=4)).eval()
+    for parameter in net.parameters():
+        nn.init.constant_(parameter, 0.01)  # so that no ReLU stops a gradient
+    image = torch.ones(1, 3, 320, 320, dtype=torch.float64, requires_grad=True)
+    for level, pixels in net.double()(image).items():
+        if level == "C5":
+            break  # which sees all of the image
+        position = pixels.shape[-1] // 2
+        (gradient,) = torch.autograd.grad(pixels[0, :, position, position].sum(), image, retain_graph=True)
+        seen = gradient[0, 0].any(dim=0).nonzero().flatten()
+        centre = (seen.min() + seen.max() + 1) / 2
+        assert centre == first_centres(net)[level] + position * net.stride[level], level

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from resvision.core.images import Pixels
+from resvision.core.view_geometry import Geometry
 from resvision.core.views import Letterbox, View
 from resvision.data.arrays import BoxArrayReader
 from resvision.kinds.detection.boxes import BoxTargets
+from resvision.tasks import Seen
 
 CLASSES = ("wide", "high")
 VIEW = Letterbox(channels=3, mean=(0.5, 0.25, 1.0), std=(0.25, 0.25, 0.25), size_px=32)
@@ -15,6 +18,12 @@ VIEW = Letterbox(channels=3, mean=(0.5, 0.25, 1.0), std=(0.25, 0.25, 0.25), size
 def targets(boxes: Sequence[Sequence[float]], labels: Sequence[int] | None = None) -> BoxTargets:
     """Boxes with labels, all 0 if left out."""
     return BoxTargets.of(np.array(boxes, dtype=np.float64).reshape(-1, 4), np.array(labels or [0] * len(boxes)))
+
+
+def seen(image: Pixels, name: str = "image") -> Seen:
+    """An image that a net sees as it is stored."""
+    sides = (image.shape[0], image.shape[1])
+    return Seen(image, Geometry(sides, sides), name, image)
 
 
 def box_reader(

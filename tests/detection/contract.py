@@ -23,7 +23,7 @@ from resvision.contracts import Batch, Images, Losses, split, tensors_of
 from resvision.core import references
 from resvision.detection.augment import BoxAugment
 from resvision.detection.batches import BoxTrainBatches
-from resvision.detection.detector import PADDING, Detector, TrueBoxes
+from resvision.detection.detector import PADDING, Detector, ProposedImages, TrueBoxes
 from resvision.detection.parts.suppression import Predictions
 from resvision.detection.stage_times import looks_at_regions, stage_times
 from resvision.training.machine import Machine
@@ -32,14 +32,14 @@ MEAN, STD = (0.3, 0.3, 0.3), (0.25, 0.25, 0.25)
 
 
 class Prediction(nn.Module):
-    """What is exported of a detector."""
+    """What is exported of a detector; `form` is the type of its inputs."""
 
-    def __init__(self, system: Detector) -> None:
+    def __init__(self, system: Detector, form: type[Images | ProposedImages]) -> None:
         super().__init__()
-        self.system = system
+        self.system, self.form = system, form
 
-    def forward(self, pixels: Tensor) -> Predictions:
-        return self.system.predict(Images(pixels))
+    def forward(self, *inputs: Tensor) -> Predictions:
+        return self.system.predict(self.form(*inputs))
 
 
 class DetectorContract:
@@ -70,8 +70,12 @@ class DetectorContract:
             if isinstance(module, nn.BatchNorm2d):
                 module.momentum = None  # one batch says all
         with torch.no_grad():
-            system.net(system.normalized(self.images(4)))
+            system.maps(self.inputs(self.images(4)))
         return system.eval()
+
+    def inputs(self, images: Tensor) -> Images | ProposedImages:
+        """The inputs of the system for images (N, C, H, W) uint8."""
+        return Images(images)
 
     def images(self, count: int, sides: tuple[int, int] | None = None) -> Tensor:
         height, width = sides or (self.side, self.side)
@@ -93,8 +97,6 @@ class DetectorContract:
     def with_boxes_of_each_map(self, system: Detector) -> Batch:
         """A batch whose images hold a box like an anchor of each map; only then each map learns of boxes."""
         batch = self.batch()
-        if not system.anchors((self.side, self.side)):
-            return batch
         boxes = torch.stack([self.most_inside(anchors) for anchors in system.anchors((self.side, self.side)).values()])
         labels = torch.arange(len(boxes)) % len(CLASSES)
         truth = boxes, labels, torch.zeros(len(boxes), dtype=torch.bool)
@@ -116,8 +118,8 @@ class DetectorContract:
         system = self.system()
         with torch.no_grad():
             for sides in ((self.side, self.side), self.other_sides):
-                images = system.normalized(self.images(2, sides))
-                trained, evaluated = system.train().net(images), system.eval().net(images)
+                inputs = self.inputs(self.images(2, sides))
+                trained, evaluated = system.train().maps(inputs), system.eval().maps(inputs)
                 assert type(trained) is type(evaluated)
                 assert hasattr(trained, "_fields"), "raw maps are a NamedTuple"
                 shapes = [tensor.shape for tensor in tensors_of(trained)]
@@ -129,7 +131,7 @@ class DetectorContract:
         system = self.lively()
         height, width = self.other_sides
         with torch.no_grad():
-            maps = system.maps(Images(self.images(2, self.other_sides)))
+            maps = system.maps(self.inputs(self.images(2, self.other_sides)))
             boxes, scores, labels = system.candidates(maps, self.other_sides)
         assert boxes.shape == (*scores.shape, 4) == (*labels.shape, 4)
         assert boxes.dtype == scores.dtype == torch.float32
@@ -144,7 +146,7 @@ class DetectorContract:
         system = self.lively()
         system.suppression = replace(system.suppression, score=0.0, most=7)
         with torch.no_grad():
-            boxes, scores, labels, counts = system.predict(Images(self.images(3)))
+            boxes, scores, labels, counts = system.predict(self.inputs(self.images(3)))
         assert (boxes.shape, scores.shape, labels.shape, counts.shape) == ((3, 7, 4), (3, 7), (3, 7), (3,))
         assert (counts > 0).all()
         for row, count in enumerate(counts.tolist()):
@@ -248,12 +250,12 @@ class DetectorContract:
             again = self.system()
         again = again.to_empty(device="cpu")
         again.net.load_state_dict(system.net.state_dict(), strict=True)
-        pixels = system.normalized(self.images(1))
+        inputs = self.inputs(self.images(1))
         with torch.no_grad():
-            for found, expected in zip(
-                *(tensors_of(net(pixels)) for net in (again.eval().net, system.net)), strict=True
-            ):
-                assert torch.equal(found, expected)
+            expected = tensors_of(system.maps(inputs))
+            system.net = again.net.eval()  # `mean` and `std` are no state of a net
+            for one, other in zip(tensors_of(system.maps(inputs)), expected, strict=True):
+                assert torch.equal(one, other)
 
     def test_anchors_lie_where_the_maps_say_and_are_matched_by_boxes_like_them(self) -> None:
         system = self.system().eval()
@@ -275,18 +277,23 @@ class DetectorContract:
     @pytest.mark.filterwarnings("ignore:`create_unbacked_symint` is deprecated:FutureWarning")  # torchvision's own
     def test_predict_exports_as_one_graph_also_for_images_in_which_nothing_is_found(self) -> None:
         system = self.lively()
-        pixels = self.images(6)
+        inputs = self.inputs(self.images(6))
+
+        def one(place: Tensor) -> Images | ProposedImages:
+            return type(inputs)(*(member[place][None] for member in inputs))
+
         with torch.no_grad():
             system.suppression = replace(system.suppression, score=0.0)
-            best = system.predict(Images(pixels)).scores[:, 0].sort()
+            best = system.predict(inputs).scores[:, 0].sort()
             between = float((best.values[0] + best.values[-1]) / 2)
             assert best.values[0] < between < best.values[-1], "images differ"
             system.suppression = replace(system.suppression, score=between)
-            exported = torch.export.export(Prediction(system), (pixels[:1],)).module()
+            example = tuple(one(torch.tensor(0)))
+            exported = torch.export.export(Prediction(system, type(inputs)), example).module()
             for place, found in ((best.indices[0], False), (best.indices[-1], True)):
-                expected = system.predict(Images(pixels[place][None]))
+                expected = system.predict(one(place))
                 assert bool(expected.counts[0]) is found
-                torch.testing.assert_close(tuple(exported(pixels[place][None])), tuple(expected), rtol=1e-4, atol=1e-3)
+                torch.testing.assert_close(tuple(exported(*one(place))), tuple(expected), rtol=1e-4, atol=1e-3)
 
     def test_the_stages_of_a_system_are_modules_that_its_prediction_goes_through(self) -> None:
         system = self.system()

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from resvision import catalog
 from resvision.contracts import Batch, Images
 from resvision.core.errors import MissingStageError, SettingsError
+from resvision.core.images import Pixels
 from resvision.data.arrays import BoxArrayReader
 from resvision.detection.detector import ProposedImages, TrueBoxes
 from resvision.detection.fast_rcnn import FastRCNN, FastRCNNDetector, FastRCNNLoss, FastRCNNMaps
@@ -25,7 +26,6 @@ from resvision.detection.proposing import Regions, with_regions
 from resvision.kinds.detection.boxes import Floats
 from resvision.probes.count import count
 from resvision.probes.shapes import WithoutDrawing
-from resvision.tasks import Seen
 from resvision.training.initial import encoder_state
 
 SIDES = (96, 80)
@@ -69,7 +69,7 @@ class GivenRegions(Regions):
 
     boxes: Floats
 
-    def of(self, seen: Seen) -> Floats:
+    def in_image(self, image: Pixels, name: str) -> Floats:
         return self.boxes
 
 
@@ -142,7 +142,7 @@ def measured(reader: BoxArrayReader, given: Floats) -> FastRCNNDetector:
 
 
 def test_mean_and_deviation_of_offsets_are_those_of_all_regions_that_overlap_a_box_by_half() -> None:
-    reader = box_reader(((32, 32),) * 6)  # which the view shows as they are
+    reader = box_reader(((32, 32),) * 6)
     given = regions(400, (32, 32), images=1)[0].double().clamp(max=32).numpy()
     system = detector(narrow(proposals=400))
     system.measure(with_regions(reader, GivenRegions(given), 400))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from detection.box_scenes import CLASSES, VIEW, box_reader, targets
+from detection.box_scenes import CLASSES, VIEW, box_reader, seen, targets
 
 from resvision import catalog
 from resvision.core.errors import DataError, NonFiniteLossError, SettingsError
@@ -68,7 +68,7 @@ def test_a_model_that_is_asked_for_more_shares_the_net_and_leaves_the_other_as_i
     assert strict.net is usual.net
     assert usual.system.suppression == USUAL
     image = box_reader()[0].image[:, :32]
-    (many,), (few,) = TASK.raw(usual, [image]), TASK.raw(strict, [image])
+    (many,), (few,) = TASK.raw(usual, [seen(image)]), TASK.raw(strict, [seen(image)])
     assert len(many.scores) > len(few.scores) == 2
     assert np.array_equal(many.boxes[:2], few.boxes)
     assert few.scores.min() > 0.5
@@ -136,7 +136,7 @@ def test_advice_leaves_the_system_as_it_is() -> None:
 
 def test_an_explanation_is_about_the_surest_box_of_a_class_at_a_point() -> None:
     net, image = model(), box_reader()[0].image[:, :32]
-    (found,) = TASK.raw(net, [image])
+    (found,) = TASK.raw(net, [seen(image)])
     surest = TASK.explained_score(net, image, Question())
     assert surest.label == CLASSES[found.labels[0]]
     assert surest.share == pytest.approx(float(found.scores[0]), abs=1e-6)

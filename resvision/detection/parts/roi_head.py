@@ -106,12 +106,25 @@ def best_pairs(
     valid    (N, P) bool: the others have score 0
     sides    height and width of the images, to which boxes are clipped
     """
-    classes = maps.logits.shape[-1] - 1
     probabilities = fp32_or_more(maps.logits).softmax(dim=-1)[..., 1:] * valid[..., None]
-    count = min(MOST_PAIRS, probabilities.shape[1] * classes)
-    scores, pairs = probabilities.flatten(1).topk(count, dim=1)
+    return best_boxes(probabilities, maps.deltas[:, :, 1:], regions, coding, sides)
+
+
+def best_boxes(
+    scores: Tensor, deltas: Tensor, regions: Tensor, coding: BoxCoding, sides: tuple[int, int]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The pairs of a region and a class of highest score: boxes (N, B, 4), scores (N, B) and labels (N, B).
+
+    scores   (N, P, K), 0..1
+    deltas   (N, P, K, 4), offsets from the regions by `coding`
+    regions  (N, P, 4)
+    sides    height and width of the images, to which boxes are clipped
+    """
+    classes = scores.shape[-1]
+    count = min(MOST_PAIRS, scores.shape[1] * classes)
+    scores, pairs = scores.flatten(1).topk(count, dim=1)
     region, label = pairs // classes, pairs % classes
-    deltas = at(maps.deltas[:, :, 1:].flatten(1, 2), pairs)
+    deltas = at(deltas.flatten(1, 2), pairs)
     boxes = clip(coding.decode(deltas, at(regions, region)), sides)
     large = (boxes[..., 2:] - boxes[..., :2] >= SMALLEST_PX).all(dim=-1)
     return boxes, scores * large, label

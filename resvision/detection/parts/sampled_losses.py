@@ -31,6 +31,13 @@ def anchor_terms(maps: AnchorMaps, drawn: Drawn, *, beta: float, box_weight: flo
     return {"objectness": mean_of_drawn(objectness, drawn), "anchor_box": mean_of_drawn(box_weight * offsets, drawn)}
 
 
+def anchor_errors(maps: AnchorMaps, drawn: Drawn) -> Term:
+    """The number of drawn anchors that are taken for an object and are none, or the reverse, of all that were drawn."""
+    said = maps.objectness.detach().gather(1, drawn.places) > 0
+    wrong = (said != (drawn.labels > 0)) & drawn.counted
+    return Term(wrong.sum(), drawn.counted.sum())
+
+
 def region_terms(maps: RegionMaps, drawn: Drawn, wanted: Tensor, *, beta: float, box_weight: float) -> dict[str, Term]:
     """The terms of the regions that were drawn, of which alone the maps are: of their classes and of their boxes.
 

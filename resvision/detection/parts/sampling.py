@@ -9,7 +9,7 @@ Glossary
     S     places of its sample: `count`, or A where that is less
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -110,6 +110,40 @@ def draw(
         for image, truth in enumerate(zip(boxes, labels, crowd, strict=True))
     ]
     return Drawn(*(torch.stack(members) for members in zip(*drawn, strict=True)))
+
+
+class DrawnTogether(NamedTuple):
+    """The windows that a step learns from, drawn from all images of a batch together; W of them.
+
+    image       (W,) int64
+    references  (W, 4)
+    labels      (W,) int64, 0 for background, or else 1 + the label of the true box
+    counted     (W,) bool: False where nothing was left to draw
+    """
+
+    image: Tensor
+    references: Tensor
+    labels: Tensor
+    counted: Tensor
+
+
+@torch.no_grad()
+def draw_together(
+    references: Tensor, usable: Tensor, boxes: Tensor, labels: Tensor, crowd: Tensor, rules: SamplingRules
+) -> DrawnTogether:
+    """A sample of the references of all images, each matched with the true boxes of its own; arguments are `draw`'s.
+
+    `rules.count` is that of the batch, so that one image makes up for another with few objects.
+    """
+    each = draw(references, usable, boxes, labels, crowd, replace(rules, count=references.shape[1], positive_share=1.0))
+    drawable = each.counted.flatten()
+    positive = (each.labels.flatten() > 0) & drawable
+    # Images last, as in `draw`.
+    draws = torch.rand(references.shape[1], len(references), device=references.device).T.flatten()
+    places, positive, counted = sample(positive, drawable & ~positive, draws, rules)
+    image = torch.arange(len(references), device=references.device).repeat_interleave(each.places.shape[1])
+    flat = each.references.flatten(0, 1)
+    return DrawnTogether(image[places], flat[places], torch.where(counted, each.labels.flatten()[places], 0), counted)
 
 
 def _of_image(

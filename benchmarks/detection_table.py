@@ -1,0 +1,129 @@
+"""Every detector on one set of images: AP, seconds of training, milliseconds an image, as a Markdown table.
+
+    python benchmarks/detection_table.py --out FOLDER                            # digit-boxes-composed
+    python benchmarks/detection_table.py --out FOLDER --data PATH/TO/bccd        # a folder, by the sizes of BCCD
+    python benchmarks/detection_table.py --out FOLDER --only ssd yolov3          # these alone
+    python benchmarks/detection_table.py --out FOLDER --table                    # train nothing, print what there is
+    python benchmarks/detection_table.py --out FOLDER --quick                    # narrow nets: does it run at all
+
+Each system is trained by the settings of `resvision.studies.detector_sizes`, in a folder of its own below FOLDER, and
+its figures are kept beside it: what is finished is not done again, what was stopped goes on. Times of images are those
+of one at a time, regions searched for apart; measured at different moments, they compare as well as the machine was
+quiet. `resvision study detection-line --runs` measures finished ones side by side.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from harness import machine, table, write
+
+from resvision.core.data_names import short_name
+from resvision.core.terminal import Terminal
+from resvision.inference.load import load
+from resvision.studies.detection_line import DATA, measured, row_of
+from resvision.studies.detection_plots import milliseconds
+from resvision.studies.detector_sizes import SIZES, trial_of
+from resvision.studies.trials import carry_out
+
+BCCD: Sequence[str] = (
+    "data.image_size=320",
+    "data.allow=degenerate-boxes",
+    "training.batch_size=8",
+    "augment.scale_range=0.8,1.25",
+)
+"""The settings of all systems on BCCD: 205 images for training, whose cells are of about the same size."""
+
+EPOCHS_OF_BCCD = 0.6
+"""The length on BCCD, in parts of that on the digits: it has a third of the images, of nearly three times the area."""
+
+HEADER = ("system", "AP50", "AP", "training", "ms an image", "search, ms", "regions", "parameters", "settings")
+
+
+def main() -> None:
+    """Train and measure what is asked for, and print the table of all that is there."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder of the trainings")
+    parser.add_argument("--data", default=DATA, help="the digits, or a folder of BCCD")
+    parser.add_argument("--only", nargs="+", choices=SIZES, default=[*SIZES], metavar="SYSTEM")
+    parser.add_argument("--images", type=int, default=12, help="test images that are timed")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--table", action="store_true", help="train nothing")
+    parser.add_argument("--quick", action="store_true", help="small sizes, which say nothing")
+    parser.add_argument("--set", dest="settings", nargs="+", default=[], metavar="KEY=VALUE", help="of all trainings")
+    parser.add_argument("--page", type=Path, help="file for the table")
+    asked = parser.parse_args()
+    if not asked.table:
+        for model in asked.only:
+            if not (asked.out / f"{model}.json").is_file():
+                figures_of(model, asked)
+    write(page(asked.out), asked.page)
+
+
+def figures_of(model: str, asked: argparse.Namespace) -> None:
+    """Train a system, time it, and write its figures."""
+    console = Terminal(stderr=True)
+    on_digits = asked.data == DATA
+    epochs = None if on_digits or asked.quick else max(1, round(EPOCHS_OF_BCCD * SIZES[model].epochs))
+    settings = [*(() if on_digits else BCCD), *asked.settings]
+    trial = trial_of(model, asked.data, asked.seed, epochs=epochs, quick=asked.quick, settings=settings)
+    (outcome,) = carry_out(asked.out, [trial], console)
+    trained = load(outcome.record.folder)
+    row = row_of(model, [outcome], trained, measured({model: trained}, asked.images, console)[model])
+    figures: dict[str, Any] = {
+        "model": model,
+        "data": short_name(trial.run.data.name),
+        "ap50": row.ap50[0],
+        "ap": row.ap[0],
+        "seconds": row.seconds[0],
+        "ms": row.net_ms,
+        "search_ms": row.stage_ms.get("search"),
+        "stage_ms": row.stage_ms,
+        "regions": row.proposals,
+        "parameters": outcome.record.parameters,
+        "settings": settings_in_words(outcome.record.run),
+        "threads": torch.get_num_threads(),
+    }
+    (asked.out / f"{model}.json").write_text(json.dumps(figures, indent=2), encoding="utf-8")
+
+
+def settings_in_words(run: Mapping[str, Any]) -> str:
+    """The settings of a training that set it apart: length, side, and the options of its net."""
+    options = {
+        name: value for name, value in run["model"]["options"].items() if name not in {"in_channels", "input_size"}
+    }
+    named = ", ".join(f"{name} {value}" for name, value in options.items())
+    return f"{run['training']['duration']}, {run['data']['image_size']} px, {named}"
+
+
+def page(folder: Path) -> str:
+    """The table of all figures in a folder, in the order of the sizes."""
+    rows = []
+    for model in SIZES:
+        path = folder / f"{model}.json"
+        if path.is_file():
+            rows.append(cells(json.loads(path.read_text(encoding="utf-8"))))
+    return f"{table(HEADER, rows)}\n\n{machine()}"
+
+
+def cells(figures: Mapping[str, Any]) -> tuple[str, ...]:
+    """A row of the table."""
+    search, regions = figures["search_ms"], figures["regions"]
+    return (
+        f"`{figures['model']}`",
+        f"{100 * figures['ap50']:.1f} %",
+        f"{100 * figures['ap']:.1f} %",
+        f"{figures['seconds']:,.0f} s",
+        milliseconds(figures["ms"]),
+        "" if search is None else milliseconds(search),
+        "" if regions is None else f"{regions:,.0f}",
+        f"{figures['parameters']:,}",
+        figures["settings"],
+    )
+
+
+if __name__ == "__main__":
+    main()
