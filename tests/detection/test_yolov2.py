@@ -56,7 +56,7 @@ def raw(places: dict[int, list[float]] | None = None) -> Tensor:
 
 
 def losses(detector: YOLOv2Detector, result: Tensor, boxes: TrueBoxes) -> dict[str, Tensor]:
-    return {name: term.total for name, term in detector._losses_of(GridMaps((result,)), boxes, SIDES).terms.items()}
+    return {name: term.total for name, term in detector.losses_of(GridMaps((result,)), boxes, SIDES).terms.items()}
 
 
 LIKE_AN_ANCHOR = (4.0, 4.0, 28.0, 28.0)

@@ -59,7 +59,7 @@ def raw(places: dict[int, list[float]] | None = None, *, objectness: float = 0.0
 
 
 def losses(detector: YOLOv3Detector, maps: GridMaps, boxes: TrueBoxes) -> dict[str, Tensor]:
-    return {name: term.total for name, term in detector._losses_of(maps, boxes, SIDES).terms.items()}
+    return {name: term.total for name, term in detector.losses_of(maps, boxes, SIDES).terms.items()}
 
 
 def sigmoid(t: float) -> float:
