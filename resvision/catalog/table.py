@@ -228,6 +228,14 @@ _faster_rcnn = partial(
     input=(3, 600, 1000),
     num_classes=20,
 )
+_yolov1 = partial(
+    _detection,
+    paper="Redmon et al. 2016, You Only Look Once, arXiv:1506.02640",
+    year=2016,
+    system="resvision.detection.yolov1:YOLOv1Detector",
+    input=(3, 448, 448),
+    num_classes=20,
+)
 _yolov2 = partial(
     _detection,
     paper="Redmon, Farhadi 2016, YOLO9000, arXiv:1612.08242",
@@ -357,6 +365,15 @@ ROWS = (
         builder="resvision.classification.darknet:darknet53",
         input=(3, 256, 256),
     ),
+    Row(
+        "extraction",
+        paper="Redmon et al. 2016, You Only Look Once, arXiv:1506.02640",
+        year=2016,
+        builder="resvision.classification.extraction:extraction",
+        recipe="photos-short",
+        input=(3, 224, 224),
+        num_classes=1000,
+    ),
     _perceptron("resmlp", {"shortcut": "identity"}),
     _perceptron("plainmlp", {"shortcut": "none"}),
     _fcn_vgg("fcn32s", {"stride": 32}),
@@ -439,6 +456,8 @@ ROWS = (
         input=(3, 800, 800),
         num_classes=90,
     ),
+    _yolov1("yolov1", usual={"backbone": "extraction"}, builder="resvision.detection.yolov1:yolov1"),
+    _yolov1("yolov1_tiny", builder="resvision.detection.yolov1:yolov1_tiny"),
     _yolov2("yolov2", usual={"backbone": "darknet19"}),
     _yolov3("yolov3", usual={"backbone": "darknet53"}, builder="resvision.detection.yolov3:yolov3"),
     _yolov3("yolov3_tiny", builder="resvision.detection.yolov3:yolov3_tiny"),

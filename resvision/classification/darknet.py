@@ -52,15 +52,20 @@ class DarknetOrdered(Protocol):
 
 
 class ConvBlock(nn.Module):
-    """Darknet's convolutional layer: a convolution without bias, batch normalization, leaky ReLU.
+    """Darknet's convolutional layer: a convolution, batch normalization in the place of a bias, leaky ReLU.
 
     The window is padded so that a stride of 1 keeps the size of the map.
+
+    batch_norm  False: a bias, as in the nets before YOLOv2
     """
 
-    def __init__(self, in_channels: int, channels: int, window: int, *, stride: int = 1) -> None:
+    def __init__(
+        self, in_channels: int, channels: int, window: int, *, stride: int = 1, batch_norm: bool = True
+    ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, channels, window, stride=stride, padding=window // 2, bias=False)
-        self.bn = nn.BatchNorm2d(channels, eps=1e-5, momentum=0.01)
+        padding = window // 2
+        self.conv = nn.Conv2d(in_channels, channels, window, stride=stride, padding=padding, bias=not batch_norm)
+        self.bn = nn.BatchNorm2d(channels, eps=1e-5, momentum=0.01) if batch_norm else nn.Identity()
         self.leaky = nn.LeakyReLU(SLOPE, inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -140,6 +140,26 @@ def convert_set(
     print_lines(*outcome.lines())
 
 
+@command.command("anchors")
+def find_anchors(
+    name_or_folder: Annotated[str, typer.Argument(help="Take the boxes of this data set, or folder or archive.")],
+    count: Annotated[int, typer.Option(min=1, max=100, help="Find so many anchors.")] = 9,
+    size: Annotated[
+        int | None, typer.Option(min=1, help="Take images fitted into squares of this side, in pixels.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Draw the first clusters by this number.")] = 0,
+    root: Root = None,
+    allow: Allow = None,
+    as_json: AsJson = False,
+    wide: Wide = False,
+) -> None:
+    """Find shapes of anchors that suit the boxes of a set, by k-means, for YOLOv2 and YOLOv3."""
+    from resvision.cli.data_anchors import AnchorSearch, show
+
+    kinds = allow.split(",") if allow else ()
+    show(AnchorSearch(name_or_folder, root, kinds, count, size, seed), as_json=as_json, wide=wide)
+
+
 @command.command("fetch")
 def fetch_set(
     name: Annotated[str, typer.Argument(help="Name a data set of `resvision data list`.")],

@@ -10,7 +10,7 @@ Glossary
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from resvision.classification.classifier import require_factor
 from resvision.classification.darknet import ConvBlock, layers_in_order
+from resvision.classification.stages import Stages
 from resvision.contracts import Batch, Losses
 from resvision.detection.detector import TrueBoxes
 from resvision.detection.grid_detector import (
@@ -59,17 +60,16 @@ class YOLOv2(GridNet):
 
     seen: Tensor
 
-    def __init__(self, backbone: nn.Module, *, channels: int, shapes: Sequence[Shape], num_classes: int) -> None:
+    def __init__(self, backbone: Stages, *, channels: int, shapes: Sequence[Shape], num_classes: int) -> None:
         super().__init__()
-        body = encoder(backbone, ("C4", "C5"))
-        self.backbone = body
-        self.grids = CellGrids({"C5": shapes}, {"C5": body.stride["C5"]})
+        self.backbone = backbone
+        self.grids = CellGrids({"C5": shapes}, {"C5": backbone.stride["C5"]})
         self.num_classes = num_classes
         passed = 4 * max(1, channels // 64)
         # In the order of the cfg, which is that of the weights in Darknet's files.
-        self.conv1 = ConvBlock(body.channels["C5"], channels, 3)
+        self.conv1 = ConvBlock(backbone.channels["C5"], channels, 3)
         self.conv2 = ConvBlock(channels, channels, 3)
-        self.passthrough = ConvBlock(body.channels["C4"], passed, 1)
+        self.passthrough = ConvBlock(backbone.channels["C4"], passed, 1)
         self.reorg = Reorg()
         self.conv3 = ConvBlock(4 * passed + channels, channels, 3)
         self.last = nn.Conv2d(channels, len(shapes) * (5 + num_classes), 1)
@@ -100,9 +100,10 @@ def yolov2(backbone: nn.Module, *, num_classes: int, channels: int | None = None
     Raises MissingStageError for a backbone without the maps, SettingsError for other anchors.
     """
     shapes = read_shapes(anchors, ANCHORS)
+    body = encoder(backbone, ("C4", "C5"))
     if channels is None:
-        channels = min(CHANNELS, encoder(backbone, ("C4", "C5")).channels["C5"])
-    return YOLOv2(backbone, channels=channels, shapes=shapes, num_classes=num_classes)
+        channels = min(CHANNELS, body.channels["C5"])
+    return YOLOv2(body, channels=channels, shapes=shapes, num_classes=num_classes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,4 +203,4 @@ class YOLOv2Detector(GridDetector):
         free = assignment.judged.clone()
         free[assignment.owned.image, assignment.owned.place] = False
         is_young = self.net.seen < self.options.anchored_images
-        return cast(Tensor, ((shifts + growths) * free).sum() * is_young)
+        return ((shifts + growths) * free).sum() * is_young

@@ -8,6 +8,7 @@ Glossary
     scale  the convolutions at one map of the encoder; the coarsest comes first
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from resvision.classification.classifier import require_factor
 from resvision.classification.darknet import ConvBlock, layers_in_order
+from resvision.classification.stages import Stages
 from resvision.detection.detector import TrueBoxes
 from resvision.detection.grid_detector import (
     STRIDE,
@@ -48,18 +50,25 @@ ANCHORS: dict[str, tuple[Shape, ...]] = {
 TINY_ANCHORS: dict[str, tuple[Shape, ...]] = {"coco": ((10, 14), (23, 27), (37, 58), (81, 82), (135, 169), (344, 319))}
 """The anchors of yolov3-tiny.cfg."""
 
-TINY_STAGES = (32, 64, 128, 256)
-"""Channels of the convolutions of the small net after each pooling of stride 2, but for the last, for 16 in the first."""
+PRIOR = 0.01
+"""The probability of an object that a new net gives each place.
+
+The released code starts at even odds, which thousands of small steps at its start take away: its places are some ten
+thousand, and few of them have an object. RetinaNet's paper, https://arxiv.org/abs/1708.02002, has the remedy.
+"""
 
 
 class Scale(nn.Module):
     """The convolutions at one map: those that the next finer scale goes on from, and those that tell boxes.
 
+    anchors  of a cell
     depth    convolutions of the first kind, 1x1 and 3x3 in turn
     coarser  channels of what comes from the scale before; None for the first
     """
 
-    def __init__(self, entering: int, *, channels: int, results: int, depth: int, coarser: int | None = None) -> None:
+    def __init__(
+        self, entering: int, *, channels: int, anchors: int, num_classes: int, depth: int, coarser: int | None
+    ) -> None:
         super().__init__()
         half = max(1, channels // 2)
         # In the order of the cfg, which is that of the weights in Darknet's files.
@@ -70,12 +79,18 @@ class Scale(nn.Module):
             *(ConvBlock(sizes[number], sizes[number + 1], 1 if number % 2 == 0 else 3) for number in range(depth))
         )
         self.conv = ConvBlock(sizes[-1], channels, 3)
-        self.last = nn.Conv2d(channels, results, 1)
+        self.last = nn.Conv2d(channels, anchors * (5 + num_classes), 1)
         self.channels = sizes[-1]
         relu_initialize(self, last=self.last)
+        assert self.last.bias is not None
+        nn.init.constant_(self.last.bias.data.view(anchors, -1)[:, 4], -math.log((1 - PRIOR) / PRIOR))
 
     def forward(self, x: Tensor, coarser: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """A map of the encoder (N, entering, h, w), joined with one of half the sides, to its `body` and raw results."""
+        """The map after `body` and the raw results; the coarser scale is joined where there is one.
+
+        x        (N, entering, h, w)
+        coarser  the first result of the scale before, (N, coarser, h / 2, w / 2)
+        """
         if self.lateral is not None and coarser is not None:
             upsampled = F.interpolate(self.lateral(coarser), scale_factor=2.0, mode="nearest")
             x = torch.cat([upsampled, x], dim=1)
@@ -92,7 +107,7 @@ class YOLOv3(GridNet):
 
     def __init__(
         self,
-        backbone: nn.Module,
+        backbone: Stages,
         *,
         maps: Mapping[str, int],
         channels: int,
@@ -100,20 +115,20 @@ class YOLOv3(GridNet):
         num_classes: int,
     ) -> None:
         super().__init__()
-        body = encoder(backbone, [*maps])
-        self.backbone = body
+        self.backbone = backbone
         each = len(shapes) // len(maps)
         by_map = {name: shapes[len(shapes) - (rank + 1) * each :][:each] for rank, name in enumerate(maps)}
-        self.grids = CellGrids(by_map, {name: body.stride[name] for name in maps})
+        self.grids = CellGrids(by_map, {name: backbone.stride[name] for name in maps})
         self.num_classes = num_classes
         scales: list[Scale] = []
         for rank, (name, depth) in enumerate(maps.items()):
             coarser = scales[-1].channels if scales else None
             scales.append(
                 Scale(
-                    body.channels[name],
+                    backbone.channels[name],
                     channels=max(2, channels >> rank),
-                    results=each * (5 + num_classes),
+                    anchors=each,
+                    num_classes=num_classes,
                     depth=depth,
                     coarser=coarser,
                 )
@@ -143,34 +158,29 @@ class TinyDarknet(nn.Module):
     def __init__(self, *, in_channels: int, width: int) -> None:
         super().__init__()
         self.conv1 = ConvBlock(in_channels, width, 3)
-        self.ends: dict[str, int] = {}
-        entering = width
-        for number in range(1, 5):
-            leaving = 2 * entering
-            self.add_module(
-                f"stage{number}", nn.Sequential(CeilMaxPool2d(2, stride=2), ConvBlock(entering, leaving, 3))
-            )
-            self.ends[f"stage{number}"] = entering = leaving
+        self.stage1 = nn.Sequential(CeilMaxPool2d(2, stride=2), ConvBlock(width, 2 * width, 3))
+        self.stage2 = nn.Sequential(CeilMaxPool2d(2, stride=2), ConvBlock(2 * width, 4 * width, 3))
+        self.stage3 = nn.Sequential(CeilMaxPool2d(2, stride=2), ConvBlock(4 * width, 8 * width, 3))
+        self.stage4 = nn.Sequential(CeilMaxPool2d(2, stride=2), ConvBlock(8 * width, 16 * width, 3))
         self.stage5 = nn.Sequential(
             CeilMaxPool2d(2, stride=2),
-            ConvBlock(entering, 2 * entering, 3),
-            nn.ConstantPad2d((0, 1, 0, 1), -torch.inf),  # the window of the pooling hangs over the far edge
+            ConvBlock(16 * width, 32 * width, 3),
+            nn.ConstantPad2d((0, 1, 0, 1), -math.inf),  # the window of the pooling hangs over the far edge
             nn.MaxPool2d(2, stride=1),
-            ConvBlock(2 * entering, 4 * entering, 3),
+            ConvBlock(32 * width, 64 * width, 3),
         )
-        self.ends["stage5"] = 4 * entering
+        self.channels = [2 * width, 4 * width, 8 * width, 16 * width, 64 * width]
         relu_initialize(self, last=self)
 
     def forward(self, images: Tensor) -> Tensor:
         """The last map of normalized images (N, C, H, W), (N, 64 * width, H / 32, W / 32)."""
-        x = images
-        for stage in self.children():
-            x = stage(x)
-        return x
+        x = self.stage2(self.stage1(self.conv1(images)))
+        last: Tensor = self.stage5(self.stage4(self.stage3(x)))
+        return last
 
     def stage_ends(self) -> dict[str, int]:
         """The children after which `stages` takes C1 to C5, with their channels."""
-        return self.ends
+        return {f"stage{number}": channels for number, channels in enumerate(self.channels, start=1)}
 
 
 def yolov3(backbone: nn.Module, *, num_classes: int, channels: int | None = None, anchors: str = "coco") -> YOLOv3:
@@ -184,9 +194,10 @@ def yolov3(backbone: nn.Module, *, num_classes: int, channels: int | None = None
     """
     shapes = read_shapes(anchors, ANCHORS, maps=3)
     maps = {"C5": 5, "C4": 5, "C3": 5}
+    body = encoder(backbone, [*maps])
     if channels is None:
-        channels = min(CHANNELS, encoder(backbone, [*maps]).channels["C5"])
-    return YOLOv3(backbone, maps=maps, channels=channels, shapes=shapes, num_classes=num_classes)
+        channels = min(CHANNELS, body.channels["C5"])
+    return YOLOv3(body, maps=maps, channels=channels, shapes=shapes, num_classes=num_classes)
 
 
 def yolov3_tiny(*, num_classes: int, in_channels: int = 3, width: int = 16, anchors: str = "coco") -> YOLOv3:
@@ -199,8 +210,9 @@ def yolov3_tiny(*, num_classes: int, in_channels: int = 3, width: int = 16, anch
     Raises SettingsError for other anchors.
     """
     shapes = read_shapes(anchors, TINY_ANCHORS, maps=2)
-    backbone = TinyDarknet(in_channels=in_channels, width=width)
-    return YOLOv3(backbone, maps={"C5": 1, "C4": 0}, channels=32 * width, shapes=shapes, num_classes=num_classes)
+    maps = {"C5": 1, "C4": 0}
+    body = encoder(TinyDarknet(in_channels=in_channels, width=width), [*maps])
+    return YOLOv3(body, maps=maps, channels=32 * width, shapes=shapes, num_classes=num_classes)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -147,6 +147,11 @@ RECIPES = {
         "the four steps of Faster R-CNN with one-cycle AdamW, 20 epochs for proposals, 10 for regions",
         data="images with boxes",
     ),
+    "yolov1-2016": Recipe(
+        "resvision.recipes.detection.yolov1:yolov1_2016",
+        "Redmon et al. 2016, section 2.2: 135 epochs in batches of 64 at 448 px, two drops, scales and colours",
+        data="VOC",
+    ),
     "ssd-2016": Recipe(
         "resvision.recipes.detection.ssd:ssd_2016",
         "Liu et al. 2016, section 3.1: 120k steps of 32 images of 300 px, two drops, crops about objects, colours",

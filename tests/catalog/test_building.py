@@ -28,6 +28,7 @@ DEPTHS = {
     "prelunet_b": 22,
     "prelunet_c": 22,
     "xception65": 129,
+    "extraction": 21,
     "zf5": 8,
     "sppnet_zf5": 8,
 }

@@ -72,6 +72,7 @@ NAMES = {
     "sppnet_zf5",
     "darknet19",
     "darknet53",
+    "extraction",
 }
 
 

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import torch
 from detection.contract import DetectorContract
 from detection.region_contract import RegionDetectorContract
+from torch import nn
 
 from resvision.catalog import ROWS
 from resvision.contracts import Batch
@@ -79,6 +80,26 @@ class TestFasterRCNNOnZF(DetectorContract):
     draws = True
 
 
+class WithScores(DetectorContract):
+    """A net with scores within 0..1, where others are beyond 1, and of one size, as its last layers take."""
+
+    options: ClassVar[dict[str, Any]] = {"width": 4, "input_size": 64, "grid": 3, "batch_norm": True}
+    other_sides = (64, 64)
+
+    def lively(self) -> Detector:
+        system = super().lively()
+        nn.init.normal_(system.net.head[-1].weight, std=0.003)
+        return system
+
+
+class TestYOLOv1(WithScores):
+    name = "yolov1"
+
+
+class TestFastYOLO(WithScores):
+    name = "yolov1_tiny"
+
+
 class TestFastRCNN(RegionDetectorContract):
     name = "fast_rcnn"
     options: ClassVar[dict[str, Any]] = {**NARROW, "hidden": 16, "proposals": 40}
@@ -142,7 +163,12 @@ class TestYOLOv2OverAResNet(TestYOLOv2):
 
 class TestYOLOv3(DetectorContract):
     name = "yolov3"
-    options: ClassVar[dict[str, Any]] = {"backbone": "resnet18", "width": 4, "anchors": "14,8 8,14 20,20"}
+    options: ClassVar[dict[str, Any]] = {
+        "backbone": "resnet18",
+        "width": 4,
+        "channels": 64,
+        "anchors": "14,8 8,14 20,20",
+    }
 
 
 class TestYOLOv3Tiny(DetectorContract):
@@ -151,6 +177,8 @@ class TestYOLOv3Tiny(DetectorContract):
 
 
 def test_every_builder_of_a_detector_keeps_the_contract() -> None:
-    kept = {test.name for test in [*DetectorContract.__subclasses__(), *RegionDetectorContract.__subclasses__()]}
+    direct = DetectorContract.__subclasses__()
+    tests = [*direct, *(test for above in direct for test in above.__subclasses__())]
+    kept = {test.name for test in tests if hasattr(test, "name")}
     builders = {row.name: row.builder for row in ROWS if row.task == "detection"}
     assert {builders[name] for name in kept if name} == {*builders.values()}

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resvision import catalog
+from resvision.classification.stages import first_stages
 from resvision.contracts import Batch, Images
 from resvision.core.errors import SettingsError
 from resvision.detection.detector import PADDING, TrueBoxes
@@ -284,6 +285,12 @@ def test_the_net_names_the_convolutions_of_vgg16_and_takes_no_other_layer() -> N
     assert all(own[key].shape == vgg16[name].shape for key, name in names.items())
     over = narrow()
     assert {*over.encoder_names().values()} < {*catalog.build("resnet18", num_classes=2, width=4).state_dict()}
+
+
+def test_two_stages_of_vgg16_end_with_conv3_3_as_in_the_classifier() -> None:
+    with torch.device("meta"), WithoutDrawing():
+        vgg16 = first_stages(catalog.build("vgg16", num_classes=2), 2)
+        assert [*first_stages(refinedet320(num_classes=2), 2)] == [f"backbone.body.{name}" for name in vgg16]
 
 
 def test_fc6_reaches_seven_positions_of_halved_conv5_3() -> None:

@@ -183,6 +183,12 @@ def test_tasks_that_find_nothing_refuse_the_options(
             {"backbone", "head.classification_head.conv", "head.regression_head"},
         ),
         ("ssd", {"input_size": 64}, "head.classification_head", {"backbone", "head.regression_head"}),
+        (
+            "refinedet",
+            {"input_size": 64},
+            "odm.classification_head",
+            {"backbone", "arm", "connections", "odm.regression_head"},
+        ),
         ("faster_rcnn", {"hidden": 16}, "roi_heads.box_predictor", {"backbone", "rpn", "roi_heads.box_head"}),
     ],
 )

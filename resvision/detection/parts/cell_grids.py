@@ -121,7 +121,8 @@ def paired_overlaps(boxes: Tensor, others: Tensor) -> Tensor:
 
 def _with_first_places(rows: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
     """The rows of `_rows` of all maps, each with the first place of its map behind."""
-    extended, first = [], 0
+    extended: list[tuple[int, ...]] = []
+    first = 0
     for stride, height, width, position, count in rows:
         extended.append((stride, height, width, position, count, first))
         if position == count - 1:
