@@ -126,25 +126,25 @@ class TestPapersFastRCNN(RegionDetectorContract):
     draws = True
 
 
-class TestRCNN(DetectorContract):
+class TestRCNN(RegionDetectorContract):
     name = "rcnn"
     options: ClassVar[dict[str, Any]] = {"backbone": "resnet18", "width": 4, "window_px": 32, "proposals": 40}
     draws = True
 
 
-class TestRCNNOverCaffeNet(DetectorContract):
+class TestRCNNOverCaffeNet(RegionDetectorContract):
     name = "rcnn"
     options: ClassVar[dict[str, Any]] = {"width": 4, "init": "he", "window_px": 67, "proposals": 40}
     draws = True
 
 
-class TestSPPNet(DetectorContract):
+class TestSPPNet(RegionDetectorContract):
     name = "sppnet"
     options: ClassVar[dict[str, Any]] = {"backbone": "resnet18", "width": 4, "hidden": 16, "proposals": 20}
     draws = True
 
 
-class TestSPPNetOverZF5(DetectorContract):
+class TestSPPNetOverZF5(RegionDetectorContract):
     name = "sppnet"
     options: ClassVar[dict[str, Any]] = {"width": 8, "init": "he", "proposals": 20, "scales": 5, "canonical_px": 40}
     side = 96
