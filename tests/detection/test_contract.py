@@ -138,13 +138,20 @@ class TestRCNNOverCaffeNet(DetectorContract):
     draws = True
 
 
-class TestSPPNet(DetectorContract):
+class TestSPPNet(RegionDetectorContract):
     name = "sppnet"
-    options: ClassVar[dict[str, Any]] = {"backbone": "resnet18", "width": 4, "hidden": 16, "proposals": 20}
+    options: ClassVar[dict[str, Any]] = {
+        "backbone": "resnet18",
+        "width": 4,
+        "features": "C3",
+        "hidden": 64,
+        "proposals": 20,
+    }
+    side = 96  # so that no two regions have the same cells, and so the same score
     draws = True
 
 
-class TestSPPNetOverZF5(DetectorContract):
+class TestSPPNetOverZF5(RegionDetectorContract):
     name = "sppnet"
     options: ClassVar[dict[str, Any]] = {"width": 8, "init": "he", "proposals": 20, "scales": 5, "canonical_px": 40}
     side = 96
