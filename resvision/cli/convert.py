@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Unpack
 import typer
 
 from resvision import catalog
+from resvision.cli import run_weights
 from resvision.cli.inspect import parse_option
 from resvision.cli.weights import KnownOptions, known_of, with_known_options
 from resvision.core.drafts import sweep
@@ -25,10 +26,17 @@ def command(
     file: Annotated[
         Path,
         typer.Argument(
-            help="Read this file: a state dict of PyTorch (.pth, .pt, .bin), safetensors, or Darknet's .weights."
+            help="Read this file: a state dict of PyTorch (.pth, .pt, .bin), safetensors, or Darknet's .weights; or the"
+            " result of this run."
         ),
     ],
-    model: Annotated[str, typer.Argument(help="Name a model of `resvision list`, or package.module:function.")],
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            help="Name a model of `resvision list`, or package.module:function; of a run it is known.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Write this file, not FILE with the ending .safetensors.")
     ] = None,
@@ -62,10 +70,17 @@ def command(
             metavar="FOLDER", help="Try these labelled images, which tell what weights cannot, such as the padding."
         ),
     ] = None,
+    svd: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAYER=RANK,...",
+            help="Cut layers of a run to a lower rank, as fc6=1024,fc7=256 of Fast R-CNN: fewer weights, less time.",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     **options: Unpack[KnownOptions],
 ) -> None:
-    """Convert weights from elsewhere to safetensors.
+    """Convert weights from elsewhere, or those of a run, to safetensors.
 
     Names may be torchvision's, timm's or DataParallel's; every name that changes or fails is listed. A file of Darknet
     has none, and is read in the order of its net's layers, if the net has as many numbers.
@@ -74,9 +89,21 @@ def command(
     training by --weights OUT, and predict, evaluate and report use it by the same option. Its header keeps what
     --normalize, --image-size and --classes say, so that it need not be said again.
     """
-    target = out or Path(f"{file.parent / file.stem}.safetensors")
+    is_run = file.is_dir()
+    target = out or Path(f"{file.resolve() if is_run else file.parent / file.stem}.safetensors")
     _require_free(target, force)
     sweep(target.parent, ours=False)
+    if is_run:
+        run_weights.require_alone(
+            {"num_classes": num_classes, "key": key, "rename": rename, "padding": padding, "verify": verify, **options}
+        )
+        for line in run_weights.write(file, target, model=model, ranks=run_weights.ranks_of(svd)):
+            print(line)
+        return
+    if svd is not None:
+        raise SettingsError("--svd: cuts layers of a run; name its folder in place of FILE")
+    if model is None:
+        raise SettingsError(f"{printable(file)}: of which model? say: convert {printable(file)} MODEL")
     given = dict(parse_option(text) for text in options["option"] or [])
     if num_classes is not None:
         given["num_classes"] = num_classes

@@ -24,7 +24,6 @@ from torch import Tensor
 from resvision.contracts import Images
 from resvision.detection.batches import places
 from resvision.detection.detector import Detector, ProposedImages, RegionDetector
-from resvision.detection.parts.selective_search import selective_search
 from resvision.detection.proposing import SearchedRegions
 from resvision.kinds.detection.boxes import Floats
 from resvision.tasks import Seen
@@ -81,7 +80,7 @@ def search(system: RegionDetector, seen: Seen) -> Searched:
     """Search for the regions of an image anew, whatever is kept of them; those of a file are read."""
     since = time.perf_counter()
     searches = isinstance(system.regions, SearchedRegions)
-    regions = selective_search(seen.pixels) if searches else system.regions.of(seen)
+    regions = (SearchedRegions(kept=False) if searches else system.regions).of(seen)
     return Searched(regions, time.perf_counter() - since)
 
 

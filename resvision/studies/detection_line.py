@@ -181,7 +181,8 @@ def measured(trained: Mapping[str, Trained], images: int, console: Console) -> d
             searched: dict[bytes, Searched] = {}
             for model, one in trained.items():
                 system, name = detector_of(one), readers[model].source(index)
-                seen = Seen(*one.view.show(readers[model][index].image, name=name, grey=True), name)
+                image = readers[model][index].image
+                seen = Seen(*one.view.show(image, name=name, grey=True), name, image)
                 regions = _searched(system, seen, searched)
                 times[model].append(image_times(system, seen, one.machine, searched=regions, rounds=ROUNDS))
             bar.advance()
