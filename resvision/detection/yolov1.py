@@ -87,13 +87,13 @@ class Grid(NamedTuple):
 
     def maps(self, values: Tensor) -> YOLOv1Maps:
         """The raw maps in the values (N, S * S * (K + 5 * B)) of the last layer."""
-        side = (self.cells, self.cells)
         counts = [self.cells**2 * of_each for of_each in (self.num_classes, self.boxes, 4 * self.boxes)]
         classes, confidences, boxes = torch.split(values, counts, dim=1)
+        side = (-1, self.cells, self.cells)
         return YOLOv1Maps(
-            classes.unflatten(1, (*side, self.num_classes)),
-            confidences.unflatten(1, (*side, self.boxes)),
-            boxes.unflatten(1, (*side, self.boxes, 4)),
+            classes.reshape(*side, self.num_classes),
+            confidences.reshape(*side, self.boxes),
+            boxes.reshape(*side, self.boxes, 4),
         )
 
 
