@@ -43,9 +43,9 @@ class TestRefineDet(DetectorContract):
 
 class TestRefineDet320(DetectorContract):
     name = "refinedet320"
-    options: ClassVar[dict[str, Any]] = {"width": 2}
-    side = 320
-    other_sides = (256, 330)
+    options: ClassVar[dict[str, Any]] = {"width": 2, "anchor_scale": 1.0}
+    side = 128
+    other_sides = (128, 170)
 
 
 class TestFasterRCNN(DetectorContract):
