@@ -15,6 +15,7 @@ from torch import nn
 from resvision import catalog
 from resvision.core.errors import SettingsError, WeightsError, nearest, printable
 from resvision.core.meanings import as_text
+from resvision.probes.shapes import WithoutDrawing
 from resvision.training.checkpoints import State, same_layer
 from resvision.weights.convert import Fit, fit, modules_that_differ, shapes, value_from_shapes
 from resvision.weights.shortcut_padding import PADDINGS, Padding, padded_at_end, pads_channels
@@ -53,15 +54,31 @@ class Fitted(NamedTuple):
         return padded_at_end(meta_net(self.model, self.options), self.fit.state)
 
 
-def fit_to(model: str, state: State, given: Mapping[str, Any]) -> Fitted:
-    """Fit a state dict by our names to a model, whose options are those given and those that the shapes tell."""
+def fit_to(model: str, state: State, given: Mapping[str, Any], *, without_head: bool = False) -> Fitted:
+    """Fit a state dict by our names to a model, whose options are those given and those that the shapes tell.
+
+    without_head  leave out what depends on the number of classes, whether the file has it or not
+    """
     # the classes follow from the head, and a head is known by its name or by the width, so the width comes first
     options = options_from_shapes(model, state, given, ("width", "in_channels"))
     heads = _renamed_heads(model, options, state)
     state = {_renamed(name, heads): tensor for name, tensor in state.items()}
     rest = {key: value for key, value in options.items() if key in given or key != "num_classes"}
     options = options_from_shapes(model, state, rest)
-    return Fitted(model, options, fit(meta_net(model, options).state_dict(), state), heads)
+    own = meta_net(model, options).state_dict()
+    if without_head:
+        head = _head(model, options)
+        own, state = (
+            {name: tensor for name, tensor in some.items() if not any(_is_under(name, part) for part in head)}
+            for some in (own, state)
+        )
+    return Fitted(model, options, fit(own, state), heads)
+
+
+def _head(model: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The modules that depend on the number of classes. SettingsError for a net whose number is fixed."""
+    two, three = (meta_net(model, {**options, "num_classes": count}).state_dict() for count in (2, 3))
+    return modules_that_differ(shapes(two), shapes(three))
 
 
 def renamed(state: State, renames: Mapping[str, str]) -> State:
@@ -128,7 +145,7 @@ def fitting_option(model: str, options: Mapping[str, Any], state: State) -> str 
 
 def meta_net(model: str, options: Mapping[str, Any]) -> nn.Module:
     """Build the net on the meta device."""
-    with torch.device("meta"):
+    with torch.device("meta"), WithoutDrawing():
         return catalog.build(model, **options)
 
 

@@ -24,7 +24,7 @@ from resvision.run import Run
 from resvision.training.best import BestSoFar
 from resvision.training.checkpoints import Checkpoints
 
-LATER = ("epochs", "patience", "threads")
+LATER = ("epochs", "patience", "threads", "proposals")
 """Flags that a run takes when it goes on."""
 
 Scheduling = Literal["anew", "as-it-ended"]

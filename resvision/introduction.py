@@ -7,7 +7,8 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from resvision.assembly import Prepared, build_system, frozen_modules, task_name, total_steps
+from resvision.assembly import Prepared, build_system, task_name, total_steps
+from resvision.contracts import System
 from resvision.core.errors import printable
 from resvision.core.plurals import counted, length_in_words
 from resvision.core.terminal import tell
@@ -31,12 +32,13 @@ def introduce(prepared: Prepared, console: Console, *, since: CpuTimes | None) -
     `since` are the times of the CPU at the start, by which other work is seen. Raises SettingsError or DataError where
     the task sees that nothing can be learned.
     """
-    run, net, counts = prepared.run, prepared.net, prepared.counted
+    run, counts = prepared.run, prepared.counted
     data, view, optimizer = run.data, run.data.view, run.optimizer
     assert view is not None, "prepare() comes first"
     task = task_of(task_name(run))
     with torch.device("meta"):
-        advice = task.advice(build_system(run), prepared.splits.train, data.image_size)
+        system = build_system(run)
+        advice = task.advice(system, prepared.splits.train, data.image_size)
     size = "x".join(map(str, counts.input))
     notes = {"note": "; ".join(prepared.splits.notes)} if prepared.splits.notes else {}
     classes = {counted(len(data.classes), "class"): f"in this order: {_some(data.classes, 20)}"} if data.classes else {}
@@ -46,7 +48,7 @@ def introduce(prepared: Prepared, console: Console, *, since: CpuTimes | None) -
         **notes,
         "images": f"{size}, {described(view)}, mean {_numbers(view.mean)}, std {_numbers(view.std)}",
         "model": f"{run.model.name}, {counts.params:,} parameters, {counts.macs:,} MACs an image",
-        **_origin(run, net),
+        **_origin(run, system),
         "recipe": f"{run.recipe}, {length_in_words(run.training.duration)}, batch {run.training.batch_size},"
         f" {optimizer.name} lr {optimizer.lr:g}, {run.schedule.kind}, seed {run.training.seed}",
         **_ending(run),
@@ -59,9 +61,9 @@ def introduce(prepared: Prepared, console: Console, *, since: CpuTimes | None) -
         tell(console, f"{name:<{width}}  {text}", indent=width + 2)
 
 
-def _origin(run: Run, net: nn.Module) -> dict[str, str]:
+def _origin(run: Run, system: System) -> dict[str, str]:
     """The lines about weights that are not from a seed, and about weights that are not trained."""
-    model, lines = run.model, {}
+    model, net, lines = run.model, system.net, dict[str, str]()
     if model.init_from is not None:
         lines["weights"] = f"from {model.init_from}{_kept_and_fresh([*net.state_dict()], model.init_except)}"
     if model.encoder_from is not None:
@@ -79,12 +81,21 @@ def _origin(run: Run, net: nn.Module) -> dict[str, str]:
             else f"of batch normalization: those of one process alone, {counted(share, 'image')} at a time;"
             " training.sync_norms=true takes all processes'"
         )
-    if frozen := [*frozen_modules(net, model)]:
+    if frozen := _frozen(run, system):
         trained_numbers, all_numbers = trainable(net)
         lines["trained"] = f"{trained_numbers:,} of {all_numbers:,} parameters; frozen: {', '.join(frozen)}"
-        if model.init_from is None:
+        if model.frozen_stages and model.init_from is None and model.encoder_from is None:
             lines["trained"] += ", with their random weights, since there is no model.init_from"
     return lines
+
+
+def _frozen(run: Run, system: System) -> list[str]:
+    """The names of the modules that are not trained, but for normalizations that are frozen everywhere."""
+    modules = [*system.frozen]
+    if run.model.frozen_norms:
+        modules = [module for module in modules if not isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    names = {id(module): name for name, module in system.net.named_modules()}
+    return [names[id(module)] for module in modules]
 
 
 def _kept_and_fresh(names: Sequence[str], parts: Sequence[str]) -> str:

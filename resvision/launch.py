@@ -221,6 +221,8 @@ def require_same(folder: Path, asked: Run) -> None:
     asked = resolve(replace(asked, machine=machines.adopt(asked.machine, run.machine)))
     if asked.data.fingerprint == run.data.fingerprint:  # the same data, perhaps at another place
         run = run_at(run, asked.data.name, asked.data.root)
+    if asked.data.proposals_sum == run.data.proposals_sum:
+        run = replace(run, data=replace(run.data, proposals=asked.data.proposals))
     if differing := differences(run, asked):
         listed = "; ".join(f"{path} is {kept!r}, asked {wanted!r}" for path, kept, wanted in differing)
         raise RunError(f"{folder}: is another run: {listed}; resume it without these, or start a new one")

@@ -19,6 +19,7 @@ _LATER_LEAVES: dict[str, Any] = {
     "data.columns": [],
     "data.allow": [],
     "data.proposals": None,
+    "data.proposals_sum": None,
     "data.mean": None,
     "data.std": None,
     "data.resize": None,

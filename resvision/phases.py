@@ -202,7 +202,8 @@ def with_full_paths(run: Run) -> Run:
 
 
 def _data_with_full_paths(data: DataSettings) -> DataSettings:
-    return data_at(data, data.name, data.root)
+    data = data_at(data, data.name, data.root)
+    return data if data.proposals is None else replace(data, proposals=str(Path(data.proposals).resolve()))
 
 
 def _full_source(source: str | None) -> str | None:

@@ -12,6 +12,7 @@ The task answers for all that depends on it. `prepare` goes in steps, each a fun
 
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ from resvision.assembly import (
 )
 from resvision.core import references
 from resvision.core.chosen_views import changed_view
-from resvision.core.errors import RunError, SettingsError
+from resvision.core.errors import DataError, RunError, SettingsError, printable
+from resvision.core.files import open_regular
 from resvision.core.samples import side_of
 from resvision.core.settings import Scalar
 from resvision.core.views import View
@@ -72,7 +74,8 @@ def prepare(
     encoder's, likewise.
     Raises DataError, SettingsError or WeightsError.
     """
-    run = replace(run, data=replace(run.data, name=full_name(run.data.name)))
+    proposals = None if run.data.proposals is None else str(Path(run.data.proposals).resolve())
+    run = replace(run, data=replace(run.data, name=full_name(run.data.name), proposals=proposals))
     published = published_weights(run)  # before the data: the view that the weights were trained with replaces theirs
     run = _with_task(run)
     task = task_of(task_name(run))
@@ -95,6 +98,9 @@ def prepare(
         splits = splits.seen_as(image_size=fitting)
         closed = _settle(run, task, splits, published, fingerprint, side_px=fitting)
         net = _build_on_meta(closed)
+    if proposals is not None:
+        for reader in splits.readers:
+            task.require_source(reader, net, proposals)
     _require_trainable(net, closed, initial or initial_file, encoder or encoder_file)
     # Tests hold the nets of the catalog to their shapes; a user's net shows its own only when it is run.
     if references.is_reference(run.model.name):
@@ -133,6 +139,7 @@ def reopen(run: Run) -> Prepared:
     """
     splits = open_data(run, channels=run.data.channels, view=None if _sees_as_data(run) else run.data.view)
     _require_same_data(run.data, splits)
+    require_same_proposals(run.data)
     net = _build_on_meta(run)
     require_shares(net, run)
     shape = task_of(task_name(run)).example_shape(splits.train.view, run.data.image_size)
@@ -216,6 +223,7 @@ def _settle(
         test_images=len(splits.test),
         split_rule=splits.split_rule,
         fingerprint=fingerprint,
+        proposals_sum=sum_of_proposals(run.data),
         view=reader.view,
     )
     return replace(
@@ -255,6 +263,28 @@ def _require_same_data(data: DataSettings, splits: Splits) -> None:
             f" {data.test_images} test images in {len(data.classes or ())} classes, now it has {len(splits.train)},"
             f" {len(splits.test)} and {len(splits.train.classes)}, or other names or sizes; start a new run"
         )
+
+
+def sum_of_proposals(data: DataSettings) -> str | None:
+    """The hash of a run's file of proposals, None where it has none; DataError where the file cannot be read."""
+    if data.proposals is None:
+        return None
+    try:
+        with open_regular(Path(data.proposals)) as file:
+            return file_digest(file, "blake2b").hexdigest()[:32]
+    except OSError as error:
+        raise DataError(f"{printable(data.proposals)}: the proposals cannot be read ({error.strerror})") from None
+
+
+def require_same_proposals(data: DataSettings) -> None:
+    """Raise RunError where the file of proposals has gone or changed since the run was resolved."""
+    remedy = "name a copy of what it was by --proposals FILE, or start a new run"
+    try:
+        current = sum_of_proposals(data)
+    except DataError as error:
+        raise RunError(f"{error}; {remedy}") from None
+    if current != data.proposals_sum:
+        raise RunError(f"{printable(data.proposals or '')}: has changed since the run began; {remedy}")
 
 
 def _eager_where_processes_talk(run: Run) -> Machine:

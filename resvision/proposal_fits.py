@@ -77,14 +77,14 @@ def region_proposals(inputs: FitInputs) -> Fitted:
     splits, task = built.splits, task_of(task_name(run))
     proposer = Proposer(built.system, run.machine, options.before)
     regions: dict[str, Regions] = {}
-    for reader in filter(None, (splits.train, splits.validation, splits.test)):
-        share = task.exam_batches(reader, batch_size=2 * run.training.batch_size, rank=0, world=1)
-        regions[reader.split] = _kept(inputs, proposer, share, reader, to_train=reader is splits.train)
-    of_training, of_test = regions[splits.train.split], regions[splits.test.split]
-    counts = {"regions_to_train_on": mean_count(of_training), "regions_to_test_on": mean_count(of_test)}
+    for part, reader in (("train", splits.train), ("validation", splits.validation), ("test", splits.test)):
+        if reader is not None:
+            share = task.exam_batches(reader, batch_size=2 * run.training.batch_size, rank=0, world=1)
+            regions[part] = _kept(inputs, proposer, share, reader, part=part)
+    counts = {f"regions_to_{part}_on": mean_count(regions[part]) for part in ("train", "test")}
     return Fitted(
-        tensors={name: boxes for part in regions.values() for name, boxes in part.items()},
-        evaluation={**recalls(of_test, splits.test), **counts},
+        tensors={name: boxes for some in regions.values() for name, boxes in some.items()},
+        evaluation={**recalls(regions["test"], splits.test), **counts},
     )
 
 
@@ -133,22 +133,22 @@ def mean_count(regions: Mapping[str, NDArray[np.float32]]) -> float:
 
 
 def _kept(
-    inputs: FitInputs, proposer: Proposer, share: CountedBatches, reader: Reader[BoxTargets], *, to_train: bool
+    inputs: FitInputs, proposer: Proposer, share: CountedBatches, reader: Reader[BoxTargets], *, part: str
 ) -> Regions:
-    """The regions of the images of a split; those that an earlier start left in `scratch` are used."""
+    """The regions of the images of a part of the data; those that an earlier start left in `scratch` are used."""
     regions: Regions = {}
-    with Bar(inputs.console, f"proposing in {reader.split}", total=len(share), noun="batch") as bar:
+    with Bar(inputs.console, f"proposing in {part}", total=len(share), noun="batch") as bar:
         for first in range(0, len(share), BATCHES_A_FILE):
             numbers = range(first, min(first + BATCHES_A_FILE, len(share)))
-            path = inputs.scratch / f"{reader.split}-{first}.safetensors"
+            path = inputs.scratch / f"{part}-{first}.safetensors"
             if not path.is_file():
-                part: Regions = {}
-                of_batches = proposer.regions(share, numbers, reader, to_train=to_train)
+                some: Regions = {}
+                of_batches = proposer.regions(share, numbers, reader, to_train=part == "train")
                 for number, of_batch in zip(numbers, of_batches, strict=True):
                     inputs.leave_if_stopped()
-                    part |= of_batch
+                    some |= of_batch
                     bar.reach(number + 1)
-                rundir.write_bytes(path, save(part))
+                rundir.write_bytes(path, save(some))
             regions |= {name: tensor.numpy() for name, tensor in read_weights(path).items()}
             bar.reach(numbers.stop)
     return regions

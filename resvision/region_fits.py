@@ -128,7 +128,7 @@ def region_svms(inputs: FitInputs) -> Fitted:
     ]
     for name, svm in zip(regions.classes, svms, strict=True):
         if not svm["fits"]:
-            what = "a true box" if not svm["positives"] else "a background"
+            what = "a true box" if not svm["objects"] else "a background"
             tell(inputs.console, f"{printable(name)}: no training image has {what} of it: no SVM, it is never found")
     tensors = {
         # the net's features enter the layer as they are
@@ -136,18 +136,9 @@ def region_svms(inputs: FitInputs) -> Fitted:
         "svms.bias": np.stack([svm["bias"] for svm in svms]).astype(np.float32),
         "pooled_norm": norms["pooled"],
     }
-    sums = {name: int(sum(svm[name] for svm in svms)) for name in ("positives", "missed", "negatives", "fits")}
-    return Fitted(
-        tensors=tensors,
-        evaluation={
-            "svms": sum(bool(svm["fits"]) for svm in svms),
-            "objects": sums["positives"],
-            "objects_missed": sums["missed"],
-            "hard_negatives": sums["negatives"],
-            "fits": sums["fits"],
-            **_figures_of(files),
-        },
-    )
+    figures = {name: int(sum(svm[name] for svm in svms)) for name in ("objects", "objects_missed", "hard_negatives")}
+    fitted = sum(bool(svm["fits"]) for svm in svms)
+    return Fitted(tensors=tensors, evaluation={"svms": fitted, **figures, **_figures_of(files)})
 
 
 def region_boxes(inputs: FitInputs) -> Fitted:
@@ -218,9 +209,9 @@ def _svm(
     return {
         "weight": plane.weight,
         "bias": np.array(plane.bias),
-        "positives": np.array(len(positives)),
-        "missed": np.array(int((plane.margins(positives) <= 0).sum())),
-        "negatives": np.array(0 if mined is None else mined.negatives),
+        "objects": np.array(len(positives)),
+        "objects_missed": np.array(int((plane.margins(positives) <= 0).sum())),
+        "hard_negatives": np.array(0 if mined is None else mined.negatives),
         "fits": np.array(0 if mined is None else mined.fits),
     }
 
@@ -290,4 +281,5 @@ def _tell_bound(files: ExampleFiles[Any], inputs: FitInputs, passes: str) -> Non
 
 
 def _figures_of(files: ExampleFiles[Any]) -> dict[str, int]:
+    """The images, those whose features were kept, and the bytes of these."""
     return {"images": files.count, "images_on_disk": files.kept_images, "feature_bytes": files.kept_bytes}

@@ -78,8 +78,8 @@ class DataSettings:
     folds       parts that the images are divided into, of which one is the test (`data.folds`)
     fold        number of the part that is the test, from 1
 
-    `train_images` counts those that are left. `fingerprint` is that of file names and classes, so that a run goes on
-    with the same data or not at all.
+    `train_images` counts those that are left. `fingerprint` is that of file names and classes, `proposals_sum` that of
+    the file of regions, so that a run goes on with the same data or not at all.
 
     `view` is how images are shown to the net, and follows from the data, or from published weights that a run starts
     with. Four leaves change it.
@@ -96,6 +96,7 @@ class DataSettings:
     columns: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     proposals: str | None = None
+    proposals_sum: str | None = None
     validation: Annotated[float, Meta(gt=0, lt=0.5)] | None = None
     classes: tuple[str, ...] | None = None
     train_images: int | None = None
@@ -231,6 +232,7 @@ _NO_CODE = {
     "data.columns",
     "data.allow",
     "data.proposals",
+    "data.proposals_sum",
     "data.classes",
     "data.split_rule",
     "data.fingerprint",
@@ -274,7 +276,10 @@ def refuse_code(code: Iterable[str]) -> None:
         raise RunError(f"would import {' and '.join(named)}; if you trust it, say --allow-code")
 
 
-_MAY_BE_NONE = {"root", "proposals", "validation", "folds", "fold", "image_size", "mean", "std", "resize", "resize_px"}
+_MAY_BE_NONE = {
+    *("root", "proposals", "proposals_sum", "validation", "folds", "fold", "image_size"),
+    *("mean", "std", "resize", "resize_px"),
+}
 """The settings of the data that need no value."""
 
 

@@ -261,15 +261,26 @@ class Task(ABC, Generic[T]):
         """
         return {}
 
+    def require_source(self, reader: Reader[T], net: nn.Module, source: str) -> None:
+        """Ask that a file which a person named, `data.proposals`, suits net and images, of which none is decoded.
+
+        Raises SettingsError for a net that has no use for it, DataError for a file that does not suit the images.
+        """
+        raise SettingsError(f"data.proposals: nets for {self.kind.name} have no use for it; leave it out")
+
+    def looks_at_source(self, net: nn.Module) -> bool:
+        """Whether a net that was trained with a file of `data.proposals` needs one in predictions as well."""
+        return False
+
     def supplied(self, reader: Reader[T], net: nn.Module, source: str | None) -> Reader[T]:
         """The reader with what the net takes beside images; the reader itself for a net that takes no more.
 
         source  the file that a person named for it, `data.proposals`; None leaves it to the task
 
-        Raises SettingsError for a file that the net has no use for, DataError for one that does not suit the images.
+        Raises as `require_source`.
         """
         if source is not None:
-            raise SettingsError(f"data.proposals: nets for {self.kind.name} have no use for it; leave it out")
+            self.require_source(reader, net, source)
         return reader
 
     def measure(self, system: System, reader: Reader[T]) -> None:

@@ -27,6 +27,11 @@ Allow = Annotated[
 ]
 Root = Annotated[Path | None, typer.Option(help="Look for named data sets in this folder.")]
 
+Columns = Annotated[
+    str | None,
+    typer.Option(help="Name the columns of a table, as path=file,label=breed; their contents tell if left out."),
+]
+
 SHOWN_DUPLICATES = 10
 
 
@@ -77,10 +82,7 @@ def check_set(
         str, typer.Argument(help="Check this data set, folder or archive of images, or table of them.")
     ],
     root: Root = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(help="Name the columns of a table, as path=file,label=breed; their contents tell if left out."),
-    ] = None,
+    columns: Columns = None,
     allow: Allow = None,
     again: Annotated[bool, typer.Option("--again", help="Decode even if nothing has changed.")] = False,
     as_json: AsJson = False,
@@ -158,6 +160,35 @@ def find_anchors(
 
     kinds = allow.split(",") if allow else ()
     show(AnchorSearch(name_or_folder, root, kinds, count, size, seed), as_json=as_json, wide=wide)
+
+
+@command.command("proposals")
+def propose(
+    name_or_folder: Annotated[
+        str, typer.Argument(metavar="DATA", help="Search the images of this data set, or folder or table with boxes.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Write this file, safetensors with a tensor an image.")],
+    most: Annotated[
+        int | None, typer.Option(min=1, help="Keep at most this number of regions of an image, all if left out.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Search this split alone, such as train.")] = None,
+    root: Root = None,
+    columns: Columns = None,
+    allow: Allow = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    as_json: AsJson = False,
+    wide: Wide = False,
+) -> None:
+    """Search images for regions by selective search, and write them for --proposals.
+
+    It shows how many of the true boxes they cover. Other programs may write such files too: a tensor (P, 4) by the
+    name of each image, x1 y1 x2 y2 in pixels of the upright image, the best regions first.
+    """
+    from resvision.cli.data_proposals import ProposalSearch, show
+
+    kinds, named = allow.split(",") if allow else (), columns.split(",") if columns else ()
+    search = ProposalSearch(name_or_folder, out, root, split, named, kinds, most)
+    show(search, force=force, as_json=as_json, wide=wide)
 
 
 @command.command("fetch")

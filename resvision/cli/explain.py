@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Unpack
 import typer
 
 from resvision.cli.failures import Failures, watched
-from resvision.cli.shared_options import AllowCode, Grey
+from resvision.cli.shared_options import AllowCode, Grey, Proposals
 from resvision.cli.weights import (
     WeightsOptions,
     known_of,
@@ -52,6 +52,7 @@ def command(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a line of JSON for each image, with the heat.")
     ] = False,
+    proposals: Proposals = None,
     allow_code: AllowCode = False,
     grey: Grey = False,
     **options: Unpack[WeightsOptions],
@@ -86,6 +87,7 @@ def command(
         method=method,
         stage=stage,
         grey=grey,
+        proposals=proposals,
         failed=failures.add,
     )
     with nullcontext(None) if out is None else out_folder(HeatPictures(), out, files, resume=None) as folder:

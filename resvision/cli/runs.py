@@ -188,7 +188,8 @@ def _cells(run: "ListedRun") -> tuple[str, ...]:
 
     record = run.record
     if record is None:
-        figures = ", ".join(f"{value:.4g} {name.replace('_', ' ')}" for name, value in (run.figures or {}).items())
+        named = (run.figures or {}).items()
+        figures = ", ".join(f"{_figure(value)} {name.replace('_', ' ')}" for name, value in named)
         return figures, run.state, "" if run.damage else "a fit", "", "", size(run.bytes)
     state = run.state
     if state != "finished":
@@ -225,3 +226,8 @@ def _document(run: "ListedRun") -> dict[str, Any]:
         "steps_in_all": record.total_steps,
         "seconds": record.seconds,
     }
+
+
+def _figure(value: float) -> str:
+    """A figure of a fit: a count with commas, any other number with four digits."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

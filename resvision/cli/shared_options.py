@@ -15,6 +15,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document in
 Grey = Annotated[bool, typer.Option("--grey/--no-grey", help="Turn colour into grey for a net that takes grey.")]
 
 
+Proposals = Annotated[
+    str | None,
+    typer.Option(
+        "--proposals",
+        metavar="FILE",
+        help="Look at the regions in this file, of `resvision data proposals`; they are searched for if left out.",
+    ),
+]
+
+
 class FindOptions(TypedDict):
     """The options of tasks that find things in images, by which a person says what counts as found."""
 
@@ -39,6 +49,7 @@ class FindOptions(TypedDict):
         ),
     ]
     most: Annotated[int | None, typer.Option("--most", min=1, help="Take at most this number of boxes in an image.")]
+    proposals: Proposals
 
 
 _REST = inspect.Parameter.VAR_KEYWORD
@@ -79,4 +90,6 @@ def finds_of(options: FindOptions) -> PredictionOptions:
     """What a person asks of what a net finds."""
     from resvision.kinds.prediction_options import PredictionOptions
 
-    return PredictionOptions(options["score"], options["iou"], options["suppress"], options["most"])
+    return PredictionOptions(
+        options["score"], options["iou"], options["suppress"], options["most"], options["proposals"]
+    )

@@ -194,18 +194,22 @@ def identities_of(reader: Reader[Any]) -> Identities:
 
 def name_hashes(reader: Reader[Any]) -> Hashes:
     """Hashes of the images' names within their set, (N,): of paths below its folder, or the last three parts."""
-    home = f"{reader.name}{os.sep}"
-    return _hashes(_name(reader.source(index), home).encode(errors="surrogateescape") for index in range(len(reader)))
+    names = (name_in_set(reader, index) for index in range(len(reader)))
+    return _hashes(name.encode(errors="surrogateescape") for name in names)
+
+
+def name_in_set(reader: Reader[Any], index: int) -> str:
+    """The name of an image within its set: its path below the set's folder, or the last three parts of it.
+
+    A named set may lie anywhere: three parts are a split, a class or town, and a file.
+    """
+    source, home = reader.source(index), f"{reader.name}{os.sep}"
+    return source.removeprefix(home) if source.startswith(home) else "/".join(Path(source).parts[-3:])
 
 
 def content_hashes(reader: Reader[Any]) -> Hashes:
     """Hashes of the images as they are stored, (N,)."""
     return _hashes(_content(reader, index) for index in range(len(reader)))
-
-
-def _name(source: str, home: str) -> str:
-    # A named set may lie anywhere: three parts are a split, a class or town, and a file.
-    return source.removeprefix(home) if source.startswith(home) else "/".join(Path(source).parts[-3:])
 
 
 def _content(reader: Reader[Any], index: int) -> bytes | None:

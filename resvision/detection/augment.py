@@ -17,6 +17,7 @@ from typing import Annotated, Literal, NamedTuple, get_args
 import numpy as np
 from msgspec import Meta
 
+from resvision.core.draws import key
 from resvision.core.images import Pixels
 from resvision.core.resampling import Box
 from resvision.core.samples import Sample
@@ -34,6 +35,9 @@ Fill = Literal["view", "black", "mean"]
 
 TILES = 4
 """The images of a mosaic."""
+
+STEPS_OF_A_SIDE = 10
+"""The steps for which squares keep a side that was drawn."""
 
 MOSAIC = slice(0, 3)
 PARTNERS = slice(3, 3 + TILES - 1)
@@ -55,6 +59,8 @@ class BoxAugment(Augmentation):
                        scale-jitter: the image scaled by a factor drawn from `scale_range`, then a crop drawn, padded
                        where the scaled image is smaller (Ghiasi et al. 2021, arXiv:2012.07177)
     crop_px            side of the squares that are trained on; None: `data.image_size`, or as the data set says
+    sides_px           sides of the squares in place of that one, of which one is drawn for every ten steps, for a net
+                       that takes any (Redmon, Farhadi 2016, arXiv:1612.08242: 320,352,384,...,608). Empty: always one
     crop_overlaps      least intersection over union of a crop with an object, a sampler for each, for overlap
     crop_scale         smallest and largest side of a crop as a share of the image's, for overlap
     crop_ratio         smallest and largest width / height of a crop in shares of the image's sides, for overlap
@@ -77,6 +83,7 @@ class BoxAugment(Augmentation):
 
     crop: Crop = "none"
     crop_px: Annotated[int, Meta(ge=1, le=LARGEST_PX)] | None = None
+    sides_px: tuple[Annotated[int, Meta(ge=1, le=LARGEST_PX)], ...] = ()
     crop_overlaps: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9)
     crop_scale: tuple[float, float] = (0.3, 1.0)
     crop_ratio: tuple[float, float] = (0.5, 2.0)
@@ -99,6 +106,8 @@ class BoxAugment(Augmentation):
         require_choice("fill", self.fill, get_args(Fill))
         if self.crop_px is not None and self.crop_px < 1:
             raise ValueError(f"crop_px must be at least 1, got {self.crop_px}")
+        if not all(1 <= side <= LARGEST_PX for side in self.sides_px):
+            raise ValueError(f"sides_px must lie in 1..{LARGEST_PX}, got {self.sides_px}")
         if not all(0 < overlap <= 1 for overlap in self.crop_overlaps):
             raise ValueError(f"crop_overlaps must be numbers above 0 and up to 1, got {self.crop_overlaps}")
         if not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
@@ -115,6 +124,17 @@ class BoxAugment(Augmentation):
         for name, most in {"brightness_levels": 255.0, "hue_degrees": 180.0, "least_px": math.inf}.items():
             if not 0 <= getattr(self, name) <= most:
                 raise ValueError(f"{name} must be a number of 0..{most:g}, got {getattr(self, name)}")
+
+    @property
+    def further_sides(self) -> tuple[int, ...]:
+        """The sides in pixels that are drawn."""
+        return self.sides_px
+
+    def side_at(self, step: int, *, seed: int) -> int | None:
+        """The side of the squares at a step, counted from 0; None where it is always the same."""
+        if not self.sides_px:
+            return None
+        return self.sides_px[key(seed, step // STEPS_OF_A_SIDE) % len(self.sides_px)]
 
     @property
     def slots(self) -> int:

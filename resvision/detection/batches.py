@@ -1,6 +1,7 @@
 """Batches of images with their boxes, as pure functions of the step number; see `resvision.loading.batches`.
 
-Training shows fixed squares: those of the view, or of `crop_px` where a view gives images of different sizes.
+Training shows squares: those of the view, or of `crop_px` where a view gives images of different sizes, or of the sides
+that are drawn from `sides_px`, one for all images of some steps.
 Evaluation shows whole images as the view gives them, so a batch holds images of one size only.
 
 A reader with regions gives ProposedImages, any other Images. Regions go through augmentation as boxes do: behind the
@@ -86,21 +87,23 @@ class BoxTrainBatches(Dataset[Batch]):
         side_px = augment.crop_px or view.side_px or reader.crop_px
         if side_px is None:
             raise SettingsError(f"data.image_size: {printable(reader.name)} does not say how large squares are to be")
-        self._square = Square.of(view, side_px, augment.fill)
+        sides_px = {side_px, *augment.sides_px}
+        self._side_px, self._squares = side_px, {side: Square.of(view, side, augment.fill) for side in sides_px}
         self._images = StoredImages(reader, view.channels, grey=grey)
 
     def __getitem__(self, step: int) -> Batch:
         epoch, indices = self._visits.at(step)
         draws = uniform(self.seed, epoch, indices, self.augment.slots)
-        samples = [self._sample(index, row) for index, row in zip(indices.tolist(), draws, strict=True)]
+        square = self._squares[self.augment.side_at(step, seed=self.seed) or self._side_px]
+        samples = [self._sample(index, row, square) for index, row in zip(indices.tolist(), draws, strict=True)]
         pixels, truths = zip(*samples, strict=True)
         batch = as_batch(np.stack(pixels), padded([truth.at(truth.labels != REGION) for truth in truths]), indices)
         regions = [truth.boxes[truth.labels == REGION] for truth in truths]
         return proposed(batch, regions, self._images.most_regions)
 
-    def _sample(self, index: int, draws: NDArray[np.float64]) -> Sample[BoxTargets]:
+    def _sample(self, index: int, draws: NDArray[np.float64], square: Square) -> Sample[BoxTargets]:
         joined = [index, *self.augment.partners(draws, len(self._images))]
-        return augmented([self._images[one] for one in joined], draws, self.augment, self._square)
+        return augmented([self._images[one] for one in joined], draws, self.augment, square)
 
 
 class BoxEvalBatches(Dataset[Batch]):

@@ -221,8 +221,8 @@ class FasterRCNNDetector(Detector):
         count = rules.regions.count if options.regions is None else options.regions
         regions = replace(rules.regions, count=count, lowest_negative=options.lowest_background)
         self.rules = replace(rules, regions=regions)
-        frozen: list[nn.Module] = [] if options.train_maps else [net.backbone]
-        frozen += {"both": [], "proposals": [net.roi_heads], "regions": [net.rpn]}[options.train]
+        untrained: dict[Part, list[nn.Module]] = {"both": [], "proposals": [net.roi_heads], "regions": [net.rpn]}
+        frozen = [*untrained[options.train], *([] if options.train_maps else [net.backbone])]
         if frozen:
             freeze(self, frozen)
 

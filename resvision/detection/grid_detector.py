@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from resvision.contracts import Batch, Losses, Term, fp32_or_more
-from resvision.detection.detector import Candidates, Detector, TrueBoxes
+from resvision.detection.detector import Candidates, TrueBoxes
+from resvision.detection.one_stage import OneStageDetector
 from resvision.detection.parts.best_pairs import best_pairs
 from resvision.detection.parts.box_coding import clip
 from resvision.detection.parts.cell_grids import CellGrids, Cells, Sizes, paired_overlaps
@@ -81,7 +82,7 @@ class Assignment(NamedTuple):
     judged: Tensor
 
 
-class GridDetector(Detector):
+class GridDetector(OneStageDetector):
     """A system of such a net. Abstract.
 
     Every term is divided by the number of images, as Darknet divides gradients by the batch.
@@ -101,15 +102,8 @@ class GridDetector(Detector):
     def class_scores(self, logits: Tensor) -> Tensor:
         """The probabilities of the classes, float32, where there is an object, of their logits, (N, A, K) each."""
 
-    def losses(self, batch: Batch) -> Losses:
+    def losses_of(self, maps: GridMaps, truth: TrueBoxes, sides: tuple[int, int]) -> Losses:
         """Compute `terms`; `iou` is the mean overlap of the boxes that are found with those that they are to find."""
-        images = batch.inputs.images
-        losses: Losses = self._losses_of(self.maps(batch.inputs), batch.targets, (images.shape[2], images.shape[3]))
-        return losses
-
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
-    def _losses_of(self, maps: GridMaps, truth: TrueBoxes, sides: tuple[int, int]) -> Losses:
-        # Not compiled: the number of places that find a box is another in every step, and each would make a graph.
         assignment = self.assigned(maps, truth)
         totals = self.totals(assignment, truth, sides)
         weight = self.mean.new_tensor(len(truth.boxes))

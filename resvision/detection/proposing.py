@@ -9,6 +9,7 @@ Glossary
     boxes  (P, 4) float64, x1 y1 x2 y2 in continuous pixels of the upright image, or of its view, cut off at the edges
 """
 
+import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,16 +51,32 @@ class Regions(ABC):
 
 
 class SearchedRegions(Regions):
-    """The regions that selective search finds, which are kept for the next time."""
+    """The regions that selective search finds.
+
+    times  a list to which the seconds of each search are added; None notes none
+    kept   whether regions are kept for the next time; otherwise each image is searched anew
+    """
+
+    def __init__(self, times: list[float] | None = None, *, kept: bool = True) -> None:
+        self._times, self._kept = times, kept
 
     def in_image(self, image: Pixels, name: str) -> Floats:
         """The regions of an upright image, in an order that it decides. Raises MissingExtraError without OpenCV."""
+        if not self._kept:
+            return self._searched(image)
         key = region_cache.key(image, SEARCH.format(selective_search.version()))
-        kept = region_cache.read(key, (image.shape[0], image.shape[1]))
-        if kept is None:
-            kept = selective_search.selective_search(image)
-            region_cache.write(key, kept)
-        return kept
+        regions = region_cache.read(key, (image.shape[0], image.shape[1]))
+        if regions is None:
+            regions = self._searched(image)
+            region_cache.write(key, regions)
+        return regions
+
+    def _searched(self, image: Pixels) -> Floats:
+        begun = time.monotonic()
+        regions = selective_search.selective_search(image)
+        if self._times is not None:
+            self._times.append(time.monotonic() - begun)
+        return regions
 
 
 SEARCH = "selective search 1, OpenCV {}"

@@ -24,7 +24,8 @@ from resvision.classification.classifier import require_factor
 from resvision.classification.stages import up_to
 from resvision.contracts import Batch, Losses, Term, fp32_or_more
 from resvision.core.errors import SettingsError
-from resvision.detection.detector import Candidates, Detector, TrueBoxes
+from resvision.detection.detector import Candidates, TrueBoxes
+from resvision.detection.one_stage import OneStageDetector
 from resvision.detection.parts.anchors import AnchorGrids, centred_cells
 from resvision.detection.parts.box_coding import clip
 from resvision.detection.parts.encoder import encoder
@@ -123,7 +124,7 @@ class RefineDetLoss:
             raise ValueError(f"certain_background must lie above 0, and be 1 at most, got {self.certain_background}")
 
 
-class RefineDetDetector(Detector):
+class RefineDetDetector(OneStageDetector):
     """Both modules learn as SSD does: softmax cross-entropy over matches and hard negatives, smooth L1 of deltas.
 
     1. The ARM learns from the anchors: object or background, and the place of the object.
@@ -136,7 +137,7 @@ class RefineDetDetector(Detector):
     """
 
     loss_options: ClassVar[type] = RefineDetLoss
-    stages: ClassVar[Mapping[str, str]] = {"backbone": "maps", "arm": "heads"}
+    stages: ClassVar[Mapping[str, str]] = {"backbone": "maps", "arm": "heads", "connections": "maps", "odm": "heads"}
 
     net: RefineDet
 
@@ -146,19 +147,11 @@ class RefineDetDetector(Detector):
         super().__init__(net, mean=mean, std=std, suppression=Suppression(score=0.01, iou=0.45, most=500))
         self.options = options or RefineDetLoss()
 
-    def losses(self, batch: Batch) -> Losses:
+    def losses_of(self, maps: RefineDetMaps, truth: TrueBoxes, sides: tuple[int, int]) -> Losses:
         """Compute `objectness` and `refinements` of the ARM, `classes` and `boxes` of the ODM.
 
         `error` is the share of refined anchors with an object that are given another class.
         """
-        images = batch.inputs.images
-        sides = (images.shape[2], images.shape[3])
-        losses: Losses = self._losses_of(self.maps(batch.inputs), batch.targets, sides)
-        return losses
-
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
-    def _losses_of(self, maps: RefineDetMaps, truth: TrueBoxes, sides: tuple[int, int]) -> Losses:
-        # Not compiled: the number of anchors with an object is another in every step, and each would make a graph.
         negatives, box_weight = self.options.negatives, self.options.box_weight
         anchors = self._anchors_of(maps, sides)
         arm, odm = maps.arm.values(2), maps.odm.values(self.net.num_classes + 1)
@@ -181,9 +174,7 @@ class RefineDetDetector(Detector):
 
     def weights(self, batch: Batch) -> dict[str, Tensor]:
         """Count the anchors with an object for the terms of the ARM; an image without any counts 1."""
-        images = batch.inputs.images
-        anchors = torch.cat([*self.anchors((images.shape[2], images.shape[3])).values()])
-        weight = positives(multibox_matches(anchors, *batch.targets)).sum()
+        weight = positives(multibox_matches(self.anchors_of(batch), *batch.targets)).sum()
         return {"objectness": weight, "refinements": weight}
 
     def candidates(self, maps: RefineDetMaps, sides: tuple[int, int]) -> Candidates:

@@ -54,7 +54,7 @@ def search_ahead(reader: Reader[BoxTargets], regions: Regions, *, rank: int = 0,
     console = Terminal(stderr=True, quiet=quiet)
     begun, said = time.monotonic(), quiet or console.is_terminal
     with Bar(console, "searching for regions", total=len(indices)) as bar:
-        for done, _ in enumerate(searched(reader, regions, indices, threads=_threads()), start=1):
+        for done, _ in enumerate(searched(reader, regions, indices, threads=usable_cpus()), start=1):
             bar.advance()
             elapsed = time.monotonic() - begun
             if not said and elapsed > SAID_AFTER_S:
@@ -64,6 +64,6 @@ def search_ahead(reader: Reader[BoxTargets], regions: Regions, *, rank: int = 0,
                 tell(console, f"searching {images}, for regions: {minutes:.0f} more minutes; they are kept for later")
 
 
-def _threads() -> int:
-    """The number of images that are searched at a time: one for each CPU that this process may use."""
+def usable_cpus() -> int:
+    """The number of CPUs that this process may use, each for the search of an image."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

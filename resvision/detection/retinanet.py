@@ -28,7 +28,8 @@ from torch import Tensor, nn
 from resvision.classification.classifier import require_factor
 from resvision.contracts import Batch, Losses, Term, fp32_or_more
 from resvision.core.errors import SettingsError
-from resvision.detection.detector import Candidates, Detector, TrueBoxes
+from resvision.detection.detector import Candidates, TrueBoxes
+from resvision.detection.one_stage import OneStageDetector
 from resvision.detection.parts.anchors import RATIOS, AnchorGrids, centred_cells, cornered_cells
 from resvision.detection.parts.best_pairs import best_pairs
 from resvision.detection.parts.box_coding import BoxCoding, clip
@@ -206,7 +207,7 @@ class RetinaNetLoss:
             )
 
 
-class RetinaNetDetector(Detector):
+class RetinaNetDetector(OneStageDetector):
     """The system of RetinaNet: focal loss over the anchors of all levels at once, and smooth L1 of those of a box.
 
     options  of the loss
@@ -227,38 +228,28 @@ class RetinaNetDetector(Detector):
         self.beta = settings.beta if self.options.box_beta is None else self.options.box_beta
         self.low_quality = settings.low_quality if self.options.low_quality is None else self.options.low_quality
 
-    def losses(self, batch: Batch) -> Losses:
+    def losses_of(self, maps: RetinaNetMaps, truth: TrueBoxes, sides: tuple[int, int]) -> Losses:
         """Compute the focal loss of all anchors that are judged and the loss of the boxes of positive ones."""
-        images = self.normalized(batch.inputs.images)
-        sides = (images.shape[2], images.shape[3])
-        losses: Losses = self._losses_of(self.net(images), batch.targets, sides)
-        return losses
-
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
-    def _losses_of(self, maps: RetinaNetMaps, targets: TrueBoxes, sides: tuple[int, int]) -> Losses:
-        # Not compiled: the number of positive anchors is another in every step, and each would make a graph.
         anchors = torch.cat([*self._anchors_of(maps, sides).values()])
-        matches = self._matches(anchors, targets)
+        matches = self._matches(anchors, truth)
         weight, factors = self._weight(matches), self._factors(matches)
         levels = [per_anchor(level, self.net.num_classes) for level in maps.logits]
         judged = (matches.positive | matches.negative) * factors[:, None]
-        classes = classes_of(matches, targets.labels)
+        classes = classes_of(matches, truth.labels)
         focal = focal_sum(levels, classes, judged, alpha=self.options.alpha, gamma=self.options.gamma)
         image, anchor = matches.positive.nonzero(as_tuple=True)
         deltas = torch.cat([per_anchor(level, 4) for level in maps.deltas], dim=1)[image, anchor]
-        wanted = self.coding.encode(targets.boxes[image, matches.box[image, anchor]], anchors[anchor])
+        wanted = self.coding.encode(truth.boxes[image, matches.box[image, anchor]], anchors[anchor])
         of_box = F.smooth_l1_loss(fp32_or_more(deltas), wanted, beta=self.beta, reduction="none").sum(dim=1)
         boxes = self.options.box_weight * (of_box * factors[image]).sum()
         return Losses(terms={"focal": Term(focal, weight), "boxes": Term(boxes, weight)}, metrics={})
 
     def weights(self, batch: Batch) -> dict[str, Tensor]:
         """Count the positive anchors, an image without any as one; with torchvision's variant the images."""
-        images = batch.inputs.images
         if self.net.settings.per_image:
-            weight = self.mean.new_tensor(len(images))
+            weight = self.mean.new_tensor(len(batch.inputs.images))
         else:
-            anchors = torch.cat([*self.anchors((images.shape[2], images.shape[3])).values()])
-            weight = self._weight(self._matches(anchors, batch.targets))
+            weight = self._weight(self._matches(self.anchors_of(batch), batch.targets))
         return {"focal": weight, "boxes": weight}
 
     def candidates(self, maps: RetinaNetMaps, sides: tuple[int, int]) -> Candidates:

@@ -76,7 +76,7 @@ class SPPNet(ClassifiedRegionNet):
         *_, self.map_name = backbone.channels
         channels = backbone.channels[self.map_name]
         super().__init__(
-            last=head.fc7.out_features,
+            last=head.hidden,
             pooled=channels * pyramid.bins,
             num_classes=num_classes,
             scores=scores,
@@ -182,9 +182,9 @@ def cells_of(regions: Tensor, sides: Tensor, *, stride_px: int, first_px: float)
     first_px  where the first position of the map lies in the image, along both sides
 
     A corner is moved inwards by 7 / 16 strides, and the nearest position is taken: so a position belongs to a window
-    that holds it, give or take a sixteenth of a stride. Where corners cross, the position between the two is taken; then
-    they are brought back to the map. With `first_px` 20.5, these are the cells of the released code, whose 21 and 6.5
-    stand for pixels that are counted from 1 and named by their centres.
+    that holds it, give or take a sixteenth of a stride. Where corners cross, the position between the two is taken;
+    then they are brought back to the map. With `first_px` 20.5, these are the cells of the released code, whose 21 and
+    6.5 stand for pixels that are counted from 1 and named by their centres.
     """
     positions = (regions - first_px) / stride_px
     first = (positions[:, :2] + INSET + 0.5).floor().long()
@@ -205,8 +205,10 @@ def _pooled_and_hidden(
         pyramid = WindowPyramid(LEVELS)
         return pyramid, BoxHead(channels * pyramid.bins, hidden, dropout=0.5), {}
     pyramid = WindowPyramid(backbone.pool5.levels)
-    layers = {name: backbone.classifier.get_submodule(name) for name in ("fc6", "fc7")}
-    head = BoxHead(channels * pyramid.bins, int(layers["fc7"].out_features), dropout=0.5)
-    for name, layer in layers.items():
-        head.get_submodule(name).load_state_dict(layer.state_dict())
-    return pyramid, head, {name: f"classifier.{name}" for name in layers}
+    fc7 = backbone.classifier.get_submodule("fc7")
+    assert isinstance(fc7, nn.Linear), "as ZF-5 builds it"
+    head = BoxHead(channels * pyramid.bins, fc7.out_features, dropout=0.5)
+    names = {name: f"classifier.{name}" for name in ("fc6", "fc7")}
+    for own, name in names.items():
+        head.get_submodule(own).load_state_dict(backbone.get_submodule(name).state_dict())
+    return pyramid, head, names

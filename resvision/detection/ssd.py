@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from resvision.classification.classifier import require_factor
 from resvision.contracts import Batch, Losses, Term, fp32_or_more
 from resvision.core.errors import SettingsError
-from resvision.detection.detector import Candidates, Detector, TrueBoxes
+from resvision.detection.detector import Candidates, TrueBoxes
+from resvision.detection.one_stage import OneStageDetector
 from resvision.detection.parts.box_coding import clip
 from resvision.detection.parts.encoder import encoder
 from resvision.detection.parts.matching import largest_overlaps, positives
@@ -94,7 +95,7 @@ class SSDLoss:
         require_factor("box_weight", self.box_weight)
 
 
-class SSDDetector(Detector):
+class SSDDetector(OneStageDetector):
     """The system of SSD: softmax cross-entropy of classes and smooth L1 of deltas, over matches and hard negatives.
 
     Both are divided by the number of priors with an object in the batch. An image without any counts as though it had
@@ -112,16 +113,8 @@ class SSDDetector(Detector):
         super().__init__(net, mean=mean, std=std, suppression=Suppression(score=0.01, iou=0.45, most=200))
         self.options = options or SSDLoss()
 
-    def losses(self, batch: Batch) -> Losses:
+    def losses_of(self, maps: MultiBoxMaps, truth: TrueBoxes, sides: tuple[int, int]) -> Losses:
         """Compute `classes` and `boxes`; `error` is the share of priors with an object that are given another class."""
-        images = batch.inputs.images
-        sides = (images.shape[2], images.shape[3])
-        losses: Losses = self._losses_of(self.maps(batch.inputs), batch.targets, sides)
-        return losses
-
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
-    def _losses_of(self, maps: MultiBoxMaps, truth: TrueBoxes, sides: tuple[int, int]) -> Losses:
-        # Not compiled: the number of priors with an object is another in every step, and each would make a graph.
         priors = torch.cat(self.net.priors.boxes(maps.sides, sides, device=self.mean.device))
         matches = multibox_matches(priors, *truth)
         predicted = maps.values(self.net.num_classes + 1)
@@ -136,9 +129,7 @@ class SSDDetector(Detector):
 
     def weights(self, batch: Batch) -> dict[str, Tensor]:
         """Count the priors with an object; an image without any counts 1."""
-        images = batch.inputs.images
-        priors = torch.cat([*self.anchors((images.shape[2], images.shape[3])).values()])
-        weight = positives(multibox_matches(priors, *batch.targets)).sum()
+        weight = positives(multibox_matches(self.anchors_of(batch), *batch.targets)).sum()
         return {"classes": weight, "boxes": weight}
 
     def candidates(self, maps: MultiBoxMaps, sides: tuple[int, int]) -> Candidates:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from copy import copy
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -84,13 +85,24 @@ class DetectionTask(Task[BoxTargets]):
         """Name the boxes that no anchor would be trained to find; SettingsError where that is so of all."""
         return anchor_advice(_detector(system), reader, side_px) if side_px else {}
 
+    def require_source(self, reader: Reader[BoxTargets], net: nn.Module, source: str) -> None:
+        """Ask for a net that looks at given regions, and for a file that has some for each image."""
+        if not isinstance(net, RegionNet | ProposingNet):
+            raise SettingsError(f"data.proposals: {type(net).__name__} finds its regions itself; leave it out")
+        FileRegions(Path(source)).file.require(reader.source(index) for index in range(len(reader)))
+
+    def looks_at_source(self, net: nn.Module) -> bool:
+        """Whether a net finds no regions itself."""
+        return isinstance(net, RegionNet)
+
     def supplied(self, reader: Reader[BoxTargets], net: nn.Module, source: str | None) -> Reader[BoxTargets]:
         """The reader with regions for its images, for a net that looks at given ones; they are searched now."""
-        if isinstance(net, RegionNet) or (isinstance(net, ProposingNet) and source is not None):
-            return with_regions(reader, ready_regions(reader, source), net.most_proposals)
-        if source is None:
+        if source is not None:
+            self.require_source(reader, net, source)
+        if not isinstance(net, RegionNet) and source is None:
             return reader
-        raise SettingsError("data.proposals: this net finds its regions itself; leave it out")
+        assert isinstance(net, RegionNet | ProposingNet), "others are refused with a file"
+        return with_regions(reader, found_regions(reader, source), net.most_proposals)
 
     def measure(self, system: System, reader: Reader[BoxTargets]) -> None:
         """Let a system measure what it needs of its training data."""
@@ -181,6 +193,8 @@ class DetectionTask(Task[BoxTargets]):
         system.suppression = suppression_of(system.suppression, options, model.classes)
         if isinstance(system, RegionDetector):
             system.regions = regions_from(options.proposals)
+        elif options.proposals is not None:
+            raise SettingsError(f"proposals: {model.name} finds its regions itself; leave it out")
         return replace(model, system=system)
 
     def beside(self, model: Model, seen: Seen) -> Floats | None:
@@ -204,13 +218,11 @@ class DetectionTask(Task[BoxTargets]):
         return explaining.best_score(model, _detector(model.system), seen, question)
 
 
-def ready_regions(reader: Reader[BoxTargets], source: str | None) -> Regions:
-    """The regions of the file `source`, once it is known that it suits the images, or searched ones, once found."""
+def found_regions(reader: Reader[BoxTargets], source: str | None) -> Regions:
+    """The regions of the file `source`, or searched ones, which are found now for all images."""
     regions = regions_from(source)
-    rank, world = rank_and_world()
-    if isinstance(regions, FileRegions):
-        regions.file.require(reader.source(index) for index in range(len(reader)))
-    else:
+    if source is None:
+        rank, world = rank_and_world()
         search_ahead(reader, regions, rank=rank, world=world)
     return regions
 

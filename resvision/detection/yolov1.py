@@ -41,8 +41,9 @@ from resvision.classification.darknet import SLOPE, ConvBlock, layers_in_order
 from resvision.classification.stages import Map, Stages
 from resvision.contracts import Batch, Losses, Term, fp32_or_more
 from resvision.core.errors import SettingsError
-from resvision.detection.detector import Candidates, Detector, TrueBoxes
-from resvision.detection.parts.box_coding import clip
+from resvision.detection.detector import Candidates, TrueBoxes
+from resvision.detection.one_stage import OneStageDetector
+from resvision.detection.parts.box_coding import about, centres_and_sides, clip
 from resvision.detection.parts.cell_grids import paired_overlaps
 from resvision.detection.parts.encoder import encoder, map_sizes
 from resvision.detection.parts.suppression import Suppression
@@ -86,13 +87,13 @@ class Grid(NamedTuple):
 
     def maps(self, values: Tensor) -> YOLOv1Maps:
         """The raw maps in the values (N, S * S * (K + 5 * B)) of the last layer."""
-        side = (self.cells, self.cells)
         counts = [self.cells**2 * of_each for of_each in (self.num_classes, self.boxes, 4 * self.boxes)]
         classes, confidences, boxes = torch.split(values, counts, dim=1)
+        side = (-1, self.cells, self.cells)
         return YOLOv1Maps(
-            classes.unflatten(1, (*side, self.num_classes)),
-            confidences.unflatten(1, (*side, self.boxes)),
-            boxes.unflatten(1, (*side, self.boxes, 4)),
+            classes.reshape(*side, self.num_classes),
+            confidences.reshape(*side, self.boxes),
+            boxes.reshape(*side, self.boxes, 4),
         )
 
 
@@ -239,7 +240,7 @@ class CellTruth(NamedTuple):
     judged: Tensor
 
 
-class YOLOv1Detector(Detector):
+class YOLOv1Detector(OneStageDetector):
     """The system of YOLO: the sum of five squared errors, divided by the number of images.
 
     1. An object belongs to the cell that its centre lies in.
@@ -259,33 +260,26 @@ class YOLOv1Detector(Detector):
         super().__init__(net, mean=mean, std=std, suppression=Suppression(score=0.001, iou=0.5, most=200))
         self.options = options or YOLOv1Loss()
 
-    def losses(self, batch: Batch) -> Losses:
+    def losses_of(self, maps: YOLOv1Maps, truth: TrueBoxes, sides: tuple[int, int]) -> Losses:
         """Compute the five errors; `error` is the share of cells with an object that are given another class."""
-        images = batch.inputs.images
-        losses: Losses = self._losses_of(self.maps(batch.inputs), batch.targets, (images.shape[2], images.shape[3]))
-        return losses
-
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
-    def _losses_of(self, maps: YOLOv1Maps, targets: TrueBoxes, sides: tuple[int, int]) -> Losses:
-        # Not compiled: the number of places for true boxes is not always the same, and each would make a graph.
         classes, confidences, boxes = (fp32_or_more(map_).flatten(1, 2) for map_ in maps)
-        truth = cell_truth(targets, sides, self.net.grid.cells, dtype=boxes.dtype)
-        responsible, overlap = responsible_boxes(boxes.detach(), truth, self.net.grid.cells)
-        errors = (boxes - truth.boxes[:, :, None]).square() * responsible[..., None]
-        wanted = F.one_hot(truth.labels, self.net.num_classes)
-        is_empty = truth.judged[..., None] & ~responsible
+        cells = cell_truth(truth, sides, self.net.grid.cells, dtype=boxes.dtype)
+        responsible, overlap = responsible_boxes(boxes.detach(), cells, self.net.grid.cells)
+        errors = (boxes - cells.boxes[:, :, None]).square() * responsible[..., None]
+        wanted = F.one_hot(cells.labels, self.net.num_classes)
+        is_empty = cells.judged[..., None] & ~responsible
         totals = {
             "centres": self.options.lambda_coord * errors[..., :2].sum(),
             "sides": self.options.lambda_coord * errors[..., 2:].sum(),
             "objects": ((confidences - overlap).square() * responsible).sum(),
             "no_objects": self.options.lambda_noobj * (confidences.square() * is_empty).sum(),
-            "classes": ((classes - wanted).square() * truth.has_object[..., None]).sum(),
+            "classes": ((classes - wanted).square() * cells.has_object[..., None]).sum(),
         }
         images = boxes.new_tensor(len(boxes))
-        wrong = truth.has_object & (classes.detach().argmax(dim=2) != truth.labels)
+        wrong = cells.has_object & (classes.detach().argmax(dim=2) != cells.labels)
         return Losses(
             terms={name: Term(total, images) for name, total in totals.items()},
-            metrics={"error": Term(wrong.sum(), truth.has_object.sum())},
+            metrics={"error": Term(wrong.sum(), cells.has_object.sum())},
         )
 
     def weights(self, batch: Batch) -> dict[str, Tensor]:
@@ -316,8 +310,7 @@ def in_image(boxes: Tensor, cells: int) -> Tensor:
 
 def corners(boxes_cxcywh: Tensor) -> Tensor:
     """x1 y1 x2 y2 of boxes (..., 4)."""
-    centres, sides = boxes_cxcywh[..., :2], boxes_cxcywh[..., 2:]
-    return torch.cat([centres - sides / 2, centres + sides / 2], dim=-1)
+    return about(boxes_cxcywh[..., :2], boxes_cxcywh[..., 2:])
 
 
 @torch.no_grad()
@@ -325,9 +318,10 @@ def cell_truth(targets: TrueBoxes, sides: tuple[int, int], cells: int, *, dtype:
     """The truth of the cells of each image; a centre on the far edge of the image belongs to the last cell."""
     height, width = sides
     boxes = targets.boxes.to(dtype) / targets.boxes.new_tensor([width, height, width, height])
-    centres = cells * (boxes[..., :2] + boxes[..., 2:]) / 2
+    shares, lengths = centres_and_sides(boxes)
+    centres = cells * shares
     corner = centres.floor().clamp(0, cells - 1)
-    coded = torch.cat([centres - corner, (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).sqrt()], dim=-1)
+    coded = torch.cat([centres - corner, lengths.clamp(min=0).sqrt()], dim=-1)
     is_object = (targets.labels >= 0) & ~targets.crowd
     places = is_object.shape[1]
     # Of objects in one cell the first is taken; other places, and those without an object, come behind all.

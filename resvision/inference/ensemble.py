@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from resvision.core.errors import SettingsError
 from resvision.data.identities import Overlap, ScoredImages
-from resvision.inference.evaluate import comparable, open_images, overlap_of, require_how
+from resvision.inference.evaluate import comparable, open_images, overlap_of, require_how, with_own_proposals
 from resvision.inference.load import Trained, load
 from resvision.kinds.kind import Scores
 from resvision.papers.results import Published, PublishedBoxes, PublishedEnsemble, published_ensembles
@@ -74,7 +74,11 @@ def evaluate_ensemble(
     first.kind.require_options({"ensemble": together})
     images = open_images(first, data, root=root, columns=columns)
     reader, how = images.reader, how._replace(grey=how.grey or images.moved)
-    members = [member.task.configured(member, how.prediction) for member in members]
+    is_own = data is None or images.moved
+    members = [
+        member.task.configured(member, with_own_proposals(member, how.prediction) if is_own else how.prediction)
+        for member in members
+    ]
     with ExitStack() as stack:
         for member in members:
             stack.enter_context(at_work(member.system, member.machine))

@@ -21,7 +21,7 @@ from resvision.inference.load import Trained, load
 from resvision.kinds.kind import Kind, Scores
 from resvision.kinds.prediction_options import PredictionOptions
 from resvision.papers.results import Published, PublishedBoxes, published
-from resvision.preparation import in_folds
+from resvision.preparation import in_folds, require_same_proposals
 from resvision.relocation import has_names_of, run_at
 from resvision.tasks import How
 from resvision.training.machine import at_work
@@ -58,6 +58,7 @@ def evaluate(
     iou: float | None = None,
     suppress: str | None = None,
     most: int | None = None,
+    proposals: str | None = None,
 ) -> Any:
     """Score a run on the test split of `data`, by default of the data it was trained on.
 
@@ -74,8 +75,8 @@ def evaluate(
     columns     of a table of images that `data` names, as ("path=file", "label=breed"); those of the run, or found by
                 their contents, when left out
 
-    Four are for tasks that find things in images, `resvision.predict` explains them; those of the system when left out:
-    score, iou, suppress, most.
+    Five are for tasks that find things in images, `resvision.predict` explains them; those of the system when left out:
+    score, iou, suppress, most, proposals. The file of proposals that a run was trained with is that of its own data.
 
     Images go through the run's own view. Classes are matched by name: `data` may lack some of the run's classes or have
     them in another order. Raises DataError for a class that the run does not know, UnknownNameError for a protocol that
@@ -84,7 +85,7 @@ def evaluate(
     """
     trained = run if isinstance(run, Trained) else load(run)
     how = How(batch_size, grey or data is None, compiled, protocol, None if scales is None else tuple(scales))
-    how = how._replace(prediction=PredictionOptions(score, iou, suppress, most))
+    how = how._replace(prediction=PredictionOptions(score, iou, suppress, most, proposals))
     evaluation = evaluate_with_overlap(trained, data, root=root, columns=columns, how=how)
     if evaluation.overlap is not None and (count := int(evaluation.overlap.trained.sum())):
         text = f"{trained.title}: was trained on {count:,} of the {len(evaluation.images.reader):,} images scored"
@@ -104,9 +105,23 @@ def evaluate_with_overlap(
     require_how(trained.kind, how)
     images = open_images(trained, data, root=root, columns=columns)
     how = how._replace(grey=how.grey or images.moved)  # its own data is turned as in training
+    if data is None or images.moved:
+        how = how._replace(prediction=with_own_proposals(trained, how.prediction))
     with at_work(trained.system, trained.machine):
         scores = trained.task.evaluate(trained.task.configured(trained, how.prediction), images.reader, how)
     return Evaluation(scores, images, overlap_of(trained, images.reader))
+
+
+def with_own_proposals(trained: Trained, options: PredictionOptions) -> PredictionOptions:
+    """The options for the run's own data: the file of proposals that it was trained with, unless another is named.
+
+    Raises RunError where that file has gone or changed.
+    """
+    is_needed = trained.run.data.proposals is not None and trained.task.looks_at_source(trained.net)
+    if options.proposals is not None or not is_needed:
+        return options
+    require_same_proposals(trained.run.data)
+    return options._replace(proposals=trained.run.data.proposals)
 
 
 def require_how(kind: Kind[Any, Any, Any], how: How) -> None:

@@ -18,6 +18,7 @@ from resvision.inference.load import Trained, load
 from resvision.inference.predict import Predicted, seen_by, seen_sources
 from resvision.inference.sources import Picture, Source, sources_of
 from resvision.kinds.kind import Asked
+from resvision.kinds.prediction_options import PredictionOptions
 from resvision.probes.attribution import grad_cam, occlusion, smallest_map
 from resvision.tasks import ExplainedScore, Question, Seen
 from resvision.training.machine import at_work
@@ -113,22 +114,33 @@ def explain(
     method: Method = "gradcam",
     stage: str | None = None,
     grey: bool = False,
+    proposals: str | None = None,
 ) -> list[Explanation]:
     """Explain the answers of a run to images, in their order, by Grad-CAM or by occlusion.
 
     Selvaraju et al. 2017, arXiv:1610.02391; Zeiler and Fergus 2014, arXiv:1311.2901.
 
-    images   as `predict` takes them
-    classes  the classes that are asked about; the net's own answer where there are none
-    point    x and y in pixels of the image, where the answer is asked about, for tasks that answer for points
-    stage    of Grad-CAM: a map of the net such as C5, or a module by its dotted name; the deepest when left out
-    grey     turn colour into grey for a net that was trained on grey images
+    images     as `predict` takes them
+    classes    the classes that are asked about; the net's own answer where there are none
+    point      x and y in pixels of the image, where the answer is asked about, for tasks that answer for points
+    stage      of Grad-CAM: a map of the net such as C5, or a module by its dotted name; the deepest when left out
+    grey       turn colour into grey for a net that was trained on grey images
+    proposals  file of the regions to look at, for a net that looks at given ones
 
     Raises DataError for an image as `predict` does, SettingsError for a stage, a class or a question that the net does
     not know.
     """
     trained = run if isinstance(run, Trained) else load(run)
-    found = explained(trained, sources_of(images), classes=classes, point=point, method=method, stage=stage, grey=grey)
+    found = explained(
+        trained,
+        sources_of(images),
+        classes=classes,
+        point=point,
+        method=method,
+        stage=stage,
+        grey=grey,
+        proposals=proposals,
+    )
     return [prediction.result for prediction in found]
 
 
@@ -141,6 +153,7 @@ def explained(
     method: Method = "gradcam",
     stage: str | None = None,
     grey: bool = False,
+    proposals: str | None = None,
     failed: Callable[[DataError], None] | None = None,
 ) -> Iterator[Predicted]:
     """Yield an Explanation for each source, in order, in the place of a result.
@@ -152,6 +165,9 @@ def explained(
 
     Raises SettingsError for a stage, a class or a question that the net does not know.
     """
+    if proposals is not None:
+        trained.kind.require_options({"proposals": True})
+        trained = trained.task.configured(trained, PredictionOptions(proposals=proposals))
     labels: list[int | None] = [label_of(trained, name) for name in classes]
     for source, seen in seen_sources(trained, sources, grey, failed):
         try:

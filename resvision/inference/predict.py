@@ -41,6 +41,7 @@ def predict(
     iou: float | None = None,
     suppress: str | None = None,
     most: int | None = None,
+    proposals: str | None = None,
 ) -> list[Any]:
     """Predict images, in their order: ClassScores, LabelMap, Detections, or the result of the run's own task for each.
 
@@ -50,16 +51,17 @@ def predict(
     top     how many classes to give, all when left out; SettingsError where the task has no ranked classes
     grey    turn colour into grey for a net that was trained on grey images
 
-    Four are for tasks that find things in images, and a SettingsError for others:
+    Five are for tasks that find things in images, and a SettingsError for others:
     score     the score above which a find is given, 0..1; 0.3 for boxes when left out
     iou       of two finds that overlap by more, 0..1, the one of lower score is left out
     suppress  the classes among which that is so: `per-class`, `all`, or groups of names such as "cat,dog;car,bus"
     most      the most finds of an image
+    proposals  file of the regions to look at, for a net that looks at given ones; they are searched for when left out
 
     Raises DataError, which names the image, for one that cannot be decoded or does not fit the net.
     """
     trained = run if isinstance(run, Trained) else load(run)
-    options = PredictionOptions(score, iou, suppress, most)
+    options = PredictionOptions(score, iou, suppress, most, proposals)
     trained.kind.require_options({"top": top is not None, **options.given()})
     predictions = predicted(showing(trained, options), sources_of(images), grey=grey)
     return [trained.kind.limited(prediction.result, top) for prediction in predictions]

@@ -131,7 +131,7 @@ class Kind(ABC, Generic[S, R, T]):
     footnote    a sentence below the table of runs
     worst_title the heading above the worst examples, and `worst_note` the sentence below them
     options     options of `evaluate` and `predict` that the task takes, of scales, compile, ensemble, out, csv, top,
-                score, iou, suppress, most
+                score, iou, suppress, most, proposals
     refused     the reason and the remedy for an option that it does not take, where there is more to say
     label_forms "module:class" of each `LabelForm` that `predict --labels` takes, by its name; made from the classes
     compared    figures, with headings, by which several runs are put beside each other

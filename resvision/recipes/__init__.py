@@ -69,8 +69,8 @@ def compose_phases(
 
     `changes` are values by path, `settings` texts `a.b=value`. They hold for every run; those that begin with `data.`
     hold for a fit that names its data, and a run of no steps stays one. Settings that begin with the name of a phase,
-    `svm.options.cost=0.01`, hold for it alone. If no recipe is named, the model's row in the catalog names it; for a net
-    of the user's own, the task does. Most recipes are one run. Raises UnknownNameError or SettingsError.
+    `svm.options.cost=0.01`, hold for it alone. If no recipe is named, the model's row in the catalog names it; for a
+    net of the user's own, the task does. Most recipes are one run. Raises UnknownNameError or SettingsError.
     """
     if model in RECIPES:
         raise SettingsError(f"{model} is a recipe; say: train MODEL --recipe {model}")

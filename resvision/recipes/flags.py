@@ -6,6 +6,7 @@ and both hand them to `changes_of`, which gives the path of each in the Run.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypedDict, get_args, get_type_hints
 
 from resvision.core.errors import unknown_name
@@ -62,6 +63,14 @@ class Flags(TypedDict, total=False):
             "data.allow",
             "Leave out what faults of these kinds concern, as outside-boxes,unlabelled-images.",
             write=lambda text: text.split(","),
+        ),
+    ]
+    proposals: Annotated[
+        str | None,
+        Flag(
+            "data.proposals",
+            "Take regions from this file, for a net that looks at given ones; they are searched for if left out.",
+            write=lambda path: str(Path(path).resolve()),
         ),
     ]
     validation: Annotated[

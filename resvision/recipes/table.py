@@ -167,6 +167,16 @@ RECIPES = {
         "Lin et al. 2017, section 4.1: 90k steps of 16 images, two drops, normalization frozen",
         data="COCO",
     ),
+    "yolov2-2017": Recipe(
+        "resvision.recipes.detection.yolov2:yolov2_2017",
+        "Redmon, Farhadi 2016, yolov2-voc.cfg: 80,200 steps of 64 images of 320 to 608 px by turns, two drops",
+        data="VOC",
+    ),
+    "yolov3-2018": Recipe(
+        "resvision.recipes.detection.yolov3:yolov3_2018",
+        "Redmon, Farhadi 2018, yolov3.cfg: 500,200 steps of 64 images of 320 to 608 px by turns, two drops",
+        data="COCO",
+    ),
     "googlenet-2014": Recipe(
         "resvision.recipes.inception:googlenet_2014",
         "Szegedy et al. 2014, section 6: 10M steps of 32, lr falls by 4 % every 8 epochs, crops of 8 to 100 % area",

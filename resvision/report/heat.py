@@ -7,6 +7,7 @@ from resvision.core import references
 from resvision.core.errors import ResVisionError
 from resvision.core.images import Pixels
 from resvision.kinds.kind import Exhibit, Panel
+from resvision.kinds.prediction_options import PredictionOptions
 from resvision.report.record import RunRecord
 
 if TYPE_CHECKING:
@@ -36,9 +37,14 @@ def with_heat(
     if own_net or not any(exhibit.asked for exhibit in exhibits):
         return [*exhibits], ""
     try:
+        from resvision.inference.evaluate import with_own_proposals
         from resvision.inference.load import load  # a page without explanations needs no net
 
-        return heated(load(record.folder, allow_code=allow_code), exhibits, images, advance=advance)
+        trained = load(record.folder, allow_code=allow_code)
+        options = with_own_proposals(trained, PredictionOptions())
+        if options.proposals is not None:
+            trained = trained.task.configured(trained, options)
+        return heated(trained, exhibits, images, advance=advance)
     except (ResVisionError, ModuleNotFoundError) as error:
         return [*exhibits], f"{LEFT_OUT}: {error}"
 

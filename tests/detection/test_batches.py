@@ -176,3 +176,22 @@ def test_a_batch_of_evaluation_travels_from_a_worker(tmp_path: Path) -> None:
         assert torch.equal(made.inputs.images, sent.inputs.images)
         assert made.targets[0].geometry == sent.targets[0].geometry
         assert np.array_equal(made.targets[0].truth.boxes, sent.targets[0].truth.boxes)
+
+
+def test_a_side_is_drawn_for_every_ten_steps_and_boxes_move_with_it() -> None:
+    several = BoxAugment(sides_px=(32, 48, 64))
+    source = train_batches(augment=several)
+    sides = [source[step].inputs.images.shape[2] for step in range(0, 200, 5)]
+    assert {*sides} == {32, 48, 64}
+    assert sides[0::2] == sides[1::2], "the same for ten steps"
+    assert sides != [train_batches(augment=several, seed=1)[step].inputs.images.shape[2] for step in range(0, 200, 5)]
+    step = 5 * sides.index(64)
+    enlarged, usual = source[step], train_batches(augment=BoxAugment())[step]
+    # Images lie in their squares in whole pixels.
+    torch.testing.assert_close(enlarged.targets.boxes, 2 * usual.targets.boxes, atol=1.0, rtol=0)
+    assert torch.equal(enlarged.targets.labels, usual.targets.labels)
+
+
+def test_sides_beyond_what_an_image_may_have_are_refused() -> None:
+    with pytest.raises(ValueError, match="sides_px must lie in"):
+        BoxAugment(sides_px=(32, 0))

@@ -20,6 +20,7 @@ from resvision.training.gradients import LossModule
         ("retinanet", {"channels": 4}),
         ("ssd", {"channels": 4, "input_size": 32}),
         ("refinedet", {"channels": 4, "input_size": 32}),
+        ("yolov2", {"channels": 8}),
         ("faster_rcnn", {"features": "C4", "channels": 4, "hidden": 4, "proposals": 10}),
     ],
 )

@@ -181,7 +181,7 @@ def test_certain_background_is_no_hard_negative_and_a_match_is_learned_from_all_
     objectness[..., 0][matches.positive] = 9.0  # certain background, and yet a match
     with torch.no_grad():
         maps = saying(detector, 2, len(anchors), objectness=objectness, logits=logits)
-        terms = detector._losses_of(maps, batch.targets, SIDES).terms
+        terms = detector.losses_of(maps, batch.targets, SIDES).terms
     classes = classes_of(matches, batch.targets.labels) + 1
     expected = 0.0
     for image in range(2):
@@ -202,7 +202,7 @@ def test_the_second_step_matches_and_encodes_with_the_anchors_that_the_first_one
     refinements = torch.randn(1, len(anchors), 4)
     with torch.no_grad():
         maps = saying(detector, 1, len(anchors), refinements=refinements)
-        terms = detector._losses_of(maps, batch.targets, SIDES).terms
+        terms = detector.losses_of(maps, batch.targets, SIDES).terms
     refined = CODING.decode(refinements, anchors)[0]
     for name, references, deltas in (("refinements", anchors, refinements[0]), ("boxes", refined, 0 * refinements[0])):
         matches = multibox_matches(references, *batch.targets)
@@ -241,7 +241,7 @@ def test_background_that_is_certain_everywhere_leaves_finite_losses() -> None:
     detector = system().eval()
     count = len(flat_anchors(detector))
     objectness = torch.tensor([99.0, 0.0]).expand(1, count, 2)
-    terms = detector._losses_of(saying(detector, 1, count, objectness=objectness), batch_of([]).targets, SIDES).terms
+    terms = detector.losses_of(saying(detector, 1, count, objectness=objectness), batch_of([]).targets, SIDES).terms
     assert terms["classes"].total == 0
     assert all(math.isfinite(term.mean()) for term in terms.values())
 

@@ -137,14 +137,14 @@ def test_advice_leaves_the_system_as_it_is() -> None:
 def test_an_explanation_is_about_the_surest_box_of_a_class_at_a_point() -> None:
     net, image = model(), box_reader()[0].image[:, :32]
     (found,) = TASK.raw(net, [seen(image)])
-    surest = TASK.explained_score(net, image, Question())
+    surest = TASK.explained_score(net, seen(image), Question())
     assert surest.label == CLASSES[found.labels[0]]
     assert surest.share == pytest.approx(float(found.scores[0]), abs=1e-6)
     twice = surest.score(surest.net(surest.images.repeat(2, 1, 1, 1)))
     assert twice.tolist() == pytest.approx([surest.share] * 2, abs=1e-6)
     point = np.array([[3.0, 29.0]])
     for label, name in enumerate(CLASSES):
-        asked = TASK.explained_score(net, image, Question(label=label, points=point))
+        asked = TASK.explained_score(net, seen(image), Question(label=label, points=point))
         assert asked.label == name
         assert asked.share <= float(asked.net(asked.images)[0, :, 4].detach().max())
         assert asked.box is not None
@@ -152,7 +152,7 @@ def test_an_explanation_is_about_the_surest_box_of_a_class_at_a_point() -> None:
         assert left <= 3 <= right
         assert top <= 29 <= bottom
     with pytest.raises(DataError, match="no box of the class, however unsure, lies there"):
-        TASK.explained_score(net, image, Question(points=np.array([[3.0, 900.0]])))
+        TASK.explained_score(net, seen(image), Question(points=np.array([[3.0, 900.0]])))
 
 
 def test_views_that_a_person_names_in_sides() -> None:

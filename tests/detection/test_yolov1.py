@@ -59,7 +59,7 @@ def empty_maps(images: int = 1) -> YOLOv1Maps:
 
 
 def totals(maps: YOLOv1Maps, truth: TrueBoxes, **options: float) -> dict[str, float]:
-    losses = system(**options)._losses_of(maps, truth, (SIDE, SIDE))
+    losses = system(**options).losses_of(maps, truth, (SIDE, SIDE))
     assert [*losses.terms] == NAMES
     assert all(term.weight == len(truth.labels) for term in losses.terms.values())
     return {name: term.total.item() for name, term in losses.terms.items()}

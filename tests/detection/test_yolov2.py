@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from resvision import catalog
+from resvision import catalog, recipes
 from resvision.classification.darknet import ConvBlock
 from resvision.contracts import Batch, Images
 from resvision.core.errors import MissingStageError, SettingsError
@@ -56,7 +56,7 @@ def raw(places: dict[int, list[float]] | None = None) -> Tensor:
 
 
 def losses(detector: YOLOv2Detector, result: Tensor, boxes: TrueBoxes) -> dict[str, Tensor]:
-    return {name: term.total for name, term in detector._losses_of(GridMaps((result,)), boxes, SIDES).terms.items()}
+    return {name: term.total for name, term in detector.losses_of(GridMaps((result,)), boxes, SIDES).terms.items()}
 
 
 LIKE_AN_ANCHOR = (4.0, 4.0, 28.0, 28.0)
@@ -197,3 +197,11 @@ def test_backbones_without_the_maps_and_other_anchors_are_told() -> None:
 def test_values_that_cannot_work_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         YOLOv2Loss(**options)
+
+
+def test_the_recipe_of_the_paper_draws_a_side_for_every_ten_steps() -> None:
+    run = recipes.compose("yolov2", "bccd", recipe_name="yolov2-2017")
+    assert run.training.duration == "80200 steps"
+    assert run.augment.further_sides == tuple(range(320, 609, 32))
+    assert [round(80_200 * share) for share in run.schedule.milestones] == [40_000, 60_000]
+    assert run.schedule.factor(500 / 80_200) == pytest.approx(0.5)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from resvision import catalog
+from resvision import catalog, recipes
 from resvision.classification.darknet import ConvBlock
 from resvision.core.errors import MissingStageError, SettingsError
 from resvision.detection.detector import PADDING, TrueBoxes
@@ -59,7 +59,7 @@ def raw(places: dict[int, list[float]] | None = None, *, objectness: float = 0.0
 
 
 def losses(detector: YOLOv3Detector, maps: GridMaps, boxes: TrueBoxes) -> dict[str, Tensor]:
-    return {name: term.total for name, term in detector._losses_of(maps, boxes, SIDES).terms.items()}
+    return {name: term.total for name, term in detector.losses_of(maps, boxes, SIDES).terms.items()}
 
 
 def sigmoid(t: float) -> float:
@@ -217,3 +217,10 @@ def test_backbones_without_the_maps_and_other_anchors_are_told() -> None:
 def test_values_that_cannot_work_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         YOLOv3Loss(**options)
+
+
+def test_the_recipe_of_the_paper_has_its_steps() -> None:
+    run = recipes.compose("yolov3", "bccd", recipe_name="yolov3-2018")
+    assert run.recipe == "yolov3-2018"
+    assert run.training.duration == "500200 steps"
+    assert [round(500_200 * share) for share in run.schedule.milestones] == [400_000, 450_000]

@@ -11,7 +11,7 @@ from sklearn.linear_model import Ridge
 from sklearn.svm import LinearSVC
 
 from resvision.core.errors import SettingsError
-from resvision.training.fits import kmeans, linear_svm, ridge
+from resvision.training.fits import kmeans, linear_svm, ridge, whitened_ridge
 
 
 def blobs(n: int = 150, *, classes: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -45,6 +45,58 @@ def test_ridge_is_that_of_scikit_learn(penalty: float) -> None:
     theirs.fit(x.astype(np.float32).astype(np.float64), y)
     np.testing.assert_allclose(ours.weight, theirs.coef_, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(ours.bias, theirs.intercept_, rtol=1e-9, atol=1e-12)
+
+
+def offsets(n: int, features: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Features, and four targets that follow from them, correlated and of different sizes."""
+    draw = np.random.default_rng(seed)
+    x = draw.normal(size=(n, features))
+    mixed = x[:, :4] @ draw.normal(size=(4, 4)) + 0.1 * draw.normal(size=(n, 4))
+    return x.astype(np.float32), (mixed * (0.02, 0.2, 1.0, 5.0) + (0.1, -0.2, 0.0, 3.0)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("n", "features"), [(60, 7), (12, 30)], ids=["more samples", "more features"])
+def test_the_whitened_ridge_is_the_closed_form_of_the_papers_code(n: int, features: int) -> None:
+    x, y = offsets(n, features)
+    mean = y.astype(np.float64).mean(axis=0)
+    centred = y.astype(np.float64) - mean
+    variances, directions = np.linalg.eigh(centred.T @ centred / n)
+    whitening = directions @ np.diag(1 / np.sqrt(variances + 0.001)) @ directions.T
+    with_ones = np.hstack([x.astype(np.float64), np.ones((n, 1))])
+    normal = with_ones.T @ with_ones + 30 * np.eye(features + 1)
+    beta = np.linalg.inv(normal) @ with_ones.T @ (centred @ whitening)
+    predicted = (with_ones @ beta) @ np.linalg.inv(whitening) + mean
+    np.testing.assert_allclose(whitened_ridge(x, y, penalty=30).scores(x), predicted, rtol=1e-7, atol=1e-9)
+
+
+def test_the_whitened_ridge_is_scikit_learns_on_a_column_of_ones_whose_targets_are_whitened() -> None:
+    x, y = offsets(80, 5, seed=2)
+    centred = y.astype(np.float64) - y.astype(np.float64).mean(axis=0)
+    values, vectors = np.linalg.eigh(np.cov(centred.T, bias=True) + 0.001 * np.eye(4))
+    whitening = vectors / np.sqrt(values) @ vectors.T
+    theirs = Ridge(alpha=1000, fit_intercept=False, solver="svd")
+    theirs.fit(np.hstack([x.astype(np.float64), np.ones((80, 1))]), centred @ whitening)
+    whitened = theirs.predict(np.hstack([x, np.ones((80, 1))]))
+    expected = whitened @ np.linalg.inv(whitening) + y.astype(float).mean(axis=0)
+    np.testing.assert_allclose(whitened_ridge(x, y, penalty=1000).scores(x), expected, rtol=1e-8, atol=1e-10)
+
+
+def test_the_whitened_ridge_of_a_large_penalty_predicts_the_mean() -> None:
+    x, y = offsets(50, 6)
+    scores = whitened_ridge(x, y, penalty=1e12).scores(x)
+    np.testing.assert_allclose(scores, np.broadcast_to(y.mean(axis=0), (50, 4)), atol=1e-5)
+
+
+def test_the_whitened_ridge_of_targets_that_never_change_is_their_value() -> None:
+    x = np.random.default_rng(0).normal(size=(9, 3))
+    layer = whitened_ridge(x, np.full((9, 4), 0.25), penalty=1.0)
+    np.testing.assert_allclose(layer.scores(x), 0.25, atol=1e-12)
+
+
+def test_a_whitened_ridge_without_samples_or_penalty_is_refused() -> None:
+    for samples, penalty, said in ((0, 1.0, "no sample"), (3, 0.0, "must be above 0, got 0")):
+        with pytest.raises(SettingsError, match=said):
+            whitened_ridge(np.ones((samples, 2)), np.ones((samples, 4)), penalty=penalty)
 
 
 def test_a_ridge_without_penalty_is_refused() -> None:

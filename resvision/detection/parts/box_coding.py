@@ -31,21 +31,18 @@ class BoxCoding(NamedTuple):
 
     def encode(self, boxes: Tensor, references: Tensor) -> Tensor:
         """The deltas (..., 4) from references to boxes, in float32; references have sides above 0."""
-        centres, sides = _centres_and_sides(fp32_or_more(boxes))
-        reference_centres, reference_sides = _centres_and_sides(fp32_or_more(references))
+        centres, sides = centres_and_sides(fp32_or_more(boxes))
+        reference_centres, reference_sides = centres_and_sides(fp32_or_more(references))
         shifts = (centres - reference_centres) / reference_sides
-        growths = torch.log((sides / reference_sides).clamp(min=torch.finfo(torch.float32).tiny))
-        deltas = torch.cat([shifts, growths], dim=-1)
+        deltas = torch.cat([shifts, growths(sides, reference_sides)], dim=-1)
         return deltas * deltas.new_tensor(self)
 
     def decode(self, deltas: Tensor, references: Tensor) -> Tensor:
         """The boxes (..., 4) at deltas from references, in float32; not clipped to any image."""
         deltas = fp32_or_more(deltas)
         deltas = deltas / deltas.new_tensor(self)
-        centres, sides = _centres_and_sides(fp32_or_more(references))
-        centres = centres + deltas[..., :2] * sides
-        sides = sides * deltas[..., 2:].clamp(max=LARGEST_GROWTH).exp()
-        return torch.cat([centres - sides / 2, centres + sides / 2], dim=-1)
+        centres, sides = centres_and_sides(fp32_or_more(references))
+        return about(centres + deltas[..., :2] * sides, grown(sides, deltas[..., 2:]))
 
 
 def clip(boxes: Tensor, sides: tuple[int, int]) -> Tensor:
@@ -55,6 +52,22 @@ def clip(boxes: Tensor, sides: tuple[int, int]) -> Tensor:
     return torch.minimum(boxes.clamp(min=0), limits)
 
 
-def _centres_and_sides(boxes: Tensor) -> tuple[Tensor, Tensor]:
-    corners, far_corners = boxes[..., :2], boxes[..., 2:]
-    return (corners + far_corners) / 2, far_corners - corners
+def centres_and_sides(boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """The centres (..., 2), x y, and the sides (..., 2), width and height, of boxes (..., 4)."""
+    near, far = boxes[..., :2], boxes[..., 2:]
+    return (near + far) / 2, far - near
+
+
+def about(centres: Tensor, sides: Tensor) -> Tensor:
+    """The boxes (..., 4) with these centres (..., 2) and sides (..., 2)."""
+    return torch.cat([centres - sides / 2, centres + sides / 2], dim=-1)
+
+
+def growths(sides: Tensor, of: Tensor) -> Tensor:
+    """The logarithms of sides as multiples of those `of` references, finite also where a side is 0."""
+    return torch.log((sides / of).clamp(min=torch.finfo(torch.float32).tiny))
+
+
+def grown(sides: Tensor, logarithms: Tensor) -> Tensor:
+    """The sides of references, multiplied by what has these logarithms; by 62.5 at most."""
+    return sides * logarithms.clamp(max=LARGEST_GROWTH).exp()

@@ -22,7 +22,7 @@ from torch import Tensor
 from resvision.contracts import fp32_or_more
 from resvision.detection.parts.anchor_shapes import Shape, shape_overlaps
 from resvision.detection.parts.anchors import grid, shaped_cells
-from resvision.detection.parts.box_coding import LARGEST_GROWTH
+from resvision.detection.parts.box_coding import about, centres_and_sides, grown, growths
 
 Sizes = Mapping[str, tuple[int, int]]
 """Rows and columns of each map, by its name."""
@@ -41,22 +41,20 @@ class Cells(NamedTuple):
     def decode(self, raw: Tensor) -> Tensor:
         """The boxes (..., A, 4) of raw numbers in float32; not clipped. Raw zeros give the anchors."""
         raw = fp32_or_more(raw)
-        centres, sides = _centres_and_sides(self.anchors)
+        centres, sides = centres_and_sides(self.anchors)
         centres = centres + (raw[..., :2].sigmoid() - 0.5) * self.strides
         # Darknet lets sides grow without limit; a box that is cut off at the image's edges loses nothing by this one.
-        sides = sides * raw[..., 2:].clamp(max=LARGEST_GROWTH).exp()
-        return torch.cat([centres - sides / 2, centres + sides / 2], dim=-1)
+        return about(centres, grown(sides, raw[..., 2:]))
 
     def encode(self, boxes: Tensor) -> Tensor:
         """The places of boxes' centres in their cells, 0..1, and the logarithms of their growth, (A, 4), float32.
 
         boxes  (A, 4), one for each place; `at` gives the places for fewer
         """
-        centres, sides = _centres_and_sides(fp32_or_more(boxes))
-        anchor_centres, anchor_sides = _centres_and_sides(self.anchors)
+        centres, sides = centres_and_sides(fp32_or_more(boxes))
+        anchor_centres, anchor_sides = centres_and_sides(self.anchors)
         shifts = (centres - anchor_centres) / self.strides + 0.5
-        growths = torch.log((sides / anchor_sides).clamp(min=torch.finfo(torch.float32).tiny))
-        return torch.cat([shifts.clamp(0, 1), growths], dim=-1)
+        return torch.cat([shifts.clamp(0, 1), growths(sides, anchor_sides)], dim=-1)
 
     def at(self, places: Tensor) -> "Cells":
         """The cells at some of the places."""
@@ -94,7 +92,7 @@ class CellGrids(NamedTuple):
         the first of those that overlap it alike.
         """
         boxes = fp32_or_more(boxes)
-        centres, sides = _centres_and_sides(boxes)
+        centres, sides = centres_and_sides(boxes)
         rows = [row for name in self.shapes for row in self._rows(name, sizes)]
         table = torch.tensor(_with_first_places(rows), dtype=torch.int64, device=boxes.device)
         shapes = boxes.new_tensor([shape for some in self.shapes.values() for shape in some])
@@ -128,7 +126,3 @@ def _with_first_places(rows: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]
         if position == count - 1:
             first += height * width * count
     return extended
-
-
-def _centres_and_sides(boxes: Tensor) -> tuple[Tensor, Tensor]:
-    return (boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]

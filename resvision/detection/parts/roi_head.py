@@ -37,7 +37,7 @@ class RegionMaps(NamedTuple):
 
 
 class BoxHead(nn.Module):
-    """fc6 and fc7, from grids (R, C, G, G) to vectors (R, hidden).
+    """fc6 and fc7, from grids (R, C, G, G), or what is pooled otherwise, to vectors (R, hidden).
 
     ranks  of fc6 and fc7 after a truncated SVD; None leaves a layer whole
     """
@@ -51,6 +51,7 @@ class BoxHead(nn.Module):
         ranks: tuple[int | None, int | None] = (None, None),
     ) -> None:
         super().__init__()
+        self.hidden = hidden
         self.fc6 = linear(in_features, hidden, rank=ranks[0])
         self.fc7 = linear(hidden, hidden, rank=ranks[1])
         self.relu = nn.ReLU(inplace=True)

@@ -85,7 +85,7 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
         "AP is COCO's: the mean over the classes and over ten thresholds of IoU; AP50 and AP75 are those at an IoU of"
         " 0.50 and 0.75. F1 is that of all boxes at an IoU of 0.50, at the score where it is highest."
     )
-    options = frozenset({"out", "csv", "score", "iou", "suppress", "most"})
+    options = frozenset({"out", "csv", "score", "iou", "suppress", "most", "proposals"})
     refused: ClassVar[dict[str, str]] = {
         "top": "boxes are chosen by their score; leave it out",
         "scales": "images are shown as the run shows them; leave it out",
