@@ -14,7 +14,7 @@ from resvision.kinds.detection.pictures import Colour, Outline, drawn
 from resvision.kinds.forms import Showing, Table
 from resvision.tasks import Seen
 
-SHOWN = 200
+SHOWN = 60
 """The regions that are drawn, those of highest rank."""
 
 SIZES_PX = (0, 32, 96, 256, 1024)
@@ -39,7 +39,7 @@ def regions_shown(system: RegionDetector, seen: Seen) -> Showing:
     chosen = in_view[:SHOWN]
     shades = np.linspace(FIRST, LAST, max(1, len(chosen))).round().astype(int).tolist()
     outlines = [Outline(box, (red, green, blue)) for box, (red, green, blue) in zip(chosen, shades, strict=False)]
-    picture = drawn(pixels, outlines[::-1], longest_px=SHOWN_PX, dark=0.7)
+    picture = drawn(pixels, outlines, longest_px=SHOWN_PX, dark=0.7)
     drawn_line = f"the picture shows the first {len(chosen):,}, from orange to blue" if len(chosen) else "none is shown"
     document = {"width": width, "height": height, "regions": len(in_image), "boxes": in_image.round(3).tolist()}
     return Showing((table,), (line, drawn_line), {"regions": picture}, document)
