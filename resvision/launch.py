@@ -96,8 +96,8 @@ def train(
                not know them. An error in one is raised, and the run goes on from its last checkpoint
     flags      the settings that people change most, as `resvision train --help` explains them: epochs, batch_size, lr,
                from_scratch, seed, columns, allow, proposals, validation, patience, device, threads and precision. None
-               leaves one to the recipe. With `validation`, a share of the training images, the best weights are the result;
-               `patience` needs it
+               leaves one to the recipe. With `validation`, a share of the training images, the best weights are the
+               result; `patience` needs it
 
     Raises a ResVisionError that says what is wrong with the input.
     """

@@ -60,7 +60,8 @@ def command(
         ),
     ] = None,
     data: Annotated[
-        str | None, typer.Option("--data", help="Count the boxes of this set that no anchor or region of --anchors matches.")
+        str | None,
+        typer.Option("--data", help="Count the boxes of this set that no anchor or region of --anchors matches."),
     ] = None,
     root: Annotated[Path | None, typer.Option(help="Look for a named data set in this folder.")] = None,
     split: Annotated[str, typer.Option(help="Take this split of --data.")] = "train",
