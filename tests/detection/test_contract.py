@@ -43,9 +43,9 @@ class TestRefineDet(DetectorContract):
 
 class TestRefineDet320(DetectorContract):
     name = "refinedet320"
-    options: ClassVar[dict[str, Any]] = {"width": 2}
-    side = 320
-    other_sides = (256, 330)
+    options: ClassVar[dict[str, Any]] = {"width": 2, "anchor_scale": 1.0}
+    side = 128
+    other_sides = (128, 170)
 
 
 class TestFasterRCNN(DetectorContract):
@@ -126,13 +126,13 @@ class TestPapersFastRCNN(RegionDetectorContract):
     draws = True
 
 
-class TestRCNN(DetectorContract):
+class TestRCNN(RegionDetectorContract):
     name = "rcnn"
     options: ClassVar[dict[str, Any]] = {"backbone": "resnet18", "width": 4, "window_px": 32, "proposals": 40}
     draws = True
 
 
-class TestRCNNOverCaffeNet(DetectorContract):
+class TestRCNNOverCaffeNet(RegionDetectorContract):
     name = "rcnn"
     options: ClassVar[dict[str, Any]] = {"width": 4, "init": "he", "window_px": 67, "proposals": 40}
     draws = True
