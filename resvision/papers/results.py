@@ -262,6 +262,8 @@ BOXES = (
     _voc07("ssd300_vgg16", 77.2, f"{_SSD}, the authors' code", "trained on VOC 2007 and 2012, with expansion"),
     _voc07("refinedet320", 80.0, _REFINEDET, "trained on VOC 2007 and 2012, 320 px"),
     _voc07("refinedet320", 81.8, _REFINEDET, "trained on VOC 2007 and 2012, 512 px"),
+    _voc07("sppnet", 58.0, _SPPNET, "one scale, trained on VOC 2007"),
+    _voc07("sppnet", 59.2, _SPPNET, "five scales, trained on VOC 2007"),
     _voc07("faster_rcnn_vgg16", 69.9, _FASTER_RCNN, "trained on VOC 2007"),
     _voc07("faster_rcnn_vgg16", 73.2, _FASTER_RCNN, "trained on VOC 2007 and 2012"),
     _voc07("faster_rcnn_vgg16", 78.8, _FASTER_RCNN, "trained on COCO, VOC 2007 and 2012"),
