@@ -24,7 +24,7 @@ from harness import machine, table, write
 from resvision.core.data_names import short_name
 from resvision.core.terminal import Terminal
 from resvision.inference.load import load
-from resvision.studies.detection_line import DATA, measured, row_of
+from resvision.studies.detection_line import DATA, image_times_of, row_of
 from resvision.studies.detection_plots import milliseconds
 from resvision.studies.detector_sizes import SIZES, trial_of
 from resvision.studies.trials import carry_out
@@ -72,7 +72,7 @@ def figures_of(model: str, asked: argparse.Namespace) -> None:
     trial = trial_of(model, asked.data, asked.seed, epochs=epochs, quick=asked.quick, settings=settings)
     (outcome,) = carry_out(asked.out, [trial], console)
     trained = load(outcome.record.folder)
-    row = row_of(model, [outcome], trained, measured({model: trained}, asked.images, console)[model])
+    row = row_of(model, [outcome], trained, image_times_of({model: trained}, asked.images, console)[model])
     figures: dict[str, Any] = {
         "model": model,
         "data": short_name(trial.run.data.name),

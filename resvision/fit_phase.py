@@ -1,13 +1,14 @@
 """A fit, carried out in its folder: called with the results of its parents, its tensors and its evaluation written.
 
-The folder holds `fit.json`, the fit as it was asked for; `weights.safetensors` and `evaluation.json`, the last written
-last; and `scratch`, the files that a fit which was stopped goes on from.
+The folder holds `fit.json`, the fit as it was asked for and the seconds that it took; `weights.safetensors` and
+`evaluation.json`, the last written last; and `scratch`, the files that a fit which was stopped goes on from.
 """
 
 import math
 import shutil
-from collections.abc import Mapping
-from contextlib import nullcontext
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ from resvision.training.stopping import StopSignals
 from resvision.training_graph import FitInputs, FitPhase, Fitted, is_ours
 
 FIT_FORMAT = 1
+
+SECONDS = "seconds"
+"""The name in fit.json of the time that the function took, over all starts of it."""
 
 
 def carry_out_fit(
@@ -64,7 +68,9 @@ def carry_out_fit(
                     leave_if_stopped=lambda: _leave_if_stopped(stop),
                     allow_code=allow_code,
                 )
-                _write(_call_fit(phase.fit, inputs), folder)
+                with _timed(folder):
+                    fitted = _call_fit(phase.fit, inputs)
+                _write(fitted, folder)
             shutil.rmtree(folder / rundir.SCRATCH, ignore_errors=True)
             figures = _figures(rundir.read_json(folder / rundir.EVALUATION), folder)
             return _figures_in_words(figures, kind)
@@ -80,7 +86,7 @@ def _begin(asked: FitPhase, folder: Path) -> None:
     if not isinstance(data, dict) or data.get("format") != FIT_FORMAT:
         raise RunError(f"{path}: damaged, or not of format {FIT_FORMAT}, which this version of resvision reads")
     try:
-        begun = from_json(FitPhase, {key: value for key, value in data.items() if key != "format"})
+        begun = from_json(FitPhase, {key: value for key, value in data.items() if key not in {"format", SECONDS}})
     except SettingsError as error:
         raise RunError(f"{path}: {error}") from None
     if differing := differences(begun, asked):
@@ -88,6 +94,22 @@ def _begin(asked: FitPhase, folder: Path) -> None:
             f"{path} is {begun_value!r}, asked {asked_value!r}" for path, begun_value, asked_value in differing
         )
         raise RunError(f"{folder}: is another fit: {listed}; move it away, or start all phases in a new folder")
+
+
+@contextmanager
+def _timed(folder: Path) -> Iterator[None]:
+    """Add the seconds that the block takes to those in fit.json, also where it is stopped."""
+    path, since = folder / rundir.FIT, time.monotonic()
+    try:
+        yield
+    finally:
+        taken = fit_seconds(folder) + time.monotonic() - since
+        rundir.write_json(path, {**rundir.read_json(path), SECONDS: round(taken, 3)})
+
+
+def fit_seconds(folder: Path) -> float:
+    """The time that a fit took, over all starts of it but those that were killed; 0 where it has not begun."""
+    return float(rundir.read_json(folder / rundir.FIT).get(SECONDS, 0.0))
 
 
 def _leave_if_stopped(stop: StopSignals) -> None:

@@ -24,8 +24,8 @@ from torch import Tensor
 from resvision.contracts import Images
 from resvision.detection.batches import places
 from resvision.detection.detector import Detector, ProposedImages, RegionDetector
+from resvision.detection.parts.selective_search import selective_search
 from resvision.detection.proposing import SearchedRegions
-from resvision.kinds.detection.boxes import Floats
 from resvision.tasks import Seen
 from resvision.training.evaluation import evaluating
 from resvision.training.machine import Machine, at_work, autocast
@@ -69,35 +69,28 @@ def looks_at_regions(system: Detector) -> bool:
     return "regions" in system.stages.values()
 
 
-class Searched(NamedTuple):
-    """The regions of an image, (P, 4) in pixels of its view, and the seconds that it took to find them."""
-
-    regions: Floats
-    seconds: float
-
-
-def search(system: RegionDetector, seen: Seen) -> Searched:
-    """Search for the regions of an image anew, whatever is kept of them; those of a file are read."""
+def search_seconds(seen: Seen) -> float:
+    """The seconds of selective search in one image, whatever regions of it are kept."""
     since = time.perf_counter()
-    searches = isinstance(system.regions, SearchedRegions)
-    regions = (SearchedRegions(kept=False) if searches else system.regions).of(seen)
-    return Searched(regions, time.perf_counter() - since)
+    selective_search(seen.image)
+    return time.perf_counter() - since
 
 
-def image_times(
-    system: Detector, seen: Seen, machine: Machine, *, searched: Searched | None = None, rounds: int = 1
-) -> ImageTimes:
-    """The times of one image, of the fastest of several rounds.
+def searches(system: Detector) -> bool:
+    """Whether a detector looks at regions that are searched for, and not at those of a file or of its own."""
+    return isinstance(system, RegionDetector) and isinstance(system.regions, SearchedRegions)
 
-    searched  its regions, for a detector that is given regions
+
+def image_times(system: Detector, seen: Seen, machine: Machine, *, rounds: int = 1) -> ImageTimes:
+    """The times of one image without a search, of the fastest of several rounds.
+
+    Raises DataError where the file of regions that a detector is given has none for the image.
     """
     inputs: Images | ProposedImages = Images(torch.from_numpy(seen.pixels).permute(2, 0, 1)[None])
-    if searched is not None:
-        assert isinstance(system, RegionDetector), "others find their regions themselves"
-        inputs = ProposedImages(inputs.images, places([searched.regions], system.net.most_proposals))
+    if isinstance(system, RegionDetector):
+        inputs = ProposedImages(inputs.images, places([system.regions.of(seen)], system.net.most_proposals))
     measured = [stage_times(system, inputs, machine) for _ in range(rounds)]
-    fastest = min(measured, key=lambda times: sum(times.seconds.values()))
-    return fastest if searched is None else fastest._replace(seconds={"search": searched.seconds, **fastest.seconds})
+    return min(measured, key=lambda times: sum(times.seconds.values()))
 
 
 @torch.no_grad()

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,9 +30,9 @@ from rich.console import Console
 from resvision.core.data_names import short_name
 from resvision.core.errors import RunError, SettingsError
 from resvision.core.progress import Bar
-from resvision.detection.detector import Detector, RegionDetector
-from resvision.detection.proposing import SearchedRegions
-from resvision.detection.stage_times import STAGES, ImageTimes, Searched, image_times, looks_at_regions, search
+from resvision.core.samples import Reader
+from resvision.detection.detector import Detector
+from resvision.detection.stage_times import STAGES, ImageTimes, image_times, looks_at_regions, search_seconds, searches
 from resvision.inference.evaluate import open_images
 from resvision.inference.load import Trained, load
 from resvision.studies.detector_sizes import SIZES, trial_of
@@ -154,7 +155,7 @@ def _study(outcomes: Sequence[Outcome], images: int, console: Console) -> Detect
     for outcome in sorted(outcomes, key=lambda outcome: _place(outcome.trial.model)):
         of_model.setdefault(outcome.trial.model, []).append(outcome)
     trained = {model: load(group[0].record.folder, allow_code=True) for model, group in of_model.items()}
-    times = measured(trained, images, console)
+    times = image_times_of(trained, images, console)
     rows = [row_of(model, group, trained[model], times[model]) for model, group in of_model.items()]
     return DetectionLine(
         data=short_name(outcomes[0].trial.run.data.name),
@@ -169,7 +170,7 @@ def _place(model: str) -> tuple[int, str]:
     return LINE.index(model) if model in LINE else len(LINE), model
 
 
-def measured(trained: Mapping[str, Trained], images: int, console: Console) -> dict[str, list[ImageTimes]]:
+def image_times_of(trained: Mapping[str, Trained], images: int, console: Console) -> dict[str, list[ImageTimes]]:
     """The times of so many test images under each system, which take turns so that a busy moment meets all."""
     readers = {model: open_images(one).reader for model, one in trained.items()}
     count = len(next(iter(readers.values())))
@@ -178,27 +179,22 @@ def measured(trained: Mapping[str, Trained], images: int, console: Console) -> d
     console.rule("time an image")
     with Bar(console, "timing", total=len(chosen) + 1) as bar:
         for index in [chosen[0], *chosen]:  # the first one twice, since a net is slow at first
-            searched: dict[bytes, Searched] = {}
+            searched: dict[str, float] = {}
             for model, one in trained.items():
-                system, name = detector_of(one), readers[model].source(index)
-                image = readers[model][index].image
-                seen = Seen(*one.view.show(image, name=name, grey=True), name, image)
-                regions = _searched(system, seen, searched)
-                times[model].append(image_times(system, seen, one.machine, searched=regions, rounds=ROUNDS))
+                system, seen = detector_of(one), _seen(one, readers[model], index)
+                if searches(system) and not searched:  # in the stored image, so that one search serves all
+                    searched = {"search": search_seconds(seen)}
+                measured = image_times(system, seen, one.machine, rounds=ROUNDS)
+                search = searched if searches(system) else {}
+                times[model].append(measured._replace(seconds={**search, **measured.seconds}))
             bar.advance()
     return {model: rows[1:] for model, rows in times.items()}
 
 
-def _searched(system: Detector, seen: Seen, earlier: dict[bytes, Searched]) -> Searched | None:
-    """The regions of an image for a system that is given some; systems that see the same share one search."""
-    if not isinstance(system, RegionDetector):
-        return None
-    if not isinstance(system.regions, SearchedRegions):
-        return search(system, seen)
-    key = seen.pixels.tobytes()
-    if key not in earlier:
-        earlier[key] = search(system, seen)
-    return earlier[key]
+def _seen(trained: Trained, reader: Reader[Any], index: int) -> Seen:
+    """An image as a net sees it."""
+    image, name = reader[index].image, reader.source(index)
+    return Seen(*trained.view.show(image, name=name, grey=True), name, image)
 
 
 def detector_of(trained: Trained) -> Detector:

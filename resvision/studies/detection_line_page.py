@@ -33,8 +33,9 @@ LEAST = ("parameters", "seeds", "proposals")
 
 ABOUT = (
     "Training counts steps and fits, without evaluations. Times are of one image at a time, the fastest of three looks,"
-    " the mean over the images; the search for regions is apart, done once for the systems that see the same. With two"
-    " seeds or more AP is the mean over them ± the standard deviation of one run, and times are those of the first."
+    " the mean over the images; the search for regions is apart, in the image as it is stored, one for all systems."
+    " Nets that are given regions have so many places for them, and compute all, filled or not. With two seeds or more"
+    " AP is the mean over them ± the standard deviation of one run, and times are those of the first."
 )
 
 QUESTION = (

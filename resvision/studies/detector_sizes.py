@@ -28,6 +28,7 @@ QUICK: Mapping[str, Any] = {
     "model.options.channels": 8,
     "model.options.hidden": 16,
     "model.options.proposals": 20,
+    "model.options.window_px": 32,
 }
 """The settings of a training in seconds, which learns nothing, where a system has such a setting."""
 
@@ -50,10 +51,17 @@ class Size:
         return own | {path: value for path, value in QUICK.items() if quick and path in own}
 
 
+OWN_STEPS = {"training.batch_size": None, "optimizer.lr": None, "model.options.width": 16}
+"""The fine-tuning of R-CNN and SPP-net has batches and a rate of its own, and regions leave no time for a wider net."""
+
 TWO_LAYERS = {"model.options.channels": 64, "model.options.hidden": 256}
 """The pyramid and the two layers of a head that looks at regions."""
 
 SIZES: Mapping[str, Size] = {
+    "rcnn": Size(10, OWN_STEPS | {"model.options.window_px": 64, "model.options.proposals": 500}),
+    "sppnet": Size(
+        20, OWN_STEPS | {"model.options.features": "C3", "model.options.hidden": 256, "model.options.proposals": 500}
+    ),
     "fast_rcnn": Size(30, TWO_LAYERS | {"model.options.proposals": 500, "loss.regions": 64}),
     "faster_rcnn": Size(30, TWO_LAYERS | {"model.options.proposals": 100, "loss.regions": 64}),
     "ssd": Size(50),

@@ -9,6 +9,7 @@ from rich.console import Console
 from resvision.core import rundir
 from resvision.core.errors import RunError
 from resvision.core.settings import to_json
+from resvision.fit_phase import fit_seconds
 from resvision.launch import launch, require_same, resume
 from resvision.phases import has_phases, launch_phases, phases_in, require_same_phases, resume_phases
 from resvision.report.read import read_record
@@ -116,7 +117,5 @@ def _outcome_of_phases(trial: Trial, folder: Path) -> Outcome:
 
 
 def _seconds(folder: Path, phase: Phase) -> float:
-    """The time of a phase: in training steps of a run, from its begin to its end of a fit."""
-    if isinstance(phase, RunPhase):
-        return read_record(folder, allow_code=True).seconds
-    return (folder / rundir.EVALUATION).stat().st_mtime - (folder / rundir.FIT).stat().st_mtime
+    """The time of a phase: in training steps of a run, in the function of a fit."""
+    return read_record(folder, allow_code=True).seconds if isinstance(phase, RunPhase) else fit_seconds(folder)
