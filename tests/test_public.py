@@ -79,12 +79,17 @@ def test_model_and_recipe_names_are_disjoint() -> None:
     assert {row.name for row in catalog.ROWS}.isdisjoint(RECIPES)
 
 
+OF_SEVERAL_PHASES = {"fcn-2015", "deeplabv3-2017", "rcnn-short", "rcnn-2014"}
+OF_SEVERAL_PHASES |= {"sppnet-detection-short", "sppnet-detection-2014"}
+OF_SEVERAL_PHASES |= {"faster-rcnn-4step-short", "faster-rcnn-4step-2015"}
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_makes_a_run_and_says_what_it_is(name: str) -> None:
     model = {"fcn-2015": "fcn8s"}.get(name, "resnet20")
     phases = compose_phases(model, "cifar10", recipe_name=name)
     assert {phase.run.recipe for phase in phases if isinstance(phase, RunPhase)} == {name}
-    assert (len(phases) > 1) == (name in {"fcn-2015", "deeplabv3-2017"})
+    assert (len(phases) > 1) == (name in OF_SEVERAL_PHASES)
     assert inspect.getdoc(recipe(name))
 
 

@@ -64,7 +64,7 @@ def detection_line(
         str, typer.Option(help="Train on this data set, or folder of images with boxes.")
     ] = "digit-boxes-composed",
     systems: Annotated[
-        str | None, typer.Option(help="Put these detectors side by side, with commas between, not the whole line.")
+        str | None, typer.Option(help="Compare these detectors, with commas between, not the whole line.")
     ] = None,
     seeds: Annotated[
         int, typer.Option(min=1, help="Train every detector this number of times, with seeds 0, 1 and so on.")
@@ -79,7 +79,7 @@ def detection_line(
         list[Path] | None,
         typer.Option(metavar="FOLDER", help="Take this finished training, and train nothing. Repeatable."),
     ] = None,
-    images: Annotated[int, typer.Option(min=1, help="Measure the time of this number of test images.")] = 12,
+    images: Annotated[int, typer.Option(min=1, help="Look at this number of test images for the times.")] = 12,
     out: Annotated[Path | None, typer.Option(help="Write the study into this folder, not into one in runs/.")] = None,
     settings: Annotated[
         list[str] | None,
@@ -87,9 +87,9 @@ def detection_line(
     ] = None,
     wide: Wide = False,
 ) -> None:
-    """Compare detectors from R-CNN to RefineDet: where does the time go?
+    """Compare detectors, old and new: where does the time go?
 
-    Each is trained on the same images: AP, time of training, and time an image stage by stage.
+    From R-CNN to RefineDet, each is trained on the same images: AP, time of training, and time of an image by stage.
     """
     from resvision.core import rundir
     from resvision.core.terminal import Terminal
