@@ -202,7 +202,8 @@ def _train(
 def _recording(folder: Path, run: Run, plan: Plan, best: BestSoFar, console: Console) -> Iterator[_Records]:
     """Open the records of a run, cut back to the steps that its checkpoint knows, and close them after the block."""
     # A run that only lacks its scores is not trained on this machine, which may be another.
-    if plan.first_step < plan.steps and not best.waited_enough:
+    trains = plan.first_step < plan.steps and not best.waited_enough
+    if trains or not (folder / rundir.ENVIRONMENT).exists():
         rundir.write_json(folder / rundir.ENVIRONMENT, machines.environment())
     kind = kind_of(task_name(run))
     with closing(History(folder, step=plan.first_step)) as history:

@@ -16,14 +16,16 @@ from safetensors.numpy import load_file, save_file
 from sklearn.svm import LinearSVC
 from torchvision.ops import box_iou
 
-import resvision
+from resvision.assembly import assemble
 from resvision.core.errors import SettingsError, Stopped
 from resvision.kinds.table import kind_of
 from resvision.phases import launch_phases, resume_phases
+from resvision.preparation import reopen
 from resvision.recipes import compose_phases
 from resvision.region_examples import RegionsOfRun
 from resvision.region_fits import NEVER, region_boxes, region_svms
-from resvision.training.checkpoints import result_weights
+from resvision.run import read_run
+from resvision.training.checkpoints import load_weights, result_weights
 from resvision.training_graph import FitInputs, Phase
 
 QUIET = Console(quiet=True)
@@ -121,7 +123,7 @@ def written(folder: Path) -> dict[str, bytes]:
     return arrays(load_file(folder / "weights.safetensors"))
 
 
-def test_the_result_is_a_run_whose_weights_are_those_of_the_last_fit(done: Path, data: Path) -> None:
+def test_the_result_is_a_run_whose_weights_are_those_of_the_last_fit(done: Path) -> None:
     assert [folder.name for folder in sorted(done.iterdir()) if folder.is_dir()] == [
         "1-net",
         "2-svm",
@@ -129,7 +131,10 @@ def test_the_result_is_a_run_whose_weights_are_those_of_the_last_fit(done: Path,
         "4-result",
     ]
     assert arrays(load_file(result_weights(done / "4-result"))) == written(done / "3-boxes")
-    scores = resvision.evaluate(done / "4-result", proposals=str(data / "proposals.safetensors"))
+    run = read_run(done / "4-result")
+    built = assemble(reopen(run), device=torch.device("cpu"), begun=True)
+    load_weights(built.system.net, result_weights(done / "4-result"))
+    scores = built.at_the_end.score(built.system, machine=run.machine)
     kept = kind_of("detection").read_scores(json.loads((done / "4-result" / "evaluation.json").read_text()))
     assert scores.figures() == kept.figures()
 

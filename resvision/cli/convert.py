@@ -9,6 +9,7 @@ from resvision import catalog
 from resvision.cli import run_weights
 from resvision.cli.inspect import parse_option
 from resvision.cli.weights import KnownOptions, known_of, with_known_options
+from resvision.core import rundir
 from resvision.core.drafts import sweep
 from resvision.core.errors import SettingsError, WeightsError, printable
 from resvision.core.progress import Bar
@@ -74,13 +75,13 @@ def command(
         str | None,
         typer.Option(
             metavar="LAYER=RANK,...",
-            help="Cut layers of a run to a lower rank, as fc6=1024,fc7=256 of Fast R-CNN: fewer weights, less time.",
+            help="Give layers of a run a lower rank, which takes less time: fc6=1024,fc7=256 in Fast R-CNN.",
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     **options: Unpack[KnownOptions],
 ) -> None:
-    """Convert weights from elsewhere, or those of a run, to safetensors.
+    """Convert weights from elsewhere to safetensors.
 
     Names may be torchvision's, timm's or DataParallel's; every name that changes or fails is listed. A file of Darknet
     has none, and is read in the order of its net's layers, if the net has as many numbers.
@@ -88,8 +89,11 @@ def command(
     Nothing is written unless all of the net's weights are there, in their shapes, and no others. The result starts a
     training by --weights OUT, and predict, evaluate and report use it by the same option. Its header keeps what
     --normalize, --image-size and --classes say, so that it need not be said again.
+
+    In place of FILE a run may be named: its result becomes such a file, with its view and classes, and by --svd with
+    layers of a lower rank.
     """
-    is_run = file.is_dir()
+    is_run = (file / rundir.RUN).is_file()
     target = out or Path(f"{file.resolve() if is_run else file.parent / file.stem}.safetensors")
     _require_free(target, force)
     sweep(target.parent, ours=False)

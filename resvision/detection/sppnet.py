@@ -5,9 +5,8 @@ to a pyramid of bins, and goes through two hidden layers. What follows is R-CNN'
 features, ridge regression of boxes on the pooled ones. `resvision.recipes.detection.sppnet` has the stages.
 
 The paper's net is ZF-5 with its own pyramid, fc6 and fc7; any net with stages will do. The released code maps the
-corners of a window to the map otherwise than the paper's appendix; `cells_of` does as the code. It draws a random scale
-for each window of its fine-tuning, and never two negatives of the same cells; here a window has the scale that it has
-in prediction, and negatives are drawn from all.
+corners of a window to the map otherwise than the paper's appendix; `cells_of` does as the code. The code never draws
+two negatives of the same cells in its fine-tuning; here negatives are drawn from all.
 
 Glossary
     N, C     images, channels of the map
@@ -56,7 +55,8 @@ class SPPNet(ClassifiedRegionNet):
     backbone      gives maps by name, the last of which is pooled
     head          fc6 and fc7
     scales        shares of the view at which images are looked at
-    canonical_px  a window is taken from the scale that brings its area nearest to that of a square of this side
+    canonical_px  a window is taken from the scale that brings its area nearest to that of a square of this side; in
+                  training it is taken from any
     of_encoder    the names, in the classification net below, of layers that come from it
     """
 
@@ -97,7 +97,7 @@ class SPPNet(ClassifiedRegionNet):
     def features(self, shared: BlockMaxima, image: Tensor, regions: Tensor) -> RegionFeatures:
         """The features of the regions (R, 4) of the images (R,)."""
         regions = fp32_or_more(regions)
-        number = self.nearest_scale(regions)
+        number = self.drawn_scale(regions) if self.training else self.nearest_scale(regions)
         scaled = regions * regions.new_tensor(self.scales)[number, None]
         sides = image.new_tensor([(block.height, block.width) for block in shared.blocks])[number]
         cells = cells_of(scaled, sides, stride_px=self.stride, first_px=self.first_px)
@@ -109,6 +109,10 @@ class SPPNet(ClassifiedRegionNet):
         areas = (regions[:, 2:] - regions[:, :2]).clamp(min=0).prod(dim=1)
         at_scales = areas[:, None] * regions.new_tensor(self.scales).square()
         return (at_scales - self.canonical_px**2).abs().argmin(dim=1)
+
+    def drawn_scale(self, regions: Tensor) -> Tensor:
+        """The number of a scale for each region, (R,) int64, drawn as in the released code's fine-tuning."""
+        return torch.randint(len(self.scales), (len(regions),), device=regions.device)
 
     def encoder_names(self) -> dict[str, str]:
         """The names that the weights of the classification net have in it, by the names here."""

@@ -96,8 +96,10 @@ class DetectorContract:
 
     def with_boxes_of_each_map(self, system: Detector) -> Batch:
         """A batch whose images hold a box like an anchor of each map; only then each map learns of boxes."""
-        batch = self.batch()
-        boxes = torch.stack([self.most_inside(anchors) for anchors in system.anchors((self.side, self.side)).values()])
+        batch, anchors = self.batch(), system.anchors((self.side, self.side))
+        if not anchors:
+            return batch
+        boxes = torch.stack([self.most_inside(of_map) for of_map in anchors.values()])
         labels = torch.arange(len(boxes)) % len(CLASSES)
         truth = boxes, labels, torch.zeros(len(boxes), dtype=torch.bool)
         images = len(batch.targets.boxes)

@@ -43,9 +43,9 @@ class TestRefineDet(DetectorContract):
 
 class TestRefineDet320(DetectorContract):
     name = "refinedet320"
-    options: ClassVar[dict[str, Any]] = {"width": 2}
-    side = 320
-    other_sides = (256, 330)
+    options: ClassVar[dict[str, Any]] = {"width": 2, "anchor_scale": 1.0}
+    side = 128
+    other_sides = (128, 170)
 
 
 class TestFasterRCNN(DetectorContract):
@@ -126,25 +126,32 @@ class TestPapersFastRCNN(RegionDetectorContract):
     draws = True
 
 
-class TestRCNN(DetectorContract):
+class TestRCNN(RegionDetectorContract):
     name = "rcnn"
     options: ClassVar[dict[str, Any]] = {"backbone": "resnet18", "width": 4, "window_px": 32, "proposals": 40}
     draws = True
 
 
-class TestRCNNOverCaffeNet(DetectorContract):
+class TestRCNNOverCaffeNet(RegionDetectorContract):
     name = "rcnn"
     options: ClassVar[dict[str, Any]] = {"width": 4, "init": "he", "window_px": 67, "proposals": 40}
     draws = True
 
 
-class TestSPPNet(DetectorContract):
+class TestSPPNet(RegionDetectorContract):
     name = "sppnet"
-    options: ClassVar[dict[str, Any]] = {"backbone": "resnet18", "width": 4, "hidden": 16, "proposals": 20}
+    options: ClassVar[dict[str, Any]] = {
+        "backbone": "resnet18",
+        "width": 4,
+        "features": "C3",
+        "hidden": 64,
+        "proposals": 20,
+    }
+    side = 96  # so that no two regions have the same cells, and so the same score
     draws = True
 
 
-class TestSPPNetOverZF5(DetectorContract):
+class TestSPPNetOverZF5(RegionDetectorContract):
     name = "sppnet"
     options: ClassVar[dict[str, Any]] = {"width": 8, "init": "he", "proposals": 20, "scales": 5, "canonical_px": 40}
     side = 96

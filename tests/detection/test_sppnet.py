@@ -156,6 +156,19 @@ def test_each_window_is_taken_from_the_scale_that_brings_it_nearest_to_its_size(
     assert zf_detector().nearest_scale(regions).tolist() == [0] * 5
 
 
+def test_training_shows_windows_at_any_scale() -> None:
+    net = zf_detector(scales=5).train()
+    regions = torch.tensor([[0.0, 0.0, 224.0, 224.0]] * 200)
+    drawn = net.drawn_scale(regions)
+    assert drawn.unique().tolist() == [0, 1, 2, 3, 4]
+    assert not zf_detector().drawn_scale(regions).any()
+    net.head.dropout.p = 0.0
+    with torch.no_grad():
+        image = torch.zeros(200, dtype=torch.int64)
+        pooled = net.features(net.shared(torch.randn(1, 3, 300, 300)), image, regions).pooled
+    assert len(pooled.unique(dim=0)) == 5
+
+
 @pytest.mark.usefixtures("float64")
 def test_a_window_of_another_scale_is_that_of_the_resized_image() -> None:
     net = zf_detector(scales=5, canonical_px=64)

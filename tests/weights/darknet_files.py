@@ -95,6 +95,18 @@ def _section(word: str) -> list[str]:
     return ["[route]", f"layers={word[1:]}"]
 
 
+def narrowed(words: Sequence[str], share: int) -> list[str]:
+    """The words of a net with one `share`-th of the channels of each convolution but the linear ones."""
+    changed = []
+    for word in words:
+        if word[0] in "cC" and word[1].isdigit():
+            size, _, rest = word.partition("x")
+            filters, slash, stride = rest.partition("/")
+            word = f"{size}x{int(filters) // share}{slash}{stride}"
+        changed.append(word)
+    return changed
+
+
 def darknet19_words(last: Sequence[str] = ("L1x1000", "avg", "softmax:groups=1")) -> list[str]:
     words = ["c3x32", "m2/2", "c3x64", "m2/2"]
     for channels, pairs in ((128, 1), (256, 1)):
@@ -139,14 +151,16 @@ def yolov3_tiny_words(classes: int = 80) -> list[str]:
     return [*words, "c3x256", last, f"yolo:mask=0,1,2;classes={classes};anchors={anchors};num=6"]
 
 
-def yolov1_words(side: int = 7, boxes: int = 2, classes: int = 20) -> list[str]:
+def yolov1_words(side: int = 7, boxes: int = 2, classes: int = 20, hidden: int = 4096) -> list[str]:
     words = ["C7x64/2", "m2/2", "C3x192", "m2/2", "C1x128", "C3x256", "C1x256", "C3x512", "m2/2"]
     words += ["C1x256", "C3x512"] * 4 + ["C1x512", "C3x1024", "m2/2"] + ["C1x512", "C3x1024"] * 2
     words += ["C3x1024", "C3x1024/2", "C3x1024", "C3x1024"]
     values = side * side * (5 * boxes + classes)
-    return [*words, "f4096", "drop", f"F{values}", f"detection:classes={classes};side={side};num={boxes};sqrt=1"]
+    return [*words, f"f{hidden}", "drop", f"F{values}", f"detection:classes={classes};side={side};num={boxes};sqrt=1"]
 
 
-def yolov1_tiny_words() -> list[str]:
+def yolov1_tiny_words(classes: int = 20, hidden: int = 4096, narrow: int = 256) -> list[str]:
     words = [word for channels in (16, 32, 64, 128, 256, 512) for word in (f"C3x{channels}", "m2/2")]
-    return [*words, *["C3x1024"] * 3, "F256", "f4096", "drop", "F1470", "detection:classes=20;side=7;num=2;sqrt=1"]
+    last = f"F{49 * (10 + classes)}"
+    head = [f"F{narrow}", f"f{hidden}", "drop", last, f"detection:classes={classes};side=7;num=2;sqrt=1"]
+    return [*words, *["C3x1024"] * 3, *head]

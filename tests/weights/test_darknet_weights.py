@@ -8,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
-from weights.darknet_files import LONG, SHORT, drawn, header, numbers, write
+from weights import darknet_files, darknet_reference
+from weights.darknet_files import LONG, SHORT, cfg, drawn, header, numbers, write
 
 from resvision import catalog
 from resvision.classification.darknet import ConvBlock, layers_in_order
@@ -88,6 +89,47 @@ def test_every_net_of_darknet_goes_to_a_file_and_back(name: str, tmp_path: Path)
     for key, tensor in net.state_dict().items():
         wanted = torch.tensor(32_013_312 if key == "seen" else 0) if not tensor.is_floating_point() else tensor
         assert torch.equal(state[key], wanted), key
+
+
+JUDGED: dict[str, tuple[list[str], int, int]] = {
+    "darknet19": (darknet_files.darknet19_words(("L1x3", "avg")), 16, 64),
+    "darknet53": (darknet_files.darknet53_words(("avg", "L1x3")), 16, 64),
+    "yolov1": (darknet_files.yolov1_words(classes=3, hidden=6), 32, 64),
+    "yolov1_tiny": (darknet_files.yolov1_tiny_words(classes=3, hidden=6, narrow=32), 8, 64),
+    "yolov2": (darknet_files.yolov2_words(3), 16, 64),
+    "yolov3": (darknet_files.yolov3_words(3), 16, 64),
+    "yolov3_tiny": (darknet_files.yolov3_tiny_words(3), 8, 64),
+}
+"""Words of the cfg, the share of its channels, the side of the image."""
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("name", JUDGED)
+def test_nets_compute_what_their_cfg_does_with_the_numbers_of_their_file(name: str) -> None:
+    words, share, side = JUDGED[name]
+    net = catalog.build(name, num_classes=3, **NARROW[name]).eval()
+    draws = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for key, tensor in net.state_dict().items():
+            if tensor.is_floating_point():
+                tensor.copy_(0.5 * torch.randn(tensor.shape, generator=draws))
+                if key.endswith("running_var"):
+                    tensor.abs_().add_(0.5)
+        image = torch.randn(1, 3, side, side, generator=draws)
+        text = cfg(darknet_files.narrowed(words, share), side=side)
+        expected = darknet_reference.run(text, numbers(net), image)
+        ours = net(image)
+    if name.startswith("darknet"):
+        results = [ours.view(1, -1, 1, 1)]
+    elif name.startswith("yolov1"):
+        results = [torch.cat([map_.flatten() for map_ in ours]).view(1, -1, 1, 1)]
+    else:
+        results = list(ours.predictions)
+    assert len(results) == len(expected)
+    for found, wanted in zip(results, expected, strict=True):
+        assert found.shape == wanted.shape
+        # Numbers of a file have single precision.
+        assert (found - wanted).abs().max() <= 1e-4 * wanted.abs().max()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,17 @@ SIDES_PX = tuple(range(320, 609, 32))
 
 STEPS = 80_200
 
+AUGMENT = BoxAugment(
+    crop="scale-jitter",
+    scale_range=(0.7, 1.4),
+    sides_px=SIDES_PX,
+    flip=True,
+    contrast=0.5,
+    saturation=0.5,
+    hue_degrees=36.0,
+    colour_share=1.0,
+)
+
 
 def yolov2_2017(model: str, data: str) -> Run:
     """Redmon and Farhadi 2016, https://arxiv.org/abs/1612.08242: 80,200 steps of 64 images of 320 to 608 px.
@@ -34,16 +45,7 @@ def yolov2_2017(model: str, data: str) -> Run:
         model=ModelSettings(name=model),
         data=DataSettings(name=data, image_size=416),
         training=TrainingSettings(duration=f"{STEPS} steps", batch_size=64),
-        augment=BoxAugment(
-            crop="scale-jitter",
-            scale_range=(0.7, 1.4),
-            sides_px=SIDES_PX,
-            flip=True,
-            contrast=0.5,
-            saturation=0.5,
-            hue_degrees=36.0,
-            colour_share=1.0,
-        ),
+        augment=AUGMENT,
         optimizer=OptimizerSettings(lr=0.001, momentum=0.9, weight_decay=5e-4),
         schedule=Schedule(kind="step", warmup=1000 / STEPS, milestones=(40_000 / STEPS, 60_000 / STEPS)),
         machine=Machine(precision="fp32", compile=False),

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from resvision.recipes.detection.yolov2 import yolov2_2017
+from resvision.recipes.detection.yolov2 import AUGMENT, yolov2_2017
 from resvision.run import Run
 from resvision.training.schedules import Schedule
 
@@ -26,6 +26,6 @@ def yolov3_2018(model: str, data: str) -> Run:
         usual,
         recipe="yolov3-2018",
         training=replace(usual.training, duration=f"{STEPS} steps"),
-        augment=replace(usual.augment, scale_range=(0.25, 2.0)),
+        augment=replace(AUGMENT, scale_range=(0.25, 2.0)),
         schedule=Schedule(kind="step", warmup=1000 / STEPS, milestones=(400_000 / STEPS, 450_000 / STEPS)),
     )
