@@ -24,9 +24,8 @@ from harness import machine, table, write
 from resvision.core.data_names import short_name
 from resvision.core.plurals import length_in_words
 from resvision.core.terminal import Terminal
-from resvision.inference.load import load
 from resvision.run import Run
-from resvision.studies.detection_line import DATA, image_times_of, row_of
+from resvision.studies.detection_line import DATA, image_times_of, on_own_data, row_of
 from resvision.studies.detection_plots import milliseconds
 from resvision.studies.detector_sizes import SIZES, trial_of
 from resvision.studies.trials import carry_out
@@ -88,7 +87,7 @@ def figures_of(model: str, asked: argparse.Namespace) -> None:
     settings = [*(() if on_digits else (*BCCD, *BCCD_OF.get(model, ()))), *asked.settings]
     trial = trial_of(model, asked.data, asked.seed, epochs=epochs, quick=asked.quick, settings=settings)
     (outcome,) = carry_out(asked.out, [trial], console)
-    trained = load(outcome.record.folder)
+    trained = on_own_data(outcome)
     row = row_of(model, [outcome], trained, image_times_of({model: trained}, asked.images, console)[model])
     figures: dict[str, Any] = {
         "model": model,

@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from box_folders import voc
 from rich.console import Console
+from safetensors.numpy import save_file
 
 from resvision import catalog
 from resvision.core import references, rundir
@@ -122,21 +124,26 @@ def test_finished_runs_are_taken_as_they_are(study: tuple[Path, Path, DetectionL
 def test_a_recipe_of_several_phases_is_one_row_whose_time_is_that_of_all(
     study: tuple[Path, Path, DetectionLine], tmp_path: Path
 ) -> None:
-    data = study[0]
-    own = ["model.options.window_px=16", "model.options.proposals=8", "loss.windows=8"]
-    trials = plan(str(data), ["rcnn"], 1, quick=True, settings=[*TINY, *own])
-    (row,) = study_detection_line(tmp_path, trials, 1, QUIET).rows
-    assert [*row.stage_ms] == ["search", "regions", "suppression"]
-    phases = [tmp_path / "rcnn-seed0" / name for name in ("1-net", "2-svm", "3-boxes")]
+    data = str(study[0])
+    corners = 40 * np.random.default_rng(0).random((12, 2), dtype=np.float32)
+    boxes = np.concatenate([np.concatenate([corners, corners + 20], axis=1), [[8, 6, 40, 36], [2, 3, 42, 39]]])
+    save_file({f"{name}.png": boxes.astype(np.float32) for name in "abcde"}, tmp_path / "regions.safetensors")
+    settings = [*TINY, "model.options.window_px=16", "model.options.proposals=14"]
+    settings += [f"data.proposals={tmp_path / 'regions.safetensors'}"]
+    (row,) = study_detection_line(
+        tmp_path / "line", plan(data, ["rcnn"], 1, quick=True, settings=[*settings, "loss.windows=8"]), 1, QUIET
+    ).rows
+    assert [*row.stage_ms] == ["regions", "suppression"], "regions of a file take no search"
+    assert row.proposals == 14
+    phases = [tmp_path / "line/rcnn-seed0" / name for name in ("1-net", "2-svm", "3-boxes")]
     fits = sum(fit_seconds(folder) for folder in phases[1:])
     assert row.seconds == [pytest.approx(read_record(phases[0]).seconds + fits)]
     assert fits > 0
-    (again,) = study_runs([tmp_path / "rcnn-seed0"], 1, QUIET).rows
+    (again,) = study_runs([tmp_path / "line/rcnn-seed0"], 1, QUIET).rows
     assert (again.model, again.ap, again.seconds) == ("rcnn", row.ap, row.seconds)
+    other = plan(data, ["rcnn"], 1, quick=True, settings=[*settings, "loss.windows=4"])
     with pytest.raises(RunError, match=r"loss\.windows of net is 8, asked 4"):
-        study_detection_line(
-            tmp_path, plan(str(data), ["rcnn"], 1, quick=True, settings=[*TINY, *own[:2], "loss.windows=4"]), 1, QUIET
-        )
+        study_detection_line(tmp_path / "line", other, 1, QUIET)
 
 
 def test_an_unknown_system_is_named_with_those_there_are() -> None:
