@@ -51,6 +51,7 @@ def introduce(prepared: Prepared, console: Console, *, since: CpuTimes | None) -
         **_origin(run, system),
         "recipe": f"{run.recipe}, {_length(run)}",
         **_ending(run),
+        **({} if data.proposals is None else {"proposals": data.proposals}),
         **advice,
         "machine": machines.described(run.machine),
         **_load(run.machine, since),
