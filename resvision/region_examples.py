@@ -159,7 +159,7 @@ class RegionsOfRun:
         parts: list[RegionFeatures] = []
         with evaluating(self.system), machines.autocast(machine):
             shared = net.shared(self.system.normalized(images.to(device)))
-            for some in regions.split(REGIONS_AT_A_TIME):  # one part without regions where there are none
+            for some in torch.split(regions, REGIONS_AT_A_TIME):  # one part without regions where there are none
                 features = net.features(shared, torch.zeros(len(some), dtype=torch.int64, device=device), some)
                 parts.append(RegionFeatures(*(fp32_or_more(member).cpu() for member in features)))
         last, pooled = (torch.cat(members).numpy() for members in zip(*parts, strict=True))

@@ -14,6 +14,7 @@ Glossary
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -121,9 +122,7 @@ def region_svms(inputs: FitInputs) -> Fitted:
     norms = _kept(inputs.scratch / "norms.safetensors", lambda: _mean_norms(files, inputs))
     scale = NORM / max(float(norms["last"]), TINY)
     svms = [
-        _kept(
-            inputs.scratch / f"svm-{label}.safetensors", lambda label=label: _svm(label, files, scale, options, inputs)
-        )
+        _kept(inputs.scratch / f"svm-{label}.safetensors", partial(_svm, label, files, scale, options, inputs))
         for label in range(len(regions.classes))
     ]
     for name, svm in zip(regions.classes, svms, strict=True):
@@ -163,7 +162,7 @@ def region_boxes(inputs: FitInputs) -> Fitted:
     layers = [
         _kept(
             inputs.scratch / f"boxes-{label}.safetensors",
-            lambda label=label: _box_layer(label, files, scale, options, inputs),
+            partial(_box_layer, label, files, scale, options, inputs),
         )
         for label in range(len(regions.classes))
     ]

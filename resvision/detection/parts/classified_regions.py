@@ -93,7 +93,7 @@ class ClassifiedRegionNet(RegionNet):
         image = torch.arange(count, device=images.device).repeat_interleave(places)
         shared = self.shared(images)
         # Regions go through the net a few at a time, so that memory does not grow with their number.
-        few = (members.split(REGIONS_AT_A_TIME) for members in (image, proposals.flatten(0, 1)))
+        few = (torch.split(members, REGIONS_AT_A_TIME) for members in (image, proposals.flatten(0, 1)))
         parts = [self._scored(self.features(shared, *some)) for some in zip(*few, strict=True)]
         logits, deltas = (torch.cat(members) for members in zip(*parts, strict=True))
         return ClassifiedRegions(proposals, logits.view(count, places, -1), deltas.view(count, places, -1, 4))

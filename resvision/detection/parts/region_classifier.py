@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from resvision.contracts import Batch, Losses, Term, fp32_or_more
-from resvision.detection.detector import Candidates, RegionDetector
+from resvision.detection.detector import Candidates, RegionDetector, TrueBoxes
 from resvision.detection.parts.box_coding import BoxCoding
 from resvision.detection.parts.classified_regions import ClassifiedRegionNet, ClassifiedRegions, whole_images
 from resvision.detection.parts.roi_head import best_boxes
@@ -101,8 +101,10 @@ class RegionClassifier(RegionDetector):
         # Not compiled: the number of true boxes is another in every step, and each would make a graph.
         proposals = getattr(batch.inputs, "proposals", None)
         proposals = whole_images(images) if proposals is None else proposals
-        references = with_true_boxes(proposals, is_region(proposals), *batch.targets)
-        return draw_together(*references, *batch.targets, replace(self.rules, count=self.windows * len(images)))
+        truth: TrueBoxes = batch.targets
+        references, usable = with_true_boxes(proposals, is_region(proposals), *truth)
+        rules = replace(self.rules, count=self.windows * len(images))
+        return draw_together(references, usable, *truth, rules)
 
 
 def is_region(regions: Tensor) -> Tensor:
