@@ -31,6 +31,7 @@ from resvision.core.errors import RunError, SettingsError
 from resvision.core.files import require_tensors
 from resvision.core.progress import Bar
 from resvision.core.samples import Reader
+from resvision.core.tensor_files import tensor_bytes
 from resvision.detection.batches import BoxEvalBatches
 from resvision.detection.parts.box_coding import BoxCoding
 from resvision.detection.parts.classified_regions import REGIONS_AT_A_TIME, ClassifiedRegionNet, RegionFeatures
@@ -240,7 +241,7 @@ class ExampleFiles(Generic[Examples]):
 
     def _keep(self, index: int, examples: Examples) -> bool:
         """Write a file, unless that goes beyond the bound; whether it was written."""
-        data = safetensors.numpy.save(examples._asdict())
+        data = tensor_bytes(examples._asdict())
         if self.kept_bytes + len(data) > self.limit_bytes:
             return False
         rundir.write_bytes(self._path(index), data)
