@@ -52,6 +52,7 @@ def introduce(prepared: Prepared, console: Console, *, since: CpuTimes | None) -
         "recipe": f"{run.recipe}, {length_in_words(run.training.duration)}, batch {run.training.batch_size},"
         f" {optimizer.name} lr {optimizer.lr:g}, {run.schedule.kind}, seed {run.training.seed}",
         **_ending(run),
+        **({} if data.proposals is None else {"proposals": data.proposals}),
         **advice,
         "machine": machines.described(run.machine),
         **_load(run.machine, since),
