@@ -13,8 +13,8 @@ from torch import Tensor
 
 from resvision.core.errors import DataError, SettingsError, printable
 from resvision.core.samples import Reader
+from resvision.data.image_sides import image_sides
 from resvision.detection.augment import Square
-from resvision.detection.batches import sides
 from resvision.detection.detector import Detector
 from resvision.geometry.boxes import area
 from resvision.kinds.detection.boxes import BoxTargets
@@ -63,18 +63,23 @@ def anchor_advice(system: Detector, reader: Reader[BoxTargets], side_px: int) ->
 
 
 def shown_boxes(reader: Reader[BoxTargets], side_px: int, *, most: int = MOST) -> NDArray[np.float64]:
+    """The boxes of `boxes_by_image`, those of all images together."""
+    return np.concatenate([np.zeros((0, 4)), *boxes_by_image(reader, side_px, most=most)])
+
+
+def boxes_by_image(reader: Reader[BoxTargets], side_px: int, *, most: int = MOST) -> list[NDArray[np.float64]]:
     """The boxes of objects, crowds apart, as evaluation shows them in squares of this side, about `most` of them."""
     square = Square.of(reader.view, side_px)
-    boxes = [np.zeros((0, 4))]
+    boxes: list[NDArray[np.float64]] = []
     for start in range(min(STRETCH, len(reader))):
         for index in range(start, len(reader), STRETCH):
             truth = reader.target(index)
-            height, width = sides(reader, index)
+            height, width = image_sides(reader, index)
             place = square.of_whole((0.0, 0.0, float(width), float(height)))
             boxes.append(place.boxes(truth.boxes[~truth.crowd]))
         if sum(map(len, boxes)) >= most:
             break
-    return np.concatenate(boxes)
+    return boxes
 
 
 def _range(anchors: dict[str, Tensor]) -> str:

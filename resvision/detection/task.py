@@ -24,6 +24,7 @@ from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches, inputs_
 from resvision.detection.detector import Detector, ProposedImages, ProposingNet, RegionDetector, RegionNet
 from resvision.detection.exhibits import training_exhibits
 from resvision.detection.parts.suppression import Suppression
+from resvision.detection.place_advice import place_advice
 from resvision.detection.proposing import FileRegions, Regions, regions_from, with_regions
 from resvision.detection.region_search import search_ahead
 from resvision.detection.region_showing import recall_shown, regions_shown
@@ -82,12 +83,17 @@ class DetectionTask(Task[BoxTargets]):
             raise DataError(f"{name}: no box to find in the images of {reader.split}, so they can judge no training")
 
     def advice(self, system: System, reader: Reader[BoxTargets], side_px: int | None) -> dict[str, str]:
-        """Name the boxes that no anchor would be trained to find; SettingsError where that is so of all."""
+        """Name the boxes that would not be learned, for want of an anchor or of a place of their own.
+
+        Raises SettingsError where no anchor would be trained to find any.
+        """
         detector = _detector(system)
         if isinstance(detector, RegionDetector):
             most = detector.net.most_proposals
             return {"regions": f"at most {most:,} of an image, from outside the net; its MACs are those with one"}
-        return anchor_advice(detector, reader, side_px) if side_px else {}
+        if not side_px:
+            return {}
+        return {**anchor_advice(detector, reader, side_px), **place_advice(detector, reader, side_px)}
 
     def require_source(self, reader: Reader[BoxTargets], net: nn.Module, source: str) -> None:
         """Ask for a net that looks at given regions, and for a file that has some for each image."""

@@ -158,10 +158,6 @@ class TestYOLOv2(DetectorContract):
     options: ClassVar[dict[str, Any]] = {"width": 4, "anchors": "14,8 8,14 30,30"}
 
 
-class TestYOLOv2OverAResNet(TestYOLOv2):
-    options: ClassVar[dict[str, Any]] = {"backbone": "resnet18", "width": 4, "anchors": "14,8 8,14 30,30"}
-
-
 class TestYOLOv3(DetectorContract):
     name = "yolov3"
     options: ClassVar[dict[str, Any]] = {
