@@ -1,25 +1,15 @@
 """Widths and heights of the boxes of a set, as a net sees them."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from resvision.core.images import header
 from resvision.core.samples import Reader
 from resvision.core.views import CentreCrop, Stretch
+from resvision.data.image_sides import image_sides
 from resvision.geometry import boxes as geometry
 from resvision.geometry.placements import letterboxed
-
-
-def image_sides(reader: Reader[Any], index: int) -> tuple[int, int]:
-    """The height and width of an upright image, from the header of its file where it is one, so without decoding."""
-    path = Path(reader.source(index))
-    if path.is_file():
-        return header(path).upright
-    height, width = reader[index].image.shape[:2]
-    return height, width
 
 
 def box_shapes(reader: Reader[Any], side_px: int) -> NDArray[np.float64]:

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from resvision.core.errors import DataError, SettingsError, printable
 from resvision.core.samples import Reader
+from resvision.data.image_sides import image_sides
 from resvision.detection.augment import Square
-from resvision.detection.batches import sides
 from resvision.detection.detector import Detector
 from resvision.geometry.boxes import area
 from resvision.kinds.detection.boxes import BoxTargets
@@ -74,7 +74,7 @@ def boxes_by_image(reader: Reader[BoxTargets], side_px: int, *, most: int = MOST
     for start in range(min(STRETCH, len(reader))):
         for index in range(start, len(reader), STRETCH):
             truth = reader.target(index)
-            height, width = sides(reader, index)
+            height, width = image_sides(reader, index)
             place = square.of_whole((0.0, 0.0, float(width), float(height)))
             boxes.append(place.boxes(truth.boxes[~truth.crowd]))
         if sum(map(len, boxes)) >= most:

@@ -14,7 +14,6 @@ Glossary
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -26,11 +25,12 @@ from torch.utils.data import Dataset
 from resvision.contracts import Batch, Images
 from resvision.core.draws import uniform
 from resvision.core.errors import SettingsError, printable
-from resvision.core.images import Pixels, header
+from resvision.core.images import Pixels
 from resvision.core.resampling import as_channels
 from resvision.core.samples import Reader, Sample
 from resvision.core.view_geometry import Geometry
 from resvision.core.views import View
+from resvision.data.image_sides import image_sides
 from resvision.detection.augment import BoxAugment, Square, augmented
 from resvision.detection.detector import PADDING, Detector, ProposedImages, RegionDetector, TrueBoxes
 from resvision.detection.proposing import ProposedReader
@@ -155,7 +155,7 @@ class StoredImages:
     def __init__(self, reader: Reader[BoxTargets], channels: int, *, grey: bool) -> None:
         self._reader, self._channels, self._grey = reader, channels, grey
         self.most_regions = most_regions(reader)
-        fits = sizes_fit_memory((sides(reader, index) for index in range(len(reader))), channels)
+        fits = sizes_fit_memory((image_sides(reader, index) for index in range(len(reader))), channels)
         self._memory = [self._read(index) for index in range(len(reader))] if fits else None
 
     def __len__(self) -> int:
@@ -242,17 +242,8 @@ def padded(truths: Sequence[BoxTargets]) -> TrueBoxes:
     return TrueBoxes(torch.from_numpy(boxes), torch.from_numpy(labels), torch.from_numpy(crowd))
 
 
-def sides(reader: Reader[BoxTargets], index: int) -> tuple[int, int]:
-    """The height and width of an upright image, from the header of its file where it is one, so without decoding."""
-    path = Path(reader.source(index))
-    if path.is_file():
-        return header(path).upright
-    height, width = reader[index].image.shape[:2]
-    return height, width
-
-
 def _sizes(reader: Reader[BoxTargets], view: View) -> list[tuple[int, int]]:
     """The height and width at which the view shows each image."""
     if view.side_px is not None:
         return [(view.side_px, view.side_px)] * len(reader)
-    return [view.resized_sides(*sides(reader, index)) for index in range(len(reader))]
+    return [view.resized_sides(*image_sides(reader, index)) for index in range(len(reader))]

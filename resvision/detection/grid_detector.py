@@ -12,14 +12,16 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from resvision.classification.stages import Stages
 from resvision.contracts import Batch, Losses, Term, fp32_or_more
 from resvision.detection.detector import Candidates, TrueBoxes
 from resvision.detection.one_stage import OneStageDetector
 from resvision.detection.parts.best_pairs import best_pairs
 from resvision.detection.parts.box_coding import clip
 from resvision.detection.parts.cell_grids import CellGrids, Cells, Sizes, paired_overlaps
-from resvision.detection.parts.filling import filled_sides
+from resvision.detection.parts.filling import filled_sides, filled_up
 from resvision.detection.parts.matching import match, stacked
 from resvision.detection.parts.owned_places import Owned, owned
 from resvision.detection.parts.subnets import per_anchor
@@ -50,13 +52,27 @@ class GridNet(nn.Module):
     grids  of its results, by the names of the maps of `backbone` that have their size
     """
 
-    backbone: nn.Module
+    backbone: Stages
     grids: CellGrids
     num_classes: int
 
     @abstractmethod
     def forward(self, images: Tensor) -> GridMaps:
         """The raw maps of normalized images (N, C, H, W)."""
+
+    def encoded(self, images: Tensor) -> dict[str, Tensor]:
+        """The maps of the encoder, by name, for images that are filled up, each as many times smaller as its stride.
+
+        Maps of encoders that lose their edges, as AlexNet's do, are interpolated to that size.
+        """
+        images = filled_up(images, STRIDE)
+        height, width = images.shape[2:]
+        maps: dict[str, Tensor] = self.backbone(images)
+        sizes = {name: (height // stride, width // stride) for name, stride in self.backbone.stride.items()}
+        return {
+            name: x if x.shape[2:] == sizes[name] else functional.interpolate(x, sizes[name], mode="bilinear")
+            for name, x in maps.items()
+        }
 
 
 class Assignment(NamedTuple):
@@ -146,7 +162,9 @@ class GridDetector(OneStageDetector):
 
     def anchors(self, sides: tuple[int, int]) -> dict[str, Tensor]:
         """The anchors of an image of these sides, by the name of the map of their size, (h * w * a, 4) pixels."""
-        return self.net.grids.anchors(self.map_sizes(filled_sides(sides, STRIDE)), self.mean.device)
+        height, width = filled_sides(sides, STRIDE)
+        sizes = {name: (height // stride, width // stride) for name, stride in self.net.grids.strides.items()}
+        return self.net.grids.anchors(sizes, self.mean.device)
 
     def _sizes_of(self, maps: GridMaps) -> Sizes:
         results = zip(self.net.grids.shapes, maps.predictions, strict=True)

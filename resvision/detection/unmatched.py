@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from resvision.core.samples import Reader
-from resvision.detection.batches import sides
+from resvision.data.image_sides import image_sides
 from resvision.detection.detector import Detector
 from resvision.detection.parts.matching import largest_overlaps
 from resvision.geometry.boxes import area
@@ -71,7 +71,7 @@ class Unmatched(NamedTuple):
 @torch.no_grad()
 def unmatched(system: Detector, reader: Reader[BoxTargets]) -> Unmatched:
     """The matches of all boxes of a reader as its view shows them; no image is decoded."""
-    geometries = [reader.view.geometry(*sides(reader, index)) for index in range(len(reader))]
+    geometries = [reader.view.geometry(*image_sides(reader, index)) for index in range(len(reader))]
     objects = [truth.boxes[~truth.crowd] for truth in map(reader.target, range(len(reader)))]
     images = np.repeat(np.arange(len(reader)), [len(boxes) for boxes in objects])
     moved = [geometry.boxes_to_view(boxes) for geometry, boxes in zip(geometries, objects, strict=True)]

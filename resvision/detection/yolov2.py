@@ -34,7 +34,6 @@ from resvision.detection.grid_detector import (
 from resvision.detection.parts.anchor_shapes import Shape, read_shapes
 from resvision.detection.parts.cell_grids import CellGrids, paired_overlaps
 from resvision.detection.parts.encoder import encoder
-from resvision.detection.parts.filling import filled_up
 from resvision.detection.parts.reorg import Reorg
 from resvision.layers.init import relu_initialize
 from resvision.training.machine import rank_and_world
@@ -79,7 +78,7 @@ class YOLOv2(GridNet):
 
     def forward(self, images: Tensor) -> GridMaps:
         """The raw map of normalized images (N, C, H, W)."""
-        maps = self.backbone(filled_up(images, STRIDE))
+        maps = self.encoded(images)
         coarse = self.conv2(self.conv1(maps["C5"]))
         fine = self.reorg(self.passthrough(maps["C4"]))
         x = self.conv3(torch.cat([fine, coarse], dim=1))

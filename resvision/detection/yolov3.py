@@ -22,7 +22,6 @@ from resvision.classification.darknet import ConvBlock, layers_in_order
 from resvision.classification.stages import Stages
 from resvision.detection.detector import TrueBoxes
 from resvision.detection.grid_detector import (
-    STRIDE,
     SUPPRESSION,
     Assignment,
     GridDetector,
@@ -34,7 +33,6 @@ from resvision.detection.grid_detector import (
 from resvision.detection.parts.anchor_shapes import Shape, read_shapes
 from resvision.detection.parts.cell_grids import CellGrids
 from resvision.detection.parts.encoder import encoder
-from resvision.detection.parts.filling import filled_up
 from resvision.detection.parts.owned_places import all_classes
 from resvision.layers.init import relu_initialize
 from resvision.layers.pooling import CeilMaxPool2d
@@ -137,7 +135,7 @@ class YOLOv3(GridNet):
 
     def forward(self, images: Tensor) -> GridMaps:
         """The raw maps of normalized images (N, C, H, W), coarse to fine."""
-        maps = self.backbone(filled_up(images, STRIDE))
+        maps = self.encoded(images)
         results, body = [], None
         for name, scale in zip(self.grids.shapes, self.scales, strict=True):
             body, result = scale(maps[name], body)

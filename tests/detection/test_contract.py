@@ -114,12 +114,6 @@ class TestFastRCNN(RegionDetectorContract):
         return batch._replace(targets=TrueBoxes(*(torch.stack([member] * images) for member in truth)))
 
 
-class TestFastRCNNOnOneMap(RegionDetectorContract):
-    name = "fast_rcnn"
-    options: ClassVar[dict[str, Any]] = {**TestFastRCNN.options, "features": "C4"}
-    draws = True
-
-
 class TestPapersFastRCNN(RegionDetectorContract):
     name = "fast_rcnn_vgg16"
     options: ClassVar[dict[str, Any]] = {"width": 2, "proposals": 40}
@@ -162,10 +156,6 @@ class TestSPPNetOverZF5(RegionDetectorContract):
 class TestYOLOv2(DetectorContract):
     name = "yolov2"
     options: ClassVar[dict[str, Any]] = {"width": 4, "anchors": "14,8 8,14 30,30"}
-
-
-class TestYOLOv2OverAResNet(TestYOLOv2):
-    options: ClassVar[dict[str, Any]] = {"backbone": "resnet18", "width": 4, "anchors": "14,8 8,14 30,30"}
 
 
 class TestYOLOv3(DetectorContract):

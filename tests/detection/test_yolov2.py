@@ -205,3 +205,11 @@ def test_the_recipe_of_the_paper_draws_a_side_for_every_ten_steps() -> None:
     assert run.augment.further_sides == tuple(range(320, 609, 32))
     assert [round(80_200 * share) for share in run.schedule.milestones] == [40_000, 60_000]
     assert run.schedule.factor(500 / 80_200) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("backbone", ["zf5", "resnet18"])
+def test_its_grid_has_a_stride_of_32_over_any_encoder(backbone: str) -> None:
+    with torch.device("meta"):
+        over = catalog.build("yolov2", num_classes=CLASSES, backbone=backbone, width=4, channels=16).eval()
+        (result,) = over(torch.empty(1, 3, 90, 130)).predictions
+    assert result.shape[2:] == (3, 5)

@@ -224,3 +224,12 @@ def test_the_recipe_of_the_paper_has_its_steps() -> None:
     assert run.recipe == "yolov3-2018"
     assert run.training.duration == "500200 steps"
     assert [round(500_200 * share) for share in run.schedule.milestones] == [400_000, 450_000]
+
+
+@pytest.mark.parametrize("backbone", ["zf5", "googlenet"])
+def test_every_grid_has_its_stride_over_encoders_that_lose_their_edges(backbone: str) -> None:
+    options: dict[str, Any] = {"backbone": backbone, "width": 4, "channels": 16}
+    with torch.device("meta"):
+        net = catalog.build("yolov3", num_classes=CLASSES, **options).eval()
+        maps = net(torch.empty(1, 3, 90, 130))
+    assert [tuple(result.shape[2:]) for result in maps.predictions] == [(3, 5), (6, 10), (12, 20)]
