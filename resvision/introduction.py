@@ -33,7 +33,7 @@ def introduce(prepared: Prepared, console: Console, *, since: CpuTimes | None) -
     the task sees that nothing can be learned.
     """
     run, counts = prepared.run, prepared.counted
-    data, view, optimizer = run.data, run.data.view, run.optimizer
+    data, view = run.data, run.data.view
     assert view is not None, "prepare() comes first"
     task = task_of(task_name(run))
     with torch.device("meta"):
@@ -49,9 +49,9 @@ def introduce(prepared: Prepared, console: Console, *, since: CpuTimes | None) -
         "images": f"{size}, {described(view)}, mean {_numbers(view.mean)}, std {_numbers(view.std)}",
         "model": f"{run.model.name}, {counts.params:,} parameters, {counts.macs:,} MACs an image",
         **_origin(run, system),
-        "recipe": f"{run.recipe}, {length_in_words(run.training.duration)}, batch {run.training.batch_size},"
-        f" {optimizer.name} lr {optimizer.lr:g}, {run.schedule.kind}, seed {run.training.seed}",
+        "recipe": f"{run.recipe}, {_length(run)}",
         **_ending(run),
+        **({} if data.proposals is None else {"proposals": data.proposals}),
         **advice,
         "machine": machines.described(run.machine),
         **_load(run.machine, since),
@@ -96,6 +96,17 @@ def _frozen(run: Run, system: System) -> list[str]:
         modules = [module for module in modules if not isinstance(module, nn.modules.batchnorm._BatchNorm)]
     names = {id(module): name for name, module in system.net.named_modules()}
     return [names[id(module)] for module in modules]
+
+
+def _length(run: Run) -> str:
+    """The length of a run, and how it trains."""
+    if not total_steps(run):
+        return "no steps: the weights that it starts with are scored"
+    training, optimizer = run.training, run.optimizer
+    return (
+        f"{length_in_words(training.duration)}, batch {training.batch_size}, {optimizer.name} lr {optimizer.lr:g},"
+        f" {run.schedule.kind}, seed {training.seed}"
+    )
 
 
 def _kept_and_fresh(names: Sequence[str], parts: Sequence[str]) -> str:

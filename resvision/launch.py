@@ -95,9 +95,9 @@ def train(
                evaluated and kept, and the run finished as it is. They are no part of the run: a run that goes on does
                not know them. An error in one is raised, and the run goes on from its last checkpoint
     flags      the settings that people change most, as `resvision train --help` explains them: epochs, batch_size, lr,
-               from_scratch, seed, columns, allow, validation, patience, device, threads and precision. None leaves one
-               to the recipe. With `validation`, a share of the training images, the best weights are the result;
-               `patience` needs it
+               from_scratch, seed, columns, allow, proposals, validation, patience, device, threads and precision. None
+               leaves one to the recipe. With `validation`, a share of the training images, the best weights are the
+               result; `patience` needs it
 
     Raises a ResVisionError that says what is wrong with the input.
     """
@@ -177,7 +177,8 @@ def resume(
     asked       the run that it must be: RunError lists the differences
     data, root  where its data lie now, if they have moved; the run keeps that, and RunError says so where the data are
                 not those that it began with
-    flags       `epochs`, the new length of the whole run, `patience` and `threads`; they are written into the run
+    flags       `epochs`, the new length of the whole run, `patience`, `threads`, and `proposals`, the place of its file
+                of regions; they are written into the run
     schedule    with `epochs`: laid `anew` over the whole length, the default, or `as-it-ended`, at the last learning
                 rate
     callbacks   as those of `train`

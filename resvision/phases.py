@@ -25,8 +25,8 @@ from resvision.kinds.kind import Scores
 from resvision.kinds.table import kind_of
 from resvision.launch import Finished, launch, resume
 from resvision.recipes.flags import Flags
-from resvision.relocation import data_at, relocate, run_at
-from resvision.run import DataSettings, Run
+from resvision.relocation import data_at, note, relocate, run_at
+from resvision.run import DataSettings, Run, read_run
 from resvision.training.stopping import GoingOn
 from resvision.training_graph import (
     FitPhase,
@@ -248,9 +248,13 @@ def _carry_out_in_turn(phases: Sequence[Phase], root: Path, console: Console, *,
 def _carry_out_run(
     phase: RunPhase, folder: Path, parents: Mapping[str, Path], console: Console, *, allow_code: bool
 ) -> Outcome:
+    weights = {role: phase_weights(parent) for role, parent in parents.items()}
     if (folder / rundir.RUN).is_file():
+        if "proposals" in weights:  # a step reads them, also where the whole was moved since the run began
+            begun = read_run(folder, allow_code=allow_code)
+            note(folder, replace(begun, data=replace(begun.data, proposals=str(weights["proposals"]))))
         return _outcome_of_run(resume(folder, allow_code=allow_code, console=console))
-    run = with_parents(phase, {role: phase_weights(parent) for role, parent in parents.items()})
+    run = with_parents(phase, weights)
     return _outcome_of_run(launch(run, out=folder, console=console))
 
 

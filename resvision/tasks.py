@@ -304,8 +304,8 @@ class Task(ABC, Generic[T]):
         """The images of a training batch as the net sees them, with their targets; none where nothing can be shown."""
         return []
 
-    def anchors_shown(self, system: System, pixels: Pixels) -> Showing:
-        """Show the boxes that a net refers its answers to, over an image (H, W, C) as it sees it.
+    def anchors_shown(self, system: System, seen: Seen) -> Showing:
+        """Show the boxes that a net refers its answers to, over an image as it sees it.
 
         Raises SettingsError for a net that has none.
         """

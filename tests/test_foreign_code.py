@@ -22,7 +22,8 @@ from resvision.run import code_in_run, read_run, run_from_json
 from resvision.training_graph import FITS, FitInputs, FitPhase, Fitted, RunPhase, graph_from_json, graph_to_json
 
 WITHOUT_CODE = {"recipe", "model.init_from", "model.init_except", "model.encoder_from", "data.root", "data.classes"}
-WITHOUT_CODE |= {"data.split_rule", "data.fingerprint", "data.columns", "data.allow", "data.proposals"}
+WITHOUT_CODE |= {"data.split_rule", "data.fingerprint", "data.columns", "data.allow"}
+WITHOUT_CODE |= {"data.proposals", "data.proposals_sum"}
 
 REFERENCES = ("torch.hub:load", "resvision.core.references:find", "resvision.cli.main:main")
 

@@ -16,6 +16,7 @@ from resvision.core import rundir
 from resvision.core.errors import SettingsError
 from resvision.launch import Finished, launch, resume
 from resvision.recipes import compose, compose_phases
+from resvision.report.page import write_report
 from resvision.training.checkpoints import result_weights
 from resvision.training_graph import RunPhase
 
@@ -47,7 +48,10 @@ def test_it_is_an_ordinary_run_directory(scored: Finished) -> None:
     assert {rundir.RUN, rundir.EVALUATION, rundir.CHECKPOINTS, rundir.ENVIRONMENT} <= entries
     assert (scored.folder / rundir.HISTORY).read_text() == ""
     assert resvision.evaluate(scored.folder).figures() == pytest.approx(scored.scores.figures())
-    assert "0 epochs" in resvision.report(scored.folder).read_text()
+    assert (
+        "with the weights that it starts with"
+        in write_report([scored.folder], scored.folder / "report.html").read_text()
+    )
 
 
 def test_to_resume_it_scores_it_once_more_and_changes_no_weight(scored: Finished) -> None:

@@ -1,5 +1,6 @@
 """Faster R-CNN in four steps: what is frozen stays, what is kept as proposals is what the net proposes."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from resvision.core.errors import SettingsError
 from resvision.core.images import decode
 from resvision.detection.proposal_files import ProposalFile
 from resvision.launch import launch
-from resvision.phases import launch_phases
+from resvision.phases import launch_phases, resume_phases
 from resvision.proposal_fits import region_proposals
 from resvision.recipes import compose, compose_phases
 from resvision.recipes.detection.faster_rcnn import in_four_steps
@@ -133,6 +134,16 @@ def test_a_fit_that_was_stopped_proposes_no_image_twice(steps: Path, tmp_path: P
     again = region_proposals(inputs)
     for name in kept:
         assert np.array_equal(again.tensors[name], whole.tensors[name][:1])
+
+
+def test_steps_that_were_moved_go_on_with_the_proposals_at_their_new_place(steps: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(steps, moved)
+    (moved / "3-fast-rcnn" / rundir.EVALUATION).unlink()
+    resume_phases(moved, console=QUIET)
+    assert read_run(moved / "3-fast-rcnn").data.proposals == str(moved / "2-proposals" / rundir.WEIGHTS)
+    again, before = (rundir.read_json(folder / "3-fast-rcnn" / rundir.EVALUATION) for folder in (moved, steps))
+    assert again == before
 
 
 def test_a_net_that_proposes_nothing_is_refused(folder: Path, tmp_path: Path) -> None:

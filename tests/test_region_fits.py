@@ -279,3 +279,27 @@ def test_the_regression_is_that_of_the_pairs_whose_overlap_is_large_enough(done:
     assert {*fitted.tensors} == {*load_file(done / "3-boxes" / "weights.safetensors")}
     with pytest.raises(SettingsError, match="the fit needs a phase as 'svm'"):
         region_boxes(inputs(done, tmp_path / "without", parents=("net",)))
+
+
+def test_spp_net_goes_through_the_same_stages(data: Path, tmp_path: Path) -> None:
+    small = {
+        "model.options.width": 4,
+        "model.options.hidden": 8,
+        "model.options.proposals": 60,
+        "training.duration": "2 steps",
+        "training.batch_size": 2,
+        "training.evaluate_every": 100,
+        "machine.workers": 0,
+        "machine.threads": 1,
+        "machine.precision": "fp32",
+        "data.image_size": 64,
+        "data.proposals": str(data / "proposals.safetensors"),
+    }
+    launch_phases(compose_phases("sppnet", str(data), changes=small), out=tmp_path / "run", console=QUIET)
+    fitted = load_file(tmp_path / "run" / "3-boxes" / "weights.safetensors")
+    result = load_file(result_weights(tmp_path / "run" / "4-result"))
+    assert {*result} == {*fitted}
+    assert all(np.array_equal(result[name], fitted[name]) for name in fitted)
+    assert result["svms.weight"].shape == (3, 8)
+    assert result["box_layer.weight"].shape == (12, 8 * 50)
+    assert result["svms.weight"].any()

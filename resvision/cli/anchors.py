@@ -56,6 +56,7 @@ class Subject(NamedTuple):
 def show(model: str, question: AnchorQuestion, *, force: bool, as_json: bool, wide: bool) -> None:
     """Print the anchors of a model or run, and the boxes that none matches; write the pictures into a folder."""
     from resvision.core.images import decode
+    from resvision.tasks import Seen
 
     # Wrong files are named before a net is built.
     image = decode(question.image)
@@ -63,7 +64,8 @@ def show(model: str, question: AnchorQuestion, *, force: bool, as_json: bool, wi
         _require_free(question.out, question.out / "anchors.png", force=force)
     subject = _of_run(Path(model), question) if Path(model).is_dir() else _of_catalog(model, question)
     system, task, view, reader = subject
-    showings = [task.anchors_shown(system, view.show(image, name=str(question.image), grey=True).pixels)]
+    name = str(question.image)
+    showings = [task.anchors_shown(system, Seen(*view.show(image, name=name, grey=True), name, image))]
     if reader is not None:
         showings.append(task.unmatched_shown(system, reader))
     written = [] if question.out is None else _write(showings, question.out, force=force)

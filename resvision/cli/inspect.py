@@ -56,11 +56,12 @@ def command(
         typer.Option(
             "--anchors",
             metavar="IMAGE",
-            help="Show the anchors of one model, or of a run, over this image instead.",
+            help="Show the anchors of one model or run, or the regions that it is given, over this image instead.",
         ),
     ] = None,
     data: Annotated[
-        str | None, typer.Option("--data", help="Count the boxes of this set that no anchor of --anchors matches.")
+        str | None,
+        typer.Option("--data", help="Count the boxes of this set that no anchor or region of --anchors matches."),
     ] = None,
     root: Annotated[Path | None, typer.Option(help="Look for a named data set in this folder.")] = None,
     split: Annotated[str, typer.Option(help="Take this split of --data.")] = "train",

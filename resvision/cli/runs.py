@@ -192,7 +192,7 @@ def _cells(run: "ListedRun") -> tuple[str, ...]:
         figures = ", ".join(f"{_figure(value)} {name.replace('_', ' ')}" for name, value in named)
         return figures, run.state, "" if run.damage else "a fit", "", "", size(run.bytes)
     state = run.state
-    if state != "finished":
+    if state != "finished" and record.total_steps:
         state = f"{state}, {record.steps_done / record.total_steps:.0%}"
     model = str(record.setting("model.name"))
     return _score(run), state, model, _data(run), duration(record.seconds), size(run.bytes)

@@ -101,6 +101,7 @@ def detection_line(
     if runs:
         _require_alone(systems=systems, epochs=epochs, quick=quick or None, set=settings or None)
         study = line.study_runs(runs, images, console)
+        folder = out or Path("runs") / f"detection-line-{study.data}"
         folder.mkdir(parents=True, exist_ok=True)
     else:
         names = line.LINE if systems is None else tuple(systems.split(","))

@@ -63,9 +63,14 @@ def anchor_advice(system: Detector, reader: Reader[BoxTargets], side_px: int) ->
 
 
 def shown_boxes(reader: Reader[BoxTargets], side_px: int, *, most: int = MOST) -> NDArray[np.float64]:
+    """The boxes of `boxes_by_image`, those of all images together."""
+    return np.concatenate([np.zeros((0, 4)), *boxes_by_image(reader, side_px, most=most)])
+
+
+def boxes_by_image(reader: Reader[BoxTargets], side_px: int, *, most: int = MOST) -> list[NDArray[np.float64]]:
     """The boxes of objects, crowds apart, as evaluation shows them in squares of this side, about `most` of them."""
     square = Square.of(reader.view, side_px)
-    boxes = [np.zeros((0, 4))]
+    boxes: list[NDArray[np.float64]] = []
     for start in range(min(STRETCH, len(reader))):
         for index in range(start, len(reader), STRETCH):
             truth = reader.target(index)
@@ -74,7 +79,7 @@ def shown_boxes(reader: Reader[BoxTargets], side_px: int, *, most: int = MOST) -
             boxes.append(place.boxes(truth.boxes[~truth.crowd]))
         if sum(map(len, boxes)) >= most:
             break
-    return np.concatenate(boxes)
+    return boxes
 
 
 def _range(anchors: dict[str, Tensor]) -> str:

@@ -120,6 +120,10 @@ class Detector(PixelSystem):
         """Flags of the true boxes (M, 4), each taken as alone, that no anchor would be trained to find, (M,) bool."""
         return boxes.new_zeros(len(boxes), dtype=torch.bool)
 
+    def hidden(self, boxes: Tensor, sides: tuple[int, int]) -> Tensor:
+        """Flags of the true boxes of one image (M, 4) that are not learned since another has their place, (M,) bool."""
+        return boxes.new_zeros(len(boxes), dtype=torch.bool)
+
     def measure(self, reader: Reader[BoxTargets]) -> None:
         """Set the buffers of a new net that are measured on its training data, before the first step."""
 

@@ -127,6 +127,7 @@ def sppnet(
     hidden: int = 4096,
     scales: int = 1,
     canonical_px: int = 224,
+    dropout: float = 0.5,
     scores: Scores = "softmax",
     proposals: int = 2000,
 ) -> SPPNet:
@@ -136,6 +137,7 @@ def sppnet(
     hidden        width of fc6 and fc7 over other backbones
     scales        1, the view, or the paper's 5, from 0.7 to 1.74 times the view; larger ones are enlarged from it
     canonical_px  of several scales, a window is taken from that which brings its area nearest to this side squared
+    dropout       after fc6 and fc7
     scores        "softmax" for fine-tuning, "svm" for the layers that are fitted afterwards
     proposals     the most regions of an image
 
@@ -148,7 +150,7 @@ def sppnet(
     if canonical_px < 1:
         raise SettingsError(f"canonical_px is {canonical_px}; it must be at least 1")
     stages = up_to(encoder(backbone, [features]), features)
-    pyramid, head, of_encoder = _pooled_and_hidden(backbone, stages.channels[features], hidden)
+    pyramid, head, of_encoder = _pooled_and_hidden(backbone, stages.channels[features], hidden=hidden, dropout=dropout)
     return SPPNet(
         stages,
         pyramid,
@@ -202,16 +204,16 @@ def cells_of(regions: Tensor, sides: Tensor, *, stride_px: int, first_px: float)
 
 
 def _pooled_and_hidden(
-    backbone: nn.Module, channels: int, hidden: int
+    backbone: nn.Module, channels: int, *, hidden: int, dropout: float
 ) -> tuple[WindowPyramid, BoxHead, dict[str, str]]:
     """The pyramid, fc6 and fc7, and the names of these in the backbone: its own where it has them."""
     if not (isinstance(backbone, ZF5) and isinstance(backbone.pool5, SpatialPyramidPooling)):
         pyramid = WindowPyramid(LEVELS)
-        return pyramid, BoxHead(channels * pyramid.bins, hidden, dropout=0.5), {}
+        return pyramid, BoxHead(channels * pyramid.bins, hidden, dropout=dropout), {}
     pyramid = WindowPyramid(backbone.pool5.levels)
     fc7 = backbone.classifier.get_submodule("fc7")
     assert isinstance(fc7, nn.Linear), "as ZF-5 builds it"
-    head = BoxHead(channels * pyramid.bins, fc7.out_features, dropout=0.5)
+    head = BoxHead(channels * pyramid.bins, fc7.out_features, dropout=dropout)
     names = {name: f"classifier.{name}" for name in ("fc6", "fc7")}
     for own, name in names.items():
         head.get_submodule(own).load_state_dict(backbone.get_submodule(name).state_dict())

@@ -13,7 +13,6 @@ from torch import nn
 
 from resvision.contracts import Batch, Images, System, arrays, tensors_of
 from resvision.core.errors import DataError, NonFiniteLossError, SettingsError, nearest, printable
-from resvision.core.images import Pixels
 from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
 from resvision.core.views import Letterbox, ShorterSide, View
@@ -25,8 +24,10 @@ from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches, inputs_
 from resvision.detection.detector import Detector, ProposedImages, ProposingNet, RegionDetector, RegionNet
 from resvision.detection.exhibits import training_exhibits
 from resvision.detection.parts.suppression import Suppression
+from resvision.detection.place_advice import place_advice
 from resvision.detection.proposing import FileRegions, Regions, regions_from, with_regions
 from resvision.detection.region_search import search_ahead
+from resvision.detection.region_showing import recall_shown, regions_shown
 from resvision.kinds.detection.boxes import BoxTargets, Floats, RawDetections
 from resvision.kinds.detection.kind import KIND
 from resvision.kinds.detection.presets import COCO, find
@@ -82,8 +83,17 @@ class DetectionTask(Task[BoxTargets]):
             raise DataError(f"{name}: no box to find in the images of {reader.split}, so they can judge no training")
 
     def advice(self, system: System, reader: Reader[BoxTargets], side_px: int | None) -> dict[str, str]:
-        """Name the boxes that no anchor would be trained to find; SettingsError where that is so of all."""
-        return anchor_advice(_detector(system), reader, side_px) if side_px else {}
+        """Name the boxes that would not be learned, for want of an anchor or of a place of their own.
+
+        Raises SettingsError where no anchor would be trained to find any.
+        """
+        detector = _detector(system)
+        if isinstance(detector, RegionDetector):
+            most = detector.net.most_proposals
+            return {"regions": f"at most {most:,} of an image, from outside the net; its MACs are those with one"}
+        if not side_px:
+            return {}
+        return {**anchor_advice(detector, reader, side_px), **place_advice(detector, reader, side_px)}
 
     def require_source(self, reader: Reader[BoxTargets], net: nn.Module, source: str) -> None:
         """Ask for a net that looks at given regions, and for a file that has some for each image."""
@@ -128,13 +138,19 @@ class DetectionTask(Task[BoxTargets]):
         """The squares with their boxes."""
         return training_exhibits(batch.inputs.images, batch.targets, classes)
 
-    def anchors_shown(self, system: System, pixels: Pixels) -> Showing:
-        """Show the anchors or priors of each map over an image."""
-        return anchors_shown(_detector(system), pixels)
+    def anchors_shown(self, system: System, seen: Seen) -> Showing:
+        """Show the anchors or priors of each map over an image, or the regions that the net is given."""
+        detector = _detector(system)
+        if isinstance(detector, RegionDetector):
+            return regions_shown(detector, seen)
+        return anchors_shown(detector, seen.pixels)
 
     def unmatched_shown(self, system: System, reader: Reader[BoxTargets]) -> Showing:
-        """Show which boxes of a set no anchor would be trained to find."""
-        return unmatched_shown(_detector(system), reader)
+        """Show which boxes of a set no anchor would be trained to find, or how many of them regions cover."""
+        detector = _detector(system)
+        if isinstance(detector, RegionDetector):
+            return recall_shown(detector, reader)
+        return unmatched_shown(detector, reader)
 
     def exam_batches(self, reader: Reader[BoxTargets], *, batch_size: int, rank: int, world: int) -> BoxEvalBatches:
         """Make batches of whole views, those of one size together."""

@@ -43,7 +43,7 @@ from resvision.contracts import Batch, Losses, Term, fp32_or_more
 from resvision.core.errors import SettingsError
 from resvision.detection.detector import Candidates, TrueBoxes
 from resvision.detection.one_stage import OneStageDetector
-from resvision.detection.parts.box_coding import about, centres_and_sides, clip
+from resvision.detection.parts.box_coding import about, clip
 from resvision.detection.parts.cell_grids import paired_overlaps
 from resvision.detection.parts.encoder import encoder, map_sizes
 from resvision.detection.parts.suppression import Suppression
@@ -287,6 +287,13 @@ class YOLOv1Detector(OneStageDetector):
         images = self.mean.new_tensor(len(batch.ids))
         return dict.fromkeys(("centres", "sides", "objects", "no_objects", "classes"), images)
 
+    def hidden(self, boxes: Tensor, sides: tuple[int, int]) -> Tensor:
+        """Flags of the true boxes of one image (M, 4) whose cell an earlier one has, (M,) bool."""
+        height, width = sides
+        cells = self.net.grid.cells
+        cell = cell_of(boxes / boxes.new_tensor([width, height, width, height]), cells)
+        return (cell[:, None] == cell).tril(diagonal=-1).any(dim=1)
+
     def candidates(self, maps: YOLOv1Maps, sides: tuple[int, int]) -> Candidates:
         """Every box with every class, S * S * B * K of them; the score is class probability times confidence.
 
@@ -313,20 +320,28 @@ def corners(boxes_cxcywh: Tensor) -> Tensor:
     return about(boxes_cxcywh[..., :2], boxes_cxcywh[..., 2:])
 
 
+def cell_of(boxes: Tensor, cells: int) -> Tensor:
+    """The cell of the centre of each box (..., 4), x1 y1 x2 y2 as shares of the image's sides, (...) int64.
+
+    A centre on the far edge of the image belongs to the last cell.
+    """
+    place = (cells * (boxes[..., :2] + boxes[..., 2:]) / 2).floor().clamp(0, cells - 1).long()
+    return place[..., 1] * cells + place[..., 0]
+
+
 @torch.no_grad()
 def cell_truth(targets: TrueBoxes, sides: tuple[int, int], cells: int, *, dtype: torch.dtype) -> CellTruth:
-    """The truth of the cells of each image; a centre on the far edge of the image belongs to the last cell."""
+    """The truth of the cells of each image."""
     height, width = sides
     boxes = targets.boxes.to(dtype) / targets.boxes.new_tensor([width, height, width, height])
-    shares, lengths = centres_and_sides(boxes)
-    centres = cells * shares
-    corner = centres.floor().clamp(0, cells - 1)
-    coded = torch.cat([centres - corner, lengths.clamp(min=0).sqrt()], dim=-1)
+    cell = cell_of(boxes, cells)
+    corner = torch.stack([cell % cells, cell // cells], dim=-1)
+    centres = cells * (boxes[..., :2] + boxes[..., 2:]) / 2
+    coded = torch.cat([centres - corner, (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).sqrt()], dim=-1)
     is_object = (targets.labels >= 0) & ~targets.crowd
     places = is_object.shape[1]
     # Of objects in one cell the first is taken; other places, and those without an object, come behind all.
-    turn = torch.where(is_object, torch.arange(places, device=corner.device), places)
-    cell = (corner[..., 1] * cells + corner[..., 0]).long()
+    turn = torch.where(is_object, torch.arange(places, device=cell.device), places)
     first = turn.new_full((len(turn), cells * cells), places).scatter_reduce(1, cell, turn, "amin")
     has_object = first < places
     owner = first.clamp(max=places - 1)

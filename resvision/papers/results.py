@@ -108,9 +108,12 @@ _RESNET = "He et al. 2015, arXiv:1512.03385"
 _IDENTITY = "He et al. 2016, arXiv:1603.05027"
 _ALEXNET = "Krizhevsky et al. 2012"
 _VGG = "Simonyan and Zisserman 2014, arXiv:1409.1556"
-_SPPNET = "He et al. 2014, arXiv:1406.4729"
 _GOOGLENET = "Szegedy et al. 2014, arXiv:1409.4842, table 3"
 _BN_INCEPTION = "Ioffe and Szegedy 2015, arXiv:1502.03167"
+_RCNN = "Girshick et al. 2014, arXiv:1311.2524"
+_SPPNET = "He et al. 2014, arXiv:1406.4729"
+_FAST_RCNN = "Girshick 2015, arXiv:1504.08083"
+_YOLO = "Redmon et al. 2016, arXiv:1506.02640"
 _FASTER_RCNN = "Ren et al. 2015, arXiv:1506.01497"
 _SSD = "Liu et al. 2016, arXiv:1512.02325"
 _REFINEDET = "Zhang et al. 2018, arXiv:1711.06897"
@@ -262,6 +265,15 @@ BOXES = (
     _voc07("ssd300_vgg16", 77.2, f"{_SSD}, the authors' code", "trained on VOC 2007 and 2012, with expansion"),
     _voc07("refinedet320", 80.0, _REFINEDET, "trained on VOC 2007 and 2012, 320 px"),
     _voc07("refinedet320", 81.8, _REFINEDET, "trained on VOC 2007 and 2012, 512 px"),
+    _voc07("sppnet", 58.0, _SPPNET, "one scale, trained on VOC 2007"),
+    _voc07("sppnet", 59.2, _SPPNET, "five scales, trained on VOC 2007"),
+    _voc07("rcnn", 54.2, _RCNN, "trained on VOC 2007, boxes as proposed"),
+    _voc07("rcnn", 58.5, _RCNN, "trained on VOC 2007, boxes moved by regression"),
+    _voc07("fast_rcnn_vgg16", 66.9, _FAST_RCNN, "trained on VOC 2007"),
+    _voc07("fast_rcnn_vgg16", 70.0, _FAST_RCNN, "trained on VOC 2007 and 2012"),
+    _voc07("yolov1", 63.4, _YOLO, "trained on VOC 2007 and 2012"),
+    _voc07("yolov1_tiny", 52.7, _YOLO, "trained on VOC 2007 and 2012"),
+    _voc07("faster_rcnn_zf", 59.9, _FASTER_RCNN, "trained on VOC 2007"),
     _voc07("faster_rcnn_vgg16", 69.9, _FASTER_RCNN, "trained on VOC 2007"),
     _voc07("faster_rcnn_vgg16", 73.2, _FASTER_RCNN, "trained on VOC 2007 and 2012"),
     _voc07("faster_rcnn_vgg16", 78.8, _FASTER_RCNN, "trained on COCO, VOC 2007 and 2012"),

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from resvision.layers.lrn import PixelResponseNorm
 from resvision.layers.shortcuts import PaddedShortcut
 from resvision.probes.receptive import size_along
 from resvision.probes.shapes import Shapes, image_for, on_meta, run, tensors, watched
@@ -44,9 +45,10 @@ def graph(net: nn.Module, input: Sequence[int]) -> tuple[Node, ...]:
     image = image_for(net, input)
     tracer = _Tracer(image)
     with on_meta(net) as bare, torch.no_grad(), watched(bare, tracer.enter, tracer.leave), tracer:
-        output = next(tensors(run(bare, image)), None)
-    last = None if output is None else tracer.source(output)
-    return _up_to(tracer.nodes, 0 if last is None else last)
+        outputs = tensors(run(bare, image))
+    # The first output that is computed: nets that look at regions give these back with it.
+    last = next((source for output in outputs if (source := tracer.source(output))), 0)
+    return _up_to(tracer.nodes, last)
 
 
 class _Tracer(Shapes):  # type: ignore[no-untyped-call]
@@ -65,7 +67,8 @@ class _Tracer(Shapes):  # type: ignore[no-untyped-call]
     def enter(self, name: str, module: nn.Module, inputs: Any) -> None:
         """Note that a module starts; one without children and with one input is one layer, whatever it runs."""
         traced = [tensor for tensor in tensors(inputs) if self.source(tensor) is not None]
-        if self._layer is None and name and len(traced) == 1 and not any(True for _ in module.children()):
+        is_layer = isinstance(module, PixelResponseNorm) or not any(True for _ in module.children())
+        if self._layer is None and name and len(traced) == 1 and is_layer:
             self._layer = (module, traced[0])
 
     def leave(self, name: str, module: nn.Module, output: Any) -> None:
@@ -114,7 +117,7 @@ def _layer_label(module: nn.Module, input: Tensor, output: Tensor) -> tuple[Kind
         return "convolution", _window_label(module, "deconv", int(output.shape[1]))
     if isinstance(module, nn.Linear):
         return "linear", f"fc {module.out_features}"
-    if isinstance(module, nn.LocalResponseNorm):
+    if isinstance(module, nn.LocalResponseNorm | PixelResponseNorm):
         return "normalization", "LRN"
     if "Pool" in name and input.dim() >= 3:
         kind = "max pool" if "Max" in name else "avg pool"

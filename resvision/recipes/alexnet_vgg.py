@@ -30,6 +30,12 @@ def alexnet_short(model: str, data: str) -> Run:
         alexnet        W = 16   2.52 %   37 s in all
         alexnet_2012   W = 8    2.27 %   53 s
 
+    On 2026-11-28, beside much other work, 67 px and 8 epochs with W = 24, a quarter of the width:
+
+        zf5            1.76 %   150 s in all
+        sppnet_zf5     1.26 %   199 s; 2.77 %, 175 s with `augment.sides_px=54,67`, 4.53 % with 67,54, whose last epoch
+                       is not the size of the test
+
     `resvision train alexnet --data fashion-mnist --set model.options.width=16 --epochs 2` gave 13.36 % on the 10,000
     test images after 279 s.
     """

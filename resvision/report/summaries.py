@@ -24,12 +24,19 @@ def _sentences(data: str, group: Sequence[RunRecord]) -> str:
     best = scored[0]
     among = f"Of {counted(len(group), 'run')} on {data}, {best.name} is the best: it" if len(group) > 1 else best.name
     result = best.kind.sentence(best.scores, "" if len(group) > 1 else f" of {data}")
-    text = f"{among} {result} after {epochs_in_words(best)}, {duration(best.seconds)} of training{_chosen(best)}."
+    text = f"{among} {result} {_training(best)}{_chosen(best)}."
     if len(scored) > 1:
         more = f" and {len(scored) - 4} more" if len(scored) > 4 else ""
         runners_up = ", ".join(f"{record.name} {main_figure(record.kind, _main(record))}" for record in scored[1:4])
         text += f" Next: {runners_up}{more}."
     return text + open_ends
+
+
+def _training(record: RunRecord) -> str:
+    """The length of the training; a run of no steps has none."""
+    if not record.total_steps:
+        return "with the weights that it starts with"
+    return f"after {epochs_in_words(record)}, {duration(record.seconds)} of training"
 
 
 def _main(record: RunRecord) -> float:

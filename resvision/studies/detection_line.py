@@ -33,8 +33,9 @@ from resvision.core.progress import Bar
 from resvision.core.samples import Reader
 from resvision.detection.detector import Detector
 from resvision.detection.stage_times import STAGES, ImageTimes, image_times, looks_at_regions, search_seconds, searches
-from resvision.inference.evaluate import open_images
+from resvision.inference.evaluate import open_images, with_own_proposals
 from resvision.inference.load import Trained, load
+from resvision.kinds.prediction_options import PredictionOptions
 from resvision.studies.detector_sizes import SIZES, trial_of
 from resvision.studies.trials import Outcome, Trial, carry_out, outcome_in
 from resvision.studies.verdicts import Verdict, judge
@@ -154,7 +155,7 @@ def _study(outcomes: Sequence[Outcome], images: int, console: Console) -> Detect
     of_model: dict[str, list[Outcome]] = {}
     for outcome in sorted(outcomes, key=lambda outcome: _place(outcome.trial.model)):
         of_model.setdefault(outcome.trial.model, []).append(outcome)
-    trained = {model: load(group[0].record.folder, allow_code=True) for model, group in of_model.items()}
+    trained = {model: on_own_data(group[0]) for model, group in of_model.items()}
     times = image_times_of(trained, images, console)
     rows = [row_of(model, group, trained[model], times[model]) for model, group in of_model.items()]
     return DetectionLine(
@@ -195,6 +196,12 @@ def _seen(trained: Trained, reader: Reader[Any], index: int) -> Seen:
     """An image as a net sees it."""
     image, name = reader[index].image, reader.source(index)
     return Seen(*trained.view.show(image, name=name, grey=True), name, image)
+
+
+def on_own_data(outcome: Outcome) -> Trained:
+    """The detector of a finished training, looking at the regions of a file where it was trained on these."""
+    trained = load(outcome.record.folder, allow_code=True)
+    return trained.task.configured(trained, with_own_proposals(trained, PredictionOptions()))
 
 
 def detector_of(trained: Trained) -> Detector:

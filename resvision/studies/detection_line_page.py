@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from resvision import catalog
-from resvision.core.plurals import counted
+from resvision.core.plurals import counted, length_in_words
 from resvision.core.references import is_reference
 from resvision.papers.results import BOXES
 from resvision.report.html import render, write_page
 from resvision.report.page import linked_page
 from resvision.report.short_paths import without_places
 from resvision.report.svg import inline
-from resvision.report.tables import MISSING, duration, epochs_in_words, percent, whole
+from resvision.report.tables import MISSING, duration, percent, whole
 from resvision.studies.detection_line import DetectionLine, Row
 from resvision.studies.detection_plots import (
     ONE_STAGE,
@@ -122,7 +122,8 @@ def write_line(study: DetectionLine, path: Path) -> Path:
 
 def paper_rows(rows: Sequence[Row]) -> list[tuple[str, str, str, str, str]]:
     """(system, net, figure, images, source) of what papers report of nets of the same paper as ours."""
-    papers = {row.model: catalog.find(row.model).paper for row in rows if not is_reference(row.model)}
+    nets = {row.model: row.outcomes[0].trial.run.model.name for row in rows}
+    papers = {model: catalog.find(net).paper for model, net in nets.items() if not is_reference(net)}
     return [
         (model, published.net, *_published(published.percents), published.data, published.where)
         for model, paper in papers.items()
@@ -133,16 +134,17 @@ def paper_rows(rows: Sequence[Row]) -> list[tuple[str, str, str, str, str]]:
 
 def setting_rows(rows: Sequence[Row]) -> list[tuple[str, str, str, str, str]]:
     """(system, backbone, side of the images, length, recipe) of each system."""
-    records = [(row.model, row.outcomes[0].record) for row in rows]
+    trials = [(row.model, row.outcomes[0].trial) for row in rows]
     return [
         (
             model,
-            str(record.setting("model.options.backbone") or "of its own"),
-            f"{record.setting('data.image_size') or MISSING} px",
-            epochs_in_words(record),
-            str(record.setting("recipe")),
+            str(trial.run.model.options.get("backbone") or "of its own"),
+            f"{trial.run.data.image_size or MISSING} px",
+            length_in_words(trial.first_run.training.duration)
+            + (f", the first of {len(trial.phases)} phases" if trial.phases else ""),
+            trial.run.recipe,
         )
-        for model, record in records
+        for model, trial in trials
     ]
 
 

@@ -37,16 +37,21 @@ QUICK: Mapping[str, Any] = {
 class Size:
     """A training of a system.
 
-    epochs    its length
+    epochs    its length; None for that of the recipe
     settings  further ones, or others than COMMON has; None for a setting that the system does not take
+    model     its name in the catalog, where that is another one
+    recipe    by which it is trained, where that is not the net's own
     """
 
-    epochs: int
+    epochs: int | None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    model: str | None = None
+    recipe: str | None = None
 
     def changes(self, *, quick: bool = False) -> dict[str, Any]:
         """The settings by path."""
-        own = {**COMMON, "training.duration": f"{self.epochs} epochs", **self.settings}
+        length = None if self.epochs is None else f"{self.epochs} epochs"
+        own = {**COMMON, "training.duration": length, **self.settings}
         own = {path: value for path, value in own.items() if value is not None}
         return own | {path: value for path, value in QUICK.items() if quick and path in own}
 
@@ -57,27 +62,48 @@ OWN_STEPS = {"training.batch_size": None, "optimizer.lr": None, "model.options.w
 TWO_LAYERS = {"model.options.channels": 64, "model.options.hidden": 256}
 """The pyramid and the two layers of a head that looks at regions."""
 
+FEW_PROPOSALS = TWO_LAYERS | {"model.options.proposals": 100, "loss.regions": 64}
+
+OWN_NET = {"model.options.backbone": None, "model.options.width": 8}
+"""The nets of YOLO that are small from the outset stand on no other."""
+
+FIVE, SIX, NINE = (
+    "40,61 50,74 58,90 71,85 72,106",
+    "39,59 47,70 55,82 61,96 73,87 74,108",
+    "38,58 46,67 50,76 53,88 62,81 63,97 74,89 70,109 83,106",
+)
+"""Anchors of the digits at 192 px, by k-means."""
+
 SIZES: Mapping[str, Size] = {
     "rcnn": Size(10, OWN_STEPS | {"model.options.window_px": 64, "model.options.proposals": 500}),
     "sppnet": Size(
         20, OWN_STEPS | {"model.options.features": "C3", "model.options.hidden": 256, "model.options.proposals": 500}
     ),
     "fast_rcnn": Size(30, TWO_LAYERS | {"model.options.proposals": 500, "loss.regions": 64}),
-    "faster_rcnn": Size(30, TWO_LAYERS | {"model.options.proposals": 100, "loss.regions": 64}),
+    "faster_rcnn_4step": Size(
+        None,
+        FEW_PROPOSALS | {"training.batch_size": None},
+        model="faster_rcnn",
+        recipe="faster-rcnn-4step-short",
+    ),
+    "faster_rcnn": Size(30, FEW_PROPOSALS),
+    "yolov1": Size(60),
+    "yolov1_tiny": Size(80, OWN_NET | {"model.options.batch_norm": True}),
     "ssd": Size(50),
-    "yolov2": Size(50, {"model.options.anchors": "40,61 50,74 58,90 71,85 72,106"}),
+    "yolov2": Size(50, {"model.options.anchors": FIVE}),
     "retinanet": Size(20, {"model.options.channels": 48}),
-    "yolov3": Size(50, {"model.options.anchors": "38,58 46,67 50,76 53,88 62,81 63,97 74,89 70,109 83,106"}),
+    "yolov3": Size(50, {"model.options.anchors": NINE}),
+    "yolov3_tiny": Size(60, OWN_NET | {"model.options.anchors": SIX}),
     "refinedet": Size(40, {"model.options.channels": 64}),
 }
-"""The detectors of the catalog that are put side by side, those of two stages first, along the years of their papers.
+"""Detectors that are put side by side, those of two stages first, along the years of their papers.
 
 The anchors of YOLO are for the digits; `resvision data anchors` finds those for other images.
 """
 
 
 def trial_of(
-    model: str,
+    name: str,
     data: str,
     seed: int,
     *,
@@ -89,12 +115,15 @@ def trial_of(
 
     Raises UnknownNameError for a detector without a size.
     """
-    if model not in SIZES:
-        raise unknown_name("detector with a size for this", model, SIZES)
-    changes = SIZES[model].changes(quick=quick) | {"training.seed": seed}
+    if name not in SIZES:
+        raise unknown_name("detector", name, SIZES)
+    size = SIZES[name]
+    changes = size.changes(quick=quick) | {"training.seed": seed}
     if epochs is not None:
         changes["training.duration"] = f"{epochs} epochs"
-    phases: tuple[Phase, ...] = compose_phases(model, data, changes=changes, settings=settings)
+    phases: tuple[Phase, ...] = compose_phases(
+        size.model or name, data, recipe_name=size.recipe, changes=changes, settings=settings
+    )
     last = phases[-1]
     assert isinstance(last, RunPhase), "the result of a recipe of a detector is a run"
-    return Trial(model=model, seed=seed, run=last.run, phases=phases if len(phases) > 1 else ())
+    return Trial(model=name, seed=seed, run=last.run, phases=phases if len(phases) > 1 else ())

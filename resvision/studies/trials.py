@@ -38,6 +38,11 @@ class Trial:
         """The name of its folder."""
         return self.label or f"{self.model}-seed{self.seed}"
 
+    @property
+    def first_run(self) -> Run:
+        """The run that trains, of several phases the first: those after it share its settings but for the length."""
+        return next((phase.run for phase in self.phases if isinstance(phase, RunPhase)), self.run)
+
 
 @dataclass(frozen=True)
 class Outcome:

@@ -28,6 +28,10 @@ SVM_ITERATIONS = 10_000
 """The most Newton steps of one SVM; hundreds are already many."""
 
 
+SAMPLES_AT_A_TIME = 4096
+"""The most samples of a ridge regression that are held in float64."""
+
+
 class Linear(NamedTuple):
     """A linear layer: weight (M, D) and bias (M,), float64."""
 
@@ -165,24 +169,35 @@ def whitened_ridge(
         raise SettingsError(f"ridge: the penalty must be above 0, got {penalty}")
     if not len(features):
         raise SettingsError("ridge: there is no sample to fit")
-    y = targets.astype(np.float64)
-    mean = y.mean(axis=0)
-    y = y - mean
-    variances, directions = np.linalg.eigh(y.T @ y / len(y))
+    mean = targets.mean(axis=0, dtype=np.float64)
+    centred = targets.astype(np.float64) - mean
+    variances, directions = np.linalg.eigh(centred.T @ centred / len(centred))
     deviations = np.sqrt(variances + least_variance)
-    whitened = y @ (directions / deviations) @ directions.T
-    with_bias = np.concatenate([features.astype(np.float64), np.ones((len(features), 1))], axis=1)
-    solution = _ridge_solution(with_bias, whitened, penalty) @ (directions * deviations) @ directions.T
+    whitened = centred @ (directions / deviations) @ directions.T
+    solution = _ridge_with_bias(features, whitened, penalty) @ (directions * deviations) @ directions.T
     return Linear(solution[:-1].T, solution[-1] + mean)
 
 
-def _ridge_solution(x: Array, y: Array, penalty: float) -> Array:
-    """The B (D, M) that minimises |x B - y|^2 + penalty * |B|^2, by the smaller of two equivalent systems."""
-    if len(x) < x.shape[1]:
-        dual: Array = x.T @ np.linalg.solve(x @ x.T + penalty * np.eye(len(x)), y)
+def _ridge_with_bias(features: NDArray[Any], y: Array, penalty: float) -> Array:
+    """The B (D + 1, M) that minimises |[features, 1] B - y|^2 + penalty * |B|^2, by the smaller of two systems."""
+    samples, columns = len(features), features.shape[1] + 1
+    if samples < columns:
+        x = _with_ones(features)
+        dual: Array = x.T @ np.linalg.solve(x @ x.T + penalty * np.eye(samples), y)
         return dual
-    primal: Array = np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ y)
+    # a part at a time, so that all samples are never held in float64
+    squares, products = penalty * np.eye(columns), np.zeros((columns, y.shape[1]))
+    for first in range(0, samples, SAMPLES_AT_A_TIME):
+        x = _with_ones(features[first : first + SAMPLES_AT_A_TIME])
+        squares += x.T @ x
+        products += x.T @ y[first : first + SAMPLES_AT_A_TIME]
+    primal: Array = np.linalg.solve(squares, products)
     return primal
+
+
+def _with_ones(features: NDArray[Any]) -> Array:
+    """The features with a last column of ones, float64."""
+    return np.concatenate([features.astype(np.float64), np.ones((len(features), 1))], axis=1)
 
 
 def kmeans(features: NDArray[Any], *, clusters: int, seed: int = 0, rounds: int = 300) -> Clusters:

@@ -6,11 +6,16 @@ from typing import Any
 import pytest
 import torch
 from detection.box_scenes import CLASSES, box_reader
+from detection.region_scenes import MadeUpRegions
 
 from resvision import catalog
 from resvision.core import references
+from resvision.core.samples import Reader
 from resvision.detection.augment import BoxAugment
 from resvision.detection.batches import BoxTrainBatches
+from resvision.detection.detector import RegionDetector
+from resvision.detection.proposing import with_regions
+from resvision.kinds.detection.boxes import BoxTargets
 from resvision.training.gradients import LossModule
 
 
@@ -21,6 +26,7 @@ from resvision.training.gradients import LossModule
         ("ssd", {"channels": 4, "input_size": 32}),
         ("refinedet", {"channels": 4, "input_size": 32}),
         ("yolov2", {"channels": 8}),
+        ("fast_rcnn", {"features": "C4", "channels": 4, "hidden": 4, "proposals": 10}),
         ("faster_rcnn", {"features": "C4", "channels": 4, "hidden": 4, "proposals": 10}),
     ],
 )
@@ -35,7 +41,9 @@ def test_other_boxes_make_no_further_graphs(name: str, options: dict[str, Any]) 
 
     module = LossModule(system.train())
     module.compile(dynamic=False, backend=counted)
-    reader = box_reader(((32, 32),) * 12, counts=(2, 1, 0, 3, 5, 4))
+    reader: Reader[BoxTargets] = box_reader(((32, 32),) * 12, counts=(2, 1, 0, 3, 5, 4))
+    if isinstance(system, RegionDetector):
+        reader = with_regions(reader, MadeUpRegions(), system.net.most_proposals)
     batches = BoxTrainBatches(reader, batch_size=2, seed=0, augment=BoxAugment())
     module(batches[0])
     first = len(graphs)

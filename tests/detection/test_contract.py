@@ -114,12 +114,6 @@ class TestFastRCNN(RegionDetectorContract):
         return batch._replace(targets=TrueBoxes(*(torch.stack([member] * images) for member in truth)))
 
 
-class TestFastRCNNOnOneMap(RegionDetectorContract):
-    name = "fast_rcnn"
-    options: ClassVar[dict[str, Any]] = {**TestFastRCNN.options, "features": "C4"}
-    draws = True
-
-
 class TestPapersFastRCNN(RegionDetectorContract):
     name = "fast_rcnn_vgg16"
     options: ClassVar[dict[str, Any]] = {"width": 2, "proposals": 40}

@@ -10,6 +10,7 @@ from resvision.core.errors import MissingStageError, SettingsError
 from resvision.detection.parts.spatial_pyramid import WindowPyramid
 from resvision.detection.sppnet import SPPNet, cells_of, sppnet
 from resvision.layers.spp import SpatialPyramidPooling
+from resvision.probes.graph import graph
 from resvision.recipes import compose_phases
 
 ZF5_FIRST = 20.5
@@ -220,3 +221,11 @@ def test_recipes_have_the_stages_of_rcnn_with_other_numbers(recipe: str) -> None
     )
     assert (net.run.model.frozen_stages or 0) == (4 if recipe.endswith("2014") else 0)
     assert result.run.model.options["scores"] == "svm"
+
+
+def test_the_picture_of_the_net_goes_from_the_image_to_the_scores() -> None:
+    with torch.device("meta"):
+        nodes = graph(catalog.build("sppnet", num_classes=20), (3, 200, 300))
+    labels = [node.label for node in nodes]
+    assert labels[:4] == ["image", "7x7 conv, 96, /2", "LRN", "3x3 max pool, /2"]
+    assert labels[-4:] == ["WindowPyramid", "fc 4096", "fc 4096", "fc 21"]

@@ -1,12 +1,14 @@
 """YOLO: the paper's counts, the loss by hand and beside plain loops, decoding, the grid at its edges."""
 
 import math
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
+from detection.box_scenes import box_reader
 from torch import Tensor, nn
 from torchvision.ops import box_iou
 
@@ -14,6 +16,7 @@ from resvision import catalog, recipes
 from resvision.contracts import Batch, Images
 from resvision.core.errors import SettingsError
 from resvision.detection.detector import PADDING, TrueBoxes
+from resvision.detection.task import TASK
 from resvision.detection.yolov1 import (
     YOLOv1,
     YOLOv1Detector,
@@ -216,6 +219,18 @@ def test_of_two_objects_in_a_cell_the_first_is_learned() -> None:
     assert both.labels[both.has_object].tolist() == [0]
     finer = cell_truth(true_boxes([first, second]), (SIDE, SIDE), 70, dtype=torch.float32)
     assert finer.has_object.sum() == 2
+
+
+def test_boxes_that_share_a_cell_are_told_before_the_training() -> None:
+    detector = system()
+    boxes = torch.tensor([[31.0, 31, 37, 39], [0, 0, 8, 8], [30, 32, 40, 36], [2, 2, 6, 6], [40, 32, 48, 38]])
+    assert detector.hidden(boxes, (SIDE, SIDE)).tolist() == [False, False, True, True, False]
+    assert detector.hidden(boxes[:0], (SIDE, SIDE)).shape == (0,)
+    alone, crowded = box_reader(counts=(1,)), box_reader(counts=(8,))
+    assert TASK.advice(detector, alone, SIDE) == {}
+    assert re.match(
+        r"\d+ of 48 training boxes have their centre in a cell", TASK.advice(detector, crowded, SIDE)["places"]
+    )
 
 
 def test_centres_on_the_edges_of_the_image_belong_to_its_outer_cells() -> None:

@@ -19,6 +19,7 @@ VALUES = {
     "seed": (0, 0),
     "columns": ("path=file,label=breed", ("path=file", "label=breed")),
     "allow": ("outside-boxes,unlabelled-images", ("outside-boxes", "unlabelled-images")),
+    "proposals": ("/sets/regions.safetensors", "/sets/regions.safetensors"),
     "validation": (0.125, 0.125),
     "patience": (2, 2),
     "device": ("cpu", "cpu"),

@@ -4,15 +4,19 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from box_folders import voc
 from rich.console import Console
+from safetensors.numpy import save_file
 
 from resvision import catalog
-from resvision.core import rundir
+from resvision.core import references, rundir
 from resvision.core.errors import RunError, UnknownNameError
 from resvision.detection.stage_times import STAGES, ImageTimes
+from resvision.fit_phase import fit_seconds
+from resvision.report.read import read_record
 from resvision.studies.detection_line import DetectionLine, Row, claims, plan, study_detection_line, study_runs
 from resvision.studies.detection_line_page import paper_rows, what_to_see, write_line
 from resvision.studies.detector_sizes import SIZES
@@ -117,6 +121,31 @@ def test_finished_runs_are_taken_as_they_are(study: tuple[Path, Path, DetectionL
         study_runs([tmp_path / "nothing"], 1, QUIET)
 
 
+def test_a_recipe_of_several_phases_is_one_row_whose_time_is_that_of_all(
+    study: tuple[Path, Path, DetectionLine], tmp_path: Path
+) -> None:
+    data = str(study[0])
+    corners = 40 * np.random.default_rng(0).random((12, 2), dtype=np.float32)
+    boxes = np.concatenate([np.concatenate([corners, corners + 20], axis=1), [[8, 6, 40, 36], [2, 3, 42, 39]]])
+    save_file({f"{name}.png": boxes.astype(np.float32) for name in "abcde"}, tmp_path / "regions.safetensors")
+    settings = [*TINY, "model.options.window_px=16", "model.options.proposals=14"]
+    settings += [f"data.proposals={tmp_path / 'regions.safetensors'}"]
+    (row,) = study_detection_line(
+        tmp_path / "line", plan(data, ["rcnn"], 1, quick=True, settings=[*settings, "loss.windows=8"]), 1, QUIET
+    ).rows
+    assert [*row.stage_ms] == ["regions", "suppression"], "regions of a file take no search"
+    assert row.proposals == 14
+    phases = [tmp_path / "line/rcnn-seed0" / name for name in ("1-net", "2-svm", "3-boxes")]
+    fits = sum(fit_seconds(folder) for folder in phases[1:])
+    assert row.seconds == [pytest.approx(read_record(phases[0]).seconds + fits)]
+    assert fits > 0
+    (again,) = study_runs([tmp_path / "line/rcnn-seed0"], 1, QUIET).rows
+    assert (again.model, again.ap, again.seconds) == ("rcnn", row.ap, row.seconds)
+    other = plan(data, ["rcnn"], 1, quick=True, settings=[*settings, "loss.windows=4"])
+    with pytest.raises(RunError, match=r"loss\.windows of net is 8, asked 4"):
+        study_detection_line(tmp_path / "line", other, 1, QUIET)
+
+
 def test_an_unknown_system_is_named_with_those_there_are() -> None:
     with pytest.raises(UnknownNameError, match="retinanet"):
         plan("digit-boxes-composed", ["retinanett"], 1)
@@ -124,10 +153,12 @@ def test_an_unknown_system_is_named_with_those_there_are() -> None:
 
 def test_every_size_is_of_a_detector_of_the_catalog_and_its_settings_are_known() -> None:
     for model in SIZES:
-        assert catalog.find(model).task == "detection"
         (trial,) = plan("digit-boxes-composed", [model], 1)
+        net = trial.run.model.name
         with torch.device("meta"):
-            catalog.build(model, num_classes=10, **trial.run.model.options)
+            catalog.build(net, num_classes=10, **trial.run.model.options)
+        system = references.load(catalog.find(net).system, noun="system")
+        system.loss_options(**trial.run.loss)
 
 
 def test_the_page_holds_figures_verdicts_papers_and_links(study: tuple[Path, Path, DetectionLine]) -> None:

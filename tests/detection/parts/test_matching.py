@@ -76,6 +76,16 @@ def test_an_overlap_below_the_lowest_negative_teaches_nothing() -> None:
     assert matches.negative.tolist() == [True, False]
 
 
+def test_in_an_image_without_objects_every_region_is_background_however_low_its_overlap() -> None:
+    anchors = torch.tensor([[0.0, 0.0, 10.0, 10.0], [50.0, 50.0, 60.0, 60.0]])
+    crowd = torch.tensor([[45.0, 45.0, 65.0, 65.0]])
+    rules = {"positive": 0.5, "negative": 0.5, "lowest_negative": 0.1}
+    for number, negative in ((0, [True, True]), (1, [True, False])):  # the second lies in a crowd
+        matches = match(anchors, crowd[:number], labels(number), torch.ones(number, dtype=torch.bool), **rules)
+        assert matches.negative.tolist() == negative
+        assert not matches.positive.any()
+
+
 def taking_turns(iou: Tensor, positive: float) -> dict[int, int]:
     """The box of each positive anchor: the pair of largest overlap first, then every anchor with enough of a box."""
     rest, owned = iou.clone(), {}

@@ -1,5 +1,7 @@
 """RoI pooling: torchvision is the judge, forward and backward, and of which map a region is taken from."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -58,6 +60,32 @@ def test_roi_max_pooling_and_its_gradients_are_torchvisions_and_empty_cells_are_
     assert torch.equal(*(torch.autograd.grad(grids, pixels, weights)[0] for grids in (ours, theirs)))
     beyond = torch.tensor([[[300.0, 300.0, 400.0, 400.0]]]).expand(2, 1, 4)
     assert not RoIMaxPool("C4", 16)({"C4": pixels}, beyond).any()
+
+
+def pooled(pixels: Tensor, box: Tensor, grid: int) -> Tensor:
+    """The greatest value of each cell by the rule of the released code, whose boxes end at the last pixel inside."""
+    left, top, right, bottom = (math.floor(edge / 16 + 0.5) for edge in (box - torch.tensor([0.0, 0, 1, 1])).tolist())
+    across, down = max(right - left + 1, 1), max(bottom - top + 1, 1)
+    cells = torch.zeros(len(pixels), grid, grid)
+    for row in range(grid):
+        for column in range(grid):
+            rows = range(top + row * down // grid, top - -(row + 1) * down // grid)
+            columns = range(left + column * across // grid, left - -(column + 1) * across // grid)
+            inside = [
+                pixels[:, y, x] for y in rows for x in columns if 0 <= y < pixels.shape[1] and 0 <= x < pixels.shape[2]
+            ]
+            if inside:
+                cells[:, row, column] = torch.stack(inside).amax(dim=0)
+    return cells
+
+
+@pytest.mark.parametrize("grid", [6, 7])
+def test_roi_max_pooling_is_the_rule_of_the_released_code_cell_by_cell(grid: int) -> None:
+    pixels, boxes = torch.randn(2, 3, 6, 8), regions(20)
+    grids = RoIMaxPool("C4", 16, grid=grid)({"C4": pixels}, boxes).view(2, 20, 3, grid, grid)
+    for image in range(2):
+        for place, box in enumerate(boxes[image]):
+            torch.testing.assert_close(grids[image, place], pooled(pixels[image], box, grid))
 
 
 def test_a_region_of_the_released_code_that_is_one_cell_of_the_map_pools_that_cell_alone() -> None:
