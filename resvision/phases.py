@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
@@ -219,7 +219,7 @@ def _load_fits(phases: Sequence[Phase]) -> None:
         if isinstance(phase, FitPhase):
             references.load(phase.fit, noun="fit")
             if phase.fit in FIT_OPTIONS:
-                options_type: type[object] = references.load(FIT_OPTIONS[phase.fit], noun="options")
+                options_type: Any = references.load(FIT_OPTIONS[phase.fit], noun="options")
                 try:
                     fit_options(options_type, phase.options, at="options")
                 except SettingsError as error:

@@ -109,7 +109,7 @@ class RCNNDetector(RegionClassifier):
 
 def _last_linear(classifier: nn.Module) -> str:
     """The path of the last linear layer of a classifier; SettingsError where there is none."""
-    layers = [path for path, module in classifier.named_modules() if isinstance(module, nn.Linear)]
+    layers: list[str] = [path for path, module in classifier.named_modules() if isinstance(module, nn.Linear)]
     if not layers:
         raise SettingsError(f"backbone: {type(classifier).__name__} does not end in a linear layer, as classifiers do")
     return layers[-1]
@@ -118,7 +118,8 @@ def _last_linear(classifier: nn.Module) -> str:
 def _last_map(classifier: nn.Module) -> str:
     """The path of the module that gives the last map of a classifier; MissingStageError where it has no maps."""
     *_, last = stage_modules(classifier).values()
-    return next(path for path, module in classifier.named_modules() if module is last)
+    paths: list[str] = [path for path, module in classifier.named_modules() if module is last]
+    return paths[0]
 
 
 def _with_map(classifier: nn.Module, last_map: str, windows: Tensor) -> RegionFeatures:
