@@ -29,6 +29,7 @@ from resvision.core import rundir
 from resvision.core.draws import order
 from resvision.core.errors import RunError, printable
 from resvision.core.files import require_tensors
+from resvision.core.tensor_files import tensor_bytes
 from resvision.core.terminal import tell
 from resvision.region_examples import (
     GIB,
@@ -261,7 +262,7 @@ def _kept(path: Path, compute: Callable[[], Arrays]) -> Arrays:
     """The arrays in a file of `scratch`, computed and written where it is not there; RunError where it is damaged."""
     if not path.is_file():
         arrays = {name: np.asarray(array) for name, array in compute().items()}
-        rundir.write_bytes(path, safetensors.numpy.save(arrays))
+        rundir.write_bytes(path, tensor_bytes(arrays))
     try:
         require_tensors(path)
         return safetensors.numpy.load_file(path)
