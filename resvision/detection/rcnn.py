@@ -118,9 +118,8 @@ def _last_linear(classifier: nn.Module) -> str:
 def _last_map(classifier: nn.Module) -> str:
     """The path of the module that gives the last map of a classifier; MissingStageError where it has no maps."""
     *_, last = stage_modules(classifier).values()
-    names = {module: path for path, module in classifier.named_modules()}
-    name: str = names[last]
-    return name
+    paths: list[str] = [path for path, module in classifier.named_modules() if module is last]
+    return paths[0]
 
 
 def _with_map(classifier: nn.Module, last_map: str, windows: Tensor) -> RegionFeatures:

@@ -71,6 +71,11 @@ def rcnn_short(model: str, data: str) -> tuple[Phase, ...]:
     """One-cycle AdamW over 10 epochs in batches of 4 with 32 windows of each image, then SVMs and boxes as in 2014.
 
     Windows of 64 px over a `resnet18` a quarter as wide as usual, from scratch, and at most 500 regions of an image.
+
+    Receipt, 2026-11-28: `resvision train rcnn --data FOLDER --allow degenerate-boxes --epochs 4` on BCCD with
+    `model.options.proposals=400`, one seed, bf16, one thread beside much other work: by softmax after fine-tuning
+    AP 20.0 %, AP50 58.5 %, AP75 8.3 % on the 87 images of val; by SVMs with regression of boxes AP 23.2 %, AP50 57.0 %,
+    AP75 12.4 %. 4,912 hard negatives and 8,630 pairs of 205 images, whose features took 33 MB on disk.
     """
     options: dict[str, Scalar] = {}
     if model == "rcnn":
