@@ -44,10 +44,10 @@ BCCD_OF: Mapping[str, Sequence[str]] = {
     "yolov1": ("model.options.grid=10",),
     "yolov1_tiny": ("model.options.grid=10",),
     "ssd": ("model.options.smallest=0.12",),
-    "yolov2": ("model.options.anchors=21,21 51,44 49,55 62,56 109,98",),
+    "yolov2": ("model.options.anchors=20,20 52,44 48,52 58,54 108,98",),
     "retinanet": ("model.options.anchor_scale=2",),
-    "yolov3": ("model.options.anchors=21,20 44,45 57,40 53,51 47,59 62,57 79,72 104,88 116,110",),
-    "yolov3_tiny": ("model.options.anchors=21,20 46,44 58,48 51,56 67,61 110,100",),
+    "yolov3": ("model.options.anchors=18,18 23,22 52,36 44,46 54,46 49,54 57,53 62,60 109,100",),
+    "yolov3_tiny": ("model.options.anchors=20,20 46,44 55,47 50,54 60,56 108,98",),
     "refinedet": ("model.options.anchor_scale=3",),
 }
 """Further settings of single systems: a platelet is 20 px long there, red cells 50, white ones 110."""

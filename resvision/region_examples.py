@@ -33,9 +33,10 @@ from resvision.core.progress import Bar
 from resvision.core.samples import Reader
 from resvision.core.tensor_files import tensor_bytes
 from resvision.detection.batches import BoxEvalBatches
+from resvision.detection.detector import is_region
 from resvision.detection.parts.box_coding import BoxCoding
 from resvision.detection.parts.classified_regions import REGIONS_AT_A_TIME, ClassifiedRegionNet, RegionFeatures
-from resvision.detection.parts.region_classifier import RegionClassifier, is_region
+from resvision.detection.parts.region_classifier import RegionClassifier
 from resvision.geometry.boxes import iou, share_inside
 from resvision.kinds.detection.boxes import BoxTargets, Flags, Floats
 from resvision.preparation import reopen

@@ -277,7 +277,7 @@ class Task(ABC, Generic[T]):
 
         source  the file that a person named for it, `data.proposals`; None leaves it to the task
 
-        Raises as `require_source`.
+        Raises as `require_source`, at the latest when an image is read.
         """
         if source is not None:
             self.require_source(reader, net, source)

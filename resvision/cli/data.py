@@ -145,7 +145,7 @@ def convert_set(
 @command.command("anchors")
 def find_anchors(
     name_or_folder: Annotated[str, typer.Argument(help="Take the boxes of this data set, or folder or archive.")],
-    count: Annotated[int, typer.Option(min=1, max=100, help="Find so many anchors.")] = 9,
+    count: Annotated[int, typer.Option(min=1, max=100, help="Look for this number of anchors.")] = 9,
     size: Annotated[
         int | None, typer.Option(min=1, help="Take images fitted into squares of this side, in pixels.")
     ] = None,
@@ -155,7 +155,10 @@ def find_anchors(
     as_json: AsJson = False,
     wide: Wide = False,
 ) -> None:
-    """Find shapes of anchors that suit the boxes of a set, by k-means, for YOLOv2 and YOLOv3."""
+    """Look for shapes of anchors that suit the boxes of a set.
+
+    They are found by k-means, for YOLOv2 and YOLOv3.
+    """
     from resvision.cli.data_anchors import AnchorSearch, show
 
     kinds = allow.split(",") if allow else ()
@@ -169,20 +172,21 @@ def propose(
     ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Write this file, safetensors with a tensor an image.")],
     most: Annotated[
-        int | None, typer.Option(min=1, help="Keep at most this number of regions of an image, all if left out.")
+        int | None, typer.Option(min=1, help="Take at most this number of regions of an image, all if left out.")
     ] = None,
     split: Annotated[str | None, typer.Option(help="Search this split alone, such as train.")] = None,
     root: Root = None,
     columns: Columns = None,
     allow: Allow = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over the file if it is there.")] = False,
     as_json: AsJson = False,
     wide: Wide = False,
 ) -> None:
-    """Search images for regions by selective search, and write them for --proposals.
+    """Search images for regions, and write them into a file.
 
-    It shows how many of the true boxes they cover. Other programs may write such files too: a tensor (P, 4) by the
-    name of each image, x1 y1 x2 y2 in pixels of the upright image, the best regions first.
+    The file is for --proposals of other verbs. Selective search finds the regions, and it is shown how many of the
+    true boxes they cover. Other programs may write such files too: a tensor (P, 4) by the name of each image,
+    x1 y1 x2 y2 in pixels of the upright image, the best regions first.
     """
     from resvision.cli.data_proposals import ProposalSearch, show
 

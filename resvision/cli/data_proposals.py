@@ -30,9 +30,14 @@ class ProposalSearch(NamedTuple):
 
 
 def show(search: ProposalSearch, *, force: bool, as_json: bool, wide: bool) -> None:
-    """Write the file, and print what is in it. Raises SettingsError where it is there, unless `force` replaces it."""
+    """Write the file, and print what is in it.
+
+    Raises SettingsError where it is there, unless `force` replaces it, and where its folder is not.
+    """
     if (search.out.exists() or search.out.is_symlink()) and not force:
         raise SettingsError(f"{printable(search.out)}: is there already; name another file by --out, or say --force")
+    if not search.out.parent.is_dir():  # which is said before minutes of a search
+        raise SettingsError(f"{printable(search.out)}: its folder is not there; make it first")
     with Bar(Terminal(stderr=True), "searching") as bar:
         written = write_proposals(
             search.data,

@@ -86,7 +86,7 @@ def image_times(system: Detector, seen: Seen, machine: Machine, *, rounds: int =
 
     Raises DataError where the file of regions that a detector is given has none for the image.
     """
-    inputs: Images | ProposedImages = Images(torch.from_numpy(seen.pixels).permute(2, 0, 1)[None])
+    inputs: Images | ProposedImages = Images(torch.from_numpy(seen.pixels.copy()).permute(2, 0, 1)[None])
     if isinstance(system, RegionDetector):
         inputs = ProposedImages(inputs.images, places([system.regions.of(seen)], system.net.most_proposals))
     measured = [stage_times(system, inputs, machine) for _ in range(rounds)]

@@ -12,20 +12,22 @@ from numpy.typing import NDArray
 from torch import nn
 
 from resvision.contracts import Batch, Images, System, arrays, tensors_of
-from resvision.core.errors import DataError, NonFiniteLossError, SettingsError, nearest, printable
+from resvision.core.errors import DataError, NonFiniteLossError, SettingsError, printable
 from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
 from resvision.core.views import Letterbox, ShorterSide, View
 from resvision.detection import explaining
 from resvision.detection.anchor_advice import anchor_advice
 from resvision.detection.anchor_showing import anchors_shown, unmatched_shown
+from resvision.detection.asked_suppression import suppression_of
 from resvision.detection.augment import BoxAugment
 from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches, inputs_for
 from resvision.detection.detector import Detector, ProposedImages, ProposingNet, RegionDetector, RegionNet
 from resvision.detection.exhibits import training_exhibits
-from resvision.detection.parts.suppression import Suppression
 from resvision.detection.place_advice import place_advice
-from resvision.detection.proposing import FileRegions, Regions, regions_from, with_regions
+from resvision.detection.proposal_checks import require_regions
+from resvision.detection.proposal_files import ProposalFile
+from resvision.detection.proposing import regions_from, with_regions
 from resvision.detection.region_search import search_ahead
 from resvision.detection.region_showing import recall_shown, regions_shown
 from resvision.kinds.detection.boxes import BoxTargets, Floats, RawDetections
@@ -96,10 +98,10 @@ class DetectionTask(Task[BoxTargets]):
         return {**anchor_advice(detector, reader, side_px), **place_advice(detector, reader, side_px)}
 
     def require_source(self, reader: Reader[BoxTargets], net: nn.Module, source: str) -> None:
-        """Ask for a net that looks at given regions, and for a file that has some for each image."""
+        """Ask for a net that looks at given regions, and for a file that has sound ones for each image."""
         if not isinstance(net, RegionNet | ProposingNet):
             raise SettingsError(f"data.proposals: {type(net).__name__} finds its regions itself; leave it out")
-        FileRegions(Path(source)).file.require(reader.source(index) for index in range(len(reader)))
+        require_regions(ProposalFile(Path(source)), reader)
 
     def looks_at_source(self, net: nn.Module) -> bool:
         """Whether a net finds no regions itself."""
@@ -107,12 +109,13 @@ class DetectionTask(Task[BoxTargets]):
 
     def supplied(self, reader: Reader[BoxTargets], net: nn.Module, source: str | None) -> Reader[BoxTargets]:
         """The reader with regions for its images, for a net that looks at given ones; they are searched now."""
-        if source is not None:
-            self.require_source(reader, net, source)
-        if not isinstance(net, RegionNet) and source is None:
-            return reader
-        assert isinstance(net, RegionNet | ProposingNet), "others are refused with a file"
-        return with_regions(reader, found_regions(reader, source), net.most_proposals)
+        if source is not None and isinstance(net, RegionNet | ProposingNet):
+            return with_regions(reader, regions_from(source), net.most_proposals)
+        if not isinstance(net, RegionNet):
+            return super().supplied(reader, net, source)
+        rank, world = rank_and_world()
+        search_ahead(reader, regions := regions_from(None), rank=rank, world=world)
+        return with_regions(reader, regions, net.most_proposals)
 
     def measure(self, system: System, reader: Reader[BoxTargets]) -> None:
         """Let a system measure what it needs of its training data."""
@@ -232,51 +235,6 @@ class DetectionTask(Task[BoxTargets]):
     def explained_score(self, model: Model, seen: Seen, question: Question) -> ExplainedScore:
         """The score of the surest box, of the class and about the points of the question."""
         return explaining.best_score(model, _detector(model.system), seen, question)
-
-
-def found_regions(reader: Reader[BoxTargets], source: str | None) -> Regions:
-    """The regions of the file `source`, or searched ones, which are found now for all images."""
-    regions = regions_from(source)
-    if source is None:
-        rank, world = rank_and_world()
-        search_ahead(reader, regions, rank=rank, world=world)
-    return regions
-
-
-def suppression_of(usual: Suppression, options: PredictionOptions, classes: Sequence[str]) -> Suppression:
-    """The suppression with what a person asks for; SettingsError for values that cannot be."""
-    try:
-        return Suppression(
-            score=usual.score if options.score is None else options.score,
-            iou=usual.iou if options.iou is None else options.iou,
-            most=usual.most if options.most is None else options.most,
-            groups=usual.groups if options.suppress is None else groups_of(options.suppress, classes),
-        )
-    except ValueError as error:
-        raise SettingsError(str(error)) from None
-
-
-def groups_of(text: str, classes: Sequence[str]) -> tuple[int, ...] | None:
-    """The group of each class in a text such as `per-class`, `all` or "cat,dog;car,bus"; None for one of each class.
-
-    Raises SettingsError for a class that there is not, or that is named twice.
-    """
-    if text == "per-class":
-        return None
-    if text == "all":
-        return (0,) * len(classes)
-    if not text.strip(",; "):
-        raise SettingsError("suppress: names no class; say per-class, all, or groups as 'cat,dog;car,bus'")
-    groups: dict[str, int] = {}
-    for number, members in enumerate(text.split(";")):
-        for name in filter(None, map(str.strip, members.split(","))):
-            if name not in classes:
-                near = ", ".join(nearest(name, classes) or classes[:10])
-                raise SettingsError(f"suppress: no class {name!r}; the nearest are {near}; or say per-class or all")
-            if name in groups:
-                raise SettingsError(f"suppress: class {name!r} is named twice; a class has one group")
-            groups[name] = number
-    return tuple(groups.get(name, len(classes) + label) for label, name in enumerate(classes))
 
 
 @torch.no_grad()

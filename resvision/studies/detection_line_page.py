@@ -182,9 +182,12 @@ def _setting(study: DetectionLine) -> str:
     record = study.rows[0].outcomes[0].record
     images, test = (int(record.setting(f"data.{split}_images")) for split in ("train", "test"))
     timed = len(study.rows[0].times)
+    given = [row.model for row in study.rows if row.two_stages and not {"search", "proposals"} & row.stage_ms.keys()]
+    of_file = f" {' and '.join(given)}: regions of a file, whose search is not counted." if given else ""
     cpu = str(record.environment.get("cpu") or "an unknown processor")
+    machine = cpu if record.setting("machine.device") == "cpu" else "a GPU"
     return (
         f"{counted(len(study.rows), 'system')}, trained on the {images:,} training images of {study.data} and judged on"
         f" {counted(test, 'test image')}; times are of {counted(timed, 'test image')}, on"
-        f" {cpu if record.setting('machine.device') == 'cpu' else 'a GPU'} with {counted(study.threads, 'thread')}."
+        f" {machine} with {counted(study.threads, 'thread')}.{of_file}"
     )

@@ -1,6 +1,7 @@
 """Small trainings of the detectors, over one backbone as far as each paper allows, to be put side by side.
 
-Each takes minutes on two cores on `digit-boxes-composed`; other images need other sizes, by `--set`.
+Each takes six to ten minutes on one core on `digit-boxes-composed`, once regions are searched for; other images need
+other sizes, by `--set`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from resvision.training_graph import Phase, RunPhase
 COMMON: Mapping[str, Any] = {
     "data.image_size": 192,
     "training.batch_size": 16,
+    "training.evaluate_every": 10,
     "optimizer.lr": 0.002,
     "model.options.backbone": "resnet18",
     "model.options.width": 24,
@@ -68,11 +70,11 @@ OWN_NET = {"model.options.backbone": None, "model.options.width": 8}
 """The nets of YOLO that are small from the outset stand on no other."""
 
 FIVE, SIX, NINE = (
-    "40,61 50,74 58,90 71,85 72,106",
-    "39,59 47,70 55,82 61,96 73,87 74,108",
-    "38,58 46,67 50,76 53,88 62,81 63,97 74,89 70,109 83,106",
+    "36,58 44,66 54,78 62,90 72,104",
+    "36,58 44,64 48,74 58,84 66,98 76,104",
+    "34,58 40,58 44,66 50,72 48,82 56,84 68,86 64,100 74,106",
 )
-"""Anchors of the digits at 192 px, by k-means."""
+"""Anchors of the digits at 192 px, found by `resvision data anchors digit-boxes-composed --size 192`."""
 
 SIZES: Mapping[str, Size] = {
     "rcnn": Size(10, OWN_STEPS | {"model.options.window_px": 64, "model.options.proposals": 500}),
@@ -86,15 +88,15 @@ SIZES: Mapping[str, Size] = {
         model="faster_rcnn",
         recipe="faster-rcnn-4step-short",
     ),
-    "faster_rcnn": Size(30, FEW_PROPOSALS),
-    "yolov1": Size(60),
-    "yolov1_tiny": Size(80, OWN_NET | {"model.options.batch_norm": True}),
+    "faster_rcnn": Size(38, FEW_PROPOSALS),
+    "yolov1": Size(70),
+    "yolov1_tiny": Size(60, OWN_NET | {"model.options.batch_norm": True}),
     "ssd": Size(50),
-    "yolov2": Size(50, {"model.options.anchors": FIVE}),
-    "retinanet": Size(20, {"model.options.channels": 48}),
+    "yolov2": Size(70, {"model.options.anchors": FIVE}),
+    "retinanet": Size(32, {"model.options.channels": 48}),
     "yolov3": Size(50, {"model.options.anchors": NINE}),
-    "yolov3_tiny": Size(60, OWN_NET | {"model.options.anchors": SIX}),
-    "refinedet": Size(40, {"model.options.channels": 64}),
+    "yolov3_tiny": Size(55, OWN_NET | {"model.options.anchors": SIX}),
+    "refinedet": Size(48, {"model.options.channels": 64}),
 }
 """Detectors that are put side by side, those of two stages first, along the years of their papers.
 

@@ -158,7 +158,10 @@ def test_a_file_is_refused_by_nets_that_find_their_regions_themselves(tmp_path: 
 def test_a_file_of_other_images_is_refused_before_any_is_read(tmp_path: Path) -> None:
     write(tmp_path / "p.safetensors", {"elsewhere/cat.png": np.array([[0.0, 0.0, 5.0, 5.0]])})
     with pytest.raises(DataError, match=r"p.safetensors: has no regions of rectangles/train\[0\], but of 1 other"):
-        TASK.supplied(box_reader(), ColourNet(), str(tmp_path / "p.safetensors"))
+        TASK.require_source(box_reader(), ColourNet(), str(tmp_path / "p.safetensors"))
+    path = file_for(tmp_path, **{box_reader().source(3): np.array([[0.0, 0.0, 500.0, 5.0]])})
+    with pytest.raises(DataError, match=r"rectangles/train\[3\]: box 0 .0 0 500 5. lies outside of the image of"):
+        TASK.require_source(box_reader(), ColourNet(), str(path))
 
 
 @pytest.fixture

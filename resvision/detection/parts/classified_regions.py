@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from resvision.contracts import fp32_or_more
 from resvision.core.errors import SettingsError
-from resvision.detection.detector import RegionNet
+from resvision.detection.detector import RegionNet, whole_images
 from resvision.detection.parts.fitted_layers import FittedLinear
 
 Scores = Literal["softmax", "svm"]
@@ -113,9 +113,3 @@ class ClassifiedRegionNet(RegionNet):
             return self.svms(features.last), self.box_layer(features.pooled)
         logits = fp32_or_more(self.class_layer(features.last))
         return logits, logits.new_zeros(len(logits), 4 * (logits.shape[1] - 1))
-
-
-def whole_images(images: Tensor) -> Tensor:
-    """The whole of each image as its only region, (N, 1, 4)."""
-    height, width = images.shape[2:]
-    return images.new_tensor([0, 0, width, height]).expand(len(images), 1, 4)
