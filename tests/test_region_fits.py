@@ -281,6 +281,22 @@ def test_the_regression_is_that_of_the_pairs_whose_overlap_is_large_enough(done:
         region_boxes(inputs(done, tmp_path / "without", parents=("net",)))
 
 
+def test_the_layer_in_the_weights_explains_as_much_of_the_offsets_as_the_fit_says(done: Path, tmp_path: Path) -> None:
+    weights = load_file(done / "3-boxes" / "weights.safetensors")
+    regions = RegionsOfRun(inputs(done, tmp_path / "scratch"), "net")
+    left = whole = 0.0
+    for index in range(len(regions)):
+        pairs = regions.pairs(index, 0.6)
+        moved = (pairs.features @ weights["box_layer.weight"].T + weights["box_layer.bias"]).reshape(
+            -1, len(CLASSES), 4
+        )
+        own = moved[np.arange(len(pairs.labels)), pairs.labels]
+        left += float(np.square(pairs.offsets - own).sum())
+        whole += float(np.square(pairs.offsets).sum())
+    told = json.loads((done / "3-boxes" / "evaluation.json").read_text())["offsets_explained"]
+    assert 1 - left / whole == pytest.approx(told, abs=0.01)
+
+
 def test_spp_net_goes_through_the_same_stages(data: Path, tmp_path: Path) -> None:
     small = {
         "model.options.width": 4,
