@@ -93,7 +93,7 @@ SIZES: Mapping[str, Size] = {
     ),
     "faster_rcnn": Size(38, FEW_PROPOSALS),
     "yolov1": Size(70, CONNECTED),
-    "yolov1_tiny": Size(60, OWN_NET | CONNECTED | {"model.options.batch_norm": True}),
+    "yolov1_tiny": Size(60, {**OWN_NET, **CONNECTED, "model.options.batch_norm": True}),
     "ssd": Size(50),
     "yolov2": Size(70, {"model.options.anchors": FIVE}),
     "retinanet": Size(32, {"model.options.channels": 48}),
