@@ -76,6 +76,9 @@ FIVE, SIX, NINE = (
 )
 """Anchors of the digits at 192 px, found by `resvision data anchors digit-boxes-composed --size 192`."""
 
+CONNECTED: Mapping[str, Any] = {"optimizer.lr": 0.0005}
+"""The rate of nets that end in fully connected layers, which learn nothing at that of the others."""
+
 SIZES: Mapping[str, Size] = {
     "rcnn": Size(10, OWN_STEPS | {"model.options.window_px": 64, "model.options.proposals": 500}),
     "sppnet": Size(
@@ -89,8 +92,8 @@ SIZES: Mapping[str, Size] = {
         recipe="faster-rcnn-4step-short",
     ),
     "faster_rcnn": Size(38, FEW_PROPOSALS),
-    "yolov1": Size(70),
-    "yolov1_tiny": Size(60, OWN_NET | {"model.options.batch_norm": True}),
+    "yolov1": Size(70, CONNECTED),
+    "yolov1_tiny": Size(60, {**OWN_NET, **CONNECTED, "model.options.batch_norm": True}),
     "ssd": Size(50),
     "yolov2": Size(70, {"model.options.anchors": FIVE}),
     "retinanet": Size(32, {"model.options.channels": 48}),
