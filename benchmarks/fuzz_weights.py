@@ -1,4 +1,4 @@
-"""Mutated files of weights into the readers of foreign and of our own ones: safetensors, and PyTorch's pickles.
+"""Mutated files of weights into the readers of foreign and of our own ones: safetensors, PyTorch's pickles, Darknet's.
 
     python benchmarks/fuzz_weights.py --seconds 120 --save found
 
@@ -7,6 +7,7 @@ Expected: nothing crashed, nothing hung.
 
 import io
 import json
+import struct
 import sys
 import warnings
 import zipfile
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from fuzz_runs import each_of
 from fuzzing import Target, main
-from mutations import mutated_bytes, mutated_json, pick
+from mutations import mutated_bytes, mutated_json, mutated_lines, pick
 from numpy.random import Generator
 from safetensors import SafetensorError
 from safetensors.torch import save
@@ -27,6 +28,9 @@ from resvision.core.views import Stretch
 from resvision.inference.load import load
 from resvision.training.checkpoints import load_weights, read_weights
 from resvision.weights.about import About, header_of
+from resvision.weights.darknet_cfg import read_cfg
+from resvision.weights.darknet_differences import differences
+from resvision.weights.darknet_weights import look_at, numbers_of, read_darknet
 from resvision.weights.foreign import read_foreign
 
 NARROW = {"width": 1, "in_channels": 1}
@@ -102,6 +106,74 @@ def read_header(data: bytes, folder: Path) -> None:
     trained(np.zeros((8, 8), np.uint8))
 
 
+@cache
+def darknets() -> list[bytes]:
+    """The weights of a narrow Darknet-19 behind both headers."""
+    numbers = np.full(numbers_of(darknet()), 0.5, "<f4").tobytes()
+    return [struct.pack("<iiiq", 0, 2, 5, 9) + numbers, struct.pack("<iiii", 0, 1, 0, 9) + numbers]
+
+
+def darknet() -> torch.nn.Module:
+    """A net of Darknet, as narrow as it can be built."""
+    with torch.device("meta"):
+        return catalog.build("darknet19", num_classes=2, **NARROW)
+
+
+def read_darknets(data: bytes, folder: Path) -> None:
+    path = folder / "it.weights"
+    path.write_bytes(data)
+    state = read_darknet(look_at(path), darknet())
+    assert all(torch.isfinite(tensor).all() for tensor in state.values())
+
+
+CFG = b"""[net]
+width=32 # of images
+height=32
+channels=3
+
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=2
+pad=1
+activation=leaky
+
+[maxpool]
+size=2
+stride=2
+[upsample]
+stride=2
+[route]
+layers=-1,0
+[reorg]
+stride=2
+[shortcut]
+from=-1
+[convolutional]
+filters=14
+size=1
+activation=linear
+[region]
+classes=2
+num=2
+anchors=1.5,2, 3,4.25
+"""
+
+
+def read_cfgs(data: bytes, folder: Path) -> None:
+    path = folder / "it.cfg"
+    path.write_bytes(data)
+    cfg = read_cfg(path)
+    assert str(cfg).isprintable()
+    assert all(map(str.isprintable, differences(cfg, darknet())))
+
+
+def mutated_cfg(corpus: list[bytes], draws: Generator) -> bytes:
+    """Other lines or other bytes."""
+    return pick([mutated_lines, mutated_bytes], draws)(corpus, draws)
+
+
 def mutated_safetensors(corpus: list[bytes], draws: Generator) -> bytes:
     """Most of the time another header under its right length, else other bytes."""
     whole = pick(corpus, draws)
@@ -137,6 +209,8 @@ TARGETS = [
     Target(name="safetensors", seeds=cache(safetensors), read=read_safetensors, mutate=mutated_safetensors),
     Target(name="header of weights", seeds=cache(headers), read=read_header, mutate=mutated_json),
     Target(name="pickle of weights", seeds=cache(pickles), read=read_pickle, mutate=mutated_pickle),
+    Target(name="weights of Darknet", seeds=darknets, read=read_darknets),
+    Target(name="cfg of Darknet", seeds=lambda: [CFG], read=read_cfgs, mutate=mutated_cfg),
 ]
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from resvision.contracts import Batch, CountedBatches, Losses, System
 from resvision.core import rundir
 from resvision.core.errors import RunError, SettingsError
 from resvision.core.files import require_tensors
+from resvision.core.tensor_files import tensor_bytes
 from resvision.core.terminal import tell
 from resvision.initial_weights import head
 from resvision.loading.workers import batches
@@ -82,7 +83,7 @@ def features(inputs: FitInputs, split: str) -> Features:
     if not path.is_file():
         tell(inputs.console, f"features of the {split} images of {inputs.parent(NET).name}")
         predictions = _compute(inputs, split)
-        rundir.write_bytes(path, safetensors.numpy.save({"values": predictions.outputs, "labels": predictions.targets}))
+        rundir.write_bytes(path, tensor_bytes({"values": predictions.outputs, "labels": predictions.targets}))
     try:
         require_tensors(path)
         arrays = safetensors.numpy.load_file(path)

@@ -29,10 +29,12 @@ from resvision.relocation import data_at, note, relocate, run_at
 from resvision.run import DataSettings, Run, read_run
 from resvision.training.stopping import GoingOn
 from resvision.training_graph import (
+    FIT_OPTIONS,
     FitPhase,
     Phase,
     RunPhase,
     checked_phases,
+    fit_options,
     folder_name,
     graph_from_json,
     graph_to_json,
@@ -212,10 +214,16 @@ def _full_source(source: str | None) -> str | None:
 
 
 def _load_fits(phases: Sequence[Phase]) -> None:
-    """Find the functions of all fits, so that a misspelt name fails before hours of training."""
+    """Find the functions of all fits, so that a misspelt name, or option of ours, fails before hours of training."""
     for phase in phases:
         if isinstance(phase, FitPhase):
             references.load(phase.fit, noun="fit")
+            if phase.fit in FIT_OPTIONS:
+                options_type: type[object] = references.load(FIT_OPTIONS[phase.fit], noun="options")
+                try:
+                    fit_options(options_type, phase.options, at="options")
+                except SettingsError as error:
+                    raise SettingsError(f"phase {phase.name}: {error}") from None
 
 
 def _carry_out(phases: Sequence[Phase], root: Path, console: Console, *, allow_code: bool) -> Outcome:

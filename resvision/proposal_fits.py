@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from msgspec import Meta
 from numpy.typing import NDArray
-from safetensors.numpy import save
 
 from resvision.assembly import assemble, task_name
 from resvision.contracts import CountedBatches
@@ -24,6 +23,7 @@ from resvision.core import rundir
 from resvision.core.errors import SettingsError
 from resvision.core.progress import Bar
 from resvision.core.samples import Reader
+from resvision.core.tensor_files import tensor_bytes
 from resvision.detection.detector import Detector, ProposingNet
 from resvision.geometry.boxes import iou, sides
 from resvision.kinds.detection.boxes import BoxTargets
@@ -148,7 +148,7 @@ def _kept(
                     inputs.leave_if_stopped()
                     some |= of_batch
                     bar.reach(number + 1)
-                rundir.write_bytes(path, save(some))
+                rundir.write_bytes(path, tensor_bytes(some))
             regions |= {name: tensor.numpy() for name, tensor in read_weights(path).items()}
             bar.reach(numbers.stop)
     return regions

@@ -31,10 +31,12 @@ from resvision.core.errors import RunError, SettingsError
 from resvision.core.files import require_tensors
 from resvision.core.progress import Bar
 from resvision.core.samples import Reader
+from resvision.core.tensor_files import tensor_bytes
 from resvision.detection.batches import BoxEvalBatches
+from resvision.detection.detector import is_region
 from resvision.detection.parts.box_coding import BoxCoding
 from resvision.detection.parts.classified_regions import REGIONS_AT_A_TIME, ClassifiedRegionNet, RegionFeatures
-from resvision.detection.parts.region_classifier import RegionClassifier, is_region
+from resvision.detection.parts.region_classifier import RegionClassifier
 from resvision.geometry.boxes import iou, share_inside
 from resvision.kinds.detection.boxes import BoxTargets, Flags, Floats
 from resvision.preparation import reopen
@@ -159,7 +161,7 @@ class RegionsOfRun:
         parts: list[RegionFeatures] = []
         with evaluating(self.system), machines.autocast(machine):
             shared = net.shared(self.system.normalized(images.to(device)))
-            for some in regions.split(REGIONS_AT_A_TIME):  # one part without regions where there are none
+            for some in torch.split(regions, REGIONS_AT_A_TIME):  # one part without regions where there are none
                 features = net.features(shared, torch.zeros(len(some), dtype=torch.int64, device=device), some)
                 parts.append(RegionFeatures(*(fp32_or_more(member).cpu() for member in features)))
         last, pooled = (torch.cat(members).numpy() for members in zip(*parts, strict=True))
@@ -240,7 +242,7 @@ class ExampleFiles(Generic[Examples]):
 
     def _keep(self, index: int, examples: Examples) -> bool:
         """Write a file, unless that goes beyond the bound; whether it was written."""
-        data = safetensors.numpy.save(examples._asdict())
+        data = tensor_bytes(examples._asdict())
         if self.kept_bytes + len(data) > self.limit_bytes:
             return False
         rundir.write_bytes(self._path(index), data)

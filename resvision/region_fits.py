@@ -14,6 +14,7 @@ Glossary
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +29,7 @@ from resvision.core import rundir
 from resvision.core.draws import order
 from resvision.core.errors import RunError, printable
 from resvision.core.files import require_tensors
+from resvision.core.tensor_files import tensor_bytes
 from resvision.core.terminal import tell
 from resvision.region_examples import (
     GIB,
@@ -121,9 +123,7 @@ def region_svms(inputs: FitInputs) -> Fitted:
     norms = _kept(inputs.scratch / "norms.safetensors", lambda: _mean_norms(files, inputs))
     scale = NORM / max(float(norms["last"]), TINY)
     svms = [
-        _kept(
-            inputs.scratch / f"svm-{label}.safetensors", lambda label=label: _svm(label, files, scale, options, inputs)
-        )
+        _kept(inputs.scratch / f"svm-{label}.safetensors", partial(_svm, label, files, scale, options, inputs))
         for label in range(len(regions.classes))
     ]
     for name, svm in zip(regions.classes, svms, strict=True):
@@ -163,7 +163,7 @@ def region_boxes(inputs: FitInputs) -> Fitted:
     layers = [
         _kept(
             inputs.scratch / f"boxes-{label}.safetensors",
-            lambda label=label: _box_layer(label, files, scale, options, inputs),
+            partial(_box_layer, label, files, scale, options, inputs),
         )
         for label in range(len(regions.classes))
     ]
@@ -262,7 +262,7 @@ def _kept(path: Path, compute: Callable[[], Arrays]) -> Arrays:
     """The arrays in a file of `scratch`, computed and written where it is not there; RunError where it is damaged."""
     if not path.is_file():
         arrays = {name: np.asarray(array) for name, array in compute().items()}
-        rundir.write_bytes(path, safetensors.numpy.save(arrays))
+        rundir.write_bytes(path, tensor_bytes(arrays))
     try:
         require_tensors(path)
         return safetensors.numpy.load_file(path)

@@ -23,14 +23,17 @@ from resvision.training.checkpoints import result_weights
 FORMAT = 2
 """The format of phases.json. The first was a bare list of Runs, each starting with the result of the one before it."""
 
-FITS = (
-    "resvision.feature_fits:linear_svm",
-    "resvision.feature_fits:ridge_classifier",
-    "resvision.feature_fits:feature_clusters",
-    "resvision.region_fits:region_svms",
-    "resvision.region_fits:region_boxes",
-    "resvision.proposal_fits:region_proposals",
-)
+FIT_OPTIONS = {
+    "resvision.feature_fits:linear_svm": "resvision.feature_fits:SvmOptions",
+    "resvision.feature_fits:ridge_classifier": "resvision.feature_fits:RidgeOptions",
+    "resvision.feature_fits:feature_clusters": "resvision.feature_fits:KmeansOptions",
+    "resvision.region_fits:region_svms": "resvision.region_fits:RegionSvmOptions",
+    "resvision.region_fits:region_boxes": "resvision.region_fits:RegionBoxOptions",
+    "resvision.proposal_fits:region_proposals": "resvision.proposal_fits:ProposalOptions",
+}
+"""The options of each fit of this package, by which they are checked before the first phase."""
+
+FITS = tuple(FIT_OPTIONS)
 """The functions of this package that a fit may name without `--allow-code`."""
 
 Name = Annotated[str, Meta(pattern=r"^\w[\w.-]{0,99}\Z", description="letters, digits, `_`, `.` and `-`")]
@@ -116,7 +119,7 @@ class FitInputs:
 
     def read_options(self, options_type: type[Options]) -> Options:
         """Read the options as a dataclass of settings; missing ones take defaults. SettingsError for unknown ones."""
-        return from_json(options_type, {**to_json(options_type()), **self.options}, at="options")
+        return fit_options(options_type, self.options, at="options")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +132,11 @@ class Fitted:
 
     tensors: Mapping[str, NDArray[Any] | Tensor]
     evaluation: Mapping[str, float]
+
+
+def fit_options(options_type: type[Options], given: Mapping[str, Scalar], *, at: str) -> Options:
+    """The options of a fit as a dataclass; missing ones take defaults. SettingsError for unknown or wrong ones."""
+    return from_json(options_type, {**to_json(options_type()), **given}, at=at)
 
 
 def phase_weights(folder: Path) -> Path:

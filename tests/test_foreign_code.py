@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from resvision import feature_fits, region_fits
+from resvision import feature_fits, proposal_fits, region_fits
 from resvision.core import rundir
 from resvision.core.errors import ResVisionError, RunError
 from resvision.core.files import SETTINGS
@@ -76,7 +76,7 @@ def test_phases_that_have_no_run_yet_are_launched_without_code_only(code: str, t
 def test_the_fits_that_need_no_allowance_are_those_of_this_package() -> None:
     public = [
         value
-        for module in (feature_fits, region_fits)
+        for module in (feature_fits, proposal_fits, region_fits)
         for name, value in vars(module).items()
         if inspect.isfunction(value) and name[0] != "_"
     ]

@@ -303,3 +303,18 @@ def test_spp_net_goes_through_the_same_stages(data: Path, tmp_path: Path) -> Non
     assert result["svms.weight"].shape == (3, 8)
     assert result["box_layer.weight"].shape == (12, 8 * 50)
     assert result["svms.weight"].any()
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("svm.options.costs=1", "phase svm: unknown key 'options.costs'; nearest: cost"),
+        ("boxes.options.penalty=0", "phase boxes: options.penalty"),
+    ],
+)
+def test_a_wrong_option_of_a_fit_is_refused_before_the_first_phase(
+    setting: str, said: str, data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match=said):
+        launch_phases(phases_of(data, setting), out=tmp_path / "run", console=QUIET)
+    assert not (tmp_path / "run").exists()

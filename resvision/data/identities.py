@@ -20,12 +20,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import load
 
 from resvision.core import rundir
 from resvision.core.errors import DataError, RunError, printable
 from resvision.core.files import MEGABYTE, read_whole
 from resvision.core.samples import Reader
+from resvision.core.tensor_files import tensor_bytes
 from resvision.data.excerpts import excerpt
 from resvision.data.selection import Selection
 from resvision.data.splits import Splits
@@ -249,7 +250,7 @@ def write(folder: Path, images: RunImages) -> None:
         "validation.contents": images.validation.contents,
         "test.names": images.test_names,
     }
-    rundir.write_bytes(folder / rundir.IMAGES, save(tensors))
+    rundir.write_bytes(folder / rundir.IMAGES, tensor_bytes(tensors))
 
 
 def read(folder: Path) -> RunImages | None:

@@ -53,6 +53,13 @@ def given_proposals(inputs: Images | ProposedImages) -> Tensor | None:
     return inputs.proposals if isinstance(inputs, ProposedImages) else None
 
 
+def whole_images(images: Tensor) -> Tensor:
+    """The whole of each image (N, C, H, W) as its only region, (N, 1, 4)."""
+    height, width = images.shape[2:]
+    whole = torch.tensor([0.0, 0.0, width, height], device=images.device)
+    return whole.expand(len(images), 1, 4)
+
+
 def is_region(proposals: Tensor) -> Tensor:
     """Whether each place of (..., P, 4) holds a region, (..., P) bool; one without area is none."""
     return (proposals[..., 2:] > proposals[..., :2]).all(dim=-1)

@@ -31,6 +31,7 @@ from resvision.detection.detector import (
     TrueBoxes,
     given_proposals,
     is_region,
+    whole_images,
 )
 from resvision.detection.parts.encoder import encoder_names
 from resvision.detection.parts.filling import filled_up
@@ -104,10 +105,7 @@ class FastRCNN(RegionNet):
 
     def regions(self, images: Tensor, proposals: Tensor | None) -> Tensor:
         """The regions that are looked at, (N, P, 4): those given, or one that is the whole image."""
-        if proposals is not None:
-            return proposals[:, : self.most_proposals]
-        height, width = images.shape[2:]
-        return images.new_tensor([0.0, 0.0, width, height], dtype=torch.float32).expand(len(images), 1, 4)
+        return whole_images(images) if proposals is None else proposals[:, : self.most_proposals]
 
     def encoder_names(self) -> dict[str, str]:
         """The names that the weights of the classification net have in it, by the names here."""

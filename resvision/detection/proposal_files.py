@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from resvision.core.drafts import draft_file
 from resvision.core.errors import DataError, nearest, printable
 from resvision.core.files import require_tensors
+from resvision.core.tensor_files import tensor_bytes
 from resvision.kinds.detection.boxes import Flags, Floats
 
 SLACK_PX = 0.5
@@ -175,6 +175,6 @@ def write(path: Path, regions: Mapping[str, Floats]) -> None:
     """Write regions (P, 4) by images' names. Raises DataError where the file cannot be written."""
     try:
         with draft_file(path) as file:
-            file.write(save({name: np.ascontiguousarray(boxes, dtype=np.float32) for name, boxes in regions.items()}))
+            file.write(tensor_bytes({name: boxes.astype(np.float32) for name, boxes in regions.items()}))
     except OSError as error:
         raise DataError(f"{printable(path)}: cannot be written ({error.strerror})") from None

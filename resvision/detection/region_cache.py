@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import load
 
 from resvision.core.drafts import draft_file, sweep
 from resvision.core.files import MEGABYTE, read_whole
 from resvision.core.images import Pixels
+from resvision.core.tensor_files import tensor_bytes
 from resvision.data.roots import cache_root
 from resvision.kinds.detection.boxes import Floats
 
@@ -60,7 +61,7 @@ def write(key: str, regions: Floats) -> None:
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft_file(path) as file:
-            file.write(save({TENSOR: regions.astype(np.float32)}))
+            file.write(tensor_bytes({TENSOR: regions.astype(np.float32)}))
         _Written.files += 1
         if _Written.files % LOOKED_AT_EVERY == 1:
             sweep(path.parent, ours=True)

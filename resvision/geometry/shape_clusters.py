@@ -26,7 +26,7 @@ STARTS = 5
 MOST_MOVES = 100
 """The moves of the centres after which a search ends, though some boxes may still change their cluster."""
 
-MOST_BOXES = 20_000
+MOST_BOXES = 10_000
 """The most boxes that are searched over; of more, so many are drawn. Overlaps are then stated for all."""
 
 

@@ -186,11 +186,12 @@ def _ridge_with_bias(features: NDArray[Any], y: Array, penalty: float) -> Array:
         dual: Array = x.T @ np.linalg.solve(x @ x.T + penalty * np.eye(samples), y)
         return dual
     # a part at a time, so that all samples are never held in float64
-    squares, products = penalty * np.eye(columns), np.zeros((columns, y.shape[1]))
+    squares: NDArray[Any] = penalty * np.eye(columns)
+    products: NDArray[Any] = np.zeros((columns, y.shape[1]))
     for first in range(0, samples, SAMPLES_AT_A_TIME):
         x = _with_ones(features[first : first + SAMPLES_AT_A_TIME])
-        squares += x.T @ x
-        products += x.T @ y[first : first + SAMPLES_AT_A_TIME]
+        squares = squares + x.T @ x
+        products = products + x.T @ y[first : first + SAMPLES_AT_A_TIME]
     primal: Array = np.linalg.solve(squares, products)
     return primal
 

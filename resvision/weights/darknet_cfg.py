@@ -153,7 +153,7 @@ class _Reader:
         return value
 
     def fault(self, section: Section, words: str) -> WeightsError:
-        return WeightsError(f"{self.shown}, line {section.line}, [{section.kind}]: {words}")
+        return WeightsError(f"{self.shown}, line {section.line}, [{printable(section.kind)[:40]}]: {words}")
 
     def at(self, section: Section, index: int) -> Map:
         """The map of another section, counted from this one where the index is below 0."""

@@ -58,3 +58,12 @@ def test_fewer_shapes_than_clusters_are_told() -> None:
     assert len(clusters(sides, 2)) == 2
     with pytest.raises(ValueError, match="6 boxes have 2 different shapes, too few for 3 clusters"):
         clusters(sides, 3)
+
+
+def test_of_many_boxes_some_are_drawn_and_all_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resvision.geometry.shape_clusters.MOST_BOXES", 100)
+    sides = drawn(1000)
+    some = clusters(sides, 3)[2]
+    assert some.mean_iou == mean_best_iou(sides, some.shapes)
+    monkeypatch.undo()
+    assert some.mean_iou > clusters(sides, 3)[2].mean_iou - 0.03

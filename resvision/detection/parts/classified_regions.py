@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from resvision.contracts import fp32_or_more
 from resvision.core.errors import SettingsError
-from resvision.detection.detector import RegionNet
+from resvision.detection.detector import RegionNet, whole_images
 from resvision.detection.parts.fitted_layers import FittedLinear
 
 Scores = Literal["softmax", "svm"]
@@ -93,7 +93,7 @@ class ClassifiedRegionNet(RegionNet):
         image = torch.arange(count, device=images.device).repeat_interleave(places)
         shared = self.shared(images)
         # Regions go through the net a few at a time, so that memory does not grow with their number.
-        few = (members.split(REGIONS_AT_A_TIME) for members in (image, proposals.flatten(0, 1)))
+        few = (torch.split(members, REGIONS_AT_A_TIME) for members in (image, proposals.flatten(0, 1)))
         parts = [self._scored(self.features(shared, *some)) for some in zip(*few, strict=True)]
         logits, deltas = (torch.cat(members) for members in zip(*parts, strict=True))
         return ClassifiedRegions(proposals, logits.view(count, places, -1), deltas.view(count, places, -1, 4))
@@ -113,9 +113,3 @@ class ClassifiedRegionNet(RegionNet):
             return self.svms(features.last), self.box_layer(features.pooled)
         logits = fp32_or_more(self.class_layer(features.last))
         return logits, logits.new_zeros(len(logits), 4 * (logits.shape[1] - 1))
-
-
-def whole_images(images: Tensor) -> Tensor:
-    """The whole of each image as its only region, (N, 1, 4)."""
-    height, width = images.shape[2:]
-    return images.new_tensor([0, 0, width, height]).expand(len(images), 1, 4)

@@ -16,9 +16,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from resvision.contracts import Batch, Losses, Term, fp32_or_more
-from resvision.detection.detector import Candidates, RegionDetector
+from resvision.detection.detector import (
+    Candidates,
+    RegionDetector,
+    TrueBoxes,
+    given_proposals,
+    is_region,
+    whole_images,
+)
 from resvision.detection.parts.box_coding import BoxCoding
-from resvision.detection.parts.classified_regions import ClassifiedRegionNet, ClassifiedRegions, whole_images
+from resvision.detection.parts.classified_regions import ClassifiedRegionNet, ClassifiedRegions
 from resvision.detection.parts.roi_head import best_boxes
 from resvision.detection.parts.sampling import DrawnTogether, SamplingRules, draw_together, with_true_boxes
 from resvision.detection.parts.suppression import Suppression
@@ -99,12 +106,9 @@ class RegionClassifier(RegionDetector):
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _drawn(self, images: Tensor, batch: Batch) -> DrawnTogether:
         # Not compiled: the number of true boxes is another in every step, and each would make a graph.
-        proposals = getattr(batch.inputs, "proposals", None)
-        proposals = whole_images(images) if proposals is None else proposals
-        references = with_true_boxes(proposals, is_region(proposals), *batch.targets)
-        return draw_together(*references, *batch.targets, replace(self.rules, count=self.windows * len(images)))
-
-
-def is_region(regions: Tensor) -> Tensor:
-    """Whether each of (..., 4) has an area, (...) bool: a row of zeros is no region."""
-    return (regions[..., 2:] > regions[..., :2]).all(dim=-1)
+        given = given_proposals(batch.inputs)
+        proposals = whole_images(images) if given is None else given
+        truth: TrueBoxes = batch.targets
+        references, usable = with_true_boxes(proposals, is_region(proposals), *truth)
+        rules = replace(self.rules, count=self.windows * len(images))
+        return draw_together(references, usable, *truth, rules)

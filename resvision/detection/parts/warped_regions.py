@@ -38,4 +38,5 @@ def warped(images: Tensor, image: Tensor, regions: Tensor, *, side_px: int, cont
     grown = with_context(regions.to(images.dtype), context_px / side_px)
     rois = torch.cat([image[:, None].to(images.dtype), grown], dim=1)
     # A grid of one sample a bin, `aligned`, is a resize about pixel centres.
-    return roi_align(images, rois, output_size=side_px, spatial_scale=1.0, sampling_ratio=1, aligned=True)
+    squares: Tensor = roi_align(images, rois, output_size=side_px, spatial_scale=1.0, sampling_ratio=1, aligned=True)
+    return squares
