@@ -6,10 +6,10 @@
     python benchmarks/detection_table.py --out FOLDER --table                    # train nothing, print what there is
     python benchmarks/detection_table.py --out FOLDER --quick                    # narrow nets: does it run at all
 
-Each system is trained by the settings of `resvision.studies.detector_sizes`, in a folder of its own below FOLDER, and
-its figures are kept beside it: what is finished is not done again, what was stopped goes on. Times of images are those
-of one at a time, regions searched for apart; measured at different moments, they compare as well as the machine was
-quiet. `resvision study detection-line --runs` measures finished ones side by side.
+Each system is trained by the settings of `resvision.studies.detector_sizes`, in a folder of its own below FOLDER/SET,
+and its figures are kept beside it: what is finished is not done again, what was stopped goes on. Times of images are
+those of one at a time, regions searched for apart; measured at different moments, they compare as well as the machine
+was quiet. `resvision study detection-line --runs` measures finished ones side by side.
 """
 
 import argparse
@@ -71,14 +71,15 @@ def main() -> None:
     parser.add_argument("--set", dest="settings", nargs="+", default=[], metavar="KEY=VALUE", help="of all trainings")
     parser.add_argument("--page", type=Path, help="file for the table")
     asked = parser.parse_args()
+    folder = asked.out / Path(short_name(asked.data)).stem
     if not asked.table:
         for model in asked.only:
-            if not (asked.out / f"{model}.json").is_file():
-                figures_of(model, asked)
-    write(page(asked.out), asked.page)
+            if not (folder / f"{model}.json").is_file():
+                figures_of(model, folder, asked)
+    write(page(folder), asked.page)
 
 
-def figures_of(model: str, asked: argparse.Namespace) -> None:
+def figures_of(model: str, folder: Path, asked: argparse.Namespace) -> None:
     """Train a system, time it, and write its figures."""
     console = Terminal(stderr=True)
     on_digits = asked.data == DATA or asked.quick
@@ -86,7 +87,7 @@ def figures_of(model: str, asked: argparse.Namespace) -> None:
     epochs = None if on_digits or asked.quick or length is None else max(1, round(EPOCHS_OF_BCCD * length))
     settings = [*(() if on_digits else (*BCCD, *BCCD_OF.get(model, ()))), *asked.settings]
     trial = trial_of(model, asked.data, asked.seed, epochs=epochs, quick=asked.quick, settings=settings)
-    (outcome,) = carry_out(asked.out, [trial], console)
+    (outcome,) = carry_out(folder, [trial], console)
     trained = on_own_data(outcome)
     row = row_of(model, [outcome], trained, image_times_of({model: trained}, asked.images, console)[model])
     figures: dict[str, Any] = {
@@ -103,7 +104,7 @@ def figures_of(model: str, asked: argparse.Namespace) -> None:
         "settings": settings_in_words(trial.first_run),
         "threads": torch.get_num_threads(),
     }
-    (asked.out / f"{model}.json").write_text(json.dumps(figures, indent=2), encoding="utf-8")
+    (folder / f"{model}.json").write_text(json.dumps(figures, indent=2), encoding="utf-8")
 
 
 def settings_in_words(run: Run) -> str:

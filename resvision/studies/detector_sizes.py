@@ -25,14 +25,13 @@ COMMON: Mapping[str, Any] = {
 
 QUICK: Mapping[str, Any] = {
     "data.image_size": 96,
-    "training.duration": "1 epochs",
     "model.options.width": 4,
     "model.options.channels": 8,
     "model.options.hidden": 16,
     "model.options.proposals": 20,
     "model.options.window_px": 32,
 }
-"""The settings of a training in seconds, which learns nothing, where a system has such a setting."""
+"""The settings of a training of one epoch, which learns nothing, where a system has such a setting."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,9 @@ class Size:
         length = None if self.epochs is None else f"{self.epochs} epochs"
         own = {**COMMON, "training.duration": length, **self.settings}
         own = {path: value for path, value in own.items() if value is not None}
-        return own | {path: value for path, value in QUICK.items() if quick and path in own}
+        if not quick:
+            return own
+        return own | {path: value for path, value in QUICK.items() if path in own} | {"training.duration": "1 epochs"}
 
 
 OWN_STEPS = {"training.batch_size": None, "optimizer.lr": None, "model.options.width": 16}

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from resvision.core import rundir
+from resvision.catalog import find
+from resvision.core import references, rundir
 from resvision.core.errors import RunError
 from resvision.core.settings import to_json
 from resvision.fit_phase import fit_seconds
@@ -103,13 +104,24 @@ def _carry_out_phases(folder: Path, trial: Trial, console: Console) -> Outcome:
 
 
 def outcome_in(folder: Path) -> Outcome:
-    """The outcome of a training that is finished, of a run or of several phases; RunError where it is not."""
+    """The outcome of a training that is finished, of a run or of several phases; RunError where it is not.
+
+    Its model is that of the last run, with the recipe behind it where that is not the model's own.
+    """
     phases = phases_in(folder) if has_phases(folder) else ()
     last = rundir.require(folder / folder_name(len(phases), phases[-1].name) if phases else folder)
     if not (last / rundir.EVALUATION).is_file():
         raise RunError(f"{folder}: is no finished run; go on with it by train --resume {folder}, or leave it out")
     run = read_run(last, allow_code=True)
-    trial = Trial(model=run.model.name, seed=run.training.seed, run=run, label=folder.resolve().name, phases=phases)
+    name = run.model.name
+    usual = references.is_reference(name) or run.recipe == find(name).recipe
+    trial = Trial(
+        model=name if usual else f"{name} ({run.recipe})",
+        seed=run.training.seed,
+        run=run,
+        label=folder.resolve().name,
+        phases=phases,
+    )
     if phases:
         return _outcome_of_phases(trial, folder)
     return Outcome(trial, read_record(folder, name=trial.name, allow_code=True))
