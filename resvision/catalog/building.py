@@ -99,7 +99,9 @@ def _build_backbone(
             raise unknown_option(key, [*own_names, *backbone_names], noun=f"option of {row.name} over {name}")
     for_builder.pop("backbone", None)
     if WINDOW in own_names and INPUT in backbone_names:
-        passed_on[INPUT] = for_builder.get(WINDOW, own_names[WINDOW])
+        side = passed_on[INPUT] = for_builder.get(WINDOW, own_names[WINDOW])
+        if isinstance(side, int) and side < 1:
+            raise SettingsError(f"{row.name}: {WINDOW} is {side}; it must be at least 1")
     # The classes of the backbone's own head, which the system above cuts off, are the paper's.
     num_classes = below.num_classes if takes(builder_below, "num_classes") else None
     return build(name, num_classes=num_classes, **passed_on), for_builder

@@ -351,6 +351,15 @@ ROWS = (
         input=(3, 299, 299),
         num_classes=1000,
     ),
+    Row(
+        "extraction",
+        paper="Redmon et al. 2016, You Only Look Once, arXiv:1506.02640",
+        year=2016,
+        builder="resvision.classification.extraction:extraction",
+        recipe="photos-short",
+        input=(3, 224, 224),
+        num_classes=1000,
+    ),
     _darknet(
         "darknet19",
         paper="Redmon, Farhadi 2016, YOLO9000, arXiv:1612.08242",
@@ -364,15 +373,6 @@ ROWS = (
         year=2018,
         builder="resvision.classification.darknet:darknet53",
         input=(3, 256, 256),
-    ),
-    Row(
-        "extraction",
-        paper="Redmon et al. 2016, You Only Look Once, arXiv:1506.02640",
-        year=2016,
-        builder="resvision.classification.extraction:extraction",
-        recipe="photos-short",
-        input=(3, 224, 224),
-        num_classes=1000,
     ),
     _perceptron("resmlp", {"shortcut": "identity"}),
     _perceptron("plainmlp", {"shortcut": "none"}),
@@ -407,18 +407,6 @@ ROWS = (
         encoder="vgg16_bn",
         input=(3, 224, 224),
     ),
-    # The rows of torchvision's nets have the classes that its files are for, COCO's ids with their gaps.
-    _retinanet("retinanet", usual={"backbone": "resnet50"}),
-    _retinanet("retinanet_2017_resnet50", {"backbone": "resnet50", "variant": "2017"}),
-    _retinanet("retinanet_2017_resnet101", {"backbone": "resnet101", "variant": "2017"}),
-    _retinanet(
-        "retinanet_resnet50_fpn",
-        {"backbone": "resnet50", "variant": "torchvision"},
-        input=(3, 800, 800),
-        num_classes=91,
-    ),
-    _ssd("ssd", usual={"backbone": "vgg16"}, builder="resvision.detection.ssd:ssd"),
-    _ssd("ssd300_vgg16", builder="resvision.detection.ssd:ssd300_vgg16", encoder="vgg16"),
     _detection(
         "rcnn",
         usual={"backbone": "caffenet"},
@@ -443,8 +431,6 @@ ROWS = (
     ),
     _fast_rcnn("fast_rcnn", usual={"backbone": "resnet50"}, builder="resvision.detection.fast_rcnn:fast_rcnn"),
     _fast_rcnn("fast_rcnn_vgg16", builder="resvision.detection.fast_rcnn:fast_rcnn_vgg16", encoder="vgg16"),
-    _refinedet("refinedet", usual={"backbone": "vgg16"}, builder="resvision.detection.refinedet:refinedet"),
-    _refinedet("refinedet320", builder="resvision.detection.refinedet:refinedet320", encoder="vgg16"),
     _faster_rcnn("faster_rcnn", usual={"backbone": "resnet50"}),
     _faster_rcnn(
         "faster_rcnn_vgg16", builder="resvision.detection.faster_rcnn_nets:faster_rcnn_vgg16", encoder="vgg16"
@@ -458,7 +444,21 @@ ROWS = (
     ),
     _yolov1("yolov1", usual={"backbone": "extraction"}, builder="resvision.detection.yolov1:yolov1"),
     _yolov1("yolov1_tiny", builder="resvision.detection.yolov1:yolov1_tiny"),
+    _ssd("ssd", usual={"backbone": "vgg16"}, builder="resvision.detection.ssd:ssd"),
+    _ssd("ssd300_vgg16", builder="resvision.detection.ssd:ssd300_vgg16", encoder="vgg16"),
     _yolov2("yolov2", usual={"backbone": "darknet19"}),
+    # The rows of torchvision's nets have the classes that its files are for, COCO's ids with their gaps.
+    _retinanet("retinanet", usual={"backbone": "resnet50"}),
+    _retinanet("retinanet_2017_resnet50", {"backbone": "resnet50", "variant": "2017"}),
+    _retinanet("retinanet_2017_resnet101", {"backbone": "resnet101", "variant": "2017"}),
+    _retinanet(
+        "retinanet_resnet50_fpn",
+        {"backbone": "resnet50", "variant": "torchvision"},
+        input=(3, 800, 800),
+        num_classes=91,
+    ),
+    _refinedet("refinedet", usual={"backbone": "vgg16"}, builder="resvision.detection.refinedet:refinedet"),
+    _refinedet("refinedet320", builder="resvision.detection.refinedet:refinedet320", encoder="vgg16"),
     _yolov3("yolov3", usual={"backbone": "darknet53"}, builder="resvision.detection.yolov3:yolov3"),
     _yolov3("yolov3_tiny", builder="resvision.detection.yolov3:yolov3_tiny"),
 )

@@ -96,7 +96,16 @@ def faster_rcnn_zf(
     smallest_anchor_px: int = 128,
     dropout: float = 0.5,
 ) -> FasterRCNN:
-    """The paper's net on ZF-5, with its fc6 and fc7 as head; what may be chosen is that of `faster_rcnn_vgg16`."""
+    """The paper's net on ZF-5, with its fc6 and fc7 as head.
+
+    width               channels of the first convolution, by which all others scale
+    proposals           of an image, in prediction; in training they are 20/3 times as many
+    smallest_anchor_px  side of the smallest square anchor; two more double it. The shorter side of a proposal is at
+                        least an eighth of it
+    dropout             after fc6 and fc7
+
+    Raises SettingsError for a number or a side below 1.
+    """
     stages, head = zf_regions(num_classes=num_classes, in_channels=in_channels, width=width, dropout=dropout)
     return _papers(stages, head, proposals, smallest_anchor_px, of_encoder=OF_ZF5)
 

@@ -207,6 +207,7 @@ DECIDED = {
     "data.test_images": "the data",
     "data.split_rule": "the data",
     "data.fingerprint": "the data",
+    "data.proposals_sum": "data.proposals",
     "data.view": "the data, data.image_size, data.channels, data.mean, data.std, data.resize and data.resize_px",
     "training.extended": "train --resume RUN --epochs",
 }
