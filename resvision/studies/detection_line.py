@@ -35,6 +35,7 @@ from resvision.detection.detector import Detector
 from resvision.detection.stage_times import STAGES, ImageTimes, image_times, looks_at_regions, search_seconds, searches
 from resvision.inference.evaluate import open_images, with_own_proposals
 from resvision.inference.load import Trained, load
+from resvision.kinds.detection.kind import KIND
 from resvision.kinds.prediction_options import PredictionOptions
 from resvision.studies.detector_sizes import SIZES, trial_of
 from resvision.studies.trials import Outcome, Trial, carry_out, outcome_in
@@ -143,7 +144,7 @@ def study_runs(folders: Sequence[Path], images: int, console: Console) -> Detect
     """
     outcomes = [outcome_in(folder) for folder in folders]
     for outcome in outcomes:
-        if outcome.record.kind.name != "detection":
+        if outcome.record.kind is not KIND:
             raise RunError(f"{outcome.record.folder}: is no detector; leave it out")
     names = {short_name(outcome.trial.run.data.name) for outcome in outcomes}
     if len(names) > 1:

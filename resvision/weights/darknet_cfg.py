@@ -20,7 +20,9 @@ from resvision.core.files import SMALL, read_text
 
 Map = tuple[int, int, int]
 
-HEADS = ("detection", "region", "yolo")
+GRID = "detection"
+"""The section of YOLOv1, whose boxes are those of a grid, without anchors."""
+HEADS = (GRID, "region", "yolo")
 """The sections of a detector that say its classes."""
 PASSED_ON = ("dropout", "softmax", "cost", "crop", *HEADS)
 """Sections whose map is the one before; [crop] is the part of an image that is trained on."""
@@ -190,7 +192,7 @@ def _net_of(sections: Sequence[Section], shown: str) -> Cfg:
         image=reader.image,
         layers=layers,
         classes=reader.number(last, "classes", 20),
-        grid=(reader.number(last, "side", 7), reader.number(last, "num", 1)) if last.kind == "detection" else None,
+        grid=(reader.number(last, "side", 7), reader.number(last, "num", 1)) if last.kind == GRID else None,
         anchors=tuple(_numbers(reader, last, "anchors")),
         masks=tuple(int(value) for section in heads for value in _numbers(reader, section, "mask")),
     )

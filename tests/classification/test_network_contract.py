@@ -11,7 +11,7 @@ from resvision import catalog
 from resvision.catalog import ROWS
 
 CLASSES = {"lenet5": 10}  # 5 for the others
-SIZES = {"lenet5": (32, 32), "lenet5_modern": (32, 28), "alexnet_2012": (80, 67)}
+SIZES = {"lenet5": (32, 32), "lenet5_modern": (32, 28), "alexnet_2012": (80, 67), "caffenet": (80, 67)}
 VERY_DEEP = 1000
 
 
