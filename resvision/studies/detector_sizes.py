@@ -80,6 +80,9 @@ FIVE, SIX, NINE = (
 CONNECTED: Mapping[str, Any] = {"optimizer.lr": 0.0005}
 """The rate of nets that end in fully connected layers, which learn nothing at that of the others."""
 
+MOSAIC: Mapping[str, Any] = {"augment.mosaic": 0.5}
+"""Half of the images made of four, without which SSD does not get beyond an AP50 of 88 % on six hundred scenes."""
+
 SIZES: Mapping[str, Size] = {
     "rcnn": Size(10, OWN_STEPS | {"model.options.window_px": 64, "model.options.proposals": 500}),
     "sppnet": Size(
@@ -95,7 +98,7 @@ SIZES: Mapping[str, Size] = {
     "faster_rcnn": Size(38, FEW_PROPOSALS),
     "yolov1": Size(70, CONNECTED),
     "yolov1_tiny": Size(60, {**OWN_NET, **CONNECTED, "model.options.batch_norm": True}),
-    "ssd": Size(50),
+    "ssd": Size(45, {"model.options.width": 32, "model.options.channels": 64, **MOSAIC}),
     "yolov2": Size(70, {"model.options.anchors": FIVE}),
     "retinanet": Size(32, {"model.options.channels": 48}),
     "yolov3": Size(50, {"model.options.anchors": NINE}),

@@ -20,6 +20,17 @@ def detection_short(model: str, data: str) -> Run:
     `augment.scale_range=0.8,1.25`, brightness and contrast as they are: AP 55.3 %, AP50 89.7 % on the 87 images of
     val, 26 minutes.
 
+    BCCD, `resvision train faster_rcnn` likewise, with 128 channels, `hidden=256`, 300 proposals, `regions=128`,
+    `smallest_anchor_px=16`, 16 epochs: AP 58.9 %, AP50 89.6 %, 12 minutes.
+
+    `resvision train ssd --data digit-boxes-composed --epochs 50` over `resnet18` of width 32 with 64 channels, 192 px,
+    batches of 16, lr 0.002, `augment.mosaic=0.5`: AP 64.2 %, AP50 91.3 % on the 150 test scenes; of width 24 without
+    mosaic AP 60.6 %, AP50 88.2 %, 10 minutes of one thread with the other at like work.
+
+    `resvision train faster_rcnn --data digit-boxes-composed --epochs 30` over `resnet18` of width 24 with 64 channels,
+    `hidden=256`, 100 proposals, `regions=64`, `smallest_anchor_px=32`, 192 px, batches of 16, lr 0.002: AP 64.2 %, AP50
+    87.7 %, 10 minutes likewise.
+
     `resvision train retinanet --data digit-boxes-composed` over `resnet18` of width 24 with 48 channels, 192 px,
     batches of 16, lr 0.002: AP 61.9 %, AP50 84.9 % on the 150 test scenes, 27 minutes.
     """
