@@ -20,9 +20,9 @@ from resvision.detection.detector import Candidates, TrueBoxes
 from resvision.detection.one_stage import OneStageDetector
 from resvision.detection.parts.best_pairs import best_pairs
 from resvision.detection.parts.box_coding import clip
-from resvision.detection.parts.cell_grids import CellGrids, Cells, Sizes, paired_overlaps
+from resvision.detection.parts.cell_grids import CellGrids, Cells, Sizes
 from resvision.detection.parts.filling import filled_sides, filled_up
-from resvision.detection.parts.matching import match, stacked
+from resvision.detection.parts.matching import match, paired_overlaps, stacked
 from resvision.detection.parts.owned_places import Owned, owned
 from resvision.detection.parts.subnets import per_anchor
 from resvision.detection.parts.suppression import Suppression

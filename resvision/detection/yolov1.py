@@ -44,8 +44,8 @@ from resvision.core.errors import SettingsError
 from resvision.detection.detector import Candidates, TrueBoxes
 from resvision.detection.one_stage import OneStageDetector
 from resvision.detection.parts.box_coding import about, clip
-from resvision.detection.parts.cell_grids import paired_overlaps
 from resvision.detection.parts.encoder import encoder, map_sizes
+from resvision.detection.parts.matching import paired_overlaps
 from resvision.detection.parts.suppression import Suppression
 from resvision.layers.init import relu_initialize
 from resvision.layers.pooling import CeilMaxPool2d

@@ -32,8 +32,9 @@ from resvision.detection.grid_detector import (
     small_box_weights,
 )
 from resvision.detection.parts.anchor_shapes import Shape, read_shapes
-from resvision.detection.parts.cell_grids import CellGrids, paired_overlaps
+from resvision.detection.parts.cell_grids import CellGrids
 from resvision.detection.parts.encoder import encoder
+from resvision.detection.parts.matching import paired_overlaps
 from resvision.detection.parts.reorg import Reorg
 from resvision.layers.init import relu_initialize
 from resvision.training.machine import rank_and_world

@@ -108,15 +108,6 @@ class CellGrids(NamedTuple):
         return [(self.strides[name], *sizes[name], position, count) for position in range(count)]
 
 
-def paired_overlaps(boxes: Tensor, others: Tensor) -> Tensor:
-    """Intersection over union of each box (..., 4) with the other at its place (..., 4), (...); 0 for no area."""
-    boxes, others = fp32_or_more(boxes), fp32_or_more(others)
-    near, far = torch.maximum(boxes[..., :2], others[..., :2]), torch.minimum(boxes[..., 2:], others[..., 2:])
-    common = (far - near).clamp(min=0).prod(dim=-1)
-    areas = [(some[..., 2:] - some[..., :2]).clamp(min=0).prod(dim=-1) for some in (boxes, others)]
-    return common / (areas[0] + areas[1] - common).clamp(min=torch.finfo(common.dtype).tiny)
-
-
 def _with_first_places(rows: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
     """The rows of `_rows` of all maps, each with the first place of its map behind."""
     extended: list[tuple[int, ...]] = []

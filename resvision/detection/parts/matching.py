@@ -106,6 +106,15 @@ def largest_overlaps(boxes: Tensor, anchors: Tensor) -> Tensor:
     return _best_anchors(boxes, anchors)[0]
 
 
+def paired_overlaps(boxes: Tensor, others: Tensor) -> Tensor:
+    """Intersection over union of each box (..., 4) with the other at its place (..., 4), (...); 0 for no area."""
+    boxes, others = fp32_or_more(boxes), fp32_or_more(others)
+    near, far = torch.maximum(boxes[..., :2], others[..., :2]), torch.minimum(boxes[..., 2:], others[..., 2:])
+    common = (far - near).clamp(min=0).prod(dim=-1)
+    areas = [(some[..., 2:] - some[..., :2]).clamp(min=0).prod(dim=-1) for some in (boxes, others)]
+    return common / (areas[0] + areas[1] - common).clamp(min=torch.finfo(common.dtype).tiny)
+
+
 @torch.no_grad()
 def match_each(anchors: Tensor, boxes: Tensor, labels: Tensor, crowd: Tensor, *, positive: float) -> Matches:
     """The matches of one image by SSD's rule: every box has an anchor of its own, then overlap decides the others.

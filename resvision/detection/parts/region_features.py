@@ -18,7 +18,7 @@ Features = Literal["pyramid", "C4", "C5"]
 PYRAMID_OVER = ("C2", "C3", "C4", "C5")
 
 
-class RegionFeatures(NamedTuple):
+class RegionBackbone(NamedTuple):
     """The module that gives maps by name, and the maps.
 
     backbone  from images (N, C, H, W) to maps by name
@@ -35,7 +35,7 @@ class RegionFeatures(NamedTuple):
     multiple: int
 
 
-def region_features(backbone: nn.Module, features: Features, *, channels: int) -> RegionFeatures:
+def region_features(backbone: nn.Module, features: Features, *, channels: int) -> RegionBackbone:
     """The maps over a copy of the backbone; `channels` are those of a pyramid.
 
     Raises MissingStageError for a backbone without the maps that are needed, SettingsError for another choice of
@@ -49,7 +49,7 @@ def region_features(backbone: nn.Module, features: Features, *, channels: int) -
         pyramid = FeaturePyramid(taken, channels=channels, coarser=SubsampledMap())
         strides = {f"P{name[1:]}": stages.stride[name] for name in PYRAMID_OVER}
         multiple = stages.stride[[*stages.stride][-1]]
-        return RegionFeatures(PyramidEncoder(stages, fpn=pyramid), tuple(pyramid.names), channels, strides, multiple)
+        return RegionBackbone(PyramidEncoder(stages, fpn=pyramid), tuple(pyramid.names), channels, strides, multiple)
     stages = up_to(stages, features)
     strides = {features: stages.stride[features]}
-    return RegionFeatures(stages, (features,), stages.channels[features], strides, stages.stride[[*stages.stride][-1]])
+    return RegionBackbone(stages, (features,), stages.channels[features], strides, stages.stride[[*stages.stride][-1]])

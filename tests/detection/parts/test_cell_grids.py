@@ -3,7 +3,8 @@ import math
 import torch
 from torchvision.ops import box_iou
 
-from resvision.detection.parts.cell_grids import CellGrids, paired_overlaps
+from resvision.detection.parts.cell_grids import CellGrids
+from resvision.detection.parts.matching import paired_overlaps
 
 GRIDS = CellGrids({"C5": ((100.0, 80.0), (40.0, 60.0)), "C4": ((10.0, 20.0), (20.0, 10.0))}, {"C5": 32, "C4": 16})
 SIZES = {"C5": (2, 3), "C4": (4, 6)}
