@@ -10,6 +10,7 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 
 from resvision.contracts import Batch, System, arrays, filled, shortened, to_device
+from resvision.training.compiling import COMPILED
 from resvision.training.machine import Machine, autocast
 from resvision.training.stopping import StopSignals
 
@@ -155,5 +156,5 @@ def merged(share: Sum) -> Sum:
 
 def compiled(system: System) -> Callable[[Any], Any]:
     """Compile `system.predict` as one graph of fixed shape with its weights folded in, when it is first called."""
-    graph: Callable[[Any], Any] = torch.compile(system.predict, dynamic=False, options={"freezing": True})
+    graph: Callable[[Any], Any] = torch.compile(system.predict, **COMPILED, options={"freezing": True})
     return graph

@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from resvision.contracts import Batch, Losses, System, fp32_or_more, quotient, split
 from resvision.core.errors import SettingsError, is_memory_shortage
+from resvision.training.compiling import COMPILED
 from resvision.training.machine import Machine, autocast, rank_and_world
 from resvision.training.memory import too_large
 
@@ -34,7 +35,7 @@ def wrap(system: System, machine: Machine) -> nn.Module:
     if dist.is_initialized():
         module = DistributedDataParallel(module)  # before compiling, so that the graph knows where gradients are sent
     if machine.compile:
-        module.compile(dynamic=False)
+        module.compile(**COMPILED)
     return module
 
 

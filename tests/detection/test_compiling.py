@@ -16,6 +16,7 @@ from resvision.detection.batches import BoxTrainBatches
 from resvision.detection.detector import RegionDetector
 from resvision.detection.proposing import with_regions
 from resvision.kinds.detection.boxes import BoxTargets
+from resvision.training.compiling import COMPILED
 from resvision.training.gradients import LossModule
 
 
@@ -40,7 +41,7 @@ def test_other_boxes_make_no_further_graphs(name: str, options: dict[str, Any]) 
         return graphs[-1]
 
     module = LossModule(system.train())
-    module.compile(dynamic=False, backend=counted)
+    module.compile(**COMPILED, backend=counted)
     reader: Reader[BoxTargets] = box_reader(((32, 32),) * 12, counts=(2, 1, 0, 3, 5, 4))
     if isinstance(system, RegionDetector):
         reader = with_regions(reader, MadeUpRegions(), system.net.most_proposals)
