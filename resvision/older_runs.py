@@ -8,6 +8,7 @@ from typing import Any
 
 from resvision import catalog
 from resvision.core import references
+from resvision.core.samples import Drawing, Timing
 from resvision.kinds.table import USUAL
 from resvision.loading.augment import Augmentation
 
@@ -26,6 +27,7 @@ _LATER_LEAVES: dict[str, Any] = {
     "data.resize_px": None,
     "data.folds": None,
     "data.fold": None,
+    **{f"data.{name}": None for name in (*Timing._fields, *Drawing._fields)},
     "training.sync_norms": False,
     "training.schedule_over": None,
     "training.extended": [],

@@ -151,7 +151,7 @@ def open_data(run: Run, *, channels: int | None, view: View | None = None) -> Sp
     data = run.data
     root = Path(data.root) if data.root else None
     splits = open_splits(data.name, root=root, task=task_name(run), columns=data.columns, allow=data.allow)
-    splits = in_folds(run, splits)
+    splits = in_folds(run, splits).recut(data.timing, data.drawing)
     splits = splits.seen_as(channels=channels, image_size=data.image_size, view=view)
     return splits if data.validation is None else hold_out(splits, data.validation)
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -17,6 +17,7 @@ from resvision.core import files, notebooks, references, rundir
 from resvision.core.chosen_views import Resize
 from resvision.core.errors import ResVisionError, RunError, SettingsError, UnknownNameError
 from resvision.core.plurals import length_in_words
+from resvision.core.samples import Drawing, Timing
 from resvision.core.settings import Scalar, from_json, to_json
 from resvision.core.terminal import visible
 from resvision.core.views import View
@@ -31,6 +32,7 @@ from resvision.training.schedules import Schedule
 FORMAT = rundir.RUN_FORMAT
 
 Positive = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,17 @@ class DataSettings:
     folds       parts that the images are divided into, of which one is the test (`data.folds`)
     fold        number of the part that is the test, from 1
 
+    Eight are of sets whose samples are cut out of recordings and drawn; left out, the set decides.
+
+    frame_seconds    between two frames, where a recording does not say
+    history_seconds  that are seen before the last frame
+    horizon_seconds  that are predicted
+    step_seconds     between two predicted steps
+    start_seconds    between the samples of one thing
+    metres_per_px    length of a pixel's side
+    ahead            share of the drawing that lies ahead, 0..1
+    drawn_past       earlier frames are drawn in one picture, fading with age, or in a channel each: fading, channels
+
     `train_images` counts those that are left. `fingerprint` is that of file names and classes, `proposals_sum` that of
     the file of regions, so that a run goes on with the same data or not at all.
 
@@ -111,6 +124,24 @@ class DataSettings:
     view: View | None = None
     folds: Annotated[int, Meta(ge=2, le=1000)] | None = None
     fold: Positive | None = None
+    frame_seconds: Seconds | None = None
+    history_seconds: Annotated[float, Meta(ge=0)] | None = None
+    horizon_seconds: Seconds | None = None
+    step_seconds: Seconds | None = None
+    start_seconds: Seconds | None = None
+    metres_per_px: Annotated[float, Meta(gt=0)] | None = None
+    ahead: Annotated[float, Meta(ge=0, le=1)] | None = None
+    drawn_past: Literal["fading", "channels"] | None = None
+
+    @property
+    def timing(self) -> Timing:
+        """What is asked of the cuts of recordings."""
+        return Timing(*(getattr(self, name) for name in Timing._fields))
+
+    @property
+    def drawing(self) -> Drawing:
+        """What is asked of their drawings."""
+        return Drawing(*(getattr(self, name) for name in Drawing._fields))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,6 +267,7 @@ _NO_CODE = {
     "data.classes",
     "data.split_rule",
     "data.fingerprint",
+    "data.drawn_past",
 }
 """The leaves of a Run that are shown, compared or opened as files; nothing looks for code under their names."""
 
@@ -279,6 +311,8 @@ def refuse_code(code: Iterable[str]) -> None:
 _MAY_BE_NONE = {
     *("root", "proposals", "proposals_sum", "validation", "folds", "fold", "image_size"),
     *("mean", "std", "resize", "resize_px"),
+    *Timing._fields,
+    *Drawing._fields,
 }
 """The settings of the data that need no value."""
 

@@ -3,7 +3,17 @@
 from dataclasses import replace
 from typing import Any, Literal
 
-from resvision.core.views import CentreCrop, Letterbox, LongerSide, ShorterSide, SquareView, Stretch, View, Whole
+from resvision.core.views import (
+    CentreCrop,
+    Letterbox,
+    LongerSide,
+    Raster,
+    ShorterSide,
+    SquareView,
+    Stretch,
+    View,
+    Whole,
+)
 
 Resize = Literal["stretch", "centre-crop", "whole", "shorter-side", "longer-side", "letterbox"]
 
@@ -43,6 +53,8 @@ def changed_view(
     }
     if resize is None and resize_px is None:
         return replace(view, **shared)
+    if isinstance(view, Raster):
+        raise ValueError("rasters are drawn at their size and not resized; data.image_size says which")
     shared |= {"channels": view.channels, "interpolation": view.interpolation}
     way = resize or view.kind
     if way == "whole":

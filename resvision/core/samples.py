@@ -8,11 +8,12 @@ Glossary
 """
 
 from abc import ABC, abstractmethod
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from resvision.core.errors import SettingsError, printable
 from resvision.core.views import View
 
 T = TypeVar("T")
@@ -28,6 +29,36 @@ class Sample(NamedTuple, Generic[T]):
 
     image: NDArray[np.uint8]
     target: T
+
+
+class Timing(NamedTuple):
+    """What a person asks of samples that are cut out of recordings, in seconds; None leaves it to the data set.
+
+    frame_seconds    between two frames, where a recording does not say
+    history_seconds  that are seen before the last frame
+    horizon_seconds  that are predicted
+    step_seconds     between two predicted steps
+    start_seconds    between the samples of one thing
+    """
+
+    frame_seconds: float | None = None
+    history_seconds: float | None = None
+    horizon_seconds: float | None = None
+    step_seconds: float | None = None
+    start_seconds: float | None = None
+
+
+class Drawing(NamedTuple):
+    """What a person asks of samples that are drawn; None leaves it to the data set.
+
+    metres_per_px  length of a pixel's side
+    ahead          share of the drawing that lies ahead
+    drawn_past     the way in which earlier frames are drawn, `fading` or `channels`
+    """
+
+    metres_per_px: float | None = None
+    ahead: float | None = None
+    drawn_past: Literal["fading", "channels"] | None = None
 
 
 class Reader(ABC, Generic[T]):
@@ -55,6 +86,17 @@ class Reader(ABC, Generic[T]):
     @abstractmethod
     def target(self, index: int) -> T:
         """The target of sample `index`; its image is not decoded."""
+
+    def recut(self, timing: Timing, drawing: Drawing) -> "Reader[T]":
+        """The reader with its samples cut and drawn as a person asks; itself where nothing is asked.
+
+        Raises SettingsError for what the data do not allow, and where samples are neither cut nor drawn.
+        """
+        asked = {**timing._asdict(), **drawing._asdict()}
+        for name, value in asked.items():
+            if value is not None:
+                raise SettingsError(f"data.{name}: {printable(self.name)} holds no recordings; leave it out")
+        return self
 
     @abstractmethod
     def source(self, index: int) -> str:

@@ -6,7 +6,7 @@ from copy import copy
 from typing import Any, NamedTuple
 
 from resvision.core.errors import SettingsError
-from resvision.core.samples import Reader
+from resvision.core.samples import Drawing, Reader, Timing
 from resvision.core.views import View
 
 
@@ -49,6 +49,11 @@ class Splits(NamedTuple):
         `view` is the view of the net's weights, in place of the set's own.
         """
         train, test, *validation = (_seen_as(reader, channels, image_size, view) for reader in self.readers)
+        return self._replace(train=train, test=test, validation=validation[0] if validation else None)
+
+    def recut(self, timing: Timing, drawing: Drawing) -> "Splits":
+        """The splits with samples cut and drawn as a person asks; SettingsError where the data do not allow it."""
+        train, test, *validation = (reader.recut(timing, drawing) for reader in self.readers)
         return self._replace(train=train, test=test, validation=validation[0] if validation else None)
 
 

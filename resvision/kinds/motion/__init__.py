@@ -1,0 +1,1 @@
+"""Motion prediction without torch: scenes and windows, rasters, baselines, scores and results."""

@@ -1,0 +1,1 @@
+"""Motion prediction: nets from rasters and past states to trajectories."""

@@ -1,0 +1,1 @@
+"""What two papers of motion prediction share, one noun a file."""
