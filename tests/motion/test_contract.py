@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from motion.contract import ForecasterContract
 
-NARROW = {"backbone": "resnet18", "width": 4}
+NARROW = {"backbone": "vgg11_bn", "width": 4}
 
 
 class TestMotionRegression(ForecasterContract):

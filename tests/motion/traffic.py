@@ -1,6 +1,7 @@
 """Traffic for tests: cars on a straight road that drive, brake, turn and change lanes, by plain formulas."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -75,7 +76,7 @@ class Windows(Reader[Window]):
         return f"{self.name}/{self.split}[{index}]"
 
 
-def splits(shown: Raster | None = None) -> Splits:
+def splits(root: Path | None) -> Splits:
     """Four scenes to train on and one to test on."""
-    train = Windows([scene(f"road{seed}", seed=seed) for seed in range(4)], shown)
-    return Splits(train, Windows([scene("road9", seed=9)], shown, split="test"), "4 roads train, 1 tests")
+    train = Windows([scene(f"road{seed}", seed=seed) for seed in range(4)])
+    return Splits(train, Windows([scene("road9", seed=9)], split="test"), "4 roads train, 1 tests")

@@ -33,5 +33,5 @@ def require_relu(relu: str) -> None:
 def with_state(features: Tensor, state: Tensor | None) -> Tensor:
     """Features and state side by side, (N, F + 3); without a state, as of a car of which nothing is known."""
     if state is None:
-        state = features.new_zeros(len(features), STATE)
+        state = features.new_zeros(features.shape[0], STATE)
     return torch.cat([features, state.to(features.dtype)], dim=1)
