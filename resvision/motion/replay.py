@@ -1,4 +1,4 @@
-"""Replay: the futures of those training tracks whose past is most like that of a vehicle. Nothing is learned.
+"""Replay: the futures of those training tracks whose past is most like that of a vehicle, each of another vehicle.
 
 Not in a paper: a baseline. Tracks are kept with the weights before the first step, and a run of `0 steps` is all that
 it needs. A training with steps fits one number, the width by which likeness becomes probability.
@@ -45,6 +45,7 @@ class Replay(ForecastNet):
     pasts      (K, F, 2) float32, metres, 0 where the vehicle was not seen
     seen       (K, F) float32, 1 where it was
     futures    (K, T, 2) float32, from the net's reference
+    vehicles   (K,) int64, the number of the vehicle whose track it is
     tracks     () int64, the number of tracks; what lies behind them counts for nothing
     log_width  () float32, the only parameter: the logarithm of the width in metres
     """
@@ -53,6 +54,7 @@ class Replay(ForecastNet):
     pasts: Tensor
     seen: Tensor
     futures: Tensor
+    vehicles: Tensor
     tracks: Tensor
 
     def __init__(self, *, frames: int, steps: int, modes: int, tracks: int, reference: Reference) -> None:
@@ -64,6 +66,7 @@ class Replay(ForecastNet):
         self.register_buffer("pasts", torch.zeros(tracks, frames, 2))
         self.register_buffer("seen", torch.zeros(tracks, frames))
         self.register_buffer("futures", torch.zeros(tracks, steps, 2))
+        self.register_buffer("vehicles", torch.arange(tracks))
         self.register_buffer("tracks", torch.tensor(0))
         self.log_width = nn.Parameter(torch.tensor(0.0))
 
@@ -76,7 +79,7 @@ class Replay(ForecastNet):
             return self._apart(inputs.past[..., :2], inputs.present)
 
     def _apart(self, past: Tensor, present: Tensor) -> Tensor:
-        """The distances of `forward` for pasts (N, F, 2) that were seen in some frames, (N, F)."""
+        """The distances of `forward` for pasts (N, F, 2), seen in frames (N, F)."""
         apart = past.new_zeros(past.shape[0], self.pasts.shape[0])
         for frame in range(self.pasts.shape[1]):  # one at a time, for the memory's sake
             shared = present[:, frame, None] * self.seen[:, frame]
@@ -97,49 +100,30 @@ class Replay(ForecastNet):
             buffer.zero_()
             buffer[: len(windows)] = torch.from_numpy(values).to(buffer)
         self.tracks.fill_(len(windows))
+        numbers: dict[tuple[str, int], int] = {}
+        of_whom = [numbers.setdefault((one.scene.name, one.vehicle), len(numbers)) for one in windows]
+        self.vehicles[: len(windows)] = torch.tensor(of_whom)
         with torch.no_grad():
-            self.log_width.copy_(self._usual_width(windows).log())
+            self.log_width.copy_(self._usual_width(len(windows)).log())
 
-    def _usual_width(self, windows: Sequence[Window]) -> Tensor:
-        """The mean distance of kept tracks from the nearest one of another vehicle, in metres, a scalar."""
-        some = slice(0, min(MEASURED, len(windows)))
-        names = [window.name.rpartition("@")[0] for window in windows]
-        vehicles = torch.tensor([names.index(name) for name in names], device=self.pasts.device)
-        # Neighbouring moments of one vehicle are all but equal, and no vehicle that is to come is one of those.
-        apart = self._apart(self.pasts[some], self.seen[some])[:, : len(windows)]
-        nearest = apart.masked_fill(vehicles[some, None] == vehicles, NO_TRACK).amin(dim=1)
+    def nearest(self, apart: Tensor) -> Tensor:
+        """The nearest tracks by distances (N, K), each of another vehicle: (N, M), the nearest first.
+
+        Neighbouring moments of one vehicle are all but equal, so that they would be one prediction over and over.
+        """
+        chosen: list[Tensor] = []
+        for _ in range(self.modes):
+            chosen.append(apart.argmin(dim=1))
+            apart = apart.masked_fill(self.vehicles == self.vehicles[chosen[-1]][:, None], 2 * NO_TRACK)
+        return torch.stack(chosen, dim=1)
+
+    def _usual_width(self, count: int) -> Tensor:
+        """The mean distance of `count` kept tracks from the nearest of another vehicle, in metres, a scalar."""
+        some = slice(0, min(MEASURED, count))
+        apart = self._apart(self.pasts[some], self.seen[some])
+        nearest = apart.masked_fill(self.vehicles[some, None] == self.vehicles, NO_TRACK).amin(dim=1)
         usual = nearest[nearest < OF_ANOTHER_FRAME].sqrt().mean()
         return usual.nan_to_num(1.0).clamp(min=LEAST_WIDTH_M)
-
-    def _apart(self, past: Tensor, present: Tensor) -> Tensor:
-        """The distances of `forward` for pasts (N, F, 2) that were seen in some frames, (N, F)."""
-        apart = past.new_zeros(past.shape[0], self.pasts.shape[0])
-        for frame in range(self.pasts.shape[1]):  # one at a time, for the memory's sake
-            shared = present[:, frame, None] * self.seen[:, frame]
-            apart = apart + shared * (past[:, frame, None] - self.pasts[:, frame]).square().sum(dim=-1)
-        lacking = present.sum(dim=1, keepdim=True) - present @ self.seen.T
-        apart = apart / present.sum(dim=1, keepdim=True).clamp(min=1) + OF_ANOTHER_FRAME * lacking
-        kept = torch.arange(self.pasts.shape[0], device=apart.device) < self.tracks
-        return apart.masked_fill(~kept & (self.tracks > 0), NO_TRACK)
-
-    def keep(self, windows: Sequence[Window], futures: NDArray[np.float32]) -> None:
-        """Keep the pasts of windows with their futures (K, T, 2), and measure the width: how far neighbours lie."""
-        pasts = [window.past() for window in windows]
-        for buffer, values in (
-            (self.pasts, np.stack([past.positions for past in pasts])),
-            (self.seen, np.stack([past.present for past in pasts])),
-            (self.futures, futures),
-        ):
-            buffer.zero_()
-            buffer[: len(windows)] = torch.from_numpy(values).to(buffer)
-        self.tracks.fill_(len(windows))
-        some = slice(0, min(MEASURED, len(windows)))
-        apart = self._apart(self.pasts[some], self.seen[some])
-        apart.fill_diagonal_(NO_TRACK)  # a track is no neighbour of itself
-        nearest = apart.amin(dim=1)
-        usual = nearest[nearest < OF_ANOTHER_FRAME].sqrt().mean() if len(windows) > 1 else apart.new_tensor(1.0)
-        with torch.no_grad():
-            self.log_width.copy_(usual.nan_to_num(1.0).clamp(min=LEAST_WIDTH_M).log())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +144,9 @@ class ReplayForecaster(Forecaster):
 
     def relative(self, inputs: MotionInputs) -> Forecast:
         """The futures of the nearest tracks; logits fall with the square of the distance over the width."""
-        nearest, tracks = self.net(self.normalized(inputs.images), inputs).topk(self.net.modes, largest=False, dim=1)
+        apart = self.net(self.normalized(inputs.images), inputs)
+        tracks = self.net.nearest(apart)
+        nearest = apart.gather(1, tracks)
         logits = -0.5 * (nearest - nearest[:, :1]) * torch.exp(-2 * self.net.log_width)
         return Forecast(self.net.futures[tracks].to(logits.dtype), logits)
 
