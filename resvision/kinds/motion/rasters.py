@@ -172,5 +172,5 @@ def _pixels(windows: Sequence[Window], view: Raster, points: Floats, of: Ints) -
 
 
 def _headings(windows: Sequence[Window]) -> Floats:
-    """The headings of the targets in the world, (N,)."""
-    return np.array([window.scene.headings[window.vehicle, window.frame] for window in windows])
+    """The headings of the windows' frames in the world, (N,)."""
+    return np.array([window.pose().heading for window in windows])
