@@ -7,7 +7,6 @@ belong to it: x1 y1 x2 y2 there is (x1 - 1, y1 - 1, x2, y2) in continuous pixels
 from math import isfinite
 from typing import NamedTuple
 
-from resvision.core.errors import DataError, printable
 from resvision.core.files import LIST
 from resvision.data.places import Place, read_file
 from resvision.data.xml_documents import UnexpectedXmlError, guarded_parser, parse, require_shallow

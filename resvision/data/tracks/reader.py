@@ -7,13 +7,18 @@ The picture of a sample is for people. Nets are fed with drawings of the windows
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import numpy as np
+
 from resvision.core.errors import DataError, SettingsError, printable
 from resvision.core.samples import Drawing, Reader, Sample, Timing
-from resvision.core.views import View
+from resvision.core.views import Raster, View
 from resvision.data.tracks.cuts import USUAL, Cuts, cuts_of, require_windows, span_of, view_of
-from resvision.kinds.motion.rasters import pictured
+from resvision.kinds.motion.rasters import drawn
 from resvision.kinds.motion.scenes import Scene
 from resvision.kinds.motion.windows import Span, Window
+
+PICTURE = Raster(size_px=448, metres_per_px=0.25, history=20, channels=3, mean=(0.0,) * 3, std=(1.0,) * 3)
+"""The picture of a sample: 112 m, 84 of them ahead."""
 
 
 @dataclass(kw_only=True)
@@ -63,7 +68,7 @@ class TrackReader(Reader[Window]):
 
     def __getitem__(self, index: int) -> Sample[Window]:
         window = self.target(index)
-        return Sample(pictured(window), window)
+        return Sample(np.ascontiguousarray(drawn([window], PICTURE)[0].transpose(1, 2, 0)), window)
 
     def target(self, index: int) -> Window:
         """The window."""
