@@ -144,7 +144,8 @@ def _line_boxes(segments: Floats, values: Floats, planes: Ints, view: Raster) ->
     directions = along / lengths.clip(min=1e-9)[:, None]
     half = max(BORDER_M / view.metres_per_px, 1.0) / 2
     widths = np.full(len(segments), half)
-    return Boxes(*middles.T, *directions.T, lengths / 2 + half, widths, values, planes)
+    (columns, rows), (cosines, sines) = middles.T, directions.T
+    return Boxes(columns, rows, cosines, sines, lengths / 2 + half, widths, values, planes)
 
 
 def _gathered(parts: Sequence[Floats]) -> tuple[Floats, Ints]:
