@@ -75,7 +75,9 @@ def graphs() -> list[bytes]:
     """Graphs of runs and fits, of this format and of the first."""
     phases = compose_phases("fcn8s", "camvid", recipe_name="fcn-2015")
     net = RunPhase(name="net", run=compose("resnet20", "digits"))
-    fit = FitPhase(name="svm", fit="resvision.feature_fits:linear_svm", parents={"features": "net"}, options={"c": 1.0})
+    fit = FitPhase(
+        name="svm", fit="resvision.fits.features:linear_svm", parents={"features": "net"}, options={"c": 1.0}
+    )
     graphs = [graph_to_json(phases), graph_to_json([net, fit])]
     return [(OLDER / "phases.json").read_bytes(), *map(document, graphs)]
 

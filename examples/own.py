@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor, nn
 
-from resvision import feature_fits
 from resvision.core.samples import Reader, Sample
 from resvision.core.views import Stretch
 from resvision.data.splits import Splits
+from resvision.fits.features import features
 from resvision.loading.augment import ImageAugment
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.optimizers import OptimizerSettings
@@ -106,7 +106,7 @@ def recipe(model: str, data: str) -> Run:
 
 def class_means(inputs: FitInputs) -> Fitted:
     """The mean features of every class; an image is taken to be of the class whose mean is nearest."""
-    train, test = feature_fits.features(inputs, "train"), feature_fits.features(inputs, "test")
+    train, test = features(inputs, "train"), features(inputs, "test")
     means = np.stack([train.values[train.labels == k].mean(axis=0) for k in range(len(Shapes.classes))])
     distances = np.linalg.norm(test.values[:, None] - means, axis=2)
     error = float(np.mean(distances.argmin(axis=1) != test.labels))
@@ -115,7 +115,7 @@ def class_means(inputs: FitInputs) -> Fitted:
 
 def phases(model: str, data: str) -> tuple[RunPhase | FitPhase, ...]:
     """The run of `recipe`, then two classifiers of its features: a linear SVM, and the nearest class mean."""
-    svm = "resvision.feature_fits:linear_svm"
+    svm = "resvision.fits.features:linear_svm"
     return (
         RunPhase(name="net", run=recipe(model, data)),
         FitPhase(name="svm", fit=svm, parents={"net": "net"}, options={"cost": 0.1}),

@@ -267,7 +267,6 @@ _NO_CODE = {
     "data.classes",
     "data.split_rule",
     "data.fingerprint",
-    "data.drawn_past",
 }
 """The leaves of a Run that are shown, compared or opened as files; nothing looks for code under their names."""
 

@@ -24,17 +24,20 @@ FORMAT = 2
 """The format of phases.json. The first was a bare list of Runs, each starting with the result of the one before it."""
 
 FIT_OPTIONS = {
-    "resvision.feature_fits:linear_svm": "resvision.feature_fits:SvmOptions",
-    "resvision.feature_fits:ridge_classifier": "resvision.feature_fits:RidgeOptions",
-    "resvision.feature_fits:feature_clusters": "resvision.feature_fits:KmeansOptions",
-    "resvision.region_fits:region_svms": "resvision.region_fits:RegionSvmOptions",
-    "resvision.region_fits:region_boxes": "resvision.region_fits:RegionBoxOptions",
-    "resvision.proposal_fits:region_proposals": "resvision.proposal_fits:ProposalOptions",
+    "resvision.fits.features:linear_svm": "resvision.fits.features:SvmOptions",
+    "resvision.fits.features:ridge_classifier": "resvision.fits.features:RidgeOptions",
+    "resvision.fits.features:feature_clusters": "resvision.fits.features:KmeansOptions",
+    "resvision.fits.regions:region_svms": "resvision.fits.regions:RegionSvmOptions",
+    "resvision.fits.regions:region_boxes": "resvision.fits.regions:RegionBoxOptions",
+    "resvision.fits.proposals:region_proposals": "resvision.fits.proposals:ProposalOptions",
 }
 """The options of each fit of this package, by which they are checked before the first phase."""
 
 FITS = tuple(FIT_OPTIONS)
 """The functions of this package that a fit may name without `--allow-code`."""
+
+_MOVED = {"resvision.feature_fits": "resvision.fits.features"}
+"""The modules of fits by the names that they had in phases of earlier versions."""
 
 Name = Annotated[str, Meta(pattern=r"^\w[\w.-]{0,99}\Z", description="letters, digits, `_`, `.` and `-`")]
 Options = TypeVar("Options")
@@ -188,6 +191,7 @@ def graph_from_json(data: Any, *, allow_code: bool = False) -> tuple[Phase, ...]
 
     Raises SettingsError, and RunError where a phase names code of a user's own and `allow_code` is not given.
     """
+    data = _with_moved(data)
     if not allow_code:
         refuse_code(_code_in(data))
     if isinstance(data, list):
@@ -198,6 +202,24 @@ def graph_from_json(data: Any, *, allow_code: bool = False) -> tuple[Phase, ...]
     if data["format"] != FORMAT:
         raise SettingsError(f"format {data['format']!r:.60}, this version of resvision reads {FORMAT}")
     return checked_phases([_phase_from_json(phase, at=f"phase {n}") for n, phase in enumerate(data["phases"], start=1)])
+
+
+def _with_moved(data: Any) -> Any:
+    """The content of phases.json with fits under their present names; damaged data pass, for the reader to refuse."""
+    if not isinstance(data, dict) or not isinstance(data.get("phases"), list):
+        return data
+    phases = [
+        {**phase, "fit": _present_name(phase["fit"])}
+        if isinstance(phase, dict) and isinstance(phase.get("fit"), str)
+        else phase
+        for phase in data["phases"]
+    ]
+    return {**data, "phases": phases}
+
+
+def _present_name(fit: str) -> str:
+    module, colon, function = fit.partition(":")
+    return _MOVED.get(module, module) + colon + function
 
 
 def _phase_from_json(data: Any, *, at: str) -> Phase:

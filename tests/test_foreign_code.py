@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from resvision import feature_fits, proposal_fits, region_fits
 from resvision.core import rundir
 from resvision.core.errors import ResVisionError, RunError
 from resvision.core.files import SETTINGS
 from resvision.core.settings import leaves, to_json
+from resvision.fits import features, proposals, regions
 from resvision.launch import Finished, require_same
 from resvision.phases import resume_phases
 from resvision.recipes import compose
@@ -76,7 +76,7 @@ def test_phases_that_have_no_run_yet_are_launched_without_code_only(code: str, t
 def test_the_fits_that_need_no_allowance_are_those_of_this_package() -> None:
     public = [
         value
-        for module in (feature_fits, proposal_fits, region_fits)
+        for module in (features, proposals, regions)
         for name, value in vars(module).items()
         if inspect.isfunction(value) and name[0] != "_"
     ]
@@ -84,6 +84,13 @@ def test_the_fits_that_need_no_allowance_are_those_of_this_package() -> None:
         function for function in public if set(inspect.get_annotations(function).values()) == {FitInputs, Fitted}
     ]
     assert {f"{function.__module__}:{function.__name__}" for function in of_fits} == set(FITS)
+
+
+def test_fits_of_earlier_phases_are_found_where_they_have_moved_to(finished: Finished) -> None:
+    fit = FitPhase(name="svm", fit="resvision.fits.features:linear_svm", parents={"net": "net"})
+    graph = graph_to_json([RunPhase(name="net", run=finished.run), fit])
+    graph["phases"][1]["fit"] = "resvision.feature_fits:linear_svm"
+    assert graph_from_json(graph)[1] == fit
 
 
 def test_a_run_with_other_code_than_what_was_asked_for_is_refused(finished: Finished, tmp_path: Path) -> None:

@@ -100,7 +100,9 @@ def graph(model, data):
         RunPhase(name="first", run=run),
         FitPhase(name="sums", fit="own_phases:sums", parents={"net": "first"}),
         RunPhase(name="second", run=run, init_from="first"),
-        FitPhase(name="svm", fit="resvision.feature_fits:linear_svm", parents={"net": "second"}, options={"cost": 0.1}),
+        FitPhase(
+            name="svm", fit="resvision.fits.features:linear_svm", parents={"net": "second"}, options={"cost": 0.1}
+        ),
     )
 '''
 
@@ -145,9 +147,9 @@ def fitted(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path
     shutil.copytree(finished.folder, out / "1-net")
     phases = (
         RunPhase(name="net", run=finished.run),
-        fit("svm", "resvision.feature_fits:linear_svm", cost=10.0),
-        fit("ridge", "resvision.feature_fits:ridge_classifier"),
-        fit("clusters", "resvision.feature_fits:feature_clusters", clusters=7, seed=3),
+        fit("svm", "resvision.fits.features:linear_svm", cost=10.0),
+        fit("ridge", "resvision.fits.features:ridge_classifier"),
+        fit("clusters", "resvision.fits.features:feature_clusters", clusters=7, seed=3),
     )
     rundir.write_json(out / rundir.PHASES, graph_to_json(phases))
     outcome = resume_phases(out, console=QUIET)
@@ -225,12 +227,12 @@ def test_features_that_an_earlier_start_left_are_not_computed_again(
     for name in ("2-svm", "3-ridge"):
         (folder / name / rundir.EVALUATION).unlink()
     with monkeypatch.context() as patched:
-        patched.setattr("resvision.feature_fits.fit_svm", lambda *_, **__: 1 / 0)
+        patched.setattr("resvision.fits.features.fit_svm", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             resume_phases(folder, console=QUIET)
     assert len([*(folder / "2-svm" / rundir.SCRATCH).iterdir()]) == 2
     shutil.copytree(folder / "2-svm" / rundir.SCRATCH, folder / "3-ridge" / rundir.SCRATCH)
-    monkeypatch.setattr("resvision.feature_fits.predict_all", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("resvision.fits.features.predict_all", lambda *_, **__: 1 / 0)
     resume_phases(folder, console=QUIET)
     assert parameters(folder) == parameters(fitted)
 
@@ -426,7 +428,7 @@ def test_options_of_a_fit_are_typed(fitted: Path, tmp_path: Path) -> None:
         leave_if_stopped=lambda: None,
         allow_code=False,
     )
-    from resvision.feature_fits import linear_svm
+    from resvision.fits.features import linear_svm
 
     with pytest.raises(SettingsError, match=r"unknown key 'options.costs'; nearest: cost"):
         linear_svm(inputs)
@@ -452,8 +454,8 @@ def test_phases_that_make_no_graph_are_refused() -> None:
 
 def test_nothing_is_written_for_phases_that_cannot_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     net = RunPhase(name="net", run=tiny())
-    with pytest.raises(UnknownNameError, match=r"unknown fit 'resvision\.feature_fits:svm': module .* has no 'svm'"):
-        carried_out((net, fit("svm", "resvision.feature_fits:svm")), tmp_path / "graph")
+    with pytest.raises(UnknownNameError, match=r"unknown fit 'resvision\.fits\.features:svm': module .* has no 'svm'"):
+        carried_out((net, fit("svm", "resvision.fits.features:svm")), tmp_path / "graph")
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(SettingsError, match="leave torchrun out"):
         carried_out((net, replace(net, name="b", init_from="net")), tmp_path / "graph")

@@ -10,7 +10,7 @@ hundredth a step. On a CPU Darknet adds 1e-6 to the deviation instead, which no 
 Darknet divides by the deviation of a sample, n - 1 in the place of n; here it is PyTorch's n.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
@@ -90,26 +90,27 @@ class ResidualBlock(nn.Module):
 
 
 class Darknet(nn.Module):
-    """A first convolution, five stages that halve the map each, a global average, one linear layer.
+    """Convolutions, five stages that halve the map each, a global average, one linear layer: any classifier of Darknet.
 
-    stages  `pooled_stages` or `residual_stages` for the same width
-    width   channels of the first convolution
+    maps      the parts before the average by their names, in order: `stage1` to `stage5`, and what comes before them
+    channels  those of the maps after the stages
     """
 
-    def __init__(self, stages: Sequence[nn.Sequential], *, num_classes: int, in_channels: int, width: int) -> None:
+    def __init__(self, maps: Mapping[str, nn.Module], *, channels: Sequence[int], num_classes: int) -> None:
         super().__init__()
-        self.conv1 = ConvBlock(in_channels, width, 3)
-        self.stage1, self.stage2, self.stage3, self.stage4, self.stage5 = stages
-        self.channels = [_scaled(channels, width) for channels in STAGE_CHANNELS]
+        for name, part in maps.items():
+            self.add_module(name, part)
+        self.parts, self.channels = tuple(maps), tuple(channels)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(self.channels[-1], num_classes)
         relu_initialize(self, last=self.fc)
 
     def last_map(self, images: Tensor) -> Tensor:
-        """The last map, (N, 32 * width, H / 32, W / 32), sides rounded up."""
-        x = self.stage2(self.stage1(self.conv1(images)))
-        last: Tensor = self.stage5(self.stage4(self.stage3(x)))
-        return last
+        """The last map, (N, channels[-1], H / 32, W / 32), sides rounded up."""
+        x = images
+        for name in self.parts:
+            x = self.get_submodule(name)(x)
+        return x
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, K) of images (N, C, H, W), at any size from 1 pixel on."""
@@ -125,22 +126,32 @@ class Darknet(nn.Module):
         return {f"stage{number}": channels for number, channels in enumerate(self.channels, start=1)}
 
     def darknet_order(self) -> Sequence[nn.Module]:
-        """The layers with weights in the order of darknet19.cfg or darknet53.cfg."""
+        """The layers with weights in the order of the net's cfg."""
         return layers_in_order(self)
 
 
-def pooled_stages(width: int) -> list[nn.Sequential]:
-    """The stages of Darknet-19, table 6 of Redmon and Farhadi 2016: a pooling, then 3x3 convolutions with 1x1 between.
+def stages_in(net: Sequence[nn.Module], *, first: int = 1) -> dict[str, nn.Module]:
+    """Stages by their names, `stage1` or that of number `first` before the others."""
+    return {f"stage{number}": stage for number, stage in enumerate(net, start=first)}
+
+
+def pooled_stages(
+    plan: Sequence[Sequence[Layer]], *, width: int, full_width: int, batch_norm: bool = True
+) -> list[nn.Sequential]:
+    """Stages of a pooling and some convolutions each, after a map of `width` channels.
 
     Map sides that are odd are rounded up, as Darknet does since 2018; before, it rounded down.
+
+    plan        window and channels of the convolutions after each pooling
+    full_width  channels of the first map in the paper, in proportion to which all others are scaled
     """
     stages: list[nn.Sequential] = []
     entering = width
-    for convolutions in DARKNET19:
+    for convolutions in plan:
         layers: list[nn.Module] = [CeilMaxPool2d(2, stride=2)]
         for window, channels in convolutions:
-            leaving = _scaled(channels, width)
-            layers.append(ConvBlock(entering, leaving, window))
+            leaving = scaled(channels, width=width, full=full_width)
+            layers.append(ConvBlock(entering, leaving, window, batch_norm=batch_norm))
             entering = leaving
         stages.append(nn.Sequential(*layers))
     return stages
@@ -150,8 +161,7 @@ def residual_stages(width: int) -> list[nn.Sequential]:
     """The stages of Darknet-53, table 1 of Redmon and Farhadi 2018: a strided convolution, then residual blocks."""
     stages: list[nn.Sequential] = []
     entering = width
-    for repeats, channels in zip(DARKNET53, STAGE_CHANNELS, strict=True):
-        leaving = _scaled(channels, width)
+    for repeats, leaving in zip(DARKNET53, _stage_channels(width), strict=True):
         blocks = [ResidualBlock(leaving) for _ in range(repeats)]
         stages.append(nn.Sequential(ConvBlock(entering, leaving, 3, stride=2), *blocks))
         entering = leaving
@@ -170,20 +180,27 @@ def layers_in_order(net: nn.Module) -> list[nn.Module]:
 
 
 def darknet19(*, num_classes: int, in_channels: int = 3, width: int = FULL_WIDTH) -> Darknet:
-    """The net of 19 convolutions, with `width` channels in the first.
+    """The net of 19 convolutions of Redmon and Farhadi 2016, table 6.
 
     width  channels of the first convolution, by which all others scale
     """
-    return Darknet(pooled_stages(width), num_classes=num_classes, in_channels=in_channels, width=width)
+    stages = pooled_stages(DARKNET19, width=width, full_width=FULL_WIDTH)
+    return _after_first(stages, num_classes=num_classes, in_channels=in_channels, width=width)
 
 
 def darknet53(*, num_classes: int, in_channels: int = 3, width: int = FULL_WIDTH) -> Darknet:
-    """The net of 52 convolutions and one to the classes, with `width` channels in the first.
+    """The net of 52 convolutions and one to the classes of Redmon and Farhadi 2018, table 1.
 
     width  channels of the first convolution, by which all others scale
     """
-    return Darknet(residual_stages(width), num_classes=num_classes, in_channels=in_channels, width=width)
+    return _after_first(residual_stages(width), num_classes=num_classes, in_channels=in_channels, width=width)
 
 
-def _scaled(channels: int, width: int) -> int:
-    return scaled(channels, width=width, full=FULL_WIDTH)
+def _after_first(stages: Sequence[nn.Module], *, num_classes: int, in_channels: int, width: int) -> Darknet:
+    """The classifier of a first convolution and five stages."""
+    maps = {"conv1": ConvBlock(in_channels, width, 3), **stages_in(stages)}
+    return Darknet(maps, channels=_stage_channels(width), num_classes=num_classes)
+
+
+def _stage_channels(width: int) -> list[int]:
+    return [scaled(channels, width=width, full=FULL_WIDTH) for channels in STAGE_CHANNELS]

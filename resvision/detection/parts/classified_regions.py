@@ -2,7 +2,7 @@
 
 Girshick et al. 2014, https://arxiv.org/abs/1311.2524; He et al. 2014, https://arxiv.org/abs/1406.4729. First its last
 layer scores the classes and the background, for fine-tuning. Then linear SVMs take the place of that layer, and ridge
-regression moves each region: linear layers both, which `resvision.region_fits` fits.
+regression moves each region: linear layers both, which `resvision.fits.regions` fits.
 
 Glossary
     N, P, K  images, regions of each image, classes without the background

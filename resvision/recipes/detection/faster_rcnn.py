@@ -98,7 +98,7 @@ def in_four_steps(
         RunPhase(name="rpn", run=step(0, proposals, own_encoder=True)),
         FitPhase(
             name="proposals",
-            fit="resvision.proposal_fits:region_proposals",
+            fit="resvision.fits.proposals:region_proposals",
             parents={"net": "rpn"},
             options={} if before is None else {"before": before},
         ),

@@ -16,7 +16,7 @@ from resvision.training.optimizers import OptimizerSettings
 from resvision.training.schedules import Schedule
 from resvision.training_graph import FitPhase, Phase, RunPhase
 
-SVMS, BOXES = "resvision.region_fits:region_svms", "resvision.region_fits:region_boxes"
+SVMS, BOXES = "resvision.fits.regions:region_svms", "resvision.fits.regions:region_boxes"
 
 
 def stages(

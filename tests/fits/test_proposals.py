@@ -16,9 +16,9 @@ from resvision.core import rundir
 from resvision.core.errors import SettingsError
 from resvision.core.images import decode
 from resvision.detection.proposal_files import ProposalFile
+from resvision.fits.proposals import region_proposals
 from resvision.launch import launch
 from resvision.phases import launch_phases, resume_phases
-from resvision.proposal_fits import region_proposals
 from resvision.recipes import compose, compose_phases
 from resvision.recipes.detection.faster_rcnn import in_four_steps
 from resvision.run import read_run
@@ -99,7 +99,7 @@ def test_kept_proposals_are_those_of_the_net_in_pixels_of_the_photo(steps: Path,
     trained = resvision.load(steps / "1-rpn")
     for name, boxes in kept.items():
         assert boxes.dtype is torch.float32
-        image = decode(Path(name))
+        image = decode(folder / name)  # names are those within the set, which may move
         shown = trained.view.show(image, name=name, grey=False)
         pixels = torch.from_numpy(shown.pixels).permute(2, 0, 1)[None]
         with torch.no_grad():
@@ -151,7 +151,7 @@ def test_a_net_that_proposes_nothing_is_refused(folder: Path, tmp_path: Path) ->
     del small["model.options.hidden"], small["model.options.smallest_anchor_px"], small["model.options.proposals"]
     phases = (
         RunPhase(name="net", run=compose("retinanet", str(folder), changes=small)),
-        FitPhase(name="proposals", fit="resvision.proposal_fits:region_proposals", parents={"net": "net"}),
+        FitPhase(name="proposals", fit="resvision.fits.proposals:region_proposals", parents={"net": "net"}),
     )
     with pytest.raises(SettingsError, match="retinanet proposes no regions; name a run of Faster R-CNN"):
         launch_phases(phases, out=tmp_path / "out", console=QUIET)

@@ -18,12 +18,12 @@ from torchvision.ops import box_iou
 
 from resvision.assembly import assemble
 from resvision.core.errors import SettingsError, Stopped
+from resvision.fits.region_examples import RegionsOfRun
+from resvision.fits.regions import NEVER, region_boxes, region_svms
 from resvision.kinds.table import kind_of
 from resvision.phases import launch_phases, resume_phases
 from resvision.preparation import reopen
 from resvision.recipes import compose_phases
-from resvision.region_examples import RegionsOfRun
-from resvision.region_fits import NEVER, region_boxes, region_svms
 from resvision.run import read_run
 from resvision.training.checkpoints import load_weights, result_weights
 from resvision.training_graph import FitInputs, Phase

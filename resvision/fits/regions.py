@@ -31,7 +31,7 @@ from resvision.core.errors import RunError, printable
 from resvision.core.files import require_tensors
 from resvision.core.tensor_files import tensor_bytes
 from resvision.core.terminal import tell
-from resvision.region_examples import (
+from resvision.fits.region_examples import (
     GIB,
     BoxPairs,
     ExampleFiles,

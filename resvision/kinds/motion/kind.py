@@ -1,0 +1,152 @@
+"""Motion prediction without torch: trajectories of vehicles, judged beside those of constant velocity."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from resvision.core.view_geometry import Geometry
+from resvision.geometry.frames import world_from_agent
+from resvision.kinds.kind import ClassTable, Column, Curve, Kind, ListedProtocol, Table
+from resvision.kinds.motion import tables
+from resvision.kinds.motion.baselines import step_times
+from resvision.kinds.motion.metrics import by_probability
+from resvision.kinds.motion.placement import WindowGeometry
+from resvision.kinds.motion.results import Motion, RawTrajectories
+from resvision.kinds.motion.scores import MotionScores
+from resvision.kinds.motion.windows import Window
+
+
+class MotionKind(Kind[MotionScores, Motion, Window]):
+    """The task whose systems predict where a vehicle will be: trajectories with a probability each."""
+
+    name = "motion"
+    judged_by = ("min_fde_1", "min_ade_1")
+    main_name = "FDE"
+    figures = (
+        "min_fde_1",
+        "min_ade_1",
+        "min_fde_5",
+        "min_ade_5",
+        "min_fde_10",
+        "min_ade_10",
+        "rmse",
+        "nll",
+        "constant_velocity_fde",
+        "constant_velocity_ade",
+    )
+    metrics = ()
+    nouns: ClassVar[dict[str, str]] = {
+        "min_fde_1": "FDE",
+        "min_ade_1": "ADE",
+        "min_fde_5": "minFDE_5",
+        "min_ade_5": "minADE_5",
+        "min_fde_10": "minFDE_10",
+        "min_ade_10": "minADE_10",
+        "rmse": "RMSE",
+        "nll": "NLL",
+        "constant_velocity_fde": "FDE of constant velocity",
+        "constant_velocity_ade": "ADE of constant velocity",
+    }
+    columns = (
+        Column("best validation FDE, m", "validation", "min_fde_1", "lower", "figure"),
+        Column("FDE, m", "test", "min_fde_1", "lower", "figure"),
+        Column("ADE, m", "test", "min_ade_1", "lower", "figure"),
+        Column("minFDE_5, m", "test", "min_fde_5", "lower", "figure"),
+        Column("RMSE, m", "test", "rmse", "lower", "figure"),
+        Column("FDE of constant velocity, m", "test", "constant_velocity_fde", "lower", "figure"),
+    )
+    curves = (
+        Curve("FDE", "falling", lambda figures: figures["min_fde_1"], unit="m"),
+        Curve("ADE", "falling", lambda figures: figures["min_ade_1"], unit="m"),
+        Curve("loss", "logarithmic", trained="loss", unit=""),
+    )
+    footnote = (
+        "FDE is the distance from the true place at the end of the prediction, ADE the mean distance up to it, both of"
+        " the most probable trajectory; minFDE_5 is the least among the five most probable ones. Runs that predict"
+        " different times ahead are not comparable; constant velocity is that of the last half second."
+    )
+    options = frozenset({"csv", "out", "top"})
+    refused: ClassVar[dict[str, str]] = {
+        "scales": "rasters are drawn as the run draws them; leave it out",
+        "compile": "nothing is compiled; leave it out",
+        "ensemble": "trajectories of several runs are not averaged; leave it out",
+    }
+    compared: ClassVar[dict[str, str]] = {
+        "min_fde_1": "FDE, m",
+        "min_ade_1": "ADE, m",
+        "min_fde_5": "minFDE_5, m",
+        "constant_velocity_fde": "FDE of constant velocity, m",
+    }
+    protocols = (ListedProtocol("windows", "each window once, all errors in the agent's frame, in metres", "ours"),)
+    amount_noun = "windows"
+    worst_title = "Worst windows"
+
+    def write(self, name: str, value: float) -> str:
+        """A figure in metres, but for the likelihood, which has no unit."""
+        return f"{value:.2f} m" if name in self.figures and name != "nll" else super().write(name, value)
+
+    def target_fault(self, target: Any, classes: Sequence[str]) -> str:
+        """The fault of a target that is no Window, in words."""
+        return "" if isinstance(target, Window) else f"a {type(target).__name__} where a Window is due"
+
+    def decode(self, raw: RawTrajectories, geometry: Geometry, *, source: str, classes: tuple[str, ...]) -> Motion:
+        """The trajectories in the frame of the world, the most probable first."""
+        assert isinstance(geometry, WindowGeometry), "views of this task are drawn from windows"
+        window = geometry.window
+        order = by_probability(raw.probabilities[None])[0]
+        return Motion(
+            source=source,
+            scenario=window.scene.name,
+            vehicle=window.scene.vehicles[window.vehicle],
+            frame=window.frame,
+            times=step_times(window),
+            positions=world_from_agent(raw.positions[order], window.pose()),
+            probabilities=raw.probabilities[order].astype(float),
+        )
+
+    def read_scores(self, data: Any) -> MotionScores:
+        """Read errors of the system and of the baselines, and the worst windows."""
+        return MotionScores.from_json(data)
+
+    def sentence(self, scores: MotionScores, data: str) -> str:
+        """The final error, and whether that of constant velocity is lower."""
+        return tables.sentence(scores, data)
+
+    def lines(self, scores: MotionScores) -> list[tuple[str, str]]:
+        """The figures over the whole prediction, and the comparison with constant velocity."""
+        shown = [(self.noun(name), self.write(name, value)) for name, value in scores.figures().items()]
+        return [
+            *shown,
+            ("against constant velocity", tables.verdict(scores)),
+            ("horizon", f"{scores.horizon_seconds:g} s"),
+            ("windows", f"{scores.windows:,}"),
+        ]
+
+    def tables(self, scores: MotionScores) -> list[Table]:
+        """Tables of all systems by horizon and by speed."""
+        return tables.for_terminal(scores)
+
+    def page_tables(self, scores: MotionScores) -> list[ClassTable]:
+        """None yet."""
+        return []
+
+    def limited(self, result: Motion, top: int | None) -> Motion:
+        """The `top` most probable trajectories."""
+        return result.best(top)
+
+    def line(self, result: Motion) -> str:
+        """The window, and where its trajectories end."""
+        return f"{result.source}: {result.vehicle}@{result.frame} {result.in_words()}"
+
+    csv_header = ("source", "scenario", "vehicle", "frame", "mode", "probability", "time_s", "x_m", "y_m")
+
+    def csv_rows(self, result: Motion) -> list[tuple[Any, ...]]:
+        """A CSV row for each step of each trajectory, in the frame of the world."""
+        window = (result.source, result.scenario, result.vehicle, result.frame)
+        return [
+            (*window, mode, f"{probability:.6f}", f"{time:g}", f"{x:.3f}", f"{y:.3f}")
+            for mode, (path, probability) in enumerate(zip(result.positions, result.probabilities, strict=True), 1)
+            for time, (x, y) in zip(result.times, path, strict=True)
+        ]
+
+
+KIND = MotionKind()

@@ -1,0 +1,118 @@
+"""Scores of motion: the running tally, its merging, and the words about them."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from kinds.motion.made_recordings import driven, recording, window_of
+from numpy.typing import NDArray
+
+from resvision.core.errors import NonFiniteLossError
+from resvision.kinds.motion.kind import KIND
+from resvision.kinds.motion.scores import MotionScores
+from resvision.kinds.motion.scoring import Tally
+from resvision.kinds.motion.windows import Window
+
+MODES = 6
+
+
+def _windows() -> list[Window]:
+    """Cars that drive straight on at some speed, or brake."""
+    scene = recording(
+        {
+            "steady": driven(lambda t: (12 * t, 0 * t)),
+            "slow": driven(lambda t: (3 * t, 1 * t)),
+            "braking": driven(lambda t: (20 * t - 1.2 * t**2, 0 * t)),
+        }
+    )
+    return [window_of(scene, vehicle=vehicle, frame=frame) for vehicle in range(3) for frame in (20, 25, 30)]
+
+
+def _predictions(windows: Sequence[Window], *, off: float = 1.0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The truth, moved by up to `off` metres; probabilities that sum to 1."""
+    draws = np.random.default_rng(0)
+    truth = np.stack([window.future().positions for window in windows])
+    probabilities = draws.dirichlet(np.ones(MODES), size=len(windows))
+    return truth[:, None] + draws.uniform(-off, off, size=(len(windows), MODES, 30, 2)), probabilities
+
+
+def _scores(*, off: float = 1.0) -> MotionScores:
+    windows = _windows()
+    tally = Tally(len(windows))
+    tally.add(range(len(windows)), *_predictions(windows, off=off), windows)
+    return tally.scores("window {}".format)
+
+
+def test_perfect_predictions_have_no_error() -> None:
+    scores = _scores(off=0.0)
+
+    assert scores.net.whole.min_ade == [0, 0, 0]
+    assert scores.net.whole.rmse == 0
+    assert scores.gain == 1
+
+
+def test_any_order_and_any_number_of_processes_give_the_same_bits() -> None:
+    windows = _windows()
+    positions, probabilities = _predictions(windows)
+    parts = [np.array([8, 1, 4]), np.array([0, 2]), np.array([7, 5, 6, 3])]
+    tallies = [Tally(len(windows)) for _ in range(4)]  # of which the last process has no window
+    for tally, part in zip(tallies, parts, strict=False):
+        tally.add(part, positions[part], probabilities[part], [windows[index] for index in part])
+    tallies.reverse()
+    first, *others = tallies
+    for other in others:
+        first.merge(other)
+
+    assert first.scores("window {}".format) == _scores()
+
+
+def test_scores_come_back_from_json() -> None:
+    scores = _scores()
+
+    assert MotionScores.from_json(json.loads(json.dumps(scores.to_json()))) == scores
+
+
+@pytest.mark.parametrize("damage", [{"systems": []}, {"windows": 1}, {"modes": "three"}, {"worst": [{"index": -1}]}])
+def test_damaged_scores_are_refused(damage: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        KIND.read_scores({**_scores().to_json(), **damage})
+
+
+def test_predictions_that_are_no_numbers_are_refused() -> None:
+    windows = _windows()
+    positions, probabilities = _predictions(windows)
+    positions[3, 0, 5, 1] = np.nan
+    tally = Tally(len(windows))
+    tally.add(range(len(windows)), positions, probabilities, windows)
+
+    with pytest.raises(NonFiniteLossError, match="not finite"):
+        tally.scores(str)
+
+
+def test_run_that_is_worse_than_constant_velocity_is_said_to_lose() -> None:
+    losing, winning = _scores(off=30.0), _scores(off=0.01)
+
+    assert "which it loses to" in KIND.sentence(losing, " of roads")
+    assert "loses" in dict(KIND.lines(losing))["against constant velocity"]
+    assert "lose" not in KIND.sentence(winning, "")
+    assert "lower FDE" in dict(KIND.lines(winning))["against constant velocity"]
+
+
+def test_every_table_has_a_row_of_constant_velocity() -> None:
+    for table in KIND.tables(_scores()):
+        assert any("constant velocity" in cell for row in table.rows for cell in row), table.title
+
+
+def test_worst_windows_are_of_one_moment_of_each_vehicle() -> None:
+    worst = _scores().worst
+
+    assert len(worst) == 3
+    assert {window.index // 3 for window in worst} == {0, 1, 2}
+    assert [window.fde for window in worst] == sorted((window.fde for window in worst), reverse=True)
+
+
+def test_windows_stand_in_the_groups_of_their_speeds() -> None:
+    groups = {group.name: group.windows for group in _scores().net.speeds}
+
+    assert groups == {"1 to 5 m/s": 3, "10 to 15 m/s": 3 + 2, "15 to 20 m/s": 1}  # 15.8, 14.6 and 13.4 when braking
