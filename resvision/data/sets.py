@@ -267,6 +267,18 @@ SETS = (
         licence="labels: CC BY 4.0; images of flickr, by image",
         source="https://cocodataset.org",
     ),
+    DataSet(
+        name="ngsim",
+        summary="cars on the motorway US 101 and on Lankershim Boulevard, tracks at 10 Hz with lanes",
+        task="motion",
+        opener="resvision.data.tracks.ngsim:open_splits",
+        scanner="resvision.data.tracks.ngsim:scan",
+        finder="resvision.data.tracks.ngsim:find",
+        images="9,315 + 2,496",
+        classes=0,
+        licence="none stated",
+        source="https://ops.fhwa.dot.gov/trafficanalysistools/ngsim.htm, converted by https://commonroad.in.tum.de",
+    ),
 )
 
 
