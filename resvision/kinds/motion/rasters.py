@@ -144,7 +144,8 @@ def _line_boxes(segments: Floats, values: Floats, planes: Ints, view: Raster) ->
     directions = along / lengths.clip(min=1e-9)[:, None]
     half = max(BORDER_M / view.metres_per_px, 1.0) / 2
     widths = np.full(len(segments), half)
-    return Boxes(*middles.T, *directions.T, lengths / 2 + half, widths, values, planes)
+    (columns, rows), (cosines, sines) = middles.T, directions.T
+    return Boxes(columns, rows, cosines, sines, lengths / 2 + half, widths, values, planes)
 
 
 def _gathered(parts: Sequence[Floats]) -> tuple[Floats, Ints]:
@@ -172,5 +173,5 @@ def _pixels(windows: Sequence[Window], view: Raster, points: Floats, of: Ints) -
 
 
 def _headings(windows: Sequence[Window]) -> Floats:
-    """The headings of the targets in the world, (N,)."""
-    return np.array([window.scene.headings[window.vehicle, window.frame] for window in windows])
+    """The headings of the windows' frames in the world, (N,)."""
+    return np.array([window.pose().heading for window in windows])

@@ -58,7 +58,7 @@ def centre_line(lane: Lane, points: int = 20) -> Floats:
 
 
 def simplified(line: Floats, tolerance: float = TOLERANCE_M) -> Floats:
-    """The line (P, 2) with the fewest of its points that keep it within `tolerance` metres, after Douglas and Peucker."""
+    """The line (P, 2) with the fewest of its points that keep it within `tolerance` metres (Douglas, Peucker)."""
     kept = np.zeros(len(line), bool)
     kept[[0, -1]] = True
     spans = [(0, len(line) - 1)]
