@@ -36,7 +36,12 @@ KINDS = {
 FRAMES = ("rotated-images", "rotated-as-stored", "rotated-upright")
 """The answers to one question, of which a person gives one."""
 
-_NOUNS = {"images": "image", "boxes": "box", "classes": "box", "sizes": "image", "ids": "box"} | {
+_NOUNS = {
+    "images": "image",
+    "boxes": "box",
+    "classes": "box",
+    "sizes": "image",
+    "ids": "box",
     "gaps": "vehicle",
     "jumps": "vehicle",
     "headings": "vehicle",

@@ -50,7 +50,8 @@ def is_table(path: Path) -> bool:
 def read_table(path: Place, home: Place, faults: list[Fault], *, limit: int = LIST) -> Table | None:
     """The table in a file, whose images lie below `home`; None where there is none, which adds to `faults`.
 
-    A file has at most `limit` bytes. A row of more or fewer cells than there are columns is left out and adds to `faults`.
+    A file has at most `limit` bytes. A row of more or fewer cells than there are columns is left out and adds to
+    `faults`.
     """
     try:
         content = read_whole(path, limit) if isinstance(path, Path) else path.read_bytes(limit)

@@ -4,16 +4,15 @@ They are looked for before headings are held at standstill, and before anything 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core.errors import printable
 from resvision.data.fault_kinds import Ledger
-from resvision.data.faults import fault
 from resvision.data.tracks.headings import speeds_of
-from resvision.data.tracks.shared_cars import shared_cars
+from resvision.data.tracks.shared_cars import SharedCar
 from resvision.kinds.motion.scenes import Flags, Scene
 from resvision.kinds.motion.windows import STANDSTILL
 
@@ -56,23 +55,32 @@ def check_paces(scenes: Sequence[Scene], ledger: Ledger) -> tuple[Scene, ...]:
     return tuple(scene for scene in scenes if scene not in others)
 
 
-def check_splits(splits: dict[str, Sequence[Scene]], ledger: Ledger) -> dict[str, Sequence[Scene]]:
-    """The splits, training without the scenes that show a car of another one; each such scene adds to the ledger.
+def check_splits(
+    splits: Mapping[str, Sequence[Scene]], cars: Sequence[SharedCar], ledger: Ledger
+) -> dict[str, Sequence[Scene]]:
+    """The splits without the scenes that show a car of a later one; each such scene adds to the ledger.
 
-    Splits are in the order in which they judge: training first.
+    cars  those that several of all scenes show, the splits taken one after the other: training first, then those that
+          judge
     """
     every = [(split, scene) for split, scenes in splits.items() for scene in scenes]
+    showing: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for car in cars:
+        first = car.first_scene, car.first_vehicle
+        showing.setdefault(first, [first]).append((car.scene, car.vehicle))
     clashes: dict[int, str] = {}
-    for first, second in shared_cars([scene for _, scene in every]):
-        (split, scene), (other_split, other) = every[first[0]], every[second[0]]
-        if split != other_split and first[0] not in clashes:
-            car = f"vehicle {scene.vehicles[first[1]]} of {scene.name}, in {split}"
-            same = f"vehicle {other.vehicles[second[1]]} of {other.name}, in {other_split}"
-            clashes[first[0]] = f"{car}, is the same car as {same}"
-    for number, what in clashes.items():
-        ledger.add("shared-cars", every[number][1].source, what)
-    dropped = {id(every[number][1]) for number in clashes}
-    return {split: [scene for scene in scenes if id(scene) not in dropped] for split, scenes in splits.items()}
+    for tracks in showing.values():
+        number, vehicle = max(tracks)
+        split, scene = every[number]
+        judging = f"vehicle {scene.vehicles[vehicle]} of {scene.name}, in {split}"
+        for other, own in tracks:
+            if every[other][0] != split:
+                what = f"vehicle {every[other][1].vehicles[own]} of {every[other][1].name}, in {every[other][0]}"
+                clashes.setdefault(other, f"{what}, is the same car as {judging}")
+    for number in sorted(clashes):
+        ledger.add("shared-cars", every[number][1].source, clashes[number])
+    numbers = iter(range(len(every)))
+    return {split: [scene for scene in scenes if next(numbers) not in clashes] for split, scenes in splits.items()}
 
 
 def _mixed_units(scene: Scene, vehicle: int, seen: NDArray[np.int64]) -> str:

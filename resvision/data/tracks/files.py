@@ -14,7 +14,7 @@ from resvision.core.samples import Timing
 from resvision.data.fault_kinds import Ledger
 from resvision.data.faults import Fault, fault_in, listing
 from resvision.data.places import TABLES, Place, head
-from resvision.data.tracks import argoverse, commonroad, table
+from resvision.data.tracks import argoverse, commonroad, scene_cache, table
 from resvision.data.tracks.cuts import USUAL
 from resvision.data.tracks.recorded import Recorded, scene_of
 from resvision.kinds.motion.scenes import Scene
@@ -93,7 +93,21 @@ def files_of(form: Form, place: Place, litter: list[str]) -> list[Place]:
 
 
 def read(form: Form, places: Sequence[Place], columns: Sequence[str], ledger: Ledger) -> Reading:
-    """The scenes of files of one form. What cannot be read adds to the ledger."""
+    """The scenes of files of one form, kept from an earlier reading where the files are as they were then.
+
+    What cannot be read adds to the ledger.
+    """
+    key = scene_cache.fingerprint(places, also=repr(tuple(columns)))
+    if (kept := scene_cache.read(key)) is not None:
+        return Reading(*kept)
+    known = len(ledger.faults), sum(ledger.left_out.values())
+    reading = _read(form, places, columns, ledger)
+    if known == (len(ledger.faults), sum(ledger.left_out.values())):  # faults are to be told each time
+        scene_cache.write(key, reading.scenes, reading.splits)
+    return reading
+
+
+def _read(form: Form, places: Sequence[Place], columns: Sequence[str], ledger: Ledger) -> Reading:
     reading = Reading([], [])
     for place in places:
         try:

@@ -2,7 +2,7 @@
 
 U.S. Department of Transportation, Next Generation Simulation, https://ops.fhwa.dot.gov/trafficanalysistools/ngsim.htm;
 converted by CommonRoad (https://commonroad.in.tum.de). 86 scenarios of US 101 state 29 recordings, and 17 of Lankershim
-one. Many of the 29 show the same cars at the same time: they fall into 14 groups without a common car, and splits
+one. Many of the 29 show the same cars at the same time: they fall into 13 groups without a common car, and splits
 divide these.
 """
 

@@ -21,7 +21,7 @@ from resvision.data.tracks.checks import check_paces, check_splits, check_tracks
 from resvision.data.tracks.cuts import USUAL
 from resvision.data.tracks.headings import steadied
 from resvision.data.tracks.reader import TrackReader
-from resvision.data.tracks.shared_cars import joined_recordings
+from resvision.data.tracks.shared_cars import SharedCar, joined_recordings, shared_cars
 from resvision.kinds.motion.scenes import Scene
 
 HARMLESS = ("gaps", "turning-headings")
@@ -64,6 +64,7 @@ class Gathered:
         self.folder, self.shown, self.ledger, self.usual = folder, shown, ledger, usual
         self.splits: dict[str, Sequence[Scene]] = {}
         self.rule = ""
+        self.cars: list[SharedCar] = []
         self.litter: list[str] = []
         self.notes: list[str] = []
 
@@ -72,11 +73,12 @@ class Gathered:
         every = [scene for scenes in self.splits.values() for scene in scenes]
         check_tracks(every, self.ledger)
         kept = {id(scene) for scene in check_paces(every, self.ledger)}
-        sound = {
-            split: [_sound(scene) for scene in scenes if id(scene) in kept] for split, scenes in self.splits.items()
+        sound = [_sound(scene) for scene in every if id(scene) in kept]
+        self.cars = shared_cars(sound)
+        joined = iter(joined_recordings(sound, self.cars))
+        self.splits = {
+            split: [next(joined) for scene in scenes if id(scene) in kept] for split, scenes in self.splits.items()
         }
-        joined = iter(joined_recordings([scene for scenes in sound.values() for scene in scenes]))
-        self.splits = {split: [next(joined) for _ in scenes] for split, scenes in sound.items()}
 
     def scan(self) -> TrackScan:
         """The scan of a set that has its splits, or whose recordings are parted here: a fifth of them is val."""
@@ -84,7 +86,7 @@ class Gathered:
         if len(self.splits) == 1:
             self.splits, self.rule = self._parted(), "a fifth of the recordings is val, after a shuffle with seed 0"
         else:
-            self.splits = check_splits(self.splits, self.ledger)
+            self.splits = check_splits(self.splits, self.cars, self.ledger)
         for split, scenes in self.splits.items():
             if not scenes and not self.ledger.faults:
                 self.ledger.faults.append(fault(self.folder, f"no scenes of {split}"))
