@@ -109,7 +109,9 @@ def split_modes(out: Tensor, modes: int, steps: int) -> Forecast:
     """Trajectories and logits in what a net gives, (N, M (2 T + 1)), or (N, 2 T) of one mode, whose logit is 0."""
     numbers = 2 * modes * steps
     positions = out[:, :numbers].reshape(-1, modes, steps, 2)
-    logits = out[:, numbers:] if out.shape[1] > numbers else out.new_zeros(out.shape[0], modes)  # `len` would fix a traced number
+    logits = (
+        out[:, numbers:] if out.shape[1] > numbers else out.new_zeros(out.shape[0], modes)
+    )  # `len` would fix a traced number
     return Forecast(positions, logits)
 
 
