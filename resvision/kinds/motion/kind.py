@@ -19,6 +19,7 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
     """The task whose systems predict where a vehicle will be: trajectories with a probability each."""
 
     name = "motion"
+    layouts = ("resvision.data.tracks.layout:LAYOUT",)
     judged_by = ("min_fde_1", "min_ade_1")
     main_name = "FDE"
     figures = (

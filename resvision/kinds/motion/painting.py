@@ -93,7 +93,9 @@ def _paint_runs(canvas: Bytes, boxes: Boxes, run: int) -> None:
     shares *= _strip(down * cosine - right * sine, -sine, width, run)
     shares *= value
     shares += 0.5
-    place = boxes.planes[box] * side**2 + np.where(lying[box], q + start.astype(np.intp) * side, q * side + start.astype(np.intp))
+    place = boxes.planes[box] * side**2 + np.where(
+        lying[box], q + start.astype(np.intp) * side, q * side + start.astype(np.intp)
+    )
     step = np.where(lying[box], side, 1)
     np.maximum.at(canvas.reshape(-1), (place + step * np.arange(run)[:, None]).ravel(), shares.astype(np.uint8).ravel())
 

@@ -119,7 +119,13 @@ def _vehicle_boxes(windows: Sequence[Window], projection: Projection, view: Rast
     parts = []
     for number, window in enumerate(windows):
         scene = window.scene
-        drawn_frames = slice((window.frame - view.every * view.history) % view.every if window.frame < view.every * view.history else window.frame - view.every * view.history, window.frame + 1, view.every)
+        drawn_frames = slice(
+            (window.frame - view.every * view.history) % view.every
+            if window.frame < view.every * view.history
+            else window.frame - view.every * view.history,
+            window.frame + 1,
+            view.every,
+        )
         present = scene.present[:, drawn_frames]
         vehicle, frame = np.nonzero(present)
         parts.append((
@@ -161,7 +167,9 @@ class Roads(NamedTuple):
         roads = [road_of(window.scene) for window in windows]
         counts = [len(road.points) for road in roads]
         first = np.cumsum(counts) - counts
-        points = projection.pixels(np.concatenate([road.points for road in roads]), np.repeat(np.arange(len(roads)), counts))
+        points = projection.pixels(
+            np.concatenate([road.points for road in roads]), np.repeat(np.arange(len(roads)), counts)
+        )
 
         def joined(parts: list[Ints]) -> tuple[Ints, Ints]:
             of = np.repeat(np.arange(len(parts)), [len(part) for part in parts])

@@ -49,7 +49,9 @@ def road_of(scene: Scene) -> Road:
 
 def _road(lanes: Sequence[Lane]) -> Road:
     lefts, rights = [_simplified(lane.left) for lane in lanes], [_simplified(lane.right) for lane in lanes]
-    outlines = [_turned_left(np.concatenate([left, right[::-1], left[:1]])) for left, right in zip(lefts, rights, strict=True)]
+    outlines = [
+        _turned_left(np.concatenate([left, right[::-1], left[:1]])) for left, right in zip(lefts, rights, strict=True)
+    ]
     lines = [outlines, [*lefts, *rights], [_simplified(centre_line(lane)) for lane in lanes]]
     segments = [np.concatenate([np.zeros((0, 2, 2)), *map(_segments, some)]) for some in lines]
     points, positions = np.unique(np.concatenate(segments).reshape(-1, 2), axis=0, return_inverse=True)
