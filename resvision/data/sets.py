@@ -92,6 +92,16 @@ SETS = (
         source="composed by us of the handwritten digits inside scikit-learn",
     ),
     DataSet(
+        name="traffic-simulated",
+        summary="cars that keep their distance and change lanes, tracks at 10 Hz with lanes",
+        task="motion",
+        opener="resvision.data.tracks.simulated:open_splits",
+        images="5,462 + 2,375",
+        classes=0,
+        licence="Apache-2.0",
+        source="a simulation of ours",
+    ),
+    DataSet(
         name="mnist",
         summary="handwritten digits, 28x28 grey",
         opener="resvision.data.mnist:open_splits",
@@ -266,6 +276,18 @@ SETS = (
         classes=81,
         licence="labels: CC BY 4.0; images of flickr, by image",
         source="https://cocodataset.org",
+    ),
+    DataSet(
+        name="ngsim",
+        summary="cars on the motorway US 101 and on Lankershim Boulevard, tracks at 10 Hz with lanes",
+        task="motion",
+        opener="resvision.data.tracks.ngsim:open_splits",
+        scanner="resvision.data.tracks.ngsim:scan",
+        finder="resvision.data.tracks.ngsim:find",
+        images="9,315 + 2,496",
+        classes=0,
+        licence="none stated",
+        source="https://ops.fhwa.dot.gov/trafficanalysistools/ngsim.htm, converted by https://commonroad.in.tum.de",
     ),
 )
 
