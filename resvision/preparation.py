@@ -225,6 +225,7 @@ def _settle(
         fingerprint=fingerprint,
         proposals_sum=sum_of_proposals(run.data),
         view=reader.view,
+        **reader.cut_timing()._asdict(),
     )
     return replace(
         run,

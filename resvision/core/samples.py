@@ -98,6 +98,10 @@ class Reader(ABC, Generic[T]):
                 raise SettingsError(f"data.{name}: {printable(self.name)} holds no recordings; leave it out")
         return self
 
+    def cut_timing(self) -> Timing:
+        """The timing by which samples are cut, nothing left open; all of it open where samples are not cut."""
+        return Timing()
+
     @abstractmethod
     def source(self, index: int) -> str:
         """The source of image `index`: a path, or `name/split[index]`."""

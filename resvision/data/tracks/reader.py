@@ -95,6 +95,12 @@ class TrackReader(Reader[Window]):
         require_windows(reader.cuts, scenes, reader.span, f"{self.name}, {self.split}")
         return reader
 
+    def cut_timing(self) -> Timing:
+        """The timing of the windows, in seconds."""
+        span, seconds = self.span, self.frame_seconds or 0.1
+        frames = (1, span.history, span.future, span.step_frames, span.start_frames)
+        return Timing(*(round(count * seconds, 9) for count in frames))
+
     def source(self, index: int) -> str:
         """The window as results name it, `scenario:vehicle@frame`."""
         return self.target(index).name
