@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from resvision.core.errors import DataError, printable
-from resvision.core.files import read_whole
+from resvision.core.files import open_regular, read_whole
 from resvision.data.archives import ArchivePlace, open_archive
 
 T = TypeVar("T")
@@ -41,6 +41,13 @@ def joined(folder: Place, name: str) -> str:
     return name if home == "." else f"{home.rstrip('/')}/{name}"
 
 
+def beside(place: Place, name: str) -> Place:
+    """The place of another file in the folder of a file."""
+    if isinstance(place, Path):
+        return place.with_name(name)
+    return ArchivePlace(place.archive, f"{place.inside[: -len(place.name)]}{name}")
+
+
 def exists(place: Place) -> bool:
     """Whether a file or a folder is there; False for a name that none can have, where a method of Path raises."""
     return os.path.exists(place) if isinstance(place, Path) else place.is_dir() or place.is_file()  # noqa: PTH110
@@ -54,6 +61,17 @@ def read_file(place: Place, limit: int) -> bytes:
         return read_whole(place, limit)
     except OSError as error:
         raise DataError(f"{printable(place)}: cannot be read ({error.strerror})") from None
+
+
+def head(place: Place, size: int) -> bytes:
+    """The first `size` bytes of a file, or all of a smaller one; none where it cannot be read."""
+    try:
+        if isinstance(place, ArchivePlace):
+            return place.read_bytes()[:size]
+        with open_regular(place) as file:
+            return file.read(size)
+    except (OSError, DataError):
+        return b""
 
 
 def read_text(place: Place, limit: int) -> str:

@@ -20,7 +20,7 @@ VERSIONS = ("2018b", "2020a")
 LARGEST = 1e9
 """The limit of a number, metres or frames."""
 
-KINDS = {
+KIND_OF = {
     "car": "car",
     "taxi": "car",
     "priorityVehicle": "car",
@@ -166,8 +166,8 @@ class _ScenarioReader:
         kind = self._values.get(f"{name}/type", "").strip()
         if kind in FIXTURES:
             return
-        if kind not in KINDS:
-            raise UnexpectedXmlError(f"obstacle {self._id:.40} of type {kind!r:.40}; known are {', '.join(KINDS)}")
+        if kind not in KIND_OF:
+            raise UnexpectedXmlError(f"obstacle {self._id:.40} of type {kind!r:.40}; known are {', '.join(KIND_OF)}")
         if self._size is None or not self._states:
             raise UnexpectedXmlError(f"obstacle {self._id:.40} without {'a state' if self._size else 'its shape'}")
         speeds = [state.speed for state in self._states if state.speed is not None]
@@ -175,7 +175,7 @@ class _ScenarioReader:
             Track(
                 name=self._id,
                 where=f"{self.where}:{self._line}",
-                kind=PARKED if role == "static" else KINDS[kind],
+                kind=PARKED if role == "static" else KIND_OF[kind],
                 size=self._size,
                 frames=np.array([state.frame for state in self._states], dtype=np.int64),
                 positions=np.array([(state.x, state.y) for state in self._states]),

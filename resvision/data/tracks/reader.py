@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from resvision.core.errors import DataError, SettingsError, printable
+from resvision.core.errors import SettingsError, printable
 from resvision.core.samples import Drawing, Reader, Sample, Timing
 from resvision.core.views import Raster, View
 from resvision.data.tracks.cuts import USUAL, Cuts, cuts_of, require_windows, span_of, view_of
@@ -19,6 +19,9 @@ from resvision.kinds.motion.windows import Span, Window
 
 PICTURE = Raster(size_px=448, metres_per_px=0.25, history=20, channels=3, mean=(0.0,) * 3, std=(1.0,) * 3)
 """The picture of a sample: 112 m, 84 of them ahead."""
+
+UNSAID, UNDRAWN = Timing(), Drawing()
+"""Where a person asks for nothing."""
 
 
 @dataclass(kw_only=True)
@@ -33,9 +36,9 @@ class TrackReader(Reader[Window]):
     name: str
     split: str
     scenes: tuple[Scene, ...]
-    timing: Timing = Timing()
+    timing: Timing = UNSAID
     usual: Timing = USUAL
-    drawing: Drawing = Drawing()
+    drawing: Drawing = UNDRAWN
     classes: tuple[str, ...] = ()
     crop_px: int | None = None
     view: View = field(init=False)
@@ -113,19 +116,9 @@ class TrackReader(Reader[Window]):
         """The positions of the window's past and future, which tell it from others wherever its file lies."""
         window = self.target(index)
         frames = slice(window.frame - window.span.history, window.frame + window.span.future + 1)
-        return f"{window.name} {window.span}".encode() + window.scene.positions[window.vehicle, frames].tobytes()
+        return f"{window.span}".encode() + window.scene.positions[window.vehicle, frames].tobytes()
 
     def group(self, index: int) -> str:
         """The recording, which may show one car in several scenes."""
         return self.target(index).scene.recording
 
-
-def require_one_pace(scenes: tuple[Scene, ...]) -> None:
-    """Raise DataError where scenes differ in the time between two frames."""
-    paces = {round(scene.frame_seconds, 6): scene for scene in scenes}
-    if len(paces) > 1:
-        (first, one), (second, other) = list(paces.items())[:2]
-        raise DataError(
-            f"{printable(other.source)}: frames are {second:g} s apart, but {first:g} s in {printable(one.source)};"
-            " bring all recordings to one time step"
-        )
