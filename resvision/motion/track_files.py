@@ -15,7 +15,7 @@ from resvision.core.images import Pixels
 from resvision.core.views import Raster
 from resvision.data.fault_kinds import KINDS, Ledger
 from resvision.data.faults import summary
-from resvision.data.tracks import layout
+from resvision.data.tracks import files, layout
 from resvision.data.tracks.cuts import NOT_PREDICTED, USUAL, span_of
 from resvision.data.tracks.reader import PICTURE
 from resvision.kinds.motion.placement import WindowGeometry
@@ -93,7 +93,7 @@ def opened(model: Model, file: Path, columns: Sequence[str] = ()) -> SampleFile:
     Raises DataError for a file that holds no tracks, or whose frames are not as far apart as those that the model was
     trained on.
     """
-    return NoTracks() if layout.is_beside_tracks(file) else TrackFile(model, file, columns)
+    return NoTracks() if files.is_map(file.name) else TrackFile(model, file, columns)
 
 
 def scenes_of(file: Path, columns: Sequence[str] = ()) -> list[Scene]:
