@@ -92,6 +92,16 @@ SETS = (
         source="composed by us of the handwritten digits inside scikit-learn",
     ),
     DataSet(
+        name="traffic-simulated",
+        summary="cars that keep their distance and change lanes, tracks at 10 Hz with lanes",
+        task="motion",
+        opener="resvision.data.tracks.simulated:open_splits",
+        images="5,462 + 2,375",
+        classes=0,
+        licence="Apache-2.0",
+        source="a simulation of ours",
+    ),
+    DataSet(
         name="mnist",
         summary="handwritten digits, 28x28 grey",
         opener="resvision.data.mnist:open_splits",
