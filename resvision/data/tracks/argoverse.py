@@ -21,6 +21,8 @@ from resvision.data.tracks.recorded import PARKED, Recorded, Track
 from resvision.kinds.motion.scenes import Floats, Lane
 
 FRAME_SECONDS = 0.1
+MAP = "log_map_archive_"
+"""The beginning of the name of a map."""
 USUAL = Timing(history_seconds=4.9, horizon_seconds=6.0, step_seconds=None, start_seconds=0.5)
 """Of the benchmark: 50 frames are seen and 60 predicted, so that a scenario of 110 holds one window of its focal track.
 """
@@ -151,7 +153,7 @@ def _tracks(columns: dict[str, NDArray[Any]], where: str) -> Iterator[Track]:
 def _lanes(scenario: Place) -> tuple[Lane, ...]:
     """The lanes of the map beside a scenario; none where there is no map. Raises DataError for one of another form."""
     name = PurePath(str(scenario)).name.removeprefix("scenario_").removesuffix(".parquet")
-    place = beside(scenario, f"log_map_archive_{name}.json")
+    place = beside(scenario, f"{MAP}{name}.json")
     if not exists(place):
         return ()
     try:

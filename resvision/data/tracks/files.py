@@ -119,6 +119,11 @@ def _read(form: Form, places: Sequence[Place], columns: Sequence[str], ledger: L
     return reading
 
 
+def is_map(name: str) -> bool:
+    """Whether a file, by its name, is a map that lies beside tracks and holds none itself."""
+    return name.startswith(argoverse.MAP) or name.endswith(table.LANES)
+
+
 def _is_named(name: str) -> bool:
     return any(form.is_named(name) for form in FORMS)
 
