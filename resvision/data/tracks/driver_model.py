@@ -128,7 +128,8 @@ class Traffic:
 
     def _ahead(self) -> Floats:
         """How far ahead of each vehicle (row) each other one (column) is, around the ring, (V, V); inf for itself."""
-        ahead = (self.s[None] - self.s[:, None]) % self.ring
+        ahead = self.s[None] - self.s[:, None]
+        ahead[ahead < 0] += self.ring
         np.fill_diagonal(ahead, np.inf)
         return ahead
 

@@ -58,8 +58,8 @@ class RoadShape:
         section = np.searchsorted(ends, self._s, side="right").clip(max=len(ends) - 1)
         sharp = np.array([section.curvature for section in self.sections])[section]
         half = round(BEND_M / SAMPLE_M / 2)
-        padded = np.pad(sharp, half, mode="edge")
-        return np.convolve(padded, np.full(2 * half + 1, 1 / (2 * half + 1)), mode="valid")
+        sums = np.cumsum(np.pad(sharp, (half + 1, half), mode="edge"))
+        return np.asarray((sums[2 * half + 1 :] - sums[: -2 * half - 1]) / (2 * half + 1))
 
     @cached_property
     def _limits(self) -> Floats:

@@ -9,18 +9,22 @@ What it teaches is how these models drive, not how people do: use it to try thin
 """
 
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from resvision.core.draws import uniform
+from resvision.data.splits import Splits
 from resvision.data.tracks.driver_model import Traffic
+from resvision.data.tracks.reader import TrackReader
 from resvision.data.tracks.road_shape import RoadShape, Section
 from resvision.kinds.motion.scenes import Flags, Floats, Scene
 
 NAME = "traffic-simulated"
 SEED = 16
-RECORDINGS = {"train": range(8), "test": range(100, 103)}
+RECORDINGS = {"train": range(8), "val": range(50, 52), "test": range(100, 103)}
+RULE = "by recording: 8 train, 2 val, 3 test, each with a road of its own"
 FRAME_SECONDS = 0.1
 FRAMES = 200
 UNSEEN_FRAMES = 150
@@ -46,9 +50,15 @@ class Way(NamedTuple):
     speeds: Floats
 
 
+def open_splits(root: Path | None = None) -> Splits:
+    """Windows of 8 recordings to train on, 2 to validate with and 3 to test with; `root` is not needed."""
+    train, validation, test = (TrackReader(name=NAME, split=split, scenes=scenes(split)) for split in RECORDINGS)
+    return Splits(train, test, RULE, validation)
+
+
 @cache
 def scenes(split: str) -> tuple[Scene, ...]:
-    """The recordings of a split, train or test."""
+    """The recordings of a split: train, val or test."""
     return tuple(simulated(number) for number in RECORDINGS[split])
 
 
@@ -57,11 +67,12 @@ def simulated(number: int) -> Scene:
     road = _road(number)
     traffic = _traffic(road, number)
     counters = 1000 * number + np.arange(len(traffic.s), dtype=np.int64)
+    steps = UNSEEN_FRAMES + FRAMES
+    draws = uniform(SEED, 1, counters, 3 * steps).reshape(-1, steps, 3)
+    draws[:, :, 2] = np.repeat(draws[:, ::MOOD_FRAMES, 2], MOOD_FRAMES, axis=1)[:, :steps]
     states = []
-    for frame in range(UNSEEN_FRAMES + FRAMES):
-        draws = uniform(SEED, 1 + frame, counters, 2)
-        moods = uniform(SEED + 1, frame // MOOD_FRAMES, counters, 1)
-        traffic.step(FRAME_SECONDS, np.concatenate([draws, moods], axis=1))
+    for frame in range(steps):
+        traffic.step(FRAME_SECONDS, draws[:, frame])
         if frame >= UNSEEN_FRAMES:
             states.append((traffic.s, traffic.offsets(), traffic.speeds))
     way = Way(*(np.array(values) for values in zip(*states, strict=True)))

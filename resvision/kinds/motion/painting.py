@@ -4,8 +4,8 @@ A pixel takes the largest value that any box gives it, so the order of the boxes
 times the share of the pixel that it covers, taken as the product of two shares: of the strip between its ends and of
 the strip between its sides. At an edge the share rises over the width of one pixel.
 
-A box is cut into runs: short stretches of pixels across it, one for each row of a box that stands and for each column of
-a box that lies. Runs of one length are computed together.
+A box is cut into runs: short stretches of pixels across it, one for each row of a box that stands and for each column
+of a box that lies. Runs of one length are computed together.
 
 Glossary
     B  boxes
@@ -46,7 +46,8 @@ class Boxes(NamedTuple):
 
     def chosen(self, which: NDArray[np.bool_] | Ints) -> "Boxes":
         """The boxes at these positions."""
-        return Boxes(*(part[which] for part in self))
+        centres, directions, lengths, widths, values, planes = self
+        return Boxes(centres[which], directions[which], lengths[which], widths[which], values[which], planes[which])
 
 
 def paint(canvas: Bytes, boxes: Boxes) -> None:
@@ -93,9 +94,10 @@ def _paint_runs(canvas: Bytes, boxes: Boxes, run: int) -> None:
     shares *= _strip(down * cosine - right * sine, -sine, width, run)
     shares *= value
     shares += 0.5
-    place = boxes.planes[box] * side**2 + np.where(lying[box], q + start.astype(np.intp) * side, q * side + start.astype(np.intp))
-    step = np.where(lying[box], side, 1)
-    np.maximum.at(canvas.reshape(-1), (place + step * np.arange(run)[:, None]).ravel(), shares.astype(np.uint8).ravel())
+    along, across = np.where(lying, side, 1)[box], np.where(lying, 1, side)[box]
+    places = boxes.planes[box] * side**2 + q * across + start.astype(np.intp) * along
+    places = places + np.arange(run)[:, None] * along
+    np.maximum.at(canvas.reshape(-1), places.ravel(), shares.astype(np.uint8).ravel())
 
 
 def _strip(distance: Singles, step: Singles, half: Singles, run: int) -> Singles:
@@ -111,7 +113,7 @@ def _strip(distance: Singles, step: Singles, half: Singles, run: int) -> Singles
     np.subtract(half + np.float32(0.5), shares, out=shares)
     # A strip narrower than a pixel covers at most its own width of it.
     np.minimum(shares, np.minimum(1, 2 * half), out=shares)
-    return np.maximum(shares, 0, out=shares)
+    return np.asarray(np.maximum(shares, 0, out=shares))
 
 
 def repeated(counts: Ints) -> tuple[Ints, Ints]:

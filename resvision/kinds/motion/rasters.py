@@ -54,7 +54,8 @@ def _draw(windows: Sequence[Window], view: Raster, rasters: Bytes) -> None:
     """Draw windows into their rasters, which are black."""
     channels, projection = layers(view), Projection.of(windows, view)
     road = Roads.of(windows, projection)
-    fill(rasters[:, channels.surface], road.points, *road.outlines, value=SURFACE)
+    edges, of = road.outlines
+    fill(rasters[:, channels.surface], road.points, edges, of, value=SURFACE)
     canvas = rasters.reshape(-1, view.size_px, view.size_px)
     paint(canvas, _border_boxes(road, view))
     if channels.centres is not None:
@@ -118,13 +119,12 @@ def _vehicle_boxes(windows: Sequence[Window], projection: Projection, view: Rast
     values = 255 * (1 - (1 - OLDEST) * np.arange(view.history + 1) / oldest)
     parts = []
     for number, window in enumerate(windows):
-        scene = window.scene
-        drawn_frames = slice((window.frame - view.every * view.history) % view.every if window.frame < view.every * view.history else window.frame - view.every * view.history, window.frame + 1, view.every)
-        present = scene.present[:, drawn_frames]
+        scene, frames = window.scene, drawn_frames(window.frame, view)
+        present = scene.present[:, frames]
         vehicle, frame = np.nonzero(present)
         parts.append((
-            scene.positions[:, drawn_frames][vehicle, frame],
-            scene.headings[:, drawn_frames][vehicle, frame],
+            scene.positions[:, frames][vehicle, frame],
+            scene.headings[:, frames][vehicle, frame],
             scene.sizes[vehicle],
             present.shape[1] - 1 - frame,
             np.where(vehicle == window.vehicle, channels.target, channels.others) + view.channels * number,
@@ -138,6 +138,12 @@ def _vehicle_boxes(windows: Sequence[Window], projection: Projection, view: Rast
     if view.past == "channels":
         value, planes = np.full(len(ages), 255.0), planes + ages
     return Boxes(projection.pixels(positions, of), directions, halves[:, 1], halves[:, 0], value, planes)
+
+
+def drawn_frames(last: int, view: Raster) -> slice:
+    """The frames that are drawn up to the last observed one, oldest first, of those that a scene has."""
+    oldest = last - view.every * view.history
+    return slice(oldest if oldest >= 0 else last % view.every, last + 1, view.every)
 
 
 # Roads --------------------------------------------------------------------------------------------------------------
@@ -159,15 +165,20 @@ class Roads(NamedTuple):
     def of(cls, windows: Sequence[Window], projection: Projection) -> "Roads":
         """The roads of windows."""
         roads = [road_of(window.scene) for window in windows]
-        counts = [len(road.points) for road in roads]
-        first = np.cumsum(counts) - counts
-        points = projection.pixels(np.concatenate([road.points for road in roads]), np.repeat(np.arange(len(roads)), counts))
+        counts = np.array([len(road.points) for road in roads])
+        begins = np.cumsum(counts) - counts
+        points = np.concatenate([road.points for road in roads])
 
         def joined(parts: list[Ints]) -> tuple[Ints, Ints]:
             of = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-            return np.concatenate(parts) + first[of, None], of
+            return np.concatenate(parts) + begins[of, None], of
 
-        return cls(points, *(joined([road[part] for road in roads]) for part in (1, 2, 3)))
+        return cls(
+            projection.pixels(points, np.repeat(np.arange(len(roads)), counts)),
+            joined([road.outlines for road in roads]),
+            joined([road.borders for road in roads]),
+            joined([road.centres for road in roads]),
+        )
 
 
 def _border_boxes(road: Roads, view: Raster) -> Boxes:

@@ -14,7 +14,7 @@ import numpy as np
 from resvision.kinds.motion.painting import Ints
 from resvision.kinds.motion.scenes import Floats, Lane, Scene
 
-TOLERANCE_M = 0.05
+TOLERANCE_M = 0.02
 """The distance by which a simplified line may leave the recorded one."""
 CENTRE_POINTS = 20
 """The number of points of a centre line before it is simplified."""
@@ -49,7 +49,8 @@ def road_of(scene: Scene) -> Road:
 
 def _road(lanes: Sequence[Lane]) -> Road:
     lefts, rights = [_simplified(lane.left) for lane in lanes], [_simplified(lane.right) for lane in lanes]
-    outlines = [_turned_left(np.concatenate([left, right[::-1], left[:1]])) for left, right in zip(lefts, rights, strict=True)]
+    sides = zip(lefts, rights, strict=True)
+    outlines = [_turned_left(np.concatenate([left, right[::-1], left[:1]])) for left, right in sides]
     lines = [outlines, [*lefts, *rights], [_simplified(centre_line(lane)) for lane in lanes]]
     segments = [np.concatenate([np.zeros((0, 2, 2)), *map(_segments, some)]) for some in lines]
     points, positions = np.unique(np.concatenate(segments).reshape(-1, 2), axis=0, return_inverse=True)
