@@ -11,7 +11,7 @@ Glossary
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -26,7 +26,7 @@ from resvision.core import references
 from resvision.core.chosen_views import usual_squares
 from resvision.core.errors import DataError, SettingsError
 from resvision.core.images import Pixels
-from resvision.core.samples import Reader, Sample
+from resvision.core.samples import Reader, Sample, Timing
 from resvision.core.settings import Scalar
 from resvision.core.view_geometry import Geometry
 from resvision.core.views import View
@@ -52,6 +52,7 @@ class Model:
     data     the name of the data set that it was trained on
     view     how images are shown to it
     side_px  side of the square that it was trained on, None where there was none
+    timing   how its samples were cut out of recordings, all open where they were not
     """
 
     system: System
@@ -62,6 +63,7 @@ class Model:
     view: View
     side_px: int | None
     machine: Machine
+    timing: Timing = field(default=Timing(), kw_only=True)
 
     @property
     def net(self) -> nn.Module:
@@ -393,8 +395,10 @@ class Task(ABC, Generic[T]):
         """
         return model
 
-    def opened(self, model: Model, file: Path) -> SampleFile | None:
+    def opened(self, model: Model, file: Path, columns: Sequence[str] = ()) -> SampleFile | None:
         """Open a file that holds several samples; None for a task whose files are images, one sample each.
+
+        columns  the names of a table's columns, as `role=column`
 
         Raises DataError, which names the file, for one that holds no samples that the model can be shown. A file that
         belongs to others, such as the map of several recordings, has no names.

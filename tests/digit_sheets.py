@@ -92,7 +92,7 @@ def seen_on_sheet(model: Model, image: Pixels, name: str, turn_deg: float) -> Se
 class SheetTask(AngleTask):
     kind = Sheets()
 
-    def opened(self, model: Model, file: Path) -> SampleFile:
+    def opened(self, model: Model, file: Path, columns: Sequence[str] = ()) -> SampleFile:
         return Sheet(model, file)
 
     def seen_sample(self, model: Model, sample: Sample[float], name: str) -> Seen:

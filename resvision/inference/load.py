@@ -220,6 +220,7 @@ def build_trained(run: Run, state: State, *, file: Path, folder: Path | None = N
         machine=run.machine,
         folder=folder or file,
         run=run,
+        timing=run.data.timing,
     )
 
 

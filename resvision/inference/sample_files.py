@@ -77,7 +77,7 @@ class SampleFiles:
     def _open(self, file: Path) -> SampleFile | None:
         if self._last is not None and self._last[0] == file:
             return self._last[1]
-        opened = self._trained.task.opened(self._trained, file)
+        opened = self._trained.task.opened(self._trained, file, self._trained.run.data.columns or ())
         if opened is not None:
             self._last = file, opened
         return opened

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import nn
 
 from resvision.contracts import Batch, System, arrays, to_device
 from resvision.core.errors import DataError, SettingsError, printable
-from resvision.core.samples import Reader
+from resvision.core.samples import Reader, Sample
 from resvision.core.settings import Scalar
 from resvision.core.views import Raster, View
 from resvision.kinds.motion.kind import KIND
@@ -20,10 +21,11 @@ from resvision.kinds.motion.scores import MotionScores
 from resvision.kinds.motion.scoring import Tally
 from resvision.kinds.motion.windows import Window
 from resvision.loading.workers import batches as read_batches
+from resvision.motion import track_files
 from resvision.motion.augment import MotionAugment
 from resvision.motion.batches import MotionEvalBatches, MotionTrainBatches, Undrawn, inputs_of, undrawn
 from resvision.motion.forecaster import Forecaster, ForecastNet
-from resvision.tasks import How, Model, Seen, Task
+from resvision.tasks import How, Model, SampleFile, Seen, Task
 from resvision.training.evaluation import evaluating, merged, predicted_batches
 from resvision.training.machine import Machine, autocast, decoding_workers
 from resvision.training.stopping import StopSignals
@@ -44,7 +46,7 @@ class MotionTask(Task[Window]):
     def net_options(self, reader: Reader[Window]) -> dict[str, Any]:
         """Steps and history besides the raster's channels; there are no classes."""
         span = reader.target(0).span
-        return {**super().net_options(reader), "steps": span.steps, "history": span.history}
+        return {**super().net_options(reader), "steps": span.steps, "frames": span.history + 1}
 
     def fits_classes(self, num_classes: int | None, classes: Sequence[str]) -> bool:
         """Whether neither net nor data have classes."""
@@ -86,6 +88,10 @@ class MotionTask(Task[Window]):
         """The reader itself, or one whose rasters are not drawn for a net that looks at none."""
         reader = super().supplied(reader, net, source)
         return reader if sees_rasters(net) else Undrawn(reader)
+
+    def advice(self, system: System, reader: Reader[Window], side_px: int | None) -> dict[str, str]:
+        """Let a system say what a person should know of its training data."""
+        return _forecaster(system).advice(reader)
 
     def measure(self, system: System, reader: Reader[Window]) -> None:
         """Let a system measure what it needs of its training data."""
@@ -129,12 +135,21 @@ class MotionTask(Task[Window]):
 
     def evaluate(self, model: Model, reader: Reader[Window], how: How) -> MotionScores:
         """Score all windows of a reader, whose steps must be those of the net."""
-        require_span(model, reader)
+        require_steps(model, reader.target(0).span.steps, reader.name)
         share = MotionEvalBatches(
             self.supplied(reader, model.system.net, None), batch_size=how.batch_size or USUAL_BATCH, view=model.view
         )
         with closing(read_batches(share, 0, len(share), workers=decoding_workers())) as running:
             return self.score(model.system, how.watched(running, len(reader)), reader, machine=model.machine)
+
+    def opened(self, model: Model, file: Path, columns: Sequence[str] = ()) -> SampleFile:
+        """Open a file of recorded tracks."""
+        return track_files.opened(model, file, columns)
+
+    def seen_sample(self, model: Model, sample: Sample[Window], name: str) -> Seen:
+        """The raster of a window, and its place in the world."""
+        require_steps(model, sample.target.span.steps, name)
+        return track_files.seen_window(model, sample.target, sample.image)
 
     @torch.no_grad()
     def raw(self, model: Model, seen: Sequence[Seen]) -> list[RawTrajectories]:
@@ -162,12 +177,12 @@ def sees_rasters(net: nn.Module) -> bool:
     return not isinstance(net, ForecastNet) or net.sees_rasters
 
 
-def require_span(model: Model, reader: Reader[Window]) -> None:
+def require_steps(model: Model, steps: int, name: str) -> None:
     """Raise SettingsError for windows with other steps than the net's."""
-    net, steps = model.system.net, reader.target(0).span.steps
+    net = model.system.net
     if isinstance(net, ForecastNet) and net.steps != steps:
         raise SettingsError(
-            f"{reader.name}: windows have {steps} predicted steps, and {model.name} gives {net.steps}; cut them as the"
+            f"{name}: windows have {steps} predicted steps, and {model.name} gives {net.steps}; cut them as the"
             " run does"
         )
 

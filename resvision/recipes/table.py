@@ -87,6 +87,11 @@ RECIPES = {
         "one-cycle AdamW, 20 epochs in batches of 64, from constant velocity, mirrored; default of motion prediction",
         data="recorded tracks",
     ),
+    "motion-replay": Recipe(
+        "resvision.recipes.motion.replay:motion_replay",
+        "no steps: training tracks are kept to be replayed; default of replay",
+        data="recorded tracks",
+    ),
     "fcn-2015": Recipe(
         "resvision.recipes.segmentation:fcn_2015",
         "Long et al. 2015, section 4.3: 32s, 16s, 8s one after another, 100k steps each",

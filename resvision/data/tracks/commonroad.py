@@ -20,7 +20,7 @@ VERSIONS = ("2018b", "2020a")
 LARGEST = 1e9
 """The limit of a number, metres or frames."""
 
-KINDS = {
+KIND_OF = {
     "car": "car",
     "taxi": "car",
     "priorityVehicle": "car",
@@ -89,7 +89,10 @@ class _ScenarioReader:
         self._path: list[str] = []
         self._text = ""
         self._values: dict[str, str] = {}
-        self._begin("", {})
+        self._states: list[State] = []
+        self._size: tuple[float, float] | None = None
+        self._bounds: dict[str, list[tuple[float, float]]] = {}
+        self._id, self._line = "", 0
 
     def recorded(self) -> Recorded:
         """The scenario once all of it was read."""
@@ -148,9 +151,7 @@ class _ScenarioReader:
         """Begin a lane or an obstacle."""
         self._id, self._line = attributes.get("id", ""), self.parser.CurrentLineNumber
         self._values.clear()
-        self._states: list[State] = []
-        self._size: tuple[float, float] | None = None
-        self._bounds: dict[str, list[tuple[float, float]]] = {bound: [] for bound in _BOUNDS}
+        self._states, self._size, self._bounds = [], None, {bound: [] for bound in _BOUNDS}
 
     def _finish(self, name: str) -> None:
         """End a lane or an obstacle; other parts are left out."""
@@ -166,8 +167,8 @@ class _ScenarioReader:
         kind = self._values.get(f"{name}/type", "").strip()
         if kind in FIXTURES:
             return
-        if kind not in KINDS:
-            raise UnexpectedXmlError(f"obstacle {self._id:.40} of type {kind!r:.40}; known are {', '.join(KINDS)}")
+        if kind not in KIND_OF:
+            raise UnexpectedXmlError(f"obstacle {self._id:.40} of type {kind!r:.40}; known are {', '.join(KIND_OF)}")
         if self._size is None or not self._states:
             raise UnexpectedXmlError(f"obstacle {self._id:.40} without {'a state' if self._size else 'its shape'}")
         speeds = [state.speed for state in self._states if state.speed is not None]
@@ -175,7 +176,7 @@ class _ScenarioReader:
             Track(
                 name=self._id,
                 where=f"{self.where}:{self._line}",
-                kind=PARKED if role == "static" else KINDS[kind],
+                kind=PARKED if role == "static" else KIND_OF[kind],
                 size=self._size,
                 frames=np.array([state.frame for state in self._states], dtype=np.int64),
                 positions=np.array([(state.x, state.y) for state in self._states]),

@@ -9,10 +9,10 @@ from functools import cached_property
 
 import numpy as np
 
-from resvision.core.errors import DataError, SettingsError, printable
-from resvision.core.samples import Drawing, Reader, Sample, Timing
+from resvision.core.errors import SettingsError, printable
+from resvision.core.samples import AS_RECORDED, AS_USUAL, Drawing, Reader, Sample, Timing
 from resvision.core.views import Raster, View
-from resvision.data.tracks.cuts import USUAL, Cuts, cuts_of, require_windows, span_of, view_of
+from resvision.data.tracks.cuts import USUAL, USUAL_VIEW, Cuts, cuts_of, require_windows, span_of, view_of
 from resvision.kinds.motion.rasters import drawn
 from resvision.kinds.motion.scenes import Scene
 from resvision.kinds.motion.windows import Span, Window
@@ -33,15 +33,15 @@ class TrackReader(Reader[Window]):
     name: str
     split: str
     scenes: tuple[Scene, ...]
-    timing: Timing = Timing()
+    timing: Timing = AS_RECORDED
     usual: Timing = USUAL
-    drawing: Drawing = Drawing()
+    drawing: Drawing = AS_USUAL
     classes: tuple[str, ...] = ()
     crop_px: int | None = None
     view: View = field(init=False)
 
     def __post_init__(self) -> None:
-        self.view = view_of(self.drawing, self.span)
+        self.view = view_of(self.drawing, self.span, USUAL_VIEW)
 
     @property
     def frame_seconds(self) -> float:
@@ -85,15 +85,31 @@ class TrackReader(Reader[Window]):
         frame_seconds = timing.frame_seconds
         if frame_seconds is not None and self.frame_seconds and abs(frame_seconds / self.frame_seconds - 1) > 1e-3:
             raise SettingsError(
-                f"data.frame_seconds: {frame_seconds:g}, but the files of {printable(self.name)} state"
-                f" {self.frame_seconds:g}; leave it out"
+                f"data.frame_seconds: {frame_seconds:g}, but the files of {printable(self.name)} have frames"
+                f" {self.frame_seconds:g} s apart; leave it out, or bring all to one time step"
             )
         scenes = self.scenes
         if frame_seconds is not None and not self.frame_seconds:
             scenes = tuple(replace(scene, frame_seconds=frame_seconds) for scene in scenes)
         reader = replace(self, scenes=scenes, timing=timing, drawing=drawing)
+        assert isinstance(self.view, Raster), "windows are drawn"
+        reader.view = view_of(drawing, reader.span, self.view)
         require_windows(reader.cuts, scenes, reader.span, f"{self.name}, {self.split}")
         return reader
+
+    def cut(self) -> tuple[Timing, Drawing]:
+        """The times and the drawing of the windows."""
+        seconds, span, view = self.frame_seconds or None, self.span, self.view
+        assert isinstance(view, Raster), "windows are drawn"
+        pace = seconds or 0.0
+        timing = Timing(
+            frame_seconds=seconds,
+            history_seconds=round(span.history * pace, 6),
+            horizon_seconds=round(span.future * pace, 6),
+            step_seconds=round(span.step_frames * pace, 6),
+            start_seconds=round(span.start_frames * pace, 6),
+        )
+        return timing, Drawing(metres_per_px=view.metres_per_px, ahead=view.ahead, drawn_past=view.past)
 
     def source(self, index: int) -> str:
         """The window as results name it, `scenario:vehicle@frame`."""
@@ -107,19 +123,8 @@ class TrackReader(Reader[Window]):
         """The positions of the window's past and future, which tell it from others wherever its file lies."""
         window = self.target(index)
         frames = slice(window.frame - window.span.history, window.frame + window.span.future + 1)
-        return f"{window.name} {window.span}".encode() + window.scene.positions[window.vehicle, frames].tobytes()
+        return f"{window.span}".encode() + window.scene.positions[window.vehicle, frames].tobytes()
 
     def group(self, index: int) -> str:
         """The recording, which may show one car in several scenes."""
         return self.target(index).scene.recording
-
-
-def require_one_pace(scenes: tuple[Scene, ...]) -> None:
-    """Raise DataError where scenes differ in the time between two frames."""
-    paces = {round(scene.frame_seconds, 6): scene for scene in scenes}
-    if len(paces) > 1:
-        (first, one), (second, other) = list(paces.items())[:2]
-        raise DataError(
-            f"{printable(other.source)}: frames are {second:g} s apart, but {first:g} s in {printable(one.source)};"
-            " bring all recordings to one time step"
-        )

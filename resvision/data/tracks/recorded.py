@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core.errors import DataError, printable
-from resvision.data.faults import Fault, fault
+from resvision.data.fault_kinds import Ledger
 from resvision.kinds.motion.scenes import Floats, Lane, Scene
 
 MOST_CELLS = 20_000_000
 """Limit of vehicles times frames of a scene, a gigabyte of memory."""
+
+KINDS = ("car", "truck", "bus", "motorcycle", "bicycle", "pedestrian", "parked", "unknown")
 
 PARKED = "parked"
 """The kind of what stands through all frames, where a file gives one state of it."""
@@ -43,7 +45,7 @@ class Track(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """A scenario as a file has it; `Scene` says what each is."""
+    """A scenario as a file has it; `Scene` says what each is. `split` is the file's own word, "" for none."""
 
     name: str
     source: str
@@ -52,10 +54,11 @@ class Recorded(NamedTuple):
     tracks: Sequence[Track]
     lanes: tuple[Lane, ...] = ()
     focal: tuple[str, ...] = ()
+    split: str = ""
 
 
-def scene_of(recorded: Recorded, faults: list[Fault]) -> Scene:
-    """The scene of a scenario, whose first frame is number 0; a frame that a track has twice adds to `faults`.
+def scene_of(recorded: Recorded, ledger: Ledger) -> Scene:
+    """The scene of a scenario, whose first frame is number 0; a frame that a track has twice adds to the ledger.
 
     Raises DataError for a scenario without a vehicle, or one so long that it would not fit into memory.
     """
@@ -76,7 +79,7 @@ def scene_of(recorded: Recorded, faults: list[Fault]) -> Scene:
         if len(frames) < len(track.frames):
             counted = np.unique(track.frames, return_counts=True)
             twice = int(counted[0][counted[1] > 1][0])
-            faults.append(fault(track.where, f"vehicle {track.name} has frame {twice} more than once"))
+            ledger.add("duplicate-frames", track.where, f"vehicle {track.name} has frame {twice} more than once")
         standing = track.kind == PARKED and len(frames) == 1
         columns = slice(None) if standing else frames - first
         present[number, columns] = True
