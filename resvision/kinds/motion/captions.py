@@ -28,7 +28,7 @@ def write(picture: Image, window: Window, forecast: Motion | None, frame: int, s
     seconds = (frame - window.frame) * window.scene.frame_seconds
     moment = f"{window.name}   {seconds:+.1f} s" if frame != window.frame else window.name
     draw.text((size, size), moment.encode("latin-1", "replace").decode("latin-1"), fill=INK, font=_font(size))
-    if forecast is not None:
+    if forecast is not None and frame >= window.frame:
         _write_probabilities(draw, forecast, stage, size, taken)
 
 

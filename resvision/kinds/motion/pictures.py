@@ -54,10 +54,7 @@ def animation(window: Window, forecast: Motion | None = None, *, side_px: int = 
     stage, span = stage_of(window, forecast, side_px), window.span
     first, last = max(0, window.frame - span.history), min(window.frame + span.future, window.scene.frames - 1)
     ground = _ground(window.scene, stage)
-    return [
-        _shown(window, forecast if frame >= window.frame else None, frame, stage, ground)
-        for frame in range(first, last + 1)
-    ]
+    return [_shown(window, forecast, frame, stage, ground) for frame in range(first, last + 1)]
 
 
 def moving(pictures: Sequence[Image.Image], frame_seconds: float) -> bytes:
@@ -88,7 +85,7 @@ def _shown(window: Window, forecast: Motion | None, frame: int, stage: Stage, gr
     fine, picture = _finer(stage), ground.copy()
     draw = ImageDraw.Draw(picture)
     _draw_others(draw, window, frame, fine)
-    if forecast is not None:
+    if forecast is not None and frame >= window.frame:
         _draw_forecast(draw, window, forecast, fine)
     _draw_target(draw, window, frame, fine)
     picture = picture.resize((stage.side, stage.side), Image.Resampling.BOX)
