@@ -11,7 +11,8 @@ Glossary
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -25,7 +26,7 @@ from resvision.core import references
 from resvision.core.chosen_views import usual_squares
 from resvision.core.errors import DataError, SettingsError
 from resvision.core.images import Pixels
-from resvision.core.samples import Reader
+from resvision.core.samples import Reader, Sample, Timing
 from resvision.core.settings import Scalar
 from resvision.core.view_geometry import Geometry
 from resvision.core.views import View
@@ -51,6 +52,7 @@ class Model:
     data     the name of the data set that it was trained on
     view     how images are shown to it
     side_px  side of the square that it was trained on, None where there was none
+    timing   how its samples were cut out of recordings, all open where they were not
     """
 
     system: System
@@ -61,6 +63,7 @@ class Model:
     view: View
     side_px: int | None
     machine: Machine
+    timing: Timing = field(default=Timing(), kw_only=True)
 
     @property
     def net(self) -> nn.Module:
@@ -173,6 +176,24 @@ class Seen(NamedTuple):
     name: str
     image: Pixels
     beside: Any = None
+
+
+class SampleFile(ABC):
+    """An opened file that holds several samples, such as recorded tracks. Abstract."""
+
+    @property
+    @abstractmethod
+    def names(self) -> Sequence[str]:
+        """The samples that a person may ask for, none twice."""
+
+    @property
+    def usual(self) -> Sequence[str]:
+        """The samples that are shown where a person names none: all of them, unless the file knows better."""
+        return self.names
+
+    @abstractmethod
+    def seen(self, name: str) -> Seen:
+        """One of the samples as the net sees it; DataError, with its name, where that cannot be."""
 
 
 class Task(ABC, Generic[T]):
@@ -373,6 +394,20 @@ class Task(ABC, Generic[T]):
         The options are among those that the kind takes. Raises SettingsError for values that cannot be.
         """
         return model
+
+    def opened(self, model: Model, file: Path, columns: Sequence[str] = ()) -> SampleFile | None:
+        """Open a file that holds several samples; None for a task whose files are images, one sample each.
+
+        columns  the names of a table's columns, as `role=column`
+
+        Raises DataError, which names the file, for one that holds no samples that the model can be shown. A file that
+        belongs to others, such as the map of several recordings, has no names.
+        """
+        return None
+
+    def seen_sample(self, model: Model, sample: Sample[T], name: str) -> Seen | None:
+        """One labelled sample as the net sees it; None for a task whose nets see the sample's image by their view."""
+        return None
 
     def beside(self, model: Model, seen: Seen) -> Any:
         """What the net takes beside the pixels of one view; None for a net that takes no more.

@@ -15,6 +15,7 @@ POSITIVE = (
     *("num_classes", "in_channels", "width", "input_size"),
     *("channels", "decoder_width", "output_stride", "hidden", "proposals", "smallest_anchor_px"),
     *("svd_fc6", "svd_fc7", "window_px"),
+    *("steps", "modes", "frames", "tracks"),
 )
 """Options that count something, so that a value below 1 is a mistake whatever the builder."""
 

@@ -25,7 +25,7 @@ class Row:
     system       "module:class" that trains the net, where that is not the usual system of its task
     recipe       the recipe when none is named
     input        (C, H, W) of the paper's images
-    num_classes  the paper's number of classes
+    num_classes  the paper's number of classes, None for a net without classes
     encoder      the model whose weights the net's first layers take, where it stands on no backbone
     is_backbone  whether a system may stand on the net, if the net has the stages that the system needs
     """
@@ -41,7 +41,7 @@ class Row:
     system: str = ""
     recipe: str = TASKS[USUAL].recipe
     input: tuple[int, int, int] = (3, 32, 32)
-    num_classes: int = 10
+    num_classes: int | None = 10
     encoder: str = ""
     is_backbone: bool = True
 
@@ -128,6 +128,13 @@ _perceptron = partial(
     paper="ours, after He et al. 2015, arXiv:1512.03385",
     year=2015,
     builder="resvision.classification.mlp:mlp",
+)
+_motion = partial(
+    Row,
+    task="motion",
+    recipe="motion-short",
+    is_backbone=False,
+    num_classes=None,
 )
 _segmentation = partial(
     Row,
@@ -461,6 +468,50 @@ ROWS = (
     _refinedet("refinedet320", builder="resvision.detection.refinedet:refinedet320", encoder="vgg16"),
     _yolov3("yolov3", usual={"backbone": "darknet53"}, builder="resvision.detection.yolov3:yolov3"),
     _yolov3("yolov3_tiny", builder="resvision.detection.yolov3:yolov3_tiny"),
+    _motion(
+        "motion_regression",
+        usual={"backbone": "resnet50"},
+        paper="Houston et al. 2020, One Thousand and One Hours, arXiv:2006.14480",
+        year=2020,
+        builder="resvision.motion.motion_regression:motion_regression",
+        system="resvision.motion.motion_regression:RegressionForecaster",
+        input=(25, 224, 224),
+    ),
+    _motion(
+        "mtp",
+        usual={"backbone": "resnet50"},
+        paper="Cui et al. 2019, Multimodal Trajectory Predictions, arXiv:1809.10732",
+        year=2019,
+        builder="resvision.motion.mtp:mtp",
+        system="resvision.motion.mtp:MTPForecaster",
+        input=(3, 300, 300),
+    ),
+    _motion(
+        "covernet",
+        usual={"backbone": "resnet50"},
+        paper="Phan-Minh et al. 2020, CoverNet, arXiv:1911.10298",
+        year=2020,
+        builder="resvision.motion.covernet:covernet",
+        system="resvision.motion.covernet:CoverForecaster",
+        input=(3, 500, 500),
+    ),
+    _motion(
+        "vector",
+        paper="ours, baselines without a raster",
+        year=2026,
+        builder="resvision.motion.vector:vector",
+        system="resvision.motion.mtp:MTPForecaster",
+        input=(3, 224, 224),
+    ),
+    _motion(
+        "replay",
+        paper="ours, baselines without a raster",
+        year=2026,
+        builder="resvision.motion.replay:replay",
+        system="resvision.motion.replay:ReplayForecaster",
+        recipe="motion-replay",
+        input=(3, 224, 224),
+    ),
 )
 _BY_NAME = {row.name: row for row in ROWS}
 

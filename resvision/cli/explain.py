@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Unpack
 
 import typer
 
-from resvision.cli.failures import Failures, watched
-from resvision.cli.shared_options import AllowCode, Grey, Proposals
+from resvision.cli.failures import Failures
+from resvision.cli.shared_options import AllowCode, Grey, Only, Proposals
 from resvision.cli.weights import (
     WeightsOptions,
     known_of,
@@ -52,6 +52,7 @@ def command(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a line of JSON for each image, with the heat.")
     ] = False,
+    only: Only = None,
     proposals: Proposals = None,
     allow_code: AllowCode = False,
     grey: Grey = False,
@@ -72,26 +73,30 @@ def command(
     from resvision.inference.heat_pictures import HeatPictures
     from resvision.inference.image_files import ImageFiles
     from resvision.inference.out_folder import out_folder
+    from resvision.inference.sample_files import asked_samples
 
     if options["weights"] is None:
         require_run(run)
     files = ImageFiles.of(images)  # before weights are fetched for nothing
     trained = load_and_warn(run, options["weights"], known_of(options), allow_code=allow_code)
-    bar = Bar(Terminal(stderr=True), "explaining", total=len(files))
-    failures = Failures(len(files), bar)
+    trained.kind.require_options({"only": bool(only)})
+    pieces = files if out is None else asked_samples(trained, files, only or ())
+    bar = Bar(Terminal(stderr=True), "explaining", total=len(pieces), noun=trained.kind.sample_noun)
+    failures = Failures(len(pieces), bar, noun=trained.kind.sample_noun)
     explanations = explained(
         trained,
-        files,
+        pieces,
         classes=asked or (),
         point=point,
         method=method,
         stage=stage,
         grey=grey,
         proposals=proposals,
+        only=only or () if out is None else (),
         failed=failures.add,
     )
-    with nullcontext(None) if out is None else out_folder(HeatPictures(), out, files, resume=None) as folder:
-        for explanation in watched(explanations, bar):
+    with nullcontext(None) if out is None else out_folder(HeatPictures(), out, pieces, resume=None) as folder:
+        for explanation in failures.watched(explanations):
             result: Explanation = explanation.result
             print(json.dumps(result.to_json(), ensure_ascii=False) if as_json else line(result))
             sys.stdout.flush()

@@ -14,10 +14,22 @@ V = TypeVar("V")
 
 
 class Failures:
-    """The images that could not be used: each is named as it comes; the error of a lone one is raised."""
+    """The images that could not be used: each is named as it comes; the error of a lone one is raised.
 
-    def __init__(self, images: int, bar: Bar) -> None:
-        self._images, self._bar, self.number = images, bar, 0
+    images  those that were asked for, or the files, each of which may hold several samples
+    noun    one of them in text
+    """
+
+    def __init__(self, images: int, bar: Bar, *, noun: str = "image") -> None:
+        self._images, self._bar, self._noun = images, bar, noun
+        self.number = self._used = 0
+
+    def watched(self, results: Iterable[V]) -> Iterator[V]:
+        """Yield the results, the bar taken away while one is printed."""
+        for result in self._bar.aside(results):
+            yield result
+            self._used += 1
+            self._bar.advance()
 
     def add(self, error: DataError) -> None:
         """Name an image that could not be used."""
@@ -30,12 +42,6 @@ class Failures:
     def finish(self) -> None:
         """Say how many there were, and leave with exit code 1; with 2 where none could be used."""
         if self.number:
-            print(f"resvision: {self.number} of {counted(self._images, 'image')} could not be used", file=sys.stderr)
-            raise typer.Exit(1 if self.number < self._images else 2)
-
-
-def watched(results: Iterable[V], bar: Bar) -> Iterator[V]:
-    """Yield the results, the bar taken away while one is printed."""
-    for result in bar.aside(results):
-        yield result
-        bar.advance()
+            images = max(self._images, self.number + self._used)  # where files hold several
+            print(f"resvision: {self.number} of {counted(images, self._noun)} could not be used", file=sys.stderr)
+            raise typer.Exit(1 if self.number < images else 2)

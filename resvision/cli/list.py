@@ -64,7 +64,8 @@ def _by_paper(listed: Sequence[Row]) -> Iterator[VisibleTable]:
         table = new_table(*columns, title=paper, least=("task", "classes", "input", "recipe", "stands for"))
         for row in rows:
             shape = "x".join(map(str, row.input))
-            table.add_row(row.name, row.task, _meaning(row), shape, str(row.num_classes), row.recipe)
+            classes = "-" if row.num_classes is None else str(row.num_classes)
+            table.add_row(row.name, row.task, _meaning(row), shape, classes, row.recipe)
         yield table
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Unpack
 
 import typer
 
-from resvision.cli.failures import Failures, watched
-from resvision.cli.shared_options import AllowCode, Grey, finds_of
+from resvision.cli.failures import Failures
+from resvision.cli.shared_options import AllowCode, Grey, Only, finds_of
 from resvision.cli.weights import (
     UseOptions,
     known_of,
@@ -53,6 +53,7 @@ def command(
         str | None, typer.Option(help="Write labels of this form into the folder of --out: voc, coco or yolo.")
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a CSV row for each image and class.")] = False,
+    only: Only = None,
     allow_code: AllowCode = False,
     grey: Grey = False,
     **options: Unpack[UseOptions],
@@ -68,6 +69,7 @@ def command(
     from resvision.inference.image_files import ImageFiles
     from resvision.inference.out_folder import out_folder
     from resvision.inference.predict import predicted, showing
+    from resvision.inference.sample_files import asked_samples
 
     form = _form(as_json=as_json, as_list=as_list, as_csv=as_csv)
     if resume and out is None:
@@ -83,18 +85,22 @@ def command(
     kind = trained.kind
     try:
         finds = finds_of(options)
-        kind.require_options({"out": out is not None, "csv": as_csv, "top": top is not None, **finds.given()})
+        kind.require_options(
+            {"out": out is not None, "csv": as_csv, "top": top is not None, "only": bool(only), **finds.given()}
+        )
         trained = showing(trained, finds)
         files_form = kind if labels is None else kind.label_form(labels, trained.classes)
     except SettingsError as error:
         raise SettingsError(f"{run}: {error}") from None
-    place = nullcontext(None) if out is None else out_folder(files_form, out, files, resume=resume)
+    wanted = only or ()
+    pieces = files if out is None else asked_samples(trained, files, wanted)
+    place = nullcontext(None) if out is None else out_folder(files_form, out, pieces, resume=resume)
     with place as folder:
-        count = len(files) if folder is None or not resume else _going_on(folder)
-        bar = Bar(Terminal(stderr=True), "predicting", total=count)
-        failures = Failures(count, bar)
-        asked = files if folder is None else folder.remaining()
-        results = watched(predicted(trained, asked, grey=grey, failed=failures.add), bar)
+        count = len(files) if folder is None else _going_on(folder, kind.sample_noun) if resume else len(folder.files)
+        bar = Bar(Terminal(stderr=True), "predicting", total=count, noun=kind.sample_noun)
+        failures = Failures(count, bar, noun=kind.sample_noun)
+        asked, names = (files, wanted) if folder is None else (folder.remaining(), ())
+        results = failures.watched(predicted(trained, asked, grey=grey, only=names, failed=failures.add))
         write(kind, results, form, top=top or kind.usual_top, save=None if folder is None else folder.save)
     failures.finish()
 
@@ -139,8 +145,8 @@ def _form(*, as_json: bool, as_list: bool, as_csv: bool) -> Form:
     return "json" if as_json else "json-list" if as_list else "csv" if as_csv else "lines"
 
 
-def _going_on(folder: "OutFolder") -> int:
+def _going_on(folder: "OutFolder", noun: str) -> int:
     """Say how many images have their files already; the number of the others."""
     there = sum(folder.holds(file) for file in folder.files)
-    print(f"resvision: going on: {there:,} of {counted(len(folder.files), 'image')} have their files", file=sys.stderr)
+    print(f"resvision: going on: {there:,} of {counted(len(folder.files), noun)} have their files", file=sys.stderr)
     return len(folder.files) - there

@@ -24,6 +24,16 @@ Proposals = Annotated[
     ),
 ]
 
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        metavar="NAME",
+        help="Take this sample of files that hold several, such as 'scenario:vehicle@frame'; * and ? stand for any"
+        " characters. Repeatable.",
+    ),
+]
+
 
 class FindOptions(TypedDict):
     """The options of tasks that find things in images, by which a person says what counts as found."""

@@ -17,6 +17,7 @@ OURS = "resvision"
 
 EXTRAS = {
     "cv2": "rcnn",
+    "pyarrow": "motion",
     "torch": "train",
     "torchvision": "train",
     "sklearn": "train",

@@ -24,13 +24,31 @@ KINDS = {
     "rotated-as-stored": "labels of such images lie in the image as it is stored, and are turned with it",
     "rotated-upright": "labels of such images lie in the upright image",
     "shared-images": "images that judge as well are left out of training",
+    "gaps": "no sample reaches over frames in which its vehicle is not seen",
+    "jumps": "vehicles that jump faster than any car can are left out",
+    "turning-headings": "vehicles that stand keep the heading with which they came",
+    "duplicate-frames": "states of a vehicle at a frame of which it has one are left out",
+    "other-steps": "recordings of another time step than most are left out",
+    "shared-cars": "recordings that show a car of those that judge are left out of training",
 }
 """What becomes of each kind of fault where it is allowed."""
 
 FRAMES = ("rotated-images", "rotated-as-stored", "rotated-upright")
 """The answers to one question, of which a person gives one."""
 
-_NOUNS = {"images": "image", "boxes": "box", "classes": "box", "sizes": "image", "ids": "box"}
+_NOUNS = {
+    "images": "image",
+    "boxes": "box",
+    "classes": "box",
+    "sizes": "image",
+    "ids": "box",
+    "gaps": "vehicle",
+    "jumps": "vehicle",
+    "headings": "vehicle",
+    "frames": "state",
+    "steps": "recording",
+    "cars": "scene",
+}
 
 
 def require_kinds(allow: Sequence[str]) -> None:

@@ -29,16 +29,27 @@ class Fault(NamedTuple):
         return {name: text for name, text in self._asdict().items() if text}
 
 
-def listing(folder: Place, faults: list[Fault], litter: list[str] | None = None) -> list[tuple[str, bool]]:
+def listing(
+    folder: Place,
+    faults: list[Fault],
+    litter: list[str] | None = None,
+    *,
+    keep: Callable[[str], bool] = lambda name: False,
+) -> list[tuple[str, bool]]:
     """The names in a folder, in order, each with whether it is a folder.
 
-    Litter is left out, hidden names among it; its paths are added to `litter`.
+    Litter is left out, hidden names among it; its paths are added to `litter`. Files that `keep` names are none.
     """
     entries = all_entries(folder, faults)
-    left_out = {entry for entry in entries if is_litter(entry[0], is_folder=entry[1])}
+    left_out = {entry for entry in entries if is_litter(entry[0], is_folder=entry[1]) and not _is_kept(entry, keep)}
     if litter is not None:
         litter += [str(folder / name) for name, _ in sorted(left_out)]
     return [entry for entry in entries if entry not in left_out] if left_out else entries
+
+
+def _is_kept(entry: tuple[str, bool], keep: Callable[[str], bool]) -> bool:
+    name, is_folder = entry
+    return not is_folder and not name.startswith(".") and keep(name)
 
 
 def all_entries(folder: Place, faults: list[Fault]) -> list[tuple[str, bool]]:

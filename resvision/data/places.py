@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from resvision.core.errors import DataError, printable
-from resvision.core.files import read_whole
+from resvision.core.files import open_regular, read_whole
 from resvision.data.archives import ArchivePlace, open_archive
 
 T = TypeVar("T")
@@ -17,6 +17,9 @@ TABLES = {".csv", ".tsv", ".txt", ".jsonl", ".ndjson"}
 DESCRIPTIONS = {".json", ".yaml", ".yml"}
 """The endings of files that describe a set of images with boxes."""
 
+RECORDINGS = {".xml", ".parquet"}
+"""The endings of other files that are a data set by themselves."""
+
 BYTE_ORDER_MARK = "\ufeff"
 """Windows editors put it in front of a text."""
 
@@ -25,8 +28,8 @@ Place = Path | ArchivePlace
 
 
 def at(path: Path) -> Place:
-    """The images that a path names: a folder, archive, table or description. Raises DataError for other files."""
-    named = path.suffix.casefold() in TABLES | DESCRIPTIONS and path.is_file()
+    """The data that a path names: a folder, archive, table, description or recording. DataError for other files."""
+    named = path.suffix.casefold() in TABLES | DESCRIPTIONS | RECORDINGS and path.is_file()
     return path if named or path.is_dir() else open_archive(path)
 
 
@@ -39,6 +42,13 @@ def joined(folder: Place, name: str) -> str:
     """The path of a file below a folder as text, as `str(folder / name)` gives it, in a tenth of the time."""
     home = str(folder)
     return name if home == "." else f"{home.rstrip('/')}/{name}"
+
+
+def beside(place: Place, name: str) -> Place:
+    """The place of another file in the folder of a file."""
+    if isinstance(place, Path):
+        return place.with_name(name)
+    return ArchivePlace(place.archive, f"{place.inside[: -len(place.name)]}{name}")
 
 
 def exists(place: Place) -> bool:
@@ -54,6 +64,17 @@ def read_file(place: Place, limit: int) -> bytes:
         return read_whole(place, limit)
     except OSError as error:
         raise DataError(f"{printable(place)}: cannot be read ({error.strerror})") from None
+
+
+def head(place: Place, size: int) -> bytes:
+    """The first `size` bytes of a file, or all of a smaller one; none where it cannot be read."""
+    try:
+        if isinstance(place, ArchivePlace):
+            return place.read_bytes()[:size]
+        with open_regular(place) as file:
+            return file.read(size)
+    except (OSError, DataError):
+        return b""
 
 
 def read_text(place: Place, limit: int) -> str:

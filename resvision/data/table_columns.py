@@ -37,15 +37,18 @@ class Roles(NamedTuple):
     split: str | None = None
 
 
-def stated(columns: Sequence[str]) -> dict[str, str]:
-    """The column of each role as a person has said, `role=column` each. Raises SettingsError for another form."""
+def stated(columns: Sequence[str], known: Sequence[str] = ROLES) -> dict[str, str]:
+    """The column of each role as a person has said, `role=column` each.
+
+    Raises SettingsError for another form, and for a role that is not `known`.
+    """
     roles: dict[str, str] = {}
     for text in columns:
         role, sign, column = text.partition("=")
         if not sign or not column:
-            raise SettingsError(f"data.columns: {text!r:.60} is not of the form path=COLUMN,label=COLUMN")
-        if role not in ROLES:
-            raise SettingsError(f"data.columns: {unknown_name('role', role[:60], ROLES)}")
+            raise SettingsError(f"data.columns: {text!r:.60} is not of the form {known[0]}=COLUMN,{known[2]}=COLUMN")
+        if role not in known:
+            raise SettingsError(f"data.columns: {unknown_name('role', role[:60], known)}")
         roles[role] = column
     return roles
 

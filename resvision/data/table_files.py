@@ -47,13 +47,14 @@ def is_table(path: Path) -> bool:
     return path.suffix.casefold() in TABLES and path.is_file()
 
 
-def read_table(path: Place, home: Place, faults: list[Fault]) -> Table | None:
+def read_table(path: Place, home: Place, faults: list[Fault], *, limit: int = LIST) -> Table | None:
     """The table in a file, whose images lie below `home`; None where there is none, which adds to `faults`.
 
-    A row of more or fewer cells than there are columns is left out and adds to `faults`.
+    A file has at most `limit` bytes. A row of more or fewer cells than there are columns is left out and adds to
+    `faults`.
     """
     try:
-        content = read_whole(path, LIST) if isinstance(path, Path) else path.read_bytes(LIST)
+        content = read_whole(path, limit) if isinstance(path, Path) else path.read_bytes(limit)
         rows = [row for row in _rows(_decoded(content)) if any(row.cells)]
     except DataError as error:
         faults.append(fault_of(str(path), error))
@@ -62,7 +63,7 @@ def read_table(path: Place, home: Place, faults: list[Fault]) -> Table | None:
         faults.append(fault(path, str(error)))
         return None
     if len(rows) < 2 or len(rows[0].cells) > MOST_COLUMNS:
-        faults.append(fault(path, "no table of a line for each image"))
+        faults.append(fault(path, "no table: a line with the names of columns is due, and lines below it"))
         return None
     columns = rows[0].cells
     if any(is_file(home, cell) for cell in columns):

@@ -1,21 +1,18 @@
 """The annotation of one image as Pascal VOC writes it in XML (Everingham et al. 2010).
 
-A document type, and so any entity, is refused before anything of it is expanded; so is what nests deeper than any
-annotation. A box is given in pixels that count from 1 and belong to it: x1 y1 x2 y2 there is (x1 - 1, y1 - 1, x2, y2)
-in continuous pixels.
+A document type, and so any entity, is refused (`data.xml_documents`). A box is given in pixels that count from 1 and
+belong to it: x1 y1 x2 y2 there is (x1 - 1, y1 - 1, x2, y2) in continuous pixels.
 """
 
 from math import isfinite
 from typing import NamedTuple
-from xml.parsers import expat
 
-from resvision.core.errors import DataError, printable
 from resvision.core.files import LIST
 from resvision.data.places import Place, read_file
+from resvision.data.xml_documents import UnexpectedXmlError, guarded_parser, parse, require_shallow
 
 LIMIT = LIST
 """Bytes of an annotation; one with a thousand boxes has half a megabyte."""
-DEEPEST = 32
 LONGEST = 2**12
 """Letters of a text that is read."""
 LARGEST = 1e9
@@ -52,32 +49,14 @@ def read_annotation(place: Place) -> VocAnnotation:
 def parse_annotation(document: bytes, where: str) -> VocAnnotation:
     """The annotation in an XML document. Raises DataError, with `where` and the line."""
     reader = _AnnotationReader()
-    try:
-        reader.parser.Parse(document, True)
-        size = reader.size()
-    except expat.ExpatError as error:
-        line, what = error.lineno, expat.errors.messages.get(error.code, "not well-formed")
-        raise DataError(f"{printable(where)}:{line}: no XML ({what})") from None
-    except _NoAnnotationError as error:
-        line = max(1, reader.parser.CurrentLineNumber)
-        raise DataError(f"{printable(where)}:{line}: {printable(str(error))}") from None
-    except (ValueError, LookupError):  # of Python, about the encoding that the first line names
-        what = "an encoding that is not read here; save it as UTF-8"
-        raise DataError(f"{printable(where)}:1: {what}") from None
-    return VocAnnotation(size, reader.objects)
-
-
-class _NoAnnotationError(ValueError):
-    """What a document holds is not what an annotation may."""
+    return parse(reader.parser, document, where, lambda: VocAnnotation(reader.size(), reader.objects))
 
 
 class _AnnotationReader:
-    """Gathers the objects of an annotation from the events of the parser; handlers raise _NoAnnotationError."""
+    """Gathers the objects of an annotation from the events of the parser; handlers raise UnexpectedXmlError."""
 
     def __init__(self) -> None:
-        self.parser = expat.ParserCreate()
-        self.parser.buffer_text = True
-        self.parser.StartDoctypeDeclHandler = self._refuse_document_type
+        self.parser = guarded_parser()
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._characters
@@ -93,21 +72,17 @@ class _AnnotationReader:
         width, height = (_pixels(self.texts, side) for side in ("width", "height"))
         return (width, height) if width and height else (0, 0)
 
-    def _refuse_document_type(self, *_: object) -> None:
-        raise _NoAnnotationError("a document type, which may define entities; annotations need none, take it out")
-
     def _start(self, name: str, _: dict[str, str]) -> None:
-        if len(self._path) >= DEEPEST:
-            raise _NoAnnotationError(f"nested deeper than {DEEPEST} elements")
+        require_shallow(len(self._path))
         if not self._path and name != "annotation":
-            raise _NoAnnotationError(f"an element {name:.60} where <annotation> is due")
+            raise UnexpectedXmlError(f"an element {name:.60} where <annotation> is due")
         self._path.append(name)
         key = "/".join(self._path[1:])
         if key == "object":
             self._object, self._line = {}, self.parser.CurrentLineNumber
         self._key = _TEXTS.get(key)
         if self._key in self._texts():
-            raise _NoAnnotationError(f"{name} is there twice")
+            raise UnexpectedXmlError(f"{name} is there twice")
 
     def _texts(self) -> dict[str, str]:
         """The texts of the object, or of the image, that the parser is in."""
@@ -118,7 +93,7 @@ class _AnnotationReader:
             texts = self._texts()
             texts[self._key] = texts.get(self._key, "") + text
             if len(texts[self._key]) > LONGEST:
-                raise _NoAnnotationError(f"a text of more than {LONGEST:,} letters in {self._path[-1]}")
+                raise UnexpectedXmlError(f"a text of more than {LONGEST:,} letters in {self._path[-1]}")
 
     def _end(self, _: str) -> None:
         self._path.pop()
@@ -131,9 +106,9 @@ class _AnnotationReader:
         x1, y1, x2, y2 = (_number(self._object, corner) for corner in ("xmin", "ymin", "xmax", "ymax"))
         difficult = self._object.get("difficult", "").strip().casefold()
         if difficult not in _FLAGS:
-            raise _NoAnnotationError(f"difficult is {difficult!r:.40}, neither 0 nor 1")
+            raise UnexpectedXmlError(f"difficult is {difficult!r:.40}, neither 0 nor 1")
         if not (name := self._object.get("name", "").strip()):
-            raise _NoAnnotationError("an object without a name")
+            raise UnexpectedXmlError("an object without a name")
         self.objects.append(VocObject(name, (x1 - 1, y1 - 1, x2, y2), _FLAGS[difficult], self._line))
 
 
@@ -143,18 +118,18 @@ def _pixels(texts: dict[str, str], side: str) -> int:
         return 0
     number = _number(texts, side)
     if number < 0 or not number.is_integer():
-        raise _NoAnnotationError(f"{side} is {number:g}, no number of pixels")
+        raise UnexpectedXmlError(f"{side} is {number:g}, no number of pixels")
     return int(number)
 
 
 def _number(texts: dict[str, str], corner: str) -> float:
     text = texts.get(corner, "").strip()
     if not text:
-        raise _NoAnnotationError(f"an object without {corner} in its bndbox")
+        raise UnexpectedXmlError(f"an object without {corner} in its bndbox")
     try:
         number = float(text.replace("_", "?"))  # which Python takes between digits, and XML does not
     except ValueError:
-        raise _NoAnnotationError(f"{corner} is {text!r:.40}, no number") from None
+        raise UnexpectedXmlError(f"{corner} is {text!r:.40}, no number") from None
     if not isfinite(number) or abs(number) > LARGEST:
-        raise _NoAnnotationError(f"{corner} is {text:.40}, no coordinate of an image")
+        raise UnexpectedXmlError(f"{corner} is {text:.40}, no coordinate of an image")
     return number

@@ -24,6 +24,7 @@ from resvision.core.errors import SettingsError
 from resvision.core.progress import Bar
 from resvision.core.samples import Reader
 from resvision.core.tensor_files import tensor_bytes
+from resvision.data.identities import name_in_set
 from resvision.detection.detector import Detector, ProposingNet
 from resvision.geometry.boxes import iou, sides
 from resvision.kinds.detection.boxes import BoxTargets
@@ -109,7 +110,7 @@ class Proposer:
                 regions: Regions = {}
                 for index, boxes, target in zip(batch.ids.tolist(), proposals, batch.targets, strict=True):
                     in_image = target.geometry.boxes_to_image(boxes).astype(np.float32)
-                    regions[reader.source(index)] = in_image[(sides(in_image) > 0).all(axis=1)]
+                    regions[name_in_set(reader, index)] = in_image[(sides(in_image) > 0).all(axis=1)]
                 yield regions
 
 
@@ -117,7 +118,7 @@ def recalls(regions: Mapping[str, NDArray[np.float32]], reader: Reader[BoxTarget
     """The share of all true boxes of a set that some region overlaps by 0.5 and by 0.7; 0 where there is no box."""
     best = [np.zeros(0)]
     for index in range(len(reader)):
-        truth, boxes = reader.target(index), regions[reader.source(index)]
+        truth, boxes = reader.target(index), regions[name_in_set(reader, index)]
         overlaps = iou(truth.boxes[~truth.crowd], boxes.astype(np.float64))
         best.append(overlaps.max(axis=1, initial=0.0))
     found = np.concatenate(best)

@@ -12,10 +12,11 @@ from torch import nn
 
 from resvision.classification.stages import stage_modules
 from resvision.core.errors import DataError, MissingStageError, SettingsError, unknown_name
-from resvision.core.images import Pixels
+from resvision.core.samples import Sample
 from resvision.core.view_geometry import Floats, Geometry
 from resvision.inference.load import Trained, load
-from resvision.inference.predict import Predicted, seen_by, seen_sources
+from resvision.inference.predict import Predicted, seen_sample, seen_sources
+from resvision.inference.sample_files import FileSample
 from resvision.inference.sources import Picture, Source, sources_of
 from resvision.kinds.kind import Asked
 from resvision.kinds.prediction_options import PredictionOptions
@@ -115,6 +116,7 @@ def explain(
     stage: str | None = None,
     grey: bool = False,
     proposals: str | None = None,
+    only: str | Sequence[str] = (),
 ) -> list[Explanation]:
     """Explain the answers of a run to images, in their order, by Grad-CAM or by occlusion.
 
@@ -126,11 +128,14 @@ def explain(
     stage      of Grad-CAM: a map of the net such as C5, or a module by its dotted name; the deepest when left out
     grey       turn colour into grey for a net that was trained on grey images
     proposals  file of the regions to look at, for a net that looks at given ones
+    only       names of samples, or patterns of them, for tasks whose files hold several, as `predict` takes them
 
     Raises DataError for an image as `predict` does, SettingsError for a stage, a class or a question that the net does
     not know.
     """
     trained = run if isinstance(run, Trained) else load(run)
+    wanted = (only,) if isinstance(only, str) else (*only,)
+    trained.kind.require_options({"only": bool(wanted)})
     found = explained(
         trained,
         sources_of(images),
@@ -140,13 +145,14 @@ def explain(
         stage=stage,
         grey=grey,
         proposals=proposals,
+        only=wanted,
     )
     return [prediction.result for prediction in found]
 
 
 def explained(
     trained: Trained,
-    sources: Iterable[Source],
+    sources: Iterable[Source | FileSample],
     *,
     classes: Sequence[str] = (),
     point: tuple[float, float] | None = None,
@@ -154,9 +160,10 @@ def explained(
     stage: str | None = None,
     grey: bool = False,
     proposals: str | None = None,
+    only: Sequence[str] = (),
     failed: Callable[[DataError], None] | None = None,
 ) -> Iterator[Predicted]:
-    """Yield an Explanation for each source, in order, in the place of a result.
+    """Yield an Explanation for each source, or for each sample in it, in order, in the place of a result.
 
     classes  the classes that are asked about; the net's own answer where there are none
     point    x and y in pixels of the image, where the answer is asked about, for tasks that answer for points
@@ -169,7 +176,7 @@ def explained(
         trained.kind.require_options({"proposals": True})
         trained = trained.task.configured(trained, PredictionOptions(proposals=proposals))
     labels: list[int | None] = [label_of(trained, name) for name in classes]
-    for source, seen in seen_sources(trained, sources, grey, failed):
+    for source, seen in seen_sources(trained, sources, grey, failed, only=only):
         try:
             questions = [Question(label, points_in_view(seen.geometry, point)) for label in labels or [None]]
             explanation = explain_view(trained, seen, questions, method=method, stage=stage)
@@ -182,9 +189,9 @@ def explained(
             yield Predicted(source, seen.image, explanation)
 
 
-def explain_image(trained: Trained, image: Pixels, asked: Sequence[Asked], *, name: str) -> Explanation:
-    """Explain one decoded image by Grad-CAM: why these classes, at these points of it, or everywhere."""
-    seen = seen_by(trained, image, name=name, grey=True)
+def explain_sample(trained: Trained, sample: Sample[Any], asked: Sequence[Asked], *, name: str) -> Explanation:
+    """Explain one labelled sample by Grad-CAM: why these classes, at these points of it, or everywhere."""
+    seen = seen_sample(trained, sample, name=name, grey=True)
     questions = [
         Question(
             label_of(trained, label),

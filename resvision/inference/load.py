@@ -48,11 +48,14 @@ class Trained(Model):
     doubt: str = ""
 
     def __repr__(self) -> str:
-        classes = counted(len(self.classes), "class")
-        return visible(f"Trained({self.name} on {self.data}, {classes}, {self.title})")
+        classes = [counted(len(self.classes), "class")] if self.classes else []
+        return visible(f"Trained({', '.join([f'{self.name} on {self.data}', *classes, self.title])})")
 
     def _repr_html_(self) -> str:
-        return notebooks.table(repr(self), ("classes",), [(name,) for name in self.classes]) + self.run._repr_html_()
+        names = [(name,) for name in self.classes]
+        return (
+            notebooks.table(repr(self), ("classes",), names) if names else notebooks.heading(repr(self))
+        ) + self.run._repr_html_()
 
     def __call__(
         self,
@@ -64,11 +67,12 @@ class Trained(Model):
         iou: float | None = None,
         suppress: str | None = None,
         most: int | None = None,
+        only: str | Sequence[str] = (),
     ) -> list[Any]:
         """Predict images, as `resvision.predict(model, images)` does, which explains the arguments."""
         from resvision.inference.predict import predict  # which stands on this file
 
-        return predict(self, images, top=top, grey=grey, score=score, iou=iou, suppress=suppress, most=most)
+        return predict(self, images, top=top, grey=grey, score=score, iou=iou, suppress=suppress, most=most, only=only)
 
     def inputs(self, images: "Picture | Iterable[Picture]", *, grey: bool = False) -> Tensor:
         """The inputs of `net` for images that `predict` takes, (N, C, H, W) float32: resized, cropped, normalized.
@@ -216,6 +220,7 @@ def build_trained(run: Run, state: State, *, file: Path, folder: Path | None = N
         machine=run.machine,
         folder=folder or file,
         run=run,
+        timing=run.data.timing,
     )
 
 

@@ -1,6 +1,6 @@
 """Prediction: the results of a trained run for files, Pillow images, arrays and tensors."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,9 @@ from torch import Tensor
 from resvision.contracts import PixelSystem
 from resvision.core.errors import DataError, SettingsError
 from resvision.core.images import Pixels
+from resvision.core.samples import Sample
 from resvision.inference.load import Trained, load
+from resvision.inference.sample_files import FileSample, SampleFiles
 from resvision.inference.sources import Picture, Source, decoded, name_of, sources_of
 from resvision.kinds.kind import Result
 from resvision.kinds.prediction_options import PredictionOptions
@@ -24,9 +26,9 @@ BATCH_SIZE = 64
 
 
 class Predicted(NamedTuple):
-    """The result for one image: the source as it was named, the image (H, W, C), and the result."""
+    """The result for one image: the source as it was named, or a sample in it, the image (H, W, C), and the result."""
 
-    source: Source
+    source: Source | FileSample
     image: Pixels
     result: Any
 
@@ -42,6 +44,7 @@ def predict(
     suppress: str | None = None,
     most: int | None = None,
     proposals: str | None = None,
+    only: str | Sequence[str] = (),
 ) -> list[Any]:
     """Predict images, in their order: ClassScores, LabelMap, Detections, or the result of the run's own task for each.
 
@@ -58,12 +61,17 @@ def predict(
     most      the most finds of an image
     proposals  file of the regions to look at, for a net that looks at given ones; they are searched for when left out
 
+    One is for tasks whose files hold several samples, such as recorded tracks:
+    only      names of the samples to predict, or patterns of names with `*` and `?`; those that the task thinks usual
+              when left out
+
     Raises DataError, which names the image, for one that cannot be decoded or does not fit the net.
     """
     trained = run if isinstance(run, Trained) else load(run)
     options = PredictionOptions(score, iou, suppress, most, proposals)
-    trained.kind.require_options({"top": top is not None, **options.given()})
-    predictions = predicted(showing(trained, options), sources_of(images), grey=grey)
+    wanted = (only,) if isinstance(only, str) else (*only,)
+    trained.kind.require_options({"top": top is not None, "only": bool(wanted), **options.given()})
+    predictions = predicted(showing(trained, options), sources_of(images), grey=grey, only=wanted)
     return [trained.kind.limited(prediction.result, top) for prediction in predictions]
 
 
@@ -76,16 +84,18 @@ def showing(trained: Trained, options: PredictionOptions) -> Trained:
 
 def predicted(
     trained: Trained,
-    sources: Iterable[Source],
+    sources: Iterable[Source | FileSample],
     *,
     grey: bool = False,
+    only: Sequence[str] = (),
     failed: Callable[[DataError], None] | None = None,
 ) -> Iterator[Predicted]:
-    """Yield the result for each source, in order, a batch at a time.
+    """Yield the result for each source, or for each sample in it, in order, a batch at a time.
 
+    only    names or patterns of the samples of a file that holds several
     failed  takes the error of each source that cannot be used, which is left out; without it the DataError is raised
     """
-    images = seen_sources(trained, sources, grey, failed)
+    images = seen_sources(trained, sources, grey, failed, only=only)
     for first in images:
         # what is brought beside an image may take longer than the net, so nobody waits for that of 64
         is_alone = trained.view.side_px is None or first[1].beside is not None
@@ -96,9 +106,9 @@ def predicted(
             yield Predicted(source, seen.image, result)
 
 
-def result_of(trained: Trained, image: Pixels, *, name: str, grey: bool = False) -> Result:
-    """Predict one decoded image (H, W) or (H, W, C); DataError where it does not fit the net."""
-    seen = seen_by(trained, image, name=name, grey=grey)
+def result_of(trained: Trained, sample: Sample[Any], *, name: str, grey: bool = False) -> Result:
+    """Predict one labelled sample; DataError where it does not fit the net."""
+    seen = seen_sample(trained, sample, name=name, grey=grey)
     (raw,) = _raw(trained, [seen])
     result: Result = trained.kind.decode(raw, seen.geometry, source=name, classes=trained.classes)
     return result
@@ -108,6 +118,12 @@ def seen_by(trained: Trained, image: Pixels, *, name: str, grey: bool = False) -
     """One decoded image (H, W) or (H, W, C) as the net sees it; DataError where it does not fit the net."""
     seen = Seen(*trained.view.show(image, name=name, grey=grey), name, image)
     return seen._replace(beside=trained.task.beside(trained, seen))
+
+
+def seen_sample(trained: Trained, sample: Sample[Any], *, name: str, grey: bool = False) -> Seen:
+    """One labelled sample as the net sees it; DataError where it does not fit the net."""
+    seen = trained.task.seen_sample(trained, sample, name)
+    return seen_by(trained, sample.image, name=name, grey=grey) if seen is None else seen
 
 
 def inputs_of(trained: Trained, images: Picture | Iterable[Picture], *, grey: bool = False) -> Tensor:
@@ -135,20 +151,51 @@ def _raw(trained: Trained, seen: list[Seen]) -> list[Any]:
 
 
 def seen_sources(
-    trained: Trained, sources: Iterable[Source], grey: bool, failed: Callable[[DataError], None] | None
-) -> Iterator[tuple[Source, Seen]]:
-    """Yield each source that can be decoded and shown, as the net sees it; the errors of the others go to `failed`.
+    trained: Trained,
+    sources: Iterable[Source | FileSample],
+    grey: bool,
+    failed: Callable[[DataError], None] | None,
+    *,
+    only: Sequence[str] = (),
+) -> Iterator[tuple[Source | FileSample, Seen]]:
+    """Yield each source that can be shown, or each sample in it, as the net sees it; errors of others go to `failed`.
 
     Images are (H, W, C).
     """
+    failed = failed or _raised
+    samples = SampleFiles(trained, only)
     for position, source in enumerate(sources):
-        name = name_of(source, position)
         try:
-            image = decoded(source, name=name)
-            seen = seen_by(trained, image if image.ndim == 3 else image[:, :, None], name=name, grey=grey)
+            pieces = _pieces(source, samples)
         except DataError as error:
-            if failed is None:
-                raise
             failed(error)
-        else:
-            yield source, seen
+            continue
+        for piece in pieces:
+            try:
+                seen = _seen(trained, piece, samples, position, grey=grey)
+            except DataError as error:
+                failed(error)
+            else:
+                yield piece, seen
+    try:
+        samples.require_met()
+    except DataError as error:
+        failed(error)
+
+
+def _pieces(source: Source | FileSample, samples: SampleFiles) -> Sequence[Source | FileSample]:
+    """The samples of a file that holds several; of anything else the source alone."""
+    inside = samples.samples(source) if isinstance(source, Path) else None
+    return [source] if inside is None else inside
+
+
+def _seen(trained: Trained, piece: Source | FileSample, samples: SampleFiles, position: int, *, grey: bool) -> Seen:
+    if isinstance(piece, FileSample):
+        return samples.seen(piece)
+    name = name_of(piece, position)
+    image = decoded(piece, name=name)
+    return seen_by(trained, image if image.ndim == 3 else image[:, :, None], name=name, grey=grey)
+
+
+def _raised(error: DataError) -> None:
+    raise error

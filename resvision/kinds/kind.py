@@ -120,6 +120,7 @@ class Kind(ABC, Generic[S, R, T]):
                 only named sets are known
     judged_by   figures that choose the best weights, the first before the others: the lower the better, the higher
                 where a minus stands before the name
+    sample_noun the noun of a sample, where it is not an image
     main_name   the noun of the first of `judged_by`, as in "test error"
     figures     all figures of an evaluation
     metrics     metrics of a training step that are shown while a run is trained
@@ -131,7 +132,7 @@ class Kind(ABC, Generic[S, R, T]):
     footnote    a sentence below the table of runs
     worst_title the heading above the worst examples, and `worst_note` the sentence below them
     options     options of `evaluate` and `predict` that the task takes, of scales, compile, ensemble, out, csv, top,
-                score, iou, suppress, most, proposals
+                only, score, iou, suppress, most, proposals
     refused     the reason and the remedy for an option that it does not take, where there is more to say
     label_forms "module:class" of each `LabelForm` that `predict --labels` takes, by its name; made from the classes
     compared    figures, with headings, by which several runs are put beside each other
@@ -141,6 +142,7 @@ class Kind(ABC, Generic[S, R, T]):
     name: ClassVar[str]
     layouts: ClassVar[tuple[str, ...]] = ()
     judged_by: ClassVar[tuple[str, ...]]
+    sample_noun: ClassVar[str] = "image"
     main_name: ClassVar[str] = "error"
     figures: ClassVar[tuple[str, ...]]
     metrics: ClassVar[tuple[str, ...]] = ("error",)

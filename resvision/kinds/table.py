@@ -41,6 +41,11 @@ TASKS = {
         task="resvision.detection.task:TASK",
         recipe="detection-short",
     ),
+    "motion": TaskRow(
+        kind="resvision.kinds.motion.kind:KIND",
+        task="resvision.motion.task:TASK",
+        recipe="motion-short",
+    ),
 }
 """The first row is the task of a folder, a user's own net or a run of the first version that names none."""
 

@@ -82,6 +82,16 @@ RECIPES = {
         "one-cycle AdamW, 40 epochs in batches of 8, crops at half to twice the size; default of segmentation",
         data="images with label maps",
     ),
+    "motion-short": Recipe(
+        "resvision.recipes.motion.short:motion_short",
+        "one-cycle AdamW, 20 epochs in batches of 64, from constant velocity, mirrored; default of motion prediction",
+        data="recorded tracks",
+    ),
+    "motion-replay": Recipe(
+        "resvision.recipes.motion.replay:motion_replay",
+        "no steps: training tracks are kept to be replayed; default of replay",
+        data="recorded tracks",
+    ),
     "fcn-2015": Recipe(
         "resvision.recipes.segmentation:fcn_2015",
         "Long et al. 2015, section 4.3: 32s, 16s, 8s one after another, 100k steps each",

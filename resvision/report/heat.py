@@ -1,11 +1,11 @@
 """The grounds of mistakes: beside each exhibit, what the net looked at for the false answer and for the true one."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from resvision.core import references
 from resvision.core.errors import ResVisionError
-from resvision.core.images import Pixels
+from resvision.core.samples import Sample
 from resvision.kinds.kind import Exhibit, Panel
 from resvision.kinds.prediction_options import PredictionOptions
 from resvision.report.record import RunRecord
@@ -24,7 +24,7 @@ LEFT_OUT = "What the net looked at is left out"
 def with_heat(
     record: RunRecord,
     exhibits: Sequence[Exhibit],
-    images: Sequence[Pixels],
+    samples: Sequence[Sample[Any]],
     *,
     allow_code: bool,
     advance: Callable[[], None] = lambda: None,
@@ -44,7 +44,7 @@ def with_heat(
         options = with_own_proposals(trained, PredictionOptions())
         if options.proposals is not None:
             trained = trained.task.configured(trained, options)
-        return heated(trained, exhibits, images, advance=advance)
+        return heated(trained, exhibits, samples, advance=advance)
     except (ResVisionError, ModuleNotFoundError) as error:
         return [*exhibits], f"{LEFT_OUT}: {error}"
 
@@ -52,7 +52,7 @@ def with_heat(
 def heated(
     trained: "Trained",
     exhibits: Sequence[Exhibit],
-    images: Sequence[Pixels],
+    samples: Sequence[Sample[Any]],
     *,
     advance: Callable[[], None] = lambda: None,
 ) -> tuple[list[Exhibit], str]:
@@ -62,17 +62,17 @@ def heated(
     """
     if not any(exhibit.asked for exhibit in exhibits):
         return [*exhibits], ""
-    from resvision.inference.explain import explain_image
+    from resvision.inference.explain import explain_sample
     from resvision.inference.heat_pictures import overlay
 
     explained: list[Exhibit] = []
     layer: str | None = None
     try:
-        for exhibit, image in zip(exhibits, images, strict=True):
-            explanation = explain_image(trained, image, exhibit.asked, name=exhibit.source)
+        for exhibit, sample in zip(exhibits, samples, strict=True):
+            explanation = explain_sample(trained, sample, exhibit.asked, name=exhibit.source)
             layer = explanation.layer or layer
             panels = [
-                Panel(asked.words, overlay(image, explanation, heat), heated=True)
+                Panel(asked.words, overlay(sample.image, explanation, heat), heated=True)
                 for asked, heat in zip(exhibit.asked, explanation.heats, strict=True)
             ]
             explained.append(exhibit._replace(panels=(*exhibit.panels, *panels)))

@@ -14,7 +14,6 @@ from PIL import Image
 
 from resvision.core import references
 from resvision.core.errors import DataError, ResVisionError, printable
-from resvision.core.images import Pixels
 from resvision.core.samples import Reader, Sample
 from resvision.data import identities
 from resvision.data.sets import open_splits, require_place
@@ -80,10 +79,10 @@ def gallery_of(record: RunRecord, *, allow_code: bool = False, advance: Callable
         return Gallery(reason=record.kind.none_wrong(record.scores))
     answers: list[tuple[Any, Any]] = []
     exhibits: list[Exhibit] = []
-    images: list[Pixels] = []
+    samples: list[Sample[Any]] = []
     try:
         for sample, result, exhibit in _exhibits(record, examples, allow_code=allow_code):
-            images.append(sample.image)
+            samples.append(sample)
             exhibits.append(exhibit)
             answers.append((sample.target, result))
             advance()
@@ -91,7 +90,7 @@ def gallery_of(record: RunRecord, *, allow_code: bool = False, advance: Callable
     except (ResVisionError, ModuleNotFoundError) as error:
         return Gallery(reason=f"The pictures are left out: {error}")
     return gallery(
-        exhibits, legend, lambda: with_heat(record, exhibits, images, allow_code=allow_code, advance=advance)
+        exhibits, legend, lambda: with_heat(record, exhibits, samples, allow_code=allow_code, advance=advance)
     )
 
 
@@ -123,7 +122,7 @@ def _exhibits(
             sample, source = test[example.image], printable(test.source(example.image))
         if PurePath(source).name != PurePath(printable(example.source)).name:
             raise DataError(f"{example.source}: is no longer the test image {example.image}, which is {source}")
-        result = None if predict is None else predict(sample.image, source)
+        result = None if predict is None else predict(sample, source)
         with references.own_code(record.task_name, error=DataError):
             exhibit = record.kind.exhibit(record.scores, rank, sample.image, sample.target, result)
         yield sample, result, exhibit
@@ -153,6 +152,7 @@ def open_data(record: RunRecord, *, allow_code: bool) -> Splits:
         task=record.task_name,
         columns=record.setting("data.columns") or (),
         allow=record.setting("data.allow") or (),
+        **record.cutting,
     )
 
 
@@ -166,13 +166,13 @@ def _scored_split(record: RunRecord) -> Reader[Any]:
     return test
 
 
-def _predictor(record: RunRecord, *, allow_code: bool) -> Callable[[Pixels, str], Any]:
-    """The net's result for an image and its name."""
+def _predictor(record: RunRecord, *, allow_code: bool) -> Callable[[Sample[Any], str], Any]:
+    """The net's result for a labelled sample and its name."""
     from resvision.inference.load import load  # a page without predictions needs no net
     from resvision.inference.predict import result_of
 
     trained = load(record.folder, allow_code=allow_code)
-    return lambda image, name: result_of(trained, image, name=name, grey=True)
+    return lambda sample, name: result_of(trained, sample, name=name, grey=True)
 
 
 def shown_exhibits(exhibits: Sequence[Exhibit], *, small: bool) -> list[GalleryImage]:

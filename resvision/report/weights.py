@@ -75,12 +75,12 @@ def _gallery(trained: Trained, reader: Reader[Any], scores: Scores) -> Gallery:
     examples = kind.worst(scores)
     if not examples:
         return Gallery(reason=kind.none_wrong(scores))
-    images, answers, exhibits = [], [], []
+    samples, answers, exhibits = [], [], []
     for rank, example in enumerate(examples):
         sample, source = reader[example.image], printable(reader.source(example.image))
-        result = result_of(trained, sample.image, name=source, grey=True) if kind.predicts_examples else None
+        result = result_of(trained, sample, name=source, grey=True) if kind.predicts_examples else None
         exhibit = kind.exhibit(scores, rank, sample.image, sample.target, result)
         exhibits.append(exhibit._replace(source=PurePath(exhibit.source).name))
-        images.append(sample.image)
+        samples.append(sample)
         answers.append((sample.target, result))
-    return gallery(exhibits, tuple(kind.legend(scores, answers)), lambda: heated(trained, exhibits, images))
+    return gallery(exhibits, tuple(kind.legend(scores, answers)), lambda: heated(trained, exhibits, samples))

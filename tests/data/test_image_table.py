@@ -146,7 +146,7 @@ def test_every_fault_of_a_table_names_the_line(home: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (b"", "no table of a line for each image"),
+        (b"", "no table: a line with the names of columns is due"),
         (b"\xff\xfa\x00", "not a text in UTF-8"),
         (b"\xff\xfe\x00\xd8\x00", "not a text in UTF-8"),
         (b'{"file": "cat/0.png"}\n{"file": }', "line 2: no JSON"),

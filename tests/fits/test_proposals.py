@@ -99,7 +99,7 @@ def test_kept_proposals_are_those_of_the_net_in_pixels_of_the_photo(steps: Path,
     trained = resvision.load(steps / "1-rpn")
     for name, boxes in kept.items():
         assert boxes.dtype is torch.float32
-        image = decode(Path(name))
+        image = decode(folder / name)  # names are those within the set, which may move
         shown = trained.view.show(image, name=name, grey=False)
         pixels = torch.from_numpy(shown.pixels).permute(2, 0, 1)[None]
         with torch.no_grad():

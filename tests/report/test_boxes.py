@@ -9,7 +9,6 @@ import pytest
 from report_runs import Page, write_run
 
 from resvision.core import rundir
-from resvision.core.images import Pixels
 from resvision.core.results import Detections
 from resvision.core.samples import Sample
 from resvision.data.sets import open_splits
@@ -66,7 +65,8 @@ def with_a_net(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = {test[index].image.tobytes(): test[index] for index in range(len(test))}
 
     def predictor(record: Any, *, allow_code: bool) -> Any:
-        def predict(image: Pixels, name: str) -> Detections:
+        def predict(sample: Sample[BoxTargets], name: str) -> Detections:
+            image = sample.image
             found = found_in(samples[image.tobytes()])
             return Detections(
                 source=name,

@@ -1,51 +1,77 @@
 """Areas filled from their outlines, anti-aliased.
 
-Each row of pixels is cut into lines. Where an edge of an outline crosses a line, it changes the sum from there to the
-right, by a share of the pixel that it crosses and in full behind it; the sum over the changes from the left is the
-filled area. Areas that overlap count once.
+Each column of pixels is cut into lines. The outlines cross a line at places between which it lies inside of one area or
+more; each such stretch adds to the column where it begins and takes away where it ends, and the sums down the columns
+are the filled areas. Along a line the covered share is exact.
 
 Glossary
-    E  edges, all of them
+    P  points
+    E  edges of outlines
     K  crossings of an edge with a line
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
-from resvision.kinds.motion.painting import Ints, Singles, repeated
+from resvision.kinds.motion.painting import Bytes, Ints, repeated
 from resvision.kinds.motion.scenes import Floats
 
 LINES = 2
-"""Lines of a row of pixels. Along a line the covered share is exact."""
+"""Lines of a column of pixels."""
 
 
-def filled(edges: Floats, planes: Ints, *, count: int, side: int) -> Singles:
-    """The covered share of each pixel, (count, side, side).
+def fill(planes: Bytes, points: NDArray[np.complex128], edges: Ints, plane: Ints, value: int) -> None:
+    """Fill areas of planes (planes, side, side), all of them black, with a value up to 255.
 
-    edges   (E, 2, 2) their two points as column and row in pixels; the outlines of a plane turn the same way
-    planes  (E,) the plane of each
+    points  (P,) the column and i times the row, in pixels
+    edges   (E, 2) the points between which each runs; outlines are closed, and all turn the same way
+    plane   (E,) the plane of each
     """
-    plane, line, column, turn = _crossings(edges, planes, side)
-    within = column.clip(0, side)  # an edge to the left of the plane changes all of its row
-    first = np.minimum(np.floor(within), side - 1)
-    behind = within - first
-    place = ((plane * side + line // LINES) * (side + 1) + first).astype(np.intp)
-    changes = np.zeros(count * side * (side + 1), np.float32)
-    np.add.at(changes, place, ((1 - behind) * turn / LINES).astype(np.float32))
-    np.add.at(changes, place + 1, (behind * turn / LINES).astype(np.float32))
-    sums = changes.reshape(count, side, side + 1)
-    np.cumsum(sums, axis=2, out=sums)
-    return np.minimum(np.abs(sums[:, :, :side]), 1)
+    side = planes.shape[1]
+    line, row, turn = _crossings(points[edges], plane, side)
+    order = np.lexsort((row, line))
+    line, row, turn = line[order], row[order], turn[order]
+    depth = np.cumsum(turn)  # 0 again at the end of each line, since outlines are closed
+    inside = depth != 0
+    begins = inside & ~np.concatenate([[False], inside[:-1]])
+    ends = ~inside & np.concatenate([[False], inside[:-1]])
+    parts = _parts(value)
+    plane_of, column = np.divmod(line // LINES, side)
+    amount = parts[line % LINES]
+    changes = np.where(begins, amount, np.where(ends, -amount, 0))
+    kept = np.flatnonzero(changes)
+    _add(planes, plane_of[kept], column[kept], row[kept], changes[kept])
+    np.cumsum(planes, axis=1, dtype=np.uint8, out=planes)
 
 
-def _crossings(edges: Floats, planes: Ints, side: int) -> tuple[Ints, Ints, Floats, Floats]:
-    """Plane, line, column and turn (1 downwards, -1 upwards) of each crossing, (K,)."""
-    columns, rows = edges[:, :, 0], edges[:, :, 1] * LINES - 0.5  # the first line is crossed at 0
-    upper, lower = rows.min(axis=1), rows.max(axis=1)
-    first = np.ceil(upper).clip(min=0).astype(np.intp)
-    end = np.ceil(lower).clip(max=side * LINES).astype(np.intp)  # an edge ends above the line of its lower point
+def _parts(value: int) -> Ints:
+    """The value shared out among the lines of a column in whole numbers."""
+    bounds = np.arange(LINES + 1) * value // LINES
+    return np.diff(bounds)
+
+
+def _add(planes: Bytes, plane: Ints, column: Ints, row: Floats, changes: Ints) -> None:
+    """Add changes from a place downwards: a share to the pixel it lies in, the rest to the one below.
+
+    Bytes wrap around on the way, and are right again once all is summed up.
+    """
+    side = planes.shape[1]
+    row = row.clip(0, side)
+    pixel = np.minimum(row.astype(np.intp), side - 1)
+    below = np.rint((row - pixel) * changes).astype(np.intp)
+    np.add.at(planes, (plane, pixel, column), (changes - below).astype(np.uint8))
+    more = pixel + 1 < side
+    np.add.at(planes, (plane[more], pixel[more] + 1, column[more]), below[more].astype(np.uint8))
+
+
+def _crossings(edges: NDArray[np.complex128], plane: Ints, side: int) -> tuple[Ints, Floats, Ints]:
+    """The line of each crossing, counted over all planes, its row, and the way of the edge, 1 or -1, (K,)."""
+    places, rows = edges.real * LINES - 0.5, edges.imag  # line 0 lies at 0
+    first = np.ceil(places.min(axis=1)).clip(min=0).astype(np.intp)
+    end = np.ceil(places.max(axis=1)).clip(max=side * LINES).astype(np.intp)  # its last point is the next edge's
     edge, offset = repeated((end - first).clip(min=0))
     line = first[edge] + offset
-    fall = rows[:, 1] - rows[:, 0]
-    slope = (columns[:, 1] - columns[:, 0]) / np.where(fall == 0, 1, fall)
-    column = columns[edge, 0] + (line - rows[edge, 0]) * slope[edge]
-    return planes[edge], line, column, np.sign(fall[edge])
+    along = places[:, 1] - places[:, 0]
+    slope = (rows[:, 1] - rows[:, 0]) / np.where(along == 0, 1, along)
+    row = rows[edge, 0] + (line - places[edge, 0]) * slope[edge]
+    return plane[edge] * side * LINES + line, row, np.sign(along[edge]).astype(np.intp)

@@ -19,7 +19,9 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
     """The task whose systems predict where a vehicle will be: trajectories with a probability each."""
 
     name = "motion"
+    layouts = ("resvision.data.tracks.layout:LAYOUT",)
     judged_by = ("min_fde_1", "min_ade_1")
+    sample_noun = "window"
     main_name = "FDE"
     figures = (
         "min_fde_1",
@@ -64,7 +66,7 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
         " the most probable trajectory; minFDE_5 is the least among the five most probable ones. Runs that predict"
         " different times ahead are not comparable; constant velocity is that of the last half second."
     )
-    options = frozenset({"csv", "out", "top"})
+    options = frozenset({"csv", "out", "top", "only"})
     refused: ClassVar[dict[str, str]] = {
         "scales": "rasters are drawn as the run draws them; leave it out",
         "compile": "nothing is compiled; leave it out",
@@ -94,7 +96,7 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
         window = geometry.window
         order = by_probability(raw.probabilities[None])[0]
         return Motion(
-            source=source,
+            source=window.scene.source,
             scenario=window.scene.name,
             vehicle=window.scene.vehicles[window.vehicle],
             frame=window.frame,

@@ -1,15 +1,17 @@
-"""Boxes painted into planes of pixels, anti-aliased, many in one go.
+"""Boxes painted into planes of pixels, anti-aliased, all of them together.
 
-A pixel takes the largest value that any box gives it, so the order of the boxes changes nothing. Within a box it is the
-box's value times the covered share of the pixel, which is taken as the product of two shares, one for the strip between
-front and back and one for the strip between the sides, each rising over the width of a pixel.
+A pixel takes the largest value that any box gives it, so the order of the boxes changes nothing. A box gives its value
+times the share of the pixel that it covers, taken as the product of two shares: of the strip between its ends and of
+the strip between its sides. At an edge the share rises over the width of one pixel.
 
-Boxes are cut into runs: stretches of a row of pixels, all of one length, that are computed together.
+A box is cut into runs: short stretches of pixels across it, one for each row of a box that stands and for each column
+of a box that lies. Runs of one length are computed together.
 
 Glossary
     B  boxes
-    K  runs
-    L  pixels of a run
+    K  runs of one length
+    L  pixels of such a run
+    p, q  places along a run, and from one run of a box to the next: column and row, or row and column
 """
 
 from typing import NamedTuple
@@ -25,86 +27,96 @@ Singles = NDArray[np.float32]
 
 
 class Boxes(NamedTuple):
-    """Turned rectangles in pixels: columns to the right, rows downwards, the first pixel's corner at 0, 0.
+    """Turned rectangles in pixels: columns to the right, rows downwards, the corner of the first pixel at 0, 0.
 
-    columns, rows      (B,) the centres
-    cosines, sines     (B,) the direction of the length: cosines along the columns, sines along the rows
-    lengths, widths    (B,) halves of the sides
-    values             (B,) 0..255
-    planes             (B,) the plane that each is painted into
+    centres     (B,) complex, the column and i times the row
+    directions  (B,) complex, of length 1, the direction of the longer side
+    lengths     (B,) half the longer side
+    widths      (B,) half the other side
+    values      (B,) 0..255
+    planes      (B,) the plane that each is painted into
     """
 
-    columns: Floats
-    rows: Floats
-    cosines: Floats
-    sines: Floats
+    centres: NDArray[np.complex128]
+    directions: NDArray[np.complex128]
     lengths: Floats
     widths: Floats
     values: Floats
     planes: Ints
 
+    def chosen(self, which: NDArray[np.bool_] | Ints) -> "Boxes":
+        """The boxes at these positions."""
+        centres, directions, lengths, widths, values, planes = self
+        return Boxes(centres[which], directions[which], lengths[which], widths[which], values[which], planes[which])
 
-def paint(canvas: Bytes, boxes: Boxes, run: int = 8) -> None:
-    """Paint boxes into planes (planes, side, side); `run` pixels are computed together, about the usual width."""
+
+def paint(canvas: Bytes, boxes: Boxes) -> None:
+    """Paint boxes into planes (planes, side, side), contiguous in memory."""
     side = canvas.shape[1]
-    run = min(run, side)
-    box, row, start = _runs(boxes, side, run)
-    if len(box):
-        shares = _shares(boxes, box, row, start, run)
-        first = (boxes.planes[box] * side + row) * side + start
-        np.maximum.at(canvas.reshape(-1), (first + np.arange(run)[:, None]).ravel(), shares.ravel())
+    boxes = boxes.chosen(_within(boxes, side))
+    steep = np.maximum(np.abs(boxes.directions.real), np.abs(boxes.directions.imag))
+    pixels = np.floor((2 * boxes.widths + 1) / steep) + 1
+    sizes = 2 ** np.ceil(np.log2(pixels))  # few lengths, so that there are few calls
+    for size in np.unique(sizes):
+        _paint_runs(canvas, boxes.chosen(sizes == size), min(int(size), side))
 
 
-def _runs(boxes: Boxes, side: int, run: int) -> tuple[Ints, Ints, Ints]:
-    """The runs that cover the boxes within the planes: box, row and first column of each, (K,)."""
-    lengths, widths = boxes.lengths + 0.5, boxes.widths + 0.5
-    reach = lengths * np.abs(boxes.sines) + widths * np.abs(boxes.cosines)
-    top = np.ceil(boxes.rows - reach - 0.5).clip(min=0).astype(np.intp)
-    bottom = np.floor(boxes.rows + reach - 0.5).clip(max=side - 1).astype(np.intp)
-    box, offset = repeated((bottom - top + 1).clip(min=0))
-    row = top[box] + offset
-    left, right = _chords(boxes, lengths, widths, box, row)
-    begin = np.ceil(left - 0.5).clip(min=0).astype(np.intp)
-    end = np.floor(right - 0.5).clip(max=side - 1).astype(np.intp)
-    of, offset = repeated((end - begin + run) // run * (end >= begin))
-    # A run that would leave the plane begins earlier: it covers some pixels twice, which changes nothing.
-    return box[of], row[of], np.minimum(begin[of] + run * offset, side - run)
+def _within(boxes: Boxes, side: int) -> NDArray[np.bool_]:
+    """Whether a box may touch the planes."""
+    reach = boxes.lengths + boxes.widths + 1
+    column, row = boxes.centres.real, boxes.centres.imag
+    return np.asarray(np.maximum(np.abs(column - side / 2), np.abs(row - side / 2)) < side / 2 + reach)
+
+
+def _paint_runs(canvas: Bytes, boxes: Boxes, run: int) -> None:
+    """Paint boxes that are at most `run` pixels wide, each way across."""
+    side = canvas.shape[1]
+    lying = np.abs(boxes.directions.real) > np.abs(boxes.directions.imag)
+    centres = np.where(lying, boxes.centres.imag + 1j * boxes.centres.real, boxes.centres)
+    directions = np.where(lying, boxes.directions.imag + 1j * boxes.directions.real, boxes.directions)
+    reach = (boxes.lengths + 0.5) * np.abs(directions.imag) + (boxes.widths + 0.5) * np.abs(directions.real)
+    first = np.ceil(centres.imag - reach - 0.5).clip(min=0).astype(np.intp)
+    last = np.floor(centres.imag + reach - 0.5).clip(max=side - 1).astype(np.intp)
+    box, offset = repeated((last - first + 1).clip(min=0))
+    if len(box) == 0:
+        return
+    q = first[box] + offset
+    table = np.array([
+        centres.real, centres.imag, directions.real, directions.imag, directions.real / directions.imag,
+        (boxes.widths + 0.5) / np.abs(directions.imag) + 0.5, boxes.lengths, boxes.widths, boxes.values,
+    ], np.float32).take(box, axis=1)  # fmt: skip
+    middle_p, middle_q, cosine, sine, slope, half, length, width, value = table
+    down = q.astype(np.float32) + 0.5 - middle_q
+    # A run that begins beyond the plane is moved into it: it then shows other pixels, each with its own share.
+    start = np.ceil(middle_p + slope * down - half).clip(0, side - run)
+    right = start + (0.5 - middle_p)
+    shares = _strip(right * cosine + down * sine, cosine, length, run)
+    shares *= _strip(down * cosine - right * sine, -sine, width, run)
+    shares *= value
+    shares += 0.5
+    along, across = np.where(lying, side, 1)[box], np.where(lying, 1, side)[box]
+    places = boxes.planes[box] * side**2 + q * across + start.astype(np.intp) * along
+    places = places + np.arange(run)[:, None] * along
+    np.maximum.at(canvas.reshape(-1), places.ravel(), shares.astype(np.uint8).ravel())
+
+
+def _strip(distance: Singles, step: Singles, half: Singles, run: int) -> Singles:
+    """The share of the pixels of runs (L, K) that a strip covers.
+
+    distance  (K,) of the first pixel from the middle of the strip
+    step      (K,) by which it grows from pixel to pixel
+    half      (K,) half the width of the strip
+    """
+    shares = np.arange(run, dtype=np.float32)[:, None] * step
+    shares += distance
+    np.abs(shares, out=shares)
+    np.subtract(half + np.float32(0.5), shares, out=shares)
+    # A strip narrower than a pixel covers at most its own width of it.
+    np.minimum(shares, np.minimum(1, 2 * half), out=shares)
+    return np.asarray(np.maximum(shares, 0, out=shares))
 
 
 def repeated(counts: Ints) -> tuple[Ints, Ints]:
     """Each position as often as its count says, and the number of each repetition from 0."""
     position = np.repeat(np.arange(len(counts)), counts)
-    begins = np.cumsum(counts) - counts
-    return position, np.arange(len(position)) - begins[position]
-
-
-def _chords(boxes: Boxes, lengths: Floats, widths: Floats, box: Ints, row: Ints) -> tuple[Floats, Floats]:
-    """The columns between which a row of pixel centres crosses boxes of these half sides, (K,) each."""
-    down = row + 0.5 - boxes.rows[box]
-    cosine, sine = boxes.cosines[box], boxes.sines[box]
-    left, right = np.full(len(box), -np.inf), np.full(len(box), np.inf)
-    for along, across, half in ((cosine, sine * down, lengths[box]), (-sine, cosine * down, widths[box])):
-        # |along * x + across| <= half; a row that runs along a strip crosses all of it.
-        crossing = np.abs(along) > 1e-9
-        slope = np.where(crossing, along, 1.0)
-        middle, reach = -across / slope, half / np.abs(slope)
-        left = np.where(crossing, np.maximum(left, middle - reach), left)
-        right = np.where(crossing, np.minimum(right, middle + reach), right)
-    centre = boxes.columns[box]
-    return centre + left, centre + right
-
-
-def _shares(boxes: Boxes, box: Ints, row: Ints, start: Ints, run: int) -> Bytes:
-    """The values of the pixels of runs, (L, K): a box's own times the covered share."""
-    down, right = row + 0.5 - boxes.rows[box], start + 0.5 - boxes.columns[box]
-    cosine, sine = boxes.cosines[box], boxes.sines[box]
-    steps = np.arange(run, dtype=np.float32)[:, None]
-    shares = boxes.values[box].astype(np.float32) * np.ones((run, 1), np.float32)
-    for along, across, half in ((cosine, sine * down, boxes.lengths[box]), (-sine, cosine * down, boxes.widths[box])):
-        distance = steps * along.astype(np.float32) + (along * right + across).astype(np.float32)
-        share = (half + 0.5).astype(np.float32) - np.abs(distance, out=distance)
-        # A strip narrower than a pixel covers at most its own width of it.
-        share = np.minimum(share, np.minimum(1.0, 2 * half).astype(np.float32), out=share)
-        shares *= np.maximum(share, 0, out=share)
-    shares += 0.5
-    return shares.astype(np.uint8)
+    return position, np.arange(len(position)) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -12,7 +12,8 @@ Glossary
     N  windows
     C  channels
     B  boxes of all windows
-    D  drawn frames of a window
+    E  edges of outlines or segments of lines
+    P  points
 """
 
 from collections.abc import Sequence
@@ -22,11 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core.views import Raster
-from resvision.kinds.motion.filling import filled
-from resvision.kinds.motion.painting import Boxes, Ints, paint
-from resvision.kinds.motion.roads import Road, road_of
+from resvision.kinds.motion.filling import fill
+from resvision.kinds.motion.painting import Boxes, Bytes, Ints, paint
+from resvision.kinds.motion.roads import road_of
 from resvision.kinds.motion.scenes import Floats
 from resvision.kinds.motion.windows import Window
+
+Complex = NDArray[np.complex128]
 
 OLDEST = 0.4
 """The value of the oldest box as a share of the newest's."""
@@ -34,11 +37,11 @@ SURFACE = 80
 BORDER = 255
 BORDER_M = 0.3
 """Width of a drawn border and centre line in metres; a pixel at least."""
-TOGETHER = 4
+TOGETHER = 8
 """Windows that are drawn in one go: more do not fit a core's cache, fewer are slowed down by the calls."""
 
 
-def drawn(windows: Sequence[Window], view: Raster) -> NDArray[np.uint8]:
+def drawn(windows: Sequence[Window], view: Raster) -> Bytes:
     """The rasters of windows, (N, C, side, side) uint8: rows from the farthest ahead, columns from the left."""
     rasters = np.zeros((len(windows), view.channels, view.size_px, view.size_px), np.uint8)
     for start in range(0, len(windows), TOGETHER):
@@ -47,15 +50,17 @@ def drawn(windows: Sequence[Window], view: Raster) -> NDArray[np.uint8]:
     return rasters
 
 
-def _draw(windows: Sequence[Window], view: Raster, rasters: NDArray[np.uint8]) -> None:
+def _draw(windows: Sequence[Window], view: Raster, rasters: Bytes) -> None:
     """Draw windows into their rasters, which are black."""
-    roads = [road_of(window.scene) for window in windows]
-    _draw_surfaces(windows, roads, view, rasters)
+    channels, projection = layers(view), Projection.of(windows, view)
+    road = Roads.of(windows, projection)
+    edges, of = road.outlines
+    fill(rasters[:, channels.surface], road.points, edges, of, value=SURFACE)
     canvas = rasters.reshape(-1, view.size_px, view.size_px)
-    paint(canvas, _border_boxes(windows, roads, view), run=4)
-    if view.past == "channels":
-        paint(canvas, _centre_boxes(windows, roads, view), run=4)
-    paint(canvas, _vehicle_boxes(windows, view))
+    paint(canvas, _border_boxes(road, view))
+    if channels.centres is not None:
+        paint(canvas, _centre_boxes(road, view))
+    paint(canvas, _vehicle_boxes(windows, projection, view))
 
 
 class Layers(NamedTuple):
@@ -76,101 +81,129 @@ def layers(view: Raster) -> Layers:
     return Layers(others=0, target=frames, surface=2 * frames, borders=2 * frames + 1, centres=2 * frames + 2)
 
 
+class Projection(NamedTuple):
+    """Where points of the world lie in the rasters of windows, as complex numbers: the column and i times the row.
+
+    corner   the target's place
+    origins  (N,) the targets in the world, x and i times y
+    factors  (N,) pixels a metre, turned
+    """
+
+    corner: complex
+    origins: Complex
+    factors: Complex
+
+    @classmethod
+    def of(cls, windows: Sequence[Window], view: Raster) -> "Projection":
+        """The projection of windows."""
+        poses = np.array([window.pose() for window in windows])
+        origins = poses[:, 0] + 1j * poses[:, 1]
+        corner = complex(view.size_px / 2, view.ahead * view.size_px)
+        return cls(corner, origins, 1j * np.exp(1j * poses[:, 2]) / view.metres_per_px)
+
+    def pixels(self, points: Floats, of: Ints) -> Complex:
+        """Points (P, 2) of the world in the raster of the window `of` each, (P,)."""
+        return np.asarray(self.corner - self.factors[of] * (_complex(points) - self.origins[of]).conj())
+
+    def directions(self, headings: Floats, of: Ints) -> Complex:
+        """Headings of the world as directions in the rasters, (B,) of length 1."""
+        return np.asarray(-1j * np.exp(1j * (np.angle(self.factors[of] / 1j) - headings)))
+
+
 # Vehicles ---------------------------------------------------------------------------------------------------------
 
 
-def _vehicle_boxes(windows: Sequence[Window], view: Raster) -> Boxes:
+def _vehicle_boxes(windows: Sequence[Window], projection: Projection, view: Raster) -> Boxes:
     """The boxes of all vehicles at all drawn frames."""
-    ages = np.arange(view.history + 1)
-    if view.past == "fading":
-        values, steps = 255 * (1 - (1 - OLDEST) * ages / max(view.history, 1)), np.zeros_like(ages)
-    else:
-        values, steps = np.full(len(ages), 255.0), ages
-    channels = layers(view)
-    parts: list[tuple[Floats, ...]] = []
-    planes: list[Ints] = []
+    channels, oldest = layers(view), max(view.history, 1)
+    values = 255 * (1 - (1 - OLDEST) * np.arange(view.history + 1) / oldest)
+    parts = []
     for number, window in enumerate(windows):
-        scene = window.scene
-        frames = window.frame - view.every * ages
-        drawn_frames = frames.clip(min=0)
-        vehicle, age = np.nonzero(scene.present[:, drawn_frames] & (frames >= 0))
-        frame = drawn_frames[age]
-        parts.append((scene.positions[vehicle, frame], scene.headings[vehicle, frame], scene.sizes[vehicle], values[age],
-                      np.full(len(vehicle), number)))  # fmt: skip
-        channel = np.where(vehicle == window.vehicle, channels.target, channels.others) + steps[age]
-        planes.append(number * view.channels + channel)
-    positions, headings, sizes, value, of = (np.concatenate(part) for part in zip(*parts, strict=True))
-    columns, rows = _pixels(windows, view, positions, of.astype(np.intp))
-    turned = headings - _headings(windows)[of.astype(np.intp)]
-    halves = sizes.T / (2 * view.metres_per_px)
-    # The length points up at the target's own heading and turns to the left, against the columns.
-    return Boxes(columns, rows, -np.sin(turned), -np.cos(turned), halves[0], halves[1], value, np.concatenate(planes))
+        scene, frames = window.scene, drawn_frames(window.frame, view)
+        present = scene.present[:, frames]
+        vehicle, frame = np.nonzero(present)
+        parts.append((
+            scene.positions[:, frames][vehicle, frame],
+            scene.headings[:, frames][vehicle, frame],
+            scene.sizes[vehicle],
+            present.shape[1] - 1 - frame,
+            np.where(vehicle == window.vehicle, channels.target, channels.others) + view.channels * number,
+            np.full(len(vehicle), number),
+        ))  # fmt: skip
+    positions, headings, sizes, ages, planes, of = map(np.concatenate, zip(*parts, strict=True))
+    halves = np.sort(sizes, axis=1) / (2 * view.metres_per_px)
+    directions = projection.directions(headings, of)
+    directions = np.where(sizes[:, 0] < sizes[:, 1], 1j * directions, directions)
+    value = values[ages]
+    if view.past == "channels":
+        value, planes = np.full(len(ages), 255.0), planes + ages
+    return Boxes(projection.pixels(positions, of), directions, halves[:, 1], halves[:, 0], value, planes)
+
+
+def drawn_frames(last: int, view: Raster) -> slice:
+    """The frames that are drawn up to the last observed one, oldest first, of those that a scene has."""
+    oldest = last - view.every * view.history
+    return slice(oldest if oldest >= 0 else last % view.every, last + 1, view.every)
 
 
 # Roads --------------------------------------------------------------------------------------------------------------
 
 
-def _draw_surfaces(windows: Sequence[Window], roads: Sequence[Road], view: Raster, rasters: NDArray[np.uint8]) -> None:
-    """Draw the surfaces of the roads into their channel."""
-    edges, of = _gathered([road.outlines for road in roads])
-    if len(edges):
-        pixels = _segment_pixels(windows, view, edges, of)
-        shares = filled(pixels, of, count=len(windows), side=view.size_px)
-        rasters[:, layers(view).surface] = shares * SURFACE + 0.5
+class Roads(NamedTuple):
+    """The roads of several windows in their rasters; positions in `points` and the window of each edge or segment.
+
+    points                      (P,) column and i times row
+    outlines, borders, centres  (E, 2) and (E,)
+    """
+
+    points: Complex
+    outlines: tuple[Ints, Ints]
+    borders: tuple[Ints, Ints]
+    centres: tuple[Ints, Ints]
+
+    @classmethod
+    def of(cls, windows: Sequence[Window], projection: Projection) -> "Roads":
+        """The roads of windows."""
+        roads = [road_of(window.scene) for window in windows]
+        counts = np.array([len(road.points) for road in roads])
+        begins = np.cumsum(counts) - counts
+        points = np.concatenate([road.points for road in roads])
+
+        def joined(parts: list[Ints]) -> tuple[Ints, Ints]:
+            of = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+            return np.concatenate(parts) + begins[of, None], of
+
+        return cls(
+            projection.pixels(points, np.repeat(np.arange(len(roads)), counts)),
+            joined([road.outlines for road in roads]),
+            joined([road.borders for road in roads]),
+            joined([road.centres for road in roads]),
+        )
 
 
-def _border_boxes(windows: Sequence[Window], roads: Sequence[Road], view: Raster) -> Boxes:
+def _border_boxes(road: Roads, view: Raster) -> Boxes:
     """The borders of lanes as thin boxes."""
-    segments, of = _gathered([road.borders for road in roads])
-    planes = of * view.channels + layers(view).borders
-    return _line_boxes(_segment_pixels(windows, view, segments, of), np.full(len(of), float(BORDER)), planes, view)
+    segments, of = road.borders
+    return _line_boxes(road.points[segments], of * view.channels + layers(view).borders, view, float(BORDER))
 
 
-def _centre_boxes(windows: Sequence[Window], roads: Sequence[Road], view: Raster) -> Boxes:
+def _centre_boxes(road: Roads, view: Raster) -> Boxes:
     """The centre lines as thin boxes: bright where the lane runs the target's way, dark where it runs against it."""
-    segments, of = _gathered([road.centres for road in roads])
+    segments, of = road.centres
     channel = layers(view).centres
     assert channel is not None
-    pixels = _segment_pixels(windows, view, segments, of)
-    ahead = pixels[:, 0, 1] - pixels[:, 1, 1]
-    cosines = ahead / np.hypot(*(pixels[:, 1] - pixels[:, 0]).T).clip(min=1e-9)
-    return _line_boxes(pixels, 255 * (0.7 + 0.3 * cosines), of * view.channels + channel, view)
+    boxes = _line_boxes(road.points[segments], of * view.channels + channel, view, 255.0)
+    return boxes._replace(values=255 * (0.7 - 0.3 * boxes.directions.imag))
 
 
-def _line_boxes(segments: Floats, values: Floats, planes: Ints, view: Raster) -> Boxes:
-    """Segments (E, 2, 2) in pixels as boxes that overlap a little, so that no joint shows."""
-    middles, along = segments.mean(axis=1), segments[:, 1] - segments[:, 0]
-    lengths = np.hypot(*along.T)
-    directions = along / lengths.clip(min=1e-9)[:, None]
+def _line_boxes(segments: Complex, planes: Ints, view: Raster, value: float) -> Boxes:
+    """Segments (E, 2) in pixels as boxes that overlap a little, so that no joint shows."""
+    along = segments[:, 1] - segments[:, 0]
+    lengths = np.abs(along).clip(min=1e-9)
     half = max(BORDER_M / view.metres_per_px, 1.0) / 2
-    widths = np.full(len(segments), half)
-    return Boxes(*middles.T, *directions.T, lengths / 2 + half, widths, values, planes)
+    widths, values = np.full(len(along), half), np.full(len(along), value)
+    return Boxes(segments.mean(axis=1), along / lengths, lengths / 2 + half, widths, values, planes)
 
 
-def _gathered(parts: Sequence[Floats]) -> tuple[Floats, Ints]:
-    """Segments of all windows, and the window of each."""
-    return np.concatenate(parts), np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-
-
-# Places in a raster -----------------------------------------------------------------------------------------------
-
-
-def _segment_pixels(windows: Sequence[Window], view: Raster, segments: Floats, of: Ints) -> Floats:
-    """Segments (E, 2, 2) of the world as columns and rows; `of` is the window of each."""
-    columns, rows = _pixels(windows, view, segments.reshape(-1, 2), np.repeat(of, 2))
-    return np.stack([columns, rows], axis=1).reshape(-1, 2, 2)
-
-
-def _pixels(windows: Sequence[Window], view: Raster, points: Floats, of: Ints) -> tuple[Floats, Floats]:
-    """Columns and rows of points (B, 2) of the world; `of` is the window of each."""
-    headings = _headings(windows)
-    cosines, sines = np.cos(headings)[of], np.sin(headings)[of]
-    x, y = (points - np.array([window.pose()[:2] for window in windows])[of]).T
-    side, metres = view.size_px, view.metres_per_px
-    ahead, left = x * cosines + y * sines, y * cosines - x * sines
-    return side / 2 - left / metres, view.ahead * side - ahead / metres
-
-
-def _headings(windows: Sequence[Window]) -> Floats:
-    """The headings of the targets in the world, (N,)."""
-    return np.array([window.scene.headings[window.vehicle, window.frame] for window in windows])
+def _complex(points: Floats) -> Complex:
+    return np.asarray(points[:, 0] + 1j * points[:, 1])

@@ -1,7 +1,8 @@
-"""Roads of a scene as a raster shows them: borders and centre lines as thin boxes, surfaces by their outlines.
+"""The road of a scene in few points: outlines of its surface, borders and centre lines of its lanes.
 
 Glossary
-    E  edges of outlines, or segments of lines
+    P  points of the road
+    E  edges of outlines, or segments of lines, each between two points
 """
 
 from collections.abc import Sequence
@@ -10,23 +11,29 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from resvision.kinds.motion.painting import Ints
 from resvision.kinds.motion.scenes import Floats, Lane, Scene
 
-TOLERANCE_M = 0.05
+TOLERANCE_M = 0.02
 """The distance by which a simplified line may leave the recorded one."""
+CENTRE_POINTS = 20
+"""The number of points of a centre line before it is simplified."""
 
 
 class Road(NamedTuple):
     """The lanes of a scene, simplified, in the world's frame.
 
-    outlines  (E, 2, 2) edges of all lanes' outlines, each from its first point to its second, all lanes turning alike
-    borders   (E, 2, 2) segments of borders, each once
-    centres   (E, 2, 2) segments of centre lines in the direction of driving
+    points    (P, 2) metres, each once
+    outlines  (E, 2) positions in `points`: edges of the lanes' outlines, which all turn to the left; where two lanes
+              touch, their edges have cancelled each other
+    borders   (E, 2) segments of the borders, each once
+    centres   (E, 2) segments of the centre lines in the direction of driving
     """
 
-    outlines: Floats
-    borders: Floats
-    centres: Floats
+    points: Floats
+    outlines: Ints
+    borders: Ints
+    centres: Ints
 
 
 _ROADS: "WeakKeyDictionary[Scene, Road]" = WeakKeyDictionary()
@@ -34,31 +41,40 @@ _ROADS: "WeakKeyDictionary[Scene, Road]" = WeakKeyDictionary()
 
 def road_of(scene: Scene) -> Road:
     """The road of a scene, which is worked out once for each."""
-    if scene not in _ROADS:
-        _ROADS[scene] = _road(scene.lanes)
-    return _ROADS[scene]
+    road = _ROADS.get(scene)
+    if road is None:
+        road = _ROADS[scene] = _road(scene.lanes)
+    return road
 
 
 def _road(lanes: Sequence[Lane]) -> Road:
-    outlines: list[Floats] = []
-    borders: list[Floats] = []
-    centres: list[Floats] = []
-    for lane in lanes:
-        left, right = simplified(lane.left), simplified(lane.right)
-        outlines.append(_segments(_turned_left(np.concatenate([left, right[::-1], left[:1]]))))
-        borders += [_segments(left), _segments(right)]
-        centres.append(_segments(simplified(centre_line(lane))))
-    return Road(_joined(outlines), _unique(_joined(borders)), _joined(centres))
+    lefts, rights = [_simplified(lane.left) for lane in lanes], [_simplified(lane.right) for lane in lanes]
+    sides = zip(lefts, rights, strict=True)
+    outlines = [_turned_left(np.concatenate([left, right[::-1], left[:1]])) for left, right in sides]
+    lines = [outlines, [*lefts, *rights], [_simplified(centre_line(lane)) for lane in lanes]]
+    segments = [np.concatenate([np.zeros((0, 2, 2)), *map(_segments, some)]) for some in lines]
+    points, positions = np.unique(np.concatenate(segments).reshape(-1, 2), axis=0, return_inverse=True)
+    counts = np.cumsum([len(some) for some in segments])[:-1]
+    edges, borders, centres = np.split(positions.reshape(-1, 2).astype(np.intp), counts)
+    return Road(points, _uncancelled(edges), np.unique(np.sort(borders, axis=1), axis=0), centres)
 
 
-def centre_line(lane: Lane, points: int = 20) -> Floats:
-    """Points halfway between the borders of a lane, (points, 2), at the same shares of their lengths."""
-    shares = np.linspace(0, 1, points)
+def centre_line(lane: Lane) -> Floats:
+    """Points halfway between the borders of a lane, at the same shares of their lengths, (20, 2)."""
+    shares = np.linspace(0, 1, CENTRE_POINTS)
     return np.asarray((_at_shares(lane.left, shares) + _at_shares(lane.right, shares)) / 2)
 
 
-def simplified(line: Floats, tolerance: float = TOLERANCE_M) -> Floats:
-    """The line (P, 2) with the fewest of its points that keep it within `tolerance` metres, after Douglas and Peucker."""
+def _at_shares(line: Floats, shares: Floats) -> Floats:
+    """The points at shares 0..1 of a line's length."""
+    lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+    at = shares * lengths[-1]
+    return np.stack([np.interp(at, lengths, line[:, axis]) for axis in (0, 1)], axis=1)
+
+
+def _simplified(line: Floats) -> Floats:
+    """Few points of a line that keep within `TOLERANCE_M` of it, in whole centimetres (Douglas, Peucker 1973)."""
+    line = np.round(line, 2)
     kept = np.zeros(len(line), bool)
     kept[[0, -1]] = True
     spans = [(0, len(line) - 1)]
@@ -68,7 +84,7 @@ def simplified(line: Floats, tolerance: float = TOLERANCE_M) -> Floats:
             continue
         distances = _distances(line[first + 1 : last], line[first], line[last])
         farthest = int(distances.argmax())
-        if distances[farthest] > tolerance:
+        if distances[farthest] > TOLERANCE_M:
             middle = first + 1 + farthest
             kept[middle] = True
             spans += [(first, middle), (middle, last)]
@@ -83,32 +99,20 @@ def _distances(points: Floats, start: Floats, end: Floats) -> Floats:
     return np.asarray(np.hypot(*(points - start - shares[:, None] * direction).T))
 
 
-def _turned_left(outline: Floats) -> Floats:
-    """A closed outline, run counter-clockwise, so that lanes that overlap add up and never cancel each other."""
-    x, y = outline.T
-    return outline if (x[:-1] * y[1:] - x[1:] * y[:-1]).sum() >= 0 else outline[::-1]
-
-
-def _at_shares(line: Floats, shares: Floats) -> Floats:
-    """The points at shares 0..1 of a line's length."""
-    lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
-    at = shares * lengths[-1]
-    return np.stack([np.interp(at, lengths, line[:, axis]) for axis in (0, 1)], axis=1)
-
-
 def _segments(line: Floats) -> Floats:
     """The segments of a line, (P - 1, 2, 2)."""
     return np.stack([line[:-1], line[1:]], axis=1)
 
 
-def _joined(parts: list[Floats]) -> Floats:
-    return np.concatenate(parts) if parts else np.zeros((0, 2, 2))
+def _turned_left(outline: Floats) -> Floats:
+    """A closed outline, run counter-clockwise, so that lanes that overlap add up and never cancel each other."""
+    x, y = (outline - outline[0]).T
+    return outline if (x[:-1] * y[1:] - x[1:] * y[:-1]).sum() >= 0 else outline[::-1]
 
 
-def _unique(segments: Floats) -> Floats:
-    """Each segment once, whichever way it runs, as neighbours share borders; points are alike to a centimetre."""
-    keys = np.round(segments, 2).reshape(-1, 4)
-    backward = (keys[:, 0] > keys[:, 2]) | ((keys[:, 0] == keys[:, 2]) & (keys[:, 1] > keys[:, 3]))
-    keys = np.where(backward[:, None], keys[:, [2, 3, 0, 1]], keys)
-    _, first = np.unique(keys, axis=0, return_index=True)
-    return np.asarray(segments[np.sort(first)])
+def _uncancelled(edges: Ints) -> Ints:
+    """The edges that remain once those that run to and fro between two points have been taken out in pairs."""
+    pairs, of = np.unique(np.sort(edges, axis=1), axis=0, return_inverse=True)
+    balance = np.bincount(of.ravel(), np.where(edges[:, 0] <= edges[:, 1], 1, -1), len(pairs)).astype(np.intp)
+    kept = np.repeat(np.where(balance[:, None] < 0, pairs[:, ::-1], pairs), np.abs(balance), axis=0)
+    return np.asarray(kept[kept[:, 0] != kept[:, 1]])

@@ -12,8 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from resvision.geometry.frames import Pose, agent_from_world, wrapped
+from resvision.geometry.frames import Pose, agent_from_world, world_from_agent, wrapped
 from resvision.kinds.motion.scenes import Flags, Floats, Scene
+
+NOWHERE_ELSE = Pose(0.0, 0.0, 0.0)
+"""The offset of a frame that stays where the agent is."""
 
 STANDSTILL = 0.5
 """Speed in metres a second below which headings are not taken as recorded: stopped cars turn on the spot in NGSIM."""
@@ -83,12 +86,14 @@ class Window(NamedTuple):
 
     vehicle  its position in `scene.vehicles`
     frame    the last observed frame
+    offset   where the frame lies in which all is said, seen from the agent: elsewhere in augmentation alone
     """
 
     scene: Scene
     vehicle: int
     frame: int
     span: Span
+    offset: Pose = NOWHERE_ELSE
 
     @property
     def name(self) -> str:
@@ -103,7 +108,11 @@ class Window(NamedTuple):
     def pose(self) -> Pose:
         """The agent's frame in the world."""
         x, y = self.scene.positions[self.vehicle, self.frame]
-        return Pose(float(x), float(y), float(self.scene.headings[self.vehicle, self.frame]))
+        agent = Pose(float(x), float(y), float(self.scene.headings[self.vehicle, self.frame]))
+        if self.offset == NOWHERE_ELSE:
+            return agent
+        x, y = world_from_agent(self.offset[:2], agent)
+        return Pose(float(x), float(y), agent.heading + self.offset.heading)
 
     def past(self) -> Past:
         """The vehicle's own past."""

@@ -1,0 +1,1 @@
+"""Recipes of motion prediction: a short one, and those of papers, a file each."""

@@ -1,0 +1,27 @@
+"""The short recipe of motion prediction."""
+
+from resvision import catalog
+from resvision.motion.augment import MotionAugment
+from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
+from resvision.training.optimizers import OptimizerSettings
+from resvision.training.schedules import Schedule
+
+
+def motion_short(model: str, data: str) -> Run:
+    """One-cycle AdamW over 20 epochs in batches of 64, half of the windows mirrored, averaged weights.
+
+    Nets say how a car departs from constant velocity (`model.options.reference=agent` has them say where it will be, as
+    the papers do): on the recordings of a few hours that is where they start from, and need not learn.
+
+    Receipt: none yet.
+    """
+    options = {"reference": "constant-velocity"} if "reference" in catalog.options(model) else {}
+    return Run(
+        recipe="motion-short",
+        model=ModelSettings(name=model, options=options),
+        data=DataSettings(name=data),
+        training=TrainingSettings(duration="20 epochs", batch_size=64, ema_decay=0.99, clip_norm=10.0),
+        augment=MotionAugment(mirror=True),
+        optimizer=OptimizerSettings(name="adamw", lr=0.001, weight_decay=0.01),
+        schedule=Schedule(kind="one-cycle", warmup=0.15),
+    )
