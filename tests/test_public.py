@@ -155,7 +155,7 @@ def test_the_page_of_data_has_each_row_of_the_table_of_sets_and_no_other() -> No
         (row.name, row.images, f"{row.classes:,}", row.licence) for row in sets.SETS
     )
     in_folders = {row["name"] for row in rows("data.md", "name", "where it lies")}
-    assert in_folders == {row.name for row in sets.SETS if row.task in ("segmentation", "detection")}
+    assert in_folders == {row.name for row in sets.SETS if row.task in ("segmentation", "detection", "motion")}
 
 
 def test_the_page_of_recipes_has_each_recipe_and_no_other() -> None:
