@@ -150,7 +150,7 @@ def inputs_of(windows: Sequence[Window], images: Pixels, mirrors: NDArray[np.boo
     """
     side = _sides(windows, mirrors)
     pasts = pasts_of(windows)
-    states = states_of(pasts)
+    states = states_of(windows, pasts)
     headings = side[:, None] * pasts.headings
     facing = np.stack([np.cos(headings), np.sin(headings)], axis=-1) * pasts.present[..., None]
     positions = _swapped(pasts.positions, side)

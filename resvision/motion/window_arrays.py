@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resvision.geometry.frames import wrapped
-from resvision.kinds.motion.baselines import MEAN_SECONDS
 from resvision.kinds.motion.scenes import Flags, Floats
-from resvision.kinds.motion.windows import Window
+from resvision.kinds.motion.windows import MEAN_SECONDS, Window
 
 LATEST = 3
 """Frames by which speed, acceleration and yaw rate are told."""
@@ -77,24 +76,21 @@ def futures_of(windows: Sequence[Window]) -> Futures:
     return Futures(_in_frames(positions, _poses(windows)) * present[..., None], present)
 
 
-def states_of(pasts: Pasts) -> States:
+def states_of(windows: Sequence[Window], pasts: Pasts) -> States:
     """Speed, acceleration and yaw rate, as `Window.state` has them."""
-    missing = max(0, LATEST - pasts.present.shape[1])
-    latest = slice(max(0, pasts.present.shape[1] - LATEST), None)
-    seen = np.pad(pasts.present[:, latest], ((0, 0), (missing, 0)))
-    positions = np.pad(pasts.positions[:, latest], ((0, 0), (missing, 0), (0, 0)))
-    headings = np.pad(pasts.headings[:, latest], ((0, 0), (missing, 0)))
-    speeds = np.hypot(*np.moveaxis(np.diff(positions, axis=1), -1, 0)) / pasts.seconds[:, None]
-    values = np.stack(
-        [
-            speeds[:, 1],
-            (speeds[:, 1] - speeds[:, 0]) / pasts.seconds,
-            wrapped(headings[:, 2] - headings[:, 1]) / pasts.seconds,
-        ],
-        axis=1,
-    )
-    told = seen[:, 1:].all(axis=1)
+    frames = pasts.present.shape[1]
+    lags = np.array([window.lag for window in windows])
+    seconds = lags * pasts.seconds
+    # From the latest to the oldest; a frame before the history is one in which the vehicle was not seen.
+    places = frames - 1 - lags[:, None] * np.arange(LATEST)
+    rows, kept = np.arange(len(windows))[:, None], places.clip(min=0)
+    seen = pasts.present[rows, kept] & (places >= 0)
+    headings = pasts.headings[rows, kept]
+    speeds = np.hypot(*np.moveaxis(np.diff(pasts.positions[rows, kept], axis=1), -1, 0)) / seconds[:, None]
+    told = seen[:, :2].all(axis=1)
     known = np.stack([told, seen.all(axis=1), told], axis=1)
+    turned = wrapped(headings[:, 0] - headings[:, 1]) / seconds
+    values = np.stack([speeds[:, 0], (speeds[:, 0] - speeds[:, 1]) / seconds, turned], axis=1)
     return States(values * known, known)
 
 

@@ -32,7 +32,7 @@ def windows(span: Span = SPAN, offset: Pose | None = None) -> list[Window]:
 def test_pasts_states_and_futures_are_those_of_each_window(span: Span, offset: Pose | None) -> None:
     some = windows(span, offset)
     pasts, futures = pasts_of(some), futures_of(some)
-    states = states_of(pasts)
+    states = states_of(some, pasts)
     assert not futures.present.all()
     for row, window in enumerate(some):
         past, future, state = window.past(), window.future(), window.state()
@@ -63,3 +63,18 @@ def test_in_a_frame_that_was_moved_steady_positions_lie_at_the_same_place_in_the
     cosine, sine = np.cos(0.5), np.sin(0.5)
     x, y = np.moveaxis(first - (2.0, 1.0), -1, 0)
     np.testing.assert_allclose(second, np.stack([x * cosine + y * sine, y * cosine - x * sine], axis=-1), atol=1e-9)
+
+
+def test_a_state_is_told_over_half_a_second_or_what_the_history_holds() -> None:
+    """Of a car that speeds up evenly while it turns evenly: the mean over half a second is that a quarter before."""
+    one = scene(cars=1, frames=40)
+    one = type(one)(**{**vars(one), "frame_seconds": 0.1})
+    times = 0.1 * np.arange(40)
+    one.positions[0] = np.stack([3 * times + 2 * times**2 / 2, np.zeros(40)], axis=1)
+    one.headings[0] = 0.4 * times
+    for history, seconds in ((20, 0.5), (4, 0.2), (2, 0.1)):
+        state = Window(one, 0, 30, Span(history=history, steps=2)).state()
+        assert state.speed == pytest.approx(3 + 2 * (3.0 - seconds / 2))
+        assert state.acceleration == pytest.approx(2)
+        assert state.yaw_rate == pytest.approx(0.4)
+    assert Window(one, 0, 30, Span(history=1, steps=2)).state().known.tolist() == [True, False, True]
