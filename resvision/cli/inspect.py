@@ -23,7 +23,7 @@ class Built(NamedTuple):
     """A net without weights, with the options and the input shape that it was built for."""
 
     row: catalog.Row
-    num_classes: int
+    num_classes: int | None
     options: dict[str, Any]
     input: tuple[int, int, int]
     net: "nn.Module"

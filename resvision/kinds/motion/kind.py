@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 from resvision.core.samples import Reader
 from resvision.core.view_geometry import Geometry
 from resvision.geometry.frames import world_from_agent
-from resvision.kinds.kind import ClassTable, Column, Curve, Kind, ListedProtocol, Showing, Table
-from resvision.kinds.motion import tables
+from resvision.kinds.kind import ClassTable, Column, Curve, Kind, ListedProtocol, Plot, Showing, Table
+from resvision.kinds.motion import curves, tables
 from resvision.kinds.motion.baselines import step_times
 from resvision.kinds.motion.metrics import by_probability
 from resvision.kinds.motion.placement import WindowGeometry
@@ -132,12 +132,16 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
         ]
 
     def tables(self, scores: MotionScores) -> list[Table]:
-        """Tables of all systems by horizon and by speed."""
+        """Tables of all systems: by horizon, misses, lanes, speed, manoeuvre, and the calibration of probabilities."""
         return tables.for_terminal(scores)
 
     def page_tables(self, scores: MotionScores) -> list[ClassTable]:
-        """None yet."""
-        return []
+        """The same tables for the page."""
+        return tables.for_page(scores)
+
+    def plots(self, scores: MotionScores) -> list[Plot]:
+        """Errors by horizon, by speed and by manoeuvre, and the calibration of probabilities."""
+        return curves.plots(scores)
 
     def limited(self, result: Motion, top: int | None) -> Motion:
         """The `top` most probable trajectories."""
