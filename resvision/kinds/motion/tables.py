@@ -161,7 +161,8 @@ def _table(
 
 def _as_text(table: ClassTable) -> Table:
     """A table of the page for a terminal."""
-    forms: Sequence[Written] = table.written or ("percent",) * (len(table.headings) - 1)
+    percents: list[Written] = ["percent"] * (len(table.headings) - 1)
+    forms: Sequence[Written] = table.written or percents
     rows = [
         (row.name, f"{row.amount:,}", *(_text(value, form) for value, form in zip(row.shares, forms, strict=True)))
         for row in table.rows
