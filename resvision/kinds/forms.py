@@ -8,6 +8,7 @@ Glossary
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -195,17 +196,19 @@ class Exhibit(NamedTuple):
 
 
 class Showing(NamedTuple):
-    """Facts about a net that a task shows in a form of its own.
+    """Facts about a net, or samples, that a task shows in a form of its own.
 
     tables    for a terminal, and `lines` below them
     pictures  by the names of their files, without endings
     document  the same facts as plain data
+    files     others than pictures, by their names with endings
     """
 
     tables: tuple[Table, ...]
     lines: tuple[str, ...]
     pictures: Mapping[str, Image.Image]
     document: Any
+    files: Mapping[str, bytes] = MappingProxyType({})
 
 
 class ListedProtocol(NamedTuple):

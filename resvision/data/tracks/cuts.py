@@ -45,25 +45,24 @@ class Cuts(NamedTuple):
 
 
 def span_of(timing: Timing, usual: Timing, frame_seconds: float) -> Span:
-    """The frames of a window, of a timing whose open parts are as usual.
+    """The frames of a window, of a timing whose open parts are as usual; the usual horizon ends with a whole step.
 
     Raises SettingsError for a time that a person asks for and that is no whole number of frames.
     """
     step = 1 if timing.step_seconds is None else _frames("step_seconds", timing.step_seconds, frame_seconds)
-    step = step if timing.step_seconds or usual.step_seconds is None else _near(usual.step_seconds, frame_seconds)
     lengths = []
     for name in ("history_seconds", "horizon_seconds"):
         asked, default = getattr(timing, name), getattr(usual, name)
         lengths.append(_near(default, frame_seconds) if asked is None else _frames(name, asked, frame_seconds))
     history, future = lengths
-    start = _near(usual.start_seconds if timing.start_seconds is None else timing.start_seconds, frame_seconds)
+    start = _near(timing.start_seconds or usual.start_seconds or frame_seconds, frame_seconds)
     steps, rest = divmod(future, step)
-    if rest and timing.horizon_seconds is not None and timing.step_seconds is not None:
+    if not steps or (rest and timing.horizon_seconds is not None):
         raise SettingsError(
-            f"data.horizon_seconds: {timing.horizon_seconds:g} s are no whole number of steps of"
+            f"data.horizon_seconds: {future * frame_seconds:g} s are no whole number of steps of"
             f" {step * frame_seconds:g} s"
         )
-    span = Span(history=history, steps=max(1, steps), step_frames=step, start_frames=max(1, start))
+    span = Span(history=history, steps=steps, step_frames=step, start_frames=max(1, start))
     if history + span.future >= MOST_FRAMES:
         raise SettingsError(f"data.horizon_seconds: more than {MOST_FRAMES:,} frames of {frame_seconds:g} s")
     return span

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from resvision.core.samples import Reader
 from resvision.core.view_geometry import Geometry
 from resvision.geometry.frames import world_from_agent
-from resvision.kinds.kind import ClassTable, Column, Curve, Kind, ListedProtocol, Plot, Table
+from resvision.kinds.kind import ClassTable, Column, Curve, Kind, ListedProtocol, Plot, Showing, Table
 from resvision.kinds.motion import curves, tables
 from resvision.kinds.motion.baselines import step_times
 from resvision.kinds.motion.metrics import by_probability
 from resvision.kinds.motion.placement import WindowGeometry
 from resvision.kinds.motion.results import Motion, RawTrajectories
 from resvision.kinds.motion.scores import MotionScores
+from resvision.kinds.motion.showing import windows_shown
 from resvision.kinds.motion.windows import Window
 
 
@@ -104,6 +106,12 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
             positions=world_from_agent(raw.positions[order], window.pose()),
             probabilities=raw.probabilities[order].astype(float),
         )
+
+    def samples_shown(
+        self, reader: Reader[Window], indices: Sequence[int], results: Sequence[Motion] | None, *, pictures: bool
+    ) -> Showing:
+        """Show windows as rasters and from above, with what came true and what was predicted."""
+        return windows_shown(reader, indices, results, pictures=pictures)
 
     def read_scores(self, data: Any) -> MotionScores:
         """Read errors of the system and of the baselines, and the worst windows."""
