@@ -35,7 +35,6 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
         "rmse",
         "nll",
         "constant_velocity_fde",
-        "constant_velocity_ade",
     )
     metrics = ()
     nouns: ClassVar[dict[str, str]] = {
@@ -48,7 +47,6 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
         "rmse": "RMSE",
         "nll": "NLL",
         "constant_velocity_fde": "FDE of constant velocity",
-        "constant_velocity_ade": "ADE of constant velocity",
     }
     columns = (
         Column("best validation FDE, m", "validation", "min_fde_1", "lower", "figure"),
