@@ -143,7 +143,8 @@ def assemble(prepared: Prepared, *, device: torch.device, begun: bool = False) -
         system.net.load_state_dict(net_state(system.net, run, file=initial_file(run)))
     if run.model.encoder_from is not None and not begun:
         system.net.load_state_dict(net_state_by_encoder(system.net, run, file=encoder_file(run)))
-    if trains and not begun:
+    # A net of no steps that starts with weights has what was measured for them.
+    if (trains or run.model.init_from is None) and not begun:
         task.measure(system, to_train_on)
 
     def exam(split: str, images: Reader[Any]) -> Exam:

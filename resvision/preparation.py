@@ -150,9 +150,17 @@ def open_data(run: Run, *, channels: int | None, view: View | None = None) -> Sp
     """Open the data of a run by its settings, with the images held out for validation."""
     data = run.data
     root = Path(data.root) if data.root else None
-    splits = open_splits(data.name, root=root, task=task_name(run), columns=data.columns, allow=data.allow)
-    splits = in_folds(run, splits).recut(data.timing, data.drawing)
-    splits = splits.seen_as(channels=channels, image_size=data.image_size, view=view)
+    splits = open_splits(
+        data.name,
+        root=root,
+        image_size=data.image_size,
+        task=task_name(run),
+        columns=data.columns,
+        allow=data.allow,
+        timing=data.timing,
+        drawing=data.drawing,
+    )
+    splits = in_folds(run, splits).seen_as(channels=channels, image_size=data.image_size, view=view)
     return splits if data.validation is None else hold_out(splits, data.validation)
 
 
@@ -160,7 +168,8 @@ def in_folds(run: Run, splits: Splits) -> Splits:
     """The splits of a run's set with its fold as the test, where it has one."""
     folds, fold = run.data.folds, run.data.fold
     data = run.data
-    whole = None if folds is None else open_whole(data.name, task_name(run), data.columns, data.allow)
+    cutting = data.timing, data.drawing
+    whole = None if folds is None else open_whole(data.name, task_name(run), data.columns, data.allow, *cutting)
     reader = None if whole is None else whole.reader
     return fold_out(splits, folds=folds, fold=fold, seed=run.training.seed, whole=reader)
 
@@ -213,8 +222,11 @@ def _settle(
         raise SettingsError("training.patience: needs validation images; hold some out, such as --validation 0.1")
     options = {**accepted_options(run.model, data_options), **run.model.options}
     model = replace(run.model, num_classes=num_classes, options=options)
+    timing, drawing = reader.cut()
     data = replace(
         run.data,
+        **timing._asdict(),
+        **drawing._asdict(),
         channels=reader.view.channels,
         image_size=side_px,
         classes=reader.classes,
@@ -225,7 +237,6 @@ def _settle(
         fingerprint=fingerprint,
         proposals_sum=sum_of_proposals(run.data),
         view=reader.view,
-        **reader.cut_timing()._asdict(),
     )
     return replace(
         run,

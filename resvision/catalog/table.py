@@ -470,7 +470,7 @@ ROWS = (
     _yolov3("yolov3_tiny", builder="resvision.detection.yolov3:yolov3_tiny"),
     _motion(
         "motion_regression",
-        usual={"backbone": "resnet50"},
+        usual={"backbone": "resnet50", "in_channels": 25},
         paper="Houston et al. 2020, One Thousand and One Hours, arXiv:2006.14480",
         year=2020,
         builder="resvision.motion.motion_regression:motion_regression",
@@ -485,6 +485,32 @@ ROWS = (
         builder="resvision.motion.mtp:mtp",
         system="resvision.motion.mtp:MTPForecaster",
         input=(3, 300, 300),
+    ),
+    _motion(
+        "covernet",
+        usual={"backbone": "resnet50"},
+        paper="Phan-Minh et al. 2020, CoverNet, arXiv:1911.10298",
+        year=2020,
+        builder="resvision.motion.covernet:covernet",
+        system="resvision.motion.covernet:CoverForecaster",
+        input=(3, 500, 500),
+    ),
+    _motion(
+        "vector",
+        paper="ours, baselines without a raster",
+        year=2026,
+        builder="resvision.motion.vector:vector",
+        system="resvision.motion.mtp:MTPForecaster",
+        input=(3, 224, 224),
+    ),
+    _motion(
+        "replay",
+        paper="ours, baselines without a raster",
+        year=2026,
+        builder="resvision.motion.replay:replay",
+        system="resvision.motion.replay:ReplayForecaster",
+        recipe="motion-replay",
+        input=(3, 224, 224),
     ),
 )
 _BY_NAME = {row.name: row for row in ROWS}

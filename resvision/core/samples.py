@@ -61,6 +61,10 @@ class Drawing(NamedTuple):
     drawn_past: Literal["fading", "channels"] | None = None
 
 
+AS_RECORDED, AS_USUAL = Timing(), Drawing()
+"""Where a person asks for nothing."""
+
+
 class Reader(ABC, Generic[T]):
     """One split of a data set. Reading is random access and keeps no state, so workers may share a reader. Abstract.
 
@@ -98,9 +102,9 @@ class Reader(ABC, Generic[T]):
                 raise SettingsError(f"data.{name}: {printable(self.name)} holds no recordings; leave it out")
         return self
 
-    def cut_timing(self) -> Timing:
-        """The timing by which samples are cut, nothing left open; all of it open where samples are not cut."""
-        return Timing()
+    def cut(self) -> tuple[Timing, Drawing]:
+        """The times and the drawing of the samples, with nothing left open; all of it open where they are not cut."""
+        return AS_RECORDED, AS_USUAL
 
     @abstractmethod
     def source(self, index: int) -> str:

@@ -6,7 +6,7 @@ KINDS is the only table of them. A fault of no kind, such as a file that cannot 
 from collections import Counter
 from collections.abc import Sequence
 
-from resvision.core.errors import SettingsError, nearest, unknown_name
+from resvision.core.errors import SettingsError, unknown_name
 from resvision.core.plurals import counted
 from resvision.data.faults import Fault, fault
 from resvision.data.places import Place
@@ -55,8 +55,7 @@ def require_kinds(allow: Sequence[str]) -> None:
     """Raise UnknownNameError for a kind that there is not, SettingsError for two answers to one question."""
     for kind in allow:
         if kind not in KINDS:
-            remedy = f"--allow takes {', '.join(KINDS)}" if nearest(kind, KINDS) else ""  # or else they are named
-            raise unknown_name("kind of faults", kind, KINDS, remedy=remedy)
+            raise unknown_name("kind of faults", kind, KINDS, remedy=f"--allow takes {', '.join(KINDS)}")
     answers = [kind for kind in FRAMES if kind in allow]
     if len(answers) > 1:
         raise SettingsError(f"data.allow: {' and '.join(answers)} contradict each other; keep one of them")

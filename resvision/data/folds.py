@@ -14,24 +14,32 @@ from numpy.typing import NDArray
 from resvision.core.draws import key, shuffled
 from resvision.core.errors import SettingsError
 from resvision.core.plurals import counted
-from resvision.core.samples import Reader
+from resvision.core.samples import AS_RECORDED, AS_USUAL, Drawing, Reader, Timing
 from resvision.data.layouts import Whole, layout_for, require_task
 from resvision.data.places import at
 from resvision.data.selection import subset
 from resvision.data.splits import Splits
 
 
-def open_whole(name: str, task: str | None, columns: Sequence[str] = (), allow: Sequence[str] = ()) -> Whole | None:
+def open_whole(
+    name: str,
+    task: str | None,
+    columns: Sequence[str] = (),
+    allow: Sequence[str] = (),
+    timing: Timing = AS_RECORDED,
+    drawing: Drawing = AS_USUAL,
+) -> Whole | None:
     """Open all images of a folder that has no splits of its own; None for others, and for names.
 
-    Raises SettingsError for a folder of another task.
+    Raises SettingsError for a folder of another task, and for cuts and drawings that it does not allow.
     """
     if not Path(name).exists():
         return None
     folder = at(Path(name))
-    made_for, layout = layout_for(folder, task, columns, allow)
+    made_for, layout = layout_for(folder, task, columns, allow, timing.frame_seconds)
     require_task(name, made_for, task)
-    return layout.open_whole(folder, columns)
+    whole = layout.open_whole(folder, columns)
+    return None if whole is None else whole._replace(reader=whole.reader.recut(timing, drawing))
 
 
 def fold_out(

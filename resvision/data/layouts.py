@@ -14,7 +14,7 @@ from resvision.core.errors import DataError, SettingsError, printable
 from resvision.core.images import Pixels
 from resvision.core.samples import Reader
 from resvision.data.faults import Fault, attempt
-from resvision.data.places import DESCRIPTIONS, Place
+from resvision.data.places import DESCRIPTIONS, RECORDINGS, Place
 from resvision.data.splits import Splits
 from resvision.kinds.table import TASKS, USUAL, kind_of
 
@@ -81,6 +81,8 @@ class Layout(NamedTuple):
     hint        the content of such a folder, in words
     allowing    the same layout, where faults of the kinds that a person allows are left out (`data.fault_kinds`); None
                 where no fault can be
+    paced       the same layout for recordings that do not say the seconds between two frames; None where none is read
+    takes_rest  whether `recognises` says no more than that no other layout is known to do so
 
     Each takes the columns that a person has named for a table, `role=column` (`data.table_columns`), as well.
     """
@@ -91,6 +93,8 @@ class Layout(NamedTuple):
     open_whole: Callable[[Place, Sequence[str]], Whole | None]
     hint: str
     allowing: Callable[[Sequence[str]], "Layout"] | None = None
+    paced: Callable[[float], "Layout"] | None = None
+    takes_rest: bool = False
 
 
 def layouts() -> Iterator[tuple[str, Layout]]:
@@ -101,13 +105,20 @@ def layouts() -> Iterator[tuple[str, Layout]]:
 
 
 def layout_for(
-    folder: Place, task: str | None, columns: Sequence[str] = (), allow: Sequence[str] = ()
+    folder: Place,
+    task: str | None,
+    columns: Sequence[str] = (),
+    allow: Sequence[str] = (),
+    frame_seconds: float | None = None,
 ) -> tuple[str, Layout]:
     """The task and the layout that a folder is read by: its structure decides, or else `task`.
 
-    allow  kinds of faults that are left out. Raises SettingsError where the layout can leave none out.
+    allow          kinds of faults that are left out. Raises SettingsError where the layout can leave none out.
+    frame_seconds  between two frames of recordings that do not say it
     """
     name, layout = _layout_for(folder, task, columns)
+    if frame_seconds is not None and layout.paced is not None:
+        layout = layout.paced(frame_seconds)
     if not allow:
         return name, layout
     if layout.allowing is None:
@@ -126,14 +137,23 @@ def require_task(name: str, made_for: str, task: str | None) -> None:
 
 
 def _layout_for(folder: Place, task: str | None, columns: Sequence[str]) -> tuple[str, Layout]:
-    recognised = next(((name, layout) for name, layout in layouts() if layout.recognises(folder, columns)), None)
+    in_order = sorted(layouts(), key=lambda row: row[1].takes_rest)
+    recognised = next(((name, layout) for name, layout in in_order if layout.recognises(folder, columns)), None)
     if recognised is not None:
         return recognised
-    if folder.is_file() and PurePath(folder.name).suffix.casefold() in DESCRIPTIONS:
-        what = "describes no images; COCO's JSON has `images` and `annotations`, a data.yaml `names` and folders"
-        raise DataError(f"{printable(str(folder))}: {what}")
+    if folder.is_file() and (suffix := PurePath(folder.name).suffix.casefold()) in NOT_DATA:
+        raise DataError(f"{printable(str(folder))}: {NOT_DATA[suffix]}")
     name = task if task is not None and kind_of(task).layouts else USUAL
     return name, _load(kind_of(name).layouts[0])
+
+
+NOT_DATA = {
+    **dict.fromkeys(
+        DESCRIPTIONS, "describes no images; COCO's JSON has `images` and `annotations`, a data.yaml `names` and folders"
+    ),
+    **dict.fromkeys(RECORDINGS, "holds nothing that is read here; CommonRoad's XML begins with <commonRoad>"),
+}
+"""The fault of a file that no layout recognises, by the ending of its name."""
 
 
 def _load(reference: str) -> Layout:

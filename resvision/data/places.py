@@ -17,6 +17,9 @@ TABLES = {".csv", ".tsv", ".txt", ".jsonl", ".ndjson"}
 DESCRIPTIONS = {".json", ".yaml", ".yml"}
 """The endings of files that describe a set of images with boxes."""
 
+RECORDINGS = {".xml", ".parquet"}
+"""The endings of other files that are a data set by themselves."""
+
 BYTE_ORDER_MARK = "\ufeff"
 """Windows editors put it in front of a text."""
 
@@ -25,8 +28,8 @@ Place = Path | ArchivePlace
 
 
 def at(path: Path) -> Place:
-    """The images that a path names: a folder, archive, table or description. Raises DataError for other files."""
-    named = path.suffix.casefold() in TABLES | DESCRIPTIONS and path.is_file()
+    """The data that a path names: a folder, archive, table, description or recording. DataError for other files."""
+    named = path.suffix.casefold() in TABLES | DESCRIPTIONS | RECORDINGS and path.is_file()
     return path if named or path.is_dir() else open_archive(path)
 
 

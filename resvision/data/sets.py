@@ -7,15 +7,15 @@ set of your own is named the same way. A new set of ours is one file and one row
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from resvision.core import references
 from resvision.core.errors import DataError, SettingsError, printable, unknown_name
-from resvision.core.samples import Reader
+from resvision.core.samples import AS_RECORDED, AS_USUAL, Drawing, Reader, Timing
 from resvision.data.layouts import layout_for, require_task
 from resvision.data.places import at
 from resvision.data.splits import Splits
-from resvision.kinds.table import USUAL, kind_of
+from resvision.kinds.table import TASKS, USUAL, kind_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,12 +285,19 @@ SETS = (
         scanner="resvision.data.tracks.ngsim:scan",
         allows=True,
         finder="resvision.data.tracks.ngsim:find",
-        images="7,457 + 2,794",
+        images="7,442 + 2,794",
         classes=0,
         licence="none stated",
         source="https://ops.fhwa.dot.gov/trafficanalysistools/ngsim.htm, converted by https://commonroad.in.tum.de",
     ),
 )
+
+
+class Cutting(TypedDict):
+    """The arguments of `open_splits` by which samples are cut out of recordings and drawn."""
+
+    timing: Timing
+    drawing: Drawing
 
 
 def names() -> list[str]:
@@ -315,6 +322,8 @@ def open_splits(
     task: str | None = USUAL,
     columns: Sequence[str] = (),
     allow: Sequence[str] = (),
+    timing: Timing = AS_RECORDED,
+    drawing: Drawing = AS_USUAL,
 ) -> Splits:
     """Open a named data set, a folder, archive or table of images, or what a `package.module:function` gives.
 
@@ -325,13 +334,34 @@ def open_splits(
                 by its structure
     columns     of a table by role, as `path=file`, where their contents do not tell them
     allow       kinds of faults that are left out (`data.fault_kinds`)
+    timing      the cuts of recordings, and `drawing` their drawings; what is left open is up to the set
 
-    Raises UnknownNameError, SettingsError for a set made for another task or a folder whose layout has no such kinds,
-    and DataError for one that is missing or damaged.
+    Raises UnknownNameError, SettingsError for a set made for another task, a folder whose layout has no such kinds, or
+    cuts and drawings of what is neither cut nor drawn, and DataError for one that is missing or damaged.
     """
     if image_size is not None and image_size < 1:
         raise SettingsError(f"image_size must be at least 1, got {image_size}")
-    return _open(name_or_folder, root, task, columns, allow).seen_as(channels=channels, image_size=image_size)
+    splits = _open(name_or_folder, root, task, columns, allow, timing.frame_seconds)
+    # A drawing that a person asks for is of the size that they ask for, so that one comes first.
+    return splits.seen_as(image_size=image_size).recut(timing, drawing).seen_as(channels=channels)
+
+
+def made_for(name_or_folder: str, *, root: Path | None = None) -> str:
+    """The task that the labels of a data set, folder, archive, table or `package.module:function` are for.
+
+    Raises as `open_splits`, and SettingsError where a user's own function gives what no task of ours takes.
+    """
+    if name_or_folder in names():
+        return row(name_or_folder).task
+    if Path(name_or_folder).exists():
+        return layout_for(at(Path(name_or_folder)), None)[0]
+    reader = open_splits(name_or_folder, root=root, task=None).train
+    if len(reader):
+        target = reader.target(0)
+        for task in TASKS:
+            if not kind_of(task).target_fault(target, reader.classes):
+                return task
+    raise SettingsError(f"{printable(name_or_folder)}: no task of ours is for such targets")
 
 
 def require_place(name_or_folder: str, owner: str) -> None:
@@ -365,7 +395,12 @@ def load(data_set: DataSet, function: str, root: Path | None, allow: Sequence[st
 
 
 def _open(
-    name_or_folder: str, root: Path | None, task: str | None, columns: Sequence[str], allow: Sequence[str]
+    name_or_folder: str,
+    root: Path | None,
+    task: str | None,
+    columns: Sequence[str],
+    allow: Sequence[str],
+    frame_seconds: float | None,
 ) -> Splits:
     if name_or_folder in names():
         data_set = row(name_or_folder)
@@ -375,7 +410,7 @@ def _open(
     folder = Path(name_or_folder)
     if folder.exists():
         location = at(folder)
-        made_for, layout = layout_for(location, task, columns, allow)
+        made_for, layout = layout_for(location, task, columns, allow, frame_seconds)
         require_task(name_or_folder, made_for, task)
         return layout.open(location, columns)
     if references.is_reference(name_or_folder):

@@ -15,7 +15,7 @@ from resvision.data import identities
 from resvision.data.folds import open_whole
 from resvision.data.identities import Overlap, RunImages, ScoredImages
 from resvision.data.listed_images import known_columns
-from resvision.data.sets import full_name, open_splits, require_place
+from resvision.data.sets import Cutting, full_name, open_splits, require_place
 from resvision.data.splits import Splits
 from resvision.inference.load import Trained, load
 from resvision.kinds.kind import Kind, Scores
@@ -139,6 +139,7 @@ def open_images(
 ) -> ScoredImages:
     """Open the images that `evaluate` scores: the run's own test images, the test split of `data`, or all of it."""
     settings, task = trained.run.data, trained.run.model.task
+    cutting: Cutting = {"timing": settings.timing, "drawing": settings.drawing}
     known = known_images(trained)
     name = settings.name if data is None else full_name(data)
     if data is None:
@@ -146,11 +147,11 @@ def open_images(
         root = settings.root if root is None else root
     if name == settings.name and columns is None:
         home = Path(root) if root else None
-        splits = open_splits(name, root=home, task=task, columns=settings.columns, allow=settings.allow)
+        splits = open_splits(name, root=home, task=task, columns=settings.columns, allow=settings.allow, **cutting)
         splits = in_folds(trained.run, splits)
         return ScoredImages(splits.test) if known is None else known.own_test(splits)
     columns = known_columns(name, settings.columns) if columns is None else columns
-    whole = open_whole(name, task, columns, settings.allow)
+    whole = open_whole(name, task, columns, settings.allow, **cutting)
     if whole is not None and known is not None:
         if not known.is_set_of([whole.reader]):
             return ScoredImages(whole.reader, altered=known.names_in([whole.reader]), notes=whole.notes)
@@ -158,7 +159,7 @@ def open_images(
         own_images = known.own_test(Splits(whole.reader, whole.reader, ""))
         return own_images._replace(moved=True, notes=whole.notes)
     home = Path(root) if root else None
-    splits = open_splits(name, root=home, task=task, columns=columns, allow=settings.allow)
+    splits = open_splits(name, root=home, task=task, columns=columns, allow=settings.allow, **cutting)
     if known is None:
         own = trained.folder.is_dir() and has_names_of(trained.run, name, root)
         reader = splits.test if whole is None or own else whole.reader

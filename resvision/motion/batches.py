@@ -51,6 +51,14 @@ class Undrawn(Reader[Window]):
         """The source of the window."""
         return self._reader.source(index)
 
+    def target_source(self, index: int) -> str:
+        """The source of the target."""
+        return self._reader.target_source(index)
+
+    def group(self, index: int) -> str | None:
+        """The name of the windows that folds keep together."""
+        return self._reader.group(index)
+
 
 class MotionTrainBatches(Dataset[Batch]):
     """The training batches of one process; `[step]` is a pure function of the step.

@@ -87,7 +87,8 @@ class Forecast(NamedTuple):
 class ForecastNet(nn.Module):
     """A net that gives trajectories. Abstract.
 
-    Its `forward` takes normalized images (N, C, side, side) alone, too, and then nothing else is known of a window.
+    Its `forward(images, inputs=None)` takes normalized images (N, C, side, side) and the MotionInputs that they belong
+    to; without these nothing but the image is known of a window.
 
     steps         number of positions in a trajectory, T
     modes         number of trajectories, M
@@ -149,6 +150,10 @@ class Forecaster(PixelSystem):
     def measure(self, reader: Reader[Window]) -> None:
         """Set the buffers of a new net that are measured on its training data, before the first step."""
 
+    def advice(self, reader: Reader[Window]) -> dict[str, str]:
+        """Advice to a person before the training: lines by their heading; the system may be on the meta device."""
+        return {}
+
 
 def windows_known(targets: MotionTargets) -> Tensor:
     """The number of windows of which any future is known, a scalar; the others weigh nothing."""
@@ -175,7 +180,8 @@ def mean_distances(trajectories: Tensor, targets: MotionTargets) -> Tensor:
     """
     apart = torch.linalg.vector_norm(trajectories - targets.positions[:, None], dim=-1)
     known = targets.present[:, None]
-    return (apart * known).sum(dim=-1) / known.sum(dim=-1).clamp(min=1)
+    means: Tensor = (apart * known).sum(dim=-1) / known.sum(dim=-1).clamp(min=1)
+    return means
 
 
 def displacements(forecast: Forecast, targets: MotionTargets) -> dict[str, Term]:

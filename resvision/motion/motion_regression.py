@@ -42,7 +42,7 @@ class MotionRegression(ForecastNet):
         self.backbone, width = trunk(backbone)
         self.fc = nn.Linear(width, modes * 2 * steps + (modes if modes > 1 else 0))
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, inputs: MotionInputs | None = None) -> Tensor:
         """Trajectories and logits, as `out` in the glossary, of normalized images (N, C, side, side)."""
         pooled = features(self.backbone, images)
         with full_precision(pooled):
@@ -82,7 +82,8 @@ class RegressionForecaster(Forecaster):
 
     def relative(self, inputs: MotionInputs) -> Forecast:
         """Split what the net gives; a single trajectory has the logit 0."""
-        return split_modes(fp32_or_more(self.net(self.normalized(inputs.images))), self.net.modes, self.net.steps)
+        out = fp32_or_more(self.net(self.normalized(inputs.images), inputs))
+        return split_modes(out, self.net.modes, self.net.steps)
 
     def losses_of(self, forecast: Forecast, batch: Batch) -> dict[str, Term]:
         """Compute the squared error in square metres, or the negative log-likelihood of several modes."""
@@ -109,7 +110,8 @@ def split_modes(out: Tensor, modes: int, steps: int) -> Forecast:
     """Trajectories and logits in what a net gives, (N, M (2 T + 1)), or (N, 2 T) of one mode, whose logit is 0."""
     numbers = 2 * modes * steps
     positions = out[:, :numbers].reshape(-1, modes, steps, 2)
-    logits = out[:, numbers:] if out.shape[1] > numbers else out.new_zeros(out.shape[0], modes)  # `len` would fix a traced number
+    # The shape and not `len`, which would fix the number of windows in a graph.
+    logits = out[:, numbers:] if out.shape[1] > numbers else out.new_zeros(out.shape[0], modes)
     return Forecast(positions, logits)
 
 

@@ -53,14 +53,11 @@ class MTP(ForecastNet):
         self.fc1 = nn.Linear(width + STATE, hidden)
         self.fc2 = nn.Linear(hidden, modes * (2 * steps + 1))
 
-    def forward(self, images: Tensor, state: Tensor | None = None) -> Tensor:
-        """Trajectories and logits, as `out` in the glossary, of normalized images (N, C, side, side) and state (N, 3).
-
-        Without a state, as of a car of which nothing is known.
-        """
+    def forward(self, images: Tensor, inputs: MotionInputs | None = None) -> Tensor:
+        """Trajectories and logits, as `out` in the glossary, of normalized images (N, C, side, side) and the state."""
         pooled = features(self.backbone, images)
         with full_precision(pooled):
-            x = self.fc1(with_state(pooled, state))
+            x = self.fc1(with_state(pooled, inputs))
             if self.relu != "none":
                 x = F.relu(x)
             out: Tensor = self.fc2(x)
@@ -98,9 +95,9 @@ class MTPForecaster(Forecaster):
         self.options = options or MTPLoss()
 
     def relative(self, inputs: MotionInputs) -> Forecast:
-        """Split what the net gives for rasters and states."""
-        out = self.net(self.normalized(inputs.images), inputs.state)
-        return split_modes(fp32_or_more(out), self.net.modes, self.net.steps)
+        """Split what the net gives."""
+        out = fp32_or_more(self.net(self.normalized(inputs.images), inputs))
+        return split_modes(out, self.net.modes, self.net.steps)
 
     def losses_of(self, forecast: Forecast, batch: Batch) -> dict[str, Term]:
         """Compute the error of positions of the chosen mode, and the cross-entropy of choosing it, over windows."""

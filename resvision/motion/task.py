@@ -46,7 +46,7 @@ class MotionTask(Task[Window]):
     def net_options(self, reader: Reader[Window]) -> dict[str, Any]:
         """Steps and history besides the raster's channels; there are no classes."""
         span = reader.target(0).span
-        return {**super().net_options(reader), "steps": span.steps, "history": span.history}
+        return {**super().net_options(reader), "steps": span.steps, "frames": span.history + 1}
 
     def fits_classes(self, num_classes: int | None, classes: Sequence[str]) -> bool:
         """Whether neither net nor data have classes."""
@@ -88,6 +88,10 @@ class MotionTask(Task[Window]):
         """The reader itself, or one whose rasters are not drawn for a net that looks at none."""
         reader = super().supplied(reader, net, source)
         return reader if sees_rasters(net) else Undrawn(reader)
+
+    def advice(self, system: System, reader: Reader[Window], side_px: int | None) -> dict[str, str]:
+        """Let a system say what a person should know of its training data."""
+        return _forecaster(system).advice(reader)
 
     def measure(self, system: System, reader: Reader[Window]) -> None:
         """Let a system measure what it needs of its training data."""

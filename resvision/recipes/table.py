@@ -87,6 +87,11 @@ RECIPES = {
         "one-cycle AdamW, 20 epochs in batches of 64, from constant velocity, mirrored; default of motion prediction",
         data="recorded tracks",
     ),
+    "motion-replay": Recipe(
+        "resvision.recipes.motion.replay:motion_replay",
+        "no steps: training tracks are kept to be replayed; default of replay",
+        data="recorded tracks",
+    ),
     "fcn-2015": Recipe(
         "resvision.recipes.segmentation:fcn_2015",
         "Long et al. 2015, section 4.3: 32s, 16s, 8s one after another, 100k steps each",
@@ -181,6 +186,21 @@ RECIPES = {
         "resvision.recipes.detection.yolov3:yolov3_2018",
         "Redmon, Farhadi 2018, yolov3.cfg: 500,200 steps of 64 images of 320 to 608 px by turns, two drops",
         data="COCO",
+    ),
+    "mtp-2019": Recipe(
+        "resvision.recipes.motion.papers:mtp_2019",
+        "Cui et al. 2019, section IV: 200k steps of 64 rasters of 300 px, 6 s ahead, a tenth less every 20k",
+        data="recorded tracks",
+    ),
+    "motion-regression-2020": Recipe(
+        "resvision.recipes.motion.papers:motion_regression_2020",
+        "Houston et al. 2020, as in l5kit: 100k steps of 12 rasters of 224 px in 25 channels, 5 s ahead",
+        data="recorded tracks",
+    ),
+    "covernet-2020": Recipe(
+        "resvision.recipes.motion.papers:covernet_2020",
+        "Phan-Minh et al. 2020: 200k steps of 64 rasters of 500 px, up to 2,206 trajectories within 2 m",
+        data="recorded tracks",
     ),
     "googlenet-2014": Recipe(
         "resvision.recipes.inception:googlenet_2014",

@@ -34,6 +34,7 @@ def record_at(
         is_own = has_names_of(run_from_json({**record.run, "data": moved}), name, home)
     else:
         allow = record.setting("data.allow") or ()
-        splits = open_splits(name, root=Path(home) if home else None, columns=stated, allow=allow)
+        place = Path(home) if home else None
+        splits = open_splits(name, root=place, task=record.task_name, columns=stated, allow=allow, **record.cutting)
         is_own = known.is_set_of(splits.readers)
     return replace(record, run={**record.run, "data": moved}) if is_own else record

@@ -152,6 +152,7 @@ def open_data(record: RunRecord, *, allow_code: bool) -> Splits:
         task=record.task_name,
         columns=record.setting("data.columns") or (),
         allow=record.setting("data.allow") or (),
+        **record.cutting,
     )
 
 

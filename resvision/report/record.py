@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core import history
+from resvision.core.samples import Drawing, Timing
 from resvision.core.settings import leaves
+from resvision.data.sets import Cutting
 from resvision.kinds.kind import Kind
 from resvision.kinds.table import USUAL
 
@@ -79,6 +81,13 @@ class RunRecord:
     def setting(self, path: str) -> Any:
         """The leaf of the Run at `a.b`, None where there is none."""
         return dict(leaves(self.run)).get(path)
+
+    @property
+    def cutting(self) -> Cutting:
+        """The cuts of recordings and their drawings, as the run has them."""
+        data = self.run["data"]
+        timing, drawing = ({name: data.get(name) for name in form._fields} for form in (Timing, Drawing))
+        return {"timing": Timing(**timing), "drawing": Drawing(**drawing)}
 
     @property
     def task_name(self) -> str:

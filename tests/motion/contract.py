@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
-from motion.traffic import SPAN, Windows, scene, view
+from motion.traffic import SPAN, Windows, scene
 from torch import Tensor, nn
 
 from resvision import catalog
@@ -47,6 +47,10 @@ class ForecasterContract:
     def reader(self) -> Windows:
         return Windows([scene(seed=seed) for seed in range(2)])
 
+    def others(self) -> Windows:
+        """Windows that nothing was measured on."""
+        return Windows([scene(seed=seed) for seed in range(2, 4)])
+
     def net_options(self, **further: Any) -> dict[str, Any]:
         """The options of the net, with those that follow from the data."""
         from_data = {"in_channels": 3, "steps": SPAN.steps, "frames": SPAN.history + 1}
@@ -74,7 +78,7 @@ class ForecasterContract:
 
     def batch(self, size: int = 6, *, unknown: bool = False) -> Batch:
         """Windows, of which the first two lack the last half and all of their future where `unknown`."""
-        made = MotionTrainBatches(self.reader(), batch_size=size, seed=0, augment=MotionAugment())[0]
+        made = MotionTrainBatches(self.others(), batch_size=size, seed=0, augment=MotionAugment())[0]
         made = made._replace(inputs=in_default_type(made.inputs), targets=in_default_type(made.targets))
         if not unknown:
             return made
@@ -221,6 +225,3 @@ def in_default_type(members: Any) -> Any:
 def minimised(losses: Losses) -> Tensor:
     """What a step minimises of one batch."""
     return torch.stack([term.mean() for term in losses.terms.values()]).sum()
-
-
-__all__ = ["ForecasterContract", "in_default_type", "minimised", "view"]

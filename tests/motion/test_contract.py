@@ -20,3 +20,23 @@ class TestMotionRegressionOfThreeModes(ForecasterContract):
 class TestMTP(ForecasterContract):
     name = "mtp"
     options: ClassVar = {**NARROW, "hidden": 16}
+
+
+class TestMTPFromConstantVelocity(ForecasterContract):
+    name = "mtp"
+    options: ClassVar = {**NARROW, "hidden": 16, "reference": "constant-velocity", "modes": 1}
+
+
+class TestCoverNet(ForecasterContract):
+    name = "covernet"
+    options: ClassVar = {**NARROW, "hidden": 16, "modes": 4}
+
+
+class TestVector(ForecasterContract):
+    name = "vector"
+    options: ClassVar = {"width": 16, "modes": 2}
+
+
+class TestReplay(ForecasterContract):
+    name = "replay"
+    options: ClassVar = {"tracks": 30, "modes": 3}

@@ -37,7 +37,7 @@ def scene(name: str = "road", *, cars: int = 3, frames: int = 30, seed: int = 0)
         headings=(headings + np.pi) % (2 * np.pi) - np.pi,
         speeds=None,
         sizes=np.tile([4.5, 2.0], (cars, 1)),
-        lanes=(Lane(border + [0, 2], border - [0, 2]),),
+        lanes=(Lane(border + np.array([0, 2]), border - np.array([0, 2])),),
     )
 
 

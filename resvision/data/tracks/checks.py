@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from resvision.core.errors import printable
 from resvision.data.fault_kinds import Ledger
+from resvision.data.faults import fault
 from resvision.data.tracks.headings import speeds_of
 from resvision.data.tracks.shared_cars import SharedCar
 from resvision.kinds.motion.scenes import Flags, Scene

@@ -89,7 +89,10 @@ class _ScenarioReader:
         self._path: list[str] = []
         self._text = ""
         self._values: dict[str, str] = {}
-        self._begin("", {})
+        self._states: list[State] = []
+        self._size: tuple[float, float] | None = None
+        self._bounds: dict[str, list[tuple[float, float]]] = {}
+        self._id, self._line = "", 0
 
     def recorded(self) -> Recorded:
         """The scenario once all of it was read."""
@@ -148,9 +151,7 @@ class _ScenarioReader:
         """Begin a lane or an obstacle."""
         self._id, self._line = attributes.get("id", ""), self.parser.CurrentLineNumber
         self._values.clear()
-        self._states: list[State] = []
-        self._size: tuple[float, float] | None = None
-        self._bounds: dict[str, list[tuple[float, float]]] = {bound: [] for bound in _BOUNDS}
+        self._states, self._size, self._bounds = [], None, {bound: [] for bound in _BOUNDS}
 
     def _finish(self, name: str) -> None:
         """End a lane or an obstacle; other parts are left out."""

@@ -8,6 +8,7 @@ Glossary
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -22,10 +23,11 @@ from resvision.kinds.motion.windows import Span
 USUAL = Timing(frame_seconds=None, history_seconds=2.0, horizon_seconds=3.0, step_seconds=None, start_seconds=0.5)
 """Two seconds seen, three predicted, a step each frame, a window of each vehicle each half second."""
 
-SIDE_PX = 112
-METRES_PER_PX = 1.0
-AHEAD = 0.75
-"""The usual drawing: 112 m, of which 84 lie ahead, more than a car on a motorway drives in three seconds."""
+USUAL_VIEW = Raster(size_px=112, metres_per_px=1.0, ahead=0.75, channels=3, mean=(0.0,) * 3, std=(1.0,) * 3)
+"""The usual drawing: 112 m, of which 84 lie ahead, more than a car on a motorway drives in three seconds.
+
+Its pixels are not normalized further than to 0..1, as by l5kit.
+"""
 MOST_DRAWN = 10
 """The most earlier frames that get channels of their own: of two seconds at 10 Hz every second one, 25 channels."""
 
@@ -43,39 +45,39 @@ class Cuts(NamedTuple):
 
 
 def span_of(timing: Timing, usual: Timing, frame_seconds: float) -> Span:
-    """The frames of a window, of a timing whose open parts are as usual.
+    """The frames of a window, of a timing whose open parts are as usual; the usual horizon ends with a whole step.
 
     Raises SettingsError for a time that a person asks for and that is no whole number of frames.
     """
     step = 1 if timing.step_seconds is None else _frames("step_seconds", timing.step_seconds, frame_seconds)
-    step = step if timing.step_seconds or usual.step_seconds is None else _near(usual.step_seconds, frame_seconds)
-    lengths = {}
-    for name in ("history_seconds", "horizon_seconds", "start_seconds"):
+    lengths = []
+    for name in ("history_seconds", "horizon_seconds"):
         asked, default = getattr(timing, name), getattr(usual, name)
-        lengths[name] = _near(default, frame_seconds) if asked is None else _frames(name, asked, frame_seconds)
-    history, future, start = lengths.values()
+        lengths.append(_near(default, frame_seconds) if asked is None else _frames(name, asked, frame_seconds))
+    history, future = lengths
+    start = _near(timing.start_seconds or usual.start_seconds or frame_seconds, frame_seconds)
     steps, rest = divmod(future, step)
-    if rest and timing.horizon_seconds is not None and timing.step_seconds is not None:
+    if not steps or (rest and timing.horizon_seconds is not None):
         raise SettingsError(
-            f"data.horizon_seconds: {timing.horizon_seconds:g} s are no whole number of steps of"
+            f"data.horizon_seconds: {future * frame_seconds:g} s are no whole number of steps of"
             f" {step * frame_seconds:g} s"
         )
-    span = Span(history=history, steps=max(1, steps), step_frames=step, start_frames=max(1, start))
+    span = Span(history=history, steps=steps, step_frames=step, start_frames=max(1, start))
     if history + span.future >= MOST_FRAMES:
         raise SettingsError(f"data.horizon_seconds: more than {MOST_FRAMES:,} frames of {frame_seconds:g} s")
     return span
 
 
-def view_of(drawing: Drawing, span: Span) -> Raster:
-    """The drawing of windows; open parts are as usual. Pixels are not normalized further than to 0..1, as by l5kit."""
-    past = drawing.drawn_past or "fading"
+def view_of(drawing: Drawing, span: Span, like: Raster) -> Raster:
+    """The drawing of windows as a person asks; what is left open is as in `like`, and so is the size."""
+    past = drawing.drawn_past or like.past
     every = 1 if past == "fading" else max(1, -(-span.history // MOST_DRAWN))
     history = span.history // every
     channels = Raster.drawn_channels(past, history)
-    return Raster(
-        size_px=SIDE_PX,
-        metres_per_px=METRES_PER_PX if drawing.metres_per_px is None else drawing.metres_per_px,
-        ahead=AHEAD if drawing.ahead is None else drawing.ahead,
+    return replace(
+        like,
+        metres_per_px=like.metres_per_px if drawing.metres_per_px is None else drawing.metres_per_px,
+        ahead=like.ahead if drawing.ahead is None else drawing.ahead,
         past=past,
         history=history,
         every=every,

@@ -7,6 +7,7 @@ NGSIM. A window whose frame turned with them would turn its whole picture.
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from resvision.kinds.motion.scenes import Flags, Floats, Scene
 from resvision.kinds.motion.windows import STANDSTILL
@@ -46,9 +47,9 @@ def speeds_of(scene: Scene) -> Floats:
     return speeds
 
 
-def _speeds(positions: Floats, seen: np.ndarray, present: Flags, reach: int) -> Floats:
+def _speeds(positions: Floats, seen: NDArray[np.int64], present: Flags, reach: int) -> Floats:
     """Metres a frame at the seen frames of one vehicle."""
     before = seen[np.searchsorted(seen, seen - reach)]
     after = seen[np.searchsorted(seen, seen + reach, side="right") - 1]
     ways = np.linalg.norm(positions[after] - positions[before], axis=1)
-    return ways / np.maximum(after - before, 1)
+    return np.asarray(ways / np.maximum(after - before, 1))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 from resvision.core.errors import DataError, printable
 from resvision.data.fault_kinds import Ledger
@@ -14,15 +15,27 @@ from resvision.data.splits import Splits
 from resvision.data.tracks import files
 from resvision.data.tracks.scan import HARMLESS, Gathered, TrackScan, opened
 
-ORDER = ("train", "val", "test")
+
+class How(NamedTuple):
+    """How files are read: the kinds of faults that are left out, and the seconds between two frames that say none."""
+
+    allow: Sequence[str] = ()
+    frame_seconds: float | None = None
 
 
-def gathered(place: Place, columns: Sequence[str], ledger: Ledger) -> Gathered:
-    """The scenes of a file or folder by split. Raises DataError where it holds no tracks."""
+AS_IT_IS = How()
+
+
+def gathered(place: Place, columns: Sequence[str], ledger: Ledger, frame_seconds: float | None = None) -> Gathered:
+    """The scenes of a file or folder by split. Raises DataError where it holds no tracks.
+
+    frame_seconds  between two frames, where the files do not say it
+    """
     form = files.form_of(place, columns)
     if form is None:
         raise DataError(f"{printable(str(place))}: holds no tracks; {HINT} are read")
     set_of = Gathered(place, str(place), ledger, form.usual)
+    set_of.frame_seconds = frame_seconds
     parts = None if not place.is_dir() else split_folders(place, ledger.faults, is_labelled=lambda folder: True)
     if parts is not None:
         for split in parts.names:
@@ -42,20 +55,20 @@ def gathered(place: Place, columns: Sequence[str], ledger: Ledger) -> Gathered:
     return set_of
 
 
-def scan(place: Place, columns: Sequence[str] = (), *, allow: Sequence[str] = ()) -> TrackScan:
+def scan(place: Place, columns: Sequence[str] = (), *, how: How = AS_IT_IS) -> TrackScan:
     """The splits of a file or folder, and all faults of its tracks."""
-    return gathered(place, columns, Ledger(allow)).scan()
+    return gathered(place, columns, Ledger(how.allow), how.frame_seconds).scan()
 
 
-def open_splits(place: Place, columns: Sequence[str] = (), *, allow: Sequence[str] = ()) -> Splits:
+def open_splits(place: Place, columns: Sequence[str] = (), *, how: How = AS_IT_IS) -> Splits:
     """The splits of a file or folder. Raises one DataError for all faults."""
-    return opened(scan(place, columns, allow=(*HARMLESS, *allow)))
+    return opened(scan(place, columns, how=how._replace(allow=(*HARMLESS, *how.allow))))
 
 
-def open_whole(place: Place, columns: Sequence[str] = (), *, allow: Sequence[str] = ()) -> Whole | None:
+def open_whole(place: Place, columns: Sequence[str] = (), *, how: How = AS_IT_IS) -> Whole | None:
     """All windows of a file or folder as one split; None where it has splits. Raises as `open_splits` does."""
-    ledger = Ledger((*HARMLESS, *allow))
-    set_of = gathered(place, columns, ledger)
+    ledger = Ledger((*HARMLESS, *how.allow))
+    set_of = gathered(place, columns, ledger, how.frame_seconds)
     if len(set_of.splits) > 1:
         return None
     set_of.settle()
@@ -71,22 +84,23 @@ def recognises(place: Place, columns: Sequence[str] = ()) -> bool:
     return files.form_of(place, columns) is not None
 
 
-def _judged(named: list[str]) -> list[str]:
+def _judged(named: Sequence[str]) -> list[str]:
     """Training, then what judges the result, then what judges on the way; also where one of them is not there."""
     judging = [split for split in ("test", "val") if split in named]
     return ["train", *(judging or ["val"])]
 
 
-def _allowing(allow: Sequence[str]) -> Layout:
+def _layout(how: How) -> Layout:
     return Layout(
         recognises=recognises,
-        scan=partial(scan, allow=allow),
-        open=partial(open_splits, allow=allow),
-        open_whole=partial(open_whole, allow=allow),
+        scan=partial(scan, how=how),
+        open=partial(open_splits, how=how),
+        open_whole=partial(open_whole, how=how),
         hint=HINT,
-        allowing=_allowing,
+        allowing=lambda allow: _layout(how._replace(allow=allow)),
+        paced=lambda seconds: _layout(how._replace(frame_seconds=seconds)),
     )
 
 
 HINT = "CommonRoad's XML, scenarios of Argoverse 2, or a CSV of tracks with track, frame, x, y, heading, length, width"
-LAYOUT = _allowing(())
+LAYOUT = _layout(AS_IT_IS)

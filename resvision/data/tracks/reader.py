@@ -10,18 +10,15 @@ from functools import cached_property
 import numpy as np
 
 from resvision.core.errors import SettingsError, printable
-from resvision.core.samples import Drawing, Reader, Sample, Timing
+from resvision.core.samples import AS_RECORDED, AS_USUAL, Drawing, Reader, Sample, Timing
 from resvision.core.views import Raster, View
-from resvision.data.tracks.cuts import USUAL, Cuts, cuts_of, require_windows, span_of, view_of
+from resvision.data.tracks.cuts import USUAL, USUAL_VIEW, Cuts, cuts_of, require_windows, span_of, view_of
 from resvision.kinds.motion.rasters import drawn
 from resvision.kinds.motion.scenes import Scene
 from resvision.kinds.motion.windows import Span, Window
 
 PICTURE = Raster(size_px=448, metres_per_px=0.25, history=20, channels=3, mean=(0.0,) * 3, std=(1.0,) * 3)
 """The picture of a sample: 112 m, 84 of them ahead."""
-
-UNSAID, UNDRAWN = Timing(), Drawing()
-"""Where a person asks for nothing."""
 
 
 @dataclass(kw_only=True)
@@ -36,15 +33,15 @@ class TrackReader(Reader[Window]):
     name: str
     split: str
     scenes: tuple[Scene, ...]
-    timing: Timing = UNSAID
+    timing: Timing = AS_RECORDED
     usual: Timing = USUAL
-    drawing: Drawing = UNDRAWN
+    drawing: Drawing = AS_USUAL
     classes: tuple[str, ...] = ()
     crop_px: int | None = None
     view: View = field(init=False)
 
     def __post_init__(self) -> None:
-        self.view = view_of(self.drawing, self.span)
+        self.view = view_of(self.drawing, self.span, USUAL_VIEW)
 
     @property
     def frame_seconds(self) -> float:
@@ -88,21 +85,31 @@ class TrackReader(Reader[Window]):
         frame_seconds = timing.frame_seconds
         if frame_seconds is not None and self.frame_seconds and abs(frame_seconds / self.frame_seconds - 1) > 1e-3:
             raise SettingsError(
-                f"data.frame_seconds: {frame_seconds:g}, but the files of {printable(self.name)} state"
-                f" {self.frame_seconds:g}; leave it out"
+                f"data.frame_seconds: {frame_seconds:g}, but the files of {printable(self.name)} have frames"
+                f" {self.frame_seconds:g} s apart; leave it out, or bring all to one time step"
             )
         scenes = self.scenes
         if frame_seconds is not None and not self.frame_seconds:
             scenes = tuple(replace(scene, frame_seconds=frame_seconds) for scene in scenes)
         reader = replace(self, scenes=scenes, timing=timing, drawing=drawing)
+        assert isinstance(self.view, Raster), "windows are drawn"
+        reader.view = view_of(drawing, reader.span, self.view)
         require_windows(reader.cuts, scenes, reader.span, f"{self.name}, {self.split}")
         return reader
 
-    def cut_timing(self) -> Timing:
-        """The timing of the windows, in seconds."""
-        span, seconds = self.span, self.frame_seconds or 0.1
-        frames = (1, span.history, span.future, span.step_frames, span.start_frames)
-        return Timing(*(round(count * seconds, 9) for count in frames))
+    def cut(self) -> tuple[Timing, Drawing]:
+        """The times and the drawing of the windows."""
+        seconds, span, view = self.frame_seconds or None, self.span, self.view
+        assert isinstance(view, Raster), "windows are drawn"
+        pace = seconds or 0.0
+        timing = Timing(
+            frame_seconds=seconds,
+            history_seconds=round(span.history * pace, 6),
+            horizon_seconds=round(span.future * pace, 6),
+            step_seconds=round(span.step_frames * pace, 6),
+            start_seconds=round(span.start_frames * pace, 6),
+        )
+        return timing, Drawing(metres_per_px=view.metres_per_px, ahead=view.ahead, drawn_past=view.past)
 
     def source(self, index: int) -> str:
         """The window as results name it, `scenario:vehicle@frame`."""
@@ -121,4 +128,3 @@ class TrackReader(Reader[Window]):
     def group(self, index: int) -> str:
         """The recording, which may show one car in several scenes."""
         return self.target(index).scene.recording
-

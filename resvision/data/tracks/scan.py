@@ -53,11 +53,13 @@ class TrackScan(Scan):
 class Gathered:
     """The scenes of a set by split, and what is wrong with them.
 
-    folder  the set's location, and `shown` its name
-    usual   the usual cuts of windows
-    splits  scenes by split in the order training, the one that judges the result, the one that judges on the way; one
-            alone where the set has no splits
-    rule    how scenes were parted
+    folder         the set's location, and `shown` its name
+    usual          the usual cuts of windows
+    frame_seconds  between two frames, as a person says it; None where they do not
+    splits         scenes by split in the order training, the one that judges the result, the one that judges on the
+                   way; one alone where the set has no splits
+    rule           how scenes were parted
+    cars           those that several scenes show, once the set is settled
     """
 
     def __init__(self, folder: Place, shown: str, ledger: Ledger, usual: Timing = USUAL) -> None:
@@ -65,11 +67,13 @@ class Gathered:
         self.splits: dict[str, Sequence[Scene]] = {}
         self.rule = ""
         self.cars: list[SharedCar] = []
+        self.frame_seconds: float | None = None
         self.litter: list[str] = []
         self.notes: list[str] = []
 
     def settle(self) -> None:
         """Check all tracks, leave out what is allowed, and name recordings that share cars alike."""
+        self.splits = {split: [*map(self._paced, scenes)] for split, scenes in self.splits.items()}
         every = [scene for scenes in self.splits.values() for scene in scenes]
         check_tracks(every, self.ledger)
         kept = {id(scene) for scene in check_paces(every, self.ledger)}
@@ -105,6 +109,12 @@ class Gathered:
     def reader(self, split: str, scenes: Sequence[Scene]) -> TrackReader:
         """The windows of some scenes."""
         return TrackReader(name=self.shown, split=split, scenes=tuple(scenes), usual=self.usual)
+
+    def _paced(self, scene: Scene) -> Scene:
+        """The scene with the seconds between two frames that a person says, where the file says none."""
+        if scene.frame_seconds or self.frame_seconds is None:
+            return scene
+        return replace(scene, frame_seconds=self.frame_seconds)
 
     def _counts(self) -> str:
         order = [*self.splits][:1] + [*self.splits][2:] + [*self.splits][1:2]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 import numpy as np
@@ -27,6 +27,8 @@ from resvision.data.cache import Count, stamp
 from resvision.data.places import Place
 from resvision.data.roots import cache_root
 from resvision.kinds.motion.scenes import Lane, Scene
+
+N = TypeVar("N", bound=np.generic)
 
 FORMAT = 1  # raised when scenes are read in another way: older ones then no longer hold
 LIMIT = 2**30
@@ -118,13 +120,13 @@ def _parts(scene: Scene) -> list[NDArray[np.float64]]:
     return [scene.positions[..., 0], scene.positions[..., 1], scene.headings, *speeds]
 
 
-class _Tape:
+class _Tape(Generic[N]):
     """An array that is read from its start, piece by piece; ValueError beyond its end."""
 
-    def __init__(self, array: NDArray[np.float64]) -> None:
+    def __init__(self, array: NDArray[N]) -> None:
         self._array, self._at = array, 0
 
-    def next(self, count: int) -> NDArray[np.float64]:
+    def next(self, count: int) -> NDArray[N]:
         piece = self._array[self._at : self._at + count]
         if len(piece) < count:
             raise ValueError("cut off")

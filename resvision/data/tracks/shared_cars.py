@@ -34,8 +34,7 @@ WAY_DIGIT = 1e-2
 
 
 class SharedCar(NamedTuple):
-    """Two tracks of one car: the scenes, by position, and the vehicles in them, of the first that shows it and of it.
-    """
+    """Two tracks of one car, the first that shows it and another: the positions of their scenes, and in these."""
 
     first_scene: int
     first_vehicle: int
@@ -101,9 +100,9 @@ def _speeds(scene: Scene, vehicle: int) -> Ints:
     """Speeds of a track as whole numbers of DIGIT, as stated, or else its steps as whole numbers of WAY_DIGIT."""
     present = scene.present[vehicle]
     if scene.speeds is not None:
-        return np.round(scene.speeds[vehicle, present] / DIGIT).astype(np.int64)
+        return np.asarray(np.round(scene.speeds[vehicle, present] / DIGIT), dtype=np.int64)
     ways = np.linalg.norm(np.diff(scene.positions[vehicle, present], axis=0), axis=1)
-    return np.round(ways / WAY_DIGIT).astype(np.int64)
+    return np.asarray(np.round(ways / WAY_DIGIT), dtype=np.int64)
 
 
 def _alike(tracks: _Tracks, owners: Ints, steps: int) -> list[tuple[int, int]]:
@@ -147,4 +146,4 @@ class _Groups(Generic[G]):
 
     def members(self) -> list[G]:
         """All members that were joined with another."""
-        return [*self._above]
+        return list(self._above)

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from resvision.core.samples import Reader
 from resvision.core.view_geometry import Geometry
 from resvision.geometry.frames import world_from_agent
-from resvision.kinds.kind import ClassTable, Column, Curve, Kind, ListedProtocol, Table
-from resvision.kinds.motion import tables
+from resvision.kinds.kind import ClassTable, Column, Curve, Kind, ListedProtocol, Plot, Showing, Table
+from resvision.kinds.motion import curves, tables
 from resvision.kinds.motion.baselines import step_times
 from resvision.kinds.motion.metrics import by_probability
 from resvision.kinds.motion.placement import WindowGeometry
 from resvision.kinds.motion.results import Motion, RawTrajectories
 from resvision.kinds.motion.scores import MotionScores
+from resvision.kinds.motion.showing import windows_shown
 from resvision.kinds.motion.windows import Window
 
 
@@ -19,6 +21,7 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
     """The task whose systems predict where a vehicle will be: trajectories with a probability each."""
 
     name = "motion"
+    layouts = ("resvision.data.tracks.layout:LAYOUT",)
     judged_by = ("min_fde_1", "min_ade_1")
     sample_noun = "window"
     main_name = "FDE"
@@ -104,6 +107,12 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
             probabilities=raw.probabilities[order].astype(float),
         )
 
+    def samples_shown(
+        self, reader: Reader[Window], indices: Sequence[int], results: Sequence[Motion] | None, *, pictures: bool
+    ) -> Showing:
+        """Show windows as rasters and from above, with what came true and what was predicted."""
+        return windows_shown(reader, indices, results, pictures=pictures)
+
     def read_scores(self, data: Any) -> MotionScores:
         """Read errors of the system and of the baselines, and the worst windows."""
         return MotionScores.from_json(data)
@@ -123,12 +132,16 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
         ]
 
     def tables(self, scores: MotionScores) -> list[Table]:
-        """Tables of all systems by horizon and by speed."""
+        """Tables of all systems: by horizon, misses, lanes, speed, manoeuvre, and the calibration of probabilities."""
         return tables.for_terminal(scores)
 
     def page_tables(self, scores: MotionScores) -> list[ClassTable]:
-        """None yet."""
-        return []
+        """The same tables for the page."""
+        return tables.for_page(scores)
+
+    def plots(self, scores: MotionScores) -> list[Plot]:
+        """Errors by horizon, by speed and by manoeuvre, and the calibration of probabilities."""
+        return curves.plots(scores)
 
     def limited(self, result: Motion, top: int | None) -> Motion:
         """The `top` most probable trajectories."""

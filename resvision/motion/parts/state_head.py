@@ -5,7 +5,7 @@ After Cui et al. 2019, https://arxiv.org/abs/1809.10732, and the devkit of nuSce
 Glossary
     N         windows
     features  (N, F) float32, of the image
-    state     (N, 3) float32: m/s, m/s^2, rad/s, each 0 where it is not known
+    state     (N, 3) float32: m/s, m/s^2, rad/s, each 0 where it is not known, in MotionInputs
 """
 
 from typing import Literal, get_args
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from resvision.core.errors import SettingsError
-from resvision.motion.forecaster import STATE
+from resvision.motion.forecaster import STATE, MotionInputs
 
 Relu = Literal["hidden", "last", "none"]
 """The place of the head's ReLU: behind the hidden layer; behind the last layer as well, as the devkit of nuScenes has
@@ -30,8 +30,7 @@ def require_relu(relu: str) -> None:
         raise SettingsError(f"relu {relu!r}: choices are {', '.join(get_args(Relu))}")
 
 
-def with_state(features: Tensor, state: Tensor | None) -> Tensor:
-    """Features and state side by side, (N, F + 3); without a state, as of a car of which nothing is known."""
-    if state is None:
-        state = features.new_zeros(features.shape[0], STATE)
+def with_state(features: Tensor, inputs: MotionInputs | None) -> Tensor:
+    """Features and state side by side, (N, F + 3); without inputs as for a car of which nothing is known."""
+    state = features.new_zeros(features.shape[0], STATE) if inputs is None else inputs.state
     return torch.cat([features, state.to(features.dtype)], dim=1)
