@@ -470,7 +470,7 @@ ROWS = (
     _yolov3("yolov3_tiny", builder="resvision.detection.yolov3:yolov3_tiny"),
     _motion(
         "motion_regression",
-        usual={"backbone": "resnet50"},
+        usual={"backbone": "resnet50", "in_channels": 25},
         paper="Houston et al. 2020, One Thousand and One Hours, arXiv:2006.14480",
         year=2020,
         builder="resvision.motion.motion_regression:motion_regression",

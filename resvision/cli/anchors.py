@@ -2,22 +2,19 @@
 
 import json
 from collections.abc import Mapping
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
 from resvision import catalog
-from resvision.cli.tables import new_table, print_lines, print_tables
-from resvision.core import rundir
-from resvision.core.errors import SettingsError, printable
+from resvision.cli.showings import print_showings, require_free, write_showings
+from resvision.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from resvision.contracts import System
     from resvision.core.samples import Reader
     from resvision.core.views import View
-    from resvision.kinds.forms import Showing
     from resvision.tasks import Task
 
 NEUTRAL = 0.5
@@ -61,27 +58,20 @@ def show(model: str, question: AnchorQuestion, *, force: bool, as_json: bool, wi
     # Wrong files are named before a net is built.
     image = decode(question.image)
     if question.out is not None:
-        _require_free(question.out, question.out / "anchors.png", force=force)
+        require_free(question.out, question.out / "anchors.png", force=force)
     subject = _of_run(Path(model), question) if Path(model).is_dir() else _of_catalog(model, question)
     system, task, view, reader = subject
     name = str(question.image)
     showings = [task.anchors_shown(system, Seen(*view.show(image, name=name, grey=True), name, image))]
     if reader is not None:
         showings.append(task.unmatched_shown(system, reader))
-    written = [] if question.out is None else _write(showings, question.out, force=force)
+    written = [] if question.out is None else write_showings(showings, question.out, force=force)
     if as_json:
         names = ("anchors", "matches")
         document = {name: showing.document for name, showing in zip(names, showings, strict=False)}
         typer.echo(json.dumps({"model": model, **document}, indent=2))
         return
-    for showing in showings:
-        for form in showing.tables:
-            table = new_table(*form.columns, numbers=form.numbers, title=form.title, least=form.least)
-            for row in form.rows:
-                table.add_row(*row)
-            print_tables(table, wide=wide)
-        print_lines(*showing.lines)
-    print_lines(*map(str, written) if written else ("for pictures, name a folder by --out",))
+    print_showings(showings, written, wide=wide)
 
 
 def _of_run(folder: Path, question: AnchorQuestion) -> Subject:
@@ -141,27 +131,3 @@ def _reader(question: AnchorQuestion, *, task: str, usual: tuple[str, ...]) -> "
     if question.split not in readers:
         raise SettingsError(f"--split {question.split}: {question.data} has {', '.join(readers)}")
     return readers[question.split]
-
-
-def _write(showings: "list[Showing]", folder: Path, *, force: bool) -> list[Path]:
-    """Write the pictures into the folder, made if it is missing; the paths. SettingsError where one is there."""
-    pictures = {folder / f"{name}.png": picture for one in showings for name, picture in one.pictures.items()}
-    _require_free(folder, *pictures, force=force)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise rundir.unwritable(folder, error) from None
-    for path, picture in pictures.items():
-        stream = BytesIO()
-        picture.save(stream, "PNG")
-        rundir.write_bytes(path, stream.getvalue())
-    return [*pictures]
-
-
-def _require_free(folder: Path, *paths: Path, force: bool) -> None:
-    """Raise SettingsError where the folder is a file, or one of the paths is there unless `force` replaces it."""
-    if folder.exists() and not folder.is_dir():
-        raise SettingsError(f"{printable(folder)}: a file; --out names a folder")
-    for path in paths:
-        if (path.exists() or path.is_symlink()) and not force:
-            raise SettingsError(f"{printable(path)}: is there already; name another folder by --out, or say --force")

@@ -8,7 +8,7 @@ import typer
 
 from resvision import catalog
 from resvision.cli.layer_tables import Inspected, shape_words, show
-from resvision.cli.shared_options import AsJson
+from resvision.cli.shared_options import AllowCode, AsJson
 from resvision.cli.tables import Wide
 from resvision.core.errors import SettingsError
 from resvision.core.references import is_installed, is_reference
@@ -23,14 +23,19 @@ class Built(NamedTuple):
     """A net without weights, with the options and the input shape that it was built for."""
 
     row: catalog.Row
-    num_classes: int
+    num_classes: int | None
     options: dict[str, Any]
     input: tuple[int, int, int]
     net: "nn.Module"
 
 
 def command(
-    models: Annotated[list[str], typer.Argument(help="Name models of `resvision list`, or package.module:function.")],
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            help="Name models of `resvision list`, or package.module:function; for --raster, data or a run."
+        ),
+    ],
     input_: Annotated[
         str | None, typer.Option("--input", help="Count for this input, CxHxW such as 3x224x224, not the paper's.")
     ] = None,
@@ -59,17 +64,33 @@ def command(
             help="Show the anchors of one model or run, or the regions that it is given, over this image instead.",
         ),
     ] = None,
+    raster: Annotated[
+        bool,
+        typer.Option(
+            "--raster", help="Show samples of one data set, or of a run, as they are drawn for a net, instead."
+        ),
+    ] = False,
+    count: Annotated[int, typer.Option(min=1, max=100, help="Show this number of samples with --raster.")] = 4,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Draw --raster so, as data.drawn_past=channels. Repeatable."),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option("--data", help="Count the boxes of this set that no anchor or region of --anchors matches."),
     ] = None,
     root: Annotated[Path | None, typer.Option(help="Look for a named data set in this folder.")] = None,
-    split: Annotated[str, typer.Option(help="Take this split of --data.")] = "train",
+    split: Annotated[
+        str | None, typer.Option(help="Take this split of --data or --raster, the training split if left out.")
+    ] = None,
     allow: Annotated[
         str | None, typer.Option(metavar="KINDS", help="Leave out boxes with these faults, as `train --allow` does.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the pictures of --anchors into this folder.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the pictures of --anchors or --raster into this folder.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Let --svg or --out replace files.")] = False,
+    allow_code: AllowCode = False,
     wide: Wide = False,
 ) -> None:
     """Show the layers, parameters and MACs of models.
@@ -80,9 +101,32 @@ def command(
         raise SettingsError("--json and --csv exclude each other")
     if svg is None and (fold is not None or (force and out is None)):
         raise SettingsError("--fold and --force are about a picture; name its file with --svg")
-    if anchors is None and (data or root or allow or out):
+    if raster:
+        if (
+            as_csv
+            or paper
+            or svg is not None
+            or anchors is not None
+            or data
+            or allow
+            or input_
+            or num_classes
+            or option
+        ):
+            raise SettingsError("--raster takes --count, --split, --root, --set, --out, --force and --json alone")
+        if len(models) != 1:
+            raise SettingsError("--raster shows samples of one data set or run; name one")
+        from resvision.cli import samples
+
+        question = samples.SampleQuestion(models[0], root, split, count, settings or [], out, allow_code)
+        samples.show(question, force=force, as_json=as_json, wide=wide)
+        return
+    if settings:
+        raise SettingsError("--set is about --raster; give a net its options by --option")
+    if anchors is None and (data or root or allow or out or split):
         raise SettingsError(
-            "--data, --root, --allow and --out are about anchors; name an image to show them over by --anchors"
+            "--data, --root, --allow, --split and --out are about --anchors, which names an image to show them over,"
+            " or about --raster"
         )
     if paper and not (input_ is None and num_classes is None and not option):
         raise SettingsError("--paper compares nets as published; leave out --input, --num-classes and --option")
@@ -93,8 +137,10 @@ def command(
             raise SettingsError("--anchors shows those of one model, without --csv, --paper and --svg")
         from resvision.cli import anchors as anchor_verb
 
-        question = anchor_verb.AnchorQuestion(anchors, data, root, split, allow, out, shape, num_classes, options)
-        anchor_verb.show(models[0], question, force=force, as_json=as_json, wide=wide)
+        asked = anchor_verb.AnchorQuestion(
+            anchors, data, root, split or "train", allow, out, shape, num_classes, options
+        )
+        anchor_verb.show(models[0], asked, force=force, as_json=as_json, wide=wide)
     elif svg is not None:
         if as_json or as_csv or paper or len(models) != 1:
             raise SettingsError("--svg draws one model, without --json, --csv and --paper")

@@ -38,7 +38,7 @@ class Inspected(NamedTuple):
     """
 
     row: catalog.Row
-    num_classes: int
+    num_classes: int | None
     options: dict[str, Any]
     shortcut: str
     side_params: int

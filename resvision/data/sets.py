@@ -15,7 +15,7 @@ from resvision.core.samples import AS_RECORDED, AS_USUAL, Drawing, Reader, Timin
 from resvision.data.layouts import layout_for, require_task
 from resvision.data.places import at
 from resvision.data.splits import Splits
-from resvision.kinds.table import USUAL, kind_of
+from resvision.kinds.table import TASKS, USUAL, kind_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -344,6 +344,24 @@ def open_splits(
     splits = _open(name_or_folder, root, task, columns, allow, timing.frame_seconds)
     # A drawing that a person asks for is of the size that they ask for, so that one comes first.
     return splits.seen_as(image_size=image_size).recut(timing, drawing).seen_as(channels=channels)
+
+
+def made_for(name_or_folder: str, *, root: Path | None = None) -> str:
+    """The task that the labels of a data set, folder, archive, table or `package.module:function` are for.
+
+    Raises as `open_splits`, and SettingsError where a user's own function gives what no task of ours takes.
+    """
+    if name_or_folder in names():
+        return row(name_or_folder).task
+    if Path(name_or_folder).exists():
+        return layout_for(at(Path(name_or_folder)), None)[0]
+    reader = open_splits(name_or_folder, root=root, task=None).train
+    if len(reader):
+        target = reader.target(0)
+        for task in TASKS:
+            if not kind_of(task).target_fault(target, reader.classes):
+                return task
+    raise SettingsError(f"{printable(name_or_folder)}: no task of ours is for such targets")
 
 
 def require_place(name_or_folder: str, owner: str) -> None:

@@ -8,6 +8,7 @@ Glossary
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -72,7 +73,10 @@ class Table(NamedTuple):
 
 
 class ClassRow(NamedTuple):
-    """One class: its number of images or pixels, its shares (NaN where there is none), and its colour, if any."""
+    """One class: its number of images or pixels, its shares (NaN where there is none), and its colour, if any.
+
+    Shares are 0..1 but in columns that are written otherwise.
+    """
 
     name: str
     amount: int
@@ -84,6 +88,7 @@ class ClassTable(NamedTuple):
     """The classes of a run: headings of the amount and of each share, and the means of these, if there are any.
 
     title, noun  of the table and of its rows; others than classes stand in such tables too
+    written      the form of each column of shares; percent of all where there are none
     """
 
     headings: tuple[str, ...]
@@ -91,10 +96,11 @@ class ClassTable(NamedTuple):
     means: tuple[float, ...] | None = None
     title: str = "Classes"
     noun: str = "class"
+    written: tuple[Written, ...] = ()
 
 
 class Line(NamedTuple):
-    """A line of a plot: x and y of its points, (N,) each, shares 0..1, and its colour #rrggbb, "" for the next one."""
+    """A line of a plot: x and y of its points, (N,) each, and its colour #rrggbb, "" for the next one."""
 
     name: str
     x: Floats
@@ -104,17 +110,22 @@ class Line(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """A plot of shares over shares, both axes from 0 to 100 %, such as precision over recall.
+    """A plot of lines, such as precision over recall.
 
     title    of the plot, such as `Precision over recall by class`
     axes     the nouns of x and y
     caption  a sentence below it
+    units    of x and y: in "%", values are shares 0..1 and the axis goes from 0 to 100 %; in any other, they are drawn
+             as they are, from 0 on
+    ticks    names of the values 0, 1, 2 ... of x, where these are groups and no amounts
     """
 
     title: str
     axes: tuple[str, str]
     lines: tuple[Line, ...]
     caption: str = ""
+    units: tuple[str, str] = ("%", "%")
+    ticks: tuple[str, ...] = ()
 
 
 class Matrix(NamedTuple):
@@ -185,17 +196,19 @@ class Exhibit(NamedTuple):
 
 
 class Showing(NamedTuple):
-    """Facts about a net that a task shows in a form of its own.
+    """Facts about a net, or samples, that a task shows in a form of its own.
 
     tables    for a terminal, and `lines` below them
     pictures  by the names of their files, without endings
     document  the same facts as plain data
+    files     others than pictures, by their names with endings
     """
 
     tables: tuple[Table, ...]
     lines: tuple[str, ...]
     pictures: Mapping[str, Image.Image]
     document: Any
+    files: Mapping[str, bytes] = MappingProxyType({})
 
 
 class ListedProtocol(NamedTuple):

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from resvision.core import references
 from resvision.core.errors import SettingsError
 from resvision.core.images import Pixels
+from resvision.core.samples import Reader
 from resvision.core.view_geometry import Geometry
 from resvision.kinds.forms import (
     Asked,
@@ -34,6 +35,7 @@ from resvision.kinds.forms import (
     Matrix,
     Panel,
     Plot,
+    Showing,
     Table,
     Written,
 )
@@ -41,7 +43,7 @@ from resvision.kinds.forms import (
 __all__ = [  # a task of a user's own finds here whatever its kind gives
     "Kind", "LabelForm", "Result", "Scores", "percent",
     "Asked", "ClassRow", "ClassTable", "Column", "Curve", "Example", "Exhibit", "Line", "ListedProtocol", "Matrix",
-    "Panel", "Plot", "Table", "Written",
+    "Panel", "Plot", "Showing", "Table", "Written",
 ]  # fmt: skip
 
 Ints = NDArray[np.int64]
@@ -223,6 +225,18 @@ class Kind(ABC, Generic[S, R, T]):
     def amounts(self, target: T, classes: int) -> Ints | None:
         """The amount of each class in a target, (K,); None where targets are no classes."""
         return None
+
+    def samples_shown(
+        self, reader: Reader[T], indices: Sequence[int], results: Sequence[R] | None, *, pictures: bool
+    ) -> Showing:
+        """Show samples as they are drawn for a net, beside pictures of them for people.
+
+        results   the predictions of a net for them, where there is one
+        pictures  whether pictures are wanted, or tables and lines alone
+
+        Raises SettingsError for a task whose nets see images as they are.
+        """
+        raise SettingsError(f"--raster: nets for {self.name} see images, and nothing is drawn for them")
 
     # Scores in words and tables ---------------------------------------------------------------------------------------
 

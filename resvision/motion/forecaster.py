@@ -180,7 +180,8 @@ def mean_distances(trajectories: Tensor, targets: MotionTargets) -> Tensor:
     """
     apart = torch.linalg.vector_norm(trajectories - targets.positions[:, None], dim=-1)
     known = targets.present[:, None]
-    return (apart * known).sum(dim=-1) / known.sum(dim=-1).clamp(min=1)
+    means: Tensor = (apart * known).sum(dim=-1) / known.sum(dim=-1).clamp(min=1)
+    return means
 
 
 def displacements(forecast: Forecast, targets: MotionTargets) -> dict[str, Term]:

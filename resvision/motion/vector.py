@@ -10,18 +10,16 @@ Glossary
 
 from typing import ClassVar, get_args
 
-import torch
 from torch import Tensor, nn
 
 from resvision.classification.mlp import LinearBlock, MlpShortcut
 from resvision.contracts import fp32_or_more
 from resvision.core.errors import SettingsError
+from resvision.layers.depths import repeats
 from resvision.layers.init import he_initialize
-from resvision.motion.forecaster import STATE, ForecastNet, MotionInputs, Reference
+from resvision.motion.forecaster import ForecastNet, MotionInputs, Reference
+from resvision.motion.parts.beside import past_vector, past_width
 from resvision.motion.parts.trunk import full_precision
-
-POSE = 4
-"""Numbers of a past frame: x, y, cosine and sine of the heading."""
 
 
 class Vector(ForecastNet):
@@ -36,13 +34,14 @@ class Vector(ForecastNet):
         steps: int,
         modes: int,
         width: int,
-        blocks: int,
+        depth: int,
         shortcut: MlpShortcut,
         reference: Reference,
     ) -> None:
         super().__init__(steps=steps, modes=modes, reference=reference)
         self.frames, self.shortcut = frames, shortcut
-        self.fc1 = nn.Linear((POSE + 1) * frames + 2 * STATE, width, bias=False)
+        blocks = repeats(depth, per_step=2, kind="a perceptron of two-layer blocks")
+        self.fc1 = nn.Linear(past_width(frames), width, bias=False)
         self.bn1 = nn.BatchNorm1d(width)
         self.relu = nn.ReLU(inplace=True)
         self.blocks = nn.Sequential(*(LinearBlock(width, shortcut=shortcut) for _ in range(blocks)))
@@ -62,8 +61,7 @@ class Vector(ForecastNet):
         """Everything that is known of the windows beside rasters, (N, 5 F + 6); zeros without inputs."""
         if inputs is None:
             return fp32_or_more(images.new_zeros(images.shape[0], self.fc1.in_features))
-        past = torch.cat([inputs.past.flatten(1), inputs.present], dim=1)
-        return torch.cat([past, inputs.state, inputs.known], dim=1)
+        return past_vector(inputs)
 
 
 def vector(
@@ -72,7 +70,7 @@ def vector(
     steps: int = 12,
     modes: int = 1,
     width: int = 128,
-    blocks: int = 3,
+    depth: int = 8,
     shortcut: MlpShortcut = "identity",
     reference: Reference = "agent",
 ) -> Vector:
@@ -82,11 +80,11 @@ def vector(
     steps      positions of a trajectory
     modes      trajectories
     width      features of each layer
-    blocks     of two layers
+    depth      number of layers, 2n + 2 of n blocks
     shortcut   identity, or none for a plain net
     reference  where positions are said from: `agent`, or `constant-velocity`
 
-    Raises SettingsError for another shortcut or reference.
+    Raises SettingsError for another depth, shortcut or reference.
     """
     if shortcut not in get_args(MlpShortcut):
         raise SettingsError(f"shortcut {shortcut!r}: choices are {', '.join(get_args(MlpShortcut))}")
@@ -95,7 +93,7 @@ def vector(
         steps=steps,
         modes=modes,
         width=width,
-        blocks=blocks,
+        depth=depth,
         shortcut=shortcut,
         reference=reference,
     )

@@ -187,6 +187,21 @@ RECIPES = {
         "Redmon, Farhadi 2018, yolov3.cfg: 500,200 steps of 64 images of 320 to 608 px by turns, two drops",
         data="COCO",
     ),
+    "mtp-2019": Recipe(
+        "resvision.recipes.motion.papers:mtp_2019",
+        "Cui et al. 2019, section IV: 200k steps of 64 rasters of 300 px, 6 s ahead, a tenth less every 20k",
+        data="recorded tracks",
+    ),
+    "motion-regression-2020": Recipe(
+        "resvision.recipes.motion.papers:motion_regression_2020",
+        "Houston et al. 2020, as in l5kit: 100k steps of 12 rasters of 224 px in 25 channels, 5 s ahead",
+        data="recorded tracks",
+    ),
+    "covernet-2020": Recipe(
+        "resvision.recipes.motion.papers:covernet_2020",
+        "Phan-Minh et al. 2020: 200k steps of 64 rasters of 500 px, up to 2,206 trajectories within 2 m",
+        data="recorded tracks",
+    ),
     "googlenet-2014": Recipe(
         "resvision.recipes.inception:googlenet_2014",
         "Szegedy et al. 2014, section 6: 10M steps of 32, lr falls by 4 % every 8 epochs, crops of 8 to 100 % area",

@@ -2,22 +2,23 @@
 
 from collections.abc import Sequence
 from math import isfinite
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from resvision.kinds.kind import ClassTable, Kind, Scores
+from resvision.kinds.kind import ClassTable, Kind, Scores, Written
 from resvision.report.confusions import confusion_svg
-from resvision.report.share_plots import shares_svg
+from resvision.report.score_plots import plot_svg
 from resvision.report.svg import inline
-from resvision.report.tables import percent
+from resvision.report.tables import figure, percent, whole
 
 
 class BarCell(NamedTuple):
-    """A share as text, and as 0..100 for a bar."""
+    """A share as text, and as 0..100 for a bar; another number as text alone."""
 
     text: str
-    bar: float
+    bar: float | None
 
 
 class TableRow(NamedTuple):
@@ -60,7 +61,7 @@ def class_values(kind: Kind[Any, Any, Any], scores: Scores | None, *, name: str)
     return {
         "score_tables": [] if scores is None else [*map(shown_table, kind.page_tables(scores))],
         "plots": [
-            ShownPlot(plot.title, inline(shares_svg(plot, name=f"{name}-plot{i}")), plot.caption)
+            ShownPlot(plot.title, inline(plot_svg(plot, name=f"{name}-plot{i}")), plot.caption)
             for i, plot in enumerate(plots, start=1)
         ],
         "classes": None if classes is None else shown_table(classes),
@@ -71,20 +72,25 @@ def class_values(kind: Kind[Any, Any, Any], scores: Scores | None, *, name: str)
 
 def shown_table(table: ClassTable) -> ShownTable:
     """The table of a kind as the page draws it."""
-    rows = [TableRow(row.name, row.amount, _cells(row.shares), row.colour) for row in table.rows]
-    means = None if table.means is None else _cells(table.means)
+    rows = [TableRow(row.name, row.amount, _cells(row.shares, table.written), row.colour) for row in table.rows]
+    means = None if table.means is None else _cells(table.means, table.written)
     return ShownTable(table.headings, rows, _worst(rows), means, table.title, table.noun)
 
 
 def _worst(rows: Sequence[TableRow], *, many: int = 30, few: int = 15) -> list[TableRow]:
     """The `few` classes that occur and have the lowest first share, worst first, where there are more than `many`."""
-    occurring = [row for row in rows if row.amount]
-    return sorted(occurring, key=lambda row: row.shares[0].bar)[:few] if len(rows) > many else []
+    occurring = [(row.shares[0].bar, row) for row in rows if row.amount and row.shares]
+    known = [(bar, row) for bar, row in occurring if bar is not None]
+    return [row for _, row in sorted(known, key=itemgetter(0))[:few]] if len(rows) > many else []
 
 
-def _cells(shares: tuple[float, ...]) -> tuple[BarCell, ...]:
-    return tuple(map(_cell, shares))
+def _cells(shares: tuple[float, ...], written: Sequence[Written]) -> tuple[BarCell, ...]:
+    """The cells of a row, each in the form of its column: percent where none is given."""
+    forms: Sequence[Written] = written or ["percent"] * len(shares)
+    return tuple(map(_cell, shares, forms))
 
 
-def _cell(share: float) -> BarCell:
+def _cell(share: float, written: Written) -> BarCell:
+    if written != "percent":
+        return BarCell(whole(share) if written == "whole" else figure(share), None)
     return BarCell(percent(share), round(100 * float(share), 2) if isfinite(share) else 0.0)

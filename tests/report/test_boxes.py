@@ -21,7 +21,7 @@ from resvision.report.class_tables import shown_table
 from resvision.report.page import report_html
 from resvision.report.pictures import LETTERED_PX, gallery_of
 from resvision.report.read import read_record, read_records
-from resvision.report.share_plots import shares_svg
+from resvision.report.score_plots import plot_svg
 
 DATA = "digit-boxes-composed"
 
@@ -122,6 +122,6 @@ def test_a_class_table_has_as_many_shares_as_its_kind_gives(scores: DetectionSco
 
 
 def test_a_plot_names_its_lines_and_says_its_figures(scores: DetectionScores) -> None:
-    svg = shares_svg(KIND.plots(scores)[0], name="p")
+    svg = plot_svg(KIND.plots(scores)[0], name="p")
     assert f"IoU 0.50, AP {scores.ap50:.1%}" in svg
     assert "precision" in svg[: svg.index("viewBox")]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from resvision.kinds.motion.painting import Bytes, Ints, repeated
 from resvision.kinds.motion.scenes import Floats
 
-LINES = 2
+LINES = 4
 """Lines of a column of pixels."""
 
 

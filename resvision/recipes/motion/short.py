@@ -1,6 +1,7 @@
 """The short recipe of motion prediction."""
 
 from resvision import catalog
+from resvision.core.settings import Scalar
 from resvision.motion.augment import MotionAugment
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
 from resvision.training.optimizers import OptimizerSettings
@@ -15,7 +16,7 @@ def motion_short(model: str, data: str) -> Run:
 
     Receipt: none yet.
     """
-    options = {"reference": "constant-velocity"} if "reference" in catalog.options(model) else {}
+    options: dict[str, Scalar] = {"reference": "constant-velocity"} if "reference" in catalog.options(model) else {}
     return Run(
         recipe="motion-short",
         model=ModelSettings(name=model, options=options),

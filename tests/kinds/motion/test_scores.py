@@ -93,15 +93,22 @@ def test_predictions_that_are_no_numbers_are_refused() -> None:
 def test_run_that_is_worse_than_constant_velocity_is_said_to_lose() -> None:
     losing, winning = _scores(off=30.0), _scores(off=0.01)
 
-    assert "which it loses to" in KIND.sentence(losing, " of roads")
+    assert "of roads (constant velocity is 4.20 m off: it loses)" in KIND.sentence(losing, " of roads")
     assert "loses" in dict(KIND.lines(losing))["against constant velocity"]
     assert "lose" not in KIND.sentence(winning, "")
     assert "lower FDE" in dict(KIND.lines(winning))["against constant velocity"]
 
 
-def test_every_table_has_a_row_of_constant_velocity() -> None:
-    for table in KIND.tables(_scores()):
-        assert any("constant velocity" in cell for row in table.rows for cell in row), table.title
+def test_every_table_of_errors_has_constant_velocity_and_says_where_the_run_loses() -> None:
+    losing, winning = KIND.tables(_scores(off=30.0)), KIND.tables(_scores(off=0.01))
+
+    *errors, probabilities = losing
+    assert probabilities.title == "Probabilities of the modes"
+    for table in errors:
+        names = [*table.columns, *(row[0] for row in table.rows)]
+        assert "constant velocity" in names, table.title
+        assert any("(loses)" in name for name in names), table.title
+    assert not any("loses" in row[0] for table in winning if table.columns[0] == "system" for row in table.rows)
 
 
 def test_worst_windows_are_of_one_moment_of_each_vehicle() -> None:
