@@ -123,7 +123,7 @@ class Reader(ABC, Generic[T]):
         return None
 
     def group(self, index: int) -> str | None:
-        """The name of samples that folds keep together, such as the frames of one video; None for one on its own."""
+        """The name of samples that splits keep together, such as the frames of one video; None for one on its own."""
         return None
 
 

@@ -59,7 +59,8 @@ class TrackReader(Reader[Window]):
         if self.scenes and not self.frame_seconds:
             raise SettingsError(
                 f"data.frame_seconds: {printable(self.name)} does not tell the seconds between two frames; say"
-                " --set data.frame_seconds=0.1, or give it a column timestamp in seconds"
+                " --set data.frame_seconds=0.1 (`data check` takes --frame-seconds), or give it a column timestamp in"
+                " seconds"
             )
         return cuts_of(self.scenes, self.span)
 
