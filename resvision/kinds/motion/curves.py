@@ -6,10 +6,20 @@ import numpy as np
 
 from resvision.kinds.kind import Line, Plot
 from resvision.kinds.motion.baselines import CONSTANT_VELOCITY
+from resvision.kinds.motion.manoeuvres import BRAKING_MPS2, STOPPED_M, TURN_DEG
 from resvision.kinds.motion.scores import GroupErrors, HorizonErrors, MotionScores, SystemErrors
 
 _COLOURS = ("#0b62c4", "#343a40", "#2b8a3e", "#b08800", "#9c36b5")
 """Of the run, constant velocity and the other baselines, in their order."""
+
+
+_RULES = {
+    "speed": ". The speed is the mean over the last half second that is seen",
+    "manoeuvre": (
+        f". A vehicle is stopped that moves less than {STOPPED_M:g} m; a turn is a course that differs at the end by"
+        f" {TURN_DEG:g} degrees or more; braking is a speed that falls by {BRAKING_MPS2:g} m/s or more in a second"
+    ),
+}
 
 
 def plots(scores: MotionScores) -> list[Plot]:
@@ -39,6 +49,7 @@ def _by_group(scores: MotionScores, noun: str, groups: Callable[[SystemErrors], 
     ]
     ticks = tuple(f"{group.name} ({group.windows:,})" for group in groups(scores.net))
     caption = f"FDE at {scores.horizon_seconds:g} s of the most probable trajectory; the number of windows in brackets"
+    caption += _RULES.get(noun, "")
     return Plot(f"FDE by {noun}", (noun, "FDE"), tuple(lines), caption, ("", "m"), ticks)
 
 

@@ -169,12 +169,13 @@ class MotionScores:
         return self.net.whole.min_fde[0] > self.constant_velocity.whole.min_fde[0]
 
     def figures(self) -> dict[str, float]:
-        """The figures of a line of the history, all over the whole prediction."""
+        """The figures of a line of the history, all over the whole prediction; the best of k only of more modes."""
         whole, baseline = self.net.whole, self.constant_velocity.whole
-        figures = {f"min_fde_{k}": value for k, value in zip(MODES_COUNTED, whole.min_fde, strict=True)}
-        figures |= {f"min_ade_{k}": value for k, value in zip(MODES_COUNTED, whole.min_ade, strict=True)}
+        told = [row for row in range(len(MODES_COUNTED)) if row == 0 or MODES_COUNTED[row - 1] < self.modes]
+        figures = {f"min_fde_{MODES_COUNTED[row]}": whole.min_fde[row] for row in told}
+        figures |= {f"min_ade_{MODES_COUNTED[row]}": whole.min_ade[row] for row in told}
         figures |= {"rmse": whole.rmse, "nll": whole.nll}
-        return {**figures, "constant_velocity_fde": baseline.min_fde[0], "constant_velocity_ade": baseline.min_ade[0]}
+        return {**figures, "constant_velocity_fde": baseline.min_fde[0]}
 
     def summary(self) -> str:
         """The final and the mean error in a line, beside those of constant velocity."""

@@ -57,8 +57,7 @@ def for_page(scores: MotionScores) -> list[ClassTable]:
 
 def _whole(scores: MotionScores) -> ClassTable:
     """All errors over the whole prediction."""
-    most = next((row for row, k in enumerate(MODES_COUNTED) if k >= scores.modes), len(MODES_COUNTED) - 1)
-    counted_modes = MODES_COUNTED[: most + 1]  # one more than the system has tells nothing
+    counted_modes = [k for k in MODES_COUNTED if f"min_fde_{k}" in scores.figures()]
     names = ["ADE", "FDE", *(f"min{error}_{k}" for k in counted_modes[1:] for error in ("ADE", "FDE")), "RMSE", "NLL"]
 
     def errors(at: HorizonErrors) -> list[float]:
@@ -161,7 +160,8 @@ def _table(
 
 def _as_text(table: ClassTable) -> Table:
     """A table of the page for a terminal."""
-    forms: Sequence[Written] = table.written or ("percent",) * (len(table.headings) - 1)
+    percents: list[Written] = ["percent"] * (len(table.headings) - 1)
+    forms: Sequence[Written] = table.written or percents
     rows = [
         (row.name, f"{row.amount:,}", *(_text(value, form) for value, form in zip(row.shares, forms, strict=True)))
         for row in table.rows
