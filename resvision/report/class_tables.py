@@ -11,7 +11,7 @@ from resvision.kinds.kind import ClassTable, Kind, Scores, Written
 from resvision.report.confusions import confusion_svg
 from resvision.report.score_plots import plot_svg
 from resvision.report.svg import inline
-from resvision.report.tables import figure, percent, whole
+from resvision.report.tables import WRITTEN, percent
 
 
 class BarCell(NamedTuple):
@@ -92,5 +92,5 @@ def _cells(shares: tuple[float, ...], written: Sequence[Written]) -> tuple[BarCe
 
 def _cell(share: float, written: Written) -> BarCell:
     if written != "percent":
-        return BarCell(whole(share) if written == "whole" else figure(share), None)
+        return BarCell(WRITTEN[written](share), None)
     return BarCell(percent(share), round(100 * float(share), 2) if isfinite(share) else 0.0)

@@ -26,7 +26,7 @@ def plots(scores: MotionScores) -> list[Plot]:
     """Errors by horizon, by speed and by manoeuvre; the calibration, of a system with several modes."""
     return [
         _by_horizon(scores, "FDE", lambda at: at.min_fde[0], "The distance of the most probable trajectory"),
-        _by_horizon(scores, "RMSE", lambda at: at.rmse, "The root of the mean squared distance of the same"),
+        _by_horizon(scores, "RMSE", lambda at: at.rmse, "The root of the mean squared distance of the most probable trajectory, as tables of NGSIM have it"),
         _by_group(scores, "speed", lambda system: system.speeds),
         _by_group(scores, "manoeuvre", lambda system: system.manoeuvres),
         *_calibration(scores),

@@ -114,7 +114,7 @@ def _beside(
     noun: str,
     title: str,
     *,
-    written: Written = "figure",
+    written: Written = "hundredths",
 ) -> ClassTable:
     """A table of a column for each system, from the name of each row, its windows and the figures of all systems."""
     steady = scores.systems.index(scores.constant_velocity)
@@ -144,7 +144,7 @@ def _table(
     names: Sequence[str],
     title: str,
     *,
-    written: Written = "figure",
+    written: Written = "hundredths",
 ) -> ClassTable:
     """A table of a row for each system, in which the run is said to lose where it does."""
     shown = [
