@@ -21,12 +21,12 @@ from resvision.core.errors import SettingsError
 from resvision.core.images import Pixels
 from resvision.core.samples import Reader, Sample
 from resvision.core.views import Raster, View
-from resvision.kinds.motion.baselines import constant_velocity
 from resvision.kinds.motion.rasters import drawn
 from resvision.kinds.motion.windows import Window
 from resvision.loading.batches import Visits
 from resvision.motion.augment import CHOICE, SLOTS, MotionAugment
 from resvision.motion.forecaster import MotionInputs, MotionTargets
+from resvision.motion.window_arrays import futures_of, pasts_of, states_of, steady_positions
 
 
 class Undrawn(Reader[Window]):
@@ -148,25 +148,20 @@ def inputs_of(windows: Sequence[Window], images: Pixels, mirrors: NDArray[np.boo
 
     mirrors  (N,) whether left and right are swapped in what is said in metres; the rasters are taken as they are
     """
-    pasts = [window.past() for window in windows]
-    states = [window.state() for window in windows]
-    flipped = np.zeros(len(windows), dtype=np.bool_) if mirrors is None else mirrors
-    side = np.where(flipped, -1.0, 1.0)
-    headings = side[:, None] * np.stack([past.headings for past in pasts])
-    present = np.stack([past.present for past in pasts])
-    facing = np.stack([np.cos(headings), np.sin(headings)], axis=-1) * present[..., None]
-    positions = _swapped(np.stack([past.positions for past in pasts]), side)
-    steady = positions[:, -1:] + _swapped(constant_velocity(windows), side)
-    state = np.array([one[:3] for one in states]) * np.stack([np.ones_like(side), np.ones_like(side), side], axis=-1)
-    # Rows of channels beside each other in memory are what torch calls channels_last.
-    pixels = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 2, 3, 1))).permute(0, 3, 1, 2)
+    side = _sides(windows, mirrors)
+    pasts = pasts_of(windows)
+    states = states_of(windows, pasts)
+    headings = side[:, None] * pasts.headings
+    facing = np.stack([np.cos(headings), np.sin(headings)], axis=-1) * pasts.present[..., None]
+    positions = _swapped(pasts.positions, side)
+    turned = np.stack([np.ones_like(side), np.ones_like(side), side], axis=-1)
     return MotionInputs(
-        images=pixels,
-        state=_floats(state),
-        known=_floats(np.stack([one.known for one in states])),
+        images=torch.from_numpy(images).contiguous(memory_format=torch.channels_last),
+        state=_floats(states.values * turned),
+        known=_floats(states.known),
         past=_floats(np.concatenate([positions, facing], axis=-1)),
-        present=_floats(present),
-        steady=_floats(steady),
+        present=_floats(pasts.present),
+        steady=_floats(_swapped(steady_positions(windows, pasts), side)),
     )
 
 
@@ -174,12 +169,8 @@ def targets_of(
     windows: Sequence[Window], draws: NDArray[np.float64], mirrors: NDArray[np.bool_] | None = None
 ) -> MotionTargets:
     """The futures of windows; `draws` (N,) go with them, `mirrors` as for `inputs_of`."""
-    futures = [window.future() for window in windows]
-    side = np.where(np.zeros(len(windows), dtype=np.bool_) if mirrors is None else mirrors, -1.0, 1.0)
-    positions = _swapped(np.stack([future.positions for future in futures]), side)
-    return MotionTargets(
-        positions=_floats(positions), present=_floats(np.stack([one.present for one in futures])), draws=_floats(draws)
-    )
+    positions, present = futures_of(windows)
+    return MotionTargets(_floats(_swapped(positions, _sides(windows, mirrors))), _floats(present), _floats(draws))
 
 
 def mirrored_images(images: Pixels, mirrors: NDArray[np.bool_]) -> Pixels:
@@ -189,6 +180,11 @@ def mirrored_images(images: Pixels, mirrors: NDArray[np.bool_]) -> Pixels:
     """
     images[mirrors] = images[mirrors, :, :, ::-1]
     return images
+
+
+def _sides(windows: Sequence[Window], mirrors: NDArray[np.bool_] | None) -> NDArray[np.float64]:
+    """The factor of everything that points to the left, (N,): -1 for windows that are mirrored, 1 for the others."""
+    return np.ones(len(windows)) if mirrors is None else np.where(mirrors, -1.0, 1.0)
 
 
 def _swapped(positions: NDArray[np.float64], side: NDArray[np.float64]) -> NDArray[np.float64]:

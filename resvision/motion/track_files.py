@@ -13,7 +13,7 @@ import numpy as np
 from resvision.core.errors import DataError, SettingsError, printable
 from resvision.core.images import Pixels
 from resvision.core.views import Raster
-from resvision.data.fault_kinds import KINDS, Ledger
+from resvision.data.fault_kinds import Ledger
 from resvision.data.faults import summary
 from resvision.data.tracks import files, layout
 from resvision.data.tracks.cuts import NOT_PREDICTED, USUAL, span_of
@@ -24,6 +24,8 @@ from resvision.kinds.motion.scenes import Scene
 from resvision.kinds.motion.windows import Span, Window
 from resvision.tasks import Model, SampleFile, Seen
 
+LEFT_OUT = ("gaps", "jumps", "turning-headings", "duplicate-frames")
+"""Kinds of faults that keep no other vehicle of a file from being predicted."""
 SAME_PACE = 1e-3
 """The share by which the time between two frames may differ from that of the windows that a net was trained on."""
 
@@ -98,7 +100,7 @@ def opened(model: Model, file: Path, columns: Sequence[str] = ()) -> SampleFile:
 
 def scenes_of(file: Path, columns: Sequence[str] = ()) -> list[Scene]:
     """The scenes of a file, without vehicles that jump; headings of standing ones are steadied as in training."""
-    ledger = Ledger(KINDS)
+    ledger = Ledger(LEFT_OUT)
     gathered = layout.gathered(file, columns, ledger)
     gathered.settle()
     scenes = [scene for split in gathered.splits.values() for scene in split]

@@ -271,3 +271,34 @@ def test_anchors_of_a_net_that_has_none_are_refused(tmp_path: Path) -> None:
         run("inspect", "resnet20", "--anchors", str(tmp_path / "photo.png"))
     with pytest.raises(SettingsError, match="--anchors"):
         run("inspect", "retinanet", "--data", "digits")
+
+
+def test_samples_of_recordings_are_shown_as_a_net_sees_them(tmp_path: Path) -> None:
+    out = tmp_path / "shown"
+    text = run("inspect", "motion.traffic:splits", "--raster", "--count", "2", "--out", str(out))
+    assert "road0:car0@6" in text
+    assert "constant velocity" in text
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["raster-1.png", "raster-2.png", "scene-1.gif", "scene-1.png", "scene-2.gif", "scene-2.png"]
+    with Image.open(out / "raster-1.png") as raster:
+        assert raster.size == (448, 448)
+    with pytest.raises(SettingsError, match="is there already"):
+        run("inspect", "motion.traffic:splits", "--raster", "--out", str(out))
+    shown = json.loads(run("inspect", "motion.traffic:splits", "--raster", "--split", "test", "--json"))
+    assert [sample["window"].partition(":")[0] for sample in shown["samples"]] == ["road9"] * 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("digits", "--raster"), "nothing is drawn"),
+        (("resnet18", "--set", "data.ahead=1"), "--set is about --raster"),
+        (("motion.traffic:splits", "digits", "--raster"), "name one"),
+        (("motion.traffic:splits", "--raster", "--input", "3x8x8"), "alone"),
+        (("motion.traffic:splits", "--raster", "--split", "dev"), "has train, test"),
+        (("motion.traffic:splits", "--raster", "--set", "ahead"), "key=value"),
+    ],
+)
+def test_samples_are_refused_where_there_are_none_to_draw(arguments: tuple[str, ...], told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        run("inspect", *arguments)

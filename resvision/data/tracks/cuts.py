@@ -69,22 +69,28 @@ def span_of(timing: Timing, usual: Timing, frame_seconds: float) -> Span:
 
 
 def view_of(drawing: Drawing, span: Span, like: Raster) -> Raster:
-    """The drawing of windows as a person asks; what is left open is as in `like`, and so is the size."""
+    """The drawing of windows as a person asks; what is left open is as in `like`, and so is the size.
+
+    Raises SettingsError for lengths and shares that there are not.
+    """
     past = drawing.drawn_past or like.past
     every = 1 if past == "fading" else max(1, -(-span.history // MOST_DRAWN))
     history = span.history // every
     channels = Raster.drawn_channels(past, history)
-    return replace(
-        like,
-        metres_per_px=like.metres_per_px if drawing.metres_per_px is None else drawing.metres_per_px,
-        ahead=like.ahead if drawing.ahead is None else drawing.ahead,
-        past=past,
-        history=history,
-        every=every,
-        channels=channels,
-        mean=(0.0,) * channels,
-        std=(1.0,) * channels,
-    )
+    try:
+        return replace(
+            like,
+            metres_per_px=like.metres_per_px if drawing.metres_per_px is None else drawing.metres_per_px,
+            ahead=like.ahead if drawing.ahead is None else drawing.ahead,
+            past=past,
+            history=history,
+            every=every,
+            channels=channels,
+            mean=(0.0,) * channels,
+            std=(1.0,) * channels,
+        )
+    except ValueError as error:
+        raise SettingsError(f"data: {error}") from None
 
 
 def cuts_of(scenes: Sequence[Scene], span: Span) -> Cuts:
@@ -138,6 +144,8 @@ def _near(seconds: float, frame_seconds: float) -> int:
 
 def _frames(name: str, seconds: float, frame_seconds: float) -> int:
     """The number of frames of a time that a person asks for; SettingsError where it is no whole one."""
+    if seconds < 0 or (seconds == 0 and name != "history_seconds"):
+        raise SettingsError(f"data.{name}: {seconds:g} s; a time above 0 is due")
     frames = seconds / frame_seconds
     if abs(frames - round(frames)) > 0.01 or (seconds > 0 and round(frames) < 1):
         raise SettingsError(

@@ -1,15 +1,34 @@
 """Motion prediction without torch: trajectories of vehicles, judged beside those of constant velocity."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
 from typing import Any, ClassVar
 
+from PIL import Image
+
+from resvision.core.errors import DataError
+from resvision.core.images import Pixels
 from resvision.core.samples import Reader
 from resvision.core.view_geometry import Geometry
 from resvision.geometry.frames import world_from_agent
-from resvision.kinds.kind import ClassTable, Column, Curve, Kind, ListedProtocol, Plot, Showing, Table
+from resvision.kinds.kind import (
+    ClassTable,
+    Column,
+    Curve,
+    Example,
+    Exhibit,
+    Kind,
+    ListedProtocol,
+    Panel,
+    Plot,
+    Showing,
+    Table,
+)
 from resvision.kinds.motion import curves, tables
 from resvision.kinds.motion.baselines import step_times
 from resvision.kinds.motion.metrics import by_probability
+from resvision.kinds.motion.pictures import top_view
 from resvision.kinds.motion.placement import WindowGeometry
 from resvision.kinds.motion.results import Motion, RawTrajectories
 from resvision.kinds.motion.scores import MotionScores
@@ -81,6 +100,11 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
     protocols = (ListedProtocol("windows", "each window once, all errors in the agent's frame, in metres", "ours"),)
     amount_noun = "windows"
     worst_title = "Worst windows"
+    worst_note = (
+        "The largest distances from the true place at the end, at most one window of a vehicle in a scenario. Each is"
+        " drawn from above, turned so that its vehicle looks up, with its prediction made anew."
+    )
+    predicts_examples = True
 
     def write(self, name: str, value: float) -> str:
         """A figure in metres, but for the likelihood, which has no unit."""
@@ -103,6 +127,7 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
             times=step_times(window),
             positions=world_from_agent(raw.positions[order], window.pose()),
             probabilities=raw.probabilities[order].astype(float),
+            asked=window,
         )
 
     def samples_shown(
@@ -140,6 +165,36 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
     def plots(self, scores: MotionScores) -> list[Plot]:
         """Errors by horizon, by speed and by manoeuvre, and the calibration of probabilities."""
         return curves.plots(scores)
+
+    def worst(self, scores: MotionScores) -> list[Example]:
+        """The windows that were missed by most."""
+        return [Example(window.index, window.source) for window in scores.worst]
+
+    def exhibit(self, scores: MotionScores, rank: int, image: Pixels, target: Window, result: Motion | None) -> Exhibit:
+        """A window from above with its past, its future and its prediction, beside its raster."""
+        window = scores.worst[rank]
+        if target.name != window.source:
+            raise DataError(f"{window.source}: is no longer that window, but {target.name}")
+        return Exhibit(
+            source=window.source,
+            title=f"{window.fde:.1f} m off",
+            text=f"after {scores.horizon_seconds:g} s, where constant velocity is {window.baseline:.1f} m off",
+            panels=(
+                Panel("from above", top_view(target, result), lettered=True),
+                Panel("drawn for nets", Image.fromarray(image)),
+            ),
+        )
+
+    def files(self, source: Path, out: Path) -> tuple[Path, ...]:
+        """The path of the picture of a window with its prediction."""
+        return (out / f"{source.stem}.png",)
+
+    def contents(self, result: Motion, image: Pixels) -> Iterator[bytes]:
+        """Yield the window from above with its prediction, and what came true where it is known, as PNG."""
+        assert result.asked is not None, "`decode` keeps it"
+        stream = BytesIO()
+        top_view(result.asked, result).save(stream, "PNG", compress_level=1)
+        yield stream.getvalue()
 
     def limited(self, result: Motion, top: int | None) -> Motion:
         """The `top` most probable trajectories."""

@@ -14,10 +14,7 @@ import numpy as np
 
 from resvision.geometry.frames import vectors_to_agent, wrapped
 from resvision.kinds.motion.scenes import Floats
-from resvision.kinds.motion.windows import STANDSTILL, Window
-
-MEAN_SECONDS = 0.5
-"""The time over which each of them is a mean."""
+from resvision.kinds.motion.windows import MEAN_SECONDS, STANDSTILL, Window
 
 
 class Kinematics(NamedTuple):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from resvision.core import notebooks
 from resvision.core.results import SHOWN
 from resvision.core.terminal import visible
+from resvision.kinds.motion.windows import Window
 
 Floats = NDArray[np.float64]
 
@@ -38,6 +39,7 @@ class Motion:
     times          (T,) seconds after that frame
     positions      (M, T, 2) metres, in the frame that the recording uses
     probabilities  (M,) 0..1
+    asked          the window itself, from which pictures are drawn; None where only its name is known
     """
 
     source: str
@@ -47,6 +49,7 @@ class Motion:
     times: Floats
     positions: Floats
     probabilities: Floats
+    asked: Window | None = None
 
     @property
     def window(self) -> str:

@@ -22,6 +22,10 @@ STANDSTILL = 0.5
 """Speed in metres a second below which headings are not taken as recorded: stopped cars turn on the spot in NGSIM."""
 
 
+MEAN_SECONDS = 0.5
+"""The time over which speed, acceleration and yaw rate are means."""
+
+
 class Span(NamedTuple):
     """How much of a track a window takes.
 
@@ -67,7 +71,7 @@ class Future(NamedTuple):
 
 
 class State(NamedTuple):
-    """The motion at the last observed frame, in the agent's frame, by differences over the history.
+    """The motion at the last observed frame, by differences over the history.
 
     speed         metres a second, 0 where there is no earlier frame to tell it
     acceleration  metres a second squared, along the heading
@@ -139,18 +143,24 @@ class Window(NamedTuple):
         positions = agent_from_world(scene.positions[self.vehicle, kept], self.pose())
         return Future(np.where(present[:, None], positions, 0.0), present)
 
-    def state(self) -> State:
-        """Speed, acceleration and yaw rate by backward differences of the last three frames.
+    @property
+    def lag(self) -> int:
+        """The frames between two of the three that tell the state: half a second, or what the history holds."""
+        return max(1, min(round(MEAN_SECONDS / self.scene.frame_seconds), self.span.history // 2))
 
-        After nuScenes' devkit, whose differences are taken over one frame each.
+    def state(self) -> State:
+        """Speed, acceleration and yaw rate by backward differences of three frames, half a second apart.
+
+        After nuScenes' devkit, whose frames are that far apart; at ten frames a second the differences of neighbours
+        would be noise.
         """
-        past, seconds = self.past(), self.scene.frame_seconds
-        seen = past.present[-3:][::-1]
-        moved = -np.diff(past.positions[-3:][::-1], axis=0) / seconds  # from the latest to the oldest
-        speeds = np.hypot(*moved.T)
-        known = np.array([seen[:2].all() and len(seen) > 1, seen[:3].all() and len(seen) > 2, False])
+        past, seconds = self.past(), self.lag * self.scene.frame_seconds
+        latest = slice(None, None, -self.lag)
+        seen, positions, headings = past.present[latest][:3], past.positions[latest][:3], past.headings[latest][:2]
+        speeds = np.hypot(*np.diff(positions, axis=0).T) / seconds  # from the latest to the oldest
+        known = np.array([seen[:2].all() and len(seen) > 1, seen.all() and len(seen) > 2, False])
         known[2] = known[0]
         speed = float(speeds[0]) if known[0] else 0.0
         acceleration = float((speeds[0] - speeds[1]) / seconds) if known[1] else 0.0
-        yaw_rate = float(wrapped(past.headings[-1] - past.headings[-2]) / seconds) if known[2] else 0.0
+        yaw_rate = float(wrapped(headings[0] - headings[1]) / seconds) if known[2] else 0.0
         return State(speed, acceleration, yaw_rate, known)

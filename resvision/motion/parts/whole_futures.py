@@ -4,6 +4,7 @@ Glossary
     K  windows that are taken, T steps
 """
 
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 from resvision.core.draws import shuffled
 from resvision.core.errors import DataError, printable
 from resvision.core.samples import Reader
-from resvision.kinds.motion.baselines import constant_velocity
 from resvision.kinds.motion.windows import Window
 from resvision.motion.forecaster import Reference
+from resvision.motion.window_arrays import futures_of, pasts_of, steady_positions
 
 
 class WholeFutures(NamedTuple):
@@ -30,21 +31,14 @@ class WholeFutures(NamedTuple):
 
 def whole_futures(reader: Reader[Window], most: int, *, seed: int, reference: Reference) -> WholeFutures:
     """At most so many windows that are known to their end, drawn by the seed; DataError where there is none."""
-    windows: list[Window] = []
-    positions: list[NDArray[np.float64]] = []
-    for index in shuffled(len(reader), seed=seed).tolist():
-        future = (window := reader.target(index)).future()
-        if future.present.all():
-            windows.append(window)
-            positions.append(future.positions)
-        if len(windows) == most:
-            break
+    order = (reader.target(index) for index in shuffled(len(reader), seed=seed).tolist())
+    windows = [*islice((window for window in order if window.future().present.all()), most)]
     if not windows:
         raise DataError(
             f"{printable(reader.name)}: no training window is known to its end; ask for a shorter one by"
             " data.horizon_seconds"
         )
-    away = np.stack(positions)
+    positions, _ = futures_of(windows)
     if reference == "constant-velocity":
-        away = away - constant_velocity(windows)
-    return WholeFutures(windows, away.astype(np.float32))
+        positions = positions - steady_positions(windows, pasts_of(windows))
+    return WholeFutures(windows, positions.astype(np.float32))
