@@ -76,11 +76,11 @@ class Table(NamedTuple):
 class ClassRow(NamedTuple):
     """One class: its number of images or pixels, its shares (NaN where there is none), and its colour, if any.
 
-    Shares are 0..1 but in columns that are written otherwise.
+    The amount is None where it is not known; shares are 0..1 but in columns that are written otherwise.
     """
 
     name: str
-    amount: int
+    amount: int | None
     shares: tuple[float, ...]
     colour: str = ""
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from resvision.kinds.kind import ClassTable, Kind, Scores, Written
+from resvision.papers.related import related
 from resvision.report.confusions import confusion_svg
 from resvision.report.score_plots import plot_svg
 from resvision.report.svg import inline
@@ -25,7 +26,7 @@ class TableRow(NamedTuple):
     """One class: how many images or pixels it has, its shares, and its colour, "" for none."""
 
     name: str
-    amount: int
+    amount: int | None
     shares: tuple[BarCell, ...]
     colour: str
 
@@ -53,13 +54,16 @@ class ShownPlot(NamedTuple):
     caption: str
 
 
-def class_values(kind: Kind[Any, Any, Any], scores: Scores | None, *, name: str) -> dict[str, Any]:
-    """The values of a template about scores and their classes; `name` begins the ids in their pictures."""
+def class_values(kind: Kind[Any, Any, Any], scores: Scores | None, *, name: str, data: str) -> dict[str, Any]:
+    """The values of a template about scores on a data set and their classes; `name` begins the ids in their pictures.
+
+    What was published on the data stands beside them.
+    """
     classes = None if scores is None else kind.class_table(scores)
     matrix = None if scores is None else kind.matrix(scores)
     plots = [] if scores is None else kind.plots(scores)
     return {
-        "score_tables": [] if scores is None else [*map(shown_table, kind.page_tables(scores))],
+        "score_tables": [] if scores is None else [*map(shown_table, [*kind.page_tables(scores), *related(data)])],
         "plots": [
             ShownPlot(plot.title, inline(plot_svg(plot, name=f"{name}-plot{i}")), plot.caption)
             for i, plot in enumerate(plots, start=1)
