@@ -44,11 +44,19 @@ class MTP(ForecastNet):
     """The features of a raster beside the state, one hidden layer, and a last one for trajectories and logits."""
 
     def __init__(
-        self, backbone: nn.Module, *, steps: int, modes: int, hidden: int, relu: Relu, reference: Reference
+        self,
+        backbone: nn.Module,
+        *,
+        steps: int,
+        modes: int,
+        hidden: int,
+        relu: Relu,
+        reference: Reference,
+        state: bool,
     ) -> None:
         super().__init__(steps=steps, modes=modes, reference=reference)
         require_relu(relu)
-        self.relu = relu
+        self.relu, self.state = relu, state
         self.backbone, width = trunk(backbone)
         self.fc1 = nn.Linear(width + STATE, hidden)
         self.fc2 = nn.Linear(hidden, modes * (2 * steps + 1))
@@ -57,7 +65,7 @@ class MTP(ForecastNet):
         """Trajectories and logits, as `out` in the glossary, of normalized images (N, C, side, side) and the state."""
         pooled = features(self.backbone, images)
         with full_precision(pooled):
-            x = self.fc1(with_state(pooled, inputs))
+            x = self.fc1(with_state(pooled, inputs if self.state else None))
             if self.relu != "none":
                 x = F.relu(x)
             out: Tensor = self.fc2(x)
@@ -158,6 +166,7 @@ def mtp(
     hidden: int = HIDDEN,
     relu: Relu = "hidden",
     reference: Reference = "agent",
+    state: bool = True,
 ) -> MTP:
     """The net over any backbone that has stages.
 
@@ -167,7 +176,8 @@ def mtp(
     relu       hidden: behind the hidden layer; last: behind the last as well, which leaves positions ahead and to the
                left alone; none: nowhere
     reference  where positions are said from: `agent`, or `constant-velocity`
+    state      whether speed, acceleration and yaw rate are told; without, every car is one of which nothing is known
 
     Raises MissingStageError for a backbone without stages, SettingsError for another relu or reference.
     """
-    return MTP(backbone, steps=steps, modes=modes, hidden=hidden, relu=relu, reference=reference)
+    return MTP(backbone, steps=steps, modes=modes, hidden=hidden, relu=relu, reference=reference, state=state)
