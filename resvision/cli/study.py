@@ -159,7 +159,7 @@ def history(
 ) -> None:
     """Forecast vehicles with and without their past.
 
-    The past enters as drawn boxes and as a state of three numbers: nets see both, either or neither.
+    Nets see it drawn, are told the state of the vehicle, both or neither: what does the past bring?
     """
     from resvision.studies.history import DATA, DESIGN
 
@@ -178,7 +178,7 @@ def shortcut_motion(
 ) -> None:
     """Forecast vehicles by plain and residual nets.
 
-    Do shortcuts help, and do nets with shortcuts gain more from a drawn past?
+    Each sees the past or not: do shortcuts help, and do they keep the past?
     """
     from resvision.studies.shortcut_motion import DATA, DESIGN
 

@@ -28,7 +28,6 @@ from resvision.contracts import Batch, Term, fp32_or_more
 from resvision.core.samples import Reader
 from resvision.kinds.motion.windows import Window
 from resvision.motion.forecaster import (
-    STATE,
     Forecast,
     Forecaster,
     ForecastNet,
@@ -37,8 +36,9 @@ from resvision.motion.forecaster import (
     mean_distances,
     windows_known,
 )
+from resvision.motion.parts.beside import Beside, Told
 from resvision.motion.parts.cover import Cover, greedy_cover
-from resvision.motion.parts.state_head import HIDDEN, Relu, require_relu, with_state
+from resvision.motion.parts.state_head import HIDDEN, Relu, require_relu
 from resvision.motion.parts.trunk import features, full_precision, trunk
 from resvision.motion.parts.whole_futures import whole_futures
 
@@ -61,13 +61,22 @@ class CoverNet(ForecastNet):
     covered: Tensor
 
     def __init__(
-        self, backbone: nn.Module, *, steps: int, modes: int, hidden: int, relu: Relu, reference: Reference
+        self,
+        backbone: nn.Module,
+        *,
+        steps: int,
+        modes: int,
+        hidden: int,
+        relu: Relu,
+        beside: Beside,
+        reference: Reference,
     ) -> None:
         super().__init__(steps=steps, modes=modes, reference=reference)
         require_relu(relu)
         self.relu = relu
         self.backbone, width = trunk(backbone)
-        self.head = nn.ModuleList([nn.Linear(width + STATE, hidden), nn.Linear(hidden, modes)])
+        self.beside = beside
+        self.head = nn.ModuleList([nn.Linear(width + beside.width, hidden), nn.Linear(hidden, modes)])
         self.register_buffer("trajectories", torch.zeros(modes, steps, 2))
         self.register_buffer("members", torch.tensor(0))
         self.register_buffer("epsilon_m", torch.tensor(0.0))
@@ -77,7 +86,7 @@ class CoverNet(ForecastNet):
         """Logits (N, M) of normalized images (N, C, side, side) and the state."""
         pooled = features(self.backbone, images)
         with full_precision(pooled):
-            hidden = self.head[0](with_state(pooled, inputs))
+            hidden = self.head[0](self.beside(pooled, inputs))
             if self.relu != "none":
                 hidden = F.relu(hidden)
             logits: Tensor = self.head[1](hidden)
@@ -175,6 +184,8 @@ def covernet(
     modes: int = 64,
     hidden: int = HIDDEN,
     relu: Relu = "hidden",
+    told: Told = "state",
+    frames: int = 21,
     reference: Reference = "agent",
 ) -> CoverNet:
     """The net over any backbone that has stages, with an empty set of trajectories, which training makes.
@@ -183,8 +194,19 @@ def covernet(
     modes      trajectories of the set, at most: in the paper 64, 415 and 2,206 within 8, 4 and 2 metres
     hidden     features of the hidden layer
     relu       hidden: behind the hidden layer; last: behind the last as well, as in the devkit; none: nowhere
+    told       state: what is told beside the raster are speed, acceleration and yaw rate; past: all seen places as well;
+               nothing: neither
+    frames     seen frames, for `past`
     reference  where positions are said from: `agent`, or `constant-velocity`
 
-    Raises MissingStageError for a backbone without stages, SettingsError for another relu or reference.
+    Raises MissingStageError for a backbone without stages, SettingsError for another relu, told or reference.
     """
-    return CoverNet(backbone, steps=steps, modes=modes, hidden=hidden, relu=relu, reference=reference)
+    return CoverNet(
+        backbone,
+        steps=steps,
+        modes=modes,
+        hidden=hidden,
+        relu=relu,
+        beside=Beside(told, frames=frames),
+        reference=reference,
+    )

@@ -23,7 +23,6 @@ from torch import Tensor, nn
 
 from resvision.contracts import Batch, Term, fp32_or_more
 from resvision.motion.forecaster import (
-    STATE,
     Forecast,
     Forecaster,
     ForecastNet,
@@ -36,7 +35,8 @@ from resvision.motion.forecaster import (
     windows_known,
 )
 from resvision.motion.motion_regression import split_modes
-from resvision.motion.parts.state_head import HIDDEN, Relu, require_relu, with_state
+from resvision.motion.parts.beside import Beside, Told
+from resvision.motion.parts.state_head import HIDDEN, Relu, require_relu
 from resvision.motion.parts.trunk import features, full_precision, trunk
 
 
@@ -51,21 +51,22 @@ class MTP(ForecastNet):
         modes: int,
         hidden: int,
         relu: Relu,
+        beside: Beside,
         reference: Reference,
-        state: bool,
     ) -> None:
         super().__init__(steps=steps, modes=modes, reference=reference)
         require_relu(relu)
-        self.relu, self.state = relu, state
+        self.relu = relu
         self.backbone, width = trunk(backbone)
-        self.fc1 = nn.Linear(width + STATE, hidden)
+        self.beside = beside
+        self.fc1 = nn.Linear(width + beside.width, hidden)
         self.fc2 = nn.Linear(hidden, modes * (2 * steps + 1))
 
     def forward(self, images: Tensor, inputs: MotionInputs | None = None) -> Tensor:
         """Trajectories and logits, as `out` in the glossary, of normalized images (N, C, side, side) and the state."""
         pooled = features(self.backbone, images)
         with full_precision(pooled):
-            x = self.fc1(with_state(pooled, inputs if self.state else None))
+            x = self.fc1(self.beside(pooled, inputs))
             if self.relu != "none":
                 x = F.relu(x)
             out: Tensor = self.fc2(x)
@@ -165,8 +166,9 @@ def mtp(
     modes: int = 3,
     hidden: int = HIDDEN,
     relu: Relu = "hidden",
+    told: Told = "state",
+    frames: int = 21,
     reference: Reference = "agent",
-    state: bool = True,
 ) -> MTP:
     """The net over any backbone that has stages.
 
@@ -175,9 +177,19 @@ def mtp(
     hidden     features of the hidden layer
     relu       hidden: behind the hidden layer; last: behind the last as well, which leaves positions ahead and to the
                left alone; none: nowhere
+    told       state: what is told beside the raster are speed, acceleration and yaw rate; past: all seen places as well;
+               nothing: neither
+    frames     seen frames, for `past`
     reference  where positions are said from: `agent`, or `constant-velocity`
-    state      whether speed, acceleration and yaw rate are told; without, every car is one of which nothing is known
 
-    Raises MissingStageError for a backbone without stages, SettingsError for another relu or reference.
+    Raises MissingStageError for a backbone without stages, SettingsError for another relu, told or reference.
     """
-    return MTP(backbone, steps=steps, modes=modes, hidden=hidden, relu=relu, reference=reference, state=state)
+    return MTP(
+        backbone,
+        steps=steps,
+        modes=modes,
+        hidden=hidden,
+        relu=relu,
+        beside=Beside(told, frames=frames),
+        reference=reference,
+    )

@@ -10,7 +10,6 @@ Glossary
 
 from typing import ClassVar, get_args
 
-import torch
 from torch import Tensor, nn
 
 from resvision.classification.mlp import LinearBlock, MlpShortcut
@@ -18,11 +17,9 @@ from resvision.contracts import fp32_or_more
 from resvision.core.errors import SettingsError
 from resvision.layers.depths import repeats
 from resvision.layers.init import he_initialize
-from resvision.motion.forecaster import STATE, ForecastNet, MotionInputs, Reference
+from resvision.motion.forecaster import ForecastNet, MotionInputs, Reference
+from resvision.motion.parts.beside import past_vector, past_width
 from resvision.motion.parts.trunk import full_precision
-
-POSE = 4
-"""Numbers of a past frame: x, y, cosine and sine of the heading."""
 
 
 class Vector(ForecastNet):
@@ -44,7 +41,7 @@ class Vector(ForecastNet):
         super().__init__(steps=steps, modes=modes, reference=reference)
         self.frames, self.shortcut = frames, shortcut
         blocks = repeats(depth, per_step=2, kind="a perceptron of two-layer blocks")
-        self.fc1 = nn.Linear((POSE + 1) * frames + 2 * STATE, width, bias=False)
+        self.fc1 = nn.Linear(past_width(frames), width, bias=False)
         self.bn1 = nn.BatchNorm1d(width)
         self.relu = nn.ReLU(inplace=True)
         self.blocks = nn.Sequential(*(LinearBlock(width, shortcut=shortcut) for _ in range(blocks)))
@@ -64,8 +61,7 @@ class Vector(ForecastNet):
         """Everything that is known of the windows beside rasters, (N, 5 F + 6); zeros without inputs."""
         if inputs is None:
             return fp32_or_more(images.new_zeros(images.shape[0], self.fc1.in_features))
-        past = torch.cat([inputs.past.flatten(1), inputs.present], dim=1)
-        return torch.cat([past, inputs.state, inputs.known], dim=1)
+        return past_vector(inputs)
 
 
 def vector(

@@ -11,7 +11,7 @@ from resvision.studies.conditions import Claim, Condition, Design
 DATA = "traffic-simulated"
 
 NOTHING_DRAWN = {"data.drawn_seconds": 0.0}
-NO_STATE = {"model.options.state": False}
+STATE, NO_STATE = {"model.options.told": "state"}, {"model.options.told": "nothing"}
 
 BOTH, DRAWN, TOLD, NEITHER = "drawn-and-told", "drawn", "told", "neither"
 
@@ -23,9 +23,9 @@ DESIGN = Design(
         " the same."
     ),
     conditions=(
-        Condition(name=BOTH, model="mtp"),
+        Condition(name=BOTH, model="mtp", settings=STATE),
         Condition(name=DRAWN, model="mtp", settings=NO_STATE),
-        Condition(name=TOLD, model="mtp", settings=NOTHING_DRAWN),
+        Condition(name=TOLD, model="mtp", settings=NOTHING_DRAWN | STATE),
         Condition(name=NEITHER, model="mtp", settings=NOTHING_DRAWN | NO_STATE),
     ),
     claims=(

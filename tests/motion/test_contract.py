@@ -27,6 +27,11 @@ class TestMTPFromConstantVelocity(ForecasterContract):
     options: ClassVar = {**NARROW, "hidden": 16, "reference": "constant-velocity", "modes": 1}
 
 
+class TestMTPThatIsToldThePast(ForecasterContract):
+    name = "mtp"
+    options: ClassVar = {**NARROW, "hidden": 16, "told": "past"}
+
+
 class TestCoverNet(ForecasterContract):
     name = "covernet"
     options: ClassVar = {**NARROW, "hidden": 16, "modes": 4}

@@ -95,12 +95,12 @@ def test_a_replay_is_a_run_of_no_steps(tmp_path: Path) -> None:
 
 
 def test_a_cover_is_kept_in_the_run_and_said_before_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    settings = {**TINY, "model.options.modes": 5, "loss.epsilon_m": 3.0}
+    settings = {**TINY, "model.options.modes": 5, "loss.epsilon_m": 0.3}
     run = resvision.train("covernet", DATA, epochs=1, batch_size=16, settings=settings, out=tmp_path / "cover")
-    assert "5 trajectories lie within 3 m of" in capsys.readouterr().err
+    assert "5 trajectories lie within 0.3 m of" in capsys.readouterr().err
     net = load(run.folder, allow_code=True).net
     assert int(net.members) == 5
-    assert float(net.epsilon_m) == 3.0
+    assert float(net.epsilon_m) == pytest.approx(0.3)
     assert 0 < float(net.covered) <= 1
 
 
