@@ -157,7 +157,7 @@ def history(
     settings: ConditionSettings = None,
     wide: Wide = False,
 ) -> None:
-    """Forecast vehicles with and without their past.
+    """Compare forecasts with and without the past.
 
     Nets see it drawn, are told the state of the vehicle, both or neither: what does the past bring?
     """
@@ -176,7 +176,7 @@ def shortcut_motion(
     settings: ConditionSettings = None,
     wide: Wide = False,
 ) -> None:
-    """Forecast vehicles by plain and residual nets.
+    """Compare plain and residual nets that forecast vehicles.
 
     Each sees the past or not: do shortcuts help, and do they keep the past?
     """
