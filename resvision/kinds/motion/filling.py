@@ -21,47 +21,41 @@ LINES = 4
 
 
 def fill(planes: Bytes, points: NDArray[np.complex128], edges: Ints, plane: Ints, value: int) -> None:
-    """Fill areas of planes (planes, side, side), all of them black, with a value up to 255.
+    """Fill areas of planes (planes, side, side) with a value up to 255, and all else with 0.
 
     points  (P,) the column and i times the row, in pixels
     edges   (E, 2) the points between which each runs; outlines are closed, and all turn the same way
     plane   (E,) the plane of each
     """
-    side = planes.shape[1]
+    count, side, _ = planes.shape
     line, row, turn = _crossings(points[edges], plane, side)
-    order = np.lexsort((row, line))
+    order = np.argsort(line * (2.0 * side) + row.clip(0, side))
     line, row, turn = line[order], row[order], turn[order]
-    depth = np.cumsum(turn)  # 0 again at the end of each line, since outlines are closed
-    inside = depth != 0
-    begins = inside & ~np.concatenate([[False], inside[:-1]])
-    ends = ~inside & np.concatenate([[False], inside[:-1]])
-    parts = _parts(value)
-    plane_of, column = np.divmod(line // LINES, side)
-    amount = parts[line % LINES]
-    changes = np.where(begins, amount, np.where(ends, -amount, 0))
-    kept = np.flatnonzero(changes)
-    _add(planes, plane_of[kept], column[kept], row[kept], changes[kept])
-    np.cumsum(planes, axis=1, dtype=np.uint8, out=planes)
+    inside = np.cumsum(turn) != 0  # never at the end of a line, since outlines are closed
+    change = np.diff(inside.astype(np.int8), prepend=np.int8(0))
+    kept = np.flatnonzero(change)
+    places, changes = _changes(line[kept], row[kept], change[kept], side, value)
+    sums = np.zeros(count * side * side, np.uint8)
+    np.add.at(sums, places, changes.astype(np.uint8))
+    np.cumsum(sums.reshape(count, side, side), axis=1, dtype=np.uint8, out=planes)
 
 
-def _parts(value: int) -> Ints:
-    """The value shared out among the lines of a column in whole numbers."""
-    bounds = np.arange(LINES + 1) * value // LINES
-    return np.diff(bounds)
+def _changes(line: Ints, row: Floats, change: NDArray[np.int8], side: int, value: int) -> tuple[Ints, Ints]:
+    """Pixels, counted over all planes, and by how much the sums change from each of them downwards.
 
-
-def _add(planes: Bytes, plane: Ints, column: Ints, row: Floats, changes: Ints) -> None:
-    """Add changes from a place downwards: a share to the pixel it lies in, the rest to the one below.
-
-    Bytes wrap around on the way, and are right again once all is summed up.
+    A change adds a share of the value to the pixel it lies in, and the rest to the one below. Bytes wrap around on the
+    way, and are right again once all is summed up.
     """
-    side = planes.shape[1]
+    parts = np.diff(np.arange(LINES + 1) * value // LINES)  # whole numbers, so that what is added is taken away again
+    plane, column = np.divmod(line // LINES, side)
     row = row.clip(0, side)
     pixel = np.minimum(row.astype(np.intp), side - 1)
-    below = np.rint((row - pixel) * changes).astype(np.intp)
-    np.add.at(planes, (plane, pixel, column), (changes - below).astype(np.uint8))
+    amount = parts[line % LINES]
+    below = np.rint((row - pixel) * amount).astype(np.intp)
+    place = (plane * side + pixel) * side + column
     more = pixel + 1 < side
-    np.add.at(planes, (plane[more], pixel[more] + 1, column[more]), below[more].astype(np.uint8))
+    places = np.concatenate([place, place[more] + side])
+    return places, np.concatenate([(amount - below) * change, (below * change)[more]])
 
 
 def _crossings(edges: NDArray[np.complex128], plane: Ints, side: int) -> tuple[Ints, Floats, Ints]:
@@ -69,9 +63,8 @@ def _crossings(edges: NDArray[np.complex128], plane: Ints, side: int) -> tuple[I
     places, rows = edges.real * LINES - 0.5, edges.imag  # line 0 lies at 0
     first = np.ceil(places.min(axis=1)).clip(min=0).astype(np.intp)
     end = np.ceil(places.max(axis=1)).clip(max=side * LINES).astype(np.intp)  # its last point is the next edge's
-    edge, offset = repeated((end - first).clip(min=0))
-    line = first[edge] + offset
+    edge, line = repeated(first, (end - first).clip(min=0))
     along = places[:, 1] - places[:, 0]
     slope = (rows[:, 1] - rows[:, 0]) / np.where(along == 0, 1, along)
-    row = rows[edge, 0] + (line - places[edge, 0]) * slope[edge]
-    return plane[edge] * side * LINES + line, row, np.sign(along[edge]).astype(np.intp)
+    row = (rows[:, 0] - places[:, 0] * slope)[edge] + line * slope[edge]
+    return plane[edge] * (side * LINES) + line, row, np.sign(along).astype(np.intp)[edge]

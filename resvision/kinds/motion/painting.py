@@ -14,6 +14,7 @@ Glossary
     p, q  places along a run, and from one run of a box to the next: column and row, or row and column
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,10 @@ from resvision.kinds.motion.scenes import Floats
 Ints = NDArray[np.intp]
 Bytes = NDArray[np.uint8]
 Singles = NDArray[np.float32]
+
+
+ROUNDING = 0.499
+"""Added to values before fractions are cut off, so that a fully covered pixel has its value, and none has more."""
 
 
 class Boxes(NamedTuple):
@@ -48,6 +53,12 @@ class Boxes(NamedTuple):
         """The boxes at these positions."""
         centres, directions, lengths, widths, values, planes = self
         return Boxes(centres[which], directions[which], lengths[which], widths[which], values[which], planes[which])
+
+
+def joined(parts: Sequence[Boxes]) -> Boxes:
+    """All boxes of the parts."""
+    centres, directions, lengths, widths, values, planes = map(np.concatenate, zip(*parts, strict=True))
+    return Boxes(centres, directions, lengths, widths, values, planes)
 
 
 def paint(canvas: Bytes, boxes: Boxes) -> None:
@@ -77,25 +88,24 @@ def _paint_runs(canvas: Bytes, boxes: Boxes, run: int) -> None:
     reach = (boxes.lengths + 0.5) * np.abs(directions.imag) + (boxes.widths + 0.5) * np.abs(directions.real)
     first = np.ceil(centres.imag - reach - 0.5).clip(min=0).astype(np.intp)
     last = np.floor(centres.imag + reach - 0.5).clip(max=side - 1).astype(np.intp)
-    box, offset = repeated((last - first + 1).clip(min=0))
+    box, q = repeated(first, (last - first + 1).clip(min=0))
     if len(box) == 0:
         return
-    q = first[box] + offset
-    table = np.array([
+    numbers = np.array([
         centres.real, centres.imag, directions.real, directions.imag, directions.real / directions.imag,
-        (boxes.widths + 0.5) / np.abs(directions.imag) + 0.5, boxes.lengths, boxes.widths, boxes.values,
-    ], np.float32).take(box, axis=1)  # fmt: skip
-    middle_p, middle_q, cosine, sine, slope, half, length, width, value = table
-    down = q.astype(np.float32) + 0.5 - middle_q
+        (boxes.widths + 0.5) / np.abs(directions.imag) + 0.5, boxes.lengths, boxes.widths, boxes.values + ROUNDING,
+    ], np.float32)  # fmt: skip
+    middle_p, middle_q, cosine, sine, slope, half, length, width, value = numbers.take(box, axis=1)
+    down = q.astype(np.float32) + np.float32(0.5) - middle_q
     # A run that begins beyond the plane is moved into it: it then shows other pixels, each with its own share.
     start = np.ceil(middle_p + slope * down - half).clip(0, side - run)
-    right = start + (0.5 - middle_p)
+    right = start + (np.float32(0.5) - middle_p)
     shares = _strip(right * cosine + down * sine, cosine, length, run)
     shares *= _strip(down * cosine - right * sine, -sine, width, run)
     shares *= value
-    shares += 0.5
-    along, across = np.where(lying, side, 1)[box], np.where(lying, 1, side)[box]
-    places = boxes.planes[box] * side**2 + q * across + start.astype(np.intp) * along
+    whole = np.array([boxes.planes * side**2, np.where(lying, side, 1), np.where(lying, 1, side)])
+    begin, along, across = whole.take(box, axis=1)
+    places = begin + q * across + start.astype(np.intp) * along
     places = places + np.arange(run)[:, None] * along
     np.maximum.at(canvas.reshape(-1), places.ravel(), shares.astype(np.uint8).ravel())
 
@@ -116,7 +126,8 @@ def _strip(distance: Singles, step: Singles, half: Singles, run: int) -> Singles
     return np.asarray(np.maximum(shares, 0, out=shares))
 
 
-def repeated(counts: Ints) -> tuple[Ints, Ints]:
-    """Each position as often as its count says, and the number of each repetition from 0."""
+def repeated(first: Ints, counts: Ints) -> tuple[Ints, Ints]:
+    """Each position as often as its count says, and whole numbers from `first` of the position on, (K,) each."""
     position = np.repeat(np.arange(len(counts)), counts)
-    return position, np.arange(len(position)) - np.repeat(np.cumsum(counts) - counts, counts)
+    begins = np.cumsum(counts) - counts
+    return position, np.arange(len(position)) + np.repeat(first - begins, counts)

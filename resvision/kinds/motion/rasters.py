@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from resvision.core.views import Raster
 from resvision.kinds.motion.filling import fill
-from resvision.kinds.motion.painting import Boxes, Bytes, Ints, paint
+from resvision.kinds.motion.painting import Boxes, Bytes, Ints, joined, paint
 from resvision.kinds.motion.roads import road_of
 from resvision.kinds.motion.scenes import Floats
 from resvision.kinds.motion.windows import Window
@@ -57,10 +57,10 @@ def _draw(windows: Sequence[Window], view: Raster, rasters: Bytes) -> None:
     edges, of = road.outlines
     fill(rasters[:, channels.surface], road.points, edges, of, value=SURFACE)
     canvas = rasters.reshape(-1, view.size_px, view.size_px)
-    paint(canvas, _border_boxes(road, view))
+    boxes = [_border_boxes(road, view), _vehicle_boxes(windows, projection, view)]
     if channels.centres is not None:
-        paint(canvas, _centre_boxes(road, view))
-    paint(canvas, _vehicle_boxes(windows, projection, view))
+        boxes.append(_centre_boxes(road, view))
+    paint(canvas, joined(boxes))
 
 
 class Layers(NamedTuple):
@@ -86,11 +86,13 @@ class Projection(NamedTuple):
 
     corner   the target's place
     origins  (N,) the targets in the world, x and i times y
+    headings (N,) theirs
     factors  (N,) pixels a metre, turned
     """
 
     corner: complex
     origins: Complex
+    headings: Floats
     factors: Complex
 
     @classmethod
@@ -99,7 +101,7 @@ class Projection(NamedTuple):
         poses = np.array([window.pose() for window in windows])
         origins = poses[:, 0] + 1j * poses[:, 1]
         corner = complex(view.size_px / 2, view.ahead * view.size_px)
-        return cls(corner, origins, 1j * np.exp(1j * poses[:, 2]) / view.metres_per_px)
+        return cls(corner, origins, poses[:, 2], 1j * np.exp(1j * poses[:, 2]) / view.metres_per_px)
 
     def pixels(self, points: Floats, of: Ints) -> Complex:
         """Points (P, 2) of the world in the raster of the window `of` each, (P,)."""
@@ -107,7 +109,8 @@ class Projection(NamedTuple):
 
     def directions(self, headings: Floats, of: Ints) -> Complex:
         """Headings of the world as directions in the rasters, (B,) of length 1."""
-        return np.asarray(-1j * np.exp(1j * (np.angle(self.factors[of] / 1j) - headings)))
+        turned = headings - self.headings[of]
+        return np.asarray(-np.sin(turned) - 1j * np.cos(turned))
 
 
 # Vehicles ---------------------------------------------------------------------------------------------------------
@@ -169,15 +172,15 @@ class Roads(NamedTuple):
         begins = np.cumsum(counts) - counts
         points = np.concatenate([road.points for road in roads])
 
-        def joined(parts: list[Ints]) -> tuple[Ints, Ints]:
+        def numbered(parts: list[Ints]) -> tuple[Ints, Ints]:
             of = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
             return np.concatenate(parts) + begins[of, None], of
 
         return cls(
             projection.pixels(points, np.repeat(np.arange(len(roads)), counts)),
-            joined([road.outlines for road in roads]),
-            joined([road.borders for road in roads]),
-            joined([road.centres for road in roads]),
+            numbered([road.outlines for road in roads]),
+            numbered([road.borders for road in roads]),
+            numbered([road.centres for road in roads]),
         )
 
 
