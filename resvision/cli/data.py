@@ -84,6 +84,10 @@ def check_set(
     root: Root = None,
     columns: Columns = None,
     allow: Allow = None,
+    frame_seconds: Annotated[
+        float | None,
+        typer.Option(min=1e-6, help="Take frames of recordings that do not say it to be this many seconds apart."),
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Decode even if nothing has changed.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -101,6 +105,7 @@ def check_set(
             root=root,
             columns=columns.split(",") if columns else (),
             allow=allow.split(",") if allow else (),
+            frame_seconds=frame_seconds,
             again=again,
             watch=lambda done, images: bar.reach(done, total=images),
         )

@@ -155,6 +155,9 @@ def _show_scores(
     trained: "Trained", data: str, how: "How", evaluation: "Evaluation", *, as_json: bool, wide: bool
 ) -> None:
     """Print the scores of one run by a protocol."""
+    from resvision.kinds.terminal_tables import as_text
+    from resvision.papers.related import related
+
     described, kind = trained.task.describe(trained, how), trained.kind
     scores = evaluation.scores
     if as_json:
@@ -175,7 +178,7 @@ def _show_scores(
         print_lines(f"{name:<{width}}  {value}")
     print()
     tables = []
-    for table in kind.tables(scores):
+    for table in [*kind.tables(scores), *map(as_text, related(data))]:
         shown_table = new_table(*table.columns, numbers=table.numbers, title=table.title, least=table.least)
         for row in table.rows:
             shown_table.add_row(*row)

@@ -91,19 +91,21 @@ def check(
     root: Path | None = None,
     columns: Sequence[str] = (),
     allow: Sequence[str] = (),
+    frame_seconds: float | None = None,
     again: bool = False,
     watch: Callable[[int, int], None] = lambda done, images: None,
 ) -> Findings:
     """Check a data set or a folder and return every fault.
 
-    columns  of a table by role, as `path=file`, where their contents do not tell them
-    allow    kinds of faults that are left out, and are none then (`data.fault_kinds`)
-    again    decode even if the files are as they were when last checked
-    watch    takes the number of images checked so far and the number of all
+    columns        of a table by role, as `path=file`, where their contents do not tell them
+    allow          kinds of faults that are left out, and are none then (`data.fault_kinds`)
+    frame_seconds  between two frames of recordings that do not say it
+    again          decode even if the files are as they were when last checked
+    watch          takes the number of images checked so far and the number of all
 
     Raises UnknownNameError, and DataError for a set that is not there.
     """
-    scan = _scan(name_or_folder, root, columns, allow)
+    scan = _scan(name_or_folder, root, columns, allow, frame_seconds)
     if isinstance(scan, Fault):
         return Findings(name=name_or_folder, images=0, fine=0, faults=[scan], duplicates=[])
     strays = scan.strays()
@@ -131,11 +133,13 @@ def check(
     )
 
 
-def _scan(name: str, root: Path | None, columns: Sequence[str], allow: Sequence[str]) -> Scan | Fault:
+def _scan(
+    name: str, root: Path | None, columns: Sequence[str], allow: Sequence[str], frame_seconds: float | None
+) -> Scan | Fault:
     """The set by structure and names, or a fault where it exists and cannot be read at all."""
     if name not in names() and Path(name).exists():
         folder = at(Path(name))
-        return layout_for(folder, None, columns, allow)[1].scan(folder, columns)
+        return layout_for(folder, None, columns, allow, frame_seconds)[1].scan(folder, columns)
     if name in names() and row(name).scanner:
         scan: Scan = load(row(name), row(name).scanner, root, allow)
         return scan

@@ -43,5 +43,5 @@ TABLE = Layout(
     open=open_splits,
     open_whole=open_whole,
     hint="a CSV or JSON lines with a column of paths and one of labels, and one of splits if you like",
-    takes_rest=True,
+    rank=1,
 )

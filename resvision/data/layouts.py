@@ -82,7 +82,8 @@ class Layout(NamedTuple):
     allowing    the same layout, where faults of the kinds that a person allows are left out (`data.fault_kinds`); None
                 where no fault can be
     paced       the same layout for recordings that do not say the seconds between two frames; None where none is read
-    takes_rest  whether `recognises` says no more than that no other layout is known to do so
+    rank        layouts of a lower rank are asked first: below 0 for those that know a file by its content, above for
+                those that take what no other recognises
 
     Each takes the columns that a person has named for a table, `role=column` (`data.table_columns`), as well.
     """
@@ -94,7 +95,7 @@ class Layout(NamedTuple):
     hint: str
     allowing: Callable[[Sequence[str]], "Layout"] | None = None
     paced: Callable[[float], "Layout"] | None = None
-    takes_rest: bool = False
+    rank: int = 0
 
 
 def layouts() -> Iterator[tuple[str, Layout]]:
@@ -137,7 +138,7 @@ def require_task(name: str, made_for: str, task: str | None) -> None:
 
 
 def _layout_for(folder: Place, task: str | None, columns: Sequence[str]) -> tuple[str, Layout]:
-    in_order = sorted(layouts(), key=lambda row: row[1].takes_rest)
+    in_order = sorted(layouts(), key=lambda row: row[1].rank)
     recognised = next(((name, layout) for name, layout in in_order if layout.recognises(folder, columns)), None)
     if recognised is not None:
         return recognised

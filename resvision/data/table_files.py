@@ -15,11 +15,12 @@ from typing import NamedTuple
 from resvision.core.errors import DataError
 from resvision.core.files import LIST, parse_json, read_whole
 from resvision.data.faults import Fault, fault, fault_of
-from resvision.data.places import TABLES, Place
+from resvision.data.places import TABLES, Place, head
 
 DELIMITERS = ",;\t| "
 MOST_COLUMNS = 1000
 _SAMPLED_LINES = 20
+_SAMPLED_BYTES = 2**16
 
 
 class Row(NamedTuple):
@@ -79,6 +80,16 @@ def read_table(path: Place, home: Place, faults: list[Fault], *, limit: int = LI
         if len(row.cells) != len(columns)
     ]
     return Table(path, columns, [row for row in rows if len(row.cells) == len(columns)])
+
+
+def header(path: Place) -> tuple[str, ...]:
+    """The names of the columns of a table, by the first of its lines alone; none where they cannot be read."""
+    content = head(path, _SAMPLED_BYTES)
+    lines = content[: content.rfind(b"\n") + 1] or content
+    try:
+        return next((row.cells for row in _rows(_decoded(lines)) if any(row.cells)), ())
+    except (ValueError, csv.Error):
+        return ()
 
 
 def clean(value: str, *, below: str = "") -> str:

@@ -18,8 +18,9 @@ from PIL import Image
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-Written = Literal["percent", "figure", "whole"]
-"""The form of a number in text: a share 0..1 in percent, four significant digits, or a whole number with commas."""
+Written = Literal["percent", "figure", "hundredths", "whole"]
+"""The form of a number in text: a share 0..1 in percent, four significant digits, two decimals, or a whole number with
+commas."""
 
 
 class Column(NamedTuple):
@@ -75,11 +76,11 @@ class Table(NamedTuple):
 class ClassRow(NamedTuple):
     """One class: its number of images or pixels, its shares (NaN where there is none), and its colour, if any.
 
-    Shares are 0..1 but in columns that are written otherwise.
+    The amount is None where it is not known; shares are 0..1 but in columns that are written otherwise.
     """
 
     name: str
-    amount: int
+    amount: int | None
     shares: tuple[float, ...]
     colour: str = ""
 
@@ -117,7 +118,7 @@ class Plot(NamedTuple):
     caption  a sentence below it
     units    of x and y: in "%", values are shares 0..1 and the axis goes from 0 to 100 %; in any other, they are drawn
              as they are, from 0 on
-    ticks    names of the values 0, 1, 2 ... of x, where these are groups and no amounts
+    ticks    names of the values 0, 1, 2 ... of x, where these are groups and no amounts: lines are drawn as bars
     """
 
     title: str

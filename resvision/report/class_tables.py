@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from resvision.kinds.kind import ClassTable, Kind, Scores, Written
+from resvision.papers.related import related
 from resvision.report.confusions import confusion_svg
 from resvision.report.score_plots import plot_svg
 from resvision.report.svg import inline
-from resvision.report.tables import figure, percent, whole
+from resvision.report.tables import WRITTEN, percent
 
 
 class BarCell(NamedTuple):
@@ -25,7 +26,7 @@ class TableRow(NamedTuple):
     """One class: how many images or pixels it has, its shares, and its colour, "" for none."""
 
     name: str
-    amount: int
+    amount: int | None
     shares: tuple[BarCell, ...]
     colour: str
 
@@ -53,13 +54,16 @@ class ShownPlot(NamedTuple):
     caption: str
 
 
-def class_values(kind: Kind[Any, Any, Any], scores: Scores | None, *, name: str) -> dict[str, Any]:
-    """The values of a template about scores and their classes; `name` begins the ids in their pictures."""
+def class_values(kind: Kind[Any, Any, Any], scores: Scores | None, *, name: str, data: str) -> dict[str, Any]:
+    """The values of a template about scores on a data set and their classes; `name` begins the ids in their pictures.
+
+    What was published on the data stands beside them.
+    """
     classes = None if scores is None else kind.class_table(scores)
     matrix = None if scores is None else kind.matrix(scores)
     plots = [] if scores is None else kind.plots(scores)
     return {
-        "score_tables": [] if scores is None else [*map(shown_table, kind.page_tables(scores))],
+        "score_tables": [] if scores is None else [*map(shown_table, [*kind.page_tables(scores), *related(data)])],
         "plots": [
             ShownPlot(plot.title, inline(plot_svg(plot, name=f"{name}-plot{i}")), plot.caption)
             for i, plot in enumerate(plots, start=1)
@@ -92,5 +96,5 @@ def _cells(shares: tuple[float, ...], written: Sequence[Written]) -> tuple[BarCe
 
 def _cell(share: float, written: Written) -> BarCell:
     if written != "percent":
-        return BarCell(whole(share) if written == "whole" else figure(share), None)
+        return BarCell(WRITTEN[written](share), None)
     return BarCell(percent(share), round(100 * float(share), 2) if isfinite(share) else 0.0)

@@ -151,7 +151,7 @@ def _run_values(
         "colour": colour,
         "status": tables.status(record),
         "line": _line(record),
-        **class_values(kind, record.scores, name=f"{anchor}-confusion"),
+        **class_values(kind, record.scores, name=f"{anchor}-confusion", data=str(record.setting("data.name"))),
         "worst_title": kind.worst_title,
         "worst_note": kind.worst_note,
         "gallery": gallery_of(record, allow_code=allow_code, advance=advance),

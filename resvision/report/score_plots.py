@@ -13,19 +13,25 @@ from resvision.report.svg import COLOURS, short, style, svg_of
 SIDE_IN = 4.4
 _LETTERS = 30  # of the name of a line
 _LEGEND_IN = 0.19  # the height of a line of the legend
+_BARS = 0.8  # the width of the bars of a group, which is 1 apart from the next
 _MOST_MARKED = 20  # points of a line, above which they are too close for a mark each
 
 
 def plot_svg(plot: Plot, *, name: str) -> str:
-    """The plot with its axes as their units ask, its lines named below it."""
+    """The plot with its axes as their units ask, its lines named below it; of groups, bars beside each other."""
     rows = -(-len(plot.lines) // 2)
     with style(name):
         figure = Figure(figsize=(SIDE_IN, SIDE_IN * 0.82 + _LEGEND_IN * rows), layout="constrained")
         axes = figure.subplots()
         for number, line in enumerate(plot.lines):
             colour = line.colour or COLOURS[number % len(COLOURS)]
+            if plot.ticks:
+                width = _BARS / len(plot.lines)
+                left = line.x + (number - len(plot.lines) / 2) * width
+                axes.bar(left, line.y, width, align="edge", color=colour, label=_named(line))
+                continue
             width = 2.6 if line.bold else 1.6
-            mark = "o" if plot.units != ("%", "%") and len(line.x) <= _MOST_MARKED else ""
+            mark = "o" if len(line.x) <= _MOST_MARKED else ""
             axes.plot(line.x, line.y, color=colour, linewidth=width, marker=mark, markersize=4, label=_named(line))
         _set_axes(axes, plot)
         figure.legend(loc="outside lower center", ncols=2)
@@ -46,10 +52,11 @@ def _set_axes(axes: Axes, plot: Plot) -> None:
         axes.xaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     elif plot.ticks:
         axes.set_xticks(range(len(plot.ticks)), plot.ticks, rotation=20, ha="right")
-        axes.set_xlim(-0.3, len(plot.ticks) - 0.7)
+        axes.set_xlim(-0.5, len(plot.ticks) - 0.5)
+        axes.xaxis.grid(False)
     else:
         axes.set_xlim(left=0)
-        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     if y_unit == "%":
         axes.set_ylim(0, 1.02)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from resvision.core.data_names import short_name
 from resvision.core.history import TEST
 from resvision.core.settings import leaves
-from resvision.kinds.kind import Column, Kind
+from resvision.kinds.kind import Column, Kind, Written
 from resvision.report.record import RunRecord
 
 MISSING = "—"
@@ -57,6 +57,11 @@ def figure(value: float | None) -> str:
     return MISSING if value is None or not isfinite(value) else f"{value:.4g}"
 
 
+def hundredths(value: float | None) -> str:
+    """Two decimals, a dash for what is not known."""
+    return MISSING if value is None or not isfinite(value) else f"{value:.2f}"
+
+
 def whole(value: float | None) -> str:
     """A rounded number with commas, a dash for what is not known."""
     return MISSING if value is None or not isfinite(value) else f"{value:,.0f}"
@@ -74,7 +79,13 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-_WRITTEN: dict[str, Callable[[Any], str]] = {"percent": percent, "figure": figure, "whole": whole}
+WRITTEN: dict[Written, Callable[[Any], str]] = {
+    "percent": percent,
+    "figure": figure,
+    "hundredths": hundredths,
+    "whole": whole,
+}
+"""How a number of each form is written."""
 
 
 def main_figure(kind: Kind[Any, Any, Any], value: float) -> str:
@@ -148,7 +159,7 @@ def _result_column(column: Column) -> ResultColumn:
     return ResultColumn(
         column.heading,
         lambda record: _figure(column, record),
-        _WRITTEN[column.written],
+        WRITTEN[column.written],
         min if column.better == "lower" else max,
         note=_NOTES.get(column.source, lambda record: ""),
         judged=column.source == "validation",

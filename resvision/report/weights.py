@@ -41,7 +41,7 @@ def _page(trained: Trained, data: str, reader: Reader[Any], scores: Scores) -> s
         lead=f"{trained.name} {kind.sentence(scores, f' of {name}')}.",
         facts=_facts(trained, name, reader),
         scores=kind.lines(scores),
-        **class_values(kind, scores, name="confusion"),
+        **class_values(kind, scores, name="confusion", data=name),
         worst_title=kind.worst_title,
         worst_note=kind.worst_note,
         gallery=_gallery(trained, reader, scores),

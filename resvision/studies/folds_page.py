@@ -67,7 +67,7 @@ def write_folds(study: CrossValidation, path: Path) -> Path:
         pages={name: linked_page(record.folder, path) for name, record in zip(names, records, strict=True)},
         about=ABOUT,
         rule=str(records[0].setting("data.split_rule")),
-        **class_values(study.kind, study.pooled, name="confusion"),
+        **class_values(study.kind, study.pooled, name="confusion", data=str(records[0].setting("data.name"))),
         curves=[
             inline(curves_svg(records, name=f"curve{number}", curve=curve, labels=names))
             for number, curve in enumerate(study.kind.curves, start=1)

@@ -14,6 +14,7 @@ class TestMotionRegression(ForecasterContract):
 
 class TestMotionRegressionOfThreeModes(ForecasterContract):
     name = "motion_regression"
+    exported = False
     options: ClassVar = {**NARROW, "modes": 3, "reference": "constant-velocity"}
 
 
@@ -24,11 +25,13 @@ class TestMTP(ForecasterContract):
 
 class TestMTPFromConstantVelocity(ForecasterContract):
     name = "mtp"
+    exported = False
     options: ClassVar = {**NARROW, "hidden": 16, "reference": "constant-velocity", "modes": 1}
 
 
 class TestMTPThatIsToldThePast(ForecasterContract):
     name = "mtp"
+    exported = False
     options: ClassVar = {**NARROW, "hidden": 16, "told": "past"}
 
 

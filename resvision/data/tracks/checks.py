@@ -34,13 +34,13 @@ def check_tracks(scenes: Sequence[Scene], ledger: Ledger) -> None:
     for scene in scenes:
         speeds = speeds_of(scene)
         for vehicle in range(len(scene.vehicles)):
-            where = f"{scene.source}, vehicle {scene.vehicles[vehicle]}"
+            which = f"vehicle {scene.vehicles[vehicle]} of {scene.name}"
             seen = np.flatnonzero(scene.present[vehicle])
             if what := _mixed_units(scene, vehicle, seen):
-                ledger.faults.append(fault(where, what))
+                ledger.faults.append(fault(scene.source, f"{which} {what}"))
                 continue
             for kind, what in _faults(scene, vehicle, seen, speeds[vehicle]):
-                ledger.add(kind, where, what)
+                ledger.add(kind, scene.source, f"{which} {what}")
 
 
 def check_paces(scenes: Sequence[Scene], ledger: Ledger) -> tuple[Scene, ...]:

@@ -98,6 +98,7 @@ def _layout(how: How) -> Layout:
         open_whole=partial(open_whole, how=how),
         hint=HINT,
         allowing=lambda allow: _layout(how._replace(allow=allow)),
+        rank=-1,
         paced=lambda seconds: _layout(how._replace(frame_seconds=seconds)),
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core.errors import DataError, printable
+from resvision.core.plurals import counted
 from resvision.data.fault_kinds import Ledger
 from resvision.kinds.motion.scenes import Floats, Lane, Scene
 
@@ -68,17 +69,18 @@ def scene_of(recorded: Recorded, ledger: Ledger) -> Scene:
     first, last = min(int(t.frames.min()) for t in tracks), max(int(t.frames.max()) for t in tracks)
     shape = len(tracks), last - first + 1
     if shape[0] * shape[1] > MOST_CELLS:
+        vehicles = counted(shape[0], "vehicle")
         raise DataError(
-            f"{printable(recorded.source)}: {shape[0]:,} vehicles over {shape[1]:,} frames are more than fit into"
-            f" memory, {MOST_CELLS:,} of both together; cut the recording into scenes"
+            f"{printable(recorded.source)}: {vehicles} over {shape[1]:,} frames are more than fit into memory,"
+            f" {MOST_CELLS:,} of both together; cut the recording into scenes"
         )
     present = np.zeros(shape, dtype=np.bool_)
     positions, headings, speeds = np.zeros((*shape, 2)), np.zeros(shape), np.zeros(shape)
     for number, track in enumerate(tracks):
         frames, once = np.unique(track.frames, return_index=True)
         if len(frames) < len(track.frames):
-            counted = np.unique(track.frames, return_counts=True)
-            twice = int(counted[0][counted[1] > 1][0])
+            numbers, counts = np.unique(track.frames, return_counts=True)
+            twice = int(numbers[counts > 1][0])
             ledger.add("duplicate-frames", track.where, f"vehicle {track.name} has frame {twice} more than once")
         standing = track.kind == PARKED and len(frames) == 1
         columns = slice(None) if standing else frames - first

@@ -21,7 +21,7 @@ from resvision.core.files import DOCUMENT
 from resvision.data.faults import Fault, fault
 from resvision.data.places import Place, beside, exists
 from resvision.data.table_columns import SPLITS, stated
-from resvision.data.table_files import Table, read_table
+from resvision.data.table_files import Table, header, read_table
 from resvision.data.tracks.recorded import KINDS, Recorded, Track
 from resvision.kinds.motion.scenes import Floats, Lane
 
@@ -63,10 +63,7 @@ def columns_of(table: Table, columns: Sequence[str] = ()) -> dict[str, str]:
 
 def is_table_of_tracks(place: Place, columns: Sequence[str] = ()) -> bool:
     """Whether a table has the columns of tracks, or is said to have some of them by another name."""
-    table = read_table(place, place, [], limit=DOCUMENT)
-    if table is None:
-        return False
-    roles = {text.partition("=")[0] for text in columns} | {name.casefold() for name in table.columns}
+    roles = {text.partition("=")[0] for text in columns} | {name.casefold() for name in header(place)}
     return {"track", "x", "y"} <= roles
 
 

@@ -7,6 +7,7 @@ from resvision.kinds.detection.pictures import class_colours, hex_of
 from resvision.kinds.detection.presets import find
 from resvision.kinds.detection.scores import ClassPrecision, DetectionScores
 from resvision.kinds.kind import ClassRow, ClassTable, Matrix, Table, percent
+from resvision.kinds.terminal_tables import as_text
 
 BACKGROUND = "background"
 CONFUSION_UP_TO = 20
@@ -31,7 +32,7 @@ def for_terminal(scores: DetectionScores) -> list[Table]:
     """Tables of the classes, the sizes, the faults, and of the confusion where it is small enough."""
     numbers = ("boxes", "AP", "AP50", "AP75", "VOC07 AP", "VOC AP")
     rows = [(row.name, f"{row.boxes:,}", *map(_percent, _precisions(row))) for row in scores.per_class]
-    tables = [Table(("class", *numbers), rows, numbers), *map(_as_text, of_sizes_and_faults(scores))]
+    tables = [Table(("class", *numbers), rows, numbers), *map(as_text, of_sizes_and_faults(scores))]
     if len(scores.classes) <= CONFUSION_UP_TO:
         names = (*scores.classes, BACKGROUND)
         indices = tuple(str(k) for k in range(len(names)))
@@ -85,9 +86,3 @@ def _percent(share: float | None) -> str:
 
 def _shares(*shares: float | None) -> tuple[float, ...]:
     return tuple(nan if share is None else share for share in shares)
-
-
-def _as_text(table: ClassTable) -> Table:
-    """A table of the page for a terminal."""
-    rows = [(row.name, f"{row.amount:,}", *map(percent, row.shares)) for row in table.rows]
-    return Table((table.noun, *table.headings), rows, table.headings, table.title)

@@ -7,10 +7,12 @@ import numpy as np
 from resvision.kinds.kind import Line, Plot
 from resvision.kinds.motion.baselines import CONSTANT_VELOCITY
 from resvision.kinds.motion.manoeuvres import BRAKING_MPS2, STOPPED_M, TURN_DEG
+from resvision.kinds.motion.metrics import MODES_COUNTED
 from resvision.kinds.motion.scores import GroupErrors, HorizonErrors, MotionScores, SystemErrors
 
 _COLOURS = ("#0b62c4", "#343a40", "#2b8a3e", "#b08800", "#9c36b5")
 """Of the run, constant velocity and the other baselines, in their order."""
+_BEST = "#74a9e8"
 
 
 _RULES = {
@@ -24,9 +26,11 @@ _RULES = {
 
 def plots(scores: MotionScores) -> list[Plot]:
     """Errors by horizon, by speed and by manoeuvre; the calibration, of a system with several modes."""
+    final = _by_horizon(scores, "FDE", lambda at: at.min_fde[0], "The distance of the most probable trajectory")
+    squared = "The root of the mean squared distance of the most probable trajectory, as tables of NGSIM have it"
     return [
-        _by_horizon(scores, "FDE", lambda at: at.min_fde[0], "The distance of the most probable trajectory"),
-        _by_horizon(scores, "RMSE", lambda at: at.rmse, "The root of the mean squared distance of the same"),
+        final._replace(lines=(*final.lines, *_best_of_five(scores))),
+        _by_horizon(scores, "RMSE", lambda at: at.rmse, squared),
         _by_group(scores, "speed", lambda system: system.speeds),
         _by_group(scores, "manoeuvre", lambda system: system.manoeuvres),
         *_calibration(scores),
@@ -39,6 +43,15 @@ def _by_horizon(scores: MotionScores, name: str, figure: Callable[[HorizonErrors
         for system, colour in _coloured(scores)
     ]
     return Plot(f"{name} by horizon", ("horizon", name), tuple(lines), caption, ("s", "m"))
+
+
+def _best_of_five(scores: MotionScores) -> list[Line]:
+    """The run's least final error among the five most probable trajectories, where it has several."""
+    if scores.modes == 1:
+        return []
+    horizons, row = scores.net.horizons, MODES_COUNTED.index(5)
+    seconds, errors = [at.seconds for at in horizons], [at.min_fde[row] for at in horizons]
+    return [Line("this run, best of 5", np.array(seconds), np.array(errors), _BEST)]
 
 
 def _by_group(scores: MotionScores, noun: str, groups: Callable[[SystemErrors], Sequence[GroupErrors]]) -> Plot:

@@ -68,12 +68,12 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
         "constant_velocity_fde": "FDE of constant velocity",
     }
     columns = (
-        Column("best validation FDE, m", "validation", "min_fde_1", "lower", "figure"),
-        Column("FDE, m", "test", "min_fde_1", "lower", "figure"),
-        Column("ADE, m", "test", "min_ade_1", "lower", "figure"),
-        Column("minFDE_5, m", "test", "min_fde_5", "lower", "figure"),
-        Column("RMSE, m", "test", "rmse", "lower", "figure"),
-        Column("FDE of constant velocity, m", "test", "constant_velocity_fde", "lower", "figure"),
+        Column("best validation FDE, m", "validation", "min_fde_1", "lower", "hundredths"),
+        Column("FDE, m", "test", "min_fde_1", "lower", "hundredths"),
+        Column("ADE, m", "test", "min_ade_1", "lower", "hundredths"),
+        Column("minFDE_5, m", "test", "min_fde_5", "lower", "hundredths"),
+        Column("RMSE, m", "test", "rmse", "lower", "hundredths"),
+        Column("FDE of constant velocity, m", "test", "constant_velocity_fde", "lower", "hundredths"),
     )
     curves = (
         Curve("FDE", "falling", lambda figures: figures["min_fde_1"], unit="m"),
@@ -92,10 +92,10 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
         "ensemble": "trajectories of several runs are not averaged; leave it out",
     }
     compared: ClassVar[dict[str, str]] = {
-        "min_fde_1": "FDE, m",
-        "min_ade_1": "ADE, m",
-        "min_fde_5": "minFDE_5, m",
-        "constant_velocity_fde": "FDE of constant velocity, m",
+        "min_fde_1": "FDE",
+        "min_ade_1": "ADE",
+        "min_fde_5": "minFDE_5",
+        "constant_velocity_fde": "FDE of constant velocity",
     }
     protocols = (ListedProtocol("windows", "each window once, all errors in the agent's frame, in metres", "ours"),)
     amount_noun = "windows"

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from math import nan
 
 from resvision.core.plurals import counted
-from resvision.kinds.kind import ClassRow, ClassTable, Table, Written, percent
+from resvision.kinds.kind import ClassRow, ClassTable, Table, Written
 from resvision.kinds.motion.metrics import MODES_COUNTED
 from resvision.kinds.motion.scores import GroupErrors, HorizonErrors, MotionScores, SystemErrors
+from resvision.kinds.terminal_tables import as_text
 
 SYSTEM = "system"
 DRIVEN = "as it was driven"
@@ -34,7 +35,7 @@ def sentence(scores: MotionScores, data: str) -> str:
 
 def for_terminal(scores: MotionScores) -> list[Table]:
     """The tables of the page as text."""
-    return [_as_text(table) for table in for_page(scores)]
+    return [as_text(table) for table in for_page(scores)]
 
 
 def for_page(scores: MotionScores) -> list[ClassTable]:
@@ -114,7 +115,7 @@ def _beside(
     noun: str,
     title: str,
     *,
-    written: Written = "figure",
+    written: Written = "hundredths",
 ) -> ClassTable:
     """A table of a column for each system, from the name of each row, its windows and the figures of all systems."""
     steady = scores.systems.index(scores.constant_velocity)
@@ -144,7 +145,7 @@ def _table(
     names: Sequence[str],
     title: str,
     *,
-    written: Written = "figure",
+    written: Written = "hundredths",
 ) -> ClassTable:
     """A table of a row for each system, in which the run is said to lose where it does."""
     shown = [
@@ -156,18 +157,3 @@ def _table(
         for system, values in rows
     ]
     return ClassTable(("windows", *names), shown, title=title, noun=SYSTEM, written=(written,) * len(names))
-
-
-def _as_text(table: ClassTable) -> Table:
-    """A table of the page for a terminal."""
-    percents: list[Written] = ["percent"] * (len(table.headings) - 1)
-    forms: Sequence[Written] = table.written or percents
-    rows = [
-        (row.name, f"{row.amount:,}", *(_text(value, form) for value, form in zip(row.shares, forms, strict=True)))
-        for row in table.rows
-    ]
-    return Table((table.noun, *table.headings), rows, table.headings, table.title)
-
-
-def _text(value: float, form: Written) -> str:
-    return percent(value) if form == "percent" else f"{value:.2f}"
