@@ -80,7 +80,7 @@ class DataSettings:
     folds       parts that the images are divided into, of which one is the test (`data.folds`)
     fold        number of the part that is the test, from 1
 
-    Eight are of sets whose samples are cut out of recordings and drawn; left out, the set decides.
+    Nine are of sets whose samples are cut out of recordings and drawn; left out, the set decides.
 
     frame_seconds    between two frames, where a recording does not say
     history_seconds  that are seen before the last frame
@@ -90,6 +90,7 @@ class DataSettings:
     metres_per_px    length of a pixel's side
     ahead            share of the drawing that lies ahead, 0..1
     drawn_past       earlier frames are drawn in one picture, fading with age, or in a channel each: fading, channels
+    drawn_seconds    of the history that are drawn; at 0 the present alone
 
     `train_images` counts those that are left. `fingerprint` is that of file names and classes, `proposals_sum` that of
     the file of regions, so that a run goes on with the same data or not at all.
@@ -132,6 +133,7 @@ class DataSettings:
     metres_per_px: Annotated[float, Meta(gt=0)] | None = None
     ahead: Annotated[float, Meta(ge=0, le=1)] | None = None
     drawn_past: Literal["fading", "channels"] | None = None
+    drawn_seconds: Annotated[float, Meta(ge=0)] | None = None
 
     @property
     def timing(self) -> Timing:

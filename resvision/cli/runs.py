@@ -205,7 +205,9 @@ def _score(run: "ListedRun") -> str:
     kind = run.record.kind
     headings = [column.heading for column in kind.columns if (column.source, column.figure) == ("test", kind.main)]
     name = headings[0] if run.state == "finished" and headings else f"{run.tested.split} {kind.main_name}"
-    return f"{kind.write(kind.main, run.score)} {name}"
+    written = kind.write(kind.main, run.score)
+    _, _, unit = written.partition(" ")  # which a heading may have as well
+    return f"{written} {name.removesuffix(f', {unit}') if unit else name}"
 
 
 def _document(run: "ListedRun") -> dict[str, Any]:

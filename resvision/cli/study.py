@@ -1,7 +1,8 @@
 """`resvision study`: controlled experiments on claims about residual learning, and about detectors."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,9 +10,34 @@ from resvision.cli.groups import HelpfulGroup
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.core.errors import SettingsError
 
+if TYPE_CHECKING:
+    from resvision.studies.conditions import Design
+
 command = typer.Typer(
     cls=HelpfulGroup, help="Run a controlled experiment. Stopped and started again, it goes on.", rich_markup_mode=None
 )
+
+
+ConditionData = Annotated[
+    str | None,
+    typer.Option("--data", help="Train on this data set or these files of tracks; traffic-simulated if left out."),
+]
+ConditionSeeds = Annotated[
+    int,
+    typer.Option("--seeds", min=1, help="Train under each condition so often, with seeds 0, 1 and so on."),
+]
+ConditionEpochs = Annotated[
+    int | None, typer.Option("--epochs", min=1, help="Train for so many epochs, and not as long as is usual here.")
+]
+Quick = Annotated[
+    bool, typer.Option("--quick", help="Train narrow nets for one epoch on small images: a page, but no result.")
+]
+ConditionOut = Annotated[
+    Path | None, typer.Option("--out", help="Write the study into this folder, not into one in runs/.")
+]
+ConditionSettings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change this setting of all runs. Repeatable.")
+]
 
 
 @command.command("degradation")
@@ -119,6 +145,77 @@ def detection_line(
         claims.add_row(*verdict)
     print_tables(results, stages, claims, wide=wide)
     print_lines(*page.what_to_see(study), "", f"page: {written}")
+
+
+@command.command("history")
+def history(
+    data: ConditionData = None,
+    seeds: ConditionSeeds = 3,
+    epochs: ConditionEpochs = None,
+    quick: Quick = False,
+    out: ConditionOut = None,
+    settings: ConditionSettings = None,
+    wide: Wide = False,
+) -> None:
+    """Compare forecasts with and without the past.
+
+    Nets see it drawn, are told the state of the vehicle, both or neither: what does the past bring?
+    """
+    from resvision.studies.history import DATA, DESIGN
+
+    _study_conditions("history", DESIGN, data or DATA, seeds, epochs, quick, out, settings or (), wide=wide)
+
+
+@command.command("shortcut-motion")
+def shortcut_motion(
+    data: ConditionData = None,
+    seeds: ConditionSeeds = 3,
+    epochs: ConditionEpochs = None,
+    quick: Quick = False,
+    out: ConditionOut = None,
+    settings: ConditionSettings = None,
+    wide: Wide = False,
+) -> None:
+    """Compare plain and residual nets that forecast vehicles.
+
+    Each sees the past or not: do shortcuts help, and do they keep the past?
+    """
+    from resvision.studies.shortcut_motion import DATA, DESIGN
+
+    _study_conditions("shortcut-motion", DESIGN, data or DATA, seeds, epochs, quick, out, settings or (), wide=wide)
+
+
+def _study_conditions(
+    name: str,
+    design: "Design",
+    data: str,
+    seeds: int,
+    epochs: int | None,
+    quick: bool,
+    out: Path | None,
+    settings: Sequence[str],
+    *,
+    wide: bool,
+) -> None:
+    """Carry out a study of conditions, write its page, and print its table and the verdicts."""
+    from resvision.core import rundir
+    from resvision.core.terminal import Terminal
+    from resvision.studies import conditions_page as page
+    from resvision.studies.conditions import plan, study_conditions
+    from resvision.studies.page import verdict_rows
+
+    folder = out or Path("runs") / f"{name}-{Path(data).name}"
+    trials = plan(design, data, seeds, epochs=epochs, quick=quick, settings=settings)
+    study = study_conditions(design, folder, trials, Terminal(stderr=True))
+    written = page.write_conditions(study, folder / rundir.REPORT)
+    results = new_table(*page.header(study), numbers=page.header(study)[1:], least=page.LEAST)
+    claims = new_table("claim", "verdict", "difference", numbers=("difference",))
+    for row in page.table(study):
+        results.add_row(*row)
+    for verdict in verdict_rows(study.verdicts):
+        claims.add_row(*verdict)
+    print_tables(results, claims, wide=wide)
+    print_lines(page.what_to_see(study), "", f"page: {written}")
 
 
 def _require_alone(**others: object) -> None:

@@ -54,11 +54,13 @@ class Drawing(NamedTuple):
     metres_per_px  length of a pixel's side
     ahead          share of the drawing that lies ahead
     drawn_past     the way in which earlier frames are drawn, `fading` or `channels`
+    drawn_seconds  of the history that are drawn; at 0 the present alone
     """
 
     metres_per_px: float | None = None
     ahead: float | None = None
     drawn_past: Literal["fading", "channels"] | None = None
+    drawn_seconds: float | None = None
 
 
 AS_RECORDED, AS_USUAL = Timing(), Drawing()

@@ -194,7 +194,8 @@ def covernet(
     modes      trajectories of the set, at most: in the paper 64, 415 and 2,206 within 8, 4 and 2 metres
     hidden     features of the hidden layer
     relu       hidden: behind the hidden layer; last: behind the last as well, as in the devkit; none: nowhere
-    told       state: what is told beside the raster are speed, acceleration and yaw rate; past: all seen places as well
+    told       state: told beside the raster are speed, acceleration and yaw rate; past: all seen places as well;
+               nothing: neither
     frames     seen frames, for `past`
     reference  where positions are said from: `agent`, or `constant-velocity`
 

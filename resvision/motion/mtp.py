@@ -177,7 +177,8 @@ def mtp(
     hidden     features of the hidden layer
     relu       hidden: behind the hidden layer; last: behind the last as well, which leaves positions ahead and to the
                left alone; none: nowhere
-    told       state: what is told beside the raster are speed, acceleration and yaw rate; past: all seen places as well
+    told       state: told beside the raster are speed, acceleration and yaw rate; past: all seen places as well;
+               nothing: neither
     frames     seen frames, for `past`
     reference  where positions are said from: `agent`, or `constant-velocity`
 

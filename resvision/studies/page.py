@@ -80,14 +80,15 @@ def _cells(row: Row, kind: Kind[Any, Any, Any]) -> tuple[str, ...]:
     return (
         row.model,
         str(len(row.train_loss)),
-        _spread(row.train_loss, figure),
-        _spread(row.train_metric, percent if metric in kind.shares else partial(kind.write, metric)),
-        _spread(row.test_figure, partial(main_figure, kind)),
+        spread(row.train_loss, figure),
+        spread(row.train_metric, percent if metric in kind.shares else partial(kind.write, metric)),
+        spread(row.test_figure, partial(main_figure, kind)),
         duration(float(np.mean(row.seconds))),
     )
 
 
-def _spread(values: Sequence[float], write: Callable[[float], str]) -> str:
+def spread(values: Sequence[float], write: Callable[[float], str]) -> str:
+    """The mean of some figures as text, with the standard deviation of one where there are two or more."""
     mean = write(float(np.mean(values)))
     return f"{mean} ± {write(float(np.std(values, ddof=1)))}" if len(values) > 1 else mean
 

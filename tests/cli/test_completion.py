@@ -23,7 +23,7 @@ def test_names_are_completed() -> None:
 def test_forms_of_boxes_and_kinds_of_faults_are_completed() -> None:
     assert completion.label_forms("") == ["voc", "coco", "yolo"]
     assert completion.label_forms("c") == ["coco"]
-    assert completion.fault_kinds("outside-boxes,dup") == ["outside-boxes,duplicate-boxes"]
+    assert completion.fault_kinds("outside-boxes,duplicate-b") == ["outside-boxes,duplicate-boxes"]
 
 
 def test_folders_are_data_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

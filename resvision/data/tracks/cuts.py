@@ -68,14 +68,15 @@ def span_of(timing: Timing, usual: Timing, frame_seconds: float) -> Span:
     return span
 
 
-def view_of(drawing: Drawing, span: Span, like: Raster) -> Raster:
+def view_of(drawing: Drawing, span: Span, like: Raster, frame_seconds: float) -> Raster:
     """The drawing of windows as a person asks; what is left open is as in `like`, and so is the size.
 
     Raises SettingsError for lengths and shares that there are not.
     """
     past = drawing.drawn_past or like.past
-    every = 1 if past == "fading" else max(1, -(-span.history // MOST_DRAWN))
-    history = span.history // every
+    frames = _drawn_frames(drawing.drawn_seconds, span, frame_seconds)
+    every = 1 if past == "fading" else max(1, -(-frames // MOST_DRAWN))
+    history = frames // every
     channels = Raster.drawn_channels(past, history)
     try:
         return replace(
@@ -138,13 +139,26 @@ def _longest_run(present: Flags) -> int:
     return max((end - start for start, end in _runs(present)), default=0)
 
 
+def _drawn_frames(seconds: float | None, span: Span, frame_seconds: float) -> int:
+    """The earlier frames that are drawn, all of the history where nothing is asked."""
+    if seconds is None:
+        return span.history
+    frames = _frames("drawn_seconds", seconds, frame_seconds)
+    if frames > span.history:
+        raise SettingsError(
+            f"data.drawn_seconds: {seconds:g} s, but windows have {span.history * frame_seconds:g} s of history; draw"
+            " less, or see more by data.history_seconds"
+        )
+    return frames
+
+
 def _near(seconds: float, frame_seconds: float) -> int:
     return round(seconds / frame_seconds)
 
 
 def _frames(name: str, seconds: float, frame_seconds: float) -> int:
     """The number of frames of a time that a person asks for; SettingsError where it is no whole one."""
-    if seconds < 0 or (seconds == 0 and name != "history_seconds"):
+    if seconds < 0 or (seconds == 0 and name not in {"history_seconds", "drawn_seconds"}):
         raise SettingsError(f"data.{name}: {seconds:g} s; a time above 0 is due")
     frames = seconds / frame_seconds
     if abs(frames - round(frames)) > 0.01 or (seconds > 0 and round(frames) < 1):

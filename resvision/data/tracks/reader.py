@@ -41,7 +41,7 @@ class TrackReader(Reader[Window]):
     view: View = field(init=False)
 
     def __post_init__(self) -> None:
-        self.view = view_of(self.drawing, self.span, USUAL_VIEW)
+        self.view = view_of(self.drawing, self.span, USUAL_VIEW, self.frame_seconds or 0.1)
 
     @property
     def frame_seconds(self) -> float:
@@ -94,7 +94,7 @@ class TrackReader(Reader[Window]):
             scenes = tuple(replace(scene, frame_seconds=frame_seconds) for scene in scenes)
         reader = replace(self, scenes=scenes, timing=timing, drawing=drawing)
         assert isinstance(self.view, Raster), "windows are drawn"
-        reader.view = view_of(drawing, reader.span, self.view)
+        reader.view = view_of(drawing, reader.span, self.view, reader.frame_seconds or 0.1)
         require_windows(reader.cuts, scenes, reader.span, f"{self.name}, {self.split}")
         return reader
 
@@ -110,7 +110,12 @@ class TrackReader(Reader[Window]):
             step_seconds=round(span.step_frames * pace, 6),
             start_seconds=round(span.start_frames * pace, 6),
         )
-        return timing, Drawing(metres_per_px=view.metres_per_px, ahead=view.ahead, drawn_past=view.past)
+        return timing, Drawing(
+            metres_per_px=view.metres_per_px,
+            ahead=view.ahead,
+            drawn_past=view.past,
+            drawn_seconds=round(view.history * view.every * pace, 6),
+        )
 
     def source(self, index: int) -> str:
         """The window as results name it, `scenario:vehicle@frame`."""

@@ -92,10 +92,10 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
         "ensemble": "trajectories of several runs are not averaged; leave it out",
     }
     compared: ClassVar[dict[str, str]] = {
-        "min_fde_1": "FDE, m",
-        "min_ade_1": "ADE, m",
-        "min_fde_5": "minFDE_5, m",
-        "constant_velocity_fde": "FDE of constant velocity, m",
+        "min_fde_1": "FDE",
+        "min_ade_1": "ADE",
+        "min_fde_5": "minFDE_5",
+        "constant_velocity_fde": "FDE of constant velocity",
     }
     protocols = (ListedProtocol("windows", "each window once, all errors in the agent's frame, in metres", "ours"),)
     amount_noun = "windows"

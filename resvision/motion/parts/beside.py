@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from resvision.core.errors import SettingsError
 from resvision.motion.forecaster import STATE, MotionInputs
 
-Told = Literal["state", "past"]
-"""state: speed, acceleration and yaw rate, as in MTP and CoverNet; past: places and headings in all seen frames too."""
+Told = Literal["state", "past", "nothing"]
+"""state: speed, acceleration and yaw rate, as in MTP and CoverNet; past: places and headings in all seen frames too;
+nothing: zeros in the place of the state, so that nets with and without it have the same weights."""
 
 POSE = 4
 """Numbers of a past frame: x, y, cosine and sine of the heading."""
@@ -42,12 +43,13 @@ class Beside(nn.Module):
         super().__init__()
         if told not in get_args(Told):
             raise SettingsError(f"told {told!r}: choices are {', '.join(get_args(Told))}")
-        self.width = STATE if told == "state" else past_width(frames)
+        self.told = told
+        self.width = past_width(frames) if told == "past" else STATE
         self.norm = nn.BatchNorm1d(self.width) if told == "past" else None
 
     def forward(self, features: Tensor, inputs: MotionInputs | None) -> Tensor:
         """Both side by side, (N, C + width); without inputs as for a vehicle of which nothing is known."""
-        if inputs is None:
+        if inputs is None or self.told == "nothing":
             told = features.new_zeros(features.shape[0], self.width)
         else:
             told = inputs.state if self.norm is None else past_vector(inputs)
