@@ -96,6 +96,7 @@ SETS = (
         summary="cars that keep their distance and change lanes, tracks at 10 Hz with lanes",
         task="motion",
         opener="resvision.data.tracks.simulated:open_splits",
+        scanner="resvision.data.tracks.simulated:scan",
         images="5,462 + 2,375",
         classes=0,
         licence="Apache-2.0",
@@ -279,7 +280,7 @@ SETS = (
     ),
     DataSet(
         name="ngsim",
-        summary="cars on the motorway US 101 and on Lankershim Boulevard, tracks at 10 Hz with lanes",
+        summary="cars on US 101 and Lankershim Boulevard, tracks at 10 Hz with lanes",
         task="motion",
         opener="resvision.data.tracks.ngsim:open_splits",
         scanner="resvision.data.tracks.ngsim:scan",
