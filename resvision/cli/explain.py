@@ -71,14 +71,15 @@ def command(
     from resvision.core.terminal import Terminal
     from resvision.inference.explain import explained
     from resvision.inference.heat_pictures import HeatPictures
-    from resvision.inference.image_files import ImageFiles
+    from resvision.inference.image_files import ImageFiles, require_there
     from resvision.inference.out_folder import out_folder
     from resvision.inference.sample_files import asked_samples
 
     if options["weights"] is None:
         require_run(run)
-    files = ImageFiles.of(images)  # before weights are fetched for nothing
+    require_there(images)  # before weights are fetched for nothing
     trained = load_and_warn(run, options["weights"], known_of(options), allow_code=allow_code)
+    files = ImageFiles.of(images, endings=trained.kind.file_endings)
     trained.kind.require_options({"only": bool(only)})
     pieces = files if out is None else asked_samples(trained, files, only or ())
     bar = Bar(Terminal(stderr=True), "explaining", total=len(pieces), noun=trained.kind.sample_noun)

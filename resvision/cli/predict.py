@@ -66,7 +66,7 @@ def command(
     """
     from resvision.core.progress import Bar
     from resvision.core.terminal import Terminal
-    from resvision.inference.image_files import ImageFiles
+    from resvision.inference.image_files import ImageFiles, require_there
     from resvision.inference.out_folder import out_folder
     from resvision.inference.predict import predicted, showing
     from resvision.inference.sample_files import asked_samples
@@ -78,11 +78,12 @@ def command(
         raise SettingsError("--labels: writes into a folder; name it with --out")
     if options["weights"] is None:
         require_run(run)
-    files = ImageFiles.of(images)  # before weights are fetched for nothing
-    for note in files.notes:
-        print(f"resvision: {note}", file=sys.stderr)
+    require_there(images)  # before weights are fetched for nothing
     trained = load_and_warn(run, options["weights"], known_of(options), allow_code=allow_code)
     kind = trained.kind
+    files = ImageFiles.of(images, endings=kind.file_endings)
+    for note in files.notes:
+        print(f"resvision: {note}", file=sys.stderr)
     try:
         finds = finds_of(options)
         kind.require_options(

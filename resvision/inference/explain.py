@@ -138,7 +138,7 @@ def explain(
     trained.kind.require_options({"only": bool(wanted)})
     found = explained(
         trained,
-        sources_of(images),
+        sources_of(images, endings=trained.kind.file_endings),
         classes=classes,
         point=point,
         method=method,
@@ -248,7 +248,12 @@ def layer_of(net: nn.Module, score: ExplainedScore, stage: str | None) -> tuple[
 
 
 def label_of(trained: Trained, name: str) -> int:
-    """The index of a class by its name; UnknownNameError for a class that the net does not know."""
+    """The index of a class by its name; UnknownNameError for a class that the net does not know.
+
+    Raises SettingsError where nets of the task have no classes.
+    """
+    if not trained.classes:
+        raise SettingsError(f"--class {name}: nets for {trained.kind.name} have no classes; leave it out")
     if name not in trained.classes:
         raise unknown_name("class", name, trained.classes)
     return trained.classes.index(name)

@@ -2,8 +2,8 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path, PurePath
 
 from resvision.core.errors import DataError, printable
 from resvision.data.litter import SHOWN, is_litter, note_of
@@ -23,13 +23,15 @@ class ImageFiles:
         """A line that counts the files and folders that were left out by their names; none where there were none."""
 
     @classmethod
-    def of(cls, paths: Iterable[Path]) -> "ImageFiles":
+    def of(cls, paths: Iterable[Path], *, endings: Collection[str] = ()) -> "ImageFiles":
         """The files of paths: each itself, or all in the folder and below, litter left out (`data.litter`).
+
+        endings  of files that are no litter, such as `.xml`, where a task reads others than images
 
         Files are not checked here: decoding tells whether one is an image. Raises DataError where there is no file, and
         for a folder that cannot be listed.
         """
-        litter = _Litter()
+        litter = _Litter(endings)
         return cls((file for path in paths for file in _files_of(path, litter)), litter)
 
     def __len__(self) -> int:
@@ -39,12 +41,25 @@ class ImageFiles:
         return (Path(self._paths[index]) for index in range(len(self)))
 
 
+def require_there(paths: Iterable[Path]) -> None:
+    """Raise DataError for a path that names nothing."""
+    for path in paths:
+        if not path.exists() and not path.is_symlink():
+            raise DataError(f"{printable(path)}: no such file or folder")
+
+
 class _Litter:
     """The number of files and folders that were left out by name, and the first of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Collection[str] = ()) -> None:
+        self._kept = frozenset(kept)
         self.number = 0
         self.first: list[str] = []
+
+    def holds(self, name: str, *, is_folder: bool) -> bool:
+        """Whether a file or a folder is left out."""
+        kept = not is_folder and not name.startswith(".") and PurePath(name).suffix.casefold() in self._kept
+        return not kept and is_litter(name, is_folder=is_folder)
 
     def add(self, path: str) -> None:
         """Count one."""
@@ -54,8 +69,7 @@ class _Litter:
 
 
 def _files_of(path: Path, litter: _Litter) -> Iterator[str]:
-    if not path.exists() and not path.is_symlink():
-        raise DataError(f"{printable(path)}: no such file or folder")
+    require_there([path])
     if not path.is_dir():
         yield str(path)
         return
@@ -76,7 +90,7 @@ class _Listing:
         names: list[str] = []
         try:
             for name, is_folder in folder_entries(folder):
-                if is_litter(name, is_folder=is_folder):
+                if litter.holds(name, is_folder=is_folder):
                     litter.add(os.path.join(folder, name))  # noqa: PTH118 - no path for each of a million
                 else:
                     names.append(name)

@@ -71,7 +71,9 @@ def predict(
     options = PredictionOptions(score, iou, suppress, most, proposals)
     wanted = (only,) if isinstance(only, str) else (*only,)
     trained.kind.require_options({"top": top is not None, "only": bool(wanted), **options.given()})
-    predictions = predicted(showing(trained, options), sources_of(images), grey=grey, only=wanted)
+    predictions = predicted(
+        showing(trained, options), sources_of(images, endings=trained.kind.file_endings), grey=grey, only=wanted
+    )
     return [trained.kind.limited(prediction.result, top) for prediction in predictions]
 
 

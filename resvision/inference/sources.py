@@ -1,6 +1,6 @@
 """The images that a prediction is asked for, and their pixels: files, folders, Pillow images, arrays and tensors."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,10 @@ Picture = str | Source
 TAKEN = "paths, Pillow images, arrays (H, W, C) or tensors (C, H, W)"
 
 
-def sources_of(images: Picture | Iterable[Picture]) -> list[Source]:
+def sources_of(images: Picture | Iterable[Picture], *, endings: Collection[str] = ()) -> list[Source]:
     """The images in the argument `images` of `predict`, one by one.
+
+    endings  of files of folders that are taken though they are no images, such as `.xml`
 
     Raises DataError for missing files, and for what is no image.
     """
@@ -32,12 +34,12 @@ def sources_of(images: Picture | Iterable[Picture]) -> list[Source]:
     elif not isinstance(images, Iterable):
         raise DataError(f"images: expected {TAKEN}, got {type(images).__name__}")
     pictures: Iterable[Any] = images
-    return [source for position, picture in enumerate(pictures) for source in _expand(picture, position)]
+    return [source for position, picture in enumerate(pictures) for source in _expand(picture, position, endings)]
 
 
-def _expand(picture: Any, position: int) -> Sequence[Source]:
+def _expand(picture: Any, position: int, endings: Collection[str]) -> Sequence[Source]:
     if isinstance(picture, str | Path):
-        return [*ImageFiles.of([Path(picture)])]
+        return [*ImageFiles.of([Path(picture)], endings=endings)]
     if isinstance(picture, np.ndarray | Tensor):
         return [*picture] if picture.ndim == 4 else [picture]
     if not isinstance(picture, Image.Image):

@@ -123,6 +123,7 @@ class Kind(ABC, Generic[S, R, T]):
     judged_by   figures that choose the best weights, the first before the others: the lower the better, the higher
                 where a minus stands before the name
     sample_noun the noun of a sample, where it is not an image
+    file_endings  endings of the files that predictions are asked for, such as `.xml`, where these are no images
     main_name   the noun of the first of `judged_by`, as in "test error"
     figures     all figures of an evaluation
     metrics     metrics of a training step that are shown while a run is trained
@@ -145,6 +146,7 @@ class Kind(ABC, Generic[S, R, T]):
     layouts: ClassVar[tuple[str, ...]] = ()
     judged_by: ClassVar[tuple[str, ...]]
     sample_noun: ClassVar[str] = "image"
+    file_endings: ClassVar[frozenset[str]] = frozenset()
     main_name: ClassVar[str] = "error"
     figures: ClassVar[tuple[str, ...]]
     metrics: ClassVar[tuple[str, ...]] = ("error",)

@@ -24,8 +24,9 @@ from resvision.loading.workers import batches as read_batches
 from resvision.motion import track_files
 from resvision.motion.augment import MotionAugment
 from resvision.motion.batches import MotionEvalBatches, MotionTrainBatches, Undrawn, inputs_of, undrawn
+from resvision.motion.explaining import best_trajectory
 from resvision.motion.forecaster import Forecaster, ForecastNet
-from resvision.tasks import How, Model, SampleFile, Seen, Task
+from resvision.tasks import ExplainedScore, How, Model, Question, SampleFile, Seen, Task
 from resvision.training.evaluation import evaluating, merged, predicted_batches
 from resvision.training.machine import Machine, autocast, decoding_workers
 from resvision.training.stopping import StopSignals
@@ -150,6 +151,13 @@ class MotionTask(Task[Window]):
         """The raster of a window, and its place in the world."""
         require_steps(model, sample.target.span.steps, name)
         return track_files.seen_window(model, sample.target, sample.image)
+
+    def explained_score(self, model: Model, seen: Seen, question: Question) -> ExplainedScore:
+        """The score of the most probable trajectory."""
+        system = _forecaster(model.system)
+        if not sees_rasters(system.net):
+            raise SettingsError(f"explain: {model.name} looks at no raster, and nothing of one can be shown")
+        return best_trajectory(model, system, seen, window_of(seen), question)
 
     @torch.no_grad()
     def raw(self, model: Model, seen: Sequence[Seen]) -> list[RawTrajectories]:

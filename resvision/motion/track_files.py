@@ -5,6 +5,7 @@ for none, a file shows each vehicle at the last frame of its scene, or those tha
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from resvision.data.tracks.reader import PICTURE
 from resvision.kinds.motion.placement import WindowGeometry
 from resvision.kinds.motion.rasters import drawn
 from resvision.kinds.motion.scenes import Scene
-from resvision.kinds.motion.windows import Span, Window
+from resvision.kinds.motion.windows import Window
 from resvision.tasks import Model, SampleFile, Seen
 
 LEFT_OUT = ("gaps", "jumps", "turning-headings", "duplicate-frames")
@@ -35,8 +36,10 @@ class TrackFile(SampleFile):
 
     def __init__(self, model: Model, file: Path, columns: Sequence[str] = ()) -> None:
         self._model, self._file = model, file
-        self._scenes = scenes_of(file, columns)
-        self._span = span_for(model, file, self._scenes)
+        scenes = scenes_of(file, columns)
+        seconds = pace_for(model, file, scenes)
+        self._scenes = [scene if scene.frame_seconds else replace(scene, frame_seconds=seconds) for scene in scenes]
+        self._span = span_of(model.timing, USUAL, seconds)
 
     @cached_property
     def names(self) -> Sequence[str]:
@@ -111,8 +114,8 @@ def scenes_of(file: Path, columns: Sequence[str] = ()) -> list[Scene]:
     return scenes
 
 
-def span_for(model: Model, file: Path, scenes: Sequence[Scene]) -> Span:
-    """The frames of a window, as long as those of training. Raises DataError for frames that are not as far apart."""
+def pace_for(model: Model, file: Path, scenes: Sequence[Scene]) -> float:
+    """The seconds between two frames, those of training. Raises DataError for a file that states others."""
     seconds = model.timing.frame_seconds
     if seconds is None:
         raise SettingsError(f"{model.title}: does not say how far apart its frames are; predict with its run directory")
@@ -122,7 +125,7 @@ def span_for(model: Model, file: Path, scenes: Sequence[Scene]) -> Span:
                 f"{printable(file)}: frames are {scene.frame_seconds:g} s apart, and {model.title} was trained on"
                 f" {seconds:g} s; bring the tracks to that time step"
             )
-    return span_of(model.timing, USUAL, seconds)
+    return seconds
 
 
 def seen_window(model: Model, window: Window, picture: Pixels | None = None) -> Seen:
