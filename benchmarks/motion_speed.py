@@ -22,7 +22,7 @@ from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -40,16 +40,15 @@ from resvision.geometry.frames import agent_from_world
 from resvision.kinds.motion.rasters import OLDEST, SURFACE, drawn
 from resvision.kinds.motion.windows import Span, Window
 from resvision.loading.workers import batches
-from resvision.preparation import resolve
+from resvision.preparation import prepare
 from resvision.recipes import compose
-from resvision.run import Run
 from resvision.training import machine as machines
 from resvision.training.gradients import wrap
 from resvision.training.optimizers import build_optimizer
 
 VEHICLES, HISTORY, STEPS = 20, 20, 30
 PROCESSES = 2
-CASES = {
+CASES: dict[str, tuple[Literal["fading", "channels"], int, float, int, int]] = {
     "fading, 224 px": ("fading", 224, 0.5, 20, 1),
     "25 channels, 224 px": ("channels", 224, 0.5, 10, 2),
     "25 channels, 112 px": ("channels", 112, 1.0, 10, 2),
@@ -188,7 +187,7 @@ def by_pillow(window: Window, view: Raster) -> np.ndarray:
 
     others = [vehicle for vehicle in range(len(scene.vehicles)) if vehicle != window.vehicle]
     groups, fading = (others, [window.vehicle]), view.past == "fading"
-    layers = []
+    layers: list[Image.Image] = []
     for vehicles in groups:
         if fading:
             image, draw = layer()
@@ -307,9 +306,10 @@ def endless(loader: "DataLoader[Any]") -> Iterator[Any]:
 def our_training(_: str, quick: bool) -> Figures:
     """What a long `resvision train` does."""
     began = time.monotonic()
-    run = asked_run()
+    prepared = prepare(compose("motion_regression", "traffic-simulated", changes=changes()))
+    run = prepared.run
     device = machines.prepare(run.machine)
-    built = assemble(run, device=device)
+    built = assemble(prepared, device=device)
     module, optimizer = wrap(built.system, run.machine), build_optimizer(built.system.net, run.optimizer)
     marks: list[float] = []
     steps = WARM_UP + (2 if quick else TIMED["our-training"])
@@ -325,10 +325,10 @@ def our_training(_: str, quick: bool) -> Figures:
     return {**rates(marks, began), "compiled": float(bool(run.machine.compile))}
 
 
-def asked_run() -> Run:
-    """A long run of a motion regression over ResNet-18, with rasters of the case."""
+def changes() -> dict[str, Any]:
+    """The changes of the short recipe: a long run over ResNet-18, with rasters of the case."""
     past, side, metres, _, _ = CASES[TRAINED]
-    changes = {
+    return {
         "model.options.backbone": "resnet18",
         "training.batch_size": BATCH,
         "training.duration": "100000 epochs",
@@ -336,7 +336,6 @@ def asked_run() -> Run:
         "data.metres_per_px": metres,
         "data.drawn_past": past,
     }
-    return resolve(compose("motion_regression", "traffic-simulated", changes=changes))
 
 
 def rates(marks: list[float], began: float) -> Figures:

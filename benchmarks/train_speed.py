@@ -28,14 +28,13 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader, Dataset
 
 import resvision
-from resvision.assembly import assemble
+from resvision.assembly import Prepared, assemble
 from resvision.contracts import to_device
 from resvision.core.samples import Reader
 from resvision.data.sets import open_splits
 from resvision.loading.workers import batches
-from resvision.preparation import resolve
+from resvision.preparation import prepare
 from resvision.recipes import compose
-from resvision.run import Run
 from resvision.training import machine as machines
 from resvision.training.gradients import LossModule, wrap
 from resvision.training.optimizers import build_optimizer
@@ -192,9 +191,10 @@ def ours(net_name: str, data: str) -> dict[str, float]:
     """What a long `resvision train` does."""
     began = time.monotonic()
     batch_size, steps = CASES[net_name][2:]
-    run = asked_run(net_name, data, batch_size)
+    prepared = asked_run(net_name, data, batch_size)
+    run = prepared.run
     device = machines.prepare(run.machine)
-    built = assemble(run, device=device)
+    built = assemble(prepared, device=device)
     module, optimizer = wrap(built.system, run.machine), build_optimizer(built.system.net, run.optimizer)
     marks = []
     with closing(batches(built.train, 0, WARM_UP + steps, workers=run.machine.workers or 0)) as share:
@@ -215,22 +215,23 @@ def rates(marks: list[float], batch_size: int, began: float) -> dict[str, float]
     return {"rate": batch_size * len(steady) / (steady[-1] - marks[WARM_UP - 1]), "start": marks[0] - began}
 
 
-def asked_run(net_name: str, data: str, batch_size: int) -> Run:
+def asked_run(net_name: str, data: str, batch_size: int) -> Prepared:
     """The Run of a net by its default recipe, but long; the set's own images at the side of the case."""
     changes = {
         "training.batch_size": batch_size,
         "training.duration": "100000 epochs",
         "data.image_size": CASES[net_name][1],
     }
-    return resolve(compose(net_name, data, changes=changes))
+    return prepare(compose(net_name, data, changes=changes))
 
 
 def parts(net_name: str, data: str) -> dict[str, float]:
     """Milliseconds an image of each part of a step, and what the convolutions reach."""
     batch_size = CASES[net_name][2]
-    run = asked_run(net_name, data, batch_size)
+    prepared = asked_run(net_name, data, batch_size)
+    run = prepared.run
     device = machines.prepare(run.machine)
-    built = assemble(run, device=device)
+    built = assemble(prepared, device=device)
     module, optimizer = LossModule(built.system.train()), build_optimizer(built.system.net, run.optimizer)
     numbers = iter(range(10**9))
     whole = best_time(lambda: built.train[next(numbers)], seconds=4)

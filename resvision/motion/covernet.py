@@ -68,12 +68,13 @@ class CoverNet(ForecastNet):
         modes: int,
         hidden: int,
         relu: Relu,
+        dropout: float,
         beside: Beside,
         reference: Reference,
     ) -> None:
         super().__init__(steps=steps, modes=modes, reference=reference)
         require_relu(relu)
-        self.relu = relu
+        self.relu, self.dropout = relu, nn.Dropout(dropout)
         self.backbone, width = trunk(backbone)
         self.beside = beside
         self.head = nn.ModuleList([nn.Linear(width + beside.width, hidden), nn.Linear(hidden, modes)])
@@ -89,7 +90,7 @@ class CoverNet(ForecastNet):
             hidden = self.head[0](self.beside(pooled, inputs))
             if self.relu != "none":
                 hidden = F.relu(hidden)
-            logits: Tensor = self.head[1](hidden)
+            logits: Tensor = self.head[1](self.dropout(hidden))
         return F.relu(logits) if self.relu == "last" else logits
 
     def set_to(self, cover: Cover, epsilon_m: float) -> None:
@@ -184,6 +185,7 @@ def covernet(
     modes: int = 64,
     hidden: int = HIDDEN,
     relu: Relu = "hidden",
+    dropout: float = 0.0,
     told: Told = "state",
     frames: int = 21,
     reference: Reference = "agent",
@@ -194,6 +196,7 @@ def covernet(
     modes      trajectories of the set, at most: in the paper 64, 415 and 2,206 within 8, 4 and 2 metres
     hidden     features of the hidden layer
     relu       hidden: behind the hidden layer; last: behind the last as well, as in the devkit; none: nowhere
+    dropout    share of the hidden features that are left out in a step, 0..1
     told       state: told beside the raster are speed, acceleration and yaw rate; past: all seen places as well;
                nothing: neither
     frames     seen frames, for `past`
@@ -207,6 +210,7 @@ def covernet(
         modes=modes,
         hidden=hidden,
         relu=relu,
+        dropout=dropout,
         beside=Beside(told, frames=frames),
         reference=reference,
     )

@@ -51,12 +51,13 @@ class MTP(ForecastNet):
         modes: int,
         hidden: int,
         relu: Relu,
+        dropout: float,
         beside: Beside,
         reference: Reference,
     ) -> None:
         super().__init__(steps=steps, modes=modes, reference=reference)
         require_relu(relu)
-        self.relu = relu
+        self.relu, self.dropout = relu, nn.Dropout(dropout)
         self.backbone, width = trunk(backbone)
         self.beside = beside
         self.fc1 = nn.Linear(width + beside.width, hidden)
@@ -69,7 +70,7 @@ class MTP(ForecastNet):
             x = self.fc1(self.beside(pooled, inputs))
             if self.relu != "none":
                 x = F.relu(x)
-            out: Tensor = self.fc2(x)
+            out: Tensor = self.fc2(self.dropout(x))
         return F.relu(out) if self.relu == "last" else out
 
 
@@ -166,6 +167,7 @@ def mtp(
     modes: int = 3,
     hidden: int = HIDDEN,
     relu: Relu = "hidden",
+    dropout: float = 0.0,
     told: Told = "state",
     frames: int = 21,
     reference: Reference = "agent",
@@ -177,6 +179,7 @@ def mtp(
     hidden     features of the hidden layer
     relu       hidden: behind the hidden layer; last: behind the last as well, which leaves positions ahead and to the
                left alone; none: nowhere
+    dropout    share of the hidden features that are left out in a step, 0..1
     told       state: told beside the raster are speed, acceleration and yaw rate; past: all seen places as well;
                nothing: neither
     frames     seen frames, for `past`
@@ -190,6 +193,7 @@ def mtp(
         modes=modes,
         hidden=hidden,
         relu=relu,
+        dropout=dropout,
         beside=Beside(told, frames=frames),
         reference=reference,
     )

@@ -121,10 +121,11 @@ def test_data_sets_and_folders_are_listed_and_checked_without_torch(photos: Path
 
 
 def test_kinds_are_found_without_torch(tmp_path: Path) -> None:
-    classes, label_maps, boxes = without_torch(KINDS, cache=tmp_path)
+    classes, label_maps, boxes, windows = without_torch(KINDS, cache=tmp_path)
     assert classes[0] == "classification"
     assert label_maps[0] == "segmentation"
     assert boxes[0] == "detection"
+    assert windows[0] == "motion"
     assert "sliding-window" in label_maps[2]
     assert "voc07" in boxes[2]
 

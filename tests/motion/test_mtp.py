@@ -188,3 +188,14 @@ def test_without_a_relu_the_head_is_one_linear_map() -> None:
 def test_a_loss_that_cannot_be_is_refused(values: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(values))):
         MTPLoss(**values)
+
+
+def test_dropout_leaves_hidden_features_out_in_training_alone() -> None:
+    net = catalog.build("mtp", backbone="resnet20", width=4, hidden=64, dropout=0.5).eval()
+    pictures = torch.randn(4, 3, 16, 16)
+    with torch.no_grad():
+        assert torch.equal(net(pictures), net(pictures))
+        net.dropout.train()
+        assert not torch.equal(net(pictures), net(pictures))
+    with pytest.raises(SettingsError, match="dropout probability has to be between 0 and 1"):
+        catalog.build("mtp", backbone="resnet20", dropout=7.0)

@@ -6,7 +6,6 @@ sizes are given; `SIZES` has usual ones for each type of object.
 """
 
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -150,10 +149,14 @@ def _tracks(columns: dict[str, NDArray[Any]], where: str) -> Iterator[Track]:
         )
 
 
+def map_of(scenario: Place) -> Place:
+    """The file of the map that lies beside a scenario, whether it is there or not."""
+    return beside(scenario, f"{MAP}{scenario.name.removeprefix('scenario_').removesuffix('.parquet')}.json")
+
+
 def _lanes(scenario: Place) -> tuple[Lane, ...]:
     """The lanes of the map beside a scenario; none where there is no map. Raises DataError for one of another form."""
-    name = PurePath(str(scenario)).name.removeprefix("scenario_").removesuffix(".parquet")
-    place = beside(scenario, f"{MAP}{name}.json")
+    place = map_of(scenario)
     if not exists(place):
         return ()
     try:

@@ -81,13 +81,13 @@ class _ScenarioReader:
         self.parser = guarded_parser()
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self._characters
         self.where = where
         self.name, self.frame_seconds = "", 0.0
         self.lanes: list[Lane] = []
         self.tracks: list[Track] = []
         self._path: list[str] = []
-        self._text = ""
+        self._text: list[str] = []
+        self.parser.CharacterDataHandler = self._text.append  # not by way of Python: it is called most often by far
         self._values: dict[str, str] = {}
         self._states: list[State] = []
         self._size: tuple[float, float] | None = None
@@ -107,23 +107,20 @@ class _ScenarioReader:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         depth = len(self._path)
-        if depth == 0:
-            self._begin_scenario(name, attributes)
+        if depth > 1:
+            require_shallow(depth)
         elif depth == 1:
             self._begin(name, attributes)
         else:
-            require_shallow(depth)
+            self._begin_scenario(name, attributes)
         self._path.append(name)
-        self._text = ""
-
-    def _characters(self, text: str) -> None:
-        self._text += text
+        self._text.clear()
 
     def _end(self, name: str) -> None:
         path = self._path
         path.pop()
         if name in _VALUES:
-            self._values[f"{path[-1]}/{name}"] = self._text
+            self._values[f"{path[-1]}/{name}"] = "".join(self._text)
         elif name in _STATES and path[1:2] and path[1] in _ROLES:
             self._states.append(self._state())
         elif name == "point" and path[-1] in _BOUNDS:

@@ -19,6 +19,8 @@ from resvision.data.tracks.cuts import USUAL
 from resvision.data.tracks.recorded import Recorded, scene_of
 from resvision.kinds.motion.scenes import Scene
 
+LOOKED_AT = 20
+"""The number of files of a folder that are looked at for their form, such as a license that comes before them."""
 DEEPEST = 2
 """The most folders inside one another below a set, or a split of it: Argoverse has one for each scenario."""
 
@@ -29,12 +31,14 @@ class Form(NamedTuple):
     is_named  whether a file can have the form, by its name
     holds     whether it does, by its beginning
     read      its scenarios; it raises DataError
+    map_of    the file of the map that may lie beside one; None where the file itself holds the map
     usual     the usual cuts of windows
     """
 
     is_named: Callable[[str], bool]
     holds: Callable[[Place, Sequence[str]], bool]
     read: Callable[[Place, Sequence[str], list[Fault]], list[Recorded]]
+    map_of: Callable[[Place], Place] | None = None
     usual: Timing = USUAL
 
 
@@ -48,12 +52,14 @@ FORMS = (
         is_named=argoverse.is_scenario,
         holds=lambda place, columns: True,
         read=lambda place, columns, faults: [argoverse.read_scenario(place)],
+        map_of=argoverse.map_of,
         usual=argoverse.USUAL,
     ),
     Form(
         is_named=lambda name: PurePath(name).suffix.casefold() in TABLES and not name.endswith(table.LANES),
         holds=table.is_table_of_tracks,
         read=table.read_tracks,
+        map_of=table.lanes_of,
     ),
 )
 
@@ -66,17 +72,19 @@ class Reading(NamedTuple):
 
 
 def form_of(place: Place, columns: Sequence[str] = ()) -> Form | None:
-    """The form of a file, or of the first file in a folder that can have one; None where it has none.
+    """The form of a file, or of the first file in a folder that has one; None where none has.
 
-    Of the folders in a folder only the first is looked at, since a set of images may have a million files.
+    Of the files in a folder only the first few are looked at, and of its folders the first, since a set of images may
+    have a million files.
     """
     if not place.is_dir():
         return next((form for form in FORMS if form.is_named(place.name) and form.holds(place, columns)), None)
     inner = place
     for _ in range(DEEPEST + 2):  # one more for a split
         entries = listing(inner, [], [], keep=_is_named)
-        if file := next((name for name, is_folder in entries if not is_folder and _is_named(name)), None):
-            return form_of(inner / file, columns)
+        named = [inner / name for name, is_folder in entries if not is_folder and _is_named(name)][:LOOKED_AT]
+        if form := next(filter(None, (form_of(file, columns) for file in named)), None):
+            return form
         folder = next((name for name, is_folder in entries if is_folder), None)
         if folder is None:
             return None
@@ -97,7 +105,8 @@ def read(form: Form, places: Sequence[Place], columns: Sequence[str], ledger: Le
 
     What cannot be read adds to the ledger.
     """
-    key = scene_cache.fingerprint(places, also=repr(tuple(columns)))
+    maps = [] if form.map_of is None else [form.map_of(place) for place in places]
+    key = scene_cache.fingerprint([*places, *maps], also=repr(tuple(columns)))
     if (kept := scene_cache.read(key)) is not None:
         return Reading(*kept)
     known = len(ledger.faults), sum(ledger.left_out.values())
@@ -117,6 +126,15 @@ def _read(form: Form, places: Sequence[Place], columns: Sequence[str], ledger: L
         except DataError as error:
             ledger.faults.append(fault_in(place, error))
     return reading
+
+
+def has_future(form: Form, folder: Place, columns: Sequence[str]) -> bool:
+    """Whether the first file of a folder shows more than the usual history: published tests may hold back the rest."""
+    reading = _read(form, files_of(form, folder, [])[:1], columns, Ledger())
+    if not reading.scenes or not reading.scenes[0].frame_seconds:
+        return True
+    scene = reading.scenes[0]
+    return scene.frames > round((form.usual.history_seconds or 0.0) / scene.frame_seconds) + 1
 
 
 def is_map(name: str) -> bool:

@@ -5,6 +5,7 @@ from functools import partial
 from typing import NamedTuple
 
 from resvision.core.errors import DataError, printable
+from resvision.core.plurals import counted
 from resvision.data.fault_kinds import Ledger
 from resvision.data.faults import summary
 from resvision.data.layouts import Layout, Whole
@@ -34,9 +35,10 @@ def gathered(place: Place, columns: Sequence[str], ledger: Ledger, frame_seconds
     form = files.form_of(place, columns)
     if form is None:
         raise DataError(f"{printable(str(place))}: holds no tracks; {HINT} are read")
-    set_of = Gathered(place, str(place), ledger, form.usual)
-    set_of.frame_seconds = frame_seconds
-    parts = None if not place.is_dir() else split_folders(place, ledger.faults, is_labelled=lambda folder: True)
+    set_of = Gathered(folder=place, shown=str(place), ledger=ledger, usual=form.usual, frame_seconds=frame_seconds)
+    parts = None
+    if place.is_dir():
+        parts = split_folders(place, ledger.faults, is_labelled=lambda folder: files.has_future(form, folder, columns))
     if parts is not None:
         for split in parts.names:
             places = files.files_of(form, place / split, set_of.litter)
@@ -52,6 +54,8 @@ def gathered(place: Place, columns: Sequence[str], ledger: Ledger, frame_seconds
         split: [scene for scene, own in zip(*reading, strict=True) if own == split] for split in _judged(named)
     }
     set_of.rule = "by the column of splits"
+    if left_out := sum(split not in set_of.splits for split in reading.splits):
+        set_of.rule += f"; {counted(left_out, 'scene')} of no split {'is' if left_out == 1 else 'are'} left out"
     return set_of
 
 

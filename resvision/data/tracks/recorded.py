@@ -4,6 +4,7 @@ Glossary
     n  states of a track
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -66,6 +67,9 @@ def scene_of(recorded: Recorded, ledger: Ledger) -> Scene:
     tracks = [track for track in recorded.tracks if len(track.frames)]
     if not tracks:
         raise DataError(f"{printable(recorded.source)}: {printable(recorded.name)} has no vehicle")
+    names = Counter(track.name for track in tracks)
+    if twice := [track for track in tracks if names[track.name] > 1]:
+        raise DataError(f"{printable(twice[1].where)}: vehicle {printable(twice[0].name)} is there twice")
     first, last = min(int(t.frames.min()) for t in tracks), max(int(t.frames.max()) for t in tracks)
     shape = len(tracks), last - first + 1
     if shape[0] * shape[1] > MOST_CELLS:
@@ -80,8 +84,8 @@ def scene_of(recorded: Recorded, ledger: Ledger) -> Scene:
         frames, once = np.unique(track.frames, return_index=True)
         if len(frames) < len(track.frames):
             numbers, counts = np.unique(track.frames, return_counts=True)
-            twice = int(numbers[counts > 1][0])
-            ledger.add("duplicate-frames", track.where, f"vehicle {track.name} has frame {twice} more than once")
+            again = int(numbers[counts > 1][0])
+            ledger.add("duplicate-frames", track.where, f"vehicle {track.name} has frame {again} more than once")
         standing = track.kind == PARKED and len(frames) == 1
         columns = slice(None) if standing else frames - first
         present[number, columns] = True

@@ -22,7 +22,7 @@ from resvision.data.tracks.cuts import USUAL
 from resvision.data.tracks.headings import steadied
 from resvision.data.tracks.reader import TrackReader
 from resvision.data.tracks.shared_cars import SharedCar, joined_recordings, shared_cars
-from resvision.kinds.motion.scenes import Scene
+from resvision.kinds.motion.scenes import Flags, Scene
 
 HARMLESS = ("gaps", "turning-headings")
 """Kinds of faults that `check` lists and that training need not be told to allow: nothing wrong is learned from them.
@@ -50,10 +50,12 @@ class TrackScan(Scan):
         return None
 
 
+@dataclass(kw_only=True)
 class Gathered:
     """The scenes of a set by split, and what is wrong with them.
 
-    folder         the set's location, and `shown` its name
+    folder         the set's location, by which faults of the whole are named
+    shown          the name of the set: its own, or the folder as it was named
     usual          the usual cuts of windows
     frame_seconds  between two frames, as a person says it; None where they do not
     splits         scenes by split in the order training, the one that judges the result, the one that judges on the
@@ -62,14 +64,16 @@ class Gathered:
     cars           those that several scenes show, once the set is settled
     """
 
-    def __init__(self, folder: Place, shown: str, ledger: Ledger, usual: Timing = USUAL) -> None:
-        self.folder, self.shown, self.ledger, self.usual = folder, shown, ledger, usual
-        self.splits: dict[str, Sequence[Scene]] = {}
-        self.rule = ""
-        self.cars: list[SharedCar] = []
-        self.frame_seconds: float | None = None
-        self.litter: list[str] = []
-        self.notes: list[str] = []
+    folder: Place
+    shown: str
+    ledger: Ledger
+    usual: Timing = USUAL
+    frame_seconds: float | None = None
+    splits: dict[str, Sequence[Scene]] = field(default_factory=dict)
+    rule: str = ""
+    cars: list[SharedCar] = field(default_factory=list)
+    litter: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def settle(self) -> None:
         """Check all tracks, leave out what is allowed, and name recordings that share cars alike."""
@@ -154,7 +158,7 @@ def _sound(scene: Scene) -> Scene:
     return steadied(_without(scene, np.array(jumping, dtype=np.bool_)) if any(jumping) else scene)
 
 
-def _without(scene: Scene, left_out: np.ndarray) -> Scene:
+def _without(scene: Scene, left_out: Flags) -> Scene:
     """The scene without some vehicles, (V,)."""
     kept = np.flatnonzero(~left_out)
     place = {int(old): new for new, old in enumerate(kept)}

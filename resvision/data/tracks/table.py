@@ -20,7 +20,7 @@ from resvision.core.errors import DataError, SettingsError, printable, unknown_n
 from resvision.core.files import DOCUMENT
 from resvision.data.faults import Fault, fault
 from resvision.data.places import Place, beside, exists
-from resvision.data.table_columns import SPLITS, stated
+from resvision.data.table_columns import LEFT_OUT, SPLITS, stated
 from resvision.data.table_files import Table, header, read_table
 from resvision.data.tracks.recorded import KINDS, Recorded, Track
 from resvision.kinds.motion.scenes import Floats, Lane
@@ -120,8 +120,9 @@ class _Cells:
         frames, frame_seconds = self._frames(rows, faults)
         tracks = [self._track(track, rows[own], frames[own]) for track, own in _groups(self.tracks[rows])]
         recording, split = str(self.recordings[rows[0]]), str(self.splits[rows[0]]).casefold()
-        if split and split not in SPLITS:
-            raise DataError(f"{self._where(rows[0])}: the split {split!r:.40} is none of {', '.join(SPLITS)}")
+        if split and split not in {*SPLITS, LEFT_OUT}:
+            what = f"the split {split!r:.40} is none of {', '.join(SPLITS)}; `{LEFT_OUT}` leaves a scene out"
+            raise DataError(f"{self._where(rows[0])}: {what}")
         return Recorded(
             name=name,
             source=str(self.table.path),
@@ -201,9 +202,14 @@ def _number(cell: str) -> float:
         return float("nan")
 
 
+def lanes_of(tracks: Place) -> Place:
+    """The table of lanes that lies beside a table of tracks, whether it is there or not."""
+    return beside(tracks, f"{PurePath(tracks.name).stem}{LANES}")
+
+
 def _lanes(tracks: Place) -> dict[str, tuple[Lane, ...]]:
     """The lanes of each scenario, those of all under ""; none where no table of lanes lies beside the tracks."""
-    place = beside(tracks, f"{PurePath(tracks.name).stem}{LANES}")
+    place = lanes_of(tracks)
     if not exists(place):
         return {}
     own: list[Fault] = []

@@ -6,7 +6,7 @@ from math import nan
 from resvision.core.plurals import counted
 from resvision.kinds.kind import ClassRow, ClassTable, Table, Written
 from resvision.kinds.motion.metrics import MODES_COUNTED
-from resvision.kinds.motion.scores import GroupErrors, HorizonErrors, MotionScores, SystemErrors
+from resvision.kinds.motion.scores import GroupErrors, HorizonErrors, MotionScores
 from resvision.kinds.terminal_tables import as_text
 
 SYSTEM = "system"
@@ -65,12 +65,12 @@ def _whole(scores: MotionScores) -> ClassTable:
         pairs = [*zip(at.min_ade, at.min_fde, strict=True)][: len(counted_modes)]
         return [*(value for pair in pairs for value in pair), at.rmse, at.nll]
 
-    rows = [(system, errors(system.whole)) for system in scores.systems]
+    rows = [errors(system.whole) for system in scores.systems]
     return _table(scores, rows, names, f"Errors over {scores.horizon_seconds:g} s, m")
 
 
 def _by_horizon(scores: MotionScores, title: str, figure: Callable[[HorizonErrors], float]) -> ClassTable:
-    rows = [(system, [figure(at) for at in system.horizons]) for system in scores.systems]
+    rows = [[figure(at) for at in system.horizons] for system in scores.systems]
     return _table(scores, rows, [f"{at.seconds:g} s" for at in scores.net.horizons], title)
 
 
@@ -96,7 +96,7 @@ def _off_road(scores: MotionScores) -> list[ClassTable]:
     """The shares that leave the lanes, where any are known."""
     if scores.driven_off_road is None:
         return []
-    rows = [(system, [system.whole.off_road, system.whole.modes_off_road]) for system in scores.systems]
+    rows = [[system.whole.off_road, system.whole.modes_off_road] for system in scores.systems]
     title = f"Off the lanes within {scores.horizon_seconds:g} s"
     table = _table(scores, rows, ["most probable", "all modes"], title, written="percent")
     driven = ClassRow(DRIVEN, scores.windows, (scores.driven_off_road,) * 2)
@@ -141,19 +141,22 @@ def _calibration(scores: MotionScores) -> list[ClassTable]:
 
 def _table(
     scores: MotionScores,
-    rows: Sequence[tuple[SystemErrors, Sequence[float | None]]],
+    rows: Sequence[Sequence[float | None]],
     names: Sequence[str],
     title: str,
     *,
     written: Written = "hundredths",
 ) -> ClassTable:
-    """A table of a row for each system, in which the run is said to lose where it does."""
+    """A table of a row for each system, in which the run is said to lose where it does: in all columns, or in some."""
+    steady = rows[scores.systems.index(scores.constant_velocity)]
     shown = [
-        ClassRow(
-            f"{system.name} ({LOSES})" if system is scores.net and scores.loses else system.name,
-            system.whole.windows,
-            tuple(nan if value is None else value for value in values),
-        )
-        for system, values in rows
+        ClassRow(system.name, system.whole.windows, tuple(nan if value is None else value for value in values))
+        for system, values in zip(scores.systems, rows, strict=True)
     ]
+    lost = [
+        name for name, mine, its in zip(names, shown[0].shares, steady, strict=True) if its is not None and mine > its
+    ]
+    if lost:
+        where = LOSES if len(lost) == len(names) else f"{LOSES}: {', '.join(lost)}"
+        shown[0] = shown[0]._replace(name=f"{shown[0].name} ({where})")
     return ClassTable(("windows", *names), shown, title=title, noun=SYSTEM, written=(written,) * len(names))

@@ -38,6 +38,14 @@ def test_a_scenario_holds_one_window_of_five_and_six_seconds_of_its_focal_track(
     assert window.name == "train0:focal@49"
 
 
+def test_a_published_test_without_a_future_is_left_untouched(tmp_path: Path) -> None:
+    for seed, split in enumerate(["train", "val", "test"]):
+        argoverse(tmp_path / split, f"{split}{seed}", seed=seed, frames=50 if split == "test" else 110)
+    splits = open_splits(str(tmp_path), task="motion")
+    assert [reader.split for reader in splits.readers] == ["train", "val"]
+    assert "the folder test is left untouched" in splits.split_rule
+
+
 def test_a_map_is_not_needed(tmp_path: Path) -> None:
     place = argoverse(tmp_path, "one")
     (place.parent / "log_map_archive_one.json").unlink()

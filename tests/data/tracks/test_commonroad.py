@@ -118,6 +118,11 @@ def test_a_scenario_without_a_vehicle_is_refused() -> None:
         scene_of(parse_scenario(scenario(lanelet()).encode(), "a.xml"), Ledger())
 
 
+def test_a_vehicle_that_is_there_twice_is_refused() -> None:
+    with pytest.raises(DataError, match=r"a.xml:4: vehicle 7 is there twice"):
+        scene_of(parse_scenario(scenario(CAR, CAR).encode(), "a.xml"), Ledger())
+
+
 def test_frames_that_would_fill_the_memory_are_refused() -> None:
     far = CAR.replace("<exact>4</exact>", "<exact>900000000</exact>")
     with pytest.raises(DataError, match=r"1 vehicle over 900,000,001 frames are more than fit"):

@@ -132,6 +132,12 @@ def test_files_of_other_kinds_are_left_out_and_counted(roads: Path, tmp_path: Pa
     assert open_splits(str(mixed), task="motion").notes == (f"1 file or folder is left out by name: {mixed}/README.md",)
 
 
+def test_a_text_that_comes_before_the_tracks_does_not_hide_them(roads: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(roads, tmp_path / "roads")
+    (folder / "A license.txt").write_text("of our roads")
+    assert len(open_splits(str(folder), task="motion").train) == len(open_splits(str(roads), task="motion").train)
+
+
 def test_check_lists_what_training_leaves_out_by_itself(tmp_path: Path) -> None:
     folder = commonroad(tmp_path / "roads", ROADS)
     path = np.column_stack([np.arange(60.0), np.zeros(60)])

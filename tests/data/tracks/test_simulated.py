@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from resvision.data import sets
 from resvision.data.tracks.driver_model import HARDEST
 from resvision.data.tracks.road_shape import RoadShape, Section
 from resvision.data.tracks.simulated import FRAME_SECONDS, simulated
@@ -76,3 +77,11 @@ def test_a_bend_turns_the_road_by_its_curvature_and_slows_careful_drivers() -> N
     right, left = road.as_lanes()
     inner, outer = (np.hypot(*np.diff(border, axis=0).T).sum() for border in (left.left, right.right))
     assert outer - inner == pytest.approx(7 * np.pi / 2, rel=0.02)
+
+
+def test_splits_hold_as_many_windows_as_the_table_says_and_share_no_recording() -> None:
+    splits = sets.open_splits("traffic-simulated", task="motion")
+    assert sets.row("traffic-simulated").images == f"{len(splits.train):,} + {len(splits.test):,}"
+    recordings = [{reader.group(index) for index in range(0, len(reader), 50)} for reader in splits.readers]
+    assert not recordings[0] & recordings[1]
+    assert not recordings[2] & (recordings[0] | recordings[1])

@@ -82,6 +82,9 @@ def test_a_column_of_splits_parts_the_scenes(tmp_path: Path) -> None:
     path.write_text("\n".join(rows))
     splits = open_splits(str(path), task=None, timing=PACE)
     assert [reader.split for reader in splits.readers] == ["train", "test", "val"]
+    path.write_text("\n".join(rows).replace(",train", ",none", 60 * 2))
+    assert open_splits(str(path), task=None, timing=PACE).split_rule.endswith("splits; 1 scene of no split is left out")
+    path.write_text("\n".join(rows))
     assert {splits.test.group(index) for index in range(len(splits.test))} == {"t/4"}
 
 
@@ -98,6 +101,16 @@ def test_lanes_lie_in_a_table_beside_the_tracks(tmp_path: Path) -> None:
     lanes.write_text("lane,side,x,y\n1,above,0,0\n")
     with pytest.raises(DataError, match=r"t_lanes.csv:2: a side, left or right, and numbers x and y are due"):
         read_tracks(path, (), [])
+
+
+def test_lanes_that_have_changed_are_read_anew(tmp_path: Path) -> None:
+    path = str(csv(tmp_path / "t.csv", FIVE))
+    lanes = tmp_path / "t_lanes.csv"
+    for width in (2, 3):
+        points = [f"1,{side},{x},{y}" for side, y in (("left", width), ("right", -width)) for x in (0, 50)]
+        lanes.write_text("\n".join(["lane,side,x,y", *points]))
+        scene = open_splits(path, task="motion", timing=PACE).train.target(0).scene
+        assert scene.lanes[0].left[0, 1] == width
 
 
 @pytest.mark.parametrize(

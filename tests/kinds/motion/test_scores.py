@@ -111,6 +111,21 @@ def test_every_table_of_errors_has_constant_velocity_and_says_where_the_run_lose
     assert not any("loses" in row[0] for table in winning if table.columns[0] == "system" for row in table.rows)
 
 
+def test_run_that_loses_at_some_horizons_is_said_to_lose_there() -> None:
+    """It is two and a half metres off at every step, which is much after one second and little after three."""
+    windows = _windows()
+    braking = windows[6:]
+    truth = np.stack([window.future().positions for window in braking])
+    tally = Tally(3)
+    tally.add(range(3), truth[:, None] + np.array([0.0, 2.5]), np.ones((3, 1)), braking)
+    scores = tally.scores("window {}".format)
+
+    by_horizon = next(table for table in KIND.tables(scores) if table.title == "FDE by horizon, m")
+
+    assert [row[0] for row in by_horizon.rows][:2] == ["this run (loses: 1 s)", "constant velocity"]
+    assert not scores.loses
+
+
 def test_worst_windows_are_of_one_moment_of_each_vehicle() -> None:
     worst = _scores().worst
 
