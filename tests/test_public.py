@@ -205,7 +205,8 @@ def test_every_command_of_a_document_is_one_that_the_command_line_takes(document
     for line in lines:
         if line.startswith(("$ resvision ", "$ torchrun ")):
             given = options(line)
-            models = [given.get("model"), *(given.get("models") or ())]
+            named = () if given.get("raster") else given.get("models") or ()  # where `inspect` names data
+            models = [given.get("model"), *named]
             assert all(model.startswith("runs/") or catalog.find(model) for model in models if model), line
             assert given.get("recipe") in {None, "own:recipe", "own:phases", *RECIPES}, line
             data = given.get("data") or "photos/"

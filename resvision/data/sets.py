@@ -347,7 +347,7 @@ def open_splits(
     return splits.seen_as(image_size=image_size).recut(timing, drawing).seen_as(channels=channels)
 
 
-def made_for(name_or_folder: str, *, root: Path | None = None) -> str:
+def made_for(name_or_folder: str, *, root: Path | None = None, columns: Sequence[str] = ()) -> str:
     """The task that the labels of a data set, folder, archive, table or `package.module:function` are for.
 
     Raises as `open_splits`, and SettingsError where a user's own function gives what no task of ours takes.
@@ -355,7 +355,7 @@ def made_for(name_or_folder: str, *, root: Path | None = None) -> str:
     if name_or_folder in names():
         return row(name_or_folder).task
     if Path(name_or_folder).exists():
-        return layout_for(at(Path(name_or_folder)), None)[0]
+        return layout_for(at(Path(name_or_folder)), None, columns)[0]
     reader = open_splits(name_or_folder, root=root, task=None).train
     if len(reader):
         target = reader.target(0)

@@ -25,14 +25,14 @@ def best_trajectory(model: Model, system: Forecaster, seen: Seen, window: Window
         raise SettingsError("--class, --point: a forecast has neither; the most probable trajectory is explained")
     images = images_of(model, seen.pixels)
     beside = to_device(inputs_of([window], seen.pixels.transpose(2, 0, 1)[None].copy()), images.device)
-    logits, _ = _forecast(system, beside, images)
-    mode = int(logits[0].argmax())
+    with torch.no_grad():
+        probabilities = _forecast(system, beside, images)[0][0].softmax(dim=0)
+    mode, single = int(probabilities.argmax()), len(probabilities) == 1
 
     def net(images: Tensor) -> Tensor:
         logits, ends = _forecast(system, beside, images)
         return torch.cat([logits, ends[:, mode]], dim=1)
 
-    single = logits.shape[1] == 1
     seconds = window.step_seconds * window.span.steps
     return ExplainedScore(
         images=images,
@@ -41,7 +41,7 @@ def best_trajectory(model: Model, system: Forecaster, seen: Seen, window: Window
         score=lambda output: output[:, -2] if single else output[:, mode],
         label="the trajectory" if single else "the most probable trajectory",
         words=f"metres ahead after {seconds:g} s" if single else "logit of the most probable trajectory",
-        share=float(logits[0].softmax(dim=0)[mode]),
+        share=float(probabilities[mode]),
     )
 
 

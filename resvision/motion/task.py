@@ -14,6 +14,7 @@ from resvision.core.errors import DataError, SettingsError, printable
 from resvision.core.samples import Reader, Sample
 from resvision.core.settings import Scalar
 from resvision.core.views import Raster, View
+from resvision.kinds.kind import Exhibit
 from resvision.kinds.motion.kind import KIND
 from resvision.kinds.motion.placement import WindowGeometry
 from resvision.kinds.motion.results import RawTrajectories
@@ -24,6 +25,7 @@ from resvision.loading.workers import batches as read_batches
 from resvision.motion import track_files
 from resvision.motion.augment import MotionAugment
 from resvision.motion.batches import MotionEvalBatches, MotionTrainBatches, Undrawn, inputs_of, undrawn
+from resvision.motion.exhibits import training_exhibits
 from resvision.motion.explaining import best_trajectory
 from resvision.motion.forecaster import Forecaster, ForecastNet
 from resvision.tasks import ExplainedScore, How, Model, Question, SampleFile, Seen, Task
@@ -111,6 +113,10 @@ class MotionTask(Task[Window]):
     ) -> MotionTrainBatches:
         """Make batches of windows with their rasters."""
         return MotionTrainBatches(reader, batch_size=batch_size, seed=seed, augment=augment, rank=rank, world=world)
+
+    def training_exhibits(self, batch: Batch, classes: Sequence[str]) -> list[Exhibit]:
+        """The rasters, in colours."""
+        return training_exhibits(batch.inputs, batch.targets)
 
     def exam_batches(self, reader: Reader[Window], *, batch_size: int, rank: int, world: int) -> MotionEvalBatches:
         """Make batches of windows in their order."""

@@ -5,7 +5,6 @@ for none, a file shows each vehicle at the last frame of its scene, or those tha
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -36,9 +35,9 @@ class TrackFile(SampleFile):
 
     def __init__(self, model: Model, file: Path, columns: Sequence[str] = ()) -> None:
         self._model, self._file = model, file
-        scenes = scenes_of(file, columns)
-        seconds = pace_for(model, file, scenes)
-        self._scenes = [scene if scene.frame_seconds else replace(scene, frame_seconds=seconds) for scene in scenes]
+        seconds = pace_of(model)
+        self._scenes = scenes_of(file, columns, seconds)
+        require_pace(model, file, self._scenes, seconds)
         self._span = span_of(model.timing, USUAL, seconds)
 
     @cached_property
@@ -86,10 +85,17 @@ class TrackFile(SampleFile):
 class NoTracks(SampleFile):
     """A file that lies beside tracks, such as their map, and holds none itself."""
 
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
     @property
     def names(self) -> Sequence[str]:
         """None."""
         return []
+
+    def seen(self, name: str) -> Seen:
+        """Nothing; DataError."""
+        raise DataError(f"{printable(self._file)}: lies beside tracks and holds none")
 
 
 def opened(model: Model, file: Path, columns: Sequence[str] = ()) -> SampleFile:
@@ -98,13 +104,16 @@ def opened(model: Model, file: Path, columns: Sequence[str] = ()) -> SampleFile:
     Raises DataError for a file that holds no tracks, or whose frames are not as far apart as those that the model was
     trained on.
     """
-    return NoTracks() if files.is_map(file.name) else TrackFile(model, file, columns)
+    return NoTracks(file) if files.is_map(file.name) else TrackFile(model, file, columns)
 
 
-def scenes_of(file: Path, columns: Sequence[str] = ()) -> list[Scene]:
-    """The scenes of a file, without vehicles that jump; headings of standing ones are steadied as in training."""
+def scenes_of(file: Path, columns: Sequence[str], frame_seconds: float) -> list[Scene]:
+    """The scenes of a file, without vehicles that jump; headings of standing ones are steadied as in training.
+
+    frame_seconds  between two frames, where the file does not say it
+    """
     ledger = Ledger(LEFT_OUT)
-    gathered = layout.gathered(file, columns, ledger)
+    gathered = layout.gathered(file, columns, ledger, frame_seconds)
     gathered.settle()
     scenes = [scene for split in gathered.splits.values() for scene in split]
     if ledger.faults:
@@ -114,18 +123,22 @@ def scenes_of(file: Path, columns: Sequence[str] = ()) -> list[Scene]:
     return scenes
 
 
-def pace_for(model: Model, file: Path, scenes: Sequence[Scene]) -> float:
-    """The seconds between two frames, those of training. Raises DataError for a file that states others."""
+def pace_of(model: Model) -> float:
+    """The seconds between two frames of the windows that a model was trained on."""
     seconds = model.timing.frame_seconds
     if seconds is None:
         raise SettingsError(f"{model.title}: does not say how far apart its frames are; predict with its run directory")
+    return seconds
+
+
+def require_pace(model: Model, file: Path, scenes: Sequence[Scene], seconds: float) -> None:
+    """Raise DataError for a file whose frames are not so many seconds apart."""
     for scene in scenes:
-        if scene.frame_seconds and abs(scene.frame_seconds / seconds - 1) > SAME_PACE:
+        if abs(scene.frame_seconds / seconds - 1) > SAME_PACE:
             raise DataError(
                 f"{printable(file)}: frames are {scene.frame_seconds:g} s apart, and {model.title} was trained on"
                 f" {seconds:g} s; bring the tracks to that time step"
             )
-    return seconds
 
 
 def seen_window(model: Model, window: Window, picture: Pixels | None = None) -> Seen:

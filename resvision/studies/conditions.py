@@ -124,7 +124,7 @@ def study_conditions(design: Design, folder: Path, trials: Sequence[Trial], cons
         data=short_name(trials[0].run.data.name),
         kind=kind,
         outcomes=by_condition,
-        verdicts=[_verdict(claim, by_condition) for claim in design.claims],
+        verdicts=[verdict_of(claim, by_condition) for claim in design.claims],
     )
 
 
@@ -133,7 +133,8 @@ def values(outcomes: Sequence[Outcome], figure: Figure) -> NDArray[np.float64]:
     return np.array([outcome.trained("loss") if figure == "loss" else outcome.tested for outcome in outcomes])
 
 
-def _verdict(claim: Claim, outcomes: Mapping[str, Sequence[Outcome]]) -> Verdict:
+def verdict_of(claim: Claim, outcomes: Mapping[str, Sequence[Outcome]]) -> Verdict:
+    """The verdict on a claim, from the outcomes under each condition in the order of seeds."""
     return judge(claim.text, smaller=_side(claim.smaller, claim, outcomes), larger=_side(claim.larger, claim, outcomes))
 
 
