@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-ROWS = 500
-"""Trajectories whose distances from all others are held at a time."""
+ROWS = 32
+"""Trajectories whose distances from all others are worked out at a time: as many as a core's cache holds."""
 
 
 class Cover(NamedTuple):
@@ -47,11 +47,16 @@ def greedy_cover(trajectories: NDArray[np.float32], *, epsilon_m: float, most: i
 def neighbours(trajectories: NDArray[np.float32], epsilon_m: float) -> NDArray[np.bool_]:
     """Whether two trajectories (K, T, 2) are nowhere farther apart than epsilon, (K, K)."""
     near = np.empty((len(trajectories),) * 2, dtype=np.bool_)
+    by_step = np.ascontiguousarray(trajectories.transpose(1, 2, 0))  # (T, 2, K)
     for start in range(0, len(trajectories), ROWS):
-        some = trajectories[start : start + ROWS]
-        farthest = np.zeros((len(some), len(trajectories)), dtype=np.float32)
-        for step in range(trajectories.shape[1]):  # one step at a time, for the memory's sake
-            apart = some[:, None, step] - trajectories[None, :, step]
-            np.maximum(farthest, (apart**2).sum(axis=-1), out=farthest)
-        near[start : start + ROWS] = farthest <= epsilon_m**2
+        rows = slice(start, min(start + ROWS, len(trajectories)))
+        farthest, squared, of_y = np.zeros((3, rows.stop - start, len(trajectories)), dtype=np.float32)
+        for x, y in by_step:
+            np.subtract(x[rows, None], x, out=squared)
+            np.square(squared, out=squared)
+            np.subtract(y[rows, None], y, out=of_y)
+            np.square(of_y, out=of_y)
+            np.add(squared, of_y, out=squared)
+            np.maximum(farthest, squared, out=farthest)
+        near[rows] = farthest <= epsilon_m**2
     return near
