@@ -10,7 +10,7 @@ from torch import nn
 from resvision.assembly import Prepared, build_system, task_name, total_steps
 from resvision.contracts import System
 from resvision.core.errors import printable
-from resvision.core.plurals import counted, length_in_words
+from resvision.core.plurals import article, counted, length_in_words, plural
 from resvision.core.terminal import tell
 from resvision.core.views import described
 from resvision.refusals import normalizes
@@ -42,12 +42,13 @@ def introduce(prepared: Prepared, console: Console, *, since: CpuTimes | None) -
     size = "x".join(map(str, counts.input))
     notes = {"note": "; ".join(prepared.splits.notes)} if prepared.splits.notes else {}
     classes = {counted(len(data.classes), "class"): f"in this order: {_some(data.classes, 20)}"} if data.classes else {}
+    noun = task.kind.sample_noun
     lines = {
         "data": f"{data.name}: {data.split_rule}",
         **classes,
         **notes,
-        "images": f"{size}, {described(view)}, mean {_numbers(view.mean)}, std {_numbers(view.std)}",
-        "model": f"{run.model.name}, {counts.params:,} parameters, {counts.macs:,} MACs an image",
+        plural(noun): f"{size}, {described(view)}, mean {_numbers(view.mean)}, std {_numbers(view.std)}",
+        "model": f"{run.model.name}, {counts.params:,} parameters, {counts.macs:,} MACs {article(noun)} {noun}",
         **_origin(run, system),
         "recipe": f"{run.recipe}, {_length(run)}",
         **_ending(run),

@@ -190,7 +190,7 @@ def _show_table(ensemble: "Ensemble", *, wide: bool) -> None:
     """Print a row for each run, then the ensemble, with published figures beside the measured ones."""
     kind, images = ensemble.members[0].trained.kind, ensemble.members[0].scores.images
     compared = kind.telling(kind.compared, len(ensemble.members[0].scores.classes))
-    print_lines(f"{ensemble.data}, {counted(images, 'image')}")
+    print_lines(f"{ensemble.data}, {counted(images, kind.sample_noun)}")
     if changed := overlap.summary(ensemble.images):
         print_lines(changed)
     print_lines(*(f"note: {note}" for note in ensemble.images.notes))

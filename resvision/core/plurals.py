@@ -11,6 +11,11 @@ def plural(noun: str) -> str:
     return f"{noun}es" if noun.endswith(("s", "x")) else f"{noun}s"
 
 
+def article(noun: str) -> str:
+    """`a`, or `an` before a vowel."""
+    return "an" if noun[:1] in "aeio" else "a"
+
+
 def length_in_words(duration: str) -> str:
     """The length of a training, `20 epochs` or `1 epochs` in a Run, as a person writes it."""
     number, _, unit = duration.partition(" ")

@@ -17,8 +17,13 @@ ROAD = 3
 
 
 def training_exhibits(inputs: MotionInputs, targets: MotionTargets) -> list[Exhibit]:
-    """Each raster of a batch as a net sees it, with the speed of its vehicle and how far that will drive."""
-    exhibits = []
+    """Each raster of a batch as a net sees it, with the speed of its vehicle and how far that will drive.
+
+    There are none of a net that looks at no raster.
+    """
+    exhibits: list[Exhibit] = []
+    if inputs.images.shape[-1] == 1:
+        return exhibits
     for number, raster in enumerate(inputs.images.numpy()):
         known = targets.present[number] > 0
         ends = targets.positions[number][known]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from resvision.core import references
 from resvision.core.errors import DataError, ResVisionError
+from resvision.core.plurals import plural
 from resvision.core.samples import Reader
 from resvision.data.selection import subset
 from resvision.data.splits import Splits
@@ -61,17 +62,17 @@ def _section(record: RunRecord, *, allow_code: bool) -> DataSection:
         with references.own_code(name, error=DataError):
             readers = splits.readers
             counts = [_amounts(reader, kind) for reader in readers]
-            sizes = [size for reader in readers for size in _sizes(reader)]
+            sizes = [size for reader in readers for size in _sizes(reader)] if _are_images(kind) else []
             exhibits = _training_exhibits(record, splits, allow_code=allow_code)
     except (ResVisionError, ModuleNotFoundError, MemoryError) as error:
         return DataSection(name=data_of(record)[0], reason=f"The data are left out: {error}")
     samples = tuple(shown_exhibits(exhibits, small=True))
     return DataSection(
         name=data_of(record)[0],
-        splits=tuple(f"{reader.split}, {len(reader):,} images" for reader in readers),
+        splits=tuple(f"{reader.split}, {len(reader):,} {plural(kind.sample_noun)}" for reader in readers),
         rows=_rows(readers[0].classes, counts),
         noun=kind.amount_noun,
-        notes=(_size_words(sizes), *_counted_words(readers, kind)),
+        notes=(*_size_words(sizes), *_counted_words(readers, kind)),
         samples=samples,
         single=not any(len(exhibit.panels) > 1 or exhibit.panels[0].lettered for exhibit in exhibits),
     )
@@ -103,15 +104,22 @@ def _sizes(reader: Reader[Any]) -> list[tuple[int, int]]:
     return [(shape[0], shape[1]) for shape in shapes]
 
 
-def _size_words(sizes: Sequence[tuple[int, int]]) -> str:
-    """`All of 48 images that were looked at are 480 x 360 pixels.`"""
+def _are_images(kind: Kind[Any, Any, Any]) -> bool:
+    """Whether samples have sizes of their own, as images have."""
+    return kind.sample_noun == Kind.sample_noun
+
+
+def _size_words(sizes: Sequence[tuple[int, int]]) -> list[str]:
+    """`All of 48 images that were looked at are 480 x 360 pixels.`; none where none was looked at."""
+    if not sizes:
+        return []
     ordered = sorted(sizes, key=lambda size: size[0] * size[1])
     least, middle, most = (
         f"{width:,} x {height:,}" for height, width in (ordered[i] for i in (0, len(sizes) // 2, -1))
     )
     if len({*sizes}) == 1:
-        return f"All of {len(sizes)} images that were looked at, spread over the set, are {least} pixels."
-    return f"{len(sizes)} images that were looked at are {least} to {most} pixels, {middle} in the middle."
+        return [f"All of {len(sizes)} images that were looked at, spread over the set, are {least} pixels."]
+    return [f"{len(sizes)} images that were looked at are {least} to {most} pixels, {middle} in the middle."]
 
 
 def _counted_words(readers: Sequence[Reader[Any]], kind: Kind[Any, Any, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from resvision.core import rundir
+from resvision.core.plurals import plural
 from resvision.report import tables
 from resvision.report.class_tables import class_values
 from resvision.report.data_section import data_sections
@@ -167,10 +168,11 @@ def _line(record: RunRecord) -> str:
     counts = {"training": "train", "validation": "validation", "test": "test"}
     images = [(word, int(record.setting(f"data.{split}_images") or 0)) for word, split in counts.items()]
     shown = ", ".join(f"{count:,} {word}" for word, count in images if count)
+    noun = plural(record.kind.sample_noun)
     backbone = tables.backbone(record)
     over = f" over {backbone}" if backbone else ""
     return (
-        f"{record.setting('model.name')}{over} on {record.setting('data.name')} ({shown} images),"
+        f"{record.setting('model.name')}{over} on {record.setting('data.name')} ({shown} {noun}),"
         f" recipe {record.setting('recipe')}, seed {record.setting('training.seed')}"
     )
 

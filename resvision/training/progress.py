@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 
 from rich.console import Console
 
+from resvision.core.plurals import plural
 from resvision.core.progress import Bar
 from resvision.core.terminal import tell
 from resvision.kinds.kind import Kind
@@ -86,7 +87,7 @@ class ProgressBar:
     def _rate(self) -> str:
         images: int = sum(line["images"] for line in self._recent)
         seconds: float = sum(line["seconds"] for line in self._recent)
-        return f"{images / max(seconds, 1e-9):,.0f} images/s"
+        return f"{images / max(seconds, 1e-9):,.0f} {plural(self._kind.sample_noun)}/s"
 
     def _tell_epoch(self, line: dict[str, Any]) -> None:
         lines, self._epoch_lines = self._epoch_lines, []

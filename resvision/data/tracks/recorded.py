@@ -4,7 +4,6 @@ Glossary
     n  states of a track
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -62,22 +61,12 @@ class Recorded(NamedTuple):
 def scene_of(recorded: Recorded, ledger: Ledger) -> Scene:
     """The scene of a scenario, whose first frame is number 0; a frame that a track has twice adds to the ledger.
 
-    Raises DataError for a scenario without a vehicle, or one so long that it would not fit into memory.
+    Raises DataError for a scenario without a vehicle, one so long that it would not fit into memory,
+    or one with two vehicles of one name.
     """
     tracks = [track for track in recorded.tracks if len(track.frames)]
-    if not tracks:
-        raise DataError(f"{printable(recorded.source)}: {printable(recorded.name)} has no vehicle")
-    names = Counter(track.name for track in tracks)
-    if twice := [track for track in tracks if names[track.name] > 1]:
-        raise DataError(f"{printable(twice[1].where)}: vehicle {printable(twice[0].name)} is there twice")
-    first, last = min(int(t.frames.min()) for t in tracks), max(int(t.frames.max()) for t in tracks)
-    shape = len(tracks), last - first + 1
-    if shape[0] * shape[1] > MOST_CELLS:
-        vehicles = counted(shape[0], "vehicle")
-        raise DataError(
-            f"{printable(recorded.source)}: {vehicles} over {shape[1]:,} frames are more than fit into memory,"
-            f" {MOST_CELLS:,} of both together; cut the recording into scenes"
-        )
+    first, length = _frames(recorded, tracks)
+    shape = len(tracks), length
     present = np.zeros(shape, dtype=np.bool_)
     positions, headings, speeds = np.zeros((*shape, 2)), np.zeros(shape), np.zeros(shape)
     for number, track in enumerate(tracks):
@@ -108,3 +97,23 @@ def scene_of(recorded: Recorded, ledger: Ledger) -> Scene:
         lanes=recorded.lanes,
         focal=tuple(number for number, track in enumerate(tracks) if track.name in recorded.focal),
     )
+
+
+def _frames(recorded: Recorded, tracks: Sequence[Track]) -> tuple[int, int]:
+    """The first frame of all tracks, and the number of frames up to the last. Raises as `scene_of` does."""
+    if not tracks:
+        raise DataError(f"{printable(recorded.source)}: {printable(recorded.name)} has no vehicle")
+    names = set[str]()
+    for track in tracks:
+        if track.name in names:
+            raise DataError(f"{printable(track.where)}: vehicle {printable(track.name)} is there twice")
+        names.add(track.name)
+    first, last = min(int(t.frames.min()) for t in tracks), max(int(t.frames.max()) for t in tracks)
+    frames = last - first + 1
+    if len(tracks) * frames > MOST_CELLS:
+        vehicles = counted(len(tracks), "vehicle")
+        raise DataError(
+            f"{printable(recorded.source)}: {vehicles} over {frames:,} frames are more than fit into memory,"
+            f" {MOST_CELLS:,} of both together; cut the recording into scenes"
+        )
+    return first, frames

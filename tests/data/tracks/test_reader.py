@@ -100,7 +100,7 @@ def test_what_a_person_asks_is_cut_and_drawn_and_told() -> None:
     view = asked.view
     assert isinstance(view, Raster)
     assert (view.metres_per_px, view.ahead, view.channels, view.every) == (0.5, 0.6, 25, 1)
-    assert asked.cut() == (timing._replace(frame_seconds=0.1), Drawing(0.5, 0.6, "channels"))
+    assert asked.cut() == (timing._replace(frame_seconds=0.1), Drawing(0.5, 0.6, "channels", 1.0))
     again = windows.recut(*asked.cut())
     assert again.view == asked.view
     assert again.span == asked.span
@@ -109,7 +109,7 @@ def test_what_a_person_asks_is_cut_and_drawn_and_told() -> None:
 def test_what_is_left_open_is_as_usual() -> None:
     usual = reader(scene(np.ones((1, 60), dtype=np.bool_))).recut(Timing(), Drawing())
     assert usual.span == Span(20, 30, 1, 5)
-    assert usual.cut() == (Timing(0.1, 2.0, 3.0, 0.1, 0.5), Drawing(1.0, 0.75, "fading"))
+    assert usual.cut() == (Timing(0.1, 2.0, 3.0, 0.1, 0.5), Drawing(1.0, 0.75, "fading", 2.0))
     slow = reader(scene(np.ones((1, 60), dtype=np.bool_), frame_seconds=0.4)).recut(Timing(), Drawing())
     assert slow.span == Span(5, 8, 1, 1)  # the nearest whole numbers of frames
 

@@ -68,6 +68,18 @@ def test_without_a_timestamp_the_time_between_frames_is_asked_for(tmp_path: Path
     assert [len(reader) for reader in splits.readers] == [4 * 2 * 2, 1 * 2 * 2]  # 60 frames hold two windows of 51
 
 
+def test_a_frame_that_a_vehicle_has_twice_is_a_fault_or_its_first_state_counts(tmp_path: Path) -> None:
+    path = csv(tmp_path / "t.csv", FIVE)
+    path.write_text(path.read_text() + "0,a,7,-50,0,0,4.5,1.8\n")
+    with pytest.raises(DataError, match=r"t.csv:2: vehicle a has frame 7 more than once; --allow duplicate-frames"):
+        open_splits(str(path), task="motion", timing=PACE)
+    splits = open_splits(str(path), task="motion", timing=PACE, allow=["duplicate-frames"])
+    windows = (reader.target(index) for reader in splits.readers for index in range(len(reader)))
+    scenes = {window.scene.name: window.scene for window in windows}
+    np.testing.assert_array_equal(scenes["t/0"].positions[0], driven(0))
+    assert splits.split_rule.endswith("allowed: 1 state by duplicate-frames")
+
+
 def test_a_table_is_read_as_tracks_whatever_task_is_asked_for(tmp_path: Path) -> None:
     path = str(csv(tmp_path / "t.csv", FIVE))
     assert open_splits(path, task=None, timing=PACE).train.classes == ()

@@ -162,7 +162,7 @@ def test_ahead_is_up_and_left_is_left() -> None:
 
 
 def test_a_batch_is_drawn_as_its_windows_alone() -> None:
-    windows = [Window(road(seed=seed), seed % 4, 4 + seed % 2, SPAN) for seed in range(11)]
+    windows = [Window(road(seed=seed), seed % 4, 4 + seed % 2, SPAN) for seed in range(19)]
     for shown in (view(), view("channels")):
         together = drawn(windows, shown)
         assert (together == np.concatenate([drawn([window], shown) for window in windows])).all()
