@@ -232,6 +232,6 @@ def _print(findings: "Findings") -> None:
     if findings.again:
         typer.echo("as found when these files were last decoded; --again decodes them anew")
     typer.echo(
-        f"{findings.name}: {counted(findings.images, 'image')}, {findings.fine:,} fine, "
+        f"{findings.name}: {counted(findings.images, findings.sample_noun)}, {findings.fine:,} fine, "
         f"{counted(len(findings.faults), 'fault')}, {len(findings.duplicates):,} in both splits"
     )

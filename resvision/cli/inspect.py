@@ -102,17 +102,8 @@ def command(
     if svg is None and (fold is not None or (force and out is None)):
         raise SettingsError("--fold and --force are about a picture; name its file with --svg")
     if raster:
-        if (
-            as_csv
-            or paper
-            or svg is not None
-            or anchors is not None
-            or data
-            or allow
-            or input_
-            or num_classes
-            or option
-        ):
+        others = (as_csv, paper, svg, anchors, data, allow, input_, num_classes, option)
+        if any(others):
             raise SettingsError("--raster takes --count, --split, --root, --set, --out, --force and --json alone")
         if len(models) != 1:
             raise SettingsError("--raster shows samples of one data set or run; name one")

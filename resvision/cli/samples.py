@@ -48,14 +48,13 @@ class Samples(NamedTuple):
     results: list[Any] | None
 
 
+_HINTS = {"image_size": int | None, **get_type_hints(Timing), **get_type_hints(Drawing)}
+_LISTS = {"columns": tuple[str, ...], "allow": tuple[str, ...]}
 _Asked = make_dataclass(
     "_Asked",
     [
-        ("image_size", int | None, field(default=None)),
-        *(
-            (name, hint, field(default=None))
-            for name, hint in {**get_type_hints(Timing), **get_type_hints(Drawing)}.items()
-        ),
+        *((name, hint, field(default=None)) for name, hint in _HINTS.items()),
+        *((name, hint, field(default=())) for name, hint in _LISTS.items()),
     ],
     frozen=True,
 )
@@ -81,11 +80,18 @@ def show(question: SampleQuestion, *, force: bool, as_json: bool, wide: bool) ->
 def _of_data(question: SampleQuestion) -> Samples:
     """Samples of a data set, spread evenly over the split."""
     asked = _asked(question.settings)
-    task = sets.made_for(question.data, root=question.root)
+    task = sets.made_for(question.data, root=question.root, columns=asked.columns)
     timing = Timing(*(getattr(asked, name) for name in Timing._fields))
     drawing = Drawing(*(getattr(asked, name) for name in Drawing._fields))
     splits = sets.open_splits(
-        question.data, root=question.root, task=task, image_size=asked.image_size, timing=timing, drawing=drawing
+        question.data,
+        root=question.root,
+        task=task,
+        image_size=asked.image_size,
+        columns=asked.columns,
+        allow=asked.allow,
+        timing=timing,
+        drawing=drawing,
     )
     readers = {reader.split: reader for reader in splits.readers}
     split = question.split or "train"

@@ -373,7 +373,10 @@ class Raster(_View):
     def coloured(self, channels: int) -> "Raster":
         """Itself; ValueError for other channels, which follow from how the past is drawn."""
         if channels != self.channels:
-            raise ValueError(f"a raster has the channels of its past, {self.channels} here, and not {channels}")
+            raise ValueError(
+                f"a raster has the channels of its past, {self.channels} here, and not {channels}; data.drawn_past and"
+                " data.history_seconds change them"
+            )
         return self
 
 

@@ -23,6 +23,7 @@ from resvision.data.layouts import Scan, layout_for
 from resvision.data.places import at
 from resvision.data.sets import load, names, open_splits, row
 from resvision.data.splits import Splits
+from resvision.kinds.table import kind_of
 
 
 class Duplicate(NamedTuple):
@@ -48,6 +49,7 @@ class Findings:
     duplicates  images that are in two splits: no fault of a file, but they flatter the score
     notes       what a person should know of the files and need not change
     again       whether the files are as they were when last checked, and were not decoded anew
+    sample_noun the noun of what is counted
     """
 
     name: str
@@ -57,12 +59,14 @@ class Findings:
     duplicates: list[Duplicate]
     notes: list[str] = field(default_factory=list)
     again: bool = field(default=False, compare=False)
+    sample_noun: str = field(default="image", compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         duplicates = [{split: source for split, source in pair._asdict().items() if source} for pair in self.duplicates]
         lists = {"faults": [fault.to_json() for fault in self.faults], "duplicates": duplicates}
-        return {**asdict(self), **lists}
+        plain = {name: value for name, value in asdict(self).items() if name != "sample_noun"}
+        return {**plain, **lists}
 
 
 class Decoded(NamedTuple):
@@ -130,6 +134,7 @@ def check(
         duplicates=findings.duplicates,
         notes=scan.notes + counted_note(findings.dark),
         again=kept is not None,
+        sample_noun=scan.sample_noun,
     )
 
 
@@ -151,7 +156,10 @@ def _scan(
             raise
         source, _, fault = str(error).partition(": ")
         return Fault(source, fault)
-    return _InMemory(splits)
+    in_memory = _InMemory(splits)
+    if name in names():
+        in_memory.sample_noun = kind_of(row(name).task).sample_noun
+    return in_memory
 
 
 def _decode(scan: Scan, readers: list[Reader[Any]], watch: Callable[[int], None]) -> Decoded:

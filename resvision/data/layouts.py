@@ -27,8 +27,10 @@ class Scan(ABC):
     split_rule  a sentence on how training and test images were parted
     faults      those of structure and names
     notes       what a person should know of the files and need not change
+    sample_noun the noun of a sample
     """
 
+    sample_noun: str = "image"
     folder: Place
     train: Reader[Any]
     test: Reader[Any]

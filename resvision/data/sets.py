@@ -96,6 +96,7 @@ SETS = (
         summary="cars that keep their distance and change lanes, tracks at 10 Hz with lanes",
         task="motion",
         opener="resvision.data.tracks.simulated:open_splits",
+        scanner="resvision.data.tracks.simulated:scan",
         images="5,462 + 2,375",
         classes=0,
         licence="Apache-2.0",
@@ -279,7 +280,7 @@ SETS = (
     ),
     DataSet(
         name="ngsim",
-        summary="cars on the motorway US 101 and on Lankershim Boulevard, tracks at 10 Hz with lanes",
+        summary="cars on US 101 and Lankershim Boulevard, tracks at 10 Hz with lanes",
         task="motion",
         opener="resvision.data.tracks.ngsim:open_splits",
         scanner="resvision.data.tracks.ngsim:scan",
@@ -346,7 +347,7 @@ def open_splits(
     return splits.seen_as(image_size=image_size).recut(timing, drawing).seen_as(channels=channels)
 
 
-def made_for(name_or_folder: str, *, root: Path | None = None) -> str:
+def made_for(name_or_folder: str, *, root: Path | None = None, columns: Sequence[str] = ()) -> str:
     """The task that the labels of a data set, folder, archive, table or `package.module:function` are for.
 
     Raises as `open_splits`, and SettingsError where a user's own function gives what no task of ours takes.
@@ -354,7 +355,7 @@ def made_for(name_or_folder: str, *, root: Path | None = None) -> str:
     if name_or_folder in names():
         return row(name_or_folder).task
     if Path(name_or_folder).exists():
-        return layout_for(at(Path(name_or_folder)), None)[0]
+        return layout_for(at(Path(name_or_folder)), None, columns)[0]
     reader = open_splits(name_or_folder, root=root, task=None).train
     if len(reader):
         target = reader.target(0)

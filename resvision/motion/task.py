@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from resvision.contracts import Batch, System, arrays, to_device
 from resvision.core.errors import DataError, SettingsError, printable
 from resvision.core.samples import Reader, Sample
 from resvision.core.settings import Scalar
 from resvision.core.views import Raster, View
-from resvision.kinds.forms import Exhibit, Panel
+from resvision.kinds.kind import Exhibit
 from resvision.kinds.motion.kind import KIND
 from resvision.kinds.motion.placement import WindowGeometry
 from resvision.kinds.motion.results import RawTrajectories
@@ -25,9 +25,10 @@ from resvision.loading.workers import batches as read_batches
 from resvision.motion import track_files
 from resvision.motion.augment import MotionAugment
 from resvision.motion.batches import MotionEvalBatches, MotionTrainBatches, Undrawn, inputs_of, undrawn
+from resvision.motion.exhibits import training_exhibits
 from resvision.motion.explaining import best_trajectory
 from resvision.motion.forecaster import Forecaster, ForecastNet
-from resvision.tasks import ExplainedScore, How, Model, Question, SampleFile, Seen, Task, pictures_of
+from resvision.tasks import ExplainedScore, How, Model, Question, SampleFile, Seen, Task
 from resvision.training.evaluation import evaluating, merged, predicted_batches
 from resvision.training.machine import Machine, autocast, decoding_workers
 from resvision.training.stopping import StopSignals
@@ -114,11 +115,8 @@ class MotionTask(Task[Window]):
         return MotionTrainBatches(reader, batch_size=batch_size, seed=seed, augment=augment, rank=rank, world=world)
 
     def training_exhibits(self, batch: Batch, classes: Sequence[str]) -> list[Exhibit]:
-        """The rasters of a batch: of many channels those of the last frame, in the colours of a fading one."""
-        if batch.inputs.images.shape[-1] == 1:  # of a net that looks at none
-            return []
-        colours = in_colours(batch.inputs.images)
-        return [Exhibit("", "", "", (Panel("", picture),)) for picture in pictures_of(colours)]
+        """The rasters, in colours."""
+        return training_exhibits(batch.inputs, batch.targets)
 
     def exam_batches(self, reader: Reader[Window], *, batch_size: int, rank: int, world: int) -> MotionEvalBatches:
         """Make batches of windows in their order."""
@@ -180,15 +178,6 @@ class MotionTask(Task[Window]):
         with evaluating(system), autocast(model.machine):
             predicted = arrays(system.predict(inputs))
         return [RawTrajectories(*one) for one in zip(*predicted, strict=True)]
-
-
-def in_colours(images: Tensor) -> Tensor:
-    """Rasters (N, C, S, S) as (N, 3, S, S): the target red, the others green, the road blue."""
-    channels = images.shape[1]
-    if channels == 3:
-        return images
-    frames = (channels - 3) // 2
-    return images[:, [frames, 0, 2 * frames]]
 
 
 def window_of(seen: Seen) -> Window:

@@ -199,3 +199,13 @@ def test_dropout_leaves_hidden_features_out_in_training_alone() -> None:
         assert not torch.equal(net(pictures), net(pictures))
     with pytest.raises(SettingsError, match="dropout probability has to be between 0 and 1"):
         catalog.build("mtp", backbone="resnet20", dropout=7.0)
+
+
+def test_its_losses_are_one_graph() -> None:
+    built, some = system(2, 2), inputs(3)
+    truth = MotionTargets(torch.randn(3, 2, 2), torch.ones(3, 2), torch.rand(3))
+    batch = Batch(some, truth, torch.arange(3))
+    expected = built.eval().losses(batch).terms
+    traced = torch.compile(built.losses, fullgraph=True, backend="eager")(batch).terms
+    for name, term in expected.items():
+        torch.testing.assert_close(traced[name].total, term.total)

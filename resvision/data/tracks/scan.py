@@ -40,6 +40,7 @@ class TrackScan(Scan):
     split_rule: str
     faults: list[Fault]
     notes: list[str] = field(default_factory=list)
+    sample_noun: str = "window"
 
     def fingerprint(self, *strays: Reader[Any]) -> str:
         """An empty text: all faults are known once the files were read, so there is nothing to keep."""

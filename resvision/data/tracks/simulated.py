@@ -8,6 +8,7 @@ follows from its number alone.
 What it teaches is how these models drive, not how people do: use it to try things out, never to say how good a net is.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -15,10 +16,12 @@ from typing import NamedTuple
 import numpy as np
 
 from resvision.core.draws import uniform
+from resvision.data.fault_kinds import Ledger
 from resvision.data.splits import Splits
 from resvision.data.tracks.driver_model import Traffic
 from resvision.data.tracks.reader import TrackReader
 from resvision.data.tracks.road_shape import RoadShape, Section
+from resvision.data.tracks.scan import Gathered, TrackScan
 from resvision.kinds.motion.scenes import Flags, Floats, Scene
 
 NAME = "traffic-simulated"
@@ -54,6 +57,12 @@ def open_splits(root: Path | None = None) -> Splits:
     """Windows of 8 recordings to train on, 2 to validate with and 3 to test with; `root` is not needed."""
     train, validation, test = (TrackReader(name=NAME, split=split, scenes=scenes(split)) for split in RECORDINGS)
     return Splits(train, test, RULE, validation)
+
+
+def scan(root: Path | None = None) -> TrackScan:
+    """The same splits with the faults of their tracks; `root` is not needed."""
+    splits: dict[str, Sequence[Scene]] = {split: scenes(split) for split in ("train", "test", "val")}
+    return Gathered(folder=Path(NAME), shown=NAME, ledger=Ledger(), splits=splits, rule=RULE).scan()
 
 
 @cache

@@ -28,6 +28,9 @@ from resvision.kinds.motion.scenes import Floats, Lane
 NEEDED = ("track", "x", "y", "heading", "length", "width")
 TIMES = ("frame", "timestamp")
 OPTIONAL = ("scene", "speed", "kind", "recording", "split")
+ALONE = ("track", "heading")
+TELLING = 4
+"""A table of tracks has one of the first two, which no table of images has, and so many of all needed columns."""
 ROLES = (*NEEDED, *TIMES, *OPTIONAL)
 LANES = "_lanes.csv"
 """The end of the name of a table of lanes."""
@@ -62,9 +65,12 @@ def columns_of(table: Table, columns: Sequence[str] = ()) -> dict[str, str]:
 
 
 def is_table_of_tracks(place: Place, columns: Sequence[str] = ()) -> bool:
-    """Whether a table has the columns of tracks, or is said to have some of them by another name."""
+    """Whether a table has most columns of tracks, or is said to have them by another name.
+
+    One that lacks some is still taken for such, so that the missing ones are told.
+    """
     roles = {text.partition("=")[0] for text in columns} | {name.casefold() for name in header(place)}
-    return {"track", "x", "y"} <= roles
+    return len(roles & {*NEEDED, *TIMES}) >= TELLING and not roles.isdisjoint(ALONE)
 
 
 def read_tracks(place: Place, columns: Sequence[str], faults: list[Fault]) -> list[Recorded]:

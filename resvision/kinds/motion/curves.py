@@ -26,7 +26,11 @@ _RULES = {
 
 def plots(scores: MotionScores) -> list[Plot]:
     """Errors by horizon, by speed and by manoeuvre; the calibration, of a system with several modes."""
-    final = _by_horizon(scores, "FDE", lambda at: at.min_fde[0], "The distance of the most probable trajectory")
+    distance = (
+        "The distance of the most probable trajectory. The physics oracle is no prediction: of four models of motion it"
+        " is the one that the truth shows to be the best"
+    )
+    final = _by_horizon(scores, "FDE", lambda at: at.min_fde[0], distance)
     squared = "The root of the mean squared distance of the most probable trajectory, as tables of NGSIM have it"
     return [
         final._replace(lines=(*final.lines, *_best_of_five(scores))),

@@ -1,6 +1,7 @@
 """The short recipe of motion prediction."""
 
 from resvision import catalog
+from resvision.core import references
 from resvision.core.settings import Scalar
 from resvision.motion.augment import MotionAugment
 from resvision.run import DataSettings, ModelSettings, Run, TrainingSettings
@@ -16,7 +17,9 @@ def motion_short(model: str, data: str) -> Run:
 
     Receipt: none yet.
     """
-    options: dict[str, Scalar] = {"reference": "constant-velocity"} if "reference" in catalog.options(model) else {}
+    # A net of a user's own has options of its own, and is not imported to be asked for them.
+    known = not references.is_reference(model) and "reference" in catalog.options(model)
+    options: dict[str, Scalar] = {"reference": "constant-velocity"} if known else {}
     return Run(
         recipe="motion-short",
         model=ModelSettings(name=model, options=options),

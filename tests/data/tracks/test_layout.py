@@ -155,6 +155,13 @@ def test_check_lists_what_training_leaves_out_by_itself(tmp_path: Path) -> None:
         open_splits(str(folder), task="motion")
 
 
+def test_the_simulated_recordings_are_without_fault() -> None:
+    findings = check("traffic-simulated")
+    assert findings.faults == []
+    assert findings.images == findings.fine > 0
+    assert findings.sample_noun == "window"
+
+
 def test_scenes_are_kept_until_a_file_changes(roads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = shutil.copytree(roads, tmp_path / "roads")
     first = open_splits(str(folder), task="motion")

@@ -135,6 +135,14 @@ def test_what_cannot_be_used_is_named_by_line(tmp_path: Path, change: tuple[str,
     assert said in str(refused.value)
 
 
+@pytest.mark.parametrize("missing", ["track", "frame", "x", "heading", "width"])
+def test_a_table_that_lacks_a_column_is_still_told_from_one_of_images(tmp_path: Path, missing: str) -> None:
+    path = csv(tmp_path / "t.csv", FIVE)
+    path.write_text(path.read_text().replace(missing, "other", 1))
+    with pytest.raises(DataError, match=rf"t.csv: no column {missing}; it has .*other.* `--columns {missing}=COLUMN`"):
+        open_splits(str(path), task="motion", timing=PACE)
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

@@ -126,6 +126,39 @@ def test_run_that_loses_at_some_horizons_is_said_to_lose_there() -> None:
     assert not scores.loses
 
 
+@pytest.mark.parametrize(
+    ("frame_seconds", "steps", "seconds"), [(0.5, 12, [1, 2, 3, 4, 5, 6]), (0.1, 1, [0.1]), (1.0, 3, [1, 2, 3])]
+)
+def test_other_paces_and_lengths_are_scored(frame_seconds: float, steps: int, seconds: list[float]) -> None:
+    path = driven(lambda t: (10 * t, 0.1 * t**2), frame_seconds=frame_seconds)
+    scene = recording({"car": path}, frame_seconds=frame_seconds)
+    windows = [window_of(scene, frame=frame, history=4, steps=steps) for frame in (4, 10, 25)]
+    tally = Tally(3)
+    truth = np.stack([window.future().positions for window in windows])
+    tally.add(range(3), truth[:, None], np.ones((3, 1)), windows)
+    scores = tally.scores(str)
+
+    assert [at.seconds for at in scores.net.horizons] == seconds
+    assert scores.net.whole.rmse == 0
+    assert 0 < scores.constant_velocity.whole.min_fde[0] < 40
+    assert MotionScores.from_json(scores.to_json()) == scores
+
+
+def test_vehicles_that_leave_are_scored_as_long_as_they_were_seen() -> None:
+    gone = np.arange(61) < 45  # 2.4 s after the last frame that is observed
+    paths = {name: driven(lambda t: (10 * t, 0 * t)) for name in ("stays", "leaves")}
+    scene = recording(paths, present={"leaves": gone})
+    windows = [window_of(scene, vehicle=vehicle) for vehicle in (0, 1)]
+    tally = Tally(2)
+    tally.add(range(2), np.zeros((2, 1, 30, 2)), np.ones((2, 1)), windows)
+    scores = tally.scores(str)
+
+    assert [at.windows for at in scores.net.horizons] == [2, 2, 1]
+    assert scores.net.horizons[1].min_fde[0] == pytest.approx(20)
+    assert [group.windows for group in scores.net.manoeuvres] == [1]
+    assert [window.index for window in scores.worst] == [0]
+
+
 def test_worst_windows_are_of_one_moment_of_each_vehicle() -> None:
     worst = _scores().worst
 
