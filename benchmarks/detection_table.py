@@ -4,6 +4,7 @@
     python benchmarks/detection_table.py --out FOLDER --data PATH/TO/bccd        # a folder, by the sizes of BCCD
     python benchmarks/detection_table.py --out FOLDER --only ssd yolov3          # these alone
     python benchmarks/detection_table.py --out FOLDER --table                    # train nothing, print what there is
+    python benchmarks/detection_table.py --out FOLDER --encoder RUN              # backbones start with its weights
     python benchmarks/detection_table.py --out FOLDER --quick                    # narrow nets: does it run at all
 
 Each system is trained by the settings of `resvision.studies.detector_sizes`, in a folder of its own below FOLDER/SET,
@@ -27,7 +28,7 @@ from resvision.core.terminal import Terminal
 from resvision.run import Run
 from resvision.studies.detection_line import DATA, image_times_of, on_own_data, row_of
 from resvision.studies.detection_plots import milliseconds
-from resvision.studies.detector_sizes import SIZES, trial_of
+from resvision.studies.detector_sizes import SIZES, stands_on_backbone, trial_of
 from resvision.studies.trials import carry_out
 
 BCCD: Sequence[str] = (
@@ -64,6 +65,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the trainings")
     parser.add_argument("--data", default=DATA, help="the digits, or a folder of BCCD")
     parser.add_argument("--only", nargs="+", choices=SIZES, default=[*SIZES], metavar="SYSTEM")
+    parser.add_argument("--encoder", type=Path, help="run of a classifier of the same backbone")
     parser.add_argument("--images", type=int, default=12, help="test images that are timed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--table", action="store_true", help="train nothing")
@@ -85,7 +87,10 @@ def figures_of(model: str, folder: Path, asked: argparse.Namespace) -> None:
     on_digits = asked.data == DATA or asked.quick
     length = SIZES[model].epochs
     epochs = None if on_digits or asked.quick or length is None else max(1, round(EPOCHS_OF_BCCD * length))
-    settings = [*(() if on_digits else (*BCCD, *BCCD_OF.get(model, ()))), *asked.settings]
+    settings = [*(() if on_digits else (*BCCD, *BCCD_OF.get(model, ())))]
+    if asked.encoder is not None and stands_on_backbone(model):
+        settings.append(f"model.encoder_from={asked.encoder.resolve()}")
+    settings += asked.settings
     trial = trial_of(model, asked.data, asked.seed, epochs=epochs, quick=asked.quick, settings=settings)
     (outcome,) = carry_out(folder, [trial], console)
     trained = on_own_data(outcome)
