@@ -18,8 +18,12 @@ from resvision.kinds.classification.presets import find
 from resvision.segmentation.parts.tiles import input_rule
 from resvision.tasks import task_of
 
-ROWS = [row for row in catalog.ROWS if row.task != "detection"]
-"""Detectors suppress boxes image by image and export for a fixed number, to which detection/contract.py holds them."""
+ROWS = [row for row in catalog.ROWS if row.task not in {"detection", "motion"}]
+"""Systems whose inputs are images alone, and whose results are one tensor.
+
+Detectors suppress boxes image by image and export for a fixed number, to which detection/contract.py holds them; nets
+of motion take states and past beside rasters, with which motion/contract.py exports them.
+"""
 CLASSES = {"lenet5": 10}  # 5 for the others
 OPTIONS = {"in_channels": 2, "width": 4, "channels": 8, "decoder_width": 8}
 TORCHSCRIPT = pytest.mark.filterwarnings(
