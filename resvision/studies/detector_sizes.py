@@ -59,13 +59,13 @@ class Size:
         return own | {path: value for path, value in QUICK.items() if path in own} | {"training.duration": "1 epochs"}
 
 
-OWN_STEPS = {"training.batch_size": None, "optimizer.lr": None}
+OWN_STEPS: dict[str, Any] = {"training.batch_size": None, "optimizer.lr": None}
 """The fine-tuning of R-CNN and SPP-net has batches and a rate of its own."""
 
-TWO_LAYERS = {"model.options.channels": 64, "model.options.hidden": 256}
+TWO_LAYERS: dict[str, Any] = {"model.options.channels": 64, "model.options.hidden": 256}
 """The pyramid and the two layers of a head that looks at regions."""
 
-OWN_NET = {"model.options.backbone": None, "model.options.width": 8}
+OWN_NET: dict[str, Any] = {"model.options.backbone": None, "model.options.width": 8}
 """The nets of YOLO that are small from the outset stand on no other."""
 
 FIVE, SIX, NINE = (
@@ -78,7 +78,7 @@ FIVE, SIX, NINE = (
 CONNECTED: Mapping[str, Any] = {"optimizer.lr": 0.0005}
 """The rate of nets that end in fully connected layers, which hardly learned in three short trainings at the others'."""
 
-MOSAIC: Mapping[str, Any] = {"augment.mosaic": 0.5}
+MOSAIC: dict[str, Any] = {"augment.mosaic": 0.5}
 """Half of the images made of four, for nets that learn six hundred scenes by heart otherwise.
 
 By it SSD came from an AP50 of 88.2 to one of 91.3 %; RetinaNet, which learns more slowly, lost in as short a time.
