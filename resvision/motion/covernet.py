@@ -30,7 +30,6 @@ from resvision.kinds.motion.windows import Window
 from resvision.motion.forecaster import (
     Forecast,
     Forecaster,
-    ForecastNet,
     MotionInputs,
     Reference,
     mean_distances,
@@ -38,16 +37,15 @@ from resvision.motion.forecaster import (
 )
 from resvision.motion.parts.beside import Beside, Told
 from resvision.motion.parts.cover import Cover, greedy_cover
-from resvision.motion.parts.state_head import HIDDEN, Relu, require_relu
-from resvision.motion.parts.trunk import features, full_precision, trunk
+from resvision.motion.parts.state_head import HIDDEN, Head, Relu, StateNet
 from resvision.motion.parts.whole_futures import whole_futures
 
 NEVER = -1e4
 """The logit of a mode that is no trajectory of the set: its probability is 0, and no difference of logits overflows."""
 
 
-class CoverNet(ForecastNet):
-    """The features of a raster beside the state, and two layers to a logit for each trajectory of the set.
+class CoverNet(StateNet):
+    """The net of two layers whose last gives a logit for each trajectory of the set.
 
     trajectories  (M, T, 2) float32, the set, from the net's reference; zeros behind its members
     members       () int64, the number of trajectories in the set
@@ -61,23 +59,10 @@ class CoverNet(ForecastNet):
     covered: Tensor
 
     def __init__(
-        self,
-        backbone: nn.Module,
-        *,
-        steps: int,
-        modes: int,
-        hidden: int,
-        relu: Relu,
-        dropout: float,
-        beside: Beside,
-        reference: Reference,
+        self, backbone: nn.Module, *, steps: int, modes: int, head: Head, beside: Beside, reference: Reference
     ) -> None:
-        super().__init__(steps=steps, modes=modes, reference=reference)
-        require_relu(relu)
-        self.relu, self.dropout = relu, nn.Dropout(dropout)
-        self.backbone, width = trunk(backbone)
-        self.beside = beside
-        self.head = nn.ModuleList([nn.Linear(width + beside.width, hidden), nn.Linear(hidden, modes)])
+        super().__init__(backbone, steps=steps, modes=modes, head=head, beside=beside, reference=reference)
+        self.head = nn.ModuleList(self.layers(modes))
         self.register_buffer("trajectories", torch.zeros(modes, steps, 2))
         self.register_buffer("members", torch.tensor(0))
         self.register_buffer("epsilon_m", torch.tensor(0.0))
@@ -85,13 +70,8 @@ class CoverNet(ForecastNet):
 
     def forward(self, images: Tensor, inputs: MotionInputs | None = None) -> Tensor:
         """Logits (N, M) of normalized images (N, C, side, side) and the state."""
-        pooled = features(self.backbone, images)
-        with full_precision(pooled):
-            hidden = self.head[0](self.beside(pooled, inputs))
-            if self.relu != "none":
-                hidden = F.relu(hidden)
-            logits: Tensor = self.head[1](self.dropout(hidden))
-        return F.relu(logits) if self.relu == "last" else logits
+        hidden, last = self.head
+        return self.through(hidden, last, images, inputs)
 
     def set_to(self, cover: Cover, epsilon_m: float) -> None:
         """Take the trajectories of a cover, at most M."""
@@ -208,9 +188,7 @@ def covernet(
         backbone,
         steps=steps,
         modes=modes,
-        hidden=hidden,
-        relu=relu,
-        dropout=dropout,
+        head=Head(hidden, relu, dropout),
         beside=Beside(told, frames=frames),
         reference=reference,
     )

@@ -36,42 +36,21 @@ from resvision.motion.forecaster import (
 )
 from resvision.motion.motion_regression import split_modes
 from resvision.motion.parts.beside import Beside, Told
-from resvision.motion.parts.state_head import HIDDEN, Relu, require_relu
-from resvision.motion.parts.trunk import features, full_precision, trunk
+from resvision.motion.parts.state_head import HIDDEN, Head, Relu, StateNet
 
 
-class MTP(ForecastNet):
-    """The features of a raster beside the state, one hidden layer, and a last one for trajectories and logits."""
+class MTP(StateNet):
+    """The net of two layers whose last gives trajectories and logits."""
 
     def __init__(
-        self,
-        backbone: nn.Module,
-        *,
-        steps: int,
-        modes: int,
-        hidden: int,
-        relu: Relu,
-        dropout: float,
-        beside: Beside,
-        reference: Reference,
+        self, backbone: nn.Module, *, steps: int, modes: int, head: Head, beside: Beside, reference: Reference
     ) -> None:
-        super().__init__(steps=steps, modes=modes, reference=reference)
-        require_relu(relu)
-        self.relu, self.dropout = relu, nn.Dropout(dropout)
-        self.backbone, width = trunk(backbone)
-        self.beside = beside
-        self.fc1 = nn.Linear(width + beside.width, hidden)
-        self.fc2 = nn.Linear(hidden, modes * (2 * steps + 1))
+        super().__init__(backbone, steps=steps, modes=modes, head=head, beside=beside, reference=reference)
+        self.fc1, self.fc2 = self.layers(modes * (2 * steps + 1))
 
     def forward(self, images: Tensor, inputs: MotionInputs | None = None) -> Tensor:
         """Trajectories and logits, as `out` in the glossary, of normalized images (N, C, side, side) and the state."""
-        pooled = features(self.backbone, images)
-        with full_precision(pooled):
-            x = self.fc1(self.beside(pooled, inputs))
-            if self.relu != "none":
-                x = F.relu(x)
-            out: Tensor = self.fc2(self.dropout(x))
-        return F.relu(out) if self.relu == "last" else out
+        return self.through(self.fc1, self.fc2, images, inputs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,9 +170,7 @@ def mtp(
         backbone,
         steps=steps,
         modes=modes,
-        hidden=hidden,
-        relu=relu,
-        dropout=dropout,
+        head=Head(hidden, relu, dropout),
         beside=Beside(told, frames=frames),
         reference=reference,
     )

@@ -81,7 +81,8 @@ CONNECTED: Mapping[str, Any] = {"optimizer.lr": 0.0005}
 MOSAIC: dict[str, Any] = {"augment.mosaic": 0.5}
 """Half of the images made of four, for nets that learn six hundred scenes by heart otherwise.
 
-By it SSD came from an AP50 of 88.2 to one of 91.3 %; RetinaNet, which learns more slowly, lost in as short a time.
+SSD of width 24 came to an AP50 of 88.2 % without, of width 32 to 91.3 % with it. RetinaNet goes without: with it 32
+epochs gave 68.3 %, without it 48 gave 86.7 %, so it takes more of a short training than it brings.
 """
 
 FEW_PROPOSALS = TWO_LAYERS | MOSAIC | {"model.options.proposals": 100, "loss.regions": 64}
