@@ -1,87 +1,109 @@
-"""`resvision study`: controlled experiments on claims about residual learning, and about detectors."""
+"""`resvision study`: controlled experiments on claims about residual learning, and about detectors.
 
-from collections.abc import Sequence
+A study of the table has the command of its name; one of a user's own is called as `package.module:function`.
+"""
+
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from resvision.cli.groups import HelpfulGroup
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.core.errors import SettingsError
+from resvision.core.references import is_reference
+from resvision.studies.table import STUDIES, design_of
 
 if TYPE_CHECKING:
-    from resvision.studies.conditions import Design
+    from resvision.studies.design import Design
+
+
+class StudyGroup(HelpfulGroup):
+    """The group of studies, which takes a study of a user's own by its reference."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Find the command of a study; that of a reference is the command of every design."""
+        if not is_reference(cmd_name):
+            return super().get_command(ctx, cmd_name)
+        own = typer.Typer(rich_markup_mode=None)
+        own.command(cmd_name)(_verb(cmd_name, cmd_name))
+        return typer.main.get_command(own)
+
 
 command = typer.Typer(
-    cls=HelpfulGroup, help="Run a controlled experiment. Stopped and started again, it goes on.", rich_markup_mode=None
+    cls=StudyGroup, help="Run a controlled experiment. Stopped and started again, it goes on.", rich_markup_mode=None
 )
 
-
-ConditionData = Annotated[
-    str | None,
-    typer.Option("--data", help="Train on this data set or these files of tracks; traffic-simulated if left out."),
-]
-ConditionSeeds = Annotated[
-    int,
+Data = Annotated[str | None, typer.Option("--data", help="Train on this data set, folder or files.")]
+Seeds = Annotated[
+    int | None,
     typer.Option("--seeds", min=1, help="Train under each condition so often, with seeds 0, 1 and so on."),
 ]
-ConditionEpochs = Annotated[
+Epochs = Annotated[
     int | None, typer.Option("--epochs", min=1, help="Train for so many epochs, and not as long as is usual here.")
 ]
+Recipe = Annotated[str | None, typer.Option("--recipe", help="Train all by this recipe, not by the nets' own.")]
 Quick = Annotated[
-    bool, typer.Option("--quick", help="Train narrow nets for one epoch on small images: a page, but no result.")
+    bool, typer.Option("--quick", help="Train smaller nets for a shorter time: a page in minutes, with less to say.")
 ]
-ConditionOut = Annotated[
-    Path | None, typer.Option("--out", help="Write the study into this folder, not into one in runs/.")
-]
-ConditionSettings = Annotated[
+Out = Annotated[Path | None, typer.Option("--out", help="Write the study into this folder, not into one in runs/.")]
+Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change this setting of all runs. Repeatable.")
 ]
 
 
+def _verb(name: str, reference: str) -> Callable[..., None]:
+    """The verb of a study whose design is named as text; it is imported once the verb runs."""
+
+    def study(
+        data: Data = None,
+        seeds: Seeds = None,
+        epochs: Epochs = None,
+        recipe: Recipe = None,
+        quick: Quick = False,
+        out: Out = None,
+        settings: Settings = None,
+        wide: Wide = False,
+    ) -> None:
+        _conduct(design_of(reference), data, seeds, epochs, recipe, quick, out, settings or (), wide=wide)
+
+    study.__doc__ = _help(name, reference)
+    return study
+
+
+def _help(name: str, reference: str) -> str:
+    """The help of a study: its question, and where the claim comes from."""
+    if reference == name:  # of a user's own, which is not imported to be asked
+        return "Carry out a study of your own."
+    design = design_of(reference)
+    return f"{design.question}\n\n{design.paper}. Usually on {design.data}."
+
+
 @command.command("degradation")
 def degradation(
-    data: Annotated[str, typer.Option(help="Train on this data set, or folder of images.")] = "digits",
+    data: Data = None,
     depths: Annotated[str, typer.Option(help="Compare these depths of the form 6n+2, with commas between.")] = "20,56",
-    seeds: Annotated[
-        int, typer.Option(min=1, help="Train every net this number of times, with seeds 0, 1 and so on.")
-    ] = 3,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Train each net for so many epochs, and not as long as the recipe says.")
-    ] = None,
-    recipe: Annotated[str | None, typer.Option(help="Train all by this recipe, not by the nets' own.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the study into this folder, not into one in runs/.")] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change this setting of all runs. Repeatable."),
-    ] = None,
+    seeds: Seeds = None,
+    epochs: Epochs = None,
+    recipe: Recipe = None,
+    quick: Quick = False,
+    out: Out = None,
+    settings: Settings = None,
     wide: Wide = False,
 ) -> None:
-    """Compare plain and residual nets at each depth.
+    """Does a deeper plain net train worse, and a deeper residual net better?
 
-    All are trained by one recipe: does depth hurt training, does a shortcut mend it?
+    Plain and residual nets of each depth are trained by one recipe: does depth hurt training, does a shortcut mend it?
     """
-    numbers = _depths(depths)
+    from resvision.studies.degradation import degradation as design
 
-    from resvision.core import rundir
-    from resvision.core.terminal import Terminal
-    from resvision.studies import page
-    from resvision.studies.degradation import plan, study_degradation, what_to_see
+    _conduct(design(_depths(depths)), data, seeds, epochs, recipe, quick, out, settings or (), wide=wide)
 
-    length = [] if epochs is None else [f"training.duration={epochs} epochs"]
-    trials = plan(data, numbers, seeds, recipe=recipe, settings=[*length, *(settings or ())])
-    folder = out or Path("runs") / f"degradation-{Path(data).name}"
-    study = study_degradation(folder, trials, Terminal(stderr=True))
-    written = page.write_study(study, folder / rundir.REPORT)
-    results = new_table(*page.header(study), numbers=page.header(study)[1:], least=("time a run", "seeds"))
-    claims = new_table("claim", "verdict", "difference", numbers=("difference",))
-    for row in page.table(study):
-        results.add_row(*row)
-    for verdict in page.verdict_rows(study.verdicts):
-        claims.add_row(*verdict)
-    print_tables(results, claims, wide=wide)
-    print_lines(what_to_see(study), "", f"page: {written}")
+
+for _name, _reference in STUDIES.items():
+    if _name != "degradation":  # which has depths besides
+        command.command(_name)(_verb(_name, _reference))
 
 
 @command.command("detection-line")
@@ -147,75 +169,37 @@ def detection_line(
     print_lines(*page.what_to_see(study), "", f"page: {written}")
 
 
-@command.command("history")
-def history(
-    data: ConditionData = None,
-    seeds: ConditionSeeds = 3,
-    epochs: ConditionEpochs = None,
-    quick: Quick = False,
-    out: ConditionOut = None,
-    settings: ConditionSettings = None,
-    wide: Wide = False,
-) -> None:
-    """Compare forecasts with and without the past.
-
-    Nets see it drawn, are told the state of the vehicle, both or neither: what does the past bring?
-    """
-    from resvision.studies.history import DATA, DESIGN
-
-    _study_conditions("history", DESIGN, data or DATA, seeds, epochs, quick, out, settings or (), wide=wide)
-
-
-@command.command("shortcut-motion")
-def shortcut_motion(
-    data: ConditionData = None,
-    seeds: ConditionSeeds = 3,
-    epochs: ConditionEpochs = None,
-    quick: Quick = False,
-    out: ConditionOut = None,
-    settings: ConditionSettings = None,
-    wide: Wide = False,
-) -> None:
-    """Compare plain and residual nets that forecast vehicles.
-
-    Each sees the past or not: do shortcuts help, and do they keep the past?
-    """
-    from resvision.studies.shortcut_motion import DATA, DESIGN
-
-    _study_conditions("shortcut-motion", DESIGN, data or DATA, seeds, epochs, quick, out, settings or (), wide=wide)
-
-
-def _study_conditions(
-    name: str,
+def _conduct(
     design: "Design",
-    data: str,
-    seeds: int,
+    data: str | None,
+    seeds: int | None,
     epochs: int | None,
+    recipe: str | None,
     quick: bool,
     out: Path | None,
     settings: Sequence[str],
     *,
     wide: bool,
 ) -> None:
-    """Carry out a study of conditions, write its page, and print its table and the verdicts."""
+    """Carry out a study, write its page, and print its table and the verdicts."""
     from resvision.core import rundir
     from resvision.core.terminal import Terminal
-    from resvision.studies import conditions_page as page
-    from resvision.studies.conditions import plan, study_conditions
-    from resvision.studies.page import verdict_rows
+    from resvision.studies import experiment_page as page
+    from resvision.studies.experiment import Asked, conduct
 
-    folder = out or Path("runs") / f"{name}-{Path(data).name}"
-    trials = plan(design, data, seeds, epochs=epochs, quick=quick, settings=settings)
-    study = study_conditions(design, folder, trials, Terminal(stderr=True))
-    written = page.write_conditions(study, folder / rundir.REPORT)
-    results = new_table(*page.header(study), numbers=page.header(study)[1:], least=page.LEAST)
+    asked = Asked(data or design.data, seeds, epochs, recipe, quick, settings)
+    folder = out or Path("runs") / f"{design.name}-{Path(asked.data).name}{'-quick' if quick else ''}"
+    results = conduct(design, folder, asked, Terminal(stderr=True))
+    written = page.write_study(design, results, folder / rundir.REPORT, folder)
+    headings = page.header(design, results)
+    table = new_table(*headings, numbers=headings[1:], least=page.LEAST)
     claims = new_table("claim", "verdict", "difference", numbers=("difference",))
-    for row in page.table(study):
-        results.add_row(*row)
-    for verdict in verdict_rows(study.verdicts):
+    for row in page.table(design, results):
+        table.add_row(*row)
+    for verdict in page.verdict_rows(results.verdicts(design)):
         claims.add_row(*verdict)
-    print_tables(results, claims, wide=wide)
-    print_lines(page.what_to_see(study), "", f"page: {written}")
+    print_tables(table, claims, wide=wide)
+    print_lines(page.what_to_see(design, results), *page.notes(design, results), "", f"page: {written}")
 
 
 def _require_alone(**others: object) -> None:

@@ -1,8 +1,9 @@
 """Folders of this machine, taken out of what a page says: whoever gets the page needs their names alone."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from resvision.core.data_names import short_name
 from resvision.core.settings import leaves
@@ -20,8 +21,13 @@ def without_places(records: Sequence[RunRecord]) -> Callable[[str], str]:
 
     `/home/you/photos/val/cat/1.jpg` is `photos/val/cat/1.jpg` where /home/you/photos is the data of a run.
     """
-    settings = [value for record in records for _, value in leaves(record.run) if isinstance(value, str)]
-    own = [str(place) for record in records for place in (record.folder.absolute(), record.folder.resolve())]
+    return without_folders([record.run for record in records], [record.folder for record in records])
+
+
+def without_folders(runs: Iterable[Mapping[str, Any]], folders: Iterable[Path]) -> Callable[[str], str]:
+    """The same for folders, and for the places that runs, as run.json has them, name."""
+    settings = [value for run in runs for _, value in leaves(run) if isinstance(value, str)]
+    own = [str(place) for folder in folders for place in (folder.absolute(), folder.resolve())]
     places = sorted({text for text in (*settings, *own) if Path(text).is_absolute()}, key=len, reverse=True)
     known = re.compile("|".join(f"{re.escape(place.rstrip('/'))}(?![\\w.-])" for place in places))
     names = {place.rstrip("/"): short_name(place.rstrip("/")) for place in places}

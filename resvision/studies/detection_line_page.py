@@ -24,7 +24,7 @@ from resvision.studies.detection_plots import (
     speed_svg,
     stages_of,
 )
-from resvision.studies.page import verdict_rows as verdict_rows
+from resvision.studies.experiment_page import verdict_rows as verdict_rows
 
 SEARCH = "search, ms"
 HEADER = ("system", "stages", "seeds", "AP", "AP50", "training", "ms an image", SEARCH, "proposals", "parameters")

@@ -6,9 +6,7 @@ windows, futures and recipe are the same, and positions are said from where the 
 brings the past in by another door. Each claim is held against pairs of equal seeds.
 """
 
-from resvision.studies.conditions import Claim, Condition, Design
-
-DATA = "traffic-simulated"
+from resvision.studies.design import Claim, Condition, Design, Value
 
 NOTHING_DRAWN = {"data.drawn_seconds": 0.0}
 STATE, NO_STATE = {"model.options.told": "state"}, {"model.options.told": "nothing"}
@@ -16,6 +14,10 @@ STATE, NO_STATE = {"model.options.told": "state"}, {"model.options.told": "nothi
 BOTH, DRAWN, TOLD, NEITHER = "drawn-and-told", "drawn", "told", "neither"
 
 DESIGN = Design(
+    name="history",
+    question="Does a forecast of vehicles need their past, and does it matter how the past enters?",
+    paper="Cui et al. 2019, Multimodal Trajectory Predictions, https://arxiv.org/abs/1809.10732",
+    data="traffic-simulated",
     title="History: forecasts with and without the past",
     lead=(
         "All nets see the lanes and where every vehicle is now. Some see where all were before, drawn; some are told"
@@ -29,11 +31,11 @@ DESIGN = Design(
         Condition(name=NEITHER, model="mtp", settings=NOTHING_DRAWN | NO_STATE),
     ),
     claims=(
-        Claim("a drawn past lowers the FDE of a net that is told nothing", (DRAWN,), (NEITHER,)),
-        Claim("the state lowers the FDE of a net that sees no past", (TOLD,), (NEITHER,)),
-        Claim("a drawn past lowers the FDE of a net that is told the state", (BOTH,), (TOLD,)),
-        Claim("the state lowers the FDE of a net that sees the past", (BOTH,), (DRAWN,)),
-        Claim("the state alone gives a lower FDE than the drawn past alone", (TOLD,), (DRAWN,)),
+        Claim("a drawn past lowers the FDE of a net that is told nothing", Value(DRAWN), Value(NEITHER)),
+        Claim("the state lowers the FDE of a net that sees no past", Value(TOLD), Value(NEITHER)),
+        Claim("a drawn past lowers the FDE of a net that is told the state", Value(BOTH), Value(TOLD)),
+        Claim("the state lowers the FDE of a net that sees the past", Value(BOTH), Value(DRAWN)),
+        Claim("the state alone gives a lower FDE than the drawn past alone", Value(TOLD), Value(DRAWN)),
     ),
     common={
         "data.image_size": 96,

@@ -7,9 +7,7 @@ parameters, and shortcuts besides (He et al. 2015, arXiv:1512.03385, option A); 
 present alone.
 """
 
-from resvision.studies.conditions import Claim, Condition, Design
-
-DATA = "traffic-simulated"
+from resvision.studies.design import Claim, Condition, Design, Value
 
 PLAIN, QUICK_PLAIN = {"model.options.backbone": "plain18"}, {"model.options.backbone": "plain20"}
 RESIDUAL, QUICK_RESIDUAL = {"model.options.backbone": "resnet18_a"}, {"model.options.backbone": "resnet20"}
@@ -23,6 +21,10 @@ PLAIN_PAST, RESIDUAL_PAST, PLAIN_PRESENT, RESIDUAL_PRESENT = (
 )
 
 DESIGN = Design(
+    name="shortcut-motion",
+    question="Do shortcuts help a net to forecast vehicles, and do they keep the past?",
+    paper="Houston et al. 2020, https://arxiv.org/abs/2006.14480; He et al. 2015, https://arxiv.org/abs/1512.03385",
+    data="traffic-simulated",
     title="Shortcuts: plain and residual nets that forecast vehicles",
     lead=(
         "plain18 and resnet18_a have the same layers, parameters and recipe; the shortcuts are all that differs. Each"
@@ -37,16 +39,20 @@ DESIGN = Design(
         ),
     ),
     claims=(
-        Claim("shortcuts lower the FDE of a net that sees the past", (RESIDUAL_PAST,), (PLAIN_PAST,)),
-        Claim("shortcuts lower the training loss of a net that sees the past", (RESIDUAL_PAST,), (PLAIN_PAST,), "loss"),
-        Claim("shortcuts lower the FDE of a net that sees no past", (RESIDUAL_PRESENT,), (PLAIN_PRESENT,)),
+        Claim("shortcuts lower the FDE of a net that sees the past", Value(RESIDUAL_PAST), Value(PLAIN_PAST)),
+        Claim(
+            "shortcuts lower the training loss of a net that sees the past",
+            Value(RESIDUAL_PAST, "loss"),
+            Value(PLAIN_PAST, "loss"),
+        ),
+        Claim("shortcuts lower the FDE of a net that sees no past", Value(RESIDUAL_PRESENT), Value(PLAIN_PRESENT)),
         Claim(
             "a drawn past lowers the FDE by more with shortcuts than without",
-            (PLAIN_PRESENT, PLAIN_PAST),
-            (RESIDUAL_PRESENT, RESIDUAL_PAST),
+            Value(PLAIN_PRESENT, above=PLAIN_PAST),
+            Value(RESIDUAL_PRESENT, above=RESIDUAL_PAST),
         ),
-        Claim("a drawn past lowers the FDE of the plain net", (PLAIN_PAST,), (PLAIN_PRESENT,)),
-        Claim("a drawn past lowers the FDE of the residual net", (RESIDUAL_PAST,), (RESIDUAL_PRESENT,)),
+        Claim("a drawn past lowers the FDE of the plain net", Value(PLAIN_PAST), Value(PLAIN_PRESENT)),
+        Claim("a drawn past lowers the FDE of the residual net", Value(RESIDUAL_PAST), Value(RESIDUAL_PRESENT)),
     ),
     common={
         "data.image_size": 96,

@@ -3,13 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 
 from resvision.catalog import find
 from resvision.core import references, rundir
-from resvision.core.errors import RunError
+from resvision.core.errors import NonFiniteLossError, RunError
 from resvision.core.settings import to_json
+from resvision.core.terminal import tell
 from resvision.fit_phase import fit_seconds
 from resvision.launch import launch, require_same, resume
 from resvision.phases import has_phases, launch_phases, phases_in, require_same_phases, resume_phases
@@ -67,6 +69,25 @@ class Outcome:
     def seconds(self) -> float:
         """Time in training steps, loading included, and in fits."""
         return self.earlier_seconds + self.record.seconds
+
+
+class Diverged(NamedTuple):
+    """A trial whose loss became no number, and the error that says so."""
+
+    trial: Trial
+    reason: str
+
+
+def attempt(folder: Path, trial: Trial, console: Console) -> Outcome | Diverged:
+    """The outcome of one trial in its folder: read where it is finished, gone on with where it was begun.
+
+    RunError where the folder holds another run.
+    """
+    try:
+        return _carry_out(folder, trial, console)
+    except NonFiniteLossError as error:
+        tell(console, f"{trial.name} diverged: {error}")
+        return Diverged(trial, str(error))
 
 
 def carry_out(folder: Path, trials: Iterable[Trial], console: Console) -> list[Outcome]:

@@ -1,0 +1,182 @@
+"""An experiment: the members of a design are trained, measured, and their results written.
+
+Whatever is finished is not done again, whatever was begun goes on, so that a stopped study is continued by the same
+command. A member whose loss becomes no number is kept as it is, and the study goes on without it.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.console import Console
+
+from resvision.core.data_names import short_name
+from resvision.core.errors import SettingsError
+from resvision.core.rundir import locked
+from resvision.recipes import compose
+from resvision.report.record import RunRecord
+from resvision.studies.design import Condition, Design
+from resvision.studies.results import FORMAT, RESULTS, Findings, Member, Results, known, write_results
+from resvision.studies.subject import Subject, measured
+from resvision.studies.trials import Diverged, Outcome, Trial, attempt
+from resvision.training.machine import environment
+from resvision.training.stopping import GoingOn
+
+POINTS = 200
+"""The points that are kept of a training curve at most."""
+
+
+class Asked(NamedTuple):
+    """The wishes of a person for a study.
+
+    seeds     None for the usual number
+    epochs    the length of every training; None for the usual one
+    recipe    by which all are trained; None for the design's, or each net's own
+    settings  `KEY=VALUE` of all trainings, which have the last word
+    """
+
+    data: str
+    seeds: int | None = None
+    epochs: int | None = None
+    recipe: str | None = None
+    quick: bool = False
+    settings: Sequence[str] = ()
+
+
+def plan(design: Design, asked: Asked) -> list[Trial]:
+    """The trials: every condition under seeds 0, 1, ..."""
+    seeds = design.seeds if asked.seeds is None else asked.seeds
+    if seeds < 1:
+        raise SettingsError(f"--seeds {seeds}: at least one is needed, three to decide a claim")
+    length = {} if asked.epochs is None else {"training.duration": f"{asked.epochs} epochs"}
+    return [
+        Trial(
+            model=condition.name,
+            seed=seed,
+            run=compose(
+                condition.model,
+                asked.data,
+                recipe_name=asked.recipe,
+                changes=changes_of(design, condition, quick=asked.quick) | length | {"training.seed": seed},
+                settings=asked.settings,
+            ),
+        )
+        for seed in range(seeds)
+        for condition in design.conditions
+    ]
+
+
+def changes_of(design: Design, condition: Condition, *, quick: bool) -> dict[str, Any]:
+    """The settings of a condition: its own stand over those of all."""
+    usual = {**design.common, **condition.settings}
+    return {**design.common, **design.quick, **condition.settings, **condition.quick} if quick else usual
+
+
+def conduct(design: Design, folder: Path, asked: Asked, console: Console) -> Results:
+    """Carry out a study in `folder`, going on with what was begun, and write its results there.
+
+    Raises RunError where another process works in the folder, or where it holds a study of other settings.
+    """
+    trials = plan(design, asked)
+    folder.mkdir(parents=True, exist_ok=True)
+    with GoingOn("the same command"), locked(folder, use="used for a study"):
+        outcomes = [attempt(folder / trial.name, trial, console) for trial in trials]
+        finished = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
+        if not finished:
+            raise SettingsError(f"{folder}: every training diverged; try a lower rate, --set optimizer.lr=...")
+        findings = _findings(design, folder, finished, console, quick=asked.quick)
+        members = [
+            member_of(outcome, findings.get(outcome.trial.name, {}))
+            if isinstance(outcome, Outcome)
+            else diverged_member(outcome)
+            for outcome in outcomes
+        ]
+        results = Results(
+            format=FORMAT,
+            study=design.name,
+            data=short_name(trials[0].run.data.name),
+            task=finished[0].record.task_name,
+            quick=asked.quick,
+            date=date.today().isoformat(),
+            machine=machine_in_words(),
+            settings=finished[0].record.run,
+            members=tuple(members),
+        )
+        write_results(results, folder / RESULTS)
+    return results
+
+
+def _findings(
+    design: Design, folder: Path, outcomes: Sequence[Outcome], console: Console, *, quick: bool
+) -> dict[str, dict[str, Findings]]:
+    """The findings of all measures, by the trial's name and the measure's."""
+    subjects = [Subject(outcome.trial.model, outcome.trial.seed, outcome, quick) for outcome in outcomes]
+    findings: dict[str, dict[str, Findings]] = {outcome.trial.name: {} for outcome in outcomes}
+    for measure in design.measures:
+        for outcome, found in zip(outcomes, measured(measure, subjects, folder, console), strict=True):
+            findings[outcome.trial.name][measure.name] = found
+    return findings
+
+
+def member_of(outcome: Outcome, findings: Mapping[str, Findings]) -> Member:
+    """A finished training as a member: what is known of every one, and findings under the names of their measures."""
+    record = outcome.record
+    figures, series = figures_of(outcome), curves_of(record)
+    for name, found in findings.items():
+        figures |= {f"{name}.{figure}": value for figure, value in found.figures.items()}
+        series |= {f"{name}.{column}": list(values) for column, values in found.series.items()}
+    return Member(
+        condition=outcome.trial.model,
+        seed=outcome.trial.seed,
+        folder=outcome.trial.name,
+        figures={name: None if value is None else known(value) for name, value in figures.items()},
+        series={name: [None if value is None else known(value) for value in values] for name, values in series.items()},
+    )
+
+
+def diverged_member(diverged: Diverged) -> Member:
+    """A training that diverged as a member without figures."""
+    trial = diverged.trial
+    return Member(condition=trial.model, seed=trial.seed, folder=trial.name, diverged=diverged.reason)
+
+
+def figures_of(outcome: Outcome) -> dict[str, float]:
+    """The figures of every member, as the glossary of `design` names them."""
+    record = outcome.record
+    metrics = record.kind.metrics
+    own = {
+        "loss": outcome.trained("loss"),
+        "tested": outcome.tested,
+        "parameters": float(record.parameters or 0),
+        "seconds": outcome.seconds,
+    }
+    return {**record.scores.figures(), **({"trained": outcome.trained(metrics[0])} if metrics else {}), **own}
+
+
+def curves_of(record: RunRecord) -> dict[str, list[float]]:
+    """The curves of a training, thinned out.
+
+    train.epoch   with train.loss and the first metric, `train.trained`: means over as many steps as a point stands for
+    tested.epoch  with tested.tested: the main figure of each evaluation on the way
+    """
+    steps, per_epoch = record.steps, record.steps_per_epoch
+    if not len(steps.step):
+        return {}
+    cuts = np.arange(0, len(steps.step), -(-len(steps.step) // POINTS) or 1)
+    counts = np.diff([*cuts, len(steps.step)])
+    named = {"loss": record.metric("loss")}
+    if record.kind.metrics:
+        named["trained"] = record.metric(record.kind.metrics[0])
+    series = {f"train.{name}": np.add.reduceat(values, cuts) / counts for name, values in named.items()}
+    series["train.epoch"] = np.add.reduceat(steps.step - 0.5, cuts) / counts / per_epoch
+    series["tested.epoch"] = record.evaluations.step / per_epoch
+    series["tested.tested"] = record.evaluations.figures.get(record.kind.main, np.empty(0))
+    return {name: values.tolist() for name, values in series.items()}
+
+
+def machine_in_words() -> str:
+    """The processor, the threads and the version of torch, of which times and the last digits of figures depend."""
+    known_here = environment()
+    return f"{known_here['cpu']}, {known_here['threads']} threads, torch {known_here['torch']}"

@@ -1,0 +1,194 @@
+"""The page of a study, made of its design and its results alone, and its tables for a terminal."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from resvision.core import references
+from resvision.core.plurals import counted
+from resvision.report.html import render, write_page
+from resvision.report.page import linked_page
+from resvision.report.short_paths import without_folders
+from resvision.report.svg import colours, inline
+from resvision.report.tables import MISSING, duration, figure, main_figure, percent, whole
+from resvision.studies.design import Column, Design, Drawing, Form, Lines
+from resvision.studies.experiment_plots import lines_svg
+from resvision.studies.results import Results
+from resvision.studies.verdicts import CONFIDENCE, Verdict
+
+ABOUT = (
+    "Training figures are means over the last epoch, on augmented images while the weights change. With two seeds or"
+    " more a figure is the mean over them ± the standard deviation of one run."
+)
+LEAST = ("time a run", "seeds", "published")
+"""The columns that a narrow terminal leaves out first."""
+
+_WRITTEN: dict[Form, Callable[[float], str]] = {
+    "share": percent,
+    "number": figure,
+    "count": whole,
+    "ms": lambda value: MISSING if not math.isfinite(value) else f"{value:.3g} ms",
+    "seconds": lambda value: MISSING if not math.isfinite(value) else duration(value),
+}
+
+
+def header(design: Design, results: Results) -> tuple[str, ...]:
+    """The headings of the table."""
+    return ("condition", "seeds", *(column.heading for column in _columns(design, results)), *_published(design))
+
+
+def table(design: Design, results: Results) -> list[tuple[str, ...]]:
+    """Rows under `header`: means over the seeds, with the standard deviation from two seeds on."""
+    columns, published = _columns(design, results), {c.name: c.published for c in design.conditions}
+    rows = []
+    for condition in results.conditions:
+        cells = (_cell(results, condition, column) for column in columns)
+        paper = (published.get(condition) or MISSING,) if _published(design) else ()
+        rows.append((condition, str(len(results.of(condition))), *cells, *paper))
+    return rows
+
+
+def what_to_see(design: Design, results: Results) -> str:
+    """The best and the worst condition in a sentence behind those of the design."""
+    kind = results.kind
+    means = {name: mean for name in results.conditions if math.isfinite(mean := results.mean(name, "tested"))}
+    if len(means) < 2:
+        return design.lead
+    best, *_, worst = sorted(means, key=lambda name: means[name], reverse=kind.higher_is_better)
+    written = [main_figure(kind, means[name]) for name in (best, worst)]
+    return f"{design.lead} The test {kind.main_name} is {written[0]} under {best}, and {written[1]} under {worst}."
+
+
+def notes(design: Design, results: Results) -> list[str]:
+    """Sentences that a reader needs beside the verdicts: several claims, members that diverged, a quick study."""
+    lines = [
+        f"{member.folder} diverged, and is left out: {member.diverged}" for member in results.members if member.diverged
+    ]
+    if results.quick:
+        lines.append(
+            "This is a quick study, of smaller nets and shorter trainings: its verdicts are about these alone."
+        )
+    if len(design.claims) > 1:
+        chance = (1 - CONFIDENCE) * len(design.claims)
+        lines.append(
+            f"{counted(len(design.claims), 'claim')} are tested here, each at {CONFIDENCE:.0%}: were there no"
+            f" difference in any, {chance:.2g} of them would be decided by chance."
+        )
+    return lines
+
+
+def verdict_rows(verdicts: Sequence[Verdict]) -> list[tuple[str, str, str]]:
+    """(claim, word, by how much) of each verdict."""
+    return [(verdict.claim, verdict.word, amount(verdict)) for verdict in verdicts]
+
+
+def amount(verdict: Verdict) -> str:
+    """The mean difference with its standard error, and how many pairs would decide an undecided claim."""
+    unit = f" {verdict.unit}" if verdict.unit else ""
+    pairs = f"one {verdict.pair}" if verdict.pairs == 1 else counted(verdict.pairs, verdict.pair)
+    if math.isnan(verdict.mean):
+        return f"no {verdict.pair} has both figures"
+    if math.isnan(verdict.standard_error):
+        return f"{verdict.mean:+.4g}{unit} with {pairs}, which decides nothing"
+    needed = f"; {verdict.needed:,} would decide it at this spread" if verdict.needed else ""
+    return f"{verdict.mean:+.4g}{unit} ± {verdict.standard_error:.2g} over {pairs}{needed}"
+
+
+def write_study(design: Design, results: Results, path: Path, folder: Path | None = None) -> Path:
+    """Write the study as one self-contained page; the path.
+
+    folder  of the members, whose pages are linked; None where they are not at hand
+    """
+    html = render(
+        "study.html.j2",
+        title=f"{design.title}, on {results.data}",
+        question=design.question,
+        paper=design.paper,
+        lead=what_to_see(design, results),
+        header=header(design, results),
+        rows=table(design, results),
+        runs=_runs(results, path, folder),
+        main=f"test {results.kind.main_name}",
+        without=without_folders([results.settings], [] if folder is None else [folder]),
+        shades=colours(results.conditions),
+        about=ABOUT,
+        machine=f"{results.machine}, {results.date}",
+        verdicts=verdict_rows(results.verdicts(design)),
+        notes=notes(design, results),
+        settings=json.dumps(results.settings, indent=2, ensure_ascii=False),
+        plots=[inline(svg) for svg in plots(design, results)],
+    )
+    return write_page(path, html)
+
+
+def plots(design: Design, results: Results) -> list[str]:
+    """The plots of every study, and the design's own, as <svg> or HTML."""
+    kind, shades = results.kind, colours(results.conditions)
+    noun = kind.noun(kind.metrics[0]) if kind.metrics else ""
+    usual = (
+        Lines("Training loss", "train.epoch", "train.loss", "epochs", "training loss", log="y"),
+        Lines(f"Training {noun}", "train.epoch", "train.trained", "epochs", f"training {noun}"),
+        Lines(f"Test {kind.main_name}", "tested.epoch", "tested.tested", "epochs", f"test {kind.main_name}"),
+    )
+    drawn: list[str] = []
+    for number, plot in enumerate((*design.plots, *usual)):
+        name = f"plot-{number}"
+        if isinstance(plot, Drawing):
+            drawn.append(references.load(plot.function, noun="drawing")(results, name=name))
+        elif (svg := lines_svg(plot, results, name=name, shades=shades)) is not None:
+            drawn.append(svg)
+    return drawn
+
+
+def spread(values: Sequence[float], write: Callable[[float], str]) -> str:
+    """The mean of some figures as text, with the standard deviation of one where there are two or more."""
+    mean = write(float(np.mean(values)))
+    return f"{mean} ± {write(float(np.std(values, ddof=1)))}" if len(values) > 1 else mean
+
+
+def _columns(design: Design, results: Results) -> list[Column]:
+    """The columns of figures: those of training, those that the task compares, the design's own, the time."""
+    kind, names = results.kind, {name for member in results.members for name in member.figures}
+    trained = [Column("trained", f"training {kind.noun(kind.metrics[0])}")] if kind.metrics else []
+    compared = [Column(name, heading) for name, heading in kind.compared.items() if name in names]
+    return [
+        Column("loss", "training loss"),
+        *trained,
+        *compared,
+        *design.columns,
+        Column("seconds", "time a run", "seconds"),
+    ]
+
+
+def _cell(results: Results, condition: str, column: Column) -> str:
+    values = results.figure(condition, column.figure)
+    known = values[np.isfinite(values)].tolist()
+    return spread(known, _writer(results, column)) if known else MISSING
+
+
+def _writer(results: Results, column: Column) -> Callable[[float], str]:
+    kind = results.kind
+    if column.figure == "trained":
+        metric = kind.metrics[0]
+        return percent if metric in kind.shares else partial(kind.write, metric)
+    return partial(kind.write, column.figure) if column.figure in kind.compared else _WRITTEN[column.form]
+
+
+def _published(design: Design) -> tuple[str, ...]:
+    return ("published",) if any(condition.published for condition in design.conditions) else ()
+
+
+def _runs(results: Results, path: Path, folder: Path | None) -> list[tuple[str, str, str]]:
+    """(name, address of its page, main figure) of each member; no address where the folder is not at hand."""
+    rows = []
+    for member in results.members:
+        tested = member.figures.get("tested")
+        value = "diverged" if tested is None else main_figure(results.kind, tested)
+        place = None if folder is None else folder / member.folder
+        page = linked_page(place, path) if place is not None and tested is not None else ""
+        rows.append((member.folder, page, value))
+    return rows

@@ -1,0 +1,82 @@
+"""Plots of a study: a series against another, a colour for each condition, a thin line for each seed."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from resvision.report.svg import short, style, svg_of
+from resvision.studies.design import Lines
+from resvision.studies.results import Member, Results
+
+WIDTH_IN = 5.4
+FAINT = 0.35
+"""The opacity of the lines of single seeds behind their mean."""
+
+Floats = NDArray[np.float64]
+
+
+def lines_svg(plot: Lines, results: Results, *, name: str, shades: dict[str, str]) -> str | None:
+    """A plot as <svg>; None where no member has the series.
+
+    Where the seeds of a condition share their x, their mean is drawn bold before them.
+    """
+    drawn = {c: members for c in results.conditions if (members := [m for m in results.of(c) if _has(m, plot)])}
+    if not drawn:
+        return None
+    with style(name):
+        figure = Figure(figsize=(WIDTH_IN, 3.4 + 0.19 * -(-len(drawn) // 2)), layout="constrained")
+        axes = figure.subplots()
+        for condition, members in drawn.items():
+            _draw(axes, plot, members, shades[condition])
+        axes.set(xlabel=plot.x_label, ylabel=plot.y_label)
+        axes.set_title(plot.title)
+        _scale(axes, plot)
+        handles = [Line2D([], [], color=shades[condition], linewidth=2.4) for condition in drawn]
+        figure.legend(handles, [short(condition) for condition in drawn], loc="outside lower center", ncols=2)
+        return svg_of(figure, name=name, words=words(plot, drawn))
+
+
+def column(member: Member, name: str) -> Floats:
+    """A series of a member, (P,); NaN where a number is missing."""
+    return np.array([math.nan if value is None else value for value in member.series.get(name, ())])
+
+
+def _has(member: Member, plot: Lines) -> bool:
+    return bool(member.series.get(plot.x)) and bool(member.series.get(plot.y))
+
+
+def _draw(axes: Axes, plot: Lines, members: Sequence[Member], colour: str) -> None:
+    xs, ys = [column(m, plot.x) for m in members], [column(m, plot.y) for m in members]
+    marker = "o" if plot.style == "points" or len(xs[0]) == 1 else ""
+    line = "" if plot.style == "points" else "-"
+    shared = len(members) > 1 and all(np.array_equal(x, xs[0]) for x in xs)
+    for x, y in zip(xs, ys, strict=True):
+        axes.plot(x, y, line, marker=marker, markersize=3.5, color=colour, linewidth=1.0, alpha=FAINT if shared else 1)
+    if shared:
+        axes.plot(xs[0], np.mean(ys, axis=0), line, marker=marker, markersize=4.5, color=colour, linewidth=2.0)
+
+
+def _scale(axes: Axes, plot: Lines) -> None:
+    if "x" in plot.log:
+        axes.set_xscale("log")
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(8))
+    if "y" in plot.log:
+        axes.set_yscale("log", nonpositive="mask")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+
+
+def words(plot: Lines, drawn: dict[str, list[Member]]) -> str:
+    """The plot in words, with the ends of the means, for those who hear the page."""
+    ends = []
+    for condition, members in drawn.items():
+        x, y = column(members[0], plot.x), [column(member, plot.y) for member in members]
+        first, last = (float(np.mean([values[end] for values in y])) for end in (0, -1))
+        ends.append(f"{condition} from {first:.3g} at {x[0]:.3g} to {last:.3g} at {x[-1]:.3g}")
+    return f"{plot.title}: {plot.y_label} over {plot.x_label}; {'; '.join(ends)}"
