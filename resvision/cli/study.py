@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from resvision.cli import claims
 from resvision.cli.groups import HelpfulGroup
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.core.errors import SettingsError
@@ -104,6 +105,9 @@ def degradation(
 for _name, _reference in STUDIES.items():
     if _name != "degradation":  # which has depths besides
         command.command(_name)(_verb(_name, _reference))
+
+
+command.command("claims")(claims.command)
 
 
 @command.command("detection-line")
