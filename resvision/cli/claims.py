@@ -27,9 +27,7 @@ def command(
         typer.Option("--results", metavar="FOLDER", help="Take the results of studies in here, not docs/results."),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the whole book into this Markdown file.")] = None,
-    language: Annotated[
-        str, typer.Option("--language", metavar="en|ko", help="Write in English or in Korean.")
-    ] = "en",
+    language: Annotated[str, typer.Option("--language", metavar="en|ko", help="Write in English or in Korean.")] = "en",
     force: Annotated[bool, typer.Option("--force", help="Let --out replace a file that is no claims book.")] = False,
     wide: Wide = False,
 ) -> None:
@@ -95,7 +93,7 @@ def _in_full(decision: "Decision", language: "Language") -> list[str]:
         ("", words.claim),
         (phrases.PAPERS(language), words.papers),
         (phrases.IN_FACT(language), words.fact),
-        (phrases.HERE(language), decision.shown(language)),
+        ("", decision.shown(language)),
         (phrases.VERDICT(language), verdict),
         (phrases.COMMAND(language), entry.command),
     )

@@ -51,7 +51,9 @@ def counts_in_words(decisions: Sequence[Decision], language: Language) -> Iterat
     for by, words in counts(decisions).items():
         listed = ", ".join(f"{words[word]} {phrases.WORDS[word](language)}" for word in phrases.WORDS if words[word])
         if language == "ko":
-            listed = ", ".join(f"{phrases.WORDS[word](language)} {words[word]}" for word in phrases.WORDS if words[word])
+            listed = ", ".join(
+                f"{phrases.WORDS[word](language)} {words[word]}" for word in phrases.WORDS if words[word]
+            )
         yield f"- {phrases.BY[by](language)}: {words.total()} ({listed})"
 
 
@@ -67,7 +69,7 @@ def table(decisions: Sequence[Decision], language: Language) -> Iterator[str]:
             papers = f"{papers} {phrases.FACT(language, fact=with_links(words.fact))}"
         verdict = f"**{phrases.WORDS[decision.word](language)}** ({phrases.BY[decision.by](language)})"
         places = ", ".join(f"`{place}`" for place in entry.places)
-        yield _line([words.claim, places, f"`{entry.command}`", papers, decision.shown(language) or "—", verdict])
+        yield _line([words.claim, places, f"`{entry.command}`", papers, decision.shown(language), verdict])
 
 
 def runs(results: Sequence[Results], language: Language) -> Iterator[str]:

@@ -41,15 +41,17 @@ class Decision(NamedTuple):
     parts: tuple[Evidence, ...] = ()
 
     def shown(self, language: Language) -> str:
-        """The numbers that decide it, or where no number does; "" where it is not measured."""
-        entry, filled = self.entry, ""
+        """The numbers that decide it, the paper that does, or that it has not been measured."""
+        entry = self.entry
         if entry.check is not None:
             filled = entry.words(language).shown.format(**figures_of(entry.check))
             return (phrases.COMPUTED if self.by == "arithmetic" else phrases.PRINTED)(language, shown=filled)
         if entry.paper is not None:
             section = phrases.SECTION(language, section=entry.paper.section) if entry.paper.section else ""
             return phrases.TEXT_DECIDES(language, where=f"{SOURCES[entry.paper.source].name}{section}")
-        return " ".join(in_words(part, language) for part in self.parts)
+        if not self.parts:
+            return phrases.NOT_RUN(language)
+        return phrases.MEASURED(language, shown=" ".join(in_words(part, language) for part in self.parts))
 
 
 def decide(entry: Entry, results: Sequence[Results]) -> Decision:
