@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from importlib.resources import files
 from pathlib import Path
 
 from resvision.core.files import DOCUMENT, read_whole
@@ -17,9 +18,10 @@ DECIDED_BY = ("study", "arithmetic", "table", "text")
 def write_book(decisions: Sequence[Decision], results: Sequence[Results], language: Language) -> str:
     """The whole book in a language."""
     notes = "; ".join(f"{note} {words(language)}" for note, words in phrases.NOTES.items())
+    introduction = (files("resvision.studies.claims") / f"introduction.{language}.md").read_text(encoding="utf-8")
     parts = [
         phrases.TITLE(language),
-        phrases.INTRODUCTION(language, notes=notes).rstrip(),
+        introduction.format(notes=notes).rstrip(),
         phrases.COUNTS(language),
         "\n".join(counts_in_words(decisions, language)),
         phrases.TABLE(language),
@@ -49,11 +51,8 @@ def counts_in_words(decisions: Sequence[Decision], language: Language) -> Iterat
     yield phrases.TOTAL(language, count=len(decisions))
     yield ""
     for by, words in counts(decisions).items():
-        listed = ", ".join(f"{words[word]} {phrases.WORDS[word](language)}" for word in phrases.WORDS if words[word])
-        if language == "ko":
-            listed = ", ".join(
-                f"{phrases.WORDS[word](language)} {words[word]}" for word in phrases.WORDS if words[word]
-            )
+        counted = [(words[word], phrases.WORDS[word](language)) for word in phrases.WORDS if words[word]]
+        listed = ", ".join(phrases.OF_A_WORD(language, number=number, word=word) for number, word in counted)
         yield f"- {phrases.BY[by](language)}: {words.total()} ({listed})"
 
 

@@ -21,7 +21,7 @@ def cifar_errors() -> Mapping[str, Published]:
 
 
 def vgg_errors() -> Mapping[str, Published]:
-    """Errors on ImageNet of VGG nets that were trained and tested at 256 pixels, Simonyan and Zisserman 2014, table 3."""
+    """Errors on ImageNet of VGG nets trained and tested at 256 pixels, Simonyan and Zisserman 2014, table 3."""
     return {row.net: row for row in RESULTS if row.protocol == "vgg-dense" and row.scales == (256,)}
 
 
