@@ -53,7 +53,7 @@ def counts_in_words(decisions: Sequence[Decision], language: Language) -> Iterat
     for by, words in counts(decisions).items():
         counted = [(words[word], phrases.WORDS[word](language)) for word in phrases.WORDS if words[word]]
         listed = ", ".join(phrases.OF_A_WORD(language, number=number, word=word) for number, word in counted)
-        yield f"- {phrases.BY[by](language)}: {words.total()} ({listed})"
+        yield phrases.COUNT(language, by=phrases.BY[by](language), count=words.total(), listed=listed)
 
 
 def table(decisions: Sequence[Decision], language: Language) -> Iterator[str]:

@@ -39,7 +39,6 @@ FIGURES: Mapping[str, Callable[[], Mapping[str, Any]]] = {
         printed_figures.dense_errors,
         printed_figures.cifar_errors,
         printed_figures.vgg_errors,
-        printed_figures.ensemble_errors,
     )
 }
 """The functions by name. Their figures are numbers, or tuples of numbers such as parameters and MACs."""

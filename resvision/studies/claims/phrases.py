@@ -38,6 +38,7 @@ NOTHING_RUN = Phrase(
     "실험 결과가 아직 없다. 실험으로 판정할 주장은 모두 명령이 실행되기를 기다린다.",
 )
 TOTAL = Phrase("{count} claims.", "모두 {count}건이다.")
+COUNT = Phrase("- {by}: {count} ({listed})", "- {by}: {count}건 ({listed})")
 OF_A_WORD = Phrase("{number} {word}", "{word} {number}건")
 HEADINGS = (
     Phrase("claim", "주장"),

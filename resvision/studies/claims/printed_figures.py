@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from resvision.papers.results import ENSEMBLES, RESULTS, Published, PublishedEnsemble
+from resvision.papers.results import RESULTS, Published
 
 
 def ten_crop_errors() -> Mapping[str, Published]:
@@ -23,8 +23,3 @@ def cifar_errors() -> Mapping[str, Published]:
 def vgg_errors() -> Mapping[str, Published]:
     """Errors on ImageNet of VGG nets trained and tested at 256 pixels, Simonyan and Zisserman 2014, table 3."""
     return {row.net: row for row in RESULTS if row.protocol == "vgg-dense" and row.scales == (256,)}
-
-
-def ensemble_errors() -> Mapping[str, PublishedEnsemble]:
-    """Errors on ImageNet of ensembles by the name of their nets; of several rows the last one, which is the best."""
-    return {row.name: row for row in ENSEMBLES}
