@@ -293,6 +293,12 @@ def test_a_claim_on_several_claims_needs_them_all() -> None:
     assert decide(_entry(study=Tested(name="degradation")), [results(*WORSE)]).word == "contradicted"
 
 
+def test_results_of_other_conditions_tell_nothing_of_a_claim() -> None:
+    entry = _entry(study=Tested(name="degradation", claims=(Bound(HIGHER),)))
+    members = tuple(member for member in results(*WORSE).members if member.condition != DEEPER)
+    assert decide(entry, [replace(results(*WORSE), members=members)]).word == "not measured"
+
+
 def test_what_was_measured_is_told_with_data_seeds_mean_spread_and_date() -> None:
     entry = _entry(study=Tested(name="degradation", claims=(Bound(HIGHER),)))
     decision = decide(entry, [results(*WORSE)])

@@ -72,13 +72,11 @@ def table(decisions: Sequence[Decision], language: Language) -> Iterator[str]:
 
 
 def runs(results: Sequence[Results], language: Language) -> Iterator[str]:
-    """Yield a line for each study that was carried out: data, conditions, seeds, length, date and machine."""
+    """Yield a line for each study that was carried out: command, conditions, seeds, length, date and machine."""
     for one in results:
         yield phrases.RUN(
             language,
-            study=one.study,
-            data=one.data,
-            quick=phrases.QUICK(language) if one.quick else "",
+            command=f"resvision study {one.study} --data {one.data}{' --quick' if one.quick else ''}",
             conditions=len(one.conditions),
             seeds=one.seeds,
             length=one.settings["training"]["duration"],

@@ -5,12 +5,13 @@ several sets of data those that decide it must agree. Quick studies count where 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from resvision.core.errors import RunError
 from resvision.studies.claims.entries import Bound, Tested
-from resvision.studies.design import Claim, Design
+from resvision.studies.design import Claim, Design, Value
 from resvision.studies.results import Results, read_results
 from resvision.studies.table import STUDIES, design_of
 from resvision.studies.verdicts import Verdict
@@ -48,9 +49,13 @@ def read_folder(folder: Path) -> list[Results]:
 
 
 def evidence(tested: Tested, results: Sequence[Results]) -> list[Evidence]:
-    """What the results say of a claim, a part for each set of data; none where its study was not carried out."""
+    """What the results say of a claim, a part for each set of data; none where its study was not carried out.
+
+    Results that lack a condition of the study, such as those of other depths, tell of the claims about the others.
+    """
     of_study = [one for one in results if one.study == tested.name]
-    return [_evidence(design_of(STUDIES[tested.name]), one, tested) for one in of_study]
+    parts = [_evidence(design_of(STUDIES[tested.name]), one, tested) for one in of_study]
+    return [part for part in parts if part.findings]
 
 
 def word_of(parts: Sequence[Evidence]) -> Measured:
@@ -65,15 +70,23 @@ def word_of(parts: Sequence[Evidence]) -> Measured:
 def _evidence(design: Design, results: Results, tested: Tested) -> Evidence:
     bound = tested.claims or tuple(Bound(claim.text, tested.supports) for claim in design.claims)
     supports = {one.text: one.supports for one in bound}
+    claims = [
+        claim for claim in design.claims if claim.text in supports and _conditions(claim) <= {*results.conditions}
+    ]
     findings = tuple(
         Finding(claim, verdict, _word(verdict, supports[claim.text]))
-        for claim, verdict in zip(design.claims, results.verdicts(design), strict=True)
-        if claim.text in supports
+        for claim, verdict in zip(claims, results.verdicts(replace(design, claims=claims)), strict=True)
     )
     words = {finding.word for finding in findings}
     if "contradicted" in words:
         return Evidence(design, results, findings, "contradicted")
     return Evidence(design, results, findings, "supported" if words == {"supported"} else "undecided")
+
+
+def _conditions(claim: Claim) -> set[str]:
+    """The conditions whose figures a claim compares."""
+    values = [side for side in (claim.smaller, claim.larger) if isinstance(side, Value)]
+    return {name for value in values for name in (value.condition, value.above) if name}
 
 
 def _word(verdict: Verdict, supports: bool) -> Measured:

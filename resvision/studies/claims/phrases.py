@@ -107,6 +107,6 @@ TESTED: Mapping[str, Phrase] = {
 """The main figure of each task."""
 
 RUN = Phrase(
-    "- `{study}` on {data}{quick}: {conditions} conditions, {seeds} seeds each, {length}; {date}, {machine}",
-    "- `{study}`, 데이터 {data}{quick}: 조건 {conditions}개, 조건마다 시드 {seeds}개, {length}; {date}, {machine}",
+    "- `{command}`: {conditions} conditions, {seeds} seeds each, {length}; {date}, {machine}",
+    "- `{command}`: 조건 {conditions}개, 조건마다 시드 {seeds}개, {length}; {date}, {machine}",
 )
