@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from resvision.probes.count import count
 from resvision.studies.claims import phrases
 from resvision.studies.claims.book import table, write_book
 from resvision.studies.claims.decisions import Decision, decide, figures_of
-from resvision.studies.claims.entries import LANGUAGES, NOTES, Bound, Check, Entry, Tested, entries, find, lines_of
+from resvision.studies.claims.entries import LANGUAGES, NOTES, Bound, Check, Entry, StudyClaims, entries, find, lines_of
 from resvision.studies.claims.evidence import read_folder
 from resvision.studies.claims.figures import FIGURES, figure_named
 from resvision.studies.claims.sources import SOURCES, with_links
@@ -65,6 +66,12 @@ TO_COME = frozenset[str](
     }
 )
 """Studies that the book names and the table has not yet."""
+
+
+@cache
+def command_line() -> Any:
+    return get_command(application())
+
 
 BY_ID = {entry.id: entry for entry in entries()}
 CHECKED = [entry for entry in entries() if entry.check is not None]
@@ -209,7 +216,7 @@ def test_the_command_of_a_row_is_one_that_the_command_line_takes(entry: Entry) -
     assert words.pop(0) == "resvision"
     if words[:1] == ["study"] and words[1] in TO_COME:
         return
-    command: Any = get_command(application())
+    command = command_line()
     while words and words[0] in getattr(command, "commands", {}):
         command = command.commands[words.pop(0)]
     assert not getattr(command, "commands", {}), "a verb, and no group"
@@ -282,25 +289,25 @@ WORSE, BETTER, ALIKE = ([0.1, 0.11, 0.12], [0.3, 0.32, 0.31]), ([0.3, 0.32, 0.31
     ],
 )
 def test_the_verdict_follows_the_results(measured: list[Results], supports: bool, word: str) -> None:
-    entry = _entry(study=Tested(name="degradation", claims=(Bound(HIGHER, supports),)))
+    entry = _entry(study=StudyClaims(name="degradation", claims=(Bound(HIGHER, supports),)))
     assert decide(entry, measured).word == word
 
 
 def test_a_claim_on_several_claims_needs_them_all() -> None:
     both = (Bound(HIGHER), Bound("resnet56 has a lower training loss than resnet20"))
-    entry = _entry(study=Tested(name="degradation", claims=both))
+    entry = _entry(study=StudyClaims(name="degradation", claims=both))
     assert decide(entry, [results(*WORSE)]).word == "contradicted"  # the residual net is as bad here
-    assert decide(_entry(study=Tested(name="degradation")), [results(*WORSE)]).word == "contradicted"
+    assert decide(_entry(study=StudyClaims(name="degradation")), [results(*WORSE)]).word == "contradicted"
 
 
 def test_results_of_other_conditions_tell_nothing_of_a_claim() -> None:
-    entry = _entry(study=Tested(name="degradation", claims=(Bound(HIGHER),)))
+    entry = _entry(study=StudyClaims(name="degradation", claims=(Bound(HIGHER),)))
     members = tuple(member for member in results(*WORSE).members if member.condition != DEEPER)
     assert decide(entry, [replace(results(*WORSE), members=members)]).word == "not measured"
 
 
 def test_what_was_measured_is_told_with_data_seeds_mean_spread_and_date() -> None:
-    entry = _entry(study=Tested(name="degradation", claims=(Bound(HIGHER),)))
+    entry = _entry(study=StudyClaims(name="degradation", claims=(Bound(HIGHER),)))
     decision = decide(entry, [results(*WORSE)])
     told = "Measured: digits, 3 seeds, 2026-11-28: training loss `plain20` 0.11 ± 0.01 < `plain56` 0.31 ± 0.01."
     assert decision.shown("en") == told

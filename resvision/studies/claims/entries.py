@@ -72,7 +72,7 @@ class Bound(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     supports: bool = True
 
 
-class Tested(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StudyClaims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A decision by a study: the note's claim is held when all its claims are; all of the study's where none is named.
 
     supports  of all claims of the study, where none is named
@@ -97,7 +97,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ko: Words
     check: Check | None = None
     paper: Reading | None = None
-    study: Tested | None = None
+    study: StudyClaims | None = None
 
     def __post_init__(self) -> None:
         deciding = [part for part in (self.check, self.paper, self.study) if part is not None]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from resvision.core.errors import RunError
-from resvision.studies.claims.entries import Bound, Tested
+from resvision.studies.claims.entries import Bound, StudyClaims
 from resvision.studies.design import Claim, Design, Value
 from resvision.studies.results import Results, read_results
 from resvision.studies.table import STUDIES, design_of
@@ -48,7 +48,7 @@ def read_folder(folder: Path) -> list[Results]:
     return found
 
 
-def evidence(tested: Tested, results: Sequence[Results]) -> list[Evidence]:
+def evidence(tested: StudyClaims, results: Sequence[Results]) -> list[Evidence]:
     """What the results say of a claim, a part for each set of data; none where its study was not carried out.
 
     Results that lack a condition of the study, such as those of other depths, tell of the claims about the others.
@@ -67,12 +67,11 @@ def word_of(parts: Sequence[Evidence]) -> Measured:
     return decided.pop() if len(decided) == 1 else "undecided"
 
 
-def _evidence(design: Design, results: Results, tested: Tested) -> Evidence:
+def _evidence(design: Design, results: Results, tested: StudyClaims) -> Evidence:
     bound = tested.claims or tuple(Bound(claim.text, tested.supports) for claim in design.claims)
     supports = {one.text: one.supports for one in bound}
-    claims = [
-        claim for claim in design.claims if claim.text in supports and _conditions(claim) <= {*results.conditions}
-    ]
+    measured = {*results.conditions}
+    claims = [claim for claim in design.claims if claim.text in supports and _conditions(claim) <= measured]
     findings = tuple(
         Finding(claim, verdict, _word(verdict, supports[claim.text]))
         for claim, verdict in zip(claims, results.verdicts(replace(design, claims=claims)), strict=True)
@@ -80,7 +79,8 @@ def _evidence(design: Design, results: Results, tested: Tested) -> Evidence:
     words = {finding.word for finding in findings}
     if "contradicted" in words:
         return Evidence(design, results, findings, "contradicted")
-    return Evidence(design, results, findings, "supported" if words == {"supported"} else "undecided")
+    is_held = words == {"supported"} and len(findings) == len(bound)
+    return Evidence(design, results, findings, "supported" if is_held else "undecided")
 
 
 def _conditions(claim: Claim) -> set[str]:
