@@ -31,7 +31,7 @@ def command(
     force: Annotated[bool, typer.Option("--force", help="Let --out replace a file that is no claims book.")] = False,
     wide: Wide = False,
 ) -> None:
-    """Show what is true of the claims in notes on residual nets.
+    """Show what is true of the notes' claims, and why.
 
     Each is decided by a study's results, by arithmetic, by a published table or by a paper's text.
     """
