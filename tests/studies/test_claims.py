@@ -25,6 +25,7 @@ from resvision.studies.claims.entries import LANGUAGES, NOTES, Bound, Check, Ent
 from resvision.studies.claims.evidence import read_folder
 from resvision.studies.claims.figures import FIGURES, figure_named
 from resvision.studies.claims.sources import SOURCES, with_links
+from resvision.studies.design import Value
 from resvision.studies.results import Member, Results, write_results
 from resvision.studies.table import STUDIES, design_of
 
@@ -244,6 +245,16 @@ def test_claims_that_a_row_names_are_in_the_design(entry: Entry) -> None:
     if entry.study.name in STUDIES:
         texts = {claim.text for claim in design_of(STUDIES[entry.study.name]).claims}
         assert {bound.text for bound in entry.study.claims} <= texts
+
+
+@pytest.mark.parametrize("entry", STUDIED, ids=lambda entry: entry.id)
+def test_figures_that_decide_a_row_have_names_in_both_languages(entry: Entry) -> None:
+    assert entry.study is not None
+    if entry.study.name in STUDIES:
+        texts = {bound.text for bound in entry.study.claims}
+        claims = [claim for claim in design_of(STUDIES[entry.study.name]).claims if claim.text in texts]
+        sides = [side for claim in claims for side in (claim.smaller, claim.larger) if isinstance(side, Value)]
+        assert {side.figure for side in sides} <= {*phrases.FIGURES, "tested"}
 
 
 PLAIN, DEEPER = "plain20", "plain56"

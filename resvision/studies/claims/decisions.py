@@ -97,26 +97,28 @@ def in_words(part: Evidence, language: Language) -> str:
 
 def _finding(design: Design, results: Results, finding: Finding, language: Language) -> str:
     """Both sides of a claim of a study, with the sign that its verdict gives, and what an undecided one needs."""
-    smaller, larger = finding.claim.smaller, finding.claim.larger
-    names = [_figure_name(side, results, language) for side in (smaller, larger) if isinstance(side, Value)]
-    left, right = (_side(side, design, results, language) for side in (smaller, larger))
-    verdict = finding.verdict
-    shown = f"{left} {_SIGNS[verdict.word]} {right}"
-    if len(set(names)) == 1:
-        shown = f"{names[0]} {shown}"
+    sides, verdict = (finding.claim.smaller, finding.claim.larger), finding.verdict
+    values = [side for side in sides if isinstance(side, Value)]
+    is_share = any(_is_share(value.figure, design, results) for value in values)
+    names = [_figure_name(side, results, language) if isinstance(side, Value) else "" for side in sides]
+    left, right = (_side(side, results, language, is_share=is_share) for side in sides)
+    if len({value.figure for value in values}) == 1:
+        shown = f"{''.join(dict.fromkeys(names))} {left} {_SIGNS[verdict.word]} {right}"
+    else:
+        shown = f"{names[0]} {left} {_SIGNS[verdict.word]} {names[1]} {right}"
     if verdict.word != "undecided":
         return shown
     needed = phrases.NEEDED(language, pairs=verdict.needed) if verdict.needed else phrases.UNDECIDED(language)
     return f"{shown} ({needed})"
 
 
-def _side(side: Value | float, design: Design, results: Results, language: Language) -> str:
+def _side(side: Value | float, results: Results, language: Language, *, is_share: bool) -> str:
     if not isinstance(side, Value):
-        return f"{side:.4g}"
+        return f"{100 * side:.4g} %" if is_share else f"{side:.4g}"
     values = results.figure(side.condition, side.figure)
     if side.above:
         values = values - results.figure(side.above, side.figure)
-    text = _spread(values[np.isfinite(values)], is_share=_is_share(side.figure, design, results))
+    text = _spread(values[np.isfinite(values)], is_share=is_share)
     if side.above:
         return phrases.DIFFERENCE(language, condition=side.condition, above=side.above, value=text)
     return f"`{side.condition}` {text}"
