@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from resvision.cli import claims
+from resvision.cli import study_claims
 from resvision.cli.groups import HelpfulGroup
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.core.errors import SettingsError
@@ -107,7 +107,7 @@ for _name, _reference in STUDIES.items():
         command.command(_name)(_verb(_name, _reference))
 
 
-command.command("claims")(claims.command)
+command.command("claims")(study_claims.command)
 
 
 @command.command("detection-line")
