@@ -52,6 +52,15 @@ def feature_maps(net: nn.Module, images: Tensor, layer: str) -> Tensor:
     return results[0]
 
 
+@torch.no_grad()
+def unit_maps(net: nn.Module, images: Tensor) -> dict[str, Tensor]:
+    """The maps (N, K, h, w) of those units of a net that give some, by their dotted names, in order."""
+    maps: dict[str, Tensor] = {}
+    with watched_modules(units(net, images), lambda name, result: maps.setdefault(name, _kept(result))):
+        net(images)
+    return {name: result for name, result in maps.items() if result.ndim == 4}
+
+
 def first_filters(net: nn.Module) -> tuple[str, Tensor]:
     """The name and the filters (K, C, h, w) of the first convolution; SettingsError for a net without one."""
     for name, module in net.named_modules():

@@ -8,6 +8,8 @@ from resvision.studies.design import Design
 
 STUDIES: Mapping[str, str] = {
     "degradation": "resvision.studies.degradation:degradation",
+    "landscape": "resvision.studies.landscape:DESIGN",
+    "representations": "resvision.studies.representations:DESIGN",
     "history": "resvision.studies.history:DESIGN",
     "shortcut-motion": "resvision.studies.shortcut_motion:DESIGN",
 }
