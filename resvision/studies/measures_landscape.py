@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from resvision.probes.surface import line, random_direction, surface
 from resvision.studies.results import Findings
-from resvision.studies.specimen import Specimen
+from resvision.studies.specimen import Specimen, Split
 from resvision.studies.subject import mean_losses
 from resvision.training.machine import at_work
 
@@ -25,9 +25,16 @@ BEND = 1e-4
 
 
 def around(
-    specimen: Specimen, *, images: int, directions: int, steps: int, span: float = 1.0, grid: int = 0
+    specimen: Specimen,
+    *,
+    images: int,
+    directions: int,
+    steps: int,
+    span: float = 1.0,
+    grid: int = 0,
+    split: Split = "train",
 ) -> Findings:
-    """The loss of training images along random directions, and over the first two of them.
+    """The loss of images of a split along random directions, and over the first two of them.
 
     grid  steps of the surface along each direction; 0 for no surface
 
@@ -35,7 +42,7 @@ def around(
     mean curve; `curves`, one after the other; `at` and `surface`, the steps of the surface and its losses row by row.
     """
     net, system = specimen.net, specimen.system
-    batches = specimen.batches("train", images, size=256)
+    batches = specimen.batches(split, images, size=256)
     drawn = [random_direction(net, seed=0, number=number) for number in range(max(directions, 2 if grid else 1))]
     at = odd_steps(span, steps)
 

@@ -26,7 +26,7 @@ def likeness(subjects: Sequence[Subject], *, images: int, batch_size: int = 128)
     """The CKA of layers of each net with its own, with those of the next seed, and of the other condition.
 
     Figures: `near` and `far` of the net's own layers; `seeds_same` and `seeds_far` between this seed and the next of
-    the condition; `nets_same` between this net and that of the next condition under the same seed, layers by number.
+    the condition; `nets_same` between this net and that of the next condition and seed, layer by layer.
     Series: the tables `within`, `seeds` and `nets`, row by row. Nets that have no partner lack its figures.
     """
     shown = {id(subject): subject.images("test", images) for subject in subjects}
@@ -106,6 +106,13 @@ def _next_seed(subject: Subject, subjects: Sequence[Subject]) -> Subject | None:
 
 
 def _next_condition(subject: Subject, subjects: Sequence[Subject]) -> Subject | None:
-    """The subject of the same seed under the next condition, the first after the last; None where it is alone."""
-    same = [s for s in subjects if s.seed == subject.seed]
-    return same[(same.index(subject) + 1) % len(same)] if len(same) > 1 else None
+    """The subject of the next condition under the next seed, each the first after the last; None where there is none.
+
+    Under the same seed both nets begin with the same weights, and are alike for that reason alone.
+    """
+    conditions = [*dict.fromkeys(other.condition for other in subjects)]
+    condition = conditions[(conditions.index(subject.condition) + 1) % len(conditions)]
+    seeds = sorted({other.seed for other in subjects})
+    seed = seeds[(seeds.index(subject.seed) + 1) % len(seeds)]
+    found = [other for other in subjects if (other.condition, other.seed) == (condition, seed)]
+    return found[0] if found and condition != subject.condition and seed != subject.seed else None

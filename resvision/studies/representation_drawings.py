@@ -11,7 +11,7 @@ from resvision.studies.results import Member, Results
 
 Floats = NDArray[np.float64]
 
-COMPARED = {"within": "within the net", "seeds": "with the next seed", "nets": "with the other net"}
+COMPARED = {"within": "of the same net", "seeds": "of the next seed", "nets": "of the other net"}
 """The tables of a member, with the titles of their pictures."""
 
 
@@ -23,10 +23,10 @@ def tables(results: Results, *, name: str) -> str:
             known = [_square(member, f"cka.{key}") for member in results.of(condition)]
             values = [values for values in known if values.size]
             if values:
-                drawn.append(Table(f"{condition} {title}", np.mean(values, axis=0), x_label="layer", y_label="layer"))
+                drawn.append(Table(title, np.mean(values, axis=0), x_label="layer", y_label=f"layer of {condition}"))
     if not drawn:
         return nothing("No table of CKA was measured.")
-    ends = "; ".join(f"{t.title}: {np.nanmean(np.diag(t.values)):.2f} on the diagonal" for t in drawn)
+    ends = "; ".join(f"{t.y_label} {t.title}: {np.nanmean(np.diag(t.values)):.2f} on the diagonal" for t in drawn)
     plot = heat_maps("Linear CKA between layers, means over the seeds", drawn, label="CKA", words=f"CKA; {ends}")
     return plot.svg(name)
 

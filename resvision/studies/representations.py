@@ -20,10 +20,10 @@ DESIGN = Design(
     ),
     title="Representations: layers side by side",
     lead=(
-        "Linear CKA is 1 where two layers represent images alike up to rotation and scale, and 0 where they share nothing."
-        " The diagonal of a table compares a layer with the one at its place; look at how fast it fades away"
-        " from there, and whether two seeds of a net, or the plain and the residual net, share it. A seed is compared with"
-        " the next one, the last with the first, so that every net stands in two of these pairs."
+        "Linear CKA is 1 where two layers represent images alike up to rotation and scale, and 0 where they share"
+        " nothing. The diagonal of a table compares a layer with the one at its place; look at how fast it fades away"
+        " from there, and whether two seeds of a net, or the plain and the residual net, share it. A seed is compared"
+        " with the next one, the last with the first, so that every net stands in two of these pairs."
     ),
     conditions=(Condition(name=PLAIN, model=PLAIN), Condition(name=RESIDUAL, model=RESIDUAL)),
     claims=(
