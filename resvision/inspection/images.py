@@ -12,7 +12,7 @@ from resvision.inference.heat_pictures import overlay
 from resvision.inference.predict import seen_sample
 from resvision.inspection.inspected import Inspected, Inspection, grid_rows
 from resvision.kinds.forms import Table
-from resvision.probes.saliency import saliency as saliency_of
+from resvision.probes.saliency import saliency_map
 from resvision.report.grids import Strip, strips
 from resvision.tasks import Question, Seen
 from resvision.training.machine import at_work
@@ -31,7 +31,7 @@ def saliency(runs: Sequence[Inspected]) -> Inspection:
         for seen in _seen(run):
             score = run.trained.task.explained_score(run.trained, seen, Question())
             rows, columns = (slice(score.border_px, score.border_px + side) for side in seen.pixels.shape[:2])
-            found = saliency_of(score.net, score.images, score.score)[0, rows, columns].double().cpu().numpy()
+            found = saliency_map(score.net, score.images, score.score)[0, rows, columns].double().cpu().numpy()
             maps.append((seen.name, score.words, _photo(seen.pixels), found))
     shown = maps[:DRAWN]
     drawn = [
@@ -42,8 +42,8 @@ def saliency(runs: Sequence[Inspected]) -> Inspection:
     return Inspection(
         (_table([(name, words, found) for name, words, _, found in maps], title),),
         (
-            "the strongest pixel is that whose change moves the score most; even is the share of the image that the"
-            " saliency would cover, were it equal there and nothing elsewhere",
+            "the strongest pixel is that whose change moves the score most; spread is the share of the image that an"
+            " equal saliency of the same sum and sum of squares would cover",
         ),
         ("image", "score", "row", "column", "saliency"),
         [row for name, words, _, found in maps for row in grid_rows(found, name, words)],
@@ -93,9 +93,9 @@ def _table(maps: Sequence[tuple[str, str, Floats]], title: str) -> Table:
     for name, words, found in maps:
         row, column = np.unravel_index(int(found.argmax()), found.shape)
         squares = float((found**2).sum())
-        even = float(found.sum()) ** 2 / squares / found.size if squares > 0 else 0.0
-        rows.append((name, words, f"{found.max():.4g}", f"x {column}, y {row}", f"{even:.1%}"))
-    return Table(("image", "score", "largest", "strongest pixel", "even"), rows, ("largest", "even"), title)
+        spread = float(found.sum()) ** 2 / squares / found.size if squares > 0 else 0.0
+        rows.append((name, words, f"{found.max():.4g}", f"x {column}, y {row}", f"{spread:.1%}"))
+    return Table(("image", "score", "largest", "strongest pixel", "spread"), rows, ("largest", "spread"), title)
 
 
 def _said(title: str, maps: Sequence[tuple[str, str, Floats]]) -> str:

@@ -20,15 +20,15 @@ Net = Callable[[Tensor], Tensor]
 Score = Callable[[Tensor], Tensor]
 
 
-def saliency(net: Net, images: Tensor, score: Score) -> Tensor:
+def saliency_map(net: Net, images: Tensor, score: Score) -> Tensor:
     """The saliency of each pixel, (N, H, W); weights gather no gradients.
 
     Images do not influence each other where the net is in evaluation mode.
     """
-    return gradient(net, images, score).abs().amax(dim=1)
+    return image_gradient(net, images, score).abs().amax(dim=1)
 
 
-def gradient(net: Net, images: Tensor, score: Score) -> Tensor:
+def image_gradient(net: Net, images: Tensor, score: Score) -> Tensor:
     """The gradient of the score at the images, (N, C, H, W)."""
     inputs = images.detach().clone().requires_grad_()
     with torch.enable_grad():

@@ -40,7 +40,7 @@ def random_direction(net: nn.Module, *, seed: int, number: int = 0) -> Direction
     return [_normalized(weights.detach(), draws.key(seed, number, i)) for i, weights in enumerate(net.parameters())]
 
 
-def line(
+def loss_line(
     net: nn.Module, loss: Loss, direction: Direction, steps: Sequence[float], *, batch_statistics: bool = False
 ) -> Floats:
     """The loss at steps along a direction, (S,); the net is left as it was, bit by bit.
@@ -51,7 +51,7 @@ def line(
         return np.array([_loss_at(move, loss, [(step, direction)]) for step in steps])
 
 
-def surface(
+def loss_surface(
     net: nn.Module,
     loss: Loss,
     directions: tuple[Direction, Direction],

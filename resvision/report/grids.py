@@ -5,6 +5,7 @@ Glossary
     image      (h, w) numbers, or (h, w, 3) in 0..1
 """
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
@@ -23,6 +24,8 @@ Floats = NDArray[np.float64]
 WIDTH_IN = 5.4
 PER_ROW = 8
 """Pictures of a strip side by side at most."""
+HEADING_IN, GAP_IN = 0.27, 0.03
+"""The height of a line of text above pictures, and the edge around each picture."""
 
 
 class Strip(NamedTuple):
@@ -79,20 +82,25 @@ def picture(filters: Floats) -> Floats:
 
 
 def _draw_strips(title: str, rows: Sequence[Strip]) -> Figure:
-    lines = [max(1, -(-len(strip.images) // PER_ROW)) for strip in rows]
-    side = WIDTH_IN / PER_ROW
-    figure = Figure(figsize=(WIDTH_IN, sum(lines) * side + 0.27 * len(rows) + 0.35), layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
-    parts = np.atleast_1d(figure.subfigures(len(rows), 1, height_ratios=[side * n + 0.27 for n in lines]))
-    for part, strip, count in zip(parts, rows, lines, strict=True):
-        part.suptitle(strip.title, x=0.01, ha="left", fontsize=9)
-        cells = part.subplots(count, PER_ROW, squeeze=False, gridspec_kw={"wspace": 0.05, "hspace": 0.05}).ravel()
+    """Strips below the title, placed by hand: a layout engine takes seconds for a hundred pictures."""
+    across = min(PER_ROW, max(4, *(len(strip.images) for strip in rows)))
+    side = WIDTH_IN / across
+    height = HEADING_IN + sum(HEADING_IN + side * max(1, -(-len(strip.images) // across)) for strip in rows)
+    figure = Figure(figsize=(WIDTH_IN, height))
+    figure.text(0.01, 1 - 0.7 * HEADING_IN / height, title, fontsize=10.5, fontweight="bold", va="center")
+    top = height - HEADING_IN
+    for strip in rows:
+        figure.text(0.01, (top - 0.6 * HEADING_IN) / height, strip.title, fontsize=9, va="center")
+        top -= HEADING_IN
         bounds = _bounds(strip.images) if strip.shared else None
-        for cell, image in zip(cells, strip.images, strict=False):
+        for number, image in enumerate(strip.images):
+            line, column = divmod(number, across)
+            place = (column * side + GAP_IN, top - (line + 1) * side + GAP_IN, side - 2 * GAP_IN, side - 2 * GAP_IN)
+            cell = figure.add_axes((place[0] / WIDTH_IN, place[1] / height, place[2] / WIDTH_IN, place[3] / height))
             low, high = bounds or _bounds([image])
             cell.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="none")
-        for cell in cells:
             cell.set_axis_off()
+        top -= side * max(1, -(-len(strip.images) // across))
     return figure
 
 
@@ -105,7 +113,7 @@ def _draw_tables(title: str, tables: Sequence[Table], label: str, per_row: int) 
     across = min(per_row, len(tables))
     down = -(-len(tables) // across)
     side = WIDTH_IN / across
-    figure = Figure(figsize=(WIDTH_IN, down * (side + 0.25) + 0.9), layout="compressed")
+    figure = Figure(figsize=(WIDTH_IN, down * (min(side, 4.0) + 0.25) + 0.9), layout="compressed")
     figure.suptitle(title, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
     cells = figure.subplots(down, across, squeeze=False).ravel()
     for cell, table in zip(cells, tables, strict=False):
@@ -153,11 +161,17 @@ def _draw_surfaces(title: str, surfaces: Sequence[Surface], per_row: int) -> Fig
         cell.grid(visible=False)
     for cell in cells[len(surfaces) :]:
         cell.set_axis_off()
-    ticks = levels[:: max(1, len(levels) // 6)]
+    ticks = levels[:: max(1, len(levels) // 4)]
     bar = figure.colorbar(filled, ax=[*cells], location="bottom", fraction=0.04, aspect=40, label="loss", ticks=ticks)
-    bar.ax.set_xticklabels([f"{tick:.2g}" for tick in ticks])
+    bar.ax.set_xticklabels([plain(tick) for tick in ticks])
     bar.ax.minorticks_off()
     return figure
+
+
+def plain(value: float) -> str:
+    """A number above 0 with two digits that say something, or all of those before its point, such as 0.12 or 1,700."""
+    digits = max(0, 1 - math.floor(math.log10(value)))
+    return f"{float(f'{value:.2g}'):,.{digits}f}"
 
 
 def _levels(values: Sequence[Floats], count: int = 19) -> Floats:

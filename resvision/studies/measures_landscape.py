@@ -10,7 +10,7 @@ Glossary
 import numpy as np
 from numpy.typing import NDArray
 
-from resvision.probes.surface import line, random_direction, surface
+from resvision.probes.surface import loss_line, loss_surface, random_direction
 from resvision.studies.results import Findings
 from resvision.studies.specimen import Specimen, Split
 from resvision.studies.subject import mean_losses
@@ -50,7 +50,7 @@ def around(
         return mean_losses(system, batches)["loss"]
 
     with at_work(system, specimen.trained.machine):
-        curves = np.array([line(net, loss, direction, at.tolist()) for direction in drawn[:directions]])
+        curves = np.array([loss_line(net, loss, direction, at.tolist()) for direction in drawn[:directions]])
         figures = {
             "middle": float(curves[0, len(at) // 2]),
             "width": float(np.mean([widths(at, curve) for curve in curves])),
@@ -59,7 +59,7 @@ def around(
         series = {"step": at.tolist(), "mean": curves.mean(axis=0).tolist(), "curves": curves.ravel().tolist()}
         if grid:
             places = odd_steps(span, grid)
-            over = surface(net, loss, (drawn[0], drawn[1]), (places.tolist(), places.tolist()))
+            over = loss_surface(net, loss, (drawn[0], drawn[1]), (places.tolist(), places.tolist()))
             series |= {"at": places.tolist(), "surface": over.ravel().tolist()}
     return Findings(figures, series)
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from resvision import catalog
-from resvision.probes.surface import line, random_direction, surface
+from resvision.probes.surface import loss_line, loss_surface, random_direction
 
 STEPS = np.linspace(-1, 1, 7)
 
@@ -42,9 +42,9 @@ def test_the_surface_of_a_quadratic_is_a_parabola() -> None:
     first, second = (random_direction(net, seed=0, number=number) for number in (0, 1))
     middle, gap = loss(), net.weight.detach() - target
     slope, half = (float((curvature * part).sum()) for part in (2 * gap * first[0], first[0] ** 2))
-    values = line(net, loss, first, STEPS)
+    values = loss_line(net, loss, first, STEPS)
     np.testing.assert_allclose(values, middle + slope * STEPS + half * STEPS**2, rtol=1e-12)
-    grid = surface(net, loss, (first, second), (STEPS, STEPS[:5]))
+    grid = loss_surface(net, loss, (first, second), (STEPS, STEPS[:5]))
     assert grid.shape == (7, 5)
     np.testing.assert_allclose(grid[:, STEPS[:5] == 0].ravel(), values, rtol=1e-12)
     mixed = grid[2:, :] - 2 * grid[1:-1, :] + grid[:-2, :]
@@ -61,13 +61,13 @@ def test_weights_and_statistics_are_left_bit_by_bit(batch_statistics: bool) -> N
         return float(net(images).square().mean())
 
     direction = random_direction(net, seed=0)
-    line(net, loss, direction, [-0.5, 0.5], batch_statistics=batch_statistics)
-    surface(net, loss, (direction, direction), ([0.3], [0.1]), batch_statistics=batch_statistics)
+    loss_line(net, loss, direction, [-0.5, 0.5], batch_statistics=batch_statistics)
+    loss_surface(net, loss, (direction, direction), ([0.3], [0.1]), batch_statistics=batch_statistics)
     assert bits(net) == before
     assert not any(module.training for module in net.modules())
     assert torch.equal(net(images), out)
     with pytest.raises(ZeroDivisionError):
-        line(net, lambda: 1 / 0, direction, [0.5])
+        loss_line(net, lambda: 1 / 0, direction, [0.5])
     assert bits(net) == before
 
 
@@ -79,7 +79,7 @@ def test_the_middle_is_the_loss_itself_and_statistics_of_batches_make_another_ne
         return float(net(images).square().mean())
 
     middle, direction = loss(), random_direction(net, seed=0)
-    assert line(net, loss, direction, [0.0]).tolist() == [middle]
+    assert loss_line(net, loss, direction, [0.0]).tolist() == [middle]
     trained = copy.deepcopy(net).train()
     expected = float(trained(images).detach().square().mean())
-    assert line(net, loss, direction, [0.0], batch_statistics=True)[0] == pytest.approx(expected)
+    assert loss_line(net, loss, direction, [0.0], batch_statistics=True)[0] == pytest.approx(expected)
