@@ -9,6 +9,8 @@ from resvision.studies.design import Design
 STUDIES: Mapping[str, str] = {
     "degradation": "resvision.studies.degradation:degradation",
     "history": "resvision.studies.history:DESIGN",
+    "lesion": "resvision.studies.lesion:DESIGN",
+    "paths": "resvision.studies.paths:DESIGN",
     "shortcut-motion": "resvision.studies.shortcut_motion:DESIGN",
 }
 """The studies by name: "module:object", a Design, or a function that gives one from no arguments."""

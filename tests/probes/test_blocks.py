@@ -185,7 +185,7 @@ def test_blocks_of_other_shapes_are_not_swapped(residual: tuple[nn.Module, Tenso
         reordered(blocks, [4, 1, 2, 3, 0, 5, 6, 7, 8]),
     ):
         pass
-    with pytest.raises(SettingsError, match="each of 0..8 once"), reordered(blocks, [0] * 9):
+    with pytest.raises(SettingsError, match=r"each of 0\.\.8 once"), reordered(blocks, [0] * 9):
         pass
 
 
