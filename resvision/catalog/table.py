@@ -343,6 +343,12 @@ ROWS = (
     _cifar_2016("preresnet110", {"depth": 110, "block": "basic"}),
     _cifar_2016("preresnet164", {"depth": 164, "block": "bottleneck"}),
     _cifar_2016("preresnet1001", {"depth": 1001, "block": "bottleneck"}),
+    Row(
+        "resnet_forms",
+        paper="He et al. 2016, Identity Mappings, arXiv:1603.05027",
+        year=2016,
+        builder="resvision.classification.shortcut_forms:resnet_forms",
+    ),
     _googlenet("googlenet", {"variant": "torchvision"}),
     _googlenet("googlenet_2014", {"variant": "2014"}),
     _bn_inception("bn_inception"),

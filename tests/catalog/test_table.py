@@ -59,6 +59,7 @@ NAMES = {
     "preresnet110",
     "preresnet164",
     "preresnet1001",
+    "resnet_forms",
     "resmlp",
     "plainmlp",
     "googlenet",
