@@ -340,7 +340,12 @@ ROWS = (
     _cifar_2015("plain44", {"depth": 44, "shortcut": "none"}),
     _cifar_2015("plain56", {"depth": 56, "shortcut": "none"}),
     _cifar_2015("plain110", {"depth": 110, "shortcut": "none"}),
+    _cifar_2016("preresnet20", {"depth": 20, "block": "basic"}),
+    _cifar_2016("preresnet32", {"depth": 32, "block": "basic"}),
+    _cifar_2016("preresnet56", {"depth": 56, "block": "basic"}),
     _cifar_2016("preresnet110", {"depth": 110, "block": "basic"}),
+    _cifar_2016("preresnet47", {"depth": 47, "block": "bottleneck"}),
+    _cifar_2016("preresnet83", {"depth": 83, "block": "bottleneck"}),
     _cifar_2016("preresnet164", {"depth": 164, "block": "bottleneck"}),
     _cifar_2016("preresnet1001", {"depth": 1001, "block": "bottleneck"}),
     Row(

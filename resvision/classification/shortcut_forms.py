@@ -24,7 +24,15 @@ from resvision.layers.init import he_initialize
 from resvision.layers.shortcuts import ShortcutOption, make_shortcut
 
 FormName = Literal[
-    "identity", "half-shortcut", "half-both", "exclusive-gate", "shortcut-gate", "convolution", "dropout", "none"
+    "identity",
+    "half-shortcut",
+    "half-both",
+    "exclusive-gate",
+    "shortcut-gate",
+    "convolution",
+    "dropout",
+    "projection",
+    "none",
 ]
 
 
@@ -52,8 +60,9 @@ FORMS: dict[str, Form] = {
     "convolution": Form(option="C"),
     "dropout": Form(dropped=0.5),
     "none": Form(option="none"),
+    "projection": Form(option="B"),
 }
-"""The forms of table 1 by name; none is its "shortcut 0", the plain net."""
+"""The forms of table 1 by name, of which none is its "shortcut 0", the plain net; projection, option B, is of 2015."""
 
 
 class FormedBlock(nn.Module):
@@ -185,7 +194,8 @@ def resnet_forms(
     width      channels of the first convolution, by which all others scale
     form       of every shortcut: identity; half-shortcut and half-both scale it, and in half-both the branch too, by
                0.5; exclusive-gate scales the branch by g and the shortcut by 1 - g, shortcut-gate the shortcut alone;
-               convolution is 1x1 with BN; dropout drops half; none is the plain net
+               convolution is 1x1 with BN; dropout drops half; none is the plain net; projection is a convolution where
+               the shape changes
     gate_bias  first bias of the gates: at -6 nearly all of a gated shortcut passes, at 0 half
 
     Raises SettingsError for another depth or form.
