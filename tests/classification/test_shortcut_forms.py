@@ -45,7 +45,9 @@ def test_gates_have_the_parameters_of_their_convolutions(form: str) -> None:
     assert (counted.params, counted.macs) == (PARAMETERS + params, MACS + macs)
 
 
-@pytest.mark.parametrize(("form", "option"), [("identity", "A"), ("projection", "B"), ("convolution", "C"), ("none", "none")])
+@pytest.mark.parametrize(
+    ("form", "option"), [("identity", "A"), ("projection", "B"), ("convolution", "C"), ("none", "none")]
+)
 def test_four_forms_are_nets_of_2015_bit_for_bit(form: str, option: str) -> None:
     torch.manual_seed(0)
     formed = resnet_forms(14, num_classes=5, width=4, form=form).train()

@@ -49,10 +49,9 @@ def test_nets_that_are_compared_have_equal_parameters(name: str, quick: bool) ->
         classes = {} if DESIGNS[name].data == "traffic-simulated" else {"num_classes": 10}
         with torch.device("meta"):
             net = catalog.build(trial.run.model.name, **classes, **trial.run.model.options)
-        depth = re.search(r"\d+", trial.model)
-        counts.setdefault(depth.group() if depth else "", set()).add(
-            sum(parameter.numel() for parameter in net.parameters())
-        )
+        number = re.search(r"\d+", trial.model)
+        depth = number.group() if number else ""
+        counts.setdefault(depth, set()).add(sum(parameter.numel() for parameter in net.parameters()))
     assert all(len(of_depth) == 1 for of_depth in counts.values())
 
 
