@@ -344,6 +344,7 @@ ROWS = (
     _cifar_2016("preresnet32", {"depth": 32, "block": "basic"}),
     _cifar_2016("preresnet56", {"depth": 56, "block": "basic"}),
     _cifar_2016("preresnet110", {"depth": 110, "block": "basic"}),
+    _cifar_2016("preresnet29", {"depth": 29, "block": "bottleneck"}),
     _cifar_2016("preresnet47", {"depth": 47, "block": "bottleneck"}),
     _cifar_2016("preresnet83", {"depth": 83, "block": "bottleneck"}),
     _cifar_2016("preresnet164", {"depth": 164, "block": "bottleneck"}),

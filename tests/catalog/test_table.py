@@ -60,6 +60,7 @@ NAMES = {
     "preresnet32",
     "preresnet56",
     "preresnet110",
+    "preresnet29",
     "preresnet47",
     "preresnet83",
     "preresnet164",
