@@ -8,6 +8,14 @@ from resvision.studies.design import Design
 
 STUDIES: Mapping[str, str] = {
     "degradation": "resvision.studies.degradation:degradation",
+    "shortcuts": "resvision.studies.shortcuts:DESIGN",
+    "shortcut-forms": "resvision.studies.shortcut_forms:DESIGN",
+    "placement": "resvision.studies.placement:DESIGN",
+    "zero-init": "resvision.studies.zero_init:DESIGN",
+    "bottleneck": "resvision.studies.bottleneck:DESIGN",
+    "fully-connected": "resvision.studies.fully_connected:DESIGN",
+    "overfitting": "resvision.studies.overfitting:DESIGN",
+    "cost": "resvision.studies.cost:DESIGN",
     "history": "resvision.studies.history:DESIGN",
     "lesion": "resvision.studies.lesion:DESIGN",
     "paths": "resvision.studies.paths:DESIGN",
