@@ -12,6 +12,7 @@ from resvision.classification.mlp import mlp
 from resvision.classification.preresnet import PLACEMENTS, preresnet
 from resvision.classification.resnet import resnet
 from resvision.classification.resnet_cifar import resnet_cifar
+from resvision.classification.shortcut_forms import FORMS, resnet_forms
 from resvision.core.errors import SettingsError
 from resvision.probes.blocks import Block, deleted, find_blocks, following, reordered, swappable
 
@@ -23,6 +24,10 @@ NETS: dict[str, tuple[Callable[[], nn.Module], int, int]] = {
     "perceptron": (lambda: mlp(8, num_classes=4, width=8, input_size=8), 8, 3),
     "plain perceptron": (lambda: mlp(8, num_classes=4, width=8, input_size=8, shortcut="none"), 8, 3),
     "plain units": (lambda: preresnet(14, num_classes=4, width=4, block="basic", shortcut="none"), 16, 6),
+    **{
+        "plain form" if form == "none" else form: (partial(resnet_forms, 8, num_classes=4, width=4, form=form), 8, 3)
+        for form in FORMS
+    },
     "Darknet": (lambda: catalog.build("darknet53", num_classes=4, width=4), 32, 23),
     "Xception": (lambda: catalog.build("xception65", num_classes=4, width=4), 32, 20),
     "bottleneck units": (lambda: preresnet(20, num_classes=4, width=4), 16, 6),
