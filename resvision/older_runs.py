@@ -27,6 +27,7 @@ _LATER_LEAVES: dict[str, Any] = {
     "data.resize_px": None,
     "data.folds": None,
     "data.fold": None,
+    "data.train_limit": None,
     **{f"data.{name}": None for name in (*Timing._fields, *Drawing._fields)},
     "training.sync_norms": False,
     "training.schedule_over": None,

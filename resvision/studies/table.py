@@ -8,6 +8,18 @@ from resvision.studies.design import Design
 
 STUDIES: Mapping[str, str] = {
     "degradation": "resvision.studies.degradation:degradation",
+    "shortcuts": "resvision.studies.shortcuts:DESIGN",
+    "shortcut-forms": "resvision.studies.shortcut_forms:DESIGN",
+    "placement": "resvision.studies.placement:DESIGN",
+    "zero-init": "resvision.studies.zero_init:DESIGN",
+    "bottleneck": "resvision.studies.bottleneck:DESIGN",
+    "fully-connected": "resvision.studies.fully_connected:DESIGN",
+    "lesion": "resvision.studies.lesion:DESIGN",
+    "paths": "resvision.studies.paths:DESIGN",
+    "overfitting": "resvision.studies.overfitting:DESIGN",
+    "representations": "resvision.studies.representations:DESIGN",
+    "landscape": "resvision.studies.landscape:DESIGN",
+    "cost": "resvision.studies.cost:DESIGN",
     "history": "resvision.studies.history:DESIGN",
     "shortcut-motion": "resvision.studies.shortcut_motion:DESIGN",
 }
