@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from resvision.cli import study_list
+from resvision.cli import study_compare, study_grid, study_list
 from resvision.cli.groups import HelpfulGroup
 from resvision.cli.study_options import Data, Epochs, Jobs, Out, Quick, Recipe, Seeds, Settings
 from resvision.cli.study_results import Wishes, conduct_and_show
@@ -35,6 +35,8 @@ command = typer.Typer(
     cls=StudyGroup, help="Run a controlled experiment. Stopped and started again, it goes on.", rich_markup_mode=None
 )
 command.command("list")(study_list.command)
+command.command("compare")(study_compare.command)
+command.command("grid")(study_grid.command)
 
 
 def _verb(name: str, reference: str) -> Callable[..., None]:

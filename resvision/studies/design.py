@@ -24,8 +24,9 @@ Form = Literal["share", "number", "count", "ms", "seconds"]
 class Pretraining:
     """A training before that of a condition, whose weights the encoder of the condition's net starts with.
 
-    name   of its phase; `--set NAME.KEY=VALUE` changes it
-    quick  settings that `--quick` puts over the others
+    name         of its phase; `--set NAME.KEY=VALUE` changes it
+    quick        settings that `--quick` puts over the others
+    quick_model  another net for `--quick`; "" for the same
     """
 
     name: str
@@ -33,6 +34,7 @@ class Pretraining:
     data: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     quick: Mapping[str, Any] = field(default_factory=dict)
+    quick_model: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,11 +14,12 @@ from rich.console import Console
 
 from resvision.assembly import task_name
 from resvision.core.data_names import short_name
-from resvision.core.errors import SettingsError
+from resvision.core.errors import ResVisionError, SettingsError
 from resvision.core.rundir import locked
+from resvision.preparation import resolve
 from resvision.recipes import compose
 from resvision.report.record import RunRecord
-from resvision.studies.design import Condition, Design
+from resvision.studies.design import Condition, Design, Pretraining
 from resvision.studies.design_checks import require_sound
 from resvision.studies.jobs import attempt_beside
 from resvision.studies.results import FORMAT, RESULTS, Findings, Member, Results, known, write_results
@@ -61,32 +62,37 @@ def plan(design: Design, asked: Asked) -> list[Trial]:
 
 
 def _trial(design: Design, condition: Condition, seed: int, asked: Asked) -> Trial:
-    """The training of a condition under a seed, with the one before it where there is one.
-
-    `--set` is about the training of the condition. One before it has its own by its name, `--set NAME.KEY=VALUE`, but
-    for the machine, which is that of both.
-    """
+    """The training of a condition under a seed, with the one before it where there is one."""
     length = {} if asked.epochs is None else {"training.duration": f"{asked.epochs} epochs"}
     before = condition.pretraining
-    of_before = [] if before is None else [text for text in asked.settings if text.startswith(f"{before.name}.")]
     run = compose(
         condition.model,
         condition.data or asked.data,
         recipe_name=asked.recipe,
         changes=changes_of(design, condition, quick=asked.quick) | length | {"training.seed": seed},
-        settings=[text for text in asked.settings if text not in of_before],
+        settings=[text for text in asked.settings if before is None or not text.startswith(f"{before.name}.")],
     )
     if before is None:
         return Trial(model=condition.name, seed=seed, run=run)
-    own = [text.removeprefix(f"{before.name}.") for text in of_before]
     earlier = compose(
-        before.model,
+        before.quick_model if asked.quick and before.quick_model else before.model,
         before.data,
         changes={**before.settings, **(before.quick if asked.quick else {}), **length, "training.seed": seed},
-        settings=[*(text for text in asked.settings if text.startswith("machine.")), *own],
+        settings=_settings_before(before, asked.settings),
     )
     phases = (RunPhase(name=before.name, run=earlier), RunPhase(name="heads", run=run, encoder_from=before.name))
     return Trial(model=condition.name, seed=seed, run=run, phases=phases)
+
+
+def _settings_before(before: Pretraining, settings: Sequence[str]) -> list[str]:
+    """What `--set` says about a pre-training: its own by its name, those of the machine, and those of the net of both.
+
+    Others are about the training that is compared.
+    """
+    shared = [path for path in before.settings if path.startswith("model.options.")]
+    both = [text for text in settings if text.startswith(("machine.", *(f"{path}=" for path in shared)))]
+    own = [text.removeprefix(f"{before.name}.") for text in settings if text.startswith(f"{before.name}.")]
+    return both + own
 
 
 def changes_of(design: Design, condition: Condition, *, quick: bool) -> dict[str, Any]:
@@ -103,6 +109,7 @@ def conduct(design: Design, folder: Path, asked: Asked, console: Console) -> Res
     trials = plan(design, asked)
     folder.mkdir(parents=True, exist_ok=True)
     with GoingOn("the same command"), locked(folder, use="used for a study"):
+        _require_trainable(trials, folder)
         outcomes = _attempted(design, folder, trials, asked, console)
         finished = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
         if not finished:
@@ -127,6 +134,17 @@ def conduct(design: Design, folder: Path, asked: Asked, console: Console) -> Res
         )
         write_results(results, folder / RESULTS)
     return results
+
+
+def _require_trainable(trials: Sequence[Trial], folder: Path) -> None:
+    """Raise the error of a condition that cannot be trained before the others are, that of the first aside."""
+    first, *others = (trial for trial in trials if trial.seed == trials[0].seed)
+    for trial in others:
+        if not (folder / trial.name).exists():
+            try:
+                resolve(trial.run)
+            except ResVisionError as error:
+                raise SettingsError(f"{trial.model}: {error}") from None
 
 
 def _attempted(

@@ -95,18 +95,18 @@ class Results:
         return list(dict.fromkeys(member.condition for member in self.members))
 
     @property
-    def seeds(self) -> int:
-        """The number of seeds."""
-        return len({member.seed for member in self.members})
+    def seeds(self) -> list[int]:
+        """The seeds, ascending."""
+        return sorted({member.seed for member in self.members})
 
     def of(self, condition: str) -> list[Member]:
         """The members of a condition, in the order of seeds."""
         return sorted((m for m in self.members if m.condition == condition), key=lambda member: member.seed)
 
     def figure(self, condition: str, name: str) -> Floats:
-        """A figure of the members of a condition, (seeds,); NaN where there is none, as of a training that diverged."""
-        values = (member.figures.get(name) for member in self.of(condition))
-        return np.array([math.nan if value is None else value for value in values])
+        """A figure of a condition by seed, (S,); NaN where there is none, as of a training that diverged."""
+        values = {member.seed: member.figures.get(name) for member in self.of(condition)}
+        return np.array([math.nan if (value := values.get(seed)) is None else value for seed in self.seeds])
 
     def mean(self, condition: str, name: str) -> float:
         """The mean of a figure over the seeds that have it; NaN where none has."""
@@ -119,7 +119,7 @@ class Results:
         return [self._verdict(claim) for claim in design.claims]
 
     def _verdict(self, claim: Claim) -> Verdict:
-        smaller, larger = (self._side(value, self.seeds).tolist() for value in (claim.smaller, claim.larger))
+        smaller, larger = (self._side(value, len(self.seeds)).tolist() for value in (claim.smaller, claim.larger))
         return judge(claim.text, smaller=smaller, larger=larger)
 
     def _side(self, value: Value | float, count: int) -> Floats:

@@ -7,9 +7,11 @@ from resvision.core.errors import SettingsError
 from resvision.studies.design import Design
 
 STUDIES: Mapping[str, str] = {
+    "augmentation-views": "resvision.studies.augmentation_views:DESIGN",
     "degradation": "resvision.studies.degradation:degradation",
     "history": "resvision.studies.history:DESIGN",
     "shortcut-motion": "resvision.studies.shortcut_motion:DESIGN",
+    "transfer": "resvision.studies.transfer:DESIGN",
 }
 """The studies by name: "module:object", a Design, or a function that gives one from no arguments."""
 
