@@ -53,7 +53,7 @@ def show(design: "Design", results: "Results", folder: Path, *, wide: bool) -> N
             table.add_row(*row)
         tables.append(table)
     claims = new_table("claim", "verdict", "difference", numbers=("difference",))
-    for verdict in page.verdict_rows(results.verdicts(design)):
+    for verdict in page.verdict_rows(results.verdicts(design), shares=page.are_shares(design, results)):
         claims.add_row(*verdict)
     print_tables(*tables, claims, wide=wide)
     print_lines(page.what_to_see(design, results), *page.notes(design, results), "", f"page: {written}")

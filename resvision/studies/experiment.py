@@ -13,16 +13,18 @@ import numpy as np
 from rich.console import Console
 
 from resvision.assembly import task_name
+from resvision.core import rundir
 from resvision.core.data_names import short_name
-from resvision.core.errors import ResVisionError, SettingsError
+from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.core.rundir import locked
+from resvision.kinds.table import kind_of
 from resvision.preparation import resolve
 from resvision.recipes import compose
 from resvision.report.record import RunRecord
 from resvision.studies.design import Condition, Design, Pretraining
-from resvision.studies.design_checks import require_sound
+from resvision.studies.design_checks import require_figures, require_sound
 from resvision.studies.jobs import attempt_beside
-from resvision.studies.results import FORMAT, RESULTS, Findings, Member, Results, known, write_results
+from resvision.studies.results import FORMAT, RESULTS, Findings, Member, Results, known, read_results, write_results
 from resvision.studies.subject import Subject, measured
 from resvision.studies.trials import Diverged, Outcome, Trial, attempt
 from resvision.training.machine import environment
@@ -58,7 +60,9 @@ def plan(design: Design, asked: Asked) -> list[Trial]:
     if seeds < 1:
         raise SettingsError(f"--seeds {seeds}: at least one is needed, three to decide a claim")
     require_sound(design)
-    return [_trial(design, condition, seed, asked) for seed in range(seeds) for condition in design.conditions]
+    trials = [_trial(design, condition, seed, asked) for seed in range(seeds) for condition in design.conditions]
+    require_figures(design, {trial.model: kind_of(task_name(trial.run)).figures for trial in trials})
+    return trials
 
 
 def _trial(design: Design, condition: Condition, seed: int, asked: Asked) -> Trial:
@@ -107,7 +111,7 @@ def conduct(design: Design, folder: Path, asked: Asked, console: Console) -> Res
     Raises RunError where another process works in the folder, or where it holds a study of other settings.
     """
     trials = plan(design, asked)
-    folder.mkdir(parents=True, exist_ok=True)
+    _require_own(folder, design)
     with GoingOn("the same command"), locked(folder, use="used for a study"):
         _require_trainable(trials, folder)
         outcomes = _attempted(design, folder, trials, asked, console)
@@ -136,10 +140,22 @@ def conduct(design: Design, folder: Path, asked: Asked, console: Console) -> Res
     return results
 
 
+def _require_own(folder: Path, design: Design) -> None:
+    """Make the folder of a study; RunError where that cannot be, and where it holds a run or another study."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise rundir.unwritable(folder, error) from None
+    if any((folder / name).is_file() for name in (rundir.RUN, rundir.PHASES, rundir.FOLDS)):
+        raise RunError(f"{folder}: holds a run, and no study; name another --out")
+    if (folder / RESULTS).is_file() and (other := read_results(folder / RESULTS).study) != design.name:
+        raise RunError(f"{folder}: holds the study {other}; name another --out for {design.name}")
+
+
 def _require_trainable(trials: Sequence[Trial], folder: Path) -> None:
     """Raise the error of a condition that cannot be trained before the others are, that of the first aside."""
-    first, *others = (trial for trial in trials if trial.seed == trials[0].seed)
-    for trial in others:
+    of_one_seed = [trial for trial in trials if trial.seed == trials[0].seed]
+    for trial in of_one_seed[1:]:
         if not (folder / trial.name).exists():
             try:
                 resolve(trial.run)

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from resvision.report.page import linked_page
 from resvision.report.short_paths import without_folders
 from resvision.report.svg import colours, inline
 from resvision.report.tables import MISSING, duration, figure, main_figure, percent, whole
-from resvision.studies.design import Column, Design, Drawing, Form, Lines
+from resvision.studies.design import Column, Design, Drawing, Form, Lines, Value
 from resvision.studies.experiment_plots import lines_svg
 from resvision.studies.results import Results
 from resvision.studies.verdicts import CONFIDENCE, Verdict
@@ -87,9 +88,36 @@ def notes(design: Design, results: Results) -> list[str]:
     return lines
 
 
-def verdict_rows(verdicts: Sequence[Verdict]) -> list[tuple[str, str, str]]:
-    """(claim, word, by how much) of each verdict."""
-    return [(verdict.claim, verdict.word, amount(verdict)) for verdict in verdicts]
+def verdict_rows(verdicts: Sequence[Verdict], *, shares: Sequence[bool] = ()) -> list[tuple[str, str, str]]:
+    """(claim, word, by how much) of each verdict.
+
+    shares  whether the figures of each claim are shares 0..1, whose difference is written in percentage points
+    """
+    padded = [*shares, *[False] * (len(verdicts) - len(shares))]
+    return [
+        (verdict.claim, verdict.word, amount(_in_points(verdict) if is_share else verdict))
+        for verdict, is_share in zip(verdicts, padded, strict=True)
+    ]
+
+
+def are_shares(design: Design, results: Results) -> list[bool]:
+    """Whether the figures of each claim are shares, as far as the kind or a column of the design says so."""
+    columns = {column.figure for column in design.columns if column.form == "share"}
+    kinds = {condition: part.kind for part in results.by_task() for condition in part.conditions}
+
+    def is_share(value: Value | float) -> bool:
+        if not isinstance(value, Value) or value.condition not in kinds:
+            return False
+        kind = kinds[value.condition]
+        names = {"tested": kind.main, "trained": kind.metrics[0] if kind.metrics else ""}
+        return value.figure in columns or names.get(value.figure, value.figure) in kind.shares
+
+    return [is_share(claim.smaller) or is_share(claim.larger) for claim in design.claims]
+
+
+def _in_points(verdict: Verdict) -> Verdict:
+    points = {"mean": 100 * verdict.mean, "standard_error": 100 * verdict.standard_error}
+    return replace(verdict, unit="points", **points)
 
 
 def amount(verdict: Verdict) -> str:
@@ -98,10 +126,11 @@ def amount(verdict: Verdict) -> str:
     pairs = f"one {verdict.pair}" if verdict.pairs == 1 else counted(verdict.pairs, verdict.pair)
     if math.isnan(verdict.mean):
         return f"no {verdict.pair} has both figures"
+    mean = f"{verdict.mean:+.2f}" if verdict.unit == "points" else f"{verdict.mean:+.4g}"
     if math.isnan(verdict.standard_error):
-        return f"{verdict.mean:+.4g}{unit} with {pairs}, which decides nothing"
+        return f"{mean}{unit} with {pairs}, which decides nothing"
     needed = f"; {verdict.needed:,} would decide it at this spread" if verdict.needed else ""
-    return f"{verdict.mean:+.4g}{unit} ± {verdict.standard_error:.2g} over {pairs}{needed}"
+    return f"{mean}{unit} ± {verdict.standard_error:.2g} over {pairs}{needed}"
 
 
 def write_study(design: Design, results: Results, path: Path, folder: Path | None = None) -> Path:
@@ -123,7 +152,7 @@ def write_study(design: Design, results: Results, path: Path, folder: Path | Non
         shades=colours(results.conditions),
         about=ABOUT,
         machine=f"{results.machine}, {results.date}",
-        verdicts=verdict_rows(results.verdicts(design)),
+        verdicts=verdict_rows(results.verdicts(design), shares=are_shares(design, results)),
         notes=notes(design, results),
         settings=json.dumps(results.settings, indent=2, ensure_ascii=False),
         plots=[inline(svg) for svg in plots(design, results)],
@@ -149,16 +178,14 @@ def plots(design: Design, results: Results) -> list[str]:
     return drawn
 
 
-def _usual_plots(results: Results, task: str) -> tuple[Lines, ...]:
+def _usual_plots(results: Results, task: str) -> list[Lines]:
     """The curves of every study, of one task."""
-    kind, of_task = results.kind, f", {task}" if task else ""
+    kind, of_task, main = results.kind, f", {task}" if task else "", results.kind.main_name
     noun = kind.noun(kind.metrics[0]) if kind.metrics else ""
-    main = kind.main_name
-    return (
-        Lines(f"Training loss{of_task}", "train.epoch", "train.loss", "epochs", "training loss", log="y"),
-        Lines(f"Training {noun}{of_task}", "train.epoch", "train.trained", "epochs", f"training {noun}"),
-        Lines(f"Test {main}{of_task}", "tested.epoch", "tested.tested", "epochs", f"test {main}"),
-    )
+    curves = [Lines(f"Training loss{of_task}", "train.epoch", "train.loss", "epochs", "training loss", log="y")]
+    if noun:
+        curves.append(Lines(f"Training {noun}{of_task}", "train.epoch", "train.trained", "epochs", f"training {noun}"))
+    return [*curves, Lines(f"Test {main}{of_task}", "tested.epoch", "tested.tested", "epochs", f"test {main}")]
 
 
 def _of_task(part: Results, parts: Sequence[Results]) -> str:
@@ -194,10 +221,10 @@ def _cell(results: Results, condition: str, column: Column) -> str:
 
 def _writer(results: Results, column: Column) -> Callable[[float], str]:
     kind = results.kind
-    if column.figure == "trained":
-        metric = kind.metrics[0]
-        return percent if metric in kind.shares else partial(kind.write, metric)
-    return partial(kind.write, column.figure) if column.figure in kind.compared else _WRITTEN[column.form]
+    name = kind.metrics[0] if column.figure == "trained" else column.figure
+    if name in kind.shares:
+        return percent
+    return partial(kind.write, name) if column.figure in {"trained", *kind.compared} else _WRITTEN[column.form]
 
 
 def _published(design: Design) -> tuple[str, ...]:

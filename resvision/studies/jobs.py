@@ -14,11 +14,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import msgspec
 import torch
 from rich.console import Console
 
+from resvision.core import rundir
 from resvision.core.errors import RunError
 from resvision.core.own_modules import OWN_MODULES
 from resvision.core.terminal import tell
@@ -121,10 +123,9 @@ def _start(folder: Path, trial: Trial, measures: Sequence[Measure], threads: int
         modules=OWN_MODULES.folders,
     )
     words = folder / WORDS / f"{trial.name}.txt"
-    words.parent.mkdir(exist_ok=True)
     shares = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
     path = os.pathsep.join(place for place in sys.path if place)
-    with words.open("w") as file:
+    with _opened(words) as file:
         process = subprocess.Popen(  # a module of ours, its task on its input
             [sys.executable, "-P", "-m", "resvision.studies.member_process"],
             stdin=subprocess.PIPE,
@@ -138,6 +139,14 @@ def _start(folder: Path, trial: Trial, measures: Sequence[Measure], threads: int
     process.stdin.write(msgspec.json.encode(task).decode() + "\n")
     process.stdin.flush()  # and it stays open, as long as this process lives
     return Process(trial, process, words, time.monotonic())
+
+
+def _opened(words: Path) -> TextIO:
+    try:
+        words.parent.mkdir(exist_ok=True)
+        return words.open("w")
+    except OSError as error:
+        raise rundir.unwritable(words, error) from None
 
 
 def _outcome(folder: Path, ended: Process, console: Console) -> Outcome | Diverged:

@@ -1,7 +1,7 @@
 """The process of one member of a study: a trial is carried out and measured here, as `jobs` asks for it.
 
-It reads one line of JSON, a `MemberTask`, and writes one, a `Report`. Its input stays open as long as whoever asked is there;
-once that is gone, however it died, the training stops as by SIGTERM, with a checkpoint.
+It reads one line of JSON, a `MemberTask`, and writes one, a `Report`. Its input stays open as long as whoever asked is
+there; once that is gone, however it died, the training stops as by SIGTERM, with a checkpoint.
 """
 
 import os

@@ -1,8 +1,8 @@
 """The studies as a list: question, paper, members, and the expected time on this machine. Reaches no torch.
 
-A design holds the minutes that it took on the reference machine. The time on this machine follows from the rates of both
-in matrix products, which are most of the work of a convolution. It is a hint and no more: other work slows a machine
-down, and nets as small as those of studies gain little from a third core.
+A design holds the minutes that it took on the reference machine. The time on this machine follows from the rates of
+both in matrix products, which are most of the work of a convolution. It is a hint and no more: other work slows a
+machine down, and nets as small as those of studies gain little from a third core.
 """
 
 import os
