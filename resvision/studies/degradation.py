@@ -11,6 +11,7 @@ shortcut are all that changes. The paper's claims, each held against the seeds:
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from resvision.catalog import ROWS
 from resvision.core.errors import SettingsError
 from resvision.studies.design import Claim, Condition, Design, Value
 
@@ -21,9 +22,11 @@ PUBLISHED = {20: "8.75 %", 32: "7.51 %", 44: "7.17 %", 56: "6.97 %", 110: "6.61 
 
 
 def degradation(depths: Sequence[int] = DEPTHS) -> Design:
-    """The study at these depths; SettingsError for a depth named twice, or for none."""
+    """The study at these depths; SettingsError for a depth named twice, for none, and for one that no net has."""
     if not depths or len(set(depths)) != len(depths):
         raise SettingsError(f"--depths {','.join(map(str, depths))}: name each depth once, such as 20,56")
+    for depth in depths:
+        _require_depth(depth)
     ascending = sorted(depths)
     return Design(
         name="degradation",
@@ -43,6 +46,19 @@ def degradation(depths: Sequence[int] = DEPTHS) -> Design:
         claims=[*_claims(ascending)],
         quick={"training.duration": "3 epochs", "model.options.width": 4},
     )
+
+
+def _require_depth(depth: int) -> None:
+    """Raise SettingsError, with the nearest depth, for one of which the catalog has no plain net."""
+    names = (row.name.removeprefix("plain") for row in ROWS)
+    known = sorted(int(name) for name in names if name.isdigit())
+    if depth not in known:
+        nearest = min(known, key=lambda other: abs(other - depth))
+        reason = "depths are 6n+2" if depth % 6 != 2 else "no plain net of this depth is in the catalog"
+        raise SettingsError(
+            f"--depths {depth}: {reason}; the nearest is {nearest}, and there are {', '.join(map(str, known))}, of which"
+            " 18 and 34 are nets for ImageNet"
+        )
 
 
 def pair(depth: int) -> tuple[str, str]:

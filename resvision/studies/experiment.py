@@ -12,17 +12,24 @@ from typing import Any, NamedTuple
 import numpy as np
 from rich.console import Console
 
+from resvision.assembly import task_name
+from resvision.core import rundir
 from resvision.core.data_names import short_name
-from resvision.core.errors import SettingsError
+from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.core.rundir import locked
+from resvision.kinds.table import kind_of
+from resvision.preparation import resolve
 from resvision.recipes import compose
 from resvision.report.record import RunRecord
-from resvision.studies.design import Condition, Design
-from resvision.studies.results import FORMAT, RESULTS, Findings, Member, Results, known, write_results
+from resvision.studies.design import Condition, Design, Pretraining
+from resvision.studies.design_checks import require_figures, require_sound
+from resvision.studies.jobs import attempt_beside
+from resvision.studies.results import FORMAT, RESULTS, Findings, Member, Results, known, read_results, write_results
 from resvision.studies.subject import Subject, measured
 from resvision.studies.trials import Diverged, Outcome, Trial, attempt
 from resvision.training.machine import environment
 from resvision.training.stopping import GoingOn
+from resvision.training_graph import RunPhase
 
 POINTS = 200
 """The points that are kept of a training curve at most."""
@@ -35,6 +42,7 @@ class Asked(NamedTuple):
     epochs    the length of every training; None for the usual one
     recipe    by which all are trained; None for the design's, or each net's own
     settings  `KEY=VALUE` of all trainings, which have the last word
+    jobs      members that are trained beside each other, each in a process of its own
     """
 
     data: str
@@ -43,6 +51,7 @@ class Asked(NamedTuple):
     recipe: str | None = None
     quick: bool = False
     settings: Sequence[str] = ()
+    jobs: int = 1
 
 
 def plan(design: Design, asked: Asked) -> list[Trial]:
@@ -50,22 +59,44 @@ def plan(design: Design, asked: Asked) -> list[Trial]:
     seeds = design.seeds if asked.seeds is None else asked.seeds
     if seeds < 1:
         raise SettingsError(f"--seeds {seeds}: at least one is needed, three to decide a claim")
+    require_sound(design)
+    trials = [_trial(design, condition, seed, asked) for seed in range(seeds) for condition in design.conditions]
+    require_figures(design, {trial.model: kind_of(task_name(trial.run)).figures for trial in trials})
+    return trials
+
+
+def _trial(design: Design, condition: Condition, seed: int, asked: Asked) -> Trial:
+    """The training of a condition under a seed, with the one before it where there is one."""
     length = {} if asked.epochs is None else {"training.duration": f"{asked.epochs} epochs"}
-    return [
-        Trial(
-            model=condition.name,
-            seed=seed,
-            run=compose(
-                condition.model,
-                asked.data,
-                recipe_name=asked.recipe,
-                changes=changes_of(design, condition, quick=asked.quick) | length | {"training.seed": seed},
-                settings=asked.settings,
-            ),
-        )
-        for seed in range(seeds)
-        for condition in design.conditions
-    ]
+    before = condition.pretraining
+    run = compose(
+        condition.model,
+        condition.data or asked.data,
+        recipe_name=asked.recipe,
+        changes=changes_of(design, condition, quick=asked.quick) | length | {"training.seed": seed},
+        settings=[text for text in asked.settings if before is None or not text.startswith(f"{before.name}.")],
+    )
+    if before is None:
+        return Trial(model=condition.name, seed=seed, run=run)
+    earlier = compose(
+        before.quick_model if asked.quick and before.quick_model else before.model,
+        before.data,
+        changes={**before.settings, **(before.quick if asked.quick else {}), **length, "training.seed": seed},
+        settings=_settings_before(before, asked.settings),
+    )
+    phases = (RunPhase(name=before.name, run=earlier), RunPhase(name="heads", run=run, encoder_from=before.name))
+    return Trial(model=condition.name, seed=seed, run=run, phases=phases)
+
+
+def _settings_before(before: Pretraining, settings: Sequence[str]) -> list[str]:
+    """What `--set` says about a pre-training: its own by its name, those of the machine, and those of the net of both.
+
+    Others are about the training that is compared.
+    """
+    shared = [path for path in before.settings if path.startswith("model.options.")]
+    both = [text for text in settings if text.startswith(("machine.", *(f"{path}=" for path in shared)))]
+    own = [text.removeprefix(f"{before.name}.") for text in settings if text.startswith(f"{before.name}.")]
+    return both + own
 
 
 def changes_of(design: Design, condition: Condition, *, quick: bool) -> dict[str, Any]:
@@ -80,9 +111,10 @@ def conduct(design: Design, folder: Path, asked: Asked, console: Console) -> Res
     Raises RunError where another process works in the folder, or where it holds a study of other settings.
     """
     trials = plan(design, asked)
-    folder.mkdir(parents=True, exist_ok=True)
+    _require_own(folder, design)
     with GoingOn("the same command"), locked(folder, use="used for a study"):
-        outcomes = [attempt(folder / trial.name, trial, console) for trial in trials]
+        _require_trainable(trials, folder)
+        outcomes = _attempted(design, folder, trials, asked, console)
         finished = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
         if not finished:
             raise SettingsError(f"{folder}: every training diverged; try a lower rate, --set optimizer.lr=...")
@@ -100,12 +132,45 @@ def conduct(design: Design, folder: Path, asked: Asked, console: Console) -> Res
             task=finished[0].record.task_name,
             quick=asked.quick,
             date=date.today().isoformat(),
-            machine=machine_in_words(),
+            machine=machine_in_words(finished),
             settings=finished[0].record.run,
             members=tuple(members),
         )
         write_results(results, folder / RESULTS)
     return results
+
+
+def _require_own(folder: Path, design: Design) -> None:
+    """Make the folder of a study; RunError where that cannot be, and where it holds a run or another study."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise rundir.unwritable(folder, error) from None
+    if any((folder / name).is_file() for name in (rundir.RUN, rundir.PHASES, rundir.FOLDS)):
+        raise RunError(f"{folder}: holds a run, and no study; name another --out")
+    if (folder / RESULTS).is_file() and (other := read_results(folder / RESULTS).study) != design.name:
+        raise RunError(f"{folder}: holds the study {other}; name another --out for {design.name}")
+
+
+def _require_trainable(trials: Sequence[Trial], folder: Path) -> None:
+    """Raise the error of a condition that cannot be trained before the others are, that of the first aside."""
+    of_one_seed = [trial for trial in trials if trial.seed == trials[0].seed]
+    for trial in of_one_seed[1:]:
+        if not (folder / trial.name).exists():
+            try:
+                resolve(trial.run)
+            except ResVisionError as error:
+                raise SettingsError(f"{trial.model}: {error}") from None
+
+
+def _attempted(
+    design: Design, folder: Path, trials: Sequence[Trial], asked: Asked, console: Console
+) -> list[Outcome | Diverged]:
+    """The outcomes of trials, one after another or several at a time, in their order."""
+    if asked.jobs == 1:
+        return [attempt(folder / trial.name, trial, console) for trial in trials]
+    single = [measure for measure in design.measures if not measure.joint]
+    return attempt_beside(folder, trials, single, console, jobs=asked.jobs, quick=asked.quick)
 
 
 def _findings(
@@ -130,7 +195,9 @@ def member_of(outcome: Outcome, findings: Mapping[str, Findings]) -> Member:
     return Member(
         condition=outcome.trial.model,
         seed=outcome.trial.seed,
-        folder=outcome.trial.name,
+        folder=f"{outcome.trial.name}/{record.folder.name}" if outcome.trial.phases else outcome.trial.name,
+        task=record.task_name,
+        data=short_name(outcome.trial.run.data.name),
         figures={name: None if value is None else known(value) for name, value in figures.items()},
         series={name: [None if value is None else known(value) for value in values] for name, values in series.items()},
     )
@@ -139,7 +206,14 @@ def member_of(outcome: Outcome, findings: Mapping[str, Findings]) -> Member:
 def diverged_member(diverged: Diverged) -> Member:
     """A training that diverged as a member without figures."""
     trial = diverged.trial
-    return Member(condition=trial.model, seed=trial.seed, folder=trial.name, diverged=diverged.reason)
+    return Member(
+        condition=trial.model,
+        seed=trial.seed,
+        folder=trial.name,
+        diverged=diverged.reason,
+        task=task_name(trial.run),
+        data=short_name(trial.run.data.name),
+    )
 
 
 def figures_of(outcome: Outcome) -> dict[str, float]:
@@ -176,7 +250,11 @@ def curves_of(record: RunRecord) -> dict[str, list[float]]:
     return {name: values.tolist() for name, values in series.items()}
 
 
-def machine_in_words() -> str:
-    """The processor, the threads and the version of torch, of which times and the last digits of figures depend."""
+def machine_in_words(outcomes: Sequence[Outcome]) -> str:
+    """The processor, the threads of the runs and the version of torch, of which times and last digits depend."""
     known_here = environment()
-    return f"{known_here['cpu']}, {known_here['threads']} threads, torch {known_here['torch']}"
+    threads = sorted({outcome.record.setting("machine.threads") or known_here["threads"] for outcome in outcomes})
+    counts = " or ".join(map(str, threads))
+    differing = ", by which the last digits of figures differ," if len(threads) > 1 else ","
+    noun = "thread" if threads == [1] else "threads"
+    return f"{known_here['cpu']}, {counts} {noun}{differing} torch {known_here['torch']}"

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import numpy as np
 
 from resvision.core import references
 from resvision.core.plurals import counted
+from resvision.kinds.table import kind_of
 from resvision.report.html import render, write_page
 from resvision.report.page import linked_page
 from resvision.report.short_paths import without_folders
 from resvision.report.svg import colours, inline
 from resvision.report.tables import MISSING, duration, figure, main_figure, percent, whole
-from resvision.studies.design import Column, Design, Drawing, Form, Lines
+from resvision.studies.design import Column, Design, Drawing, Form, Lines, Value
 from resvision.studies.experiment_plots import lines_svg
 from resvision.studies.results import Results
 from resvision.studies.verdicts import CONFIDENCE, Verdict
@@ -53,14 +55,19 @@ def table(design: Design, results: Results) -> list[tuple[str, ...]]:
 
 
 def what_to_see(design: Design, results: Results) -> str:
-    """The best and the worst condition in a sentence behind those of the design."""
+    """The sentences of the design, and the best and the worst condition of each task in one."""
+    return " ".join([design.lead, *(sentence for part in results.by_task() if (sentence := _extremes(part)))])
+
+
+def _extremes(results: Results) -> str:
+    """The best and the worst condition in a sentence, "" where there is one."""
     kind = results.kind
     means = {name: mean for name in results.conditions if math.isfinite(mean := results.mean(name, "tested"))}
     if len(means) < 2:
-        return design.lead
+        return ""
     best, *_, worst = sorted(means, key=lambda name: means[name], reverse=kind.higher_is_better)
     written = [main_figure(kind, means[name]) for name in (best, worst)]
-    return f"{design.lead} The test {kind.main_name} is {written[0]} under {best}, and {written[1]} under {worst}."
+    return f"The test {kind.main_name} is {written[0]} under {best}, and {written[1]} under {worst}."
 
 
 def notes(design: Design, results: Results) -> list[str]:
@@ -81,9 +88,36 @@ def notes(design: Design, results: Results) -> list[str]:
     return lines
 
 
-def verdict_rows(verdicts: Sequence[Verdict]) -> list[tuple[str, str, str]]:
-    """(claim, word, by how much) of each verdict."""
-    return [(verdict.claim, verdict.word, amount(verdict)) for verdict in verdicts]
+def verdict_rows(verdicts: Sequence[Verdict], *, shares: Sequence[bool] = ()) -> list[tuple[str, str, str]]:
+    """(claim, word, by how much) of each verdict.
+
+    shares  whether the figures of each claim are shares 0..1, whose difference is written in percentage points
+    """
+    padded = [*shares, *[False] * (len(verdicts) - len(shares))]
+    return [
+        (verdict.claim, verdict.word, amount(_in_points(verdict) if is_share else verdict))
+        for verdict, is_share in zip(verdicts, padded, strict=True)
+    ]
+
+
+def are_shares(design: Design, results: Results) -> list[bool]:
+    """Whether the figures of each claim are shares, as far as the kind or a column of the design says so."""
+    columns = {column.figure for column in design.columns if column.form == "share"}
+    kinds = {condition: part.kind for part in results.by_task() for condition in part.conditions}
+
+    def is_share(value: Value | float) -> bool:
+        if not isinstance(value, Value) or value.condition not in kinds:
+            return False
+        kind = kinds[value.condition]
+        names = {"tested": kind.main, "trained": kind.metrics[0] if kind.metrics else ""}
+        return value.figure in columns or names.get(value.figure, value.figure) in kind.shares
+
+    return [is_share(claim.smaller) or is_share(claim.larger) for claim in design.claims]
+
+
+def _in_points(verdict: Verdict) -> Verdict:
+    points = {"mean": 100 * verdict.mean, "standard_error": 100 * verdict.standard_error}
+    return replace(verdict, unit="points", **points)
 
 
 def amount(verdict: Verdict) -> str:
@@ -92,10 +126,11 @@ def amount(verdict: Verdict) -> str:
     pairs = f"one {verdict.pair}" if verdict.pairs == 1 else counted(verdict.pairs, verdict.pair)
     if math.isnan(verdict.mean):
         return f"no {verdict.pair} has both figures"
+    mean = f"{verdict.mean:+.2f}" if verdict.unit == "points" else f"{verdict.mean:+.4g}"
     if math.isnan(verdict.standard_error):
-        return f"{verdict.mean:+.4g}{unit} with {pairs}, which decides nothing"
+        return f"{mean}{unit} with {pairs}, which decides nothing"
     needed = f"; {verdict.needed:,} would decide it at this spread" if verdict.needed else ""
-    return f"{verdict.mean:+.4g}{unit} ± {verdict.standard_error:.2g} over {pairs}{needed}"
+    return f"{mean}{unit} ± {verdict.standard_error:.2g} over {pairs}{needed}"
 
 
 def write_study(design: Design, results: Results, path: Path, folder: Path | None = None) -> Path:
@@ -103,21 +138,21 @@ def write_study(design: Design, results: Results, path: Path, folder: Path | Non
 
     folder  of the members, whose pages are linked; None where they are not at hand
     """
+    parts = results.by_task()
     html = render(
         "study.html.j2",
-        title=f"{design.title}, on {results.data}",
+        title=f"{design.title}, on {' and '.join(dict.fromkeys(part.data for part in parts))}",
         question=design.question,
         paper=design.paper,
         lead=what_to_see(design, results),
-        header=header(design, results),
-        rows=table(design, results),
+        tables=[(_of_task(part, parts), header(design, part), table(design, part)) for part in parts],
         runs=_runs(results, path, folder),
-        main=f"test {results.kind.main_name}",
+        main=" or ".join(dict.fromkeys(f"test {part.kind.main_name}" for part in parts)),
         without=without_folders([results.settings], [] if folder is None else [folder]),
         shades=colours(results.conditions),
         about=ABOUT,
         machine=f"{results.machine}, {results.date}",
-        verdicts=verdict_rows(results.verdicts(design)),
+        verdicts=verdict_rows(results.verdicts(design), shares=are_shares(design, results)),
         notes=notes(design, results),
         settings=json.dumps(results.settings, indent=2, ensure_ascii=False),
         plots=[inline(svg) for svg in plots(design, results)],
@@ -127,21 +162,35 @@ def write_study(design: Design, results: Results, path: Path, folder: Path | Non
 
 def plots(design: Design, results: Results) -> list[str]:
     """The plots of every study, and the design's own, as <svg> or HTML."""
-    kind, shades = results.kind, colours(results.conditions)
-    noun = kind.noun(kind.metrics[0]) if kind.metrics else ""
-    usual = (
-        Lines("Training loss", "train.epoch", "train.loss", "epochs", "training loss", log="y"),
-        Lines(f"Training {noun}", "train.epoch", "train.trained", "epochs", f"training {noun}"),
-        Lines(f"Test {kind.main_name}", "tested.epoch", "tested.tested", "epochs", f"test {kind.main_name}"),
-    )
-    drawn: list[str] = []
-    for number, plot in enumerate((*design.plots, *usual)):
-        name = f"plot-{number}"
+    shades, drawn = colours(results.conditions), []
+    for number, plot in enumerate(design.plots):
         if isinstance(plot, Drawing):
-            drawn.append(references.load(plot.function, noun="drawing")(results, name=name))
-        elif (svg := lines_svg(plot, results, name=name, shades=shades)) is not None:
+            function = references.load(plot.function, noun="drawing")
+            with references.own_code(plot.function):
+                drawn.append(function(results, name=f"plot-{number}"))
+        elif (svg := lines_svg(plot, results, name=f"plot-{number}", shades=shades)) is not None:
             drawn.append(svg)
+    parts = results.by_task()
+    for place, part in enumerate(parts):
+        for number, lines in enumerate(_usual_plots(part, _of_task(part, parts))):
+            svg = lines_svg(lines, part, name=f"task-{place}-{number}", shades=shades)
+            drawn += [] if svg is None else [svg]
     return drawn
+
+
+def _usual_plots(results: Results, task: str) -> list[Lines]:
+    """The curves of every study, of one task."""
+    kind, of_task, main = results.kind, f", {task}" if task else "", results.kind.main_name
+    noun = kind.noun(kind.metrics[0]) if kind.metrics else ""
+    curves = [Lines(f"Training loss{of_task}", "train.epoch", "train.loss", "epochs", "training loss", log="y")]
+    if noun:
+        curves.append(Lines(f"Training {noun}{of_task}", "train.epoch", "train.trained", "epochs", f"training {noun}"))
+    return [*curves, Lines(f"Test {main}{of_task}", "tested.epoch", "tested.tested", "epochs", f"test {main}")]
+
+
+def _of_task(part: Results, parts: Sequence[Results]) -> str:
+    """The task of a part, where there are several."""
+    return part.task if len(parts) > 1 else ""
 
 
 def spread(values: Sequence[float], write: Callable[[float], str]) -> str:
@@ -172,10 +221,10 @@ def _cell(results: Results, condition: str, column: Column) -> str:
 
 def _writer(results: Results, column: Column) -> Callable[[float], str]:
     kind = results.kind
-    if column.figure == "trained":
-        metric = kind.metrics[0]
-        return percent if metric in kind.shares else partial(kind.write, metric)
-    return partial(kind.write, column.figure) if column.figure in kind.compared else _WRITTEN[column.form]
+    name = kind.metrics[0] if column.figure == "trained" else column.figure
+    if name in kind.shares:
+        return percent
+    return partial(kind.write, name) if column.figure in {"trained", *kind.compared} else _WRITTEN[column.form]
 
 
 def _published(design: Design) -> tuple[str, ...]:
@@ -187,8 +236,9 @@ def _runs(results: Results, path: Path, folder: Path | None) -> list[tuple[str, 
     rows = []
     for member in results.members:
         tested = member.figures.get("tested")
-        value = "diverged" if tested is None else main_figure(results.kind, tested)
+        value = "diverged" if tested is None else main_figure(kind_of(member.task or results.task), tested)
         place = None if folder is None else folder / member.folder
         page = linked_page(place, path) if place is not None and tested is not None else ""
-        rows.append((member.folder, page, value))
+        is_elsewhere = member.folder.startswith(("..", "/"))  # of a comparison of runs from anywhere
+        rows.append((Path(member.folder).name if is_elsewhere else member.folder, page, value))
     return rows

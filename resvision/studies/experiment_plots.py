@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from resvision.report.svg import short, style, svg_of
@@ -54,22 +54,34 @@ def _has(member: Member, plot: Lines) -> bool:
 def _draw(axes: Axes, plot: Lines, members: Sequence[Member], colour: str) -> None:
     xs, ys = [column(m, plot.x) for m in members], [column(m, plot.y) for m in members]
     marker = "o" if plot.style == "points" or len(xs[0]) == 1 else ""
-    line = "" if plot.style == "points" else "-"
+    line = "none" if plot.style == "points" else "-"
     shared = len(members) > 1 and all(np.array_equal(x, xs[0]) for x in xs)
     for x, y in zip(xs, ys, strict=True):
-        axes.plot(x, y, line, marker=marker, markersize=3.5, color=colour, linewidth=1.0, alpha=FAINT if shared else 1)
+        faint = FAINT if shared else 1
+        axes.plot(x, y, linestyle=line, marker=marker, markersize=3.5, color=colour, linewidth=1.0, alpha=faint)
     if shared:
-        axes.plot(xs[0], np.mean(ys, axis=0), line, marker=marker, markersize=4.5, color=colour, linewidth=2.0)
+        mean = np.mean(ys, axis=0)
+        axes.plot(xs[0], mean, linestyle=line, marker=marker, markersize=4.5, color=colour, linewidth=2.0)
 
 
 def _scale(axes: Axes, plot: Lines) -> None:
     if "x" in plot.log:
         axes.set_xscale("log")
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(8))
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=4))
     if "y" in plot.log:
         axes.set_yscale("log", nonpositive="mask")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+    for axis in [each for letter, each in (("x", axes.xaxis), ("y", axes.yaxis)) if letter in plot.log]:
+        axis.set_major_formatter(PlainMarks())
+        axis.set_minor_formatter(PlainMarks(minor_thresholds=(2, 0.5)))
+
+
+class PlainMarks(LogFormatter):
+    """The marks of a logarithmic axis as plain numbers, since pages have no mathematical type."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """The mark at x, "" where there are so many that this one is left out."""
+        return f"{x:.4g}" if super().__call__(x, pos) else ""
 
 
 def words(plot: Lines, drawn: dict[str, list[Member]]) -> str:

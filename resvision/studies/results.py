@@ -5,7 +5,7 @@ They stand as JSON in the folder of the study, and a page is made of them and th
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +39,7 @@ class Member:
     """A training of a study: its figures and series by name, its folder's name, or why it diverged.
 
     diverged  the error of a training whose loss was no number, "" of one that came to its end
+    task      and `data`, where they are not those of the study
     """
 
     condition: str
@@ -47,13 +48,15 @@ class Member:
     figures: dict[str, float | None] = field(default_factory=dict)
     series: dict[str, list[float | None]] = field(default_factory=dict)
     diverged: str = ""
+    task: str = ""
+    data: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
     """The results of a study.
 
-    task      of the members
+    task      and `data`, of the members that name no other
     settings  run.json of the first member
     quick     whether it was made by `--quick`, and says nothing
     date      on which it was finished
@@ -75,24 +78,35 @@ class Results:
         """The torch-free half of the members' task."""
         return kind_of(self.task)
 
+    def by_task(self) -> list["Results"]:
+        """The results of each task alone, whose members have the same figures; mostly there is one."""
+        grounds = dict.fromkeys((member.task or self.task, member.data or self.data) for member in self.members)
+        return [
+            replace(self, task=task, data=data, members=tuple(m for m in self.members if self._is_on(m, task, data)))
+            for task, data in grounds
+        ]
+
+    def _is_on(self, member: Member, task: str, data: str) -> bool:
+        return (member.task or self.task, member.data or self.data) == (task, data)
+
     @property
     def conditions(self) -> list[str]:
         """The conditions in the order of their members."""
         return list(dict.fromkeys(member.condition for member in self.members))
 
     @property
-    def seeds(self) -> int:
-        """The number of seeds."""
-        return len({member.seed for member in self.members})
+    def seeds(self) -> list[int]:
+        """The seeds, ascending."""
+        return sorted({member.seed for member in self.members})
 
     def of(self, condition: str) -> list[Member]:
         """The members of a condition, in the order of seeds."""
         return sorted((m for m in self.members if m.condition == condition), key=lambda member: member.seed)
 
     def figure(self, condition: str, name: str) -> Floats:
-        """A figure of the members of a condition, (seeds,); NaN where there is none, as of a training that diverged."""
-        values = (member.figures.get(name) for member in self.of(condition))
-        return np.array([math.nan if value is None else value for value in values])
+        """A figure of a condition by seed, (S,); NaN where there is none, as of a training that diverged."""
+        values = {member.seed: member.figures.get(name) for member in self.of(condition)}
+        return np.array([math.nan if (value := values.get(seed)) is None else value for seed in self.seeds])
 
     def mean(self, condition: str, name: str) -> float:
         """The mean of a figure over the seeds that have it; NaN where none has."""
@@ -105,7 +119,7 @@ class Results:
         return [self._verdict(claim) for claim in design.claims]
 
     def _verdict(self, claim: Claim) -> Verdict:
-        smaller, larger = (self._side(value, self.seeds).tolist() for value in (claim.smaller, claim.larger))
+        smaller, larger = (self._side(value, len(self.seeds)).tolist() for value in (claim.smaller, claim.larger))
         return judge(claim.text, smaller=smaller, larger=larger)
 
     def _side(self, value: Value | float, count: int) -> Floats:

@@ -7,6 +7,7 @@ from resvision.core.errors import SettingsError
 from resvision.studies.design import Design
 
 STUDIES: Mapping[str, str] = {
+    "augmentation-views": "resvision.studies.augmentation_views:DESIGN",
     "degradation": "resvision.studies.degradation:degradation",
     "shortcuts": "resvision.studies.shortcuts:DESIGN",
     "shortcut-forms": "resvision.studies.shortcut_forms:DESIGN",
@@ -22,6 +23,7 @@ STUDIES: Mapping[str, str] = {
     "cost": "resvision.studies.cost:DESIGN",
     "history": "resvision.studies.history:DESIGN",
     "shortcut-motion": "resvision.studies.shortcut_motion:DESIGN",
+    "transfer": "resvision.studies.transfer:DESIGN",
 }
 """The studies by name: "module:object", a Design, or a function that gives one from no arguments."""
 
