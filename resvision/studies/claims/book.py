@@ -78,7 +78,7 @@ def runs(results: Sequence[Results], language: Language) -> Iterator[str]:
             language,
             command=f"resvision study {one.study} --data {one.data}{' --quick' if one.quick else ''}",
             conditions=len(one.conditions),
-            seeds=one.seeds,
+            seeds=len(one.seeds),
             length=one.settings["training"]["duration"],
             date=one.date,
             machine=one.machine,

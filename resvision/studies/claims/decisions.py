@@ -89,16 +89,18 @@ def in_words(part: Evidence, language: Language) -> str:
     if diverged:
         found = f"{found}; {phrases.LEFT_OUT(language, count=diverged)}"
     quick = phrases.QUICK(language) if results.quick else ""
-    on_data = phrases.ON_DATA(
-        language, data=results.data, seeds=results.seeds, date=results.date, quick=quick, findings=found
-    )
+    names = {side.condition for finding in part.findings for side in finding.values}
+    grounds = dict.fromkeys(one.data for one in results.by_task() if names & {*one.conditions})
+    seeds, data = len(results.seeds), ", ".join(grounds)
+    on_data = phrases.ON_DATA(language, data=data, seeds=seeds, date=results.date, quick=quick, findings=found)
     return f"{on_data}."
 
 
 def _finding(design: Design, results: Results, finding: Finding, language: Language) -> str:
     """Both sides of a claim of a study, with the sign that its verdict gives, and what an undecided one needs."""
     sides, verdict = (finding.claim.smaller, finding.claim.larger), finding.verdict
-    values = [side for side in sides if isinstance(side, Value)]
+    values = finding.values
+    results = next(one for one in results.by_task() if values[0].condition in one.conditions)
     is_share = any(_is_share(value.figure, design, results) for value in values)
     names = [_figure_name(side, results, language) if isinstance(side, Value) else "" for side in sides]
     left, right = (_side(side, results, language, is_share=is_share) for side in sides)

@@ -28,6 +28,11 @@ class Finding(NamedTuple):
     verdict: Verdict
     word: Measured
 
+    @property
+    def values(self) -> list[Value]:
+        """The sides of the claim that are figures, and no mere numbers."""
+        return values_of(self.claim)
+
 
 class Evidence(NamedTuple):
     """What a study found on one set of data, and the word for the note's claim there."""
@@ -83,10 +88,14 @@ def _evidence(design: Design, results: Results, tested: StudyClaims) -> Evidence
     return Evidence(design, results, findings, "supported" if is_held else "undecided")
 
 
+def values_of(claim: Claim) -> list[Value]:
+    """The sides of a claim that are figures of conditions."""
+    return [side for side in (claim.smaller, claim.larger) if isinstance(side, Value)]
+
+
 def _conditions(claim: Claim) -> set[str]:
     """The conditions whose figures a claim compares."""
-    values = [side for side in (claim.smaller, claim.larger) if isinstance(side, Value)]
-    return {name for value in values for name in (value.condition, value.above) if name}
+    return {name for value in values_of(claim) for name in (value.condition, value.above) if name}
 
 
 def _word(verdict: Verdict, supports: bool) -> Measured:
