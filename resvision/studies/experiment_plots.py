@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from resvision.report.svg import short, style, svg_of
@@ -70,6 +70,7 @@ def _scale(axes: Axes, plot: Lines) -> None:
     if "y" in plot.log:
         axes.set_yscale("log", nonpositive="mask")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+        axes.yaxis.set_minor_formatter(LogFormatter())  # the usual one writes TeX, which the style shows as it is
 
 
 def words(plot: Lines, drawn: dict[str, list[Member]]) -> str:
