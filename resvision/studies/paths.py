@@ -71,5 +71,5 @@ DESIGN = Design(
         ),
         Lines("Gradient by length", "paths.length", "paths.gradient", "length of the path", "share of the gradient"),
     ),
-    quick={"data.image_size": 16, "model.options.width": 8, "training.duration": "15 epochs"},
+    quick={"data.image_size": 16, "model.options.width": 8, "training.duration": "12 epochs"},
 )
