@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from resvision.core.errors import SettingsError
 from resvision.layers.residual_parts import Map, ResidualBlock, ResidualParts
-from resvision.probes.modes import in_evaluation
+from resvision.probes.modes import in_mode
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,7 @@ def find_blocks(net: nn.Module, run: Callable[[nn.Module], object]) -> tuple[Blo
     hooks = [module.register_forward_hook(note) for module in names]
     try:
         if hooks:
-            with in_evaluation(net):
+            with in_mode(net, training=False):
                 run(net)
     finally:
         for hook in hooks:

@@ -22,7 +22,7 @@ from torch import nn
 from resvision.core.draws import key, shuffled
 from resvision.core.errors import SettingsError
 from resvision.probes.blocks import deleted, find_blocks, reordered, swappable
-from resvision.probes.modes import in_evaluation
+from resvision.probes.modes import in_mode
 
 Error = Callable[[nn.Module], float]
 
@@ -66,7 +66,7 @@ class Shuffle(NamedTuple):
 @torch.no_grad()
 def delete_each(net: nn.Module, error: Error) -> Deletions:
     """The error after deleting each block alone. Raises SettingsError for a net without blocks."""
-    with in_evaluation(net):
+    with in_mode(net, training=False):
         blocks = find_blocks(net, error)
         intact, single = error(net), []
         for block in blocks:
@@ -83,7 +83,7 @@ def delete_some(
 
     Raises SettingsError for a k that is below 0 or above the number of blocks.
     """
-    with in_evaluation(net):
+    with in_mode(net, training=False):
         blocks = find_blocks(net, error)
         removals = []
         for count, draw in _cases(counts, draws, most=len(blocks)):
@@ -102,7 +102,7 @@ def swap_some(
     A swap exchanges the blocks in two positions whose shapes are equal. Raises SettingsError for a k below 0, and for a
     net where no two blocks are alike.
     """
-    with in_evaluation(net):
+    with in_mode(net, training=False):
         blocks = find_blocks(net, error)
         pairs = swappable(blocks)
         if not pairs:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from resvision.core.draws import key, shuffled
 from resvision.core.errors import SettingsError
 from resvision.probes.blocks import Block, find_blocks, following
-from resvision.probes.modes import in_evaluation
+from resvision.probes.modes import in_mode
 
 Loss = Callable[[nn.Module, Tensor], Tensor]
 
@@ -89,7 +89,7 @@ def path_gradients(
     """
     if draws < 1:
         raise SettingsError(f"draws {draws}: at least one is needed")
-    with in_evaluation(net), torch.enable_grad():
+    with in_mode(net, training=False), torch.enable_grad():
         blocks = find_blocks(net, lambda net: loss(net, images))
         norms = [_mean_norm(net, blocks, length, loss, images, draws, seed) for length in range(len(blocks) + 1)]
     return weighted(norms)

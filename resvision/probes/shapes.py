@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from resvision.core.errors import SettingsError
-from resvision.probes.modes import in_evaluation
+from resvision.probes.modes import in_mode
 
 _FILLING = {"uniform_", "normal_", "fill_", "zero_"}
 
@@ -66,7 +66,7 @@ def on_meta(net: nn.Module) -> Iterator[nn.Module]:
     if not _is_bare(net):
         yield _copied(net)
         return
-    with in_evaluation(net):
+    with in_mode(net, training=False):
         yield net
 
 

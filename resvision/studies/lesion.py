@@ -72,7 +72,7 @@ DESIGN = Design(
                 "swaps": [1, 2, 4, 6, 9, 12, 16, 20],
                 "draws": 8,
             },
-            quick={"images": 400, "draws": 4},
+            quick={"images": 300, "deletions": [1, 2, 4, 8, 13], "swaps": [1, 2, 4, 8, 16], "draws": 4},
         ),
     ),
     columns=(
@@ -88,5 +88,5 @@ DESIGN = Design(
         Lines("Blocks swapped at random", "lesion.swaps", "lesion.swapped", "swaps", "test error"),
         Lines("Order of blocks", "lesion.tau", "lesion.shuffled", "Kendall's tau", "test error", style="points"),
     ),
-    quick={"data.image_size": 16, "model.options.width": 8, "training.duration": "15 epochs"},
+    quick={"data.image_size": 16, "model.options.width": 8, "training.duration": "12 epochs"},
 )

@@ -14,6 +14,7 @@ from resvision.classification.resnet import resnet
 from resvision.classification.resnet_cifar import resnet_cifar
 from resvision.classification.shortcut_forms import FORMS, resnet_forms
 from resvision.core.errors import SettingsError
+from resvision.layers.residual_parts import ResidualParts
 from resvision.probes.blocks import Block, deleted, find_blocks, following, reordered, swappable
 
 NETS: dict[str, tuple[Callable[[], nn.Module], int, int]] = {
@@ -237,6 +238,22 @@ def test_blocks_of_ones_own_are_taken_apart_as_ours() -> None:
     with reordered(blocks, [1, 0]):
         swapped = net(images)
     assert torch.equal(swapped, nn.Sequential(net[1], net[0])(images))
+
+
+class Grows(nn.Module):
+    """A plain block that makes its map twice as large, for which no choice of pixels can stand."""
+
+    def residual_parts(self) -> ResidualParts:
+        return ResidualParts(nn.Upsample(scale_factor=2), None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.residual_parts().branch(x)
+
+
+def test_a_plain_block_that_enlarges_its_map_is_not_deleted() -> None:
+    blocks = blocks_of(nn.Sequential(Grows()), torch.rand(1, 3, 4, 4))
+    with pytest.raises(SettingsError, match="0: enlarges its map"), deleted(blocks):
+        pass
 
 
 def test_a_net_without_blocks_is_refused() -> None:
