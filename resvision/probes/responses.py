@@ -62,9 +62,7 @@ def responses(
         for handle in handles:
             handle.remove()
     if not watch.moments:
-        raise SettingsError(
-            f"{type(net).__name__}: calls no convolution of {window or 'any size'}; name another window"
-        )
+        raise SettingsError(f"{type(net).__name__} calls no convolution of {window or 'any size'}; name another window")
     return [Response(name, watch.windows[name], moments.std()) for name, moments in watch.moments.items()]
 
 
