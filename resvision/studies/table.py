@@ -8,7 +8,9 @@ from resvision.studies.design import Design
 
 STUDIES: Mapping[str, str] = {
     "degradation": "resvision.studies.degradation:degradation",
+    "gradients": "resvision.studies.gradients:gradients",
     "history": "resvision.studies.history:DESIGN",
+    "responses": "resvision.studies.responses:responses",
     "shortcut-motion": "resvision.studies.shortcut_motion:DESIGN",
 }
 """The studies by name: "module:object", a Design, or a function that gives one from no arguments."""
