@@ -7,8 +7,8 @@ taken over test images, after its normalization and before the nonlinearity and 
 2. the deeper residual net has the smaller ones: where there are more layers, each one changes the signal less.
 
 The notes say that a residual branch is trained to be zero; it is not, the loss of the task alone is minimised.
-The paper shows ResNet-20, -56 and -110 after 64,000 steps. Responses start near 1, the scale that a normalization begins with,
-and part slowly: a short training shows less than the paper's.
+The paper shows ResNet-20, -56 and -110 after 64,000 steps. Responses start near 1, the scale that a normalization
+begins with, and part slowly: a short training shows less than the paper's.
 """
 
 from collections.abc import Iterator, Sequence
