@@ -50,7 +50,7 @@ def gradients(depths: Sequence[int] = DEPTHS) -> Design:
         claims=[*_claims(ascending)],
         common={
             "optimizer.lr": 0.01,
-            "training.clip_norm": 1.0,
+            "training.clip_norm": 5.0,
             "training.duration": "20 epochs",
             "training.gradients_every": 50,
         },
