@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 
 from resvision.assembly import Assembly, Prepared, assemble, optimizer_for, schedule_steps, steps_per_epoch, task_name
-from resvision.contracts import Batch, System
+from resvision.contracts import Batch
 from resvision.core import notebooks, rundir
 from resvision.core.history import read as read_history
 from resvision.core.plurals import counted
@@ -193,7 +193,6 @@ def _train(
         workers = run.machine.workers or 0
         running = batches(built.train, plan.first_step, plan.steps, workers=workers, waiting=stop.leave_waiting)
         share = stack.enter_context(closing(running))  # ends the workers, whatever ends the loop
-        sample = _sampler(records, built.system, every=run.training.gradients_every)
         # Patience may have ended the run already, and only its scores are missing.
         if not best.waited_enough:
             loop = Loop(
@@ -205,7 +204,7 @@ def _train(
                 machine=run.machine,
                 plan=plan,
                 stop=stop,
-                hooks=Hooks(observe, evaluator.summary, keep, lambda: callbacks.enough, sample),
+                hooks=Hooks(observe, evaluator.summary, keep, lambda: callbacks.enough, _sampler(records, built, run)),
             )
             loop.fit(share)
 
@@ -235,14 +234,14 @@ def _recording(folder: Path, run: Run, plan: Plan, best: BestSoFar, console: Con
             yield _Records(history, bar, StepClock(), gradients, going_on_faster(run.machine, folder))
 
 
-def _sampler(records: _Records | None, system: System, *, every: int) -> Callable[[int, Batch], None]:
+def _sampler(records: _Records | None, built: Assembly, run: Run) -> Callable[[int, Batch], None]:
     """The hook that samples gradients: nothing where none are kept, and in processes that keep no records.
 
     Once processes have shared their gradients, those of the first are those of all.
     """
     if records is None or records.gradients is None:
         return lambda step, batch: None
-    return GradientSampler(system, every=every, write=records.gradients.add)
+    return GradientSampler(built.system, every=run.training.gradients_every, write=records.gradients.add)
 
 
 def _evaluations_until(step: int, path: Path) -> list[Line]:

@@ -1,1 +1,1 @@
-"""Instruments that measure a net: its counts, receptive fields, memory and graph, its gradients and responses."""
+"""Instruments that measure a net: its counts, receptive fields, memory and graph."""

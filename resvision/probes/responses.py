@@ -34,7 +34,7 @@ class Response(NamedTuple):
     std: float
 
 
-def responses(
+def layer_responses(
     net: nn.Module, images: Tensor | Iterable[Tensor], *, window: str | None = "3x3", batch_statistics: bool = False
 ) -> list[Response]:
     """The responses to images, one for each convolution with the window, in the order of the forward pass.

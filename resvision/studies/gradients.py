@@ -26,6 +26,19 @@ BARE = "-bare"
 HEALTHY_DECADES = -1.0
 """A gradient in the first layer of a tenth of the last's: the line that we draw; the paper names no number."""
 
+PLOTS = (
+    Lines("At the first step", "gradients.layer", "gradients.start_norms", "layer", "norm of gradient", log="y"),
+    Lines(
+        "While trained: geometric means over the steps",
+        "gradients.layer",
+        "gradients.trained_norms",
+        "layer",
+        "norm of gradient",
+        log="y",
+    ),
+    Lines("First layer over last", "gradients.step", "gradients.ratios", "step", "first / last", log="y"),
+)
+
 
 def gradients(depths: Sequence[int] = DEPTHS) -> Design:
     """The study at these depths."""
@@ -65,20 +78,7 @@ def gradients(depths: Sequence[int] = DEPTHS) -> Design:
             Column("gradients.start", "first / last at the start, decades"),
             Column("gradients.trained", "while trained"),
         ),
-        plots=(
-            Lines(
-                "At the first step", "gradients.layer", "gradients.start_norms", "layer", "norm of gradient", log="y"
-            ),
-            Lines(
-                "While trained: geometric means",
-                "gradients.layer",
-                "gradients.trained_norms",
-                "layer",
-                "norm of gradient",
-                log="y",
-            ),
-            Lines("First layer over last", "gradients.step", "gradients.ratios", "step", "first / last", log="y"),
-        ),
+        plots=PLOTS,
     )
 
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from resvision.core import rundir
 from resvision.core.errors import SettingsError
 from resvision.core.gradient_norms import read
-from resvision.probes.responses import responses
+from resvision.probes.responses import layer_responses
 from resvision.studies.results import Findings
 from resvision.studies.subject import Subject
 
@@ -50,7 +50,7 @@ def response_sizes(subject: Subject, images: int) -> Findings:
 
     Series over layers: `layer` from 1, `stds` in the order of the forward pass, `ranked` from the largest on.
     """
-    found = responses(subject.net, subject.images("test", images).split(64))
+    found = layer_responses(subject.net, subject.images("test", images).split(64))
     stds = np.array([response.std for response in found])
     return Findings(
         {"mean": float(stds.mean()), "smallest": float(stds.min()), "largest": float(stds.max())},

@@ -12,7 +12,7 @@ from torch import Tensor
 from resvision import catalog
 from resvision.core import rundir
 from resvision.core.errors import SettingsError
-from resvision.probes.responses import responses
+from resvision.probes.responses import layer_responses
 from resvision.studies.measures_layers import gradients_kept, response_sizes
 
 
@@ -56,7 +56,7 @@ def test_sizes_are_those_of_the_probe() -> None:
         return pictures[:count]
 
     found = response_sizes(SimpleNamespace(net=net, images=images), images=5)  # type: ignore[arg-type]
-    expected = [response.std for response in responses(net, pictures[:5])]
+    expected = [response.std for response in layer_responses(net, pictures[:5])]
     assert found.series["stds"] == pytest.approx(expected)
     assert found.series["ranked"] == sorted(found.series["stds"], reverse=True)
     assert found.figures["largest"] == max(found.series["stds"])
