@@ -81,7 +81,7 @@ class Moments(NamedTuple):
 
     def with_those(self, other: "Moments") -> "Moments":
         """The moments of these numbers and others."""
-        return Moments(*(mine + others for mine, others in zip(self, other, strict=True)))
+        return Moments(self.count + other.count, self.total + other.total, self.squares + other.squares)
 
     def std(self) -> float:
         """The standard deviation of the numbers themselves, not that estimated for a sample."""

@@ -81,9 +81,12 @@ def test_nets_without_normalization_start_with_a_variance_of_two_over_their_conn
     torch.manual_seed(0)
     net = resnet_cifar(8, num_classes=10, norm="none", shortcut="none")
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in net.modules())
-    assert all(not module.bias.any() for module in net.modules() if isinstance(module, torch.nn.Conv2d))
+    convolutions = [module for module in net.modules() if isinstance(module, torch.nn.Conv2d)]
+    assert all(module.bias is not None and not module.bias.any() for module in convolutions)
     # where channels double, fan-out would be twice as large
-    assert float(net.layer3[0].conv1.weight.detach().std()) == pytest.approx((2 / (9 * 32)) ** 0.5, rel=0.03)
+    assert float(net.get_parameter("layer3.0.conv1.weight").detach().std()) == pytest.approx(
+        (2 / (9 * 32)) ** 0.5, rel=0.03
+    )
     assert net(torch.randn(2, 3, 8, 8)).shape == (2, 10)
 
 

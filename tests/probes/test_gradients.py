@@ -1,6 +1,5 @@
 """Gradient norms against chains worked out by hand, torch's own total norm, and what they must leave alone."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -119,7 +118,7 @@ def test_layers_come_in_the_order_of_the_forward_pass() -> None:
 
 def test_layers_that_are_not_trained_are_left_out() -> None:
     system = classifier()
-    system.net.get_submodule("conv1").weight.requires_grad_(False)
+    system.net.get_parameter("conv1.weight").requires_grad_(False)
     names = [gradient.layer for gradient in layer_gradients(system, pictures())]
     assert len(names) == 19
     assert "conv1" not in names
@@ -141,11 +140,11 @@ def test_every_layer_of_nets_of_the_catalog_gets_a_gradient(name: str) -> None:
 
 def test_a_plain_net_without_normalization_and_biases_scales_its_gradient_with_each_other_layer() -> None:
     """Twice the weights of one layer are twice the gradient at all layers before it: ReLU is homogeneous."""
-    net: Callable[[], nn.Module] = lambda: nn.Sequential(linear(1.5), nn.ReLU(), linear(0.5), nn.ReLU(), linear(2.0))  # noqa: E731
-    system, batch = Chain(net()), batch_of(torch.ones(2, 1))
+    net = nn.Sequential(linear(1.5), nn.ReLU(), linear(0.5), nn.ReLU(), linear(2.0))
+    system, batch = Chain(net), batch_of(torch.ones(2, 1))
     before = layer_gradients(system, batch)
     with torch.no_grad():
-        system.net.get_submodule("4").weight.mul_(2)
+        net.get_parameter("4.weight").mul_(2)
     after = layer_gradients(system, batch)
     assert [b.weight * 2 for b in before[:2]] == [a.weight for a in after[:2]]
     assert before[2].weight == after[2].weight

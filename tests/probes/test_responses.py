@@ -65,7 +65,7 @@ def test_twice_the_scale_of_a_last_normalization_is_twice_the_response(images: T
     net = catalog.build("resnet20", num_classes=10, width=4)
     before = {response.layer: response.std for response in layer_responses(net, images)}
     with torch.no_grad():
-        net.get_submodule("layer3.2.bn2").weight.mul_(2)
+        net.get_parameter("layer3.2.bn2.weight").mul_(2)
     after = {response.layer: response.std for response in layer_responses(net, images)}
     assert after["layer3.2.conv2"] == pytest.approx(2 * before["layer3.2.conv2"], rel=1e-5)
     assert all(after[name] == before[name] for name in before if name != "layer3.2.conv2")

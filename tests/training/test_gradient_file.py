@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -63,9 +64,10 @@ def test_a_run_is_the_same_with_and_without_samples(sampled: Path, tmp_path: Pat
 
 
 def test_a_run_that_goes_on_has_no_gap_and_no_step_twice(sampled: Path, tmp_path: Path) -> None:
-    out, heard = tmp_path / "stopped", []
+    out = tmp_path / "stopped"
+    heard: list[dict[str, Any]] = []
 
-    def stop_after_six(line: dict[str, object]) -> None:
+    def stop_after_six(line: dict[str, Any]) -> None:
         heard.append(line)
         if len(heard) == 6:
             raise KeyboardInterrupt
