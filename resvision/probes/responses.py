@@ -69,7 +69,7 @@ def layer_responses(
 class Moments(NamedTuple):
     """How many numbers there are, their sum and that of their squares."""
 
-    count: int = 0
+    size: int = 0
     total: float = 0.0
     squares: float = 0.0
 
@@ -81,12 +81,12 @@ class Moments(NamedTuple):
 
     def with_those(self, other: "Moments") -> "Moments":
         """The moments of these numbers and others."""
-        return Moments(self.count + other.count, self.total + other.total, self.squares + other.squares)
+        return Moments(self.size + other.size, self.total + other.total, self.squares + other.squares)
 
     def std(self) -> float:
         """The standard deviation of the numbers themselves, not that estimated for a sample."""
-        mean = self.total / self.count
-        return math.sqrt(max(0.0, self.squares / self.count - mean * mean))
+        mean = self.total / self.size
+        return math.sqrt(max(0.0, self.squares / self.size - mean * mean))
 
 
 class _Watch:

@@ -1,6 +1,7 @@
 """Measures of a finished training layer by layer: gradients that it kept while it was trained, and responses."""
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from resvision.core import rundir
@@ -50,7 +51,7 @@ def response_sizes(subject: Subject, images: int) -> Findings:
 
     Series over layers: `layer` from 1, `stds` in the order of the forward pass, `ranked` from the largest on.
     """
-    found = layer_responses(subject.net, subject.images("test", images).split(64))
+    found = layer_responses(subject.net, torch.split(subject.images("test", images), 64))
     stds = np.array([response.std for response in found])
     return Findings(
         {"mean": float(stds.mean()), "smallest": float(stds.min()), "largest": float(stds.max())},

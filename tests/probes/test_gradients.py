@@ -66,7 +66,8 @@ def test_a_shortcut_adds_one_to_the_slope_that_a_gradient_passes() -> None:
             self.branch = linear(weight)
 
         def forward(self, x: Tensor) -> Tensor:
-            return x + self.branch(x)
+            total: Tensor = x + self.branch(x)
+            return total
 
     system = Chain(nn.Sequential(*[Residual(0.5) for _ in range(4)]))
     found = layer_gradients(system, batch_of(torch.ones(1, 1)))
@@ -79,7 +80,7 @@ def test_squares_add_up_to_the_norm_that_clipping_takes() -> None:
     net = nn.Sequential(*convolutions, nn.Flatten(), nn.Linear(16, 10, bias=False))
     system, batch = Classifier(net, mean=(0.5,) * 3, std=(0.25,) * 3), pictures()
     found = layer_gradients(system, batch)
-    system.losses(batch).terms["cross_entropy"].mean().backward()
+    system.losses(batch).terms["cross_entropy"].mean().backward()  # type: ignore[no-untyped-call]
     total = nn.utils.clip_grad_norm_(net.parameters(), 1e9)
     assert sum(gradient.weight**2 for gradient in found) == pytest.approx(float(total) ** 2, rel=1e-5)
     held = accumulated_norms(trained_layers(net))

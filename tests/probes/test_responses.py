@@ -54,7 +54,7 @@ def test_a_normalization_behind_a_nonlinearity_does_not_follow_the_convolution(
 def test_batches_together_are_their_images_together(images: Tensor) -> None:
     torch.manual_seed(1)
     net = catalog.build("resnet20", num_classes=10, width=4)
-    whole, parts = layer_responses(net, images), layer_responses(net, images.split(2))
+    whole, parts = layer_responses(net, images), layer_responses(net, torch.split(images, 2))
     assert [response.layer for response in whole] == [response.layer for response in parts]
     assert [response.std for response in parts] == pytest.approx([response.std for response in whole], rel=1e-5)
     assert len(whole) == 19
