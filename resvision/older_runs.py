@@ -32,6 +32,7 @@ _LATER_LEAVES: dict[str, Any] = {
     "training.sync_norms": False,
     "training.schedule_over": None,
     "training.extended": [],
+    "training.gradients_every": 0,
     "augment.brightness": 0.0,
     "augment.rotation_degrees": 0.0,
     "augment.sides_px": [],

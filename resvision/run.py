@@ -164,6 +164,8 @@ class TrainingSettings:
     evaluate_every      epochs between evaluations
     patience            validations in a row without a better one that end the run early; none for never
     checkpoint_seconds  seconds between checkpoints; the end always leaves one
+    gradients_every     steps between samples of the gradient, the first step's among them: its norm in every layer is
+                        kept in `gradients.jsonl`; 0 for none
     schedule_over       the length that the schedule is laid over, where that is not `duration`: afterwards the learning
                         rate stays
     extended            the lengths that a run had before it was given another, each with the step at which it was
@@ -179,6 +181,7 @@ class TrainingSettings:
     evaluate_every: Positive = 1
     patience: Positive | None = None
     checkpoint_seconds: Annotated[float, Meta(gt=0)] = 60.0
+    gradients_every: Annotated[int, Meta(ge=0)] = 0
     schedule_over: Annotated[str, Meta(pattern=rf"^{rundir.LENGTH}\Z")] | None = None
     extended: tuple[str, ...] = ()
 
