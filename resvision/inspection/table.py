@@ -23,6 +23,17 @@ class Probe:
 
 
 PROBES: Mapping[str, Probe] = {
+    "lesion": Probe(
+        says="the error without each residual block in turn",
+        function="resvision.inspection.blocks:lesion",
+        images=500,
+    ),
+    "paths": Probe(
+        says="the gradient along paths of each length through residual blocks",
+        function="resvision.inspection.blocks:paths",
+        images=64,
+        split="train",
+    ),
     "cka": Probe(
         says="linear CKA between the layers of a run, or of two",
         function="resvision.inspection.layers:cka",

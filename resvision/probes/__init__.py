@@ -7,9 +7,18 @@ TYPE_CHECKING = False  # that of `typing`, which type checkers know by its name
 if TYPE_CHECKING:
     from resvision.probes.attribution import grad_cam as grad_cam
     from resvision.probes.attribution import occlusion as occlusion
+    from resvision.probes.blocks import find_blocks as find_blocks
     from resvision.probes.cka import Similarity as Similarity
     from resvision.probes.cka import layer_cka as layer_cka
     from resvision.probes.cka import linear_cka as linear_cka
+    from resvision.probes.lesion import delete_each as delete_each
+    from resvision.probes.lesion import delete_some as delete_some
+    from resvision.probes.lesion import kendall_tau as kendall_tau
+    from resvision.probes.lesion import swap_some as swap_some
+    from resvision.probes.paths import effective_lengths as effective_lengths
+    from resvision.probes.paths import length_shares as length_shares
+    from resvision.probes.paths import path_gradients as path_gradients
+    from resvision.probes.paths import share_between as share_between
     from resvision.probes.representations import feature_maps as feature_maps
     from resvision.probes.representations import first_filters as first_filters
     from resvision.probes.representations import unit_maps as unit_maps
@@ -26,6 +35,15 @@ _PUBLIC = {
     "Similarity": "cka",
     "layer_cka": "cka",
     "linear_cka": "cka",
+    "delete_each": "lesion",
+    "delete_some": "lesion",
+    "swap_some": "lesion",
+    "kendall_tau": "lesion",
+    "find_blocks": "blocks",
+    "path_gradients": "paths",
+    "effective_lengths": "paths",
+    "length_shares": "paths",
+    "share_between": "paths",
     "feature_maps": "representations",
     "first_filters": "representations",
     "unit_maps": "representations",
@@ -40,17 +58,26 @@ _PUBLIC = {
 
 __all__ = [
     "Similarity",
+    "delete_each",
+    "delete_some",
+    "effective_lengths",
     "feature_maps",
+    "find_blocks",
     "first_filters",
     "grad_cam",
     "image_gradient",
+    "kendall_tau",
     "layer_cka",
+    "length_shares",
     "linear_cka",
     "loss_line",
     "loss_surface",
     "occlusion",
+    "path_gradients",
     "random_direction",
     "saliency_map",
+    "share_between",
+    "swap_some",
     "unit_maps",
     "units",
 ]

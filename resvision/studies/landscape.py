@@ -46,7 +46,7 @@ DESIGN = Design(
             Value("resnet56", "surface.width", above="resnet20"),
         ),
     ),
-    quick={"training.duration": "10 epochs", "model.options.width": 8, "data.image_size": 16},
+    quick={"training.duration": "8 epochs", "model.options.width": 8, "data.image_size": 16},
     measures=(
         Measure(
             name="surface",

@@ -22,7 +22,7 @@ from resvision.studies.measures_landscape import concave, odd_steps, widths
 from resvision.studies.subject import mean_losses
 
 Cli = Callable[..., tuple[int, str, str]]
-FEW = {"saliency": 2, "grad-cam": 2, "surface": 4}
+FEW = {"saliency": 2, "grad-cam": 2, "surface": 4, "paths": 2}
 
 
 def inspected(finished: Finished, probe: str, images: int) -> Inspected:
@@ -84,6 +84,14 @@ def test_the_middle_of_the_surface_is_the_loss_of_the_run_and_the_run_stays(
     assert all(map(torch.equal, before.values(), one.net.state_dict().values()))
 
 
+def test_a_lesion_names_each_block_and_starts_from_the_error_of_the_run(finished: Finished) -> None:
+    one = inspected(finished, "lesion", 30)
+    rows = references.load(PROBES["lesion"].function, noun="probe")([one]).rows
+    assert rows[0][2] == pytest.approx(mean_losses(one.system, one.asked_batches())["error"])
+    assert [row[0] for row in rows[1:]] == [f"layer{stage}.{block}" for stage in (1, 2, 3) for block in range(3)]
+    assert [row[0] for row in rows if row[1]] == ["layer2.0", "layer3.0"]
+
+
 def test_widths_and_bends_of_curves_with_the_answer_in_sight() -> None:
     steps = odd_steps(1.0, 20)
     assert steps.tolist() == pytest.approx(np.linspace(-1, 1, 21))
@@ -125,3 +133,6 @@ def test_a_net_of_another_task_is_shown_or_refused_in_a_line(segmented: Finished
         code, out, err = cli("inspect", segmented.folder, "--probe", probe, "--images", "4")
         assert code == 0, err
         assert out
+    code, out, err = cli("inspect", segmented.folder, "--probe", "paths", "--images", "2")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "not of segmentation" in err
