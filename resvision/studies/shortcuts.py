@@ -5,7 +5,7 @@ a little better than A, C a little better than B, and it takes the small differe
 needed. Here the net is the one for small images; A pads with zeros, B projects where the shape changes, C everywhere.
 """
 
-from resvision.studies.design import Claim, Column, Condition, Design, Measure, Value
+from resvision.studies.design import Claim, Column, Condition, Design, Drawing, Measure, Value
 
 DEPTH = 56
 PUBLISHED = {
@@ -55,4 +55,5 @@ DESIGN = Design(
     quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "8 epochs"},
     measures=(Measure(name="counts", function="resvision.studies.measures_counts:counts"),),
     columns=(Column("counts.params", "parameters", "count"), Column("counts.macs", "multiply-adds", "count")),
+    plots=(Drawing("By condition", "resvision.studies.condition_drawings:tested"),),
 )
