@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from resvision.core.errors import SettingsError
 from resvision.layers.fully_connected import convolved
 from resvision.layers.init import he_initialize
+from resvision.layers.residual_parts import ResidualParts
 from resvision.layers.shortcuts import ShortcutOption, make_shortcut
 
 StrideIn = Literal["1x1", "3x3"]
@@ -63,6 +64,10 @@ class BasicBlock(nn.Module):
         y = self.bn2(self.conv2(y))
         return y
 
+    def residual_parts(self) -> ResidualParts:
+        """F, the shortcut, and the activation behind the sum."""
+        return ResidualParts(self.branch, self.downsample, self.relu)
+
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, channels, ceil(H / stride), ceil(W / stride))."""
         y = self.branch(x)
@@ -108,6 +113,10 @@ class Bottleneck(nn.Module):
         y = self.relu(self.bn2(self.conv2(y)))
         y = self.bn3(self.conv3(y))
         return y
+
+    def residual_parts(self) -> ResidualParts:
+        """F, the shortcut, and the activation behind the sum."""
+        return ResidualParts(self.branch, self.downsample, self.relu)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, 4 * channels, ceil(H / stride), ceil(W / stride))."""

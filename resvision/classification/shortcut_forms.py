@@ -21,6 +21,7 @@ from resvision.core.errors import SettingsError
 from resvision.layers.depths import repeats
 from resvision.layers.fully_connected import convolved
 from resvision.layers.init import he_initialize
+from resvision.layers.residual_parts import ResidualParts
 from resvision.layers.shortcuts import ShortcutOption, make_shortcut
 
 FormName = Literal[
@@ -93,18 +94,36 @@ class FormedBlock(nn.Module):
         y = self.bn2(self.conv2(y))
         return y
 
+    def residual_parts(self) -> ResidualParts:
+        """F and the shortcut, each as it is added, scaled and gated, and the activation behind the sum."""
+        if self.downsample is None:
+            return ResidualParts(self._added_branch, None, self.relu)
+        return ResidualParts(
+            lambda x: self._added_branch(x, self._gates(x)),
+            lambda x: self._added_shortcut(x, self._gates(x)),
+            self.relu,
+        )
+
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, channels, ceil(H / stride), ceil(W / stride))."""
-        y = scaled(self.branch(x), self.form.branch_scale)
+        g = self._gates(x)
+        y = self._added_branch(x, g)
         if self.downsample is not None:
-            shortcut = scaled(self.downsample(x), self.form.shortcut_scale)
-            if self.gate is not None:
-                g = self.gate(x)
-                shortcut = (1 - g) * shortcut
-                y = g * y if self.form.gated == "both" else y
-            y = y + shortcut
+            y = y + self._added_shortcut(x, g)
         activated: Tensor = self.relu(y)
         return activated
+
+    def _gates(self, x: Tensor) -> Tensor | None:
+        return None if self.gate is None else self.gate(x)
+
+    def _added_branch(self, x: Tensor, g: Tensor | None = None) -> Tensor:
+        y = scaled(self.branch(x), self.form.branch_scale)
+        return g * y if g is not None and self.form.gated == "both" else y
+
+    def _added_shortcut(self, x: Tensor, g: Tensor | None) -> Tensor:
+        assert self.downsample is not None, "a plain block adds none"
+        shortcut = scaled(self.downsample(x), self.form.shortcut_scale)
+        return shortcut if g is None else (1 - g) * shortcut
 
 
 def scaled(x: Tensor, factor: float) -> Tensor:

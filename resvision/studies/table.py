@@ -17,6 +17,8 @@ STUDIES: Mapping[str, str] = {
     "overfitting": "resvision.studies.overfitting:DESIGN",
     "cost": "resvision.studies.cost:DESIGN",
     "history": "resvision.studies.history:DESIGN",
+    "lesion": "resvision.studies.lesion:DESIGN",
+    "paths": "resvision.studies.paths:DESIGN",
     "shortcut-motion": "resvision.studies.shortcut_motion:DESIGN",
 }
 """The studies by name: "module:object", a Design, or a function that gives one from no arguments."""
