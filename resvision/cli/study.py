@@ -3,20 +3,20 @@
 A study of the table has the command of its name; one of a user's own is called as `package.module:function`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from resvision.cli import study_list
 from resvision.cli.groups import HelpfulGroup
+from resvision.cli.study_options import Data, Epochs, Jobs, Out, Quick, Recipe, Seeds, Settings
+from resvision.cli.study_results import Wishes, conduct_and_show
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.core.errors import SettingsError
 from resvision.core.references import is_reference
 from resvision.studies.table import STUDIES, design_of
-
-if TYPE_CHECKING:
-    from resvision.studies.design import Design
 
 
 class StudyGroup(HelpfulGroup):
@@ -34,23 +34,7 @@ class StudyGroup(HelpfulGroup):
 command = typer.Typer(
     cls=StudyGroup, help="Run a controlled experiment. Stopped and started again, it goes on.", rich_markup_mode=None
 )
-
-Data = Annotated[str | None, typer.Option("--data", help="Train on this data set, folder or files.")]
-Seeds = Annotated[
-    int | None,
-    typer.Option("--seeds", min=1, help="Train under each condition so often, with seeds 0, 1 and so on."),
-]
-Epochs = Annotated[
-    int | None, typer.Option("--epochs", min=1, help="Train for so many epochs, and not as long as is usual here.")
-]
-Recipe = Annotated[str | None, typer.Option("--recipe", help="Train all by this recipe, not by the nets' own.")]
-Quick = Annotated[
-    bool, typer.Option("--quick", help="Train smaller nets for a shorter time: a page in minutes, with less to say.")
-]
-Out = Annotated[Path | None, typer.Option("--out", help="Write the study into this folder, not into one in runs/.")]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change this setting of all runs. Repeatable.")
-]
+command.command("list")(study_list.command)
 
 
 def _verb(name: str, reference: str) -> Callable[..., None]:
@@ -64,9 +48,11 @@ def _verb(name: str, reference: str) -> Callable[..., None]:
         quick: Quick = False,
         out: Out = None,
         settings: Settings = None,
+        jobs: Jobs = 1,
         wide: Wide = False,
     ) -> None:
-        _conduct(design_of(reference), data, seeds, epochs, recipe, quick, out, settings or (), wide=wide)
+        wishes = Wishes(data, seeds, epochs, recipe, quick, settings or (), jobs)
+        conduct_and_show(design_of(reference), wishes, out, wide=wide)
 
     study.__doc__ = _help(name, reference)
     return study
@@ -90,6 +76,7 @@ def degradation(
     quick: Quick = False,
     out: Out = None,
     settings: Settings = None,
+    jobs: Jobs = 1,
     wide: Wide = False,
 ) -> None:
     """Does a deeper plain net train worse, and a deeper residual net better?
@@ -98,7 +85,8 @@ def degradation(
     """
     from resvision.studies.degradation import degradation as design
 
-    _conduct(design(_depths(depths)), data, seeds, epochs, recipe, quick, out, settings or (), wide=wide)
+    wishes = Wishes(data, seeds, epochs, recipe, quick, settings or (), jobs)
+    conduct_and_show(design(_depths(depths)), wishes, out, wide=wide)
 
 
 for _name, _reference in STUDIES.items():
@@ -167,39 +155,6 @@ def detection_line(
         claims.add_row(*verdict)
     print_tables(results, stages, claims, wide=wide)
     print_lines(*page.what_to_see(study), "", f"page: {written}")
-
-
-def _conduct(
-    design: "Design",
-    data: str | None,
-    seeds: int | None,
-    epochs: int | None,
-    recipe: str | None,
-    quick: bool,
-    out: Path | None,
-    settings: Sequence[str],
-    *,
-    wide: bool,
-) -> None:
-    """Carry out a study, write its page, and print its table and the verdicts."""
-    from resvision.core import rundir
-    from resvision.core.terminal import Terminal
-    from resvision.studies import experiment_page as page
-    from resvision.studies.experiment import Asked, conduct
-
-    asked = Asked(data or design.data, seeds, epochs, recipe, quick, settings)
-    folder = out or Path("runs") / f"{design.name}-{Path(asked.data).name}{'-quick' if quick else ''}"
-    results = conduct(design, folder, asked, Terminal(stderr=True))
-    written = page.write_study(design, results, folder / rundir.REPORT, folder)
-    headings = page.header(design, results)
-    table = new_table(*headings, numbers=headings[1:], least=page.LEAST)
-    claims = new_table("claim", "verdict", "difference", numbers=("difference",))
-    for row in page.table(design, results):
-        table.add_row(*row)
-    for verdict in page.verdict_rows(results.verdicts(design)):
-        claims.add_row(*verdict)
-    print_tables(table, claims, wide=wide)
-    print_lines(page.what_to_see(design, results), *page.notes(design, results), "", f"page: {written}")
 
 
 def _require_alone(**others: object) -> None:

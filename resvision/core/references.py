@@ -84,12 +84,13 @@ def _import(module: str) -> ModuleType:
 def own_code(reference: str, *, error: type[ResVisionError] = SettingsError) -> Iterator[None]:
     """Turn a failure of a user's own function into an `error` that names file and line; our own errors pass.
 
-    For a name of ours, which is no reference, nothing changes.
+    For what is ours, a name that is no reference, or a reference into this package, nothing changes.
     """
     try:
         yield
     except Exception as failure:
-        if isinstance(failure, ResVisionError) or not is_reference(reference):
+        is_ours = not is_reference(reference) or f"{reference.partition(':')[0]}.".startswith(f"{OURS}.")
+        if isinstance(failure, ResVisionError) or is_ours:
             raise
         raise error(f"{reference}: {_failure_text(reference, failure)}") from failure
 

@@ -21,11 +21,28 @@ Form = Literal["share", "number", "count", "ms", "seconds"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pretraining:
+    """A training before that of a condition, whose weights the encoder of the condition's net starts with.
+
+    name   of its phase; `--set NAME.KEY=VALUE` changes it
+    quick  settings that `--quick` puts over the others
+    """
+
+    name: str
+    model: str
+    data: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    quick: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Condition:
     """One of the conditions: a name that a folder may have, and what a run under it has of its own.
 
-    quick      settings that `--quick` puts over the others
-    published  the paper's figure for it with its data, such as `6.61 % (ResNet-110, CIFAR-10)`; "" for none
+    quick        settings that `--quick` puts over the others
+    published    the paper's figure for it with its data, such as `6.61 % (ResNet-110, CIFAR-10)`; "" for none
+    data         its data set, where it is not that of the study, as where conditions are of several tasks
+    pretraining  the training before it, under the same seed; None for one from scratch
     """
 
     name: str
@@ -33,6 +50,8 @@ class Condition:
     settings: Mapping[str, Any] = field(default_factory=dict)
     quick: Mapping[str, Any] = field(default_factory=dict)
     published: str = ""
+    data: str = ""
+    pretraining: Pretraining | None = None
 
 
 class Value(NamedTuple):

@@ -12,17 +12,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from rich.console import Console
 
+from resvision.assembly import task_name
 from resvision.core.data_names import short_name
 from resvision.core.errors import SettingsError
 from resvision.core.rundir import locked
 from resvision.recipes import compose
 from resvision.report.record import RunRecord
 from resvision.studies.design import Condition, Design
+from resvision.studies.design_checks import require_sound
+from resvision.studies.jobs import attempt_beside
 from resvision.studies.results import FORMAT, RESULTS, Findings, Member, Results, known, write_results
 from resvision.studies.subject import Subject, measured
 from resvision.studies.trials import Diverged, Outcome, Trial, attempt
 from resvision.training.machine import environment
 from resvision.training.stopping import GoingOn
+from resvision.training_graph import RunPhase
 
 POINTS = 200
 """The points that are kept of a training curve at most."""
@@ -35,6 +39,7 @@ class Asked(NamedTuple):
     epochs    the length of every training; None for the usual one
     recipe    by which all are trained; None for the design's, or each net's own
     settings  `KEY=VALUE` of all trainings, which have the last word
+    jobs      members that are trained beside each other, each in a process of its own
     """
 
     data: str
@@ -43,6 +48,7 @@ class Asked(NamedTuple):
     recipe: str | None = None
     quick: bool = False
     settings: Sequence[str] = ()
+    jobs: int = 1
 
 
 def plan(design: Design, asked: Asked) -> list[Trial]:
@@ -50,22 +56,37 @@ def plan(design: Design, asked: Asked) -> list[Trial]:
     seeds = design.seeds if asked.seeds is None else asked.seeds
     if seeds < 1:
         raise SettingsError(f"--seeds {seeds}: at least one is needed, three to decide a claim")
+    require_sound(design)
+    return [_trial(design, condition, seed, asked) for seed in range(seeds) for condition in design.conditions]
+
+
+def _trial(design: Design, condition: Condition, seed: int, asked: Asked) -> Trial:
+    """The training of a condition under a seed, with the one before it where there is one.
+
+    `--set` is about the training of the condition. One before it has its own by its name, `--set NAME.KEY=VALUE`, but
+    for the machine, which is that of both.
+    """
     length = {} if asked.epochs is None else {"training.duration": f"{asked.epochs} epochs"}
-    return [
-        Trial(
-            model=condition.name,
-            seed=seed,
-            run=compose(
-                condition.model,
-                asked.data,
-                recipe_name=asked.recipe,
-                changes=changes_of(design, condition, quick=asked.quick) | length | {"training.seed": seed},
-                settings=asked.settings,
-            ),
-        )
-        for seed in range(seeds)
-        for condition in design.conditions
-    ]
+    before = condition.pretraining
+    of_before = [] if before is None else [text for text in asked.settings if text.startswith(f"{before.name}.")]
+    run = compose(
+        condition.model,
+        condition.data or asked.data,
+        recipe_name=asked.recipe,
+        changes=changes_of(design, condition, quick=asked.quick) | length | {"training.seed": seed},
+        settings=[text for text in asked.settings if text not in of_before],
+    )
+    if before is None:
+        return Trial(model=condition.name, seed=seed, run=run)
+    own = [text.removeprefix(f"{before.name}.") for text in of_before]
+    earlier = compose(
+        before.model,
+        before.data,
+        changes={**before.settings, **(before.quick if asked.quick else {}), **length, "training.seed": seed},
+        settings=[*(text for text in asked.settings if text.startswith("machine.")), *own],
+    )
+    phases = (RunPhase(name=before.name, run=earlier), RunPhase(name="heads", run=run, encoder_from=before.name))
+    return Trial(model=condition.name, seed=seed, run=run, phases=phases)
 
 
 def changes_of(design: Design, condition: Condition, *, quick: bool) -> dict[str, Any]:
@@ -82,7 +103,7 @@ def conduct(design: Design, folder: Path, asked: Asked, console: Console) -> Res
     trials = plan(design, asked)
     folder.mkdir(parents=True, exist_ok=True)
     with GoingOn("the same command"), locked(folder, use="used for a study"):
-        outcomes = [attempt(folder / trial.name, trial, console) for trial in trials]
+        outcomes = _attempted(design, folder, trials, asked, console)
         finished = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
         if not finished:
             raise SettingsError(f"{folder}: every training diverged; try a lower rate, --set optimizer.lr=...")
@@ -100,12 +121,22 @@ def conduct(design: Design, folder: Path, asked: Asked, console: Console) -> Res
             task=finished[0].record.task_name,
             quick=asked.quick,
             date=date.today().isoformat(),
-            machine=machine_in_words(),
+            machine=machine_in_words(finished),
             settings=finished[0].record.run,
             members=tuple(members),
         )
         write_results(results, folder / RESULTS)
     return results
+
+
+def _attempted(
+    design: Design, folder: Path, trials: Sequence[Trial], asked: Asked, console: Console
+) -> list[Outcome | Diverged]:
+    """The outcomes of trials, one after another or several at a time, in their order."""
+    if asked.jobs == 1:
+        return [attempt(folder / trial.name, trial, console) for trial in trials]
+    single = [measure for measure in design.measures if not measure.joint]
+    return attempt_beside(folder, trials, single, console, jobs=asked.jobs, quick=asked.quick)
 
 
 def _findings(
@@ -130,7 +161,9 @@ def member_of(outcome: Outcome, findings: Mapping[str, Findings]) -> Member:
     return Member(
         condition=outcome.trial.model,
         seed=outcome.trial.seed,
-        folder=outcome.trial.name,
+        folder=f"{outcome.trial.name}/{record.folder.name}" if outcome.trial.phases else outcome.trial.name,
+        task=record.task_name,
+        data=short_name(outcome.trial.run.data.name),
         figures={name: None if value is None else known(value) for name, value in figures.items()},
         series={name: [None if value is None else known(value) for value in values] for name, values in series.items()},
     )
@@ -139,7 +172,14 @@ def member_of(outcome: Outcome, findings: Mapping[str, Findings]) -> Member:
 def diverged_member(diverged: Diverged) -> Member:
     """A training that diverged as a member without figures."""
     trial = diverged.trial
-    return Member(condition=trial.model, seed=trial.seed, folder=trial.name, diverged=diverged.reason)
+    return Member(
+        condition=trial.model,
+        seed=trial.seed,
+        folder=trial.name,
+        diverged=diverged.reason,
+        task=task_name(trial.run),
+        data=short_name(trial.run.data.name),
+    )
 
 
 def figures_of(outcome: Outcome) -> dict[str, float]:
@@ -176,7 +216,11 @@ def curves_of(record: RunRecord) -> dict[str, list[float]]:
     return {name: values.tolist() for name, values in series.items()}
 
 
-def machine_in_words() -> str:
-    """The processor, the threads and the version of torch, of which times and the last digits of figures depend."""
+def machine_in_words(outcomes: Sequence[Outcome]) -> str:
+    """The processor, the threads of the runs and the version of torch, of which times and last digits depend."""
     known_here = environment()
-    return f"{known_here['cpu']}, {known_here['threads']} threads, torch {known_here['torch']}"
+    threads = sorted({outcome.record.setting("machine.threads") or known_here["threads"] for outcome in outcomes})
+    counts = " or ".join(map(str, threads))
+    differing = ", by which the last digits of figures differ," if len(threads) > 1 else ","
+    noun = "thread" if threads == [1] else "threads"
+    return f"{known_here['cpu']}, {counts} {noun}{differing} torch {known_here['torch']}"

@@ -10,6 +10,7 @@ import numpy as np
 
 from resvision.core import references
 from resvision.core.plurals import counted
+from resvision.kinds.table import kind_of
 from resvision.report.html import render, write_page
 from resvision.report.page import linked_page
 from resvision.report.short_paths import without_folders
@@ -53,14 +54,19 @@ def table(design: Design, results: Results) -> list[tuple[str, ...]]:
 
 
 def what_to_see(design: Design, results: Results) -> str:
-    """The best and the worst condition in a sentence behind those of the design."""
+    """The sentences of the design, and the best and the worst condition of each task in one."""
+    return " ".join([design.lead, *(sentence for part in results.by_task() if (sentence := _extremes(part)))])
+
+
+def _extremes(results: Results) -> str:
+    """The best and the worst condition in a sentence, "" where there is one."""
     kind = results.kind
     means = {name: mean for name in results.conditions if math.isfinite(mean := results.mean(name, "tested"))}
     if len(means) < 2:
-        return design.lead
+        return ""
     best, *_, worst = sorted(means, key=lambda name: means[name], reverse=kind.higher_is_better)
     written = [main_figure(kind, means[name]) for name in (best, worst)]
-    return f"{design.lead} The test {kind.main_name} is {written[0]} under {best}, and {written[1]} under {worst}."
+    return f"The test {kind.main_name} is {written[0]} under {best}, and {written[1]} under {worst}."
 
 
 def notes(design: Design, results: Results) -> list[str]:
@@ -103,16 +109,16 @@ def write_study(design: Design, results: Results, path: Path, folder: Path | Non
 
     folder  of the members, whose pages are linked; None where they are not at hand
     """
+    parts = results.by_task()
     html = render(
         "study.html.j2",
-        title=f"{design.title}, on {results.data}",
+        title=f"{design.title}, on {' and '.join(dict.fromkeys(part.data for part in parts))}",
         question=design.question,
         paper=design.paper,
         lead=what_to_see(design, results),
-        header=header(design, results),
-        rows=table(design, results),
+        tables=[(_of_task(part, parts), header(design, part), table(design, part)) for part in parts],
         runs=_runs(results, path, folder),
-        main=f"test {results.kind.main_name}",
+        main=" or ".join(dict.fromkeys(f"test {part.kind.main_name}" for part in parts)),
         without=without_folders([results.settings], [] if folder is None else [folder]),
         shades=colours(results.conditions),
         about=ABOUT,
@@ -127,21 +133,37 @@ def write_study(design: Design, results: Results, path: Path, folder: Path | Non
 
 def plots(design: Design, results: Results) -> list[str]:
     """The plots of every study, and the design's own, as <svg> or HTML."""
-    kind, shades = results.kind, colours(results.conditions)
-    noun = kind.noun(kind.metrics[0]) if kind.metrics else ""
-    usual = (
-        Lines("Training loss", "train.epoch", "train.loss", "epochs", "training loss", log="y"),
-        Lines(f"Training {noun}", "train.epoch", "train.trained", "epochs", f"training {noun}"),
-        Lines(f"Test {kind.main_name}", "tested.epoch", "tested.tested", "epochs", f"test {kind.main_name}"),
-    )
-    drawn: list[str] = []
-    for number, plot in enumerate((*design.plots, *usual)):
-        name = f"plot-{number}"
+    shades, drawn = colours(results.conditions), []
+    for number, plot in enumerate(design.plots):
         if isinstance(plot, Drawing):
-            drawn.append(references.load(plot.function, noun="drawing")(results, name=name))
-        elif (svg := lines_svg(plot, results, name=name, shades=shades)) is not None:
+            function = references.load(plot.function, noun="drawing")
+            with references.own_code(plot.function):
+                drawn.append(function(results, name=f"plot-{number}"))
+        elif (svg := lines_svg(plot, results, name=f"plot-{number}", shades=shades)) is not None:
             drawn.append(svg)
+    parts = results.by_task()
+    for place, part in enumerate(parts):
+        for number, lines in enumerate(_usual_plots(part, _of_task(part, parts))):
+            svg = lines_svg(lines, part, name=f"task-{place}-{number}", shades=shades)
+            drawn += [] if svg is None else [svg]
     return drawn
+
+
+def _usual_plots(results: Results, task: str) -> tuple[Lines, ...]:
+    """The curves of every study, of one task."""
+    kind, of_task = results.kind, f", {task}" if task else ""
+    noun = kind.noun(kind.metrics[0]) if kind.metrics else ""
+    main = kind.main_name
+    return (
+        Lines(f"Training loss{of_task}", "train.epoch", "train.loss", "epochs", "training loss", log="y"),
+        Lines(f"Training {noun}{of_task}", "train.epoch", "train.trained", "epochs", f"training {noun}"),
+        Lines(f"Test {main}{of_task}", "tested.epoch", "tested.tested", "epochs", f"test {main}"),
+    )
+
+
+def _of_task(part: Results, parts: Sequence[Results]) -> str:
+    """The task of a part, where there are several."""
+    return part.task if len(parts) > 1 else ""
 
 
 def spread(values: Sequence[float], write: Callable[[float], str]) -> str:
@@ -187,8 +209,9 @@ def _runs(results: Results, path: Path, folder: Path | None) -> list[tuple[str, 
     rows = []
     for member in results.members:
         tested = member.figures.get("tested")
-        value = "diverged" if tested is None else main_figure(results.kind, tested)
+        value = "diverged" if tested is None else main_figure(kind_of(member.task or results.task), tested)
         place = None if folder is None else folder / member.folder
         page = linked_page(place, path) if place is not None and tested is not None else ""
-        rows.append((member.folder, page, value))
+        is_elsewhere = member.folder.startswith(("..", "/"))  # of a comparison of runs from anywhere
+        rows.append((Path(member.folder).name if is_elsewhere else member.folder, page, value))
     return rows

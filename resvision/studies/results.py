@@ -5,7 +5,7 @@ They stand as JSON in the folder of the study, and a page is made of them and th
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +39,7 @@ class Member:
     """A training of a study: its figures and series by name, its folder's name, or why it diverged.
 
     diverged  the error of a training whose loss was no number, "" of one that came to its end
+    task      and `data`, where they are not those of the study
     """
 
     condition: str
@@ -47,13 +48,15 @@ class Member:
     figures: dict[str, float | None] = field(default_factory=dict)
     series: dict[str, list[float | None]] = field(default_factory=dict)
     diverged: str = ""
+    task: str = ""
+    data: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
     """The results of a study.
 
-    task      of the members
+    task      and `data`, of the members that name no other
     settings  run.json of the first member
     quick     whether it was made by `--quick`, and says nothing
     date      on which it was finished
@@ -74,6 +77,17 @@ class Results:
     def kind(self) -> Kind[Any, Any, Any]:
         """The torch-free half of the members' task."""
         return kind_of(self.task)
+
+    def by_task(self) -> list["Results"]:
+        """The results of each task alone, whose members have the same figures; mostly there is one."""
+        grounds = dict.fromkeys((member.task or self.task, member.data or self.data) for member in self.members)
+        return [
+            replace(self, task=task, data=data, members=tuple(m for m in self.members if self._is_on(m, task, data)))
+            for task, data in grounds
+        ]
+
+    def _is_on(self, member: Member, task: str, data: str) -> bool:
+        return (member.task or self.task, member.data or self.data) == (task, data)
 
     @property
     def conditions(self) -> list[str]:

@@ -1,6 +1,6 @@
 """A finished training that a measure looks at, and the findings that are kept of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -113,7 +113,7 @@ def measured(measure: Measure, subjects: Sequence[Subject], folder: Path, consol
     folder  of the study, where those of a joint measure are kept
     """
     quick = any(subject.quick for subject in subjects)
-    options = {**measure.options, **(measure.quick if quick else {})}
+    options = plain({**measure.options, **(measure.quick if quick else {})})
     function = references.load(measure.function, noun="measure")
     if measure.joint:
         names = [f"{subject.condition}-seed{subject.seed}" for subject in subjects]
@@ -121,10 +121,18 @@ def measured(measure: Measure, subjects: Sequence[Subject], folder: Path, consol
         kept = _kept(path, asked)
         if kept is None:
             console.rule(measure.name)
-            kept = function(subjects, **options)
+            with references.own_code(measure.function):
+                kept = function(subjects, **options)
             _keep(path, asked, kept)
         return kept
-    return [_of_one(measure.name, function, options, subject, console) for subject in subjects]
+    with references.own_code(measure.function):
+        return [_of_one(measure.name, function, options, subject, console) for subject in subjects]
+
+
+def plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as JSON gives them back, so that those that were kept can be compared with them: lists for tuples."""
+    read: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(options))
+    return read
 
 
 def _of_one(name: str, function: Any, options: dict[str, Any], subject: Subject, console: Console) -> Findings:
@@ -162,11 +170,11 @@ def _kept(path: Path, options: dict[str, Any]) -> list[Findings] | None:
 
 def _keep(path: Path, options: dict[str, Any], findings: Sequence[Findings]) -> None:
     path.parent.mkdir(exist_ok=True)
-    plain = [
+    written = [
         (
             {name: known(value) for name, value in each.figures.items()},
             {name: [known(value) for value in values] for name, values in each.series.items()},
         )
         for each in findings
     ]
-    rundir.write_json(path, to_json(KeptFindings(options=options, findings=plain)))
+    rundir.write_json(path, to_json(KeptFindings(options=options, findings=written)))

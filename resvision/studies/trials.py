@@ -90,6 +90,12 @@ def attempt(folder: Path, trial: Trial, console: Console) -> Outcome | Diverged:
         return Diverged(trial, str(error))
 
 
+def finished_folder(folder: Path, trial: Trial) -> Path | None:
+    """The run directory with the result of a trial in its folder, None where the trial is not finished."""
+    last = folder / folder_name(len(trial.phases), trial.phases[-1].name) if trial.phases else folder
+    return last if (last / rundir.EVALUATION).is_file() else None
+
+
 def carry_out(folder: Path, trials: Iterable[Trial], console: Console) -> list[Outcome]:
     """Outcomes of the trials, in order: finished ones are read, begun ones resumed, the others started.
 

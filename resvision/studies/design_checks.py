@@ -1,0 +1,45 @@
+"""Faults of a design that would come to light only after its trainings, found before the first. Reaches no torch."""
+
+from collections.abc import Iterator, Sequence
+
+from resvision.core.errors import SettingsError, unknown_name
+from resvision.studies.design import Claim, Design, Value
+
+EVERY_MEMBERS = ("loss", "trained", "tested", "parameters", "seconds")
+"""Figures of every member, beside those of its evaluation."""
+
+
+def require_sound(design: Design) -> None:
+    """Raise SettingsError for a design without conditions, with a name twice, or with claims about what is not there."""
+    if not design.conditions:
+        raise SettingsError(f"study {design.name}: has no conditions; name two or more, each a resvision Condition")
+    names, measures = [condition.name for condition in design.conditions], [measure.name for measure in design.measures]
+    for noun, given in (("condition", names), ("measure", measures)):
+        for name in given:
+            _require_file_name(design, noun, name)
+        if twice := sorted({name for name in given if given.count(name) > 1}):
+            raise SettingsError(f"study {design.name}: two are the {noun} {twice[0]!r}; give each a name of its own")
+    for claim in design.claims:
+        for value in _values(claim):
+            _require_known(design, claim, value, names, measures)
+
+
+def _require_file_name(design: Design, noun: str, name: str) -> None:
+    if not name or name.startswith(".") or any(letter in "/\\\0" for letter in name):
+        raise SettingsError(f"study {design.name}: {noun} {name!r}; a folder has this name, so leave out / and \\")
+
+
+def _values(claim: Claim) -> Iterator[Value]:
+    yield from (value for value in (claim.smaller, claim.larger) if isinstance(value, Value))
+
+
+def _require_known(
+    design: Design, claim: Claim, value: Value, conditions: Sequence[str], measures: Sequence[str]
+) -> None:
+    for name in filter(None, (value.condition, value.above)):
+        if name not in conditions:
+            error = unknown_name("condition", name, conditions)
+            raise SettingsError(f"study {design.name}, claim {claim.text!r}: {error}")
+    measure, dot, _ = value.figure.partition(".")
+    if dot and measure not in measures:
+        raise SettingsError(f"study {design.name}, claim {claim.text!r}: {unknown_name('measure', measure, measures)}")
