@@ -57,7 +57,7 @@ DESIGN = Design(
     conditions=[*_conditions()],
     claims=[*_claims()],
     common={"model.options.width": 16, "training.duration": "20 epochs"},
-    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "6 epochs"},
+    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "8 epochs"},
     measures=(
         Measure(name="counts", function="resvision.studies.measures_counts:counts"),
         Measure(

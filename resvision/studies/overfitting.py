@@ -76,7 +76,7 @@ DESIGN = Design(
     conditions=[*_conditions()],
     claims=[*_claims()],
     common={"model.options.width": 16, "training.duration": "1000 steps", "augment.shift_px": 0},
-    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "120 steps"},
+    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "160 steps"},
     measures=(
         Measure(
             name="fit",

@@ -67,6 +67,6 @@ DESIGN = Design(
         ),
     ),
     common={"model.options.width": 16, "training.duration": "20 epochs"},
-    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "4 epochs"},
+    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "6 epochs"},
     plots=(Drawing("By condition", "resvision.studies.condition_drawings:tested"),),
 )

@@ -62,7 +62,7 @@ DESIGN = Design(
         "model.options.depth": 32,
         "model.options.width": 8,
         "data.image_size": 16,
-        "training.duration": "5 epochs",
+        "training.duration": "8 epochs",
     },
     measures=(Measure(name="counts", function="resvision.studies.measures_counts:counts"),),
     columns=(Column("counts.params", "parameters", "count"), Column("counts.macs", "multiply-adds", "count")),

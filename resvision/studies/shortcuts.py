@@ -52,7 +52,7 @@ DESIGN = Design(
         Claim("option C has a lower training loss than A", Value("C", "loss"), Value("A", "loss")),
     ),
     common={"model.options.width": 16, "training.duration": "20 epochs"},
-    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "8 epochs"},
+    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "12 epochs"},
     measures=(Measure(name="counts", function="resvision.studies.measures_counts:counts"),),
     columns=(Column("counts.params", "parameters", "count"), Column("counts.macs", "multiply-adds", "count")),
     plots=(Drawing("By condition", "resvision.studies.condition_drawings:tested"),),
