@@ -69,7 +69,8 @@ def stepping(system: System, batch: Batch) -> Callable[[], None]:
     def step() -> None:
         optimizer.zero_grad()
         terms = system.losses(batch).terms.values()
-        torch.stack([term.mean() for term in terms]).sum().backward()
+        loss = torch.stack([term.mean() for term in terms]).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return step
