@@ -114,7 +114,10 @@ class FormedBlock(nn.Module):
         return activated
 
     def _gates(self, x: Tensor) -> Tensor | None:
-        return None if self.gate is None else self.gate(x)
+        if self.gate is None:
+            return None
+        g: Tensor = self.gate(x)
+        return g
 
     def _added_branch(self, x: Tensor, g: Tensor | None = None) -> Tensor:
         y = scaled(self.branch(x), self.form.branch_scale)

@@ -11,7 +11,7 @@ import typer
 
 from resvision.cli import study_claims, study_compare, study_grid, study_list
 from resvision.cli.groups import HelpfulGroup
-from resvision.cli.study_options import Data, Epochs, Jobs, Out, Quick, Recipe, Seeds, Settings
+from resvision.cli.study_options import Data, Epochs, Jobs, Out, Quick, Recipe, Seeds, Settings, TrainImages
 from resvision.cli.study_results import Wishes, conduct_and_show
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.core.errors import SettingsError
@@ -48,12 +48,13 @@ def _verb(name: str, reference: str) -> Callable[..., None]:
         epochs: Epochs = None,
         recipe: Recipe = None,
         quick: Quick = False,
+        train_images: TrainImages = None,
         out: Out = None,
         settings: Settings = None,
         jobs: Jobs = 1,
         wide: Wide = False,
     ) -> None:
-        wishes = Wishes(data, seeds, epochs, recipe, quick, settings or (), jobs)
+        wishes = Wishes(data, seeds, epochs, recipe, quick, settings or (), jobs, train_images)
         conduct_and_show(design_of(reference), wishes, out, wide=wide)
 
     study.__doc__ = _help(name, reference)
@@ -76,6 +77,7 @@ def degradation(
     epochs: Epochs = None,
     recipe: Recipe = None,
     quick: Quick = False,
+    train_images: TrainImages = None,
     out: Out = None,
     settings: Settings = None,
     jobs: Jobs = 1,
@@ -87,7 +89,7 @@ def degradation(
     """
     from resvision.studies.degradation import degradation as design
 
-    wishes = Wishes(data, seeds, epochs, recipe, quick, settings or (), jobs)
+    wishes = Wishes(data, seeds, epochs, recipe, quick, settings or (), jobs, train_images)
     conduct_and_show(design(_depths(depths)), wishes, out, wide=wide)
 
 

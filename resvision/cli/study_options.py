@@ -17,6 +17,10 @@ Recipe = Annotated[str | None, typer.Option("--recipe", help="Train all by this 
 Quick = Annotated[
     bool, typer.Option("--quick", help="Train smaller nets for a shorter time: a page in minutes, with less to say.")
 ]
+TrainImages = Annotated[
+    int | None,
+    typer.Option("--train-images", min=1, help="Train on this number of images alone, of each class alike."),
+]
 Out = Annotated[Path | None, typer.Option("--out", help="Write the study into this folder, not into one in runs/.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change this setting of all runs. Repeatable.")

@@ -22,6 +22,7 @@ class Wishes(NamedTuple):
     quick: bool = False
     settings: Sequence[str] = ()
     jobs: int = 1
+    train_images: int | None = None
 
 
 def conduct_and_show(design: "Design", wishes: Wishes, out: Path | None, *, wide: bool) -> None:

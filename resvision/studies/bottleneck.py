@@ -8,7 +8,7 @@ report the lower error for them: 5.46 % against 6.37 %. For n = 5 and 9 the mult
 
 from collections.abc import Iterator
 
-from resvision.studies.design import Claim, Column, Condition, Design, Measure, Value
+from resvision.studies.design import Claim, Column, Condition, Design, Drawing, Measure, Value
 
 PAIRS = ((32, 47), (56, 83))
 """Layers of a basic net, and of the net of bottlenecks that costs as much."""
@@ -57,7 +57,7 @@ DESIGN = Design(
     conditions=[*_conditions()],
     claims=[*_claims()],
     common={"model.options.width": 16, "training.duration": "20 epochs"},
-    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "6 epochs"},
+    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "8 epochs"},
     measures=(
         Measure(name="counts", function="resvision.studies.measures_counts:counts"),
         Measure(
@@ -73,4 +73,5 @@ DESIGN = Design(
         Column("counts.macs", "multiply-adds", "count"),
         Column("times.step_ms", "a step of 64 images", "ms"),
     ),
+    plots=(Drawing("By condition", "resvision.studies.condition_drawings:tested"),),
 )

@@ -42,7 +42,7 @@ DESIGN = Design(
     title="Cost: plain and residual twins",
     lead=(
         "Twins have the same layers, and so the same parameters and multiply-adds; a residual net has the additions"
-        " besides. Times are medians of many rounds in which the nets take turns. A step may be no faster and a net"
+        " besides. Times are the least of many rounds in which the nets take turns. A step may be no faster and a net"
         " still need fewer of them: compare the losses after equally many."
     ),
     conditions=[Condition(name=name, model=name) for depth in DEPTHS for name in _names(depth)],

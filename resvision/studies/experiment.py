@@ -43,6 +43,7 @@ class Asked(NamedTuple):
     recipe    by which all are trained; None for the design's, or each net's own
     settings  `KEY=VALUE` of all trainings, which have the last word
     jobs      members that are trained beside each other, each in a process of its own
+    train_images  the most images that a training of a condition sees, drawn by its seed; None for all
     """
 
     data: str
@@ -52,6 +53,7 @@ class Asked(NamedTuple):
     quick: bool = False
     settings: Sequence[str] = ()
     jobs: int = 1
+    train_images: int | None = None
 
 
 def plan(design: Design, asked: Asked) -> list[Trial]:
@@ -73,7 +75,9 @@ def _trial(design: Design, condition: Condition, seed: int, asked: Asked) -> Tri
         condition.model,
         condition.data or asked.data,
         recipe_name=asked.recipe,
-        changes=changes_of(design, condition, quick=asked.quick) | length | {"training.seed": seed},
+        changes=limited(changes_of(design, condition, quick=asked.quick), asked.train_images)
+        | length
+        | {"training.seed": seed},
         settings=[text for text in asked.settings if before is None or not text.startswith(f"{before.name}.")],
     )
     if before is None:
@@ -103,6 +107,13 @@ def changes_of(design: Design, condition: Condition, *, quick: bool) -> dict[str
     """The settings of a condition: its own stand over those of all."""
     usual = {**design.common, **condition.settings}
     return {**design.common, **design.quick, **condition.settings, **condition.quick} if quick else usual
+
+
+def limited(changes: Mapping[str, Any], train_images: int | None) -> dict[str, Any]:
+    """The changes of a training that sees so many images at most; a condition that asks for fewer keeps its number."""
+    if train_images is None:
+        return {**changes}
+    return {**changes, "data.train_limit": min(train_images, changes.get("data.train_limit") or train_images)}
 
 
 def conduct(design: Design, folder: Path, asked: Asked, console: Console) -> Results:

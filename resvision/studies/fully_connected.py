@@ -49,5 +49,5 @@ DESIGN = Design(
     conditions=[*_conditions()],
     claims=[*_claims()],
     common={"model.options.width": 128, "training.duration": "20 epochs"},
-    quick={"data.image_size": 16, "training.duration": "10 epochs"},
+    quick={"data.image_size": 16, "training.duration": "20 epochs"},
 )

@@ -8,7 +8,7 @@ augmentation; the gap between test and training loss says how much a net overfit
 
 from collections.abc import Iterator
 
-from resvision.studies.design import Claim, Column, Condition, Design, Measure, Value
+from resvision.studies.design import Claim, Column, Condition, Design, Drawing, Measure, Value
 
 DEPTHS = (20, 56)
 FEW = 300
@@ -76,7 +76,7 @@ DESIGN = Design(
     conditions=[*_conditions()],
     claims=[*_claims()],
     common={"model.options.width": 16, "training.duration": "1000 steps", "augment.shift_px": 0},
-    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "120 steps"},
+    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "160 steps"},
     measures=(
         Measure(
             name="fit",
@@ -85,6 +85,7 @@ DESIGN = Design(
             quick={"images": 1000},
         ),
     ),
+    plots=(Drawing("Error of the final weights", "resvision.studies.condition_drawings:fits"),),
     columns=(
         Column("fit.train_error", "error on its own images", "share"),
         Column("fit.train_loss", "loss on its own images"),

@@ -5,7 +5,7 @@ the addition (b) and ReLU before it (c) do worse than the original (a), ReLU alo
 well, full pre-activation (e) does best, and its gain grows with depth.
 """
 
-from resvision.studies.design import Claim, Condition, Design, Value
+from resvision.studies.design import Claim, Condition, Design, Drawing, Value
 
 SHALLOW, DEEP = 20, 56
 
@@ -67,5 +67,6 @@ DESIGN = Design(
         ),
     ),
     common={"model.options.width": 16, "training.duration": "20 epochs"},
-    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "4 epochs"},
+    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "6 epochs"},
+    plots=(Drawing("By condition", "resvision.studies.condition_drawings:tested"),),
 )

@@ -5,7 +5,7 @@ worse than the identity, although gates and convolutions could become the identi
 what a net can represent. Where a paper's net failed, its error was above 20 %.
 """
 
-from resvision.studies.design import Claim, Column, Condition, Design, Measure, Value
+from resvision.studies.design import Claim, Column, Condition, Design, Drawing, Measure, Value
 
 IDENTITY, PLAIN = "identity", "no-shortcut"
 EXCLUSIVE, EXCLUSIVE_OPEN = "exclusive-gate", "exclusive-gate-bias-0"
@@ -62,8 +62,9 @@ DESIGN = Design(
         "model.options.depth": 32,
         "model.options.width": 8,
         "data.image_size": 16,
-        "training.duration": "5 epochs",
+        "training.duration": "8 epochs",
     },
     measures=(Measure(name="counts", function="resvision.studies.measures_counts:counts"),),
     columns=(Column("counts.params", "parameters", "count"), Column("counts.macs", "multiply-adds", "count")),
+    plots=(Drawing("By condition", "resvision.studies.condition_drawings:tested"),),
 )

@@ -49,7 +49,7 @@ DESIGN = Design(
     conditions=[*_conditions()],
     claims=[*_claims()],
     common={"model.options.width": 16, "training.duration": "20 epochs"},
-    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "8 epochs"},
+    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "12 epochs"},
     measures=(
         Measure(
             name="start",

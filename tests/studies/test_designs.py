@@ -72,3 +72,12 @@ def test_a_design_says_what_it_asks_and_where_the_claim_comes_from(name: str, de
     assert design.question.endswith("?")
     assert "https://" in design.paper
     assert all(plot.title for plot in design.plots)
+
+
+@pytest.mark.parametrize("name", [name for name, design in DESIGNS.items() if design.data == "digits"])
+def test_a_cut_set_is_cut_for_every_condition_and_no_condition_gets_more_than_its_own(name: str) -> None:
+    design = DESIGNS[name]
+    whole, half, tiny = (plan(design, Asked(design.data, 1, train_images=images)) for images in (None, 700, 20))
+    for usual, halved, cut in zip(whole, half, tiny, strict=True):
+        assert halved.run.data.train_limit == min(usual.run.data.train_limit or 700, 700)
+        assert cut.run.data.train_limit == 20
