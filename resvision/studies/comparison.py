@@ -1,7 +1,7 @@
 """Finished runs as a study: those that differ in nothing but the seed are one condition, named by what sets it apart.
 
-Each condition is held against the first, in pairs of equal seeds. All pairs of conditions would be more claims, of which
-more are decided by chance; name another run first to hold the others against that.
+Each condition is held against the first, in pairs of equal seeds. All pairs of conditions would be more claims, of
+which more are decided by chance; name another run first to hold the others against that.
 """
 
 import os
