@@ -88,9 +88,7 @@ def test_ctrl_c_stops_the_members_with_a_checkpoint(tmp_path: Path) -> None:
     one = replace(BASE, conditions=BASE.conditions[:1])
     long = [*TINY, "training.duration=1000 epochs", "training.evaluate_every=1000"]
     with pytest.raises(Stopped, match="the same command") as stopped:
-        conduct(
-            replace(BASE, conditions=BASE.conditions[:1]), tmp_path, Asked("digits", 1, settings=long, jobs=2), QUIET
-        )
+        conduct(one, tmp_path, Asked("digits", 1, settings=long, jobs=2), QUIET)
     assert stopped.value.exit_code == 128 + signal.SIGINT
     assert not rundir.is_locked(place)
     assert (place / rundir.CHECKPOINTS / rundir.LAST).exists()
