@@ -26,8 +26,11 @@ NAME = "comparison"
 SEED = "training.seed"
 MODEL = "model.name"
 
-NEVER_APART = frozenset({SEED, "data.root", "data.name", "machine.threads", "machine.workers", "training.extended"})
-"""Leaves that set no runs apart: the seed, and what depends on the machine alone."""
+NEVER_APART = frozenset(
+    {SEED, "data.root", "data.name", "training.extended"}
+    | {f"machine.{name}" for name in ("threads", "workers", "compile", "channels_last")}
+)
+"""Leaves that set no runs apart: the seed, and what is about the speed of a machine."""
 
 DERIVED = ("data.view", "data.mean", "data.std", "data.train_images", "model.num_classes", "recipe")
 """Beginnings of leaves that mostly follow from others, so that they name a condition only where nothing else does."""

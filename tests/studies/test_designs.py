@@ -33,9 +33,9 @@ def test_runs_of_one_seed_differ_in_their_conditions_alone(name: str, quick: boo
     assert [trial.seed for trial in trials] == [0] * count + [1] * count
     firsts: dict[str, Any] = {}  # of each data set, since conditions of other data may be of another task
     for condition, trial in zip(design.conditions, trials, strict=False):
-        first, run = firsts.setdefault(trial.run.data.name, (leaves(to_json(trial.run)), condition))
+        first, reference = firsts.setdefault(trial.run.data.name, (leaves(to_json(trial.run)), condition))
         differing = {path for path, value in leaves(to_json(trial.run)).items() if first.get(path) != value}
-        named = {path for c in (condition, run) for path in (*c.settings, *(c.quick if quick else ()))}
+        named = {path for c in (condition, reference) for path in (*c.settings, *(c.quick if quick else ()))}
         assert differing <= named | {"model.name"}
 
 

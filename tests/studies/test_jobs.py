@@ -26,7 +26,7 @@ from resvision.studies.table import STUDIES, design_of
 QUIET = Console(quiet=True)
 TINY = ["model.options.width=2", "data.image_size=8", "machine.precision=fp32"]
 SHORT = [*TINY, "training.duration=2 steps", "machine.threads=1"]
-PATIENCE_S = 240.0
+PATIENCE_S = 600.0
 BASE = replace(degradation((20,)), claims=(), plots=())
 
 
