@@ -111,9 +111,9 @@ def conduct(design: Design, folder: Path, asked: Asked, console: Console) -> Res
     Raises RunError where another process works in the folder, or where it holds a study of other settings.
     """
     trials = plan(design, asked)
+    _require_trainable(trials, folder)
     _require_own(folder, design)
     with GoingOn("the same command"), locked(folder, use="used for a study"):
-        _require_trainable(trials, folder)
         outcomes = _attempted(design, folder, trials, asked, console)
         finished = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
         if not finished:
@@ -153,13 +153,14 @@ def _require_own(folder: Path, design: Design) -> None:
 
 
 def _require_trainable(trials: Sequence[Trial], folder: Path) -> None:
-    """Raise the error of a condition that cannot be trained before the others are, that of the first aside."""
-    of_one_seed = [trial for trial in trials if trial.seed == trials[0].seed]
-    for trial in of_one_seed[1:]:
+    """Raise the error of a condition that cannot be trained, before any is; that of the first alone is of all."""
+    for trial in (trial for trial in trials if trial.seed == trials[0].seed):
         if not (folder / trial.name).exists():
             try:
                 resolve(trial.run)
             except ResVisionError as error:
+                if trial is trials[0]:
+                    raise
                 raise SettingsError(f"{trial.model}: {error}") from None
 
 

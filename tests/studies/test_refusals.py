@@ -30,7 +30,7 @@ def test_data_of_one_class_are_refused(tmp_path: Path, cli: Cli) -> None:
     assert code == 2
     assert "class" in err
     assert len(err.strip().splitlines()[-1:]) == 1
-    assert not (tmp_path / "s" / RESULTS).exists()
+    assert not (tmp_path / "s").exists()
 
 
 def test_the_folder_of_another_study_or_of_a_run_is_left_alone(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_condition_that_cannot_be_trained_is_named_before_the_others_are(tmp_p
 def test_wishes_that_cannot_be_met_are_refused(asked: Asked, said: str, tmp_path: Path) -> None:
     with pytest.raises(ResVisionError, match=said):
         conduct(DESIGN, tmp_path / "study", asked, QUIET)
-    assert not (tmp_path / "study" / RESULTS).exists()
+    assert not (tmp_path / "study").exists()
 
 
 def test_a_study_of_several_data_sets_takes_no_other(cli: Cli) -> None:
