@@ -69,12 +69,13 @@ def _trial(design: Design, condition: Condition, seed: int, asked: Asked) -> Tri
     """The training of a condition under a seed, with the one before it where there is one."""
     length = {} if asked.epochs is None else {"training.duration": f"{asked.epochs} epochs"}
     before = condition.pretraining
+    earlier_names = {f"{other.pretraining.name}." for other in design.conditions if other.pretraining}
     run = compose(
         condition.model,
         condition.data or asked.data,
         recipe_name=asked.recipe,
         changes=changes_of(design, condition, quick=asked.quick) | length | {"training.seed": seed},
-        settings=[text for text in asked.settings if before is None or not text.startswith(f"{before.name}.")],
+        settings=[text for text in asked.settings if not text.startswith(tuple(earlier_names))],
     )
     if before is None:
         return Trial(model=condition.name, seed=seed, run=run)
