@@ -128,6 +128,7 @@ def detection_line(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change this setting of all trainings. Repeatable."),
     ] = None,
+    jobs: Jobs = 1,
     wide: Wide = False,
 ) -> None:
     """Compare detectors, old and new: where does the time go?
@@ -149,7 +150,7 @@ def detection_line(
     else:
         names = line.LINE if systems is None else tuple(systems.split(","))
         trials = line.plan(data, names, seeds, epochs=epochs, quick=quick, settings=settings or ())
-        study = line.study_detection_line(folder, trials, images, console)
+        study = line.study_detection_line(folder, trials, images, console, jobs=jobs)
     written = page.write_line(study, folder / rundir.REPORT)
     results = new_table(*page.header(study), numbers=page.header(study)[1:], least=page.LEAST)
     stages = new_table(*page.stage_header(study), numbers=page.stage_header(study)[1:], title="milliseconds an image")

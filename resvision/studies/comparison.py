@@ -1,7 +1,7 @@
 """Finished runs as a study: those that differ in nothing but the seed are one condition, named by what sets it apart.
 
-Each condition is held against the first, in pairs of equal seeds. All pairs of conditions would be more claims, of which
-more are decided by chance; name another run first to hold the others against that.
+Each condition is held against the first, in pairs of equal seeds. All pairs of conditions would be more claims, of
+which more are decided by chance; name another run first to hold the others against that.
 """
 
 import os
@@ -26,8 +26,11 @@ NAME = "comparison"
 SEED = "training.seed"
 MODEL = "model.name"
 
-NEVER_APART = frozenset({SEED, "data.root", "data.name", "machine.threads", "machine.workers", "training.extended"})
-"""Leaves that set no runs apart: the seed, and what depends on the machine alone."""
+NEVER_APART = frozenset(
+    {SEED, "data.root", "data.name", "training.extended"}
+    | {f"machine.{name}" for name in ("threads", "workers", "compile", "channels_last")}
+)
+"""Leaves that set no runs apart: the seed, and what is about the speed of a machine."""
 
 DERIVED = ("data.view", "data.mean", "data.std", "data.train_images", "model.num_classes", "recipe")
 """Beginnings of leaves that mostly follow from others, so that they name a condition only where nothing else does."""

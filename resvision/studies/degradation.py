@@ -56,8 +56,8 @@ def _require_depth(depth: int) -> None:
         nearest = min(known, key=lambda other: abs(other - depth))
         reason = "depths are 6n+2" if depth % 6 != 2 else "no plain net of this depth is in the catalog"
         raise SettingsError(
-            f"--depths {depth}: {reason}; the nearest is {nearest}, and there are {', '.join(map(str, known))}, of which"
-            " 18 and 34 are nets for ImageNet"
+            f"--depths {depth}: {reason}; the nearest is {nearest}, and there are {', '.join(map(str, known))}, of"
+            " which 18 and 34 are nets for ImageNet"
         )
 
 

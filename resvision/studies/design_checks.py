@@ -12,7 +12,7 @@ NO_FILE_NAME = frozenset("/\\\0")
 
 
 def require_sound(design: Design) -> None:
-    """Raise SettingsError for a design without conditions, with a name twice, or with claims about what is not there."""
+    """Raise SettingsError for a design without conditions, with a name twice, or with claims about unknown things."""
     if not design.conditions:
         raise SettingsError(f"study {design.name}: has no conditions; name two or more")
     names, measures = [condition.name for condition in design.conditions], [measure.name for measure in design.measures]

@@ -38,6 +38,7 @@ from resvision.inference.load import Trained, load
 from resvision.kinds.detection.kind import KIND
 from resvision.kinds.prediction_options import PredictionOptions
 from resvision.studies.detector_sizes import SIZES, trial_of
+from resvision.studies.jobs import carry_out_beside
 from resvision.studies.trials import Outcome, Trial, carry_out, outcome_in
 from resvision.studies.verdicts import Verdict, judge
 from resvision.tasks import Seen
@@ -132,9 +133,15 @@ def plan(
     ]
 
 
-def study_detection_line(folder: Path, trials: Sequence[Trial], images: int, console: Console) -> DetectionLine:
-    """Carry out the trials of a plan in `folder`, going on with those begun, and time so many test images."""
-    return _study(carry_out(folder, trials, console), images, console)
+def study_detection_line(
+    folder: Path, trials: Sequence[Trial], images: int, console: Console, *, jobs: int = 1
+) -> DetectionLine:
+    """Carry out the trials of a plan in `folder`, going on with those begun, and time so many test images.
+
+    jobs  trials that are trained beside each other; times are taken afterwards, one system at a time
+    """
+    outcomes = carry_out(folder, trials, console) if jobs == 1 else carry_out_beside(folder, trials, console, jobs=jobs)
+    return _study(outcomes, images, console)
 
 
 def study_runs(folders: Sequence[Path], images: int, console: Console) -> DetectionLine:

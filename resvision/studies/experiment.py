@@ -71,6 +71,7 @@ def _trial(design: Design, condition: Condition, seed: int, asked: Asked) -> Tri
     """The training of a condition under a seed, with the one before it where there is one."""
     length = {} if asked.epochs is None else {"training.duration": f"{asked.epochs} epochs"}
     before = condition.pretraining
+    earlier_names = {f"{other.pretraining.name}." for other in design.conditions if other.pretraining}
     run = compose(
         condition.model,
         condition.data or asked.data,
@@ -78,7 +79,7 @@ def _trial(design: Design, condition: Condition, seed: int, asked: Asked) -> Tri
         changes=limited(changes_of(design, condition, quick=asked.quick), asked.train_images)
         | length
         | {"training.seed": seed},
-        settings=[text for text in asked.settings if before is None or not text.startswith(f"{before.name}.")],
+        settings=[text for text in asked.settings if not text.startswith(tuple(earlier_names))],
     )
     if before is None:
         return Trial(model=condition.name, seed=seed, run=run)
@@ -122,9 +123,9 @@ def conduct(design: Design, folder: Path, asked: Asked, console: Console) -> Res
     Raises RunError where another process works in the folder, or where it holds a study of other settings.
     """
     trials = plan(design, asked)
+    _require_trainable(trials, folder)
     _require_own(folder, design)
     with GoingOn("the same command"), locked(folder, use="used for a study"):
-        _require_trainable(trials, folder)
         outcomes = _attempted(design, folder, trials, asked, console)
         finished = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
         if not finished:
@@ -164,13 +165,14 @@ def _require_own(folder: Path, design: Design) -> None:
 
 
 def _require_trainable(trials: Sequence[Trial], folder: Path) -> None:
-    """Raise the error of a condition that cannot be trained before the others are, that of the first aside."""
-    of_one_seed = [trial for trial in trials if trial.seed == trials[0].seed]
-    for trial in of_one_seed[1:]:
+    """Raise the error of a condition that cannot be trained, before any is; that of the first alone is of all."""
+    for trial in (trial for trial in trials if trial.seed == trials[0].seed):
         if not (folder / trial.name).exists():
             try:
                 resolve(trial.run)
             except ResVisionError as error:
+                if trial is trials[0]:
+                    raise
                 raise SettingsError(f"{trial.model}: {error}") from None
 
 

@@ -116,8 +116,7 @@ def are_shares(design: Design, results: Results) -> list[bool]:
 
 
 def _in_points(verdict: Verdict) -> Verdict:
-    points = {"mean": 100 * verdict.mean, "standard_error": 100 * verdict.standard_error}
-    return replace(verdict, unit="points", **points)
+    return replace(verdict, unit="points", mean=100 * verdict.mean, standard_error=100 * verdict.standard_error)
 
 
 def amount(verdict: Verdict) -> str:

@@ -21,7 +21,7 @@ import torch
 from rich.console import Console
 
 from resvision.core import rundir
-from resvision.core.errors import RunError
+from resvision.core.errors import NonFiniteLossError, RunError
 from resvision.core.own_modules import OWN_MODULES
 from resvision.core.terminal import tell
 from resvision.report.tables import duration, main_figure
@@ -29,7 +29,7 @@ from resvision.studies.design import Measure
 from resvision.studies.member_process import MemberTask, Report, trial_to_json
 from resvision.studies.subject import PROBES
 from resvision.studies.trials import Diverged, Outcome, Trial, attempt, finished_folder
-from resvision.training.stopping import StopSignals
+from resvision.training.stopping import GoingOn, StopSignals
 
 WORDS = "jobs"
 """The folder, in that of a study, with what each process said."""
@@ -105,6 +105,17 @@ def attempt_beside(
         finally:
             _stop(running, console)
     return [outcomes[trial.name] for trial in trials]
+
+
+def carry_out_beside(folder: Path, trials: Sequence[Trial], console: Console, *, jobs: int) -> list[Outcome]:
+    """The outcomes of trials, in order, so many at a time; as `trials.carry_out`, one that diverges is an error."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with GoingOn("the same command"):
+        outcomes = attempt_beside(folder, trials, (), console, jobs=jobs, quick=False)
+    for outcome in outcomes:
+        if isinstance(outcome, Diverged):
+            raise NonFiniteLossError(outcome.reason)
+    return [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
 
 
 def _is_done(folder: Path, trial: Trial, measures: Sequence[Measure]) -> bool:

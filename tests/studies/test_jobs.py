@@ -2,59 +2,120 @@
 
 import json
 import os
+import signal
+import sys
+import threading
+import time
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from resvision.core import rundir
+from resvision.core.errors import Stopped
 from resvision.studies.degradation import degradation
 from resvision.studies.design import Measure
-from resvision.studies.experiment import Asked, conduct
-from resvision.studies.results import Findings
+from resvision.studies.experiment import Asked, conduct, plan
+from resvision.studies.member_process import stop_with_input, trial_from_json, trial_to_json
+from resvision.studies.results import Findings, Results
 from resvision.studies.subject import Subject
+from resvision.studies.table import STUDIES, design_of
 
 QUIET = Console(quiet=True)
-TINY = ["model.options.width=2", "data.image_size=8", "machine.precision=fp32", "training.duration=2 steps"]
-
-
-def count(subject: Subject) -> Findings:
-    return Findings({"process": float(os.getpid())})
-
-
-def fails(subject: Subject) -> Findings:
-    raise ValueError("no such figure")
-
-
+TINY = ["model.options.width=2", "data.image_size=8", "machine.precision=fp32"]
+SHORT = [*TINY, "training.duration=2 steps", "machine.threads=1"]
+PATIENCE_S = 600.0
 BASE = replace(degradation((20,)), claims=(), plots=())
-MEASURED = replace(BASE, measures=(Measure(name="count", function=f"{__name__}:count"),))
+
+
+def process(subject: Subject) -> Findings:
+    return Findings({"number": float(os.getpid())})
 
 
 @pytest.fixture(scope="module")
-def beside(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def beside(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Results, str]:
+    """A study of two members in processes of their own, one of which diverges, and what it said."""
     folder = tmp_path_factory.mktemp("study")
-    conditions = [*BASE.conditions, replace(BASE.conditions[0], name="wild", settings={"optimizer.lr": 1e25})]
-    conduct(replace(MEASURED, conditions=conditions), folder, Asked("digits", 1, settings=TINY, jobs=2), QUIET)
-    return folder
+    plain = BASE.conditions[0]
+    design = replace(
+        BASE,
+        conditions=[plain, replace(plain, name="wild", settings={"optimizer.lr": 1e25})],
+        measures=[Measure(name="process", function=f"{__name__}:process")],
+    )
+    with StringIO() as said:
+        results = conduct(design, folder, Asked("digits", 1, settings=SHORT, jobs=2), Console(file=said, width=200))
+        return folder, results, said.getvalue()
 
 
-def history_of(folder: Path, name: str) -> list[dict[str, float]]:
-    lines = map(json.loads, (folder / name / rundir.HISTORY).read_text().splitlines())
+def history_of(folder: Path) -> list[dict[str, float]]:
+    lines = map(json.loads, (folder / rundir.HISTORY).read_text().splitlines())
     return [{key: value for key, value in line.items() if key in {"step", "loss", "error"}} for line in lines]
 
 
-def test_members_beside_each_other_have_the_bits_of_one_after_another(beside: Path, tmp_path: Path) -> None:
-    settings = [*TINY, "machine.threads=1"]  # which each process has of two
-    conduct(replace(BASE, conditions=BASE.conditions[:1]), tmp_path, Asked("digits", 1, settings=settings), QUIET)
-    assert history_of(beside, "plain20-seed0") == history_of(tmp_path, "plain20-seed0")
+def test_members_beside_each_other_have_the_bits_of_one_after_another(
+    beside: tuple[Path, Results, str], tmp_path: Path
+) -> None:
+    folder, results, _ = beside
+    alone = conduct(replace(BASE, conditions=BASE.conditions[:1]), tmp_path, Asked("digits", 1, settings=SHORT), QUIET)
+    assert history_of(folder / "plain20-seed0") == history_of(tmp_path / "plain20-seed0")
+    for name, value in alone.members[0].figures.items():
+        if name != "seconds":
+            assert results.members[0].figures[name] == value
 
 
-def test_a_member_that_diverges_does_not_stop_the_others(beside: Path) -> None:
-    members = {member["condition"]: member for member in rundir.read_json(beside / "results.json")["members"]}
-    assert "not finite" in members["wild"]["diverged"]
-    assert all(members[name]["figures"]["tested"] >= 0 for name in ("plain20", "resnet20"))
-    assert members["plain20"]["figures"]["count.process"] not in {
-        os.getpid(),
-        members["resnet20"]["figures"]["count.process"],
-    }
+def test_a_member_that_diverges_does_not_stop_the_others(beside: tuple[Path, Results, str]) -> None:
+    _, results, said = beside
+    trained, wild = results.members
+    assert "not finite" in wild.diverged
+    assert trained.figures["process.number"] not in {None, float(os.getpid())}
+    assert "2 of 2 members to train, 2 at a time" in said
+    assert "plain20-seed0: finished after" in said
+    assert "wild-seed0: diverged" in said
+
+
+def test_ctrl_c_stops_the_members_with_a_checkpoint(tmp_path: Path) -> None:
+    place = tmp_path / "plain20-seed0"
+
+    def interrupt() -> None:
+        until = time.monotonic() + PATIENCE_S
+        while not (place / rundir.HISTORY).is_file() and time.monotonic() < until:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    one = replace(BASE, conditions=BASE.conditions[:1])
+    long = [*TINY, "training.duration=1000 epochs", "training.evaluate_every=1000"]
+    with pytest.raises(Stopped, match="the same command") as stopped:
+        conduct(one, tmp_path, Asked("digits", 1, settings=long, jobs=2), QUIET)
+    assert stopped.value.exit_code == 128 + signal.SIGINT
+    assert not rundir.is_locked(place)
+    assert (place / rundir.CHECKPOINTS / rundir.LAST).exists()
+    assert not (place / rundir.EVALUATION).exists()
+
+
+def test_a_process_whose_study_is_gone_stops_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: heard.set())
+    reading, writing = os.pipe()
+    try:
+        with os.fdopen(reading) as stream:
+            monkeypatch.setattr(sys, "stdin", stream)
+            stop_with_input()
+            time.sleep(0.05)
+            assert not heard.is_set()
+            os.close(writing)
+            until = time.monotonic() + PATIENCE_S
+            while not heard.is_set() and time.monotonic() < until:
+                time.sleep(0.01)
+        assert heard.is_set()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_process_is_told_the_whole_trial() -> None:
+    for name in ("degradation", "transfer"):
+        design = design_of(STUDIES[name])
+        for trial in plan(design, Asked(design.data, 1, quick=True)):
+            assert trial_from_json(json.loads(json.dumps(trial_to_json(trial)))) == trial
