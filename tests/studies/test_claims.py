@@ -47,9 +47,6 @@ WRONG_OR_HALF_RIGHT = {
 RIGHT = {"000": (103,), "001": (61, 70, 82), "002": (251,), "004": (91, 95, 102, 112)}
 """Lines that are right as they stand."""
 
-TO_COME = frozenset[str]({"gradients", "responses"})
-"""Studies that the book names and the table has not yet."""
-
 
 @cache
 def command_line() -> Any:
@@ -197,8 +194,6 @@ def test_numbers_that_rows_repeat_are_those_of_the_tables() -> None:
 def test_the_command_of_a_row_is_one_that_the_command_line_takes(entry: Entry) -> None:
     words = shlex.split(entry.command)
     assert words.pop(0) == "resvision"
-    if words[:1] == ["study"] and words[1] in TO_COME:
-        return
     command = command_line()
     while words and words[0] in getattr(command, "commands", {}):
         command = command.commands[words.pop(0)]
@@ -210,33 +205,24 @@ def test_the_command_of_a_row_is_one_that_the_command_line_takes(entry: Entry) -
         assert entry in find(name)
 
 
-def test_studies_that_the_book_waits_for_are_not_there_yet() -> None:
-    assert not TO_COME & STUDIES.keys(), "take them off the list"
-    named = {entry.study.name for entry in STUDIED if entry.study}
-    assert named - TO_COME <= STUDIES.keys()
-    assert named >= TO_COME
-
-
-def test_every_study_of_the_table_decides_a_row() -> None:
-    assert STUDIES.keys() <= {entry.study.name for entry in STUDIED if entry.study}
+def test_the_studies_of_the_table_decide_rows_and_no_others_do() -> None:
+    assert {entry.study.name for entry in STUDIED if entry.study} == STUDIES.keys()
 
 
 @pytest.mark.parametrize("entry", STUDIED, ids=lambda entry: entry.id)
 def test_claims_that_a_row_names_are_in_the_design(entry: Entry) -> None:
     assert entry.study is not None
-    if entry.study.name in STUDIES:
-        texts = {claim.text for claim in design_of(STUDIES[entry.study.name]).claims}
-        assert {bound.text for bound in entry.study.claims} <= texts
+    texts = {claim.text for claim in design_of(STUDIES[entry.study.name]).claims}
+    assert {bound.text for bound in entry.study.claims} <= texts
 
 
 @pytest.mark.parametrize("entry", STUDIED, ids=lambda entry: entry.id)
 def test_figures_that_decide_a_row_have_names_in_both_languages(entry: Entry) -> None:
     assert entry.study is not None
-    if entry.study.name in STUDIES:
-        texts = {bound.text for bound in entry.study.claims}
-        claims = [claim for claim in design_of(STUDIES[entry.study.name]).claims if claim.text in texts]
-        sides = [side for claim in claims for side in (claim.smaller, claim.larger) if isinstance(side, Value)]
-        assert {side.figure for side in sides} <= {*phrases.FIGURES, "tested"}
+    texts = {bound.text for bound in entry.study.claims}
+    claims = [claim for claim in design_of(STUDIES[entry.study.name]).claims if claim.text in texts]
+    sides = [side for claim in claims for side in (claim.smaller, claim.larger) if isinstance(side, Value)]
+    assert {side.figure for side in sides} <= {*phrases.FIGURES, "tested"}
 
 
 def imagined(name: str) -> Results:
@@ -261,15 +247,14 @@ def imagined(name: str) -> Results:
 @pytest.mark.parametrize("entry", STUDIED, ids=lambda entry: entry.id)
 def test_results_of_a_study_decide_and_fill_the_rows_that_name_it(entry: Entry) -> None:
     assert entry.study is not None
-    if entry.study.name in STUDIES:
-        decision = decide(entry, [imagined(entry.study.name)])
-        assert decision.word in {"supported", "contradicted", "undecided"}
-        for language in LANGUAGES:
-            told = decision.shown(language)
-            assert told.count("±") >= len(entry.study.claims)
-            assert "nan" not in told
-            assert not re.search(r"`[\w-]+\.[\w-]+`", told), "figures are named in words"
-        assert re.search("[가-힣]", decision.shown("ko"))
+    decision = decide(entry, [imagined(entry.study.name)])
+    assert decision.word in {"supported", "contradicted", "undecided"}
+    for language in LANGUAGES:
+        told = decision.shown(language)
+        assert told.count("±") >= len(entry.study.claims)
+        assert "nan" not in told
+        assert not re.search(r"`[\w-]+\.[\w-]+`", told), "figures are named in words"
+    assert re.search("[가-힣]", decision.shown("ko"))
 
 
 PLAIN, DEEPER = "plain20", "plain56"
