@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -60,7 +60,7 @@ def _language(text: str) -> "Language":
 
     if text not in LANGUAGES:
         raise SettingsError(f"--language {text}: choose one of {', '.join(LANGUAGES)}")
-    return cast("Language", text)
+    return text
 
 
 def _results(folder: Path | None) -> "list[Results]":
