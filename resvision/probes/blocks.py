@@ -176,7 +176,7 @@ def _computing(forwards: Mapping[nn.Module, Map]) -> Iterator[None]:
 
 def _outermost(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:
     """Yield the blocks inside a module that lie in no other block, with their dotted names."""
-    if isinstance(module, ResidualBlock) and isinstance(module, nn.Module):
+    if isinstance(module, ResidualBlock):
         yield name, module
         return
     for child_name, child in module.named_children():
