@@ -54,12 +54,15 @@ def _has(member: Member, plot: Lines) -> bool:
 def _draw(axes: Axes, plot: Lines, members: Sequence[Member], colour: str) -> None:
     xs, ys = [column(m, plot.x) for m in members], [column(m, plot.y) for m in members]
     marker = "o" if plot.style == "points" or len(xs[0]) == 1 else ""
-    line = "" if plot.style == "points" else "-"
+    line = "none" if plot.style == "points" else "-"
     shared = len(members) > 1 and all(np.array_equal(x, xs[0]) for x in xs)
     for x, y in zip(xs, ys, strict=True):
-        axes.plot(x, y, line, marker=marker, markersize=3.5, color=colour, linewidth=1.0, alpha=FAINT if shared else 1)
+        faint = FAINT if shared else 1
+        axes.plot(x, y, linestyle=line, marker=marker, markersize=3.5, color=colour, linewidth=1.0, alpha=faint)
     if shared:
-        axes.plot(xs[0], np.mean(ys, axis=0), line, marker=marker, markersize=4.5, color=colour, linewidth=2.0)
+        axes.plot(
+            xs[0], np.mean(ys, axis=0), linestyle=line, marker=marker, markersize=4.5, color=colour, linewidth=2.0
+        )
 
 
 def _scale(axes: Axes, plot: Lines) -> None:
