@@ -247,7 +247,8 @@ class Grows(nn.Module):
         return ResidualParts(nn.Upsample(scale_factor=2), None)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.residual_parts().branch(x)
+        larger: Tensor = self.residual_parts().branch(x)
+        return larger
 
 
 def test_a_plain_block_that_enlarges_its_map_is_not_deleted() -> None:
