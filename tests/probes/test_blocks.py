@@ -225,7 +225,8 @@ class Own(nn.Module):
         return self.branch, lambda x: x
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.branch(x)
+        y: Tensor = x + self.branch(x)
+        return y
 
 
 @torch.no_grad()

@@ -45,7 +45,8 @@ class Linear(nn.Module):
         return self.layer, lambda x: x
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.layer(x)
+        y: Tensor = x + self.layer(x)
+        return y
 
 
 class Times(nn.Module):
