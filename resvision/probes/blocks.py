@@ -161,22 +161,22 @@ def _one_way(block: Block, through_branch: bool, x: Tensor) -> Tensor:
 @contextmanager
 def _computing(forwards: Mapping[nn.Module, Map]) -> Iterator[None]:
     """A context in which modules compute something else; their hooks, children and weights stay."""
-    own = {module: vars(module).get("forward") for module in forwards}
+    own: dict[nn.Module, Map | None] = {module: vars(module).get("forward") for module in forwards}
     try:
         for module, forward in forwards.items():
             vars(module)["forward"] = forward
         yield
     finally:
-        for module, forward in own.items():
-            if forward is None:
+        for module, before in own.items():
+            if before is None:
                 vars(module).pop("forward", None)  # that of the class counts again
             else:
-                vars(module)["forward"] = forward
+                vars(module)["forward"] = before
 
 
 def _outermost(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:
     """Yield the blocks inside a module that lie in no other block, with their dotted names."""
-    if isinstance(module, ResidualBlock) and isinstance(module, nn.Module):
+    if isinstance(module, ResidualBlock):
         yield name, module
         return
     for child_name, child in module.named_children():

@@ -47,17 +47,17 @@ class Deletions(NamedTuple):
 
 
 class Removal(NamedTuple):
-    """The error after `count` blocks were deleted at once, those with these indices."""
+    """The error after `number` blocks were deleted at once, those with these indices."""
 
-    count: int
+    number: int
     error: float
     blocks: tuple[int, ...]
 
 
 class Shuffle(NamedTuple):
-    """The error after `count` swaps, one after the other, which led to this order of blocks, at a distance tau."""
+    """The error after `number` swaps, one after the other, which led to this order of blocks, at a distance tau."""
 
-    count: int
+    number: int
     error: float
     tau: float
     order: tuple[int, ...]
@@ -110,8 +110,8 @@ def swap_some(
         shuffles = []
         for count, draw in _cases(counts, draws):
             order = [*range(len(blocks))]
-            for number in range(count):
-                i, j = pairs[key(seed, count, draw, number) % len(pairs)]
+            for swap in range(count):
+                i, j = pairs[key(seed, count, draw, swap) % len(pairs)]
                 order[i], order[j] = order[j], order[i]
             with reordered(blocks, order):
                 shuffles.append(Shuffle(count, error(net), kendall_tau(order), tuple(order)))

@@ -59,7 +59,8 @@ def length_shares(blocks: int) -> list[float]:
 
 def share_between(blocks: int, first: int, last: int) -> float:
     """The share of the 2^n paths whose length is first..last, both among them."""
-    return sum(math.comb(blocks, length) for length in range(max(0, first), min(blocks, last) + 1)) / 2**blocks
+    paths = sum(math.comb(blocks, length) for length in range(max(0, first), min(blocks, last) + 1))
+    return paths / float(2**blocks)
 
 
 def mean_length(blocks: int) -> float:

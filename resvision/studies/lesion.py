@@ -30,6 +30,12 @@ DESIGN = Design(
             Value(RESIDUAL, "lesion.rise"),
             Value(PLAIN, "lesion.rise"),
         ),
+        # A net that errs much already has little left to lose, so that the rise alone would favour one trained badly.
+        Claim(
+            f"one block less takes {RESIDUAL} a smaller part of the way to chance than {PLAIN}",
+            Value(RESIDUAL, "lesion.to_chance"),
+            Value(PLAIN, "lesion.to_chance"),
+        ),
         Claim(
             f"one block less takes {PLAIN} more than half of the way to chance", 0.5, Value(PLAIN, "lesion.to_chance")
         ),

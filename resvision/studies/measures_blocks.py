@@ -124,5 +124,5 @@ def _of_single(found: Deletions, *, chance: float) -> dict[str, float]:
 def _means(cases: Sequence[Removal | Shuffle]) -> dict[int, float]:
     """The mean error of each number of deletions or swaps."""
     return {
-        count: fmean(case.error for case in of_count) for count, of_count in groupby(cases, lambda case: case.count)
+        count: fmean(case.error for case in of_count) for count, of_count in groupby(cases, lambda case: case.number)
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +18,15 @@ from resvision.core.errors import SettingsError
 from resvision.layers.residual_parts import ResidualParts
 from resvision.probes.blocks import Block, deleted, find_blocks, following, reordered, swappable
 
+
+def units(placement: Any) -> nn.Module:
+    return preresnet(14, num_classes=4, width=4, block="basic", placement=placement)
+
+
+def formed(form: Any) -> nn.Module:
+    return resnet_forms(8, num_classes=4, width=4, form=form)
+
+
 NETS: dict[str, tuple[Callable[[], nn.Module], int, int]] = {
     "original": (lambda: resnet_cifar(20, num_classes=4, width=4), 16, 9),
     "projections": (lambda: resnet_cifar(20, num_classes=4, width=4, shortcut="C"), 16, 9),
@@ -25,21 +35,11 @@ NETS: dict[str, tuple[Callable[[], nn.Module], int, int]] = {
     "perceptron": (lambda: mlp(8, num_classes=4, width=8, input_size=8), 8, 3),
     "plain perceptron": (lambda: mlp(8, num_classes=4, width=8, input_size=8, shortcut="none"), 8, 3),
     "plain units": (lambda: preresnet(14, num_classes=4, width=4, block="basic", shortcut="none"), 16, 6),
-    **{
-        "plain form" if form == "none" else form: (partial(resnet_forms, 8, num_classes=4, width=4, form=form), 8, 3)
-        for form in FORMS
-    },
+    **{"plain form" if form == "none" else form: (partial(formed, form), 8, 3) for form in FORMS},
     "Darknet": (lambda: catalog.build("darknet53", num_classes=4, width=4), 32, 23),
     "Xception": (lambda: catalog.build("xception65", num_classes=4, width=4), 32, 20),
     "bottleneck units": (lambda: preresnet(20, num_classes=4, width=4), 16, 6),
-    **{
-        f"units ({placement})": (
-            partial(preresnet, 14, num_classes=4, width=4, block="basic", placement=placement),
-            16,
-            6,
-        )
-        for placement in PLACEMENTS
-    },
+    **{f"units ({placement})": (partial(units, placement), 16, 6) for placement in PLACEMENTS},
 }
 """Nets with blocks, the side of their images, and the number of blocks."""
 
@@ -225,7 +225,8 @@ class Own(nn.Module):
         return self.branch, lambda x: x
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.branch(x)
+        y: Tensor = x + self.branch(x)
+        return y
 
 
 @torch.no_grad()
@@ -247,7 +248,8 @@ class Grows(nn.Module):
         return ResidualParts(nn.Upsample(scale_factor=2), None)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.residual_parts().branch(x)
+        larger: Tensor = self.residual_parts().branch(x)
+        return larger
 
 
 def test_a_plain_block_that_enlarges_its_map_is_not_deleted() -> None:

@@ -55,11 +55,11 @@ def test_each_block_is_deleted_alone() -> None:
 def test_blocks_are_deleted_together() -> None:
     amounts = (1, 2, 4, 8)
     found = delete_some(adding(*amounts), output, range(5), draws=6)
-    assert [each.count for each in found] == [count for count in range(5) for _ in range(6)]
+    assert [each.number for each in found] == [count for count in range(5) for _ in range(6)]
     for each in found:
-        assert len(set(each.blocks)) == each.count
+        assert len(set(each.blocks)) == each.number
         assert each.error == 15 - sum(amounts[i] for i in each.blocks)
-    assert len({each.blocks for each in found if each.count == 2}) > 1
+    assert len({each.blocks for each in found if each.number == 2}) > 1
 
 
 def test_blocks_run_in_the_order_that_is_said() -> None:
@@ -68,13 +68,13 @@ def test_blocks_run_in_the_order_that_is_said() -> None:
         assert each.error == output(nn.Sequential(*(parts[i] for i in each.order)))
         assert each.tau == kendall_tau(each.order)
         assert (each.tau == 1) == (each.order == (0, 1, 2, 3))
-        assert each.count or each.tau == 1
+        assert each.number or each.tau == 1
 
 
 def test_draws_follow_from_seed_count_and_number_alone() -> None:
     net = adding(1, 2, 4, 8, 16)
     whole = delete_some(net, output, (1, 2, 3), draws=3, seed=4)
-    assert [each for each in whole if each.count == 2] == [*delete_some(net, output, (2,), draws=3, seed=4)]
+    assert [each for each in whole if each.number == 2] == [*delete_some(net, output, (2,), draws=3, seed=4)]
     assert whole != delete_some(net, output, (1, 2, 3), draws=3, seed=5)
     swaps = swap_some(net, output, (1, 4), draws=3)
     assert swaps[3:] == swap_some(net, output, (4,), draws=3)

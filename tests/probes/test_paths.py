@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import chain, combinations
 from math import prod
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resvision.classification.mlp import mlp
-from resvision.classification.preresnet import preresnet
+from resvision.classification.preresnet import PlacementName, preresnet
 from resvision.classification.resnet_cifar import resnet_cifar
 from resvision.core.errors import SettingsError
 from resvision.probes.blocks import deleted, find_blocks, following
@@ -44,7 +45,8 @@ class Linear(nn.Module):
         return self.layer, lambda x: x
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.layer(x)
+        y: Tensor = x + self.layer(x)
+        return y
 
 
 class Times(nn.Module):
@@ -112,7 +114,7 @@ def test_a_linear_net_of_three_blocks_is_the_sum_of_its_eight_paths() -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        *(partial(preresnet, 8, block="basic", placement=placement) for placement in "abcde"),
+        *(partial(preresnet, 8, block="basic", placement=placement) for placement in get_args(PlacementName)),
         partial(resnet_cifar, 8),
         partial(resnet_cifar, 8, shortcut="B"),
         partial(mlp, 8, input_size=8),

@@ -13,12 +13,12 @@ from resvision.classification.classifier import Classifier
 from resvision.classification.preresnet import preresnet
 from resvision.contracts import Batch, Images
 from resvision.studies import lesion, paths
-from resvision.studies.design import Claim, Design, Drawing, Value
+from resvision.studies.design import Design, Drawing, Value
 from resvision.studies.measures_blocks import lesions_of, paths_of
 from resvision.studies.results import Findings
 from resvision.studies.subject import Subject
 
-OPTIONS = {"images": 30, "deletions": [1, 2, 3, 4], "swaps": [1, 5], "draws": 2}
+OPTIONS: dict[str, Any] = {"images": 30, "deletions": [1, 2, 3, 4], "swaps": [1, 5], "draws": 2}
 
 
 def subject(shortcut: Any, *, depth: int = 20) -> Subject:
@@ -96,8 +96,8 @@ def test_a_design_names_figures_and_series_that_are_measured(
         measure, _, own = name.partition(".")
         return own in getattr(measured[measure], kind)
 
-    values = [value for claim in design.claims for value in Claim(*claim)[1:] if isinstance(value, Value)]
-    assert all(known(value.figure, "figures") for value in values)
+    sides = [side for claim in design.claims for side in (claim.smaller, claim.larger)]
+    assert all(known(side.figure, "figures") for side in sides if isinstance(side, Value))
     assert all(known(column.figure, "figures") for column in design.columns)
     for plot in design.plots:
         assert not isinstance(plot, Drawing)
