@@ -23,6 +23,17 @@ class Probe:
 
 
 PROBES: Mapping[str, Probe] = {
+    "gradients": Probe(
+        says="the norm of the loss's gradient at each layer",
+        function="resvision.inspection.gradients:gradients",
+        images=128,
+        split="train",
+    ),
+    "responses": Probe(
+        says="the standard deviation of what each convolution answers, once it is normalized",
+        function="resvision.inspection.gradients:responses",
+        images=256,
+    ),
     "lesion": Probe(
         says="the error without each residual block in turn",
         function="resvision.inspection.blocks:lesion",

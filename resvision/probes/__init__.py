@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from resvision.probes.cka import Similarity as Similarity
     from resvision.probes.cka import layer_cka as layer_cka
     from resvision.probes.cka import linear_cka as linear_cka
+    from resvision.probes.gradients import layer_gradients as layer_gradients
     from resvision.probes.lesion import delete_each as delete_each
     from resvision.probes.lesion import delete_some as delete_some
     from resvision.probes.lesion import kendall_tau as kendall_tau
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from resvision.probes.representations import first_filters as first_filters
     from resvision.probes.representations import unit_maps as unit_maps
     from resvision.probes.representations import units as units
+    from resvision.probes.responses import layer_responses as layer_responses
     from resvision.probes.saliency import image_gradient as image_gradient
     from resvision.probes.saliency import saliency_map as saliency_map
     from resvision.probes.surface import loss_line as loss_line
@@ -35,6 +37,8 @@ _PUBLIC = {
     "Similarity": "cka",
     "layer_cka": "cka",
     "linear_cka": "cka",
+    "layer_gradients": "gradients",
+    "layer_responses": "responses",
     "delete_each": "lesion",
     "delete_some": "lesion",
     "swap_some": "lesion",
@@ -68,6 +72,8 @@ __all__ = [
     "image_gradient",
     "kendall_tau",
     "layer_cka",
+    "layer_gradients",
+    "layer_responses",
     "length_shares",
     "linear_cka",
     "loss_line",

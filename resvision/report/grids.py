@@ -144,7 +144,7 @@ def _draw_surfaces(title: str, surfaces: Sequence[Surface], per_row: int) -> Fig
     across = min(per_row, len(surfaces))
     down = -(-len(surfaces) // across)
     side = WIDTH_IN / max(across, 2) if len(surfaces) > 1 else 0.75 * WIDTH_IN
-    figure = Figure(figsize=(side * across, down * side + 0.9), layout="compressed")
+    figure = Figure(figsize=(side * across, down * (side + 0.1) + 0.9), layout="compressed")
     figure.suptitle(title, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
     cells = figure.subplots(down, across, squeeze=False).ravel()
     levels = _levels([surface.values for surface in surfaces])
