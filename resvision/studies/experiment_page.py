@@ -33,7 +33,9 @@ _WRITTEN: dict[Form, Callable[[float], str]] = {
     "share": percent,
     "number": figure,
     "count": whole,
-    "ms": lambda value: MISSING if not math.isfinite(value) else f"{value:.3g} ms",
+    "ms": lambda value: (
+        MISSING if not math.isfinite(value) else f"{value:,.0f} ms" if value >= 100 else f"{value:.3g} ms"
+    ),
     "seconds": lambda value: MISSING if not math.isfinite(value) else duration(value),
 }
 

@@ -37,7 +37,7 @@ def times(subjects: Sequence[Subject], rounds: int, images: int) -> list[Finding
         for place in range(len(subjects)):
             member = (turn + place) % len(subjects)
             predict, step = pairs[member]
-            taken = milliseconds(predict), milliseconds(step)
+            taken = elapsed_ms(predict), elapsed_ms(step)
             if turn >= WARM_UP:
                 forward_ms[member].append(taken[0])
                 step_ms[member].append(taken[1])
@@ -76,7 +76,7 @@ def stepping(system: System, batch: Batch) -> Callable[[], None]:
     return step
 
 
-def milliseconds(work: Callable[[], None]) -> float:
+def elapsed_ms(work: Callable[[], None]) -> float:
     """The time that a piece of work takes, until the device has done it."""
     wait()
     begun = perf_counter()

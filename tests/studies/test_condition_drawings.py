@@ -1,6 +1,6 @@
 """Pictures with a row for each condition say every mean, also where a training diverged."""
 
-from resvision.studies.condition_drawings import fits, tested
+from resvision.studies import condition_drawings  # not `tested` by itself, which pytest would take for a test
 from resvision.studies.results import Member, Results
 
 FIGURES = {
@@ -37,7 +37,7 @@ def results() -> Results:
 
 
 def test_every_condition_is_named_with_its_means() -> None:
-    svg = tested(results(), name="dots")
+    svg = condition_drawings.tested(results(), name="dots")
     assert "plain: training error 30 %, test error 40 %" in svg
     assert "residual: training error 10 %, test error 20 %" in svg
     assert "lost: none" in svg
@@ -46,7 +46,7 @@ def test_every_condition_is_named_with_its_means() -> None:
 
 
 def test_fits_show_both_errors_of_the_final_weights() -> None:
-    svg = fits(results(), name="fits")
+    svg = condition_drawings.fits(results(), name="fits")
     assert "plain: its own images 15 %, test images 40 %" in svg
     assert ">Error of the final weights<" in svg
-    assert svg != fits(results(), name="others")
+    assert svg != condition_drawings.fits(results(), name="others")
