@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-cpus check counts settings fuzz clean
+.PHONY: demo test test-cpus check counts settings claims fuzz clean
 
 # The main job on real images: plain and residual nets of two depths on handwritten digits, three of each, and a page
 # with the verdicts. A shortened recipe: a longer one shows the same with deeper nets.
@@ -30,6 +30,11 @@ counts: .venv/train
 # of a net, a recipe or a docstring about one has changed.
 settings: .venv/train
 	$(BIN)/python benchmarks/list_settings.py
+
+# The claims book in both languages: after results of a study, or what an entry says, has changed.
+claims: .venv/train
+	$(BIN)/resvision study claims --out docs/claims.md
+	$(BIN)/resvision study claims --language ko --out docs/claims.ko.md
 
 # Mutated files into every parser, two minutes each, ten for COCO, tar and run.json; what fails is kept in found/.
 fuzz: .venv/test

@@ -53,7 +53,7 @@ BCCD_OF: Mapping[str, Sequence[str]] = {
 }
 """Further settings of single systems: a platelet is 20 px long there, red cells 50, white ones 110."""
 
-EPOCHS_OF_BCCD = 0.6
+EPOCHS_OF_BCCD = 0.4
 """The length on BCCD, in parts of that on the digits: it has a third of the images, of nearly three times the area."""
 
 HEADER = ("system", "AP50", "AP", "training", "ms an image", "search, ms", "regions", "parameters", "settings")

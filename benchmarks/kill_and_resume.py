@@ -43,6 +43,7 @@ USUAL: dict[str, Any] = {
     "training.ema_decay": 0.99,
     "training.accumulate": 2,
     "training.checkpoint_seconds": 0.2,
+    "training.gradients_every": 3,
     "machine.threads": 1,
     "machine.workers": 2,
 }

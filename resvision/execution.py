@@ -1,7 +1,7 @@
 """A prepared run, carried out in its directory: from the last checkpoint, or the start, to the scores of its result."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 
 from resvision.assembly import Assembly, Prepared, assemble, optimizer_for, schedule_steps, steps_per_epoch, task_name
+from resvision.contracts import Batch
 from resvision.core import notebooks, rundir
 from resvision.core.history import read as read_history
 from resvision.core.plurals import counted
@@ -19,6 +20,7 @@ from resvision.data import identities
 from resvision.evaluator import Evaluator
 from resvision.kinds.table import kind_of
 from resvision.loading.workers import batches
+from resvision.probes.gradients import GradientSampler
 from resvision.run import Run
 from resvision.training import machine as machines
 from resvision.training import processes
@@ -27,6 +29,7 @@ from resvision.training.callbacks import Callback, Callbacks
 from resvision.training.checkpoints import Checkpoints, result_weights
 from resvision.training.contention import StepClock
 from resvision.training.ema import MovingAverage
+from resvision.training.gradient_file import GradientFile
 from resvision.training.history import History
 from resvision.training.loop import Hooks, Line, Loop, Plan
 from resvision.training.progress import ProgressBar
@@ -65,12 +68,14 @@ class _Training(NamedTuple):
 class _Records(NamedTuple):
     """The records that process 0 keeps of a run: its history, the progress bar, and the times of its steps.
 
-    going_on  the command that goes on with the run on fewer threads, "" where fewer do not help
+    gradients  norms of the gradient, None where none are sampled
+    going_on   the command that goes on with the run on fewer threads, "" where fewer do not help
     """
 
     history: History
     bar: ProgressBar
     clock: StepClock
+    gradients: GradientFile | None
     going_on: str
 
     def add(self, line: Line) -> None:
@@ -79,6 +84,12 @@ class _Records(NamedTuple):
         self.bar.show(line)
         if "evaluation" not in line and (times := self.clock.slower(line["images"], line["seconds"])):
             self.bar.say(f"for a minute steps have taken {times:.1f} times as long as this run's best; {self.going_on}")
+
+    def sync(self) -> None:
+        """Force the records of all steps so far to disk."""
+        self.history.sync()
+        if self.gradients is not None:
+            self.gradients.sync()
 
 
 def carry_out(
@@ -175,7 +186,7 @@ def _train(
 
         def keep(step: int) -> Path:
             if records is not None:
-                records.history.sync()  # first: a checkpoint must not know of steps that the history lacks
+                records.sync()  # first: a checkpoint must not know of steps that the records lack
                 checkpoints.save(step, net=built.system.net, optimizer=optimizer, average=average, best=best.step)
             return checkpoints.place(step)
 
@@ -193,7 +204,7 @@ def _train(
                 machine=run.machine,
                 plan=plan,
                 stop=stop,
-                hooks=Hooks(observe, evaluator.summary, keep, lambda: callbacks.enough),
+                hooks=Hooks(observe, evaluator.summary, keep, lambda: callbacks.enough, _sampler(records, built, run)),
             )
             loop.fit(share)
 
@@ -206,7 +217,11 @@ def _recording(folder: Path, run: Run, plan: Plan, best: BestSoFar, console: Con
     if trains or not (folder / rundir.ENVIRONMENT).exists():
         rundir.write_json(folder / rundir.ENVIRONMENT, machines.environment())
     kind = kind_of(task_name(run))
-    with closing(History(folder, step=plan.first_step)) as history:
+    with ExitStack() as stack:
+        history = stack.enter_context(closing(History(folder, step=plan.first_step)))
+        gradients = None
+        if run.training.gradients_every:
+            gradients = stack.enter_context(closing(GradientFile(folder, step=plan.first_step)))
         bar = ProgressBar(
             console,
             steps=plan.steps,
@@ -216,7 +231,17 @@ def _recording(folder: Path, run: Run, plan: Plan, best: BestSoFar, console: Con
             classes=len(run.data.classes or ()),
         )
         with bar:
-            yield _Records(history, bar, StepClock(), going_on_faster(run.machine, folder))
+            yield _Records(history, bar, StepClock(), gradients, going_on_faster(run.machine, folder))
+
+
+def _sampler(records: _Records | None, built: Assembly, run: Run) -> Callable[[int, Batch], None]:
+    """The hook that samples gradients: nothing where none are kept, and in processes that keep no records.
+
+    Once processes have shared their gradients, those of the first are those of all.
+    """
+    if records is None or records.gradients is None:
+        return lambda step, batch: None
+    return GradientSampler(built.system, every=run.training.gradients_every, write=records.gradients.add)
 
 
 def _evaluations_until(step: int, path: Path) -> list[Line]:

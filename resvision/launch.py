@@ -95,9 +95,9 @@ def train(
                evaluated and kept, and the run finished as it is. They are no part of the run: a run that goes on does
                not know them. An error in one is raised, and the run goes on from its last checkpoint
     flags      the settings that people change most, as `resvision train --help` explains them: epochs, batch_size, lr,
-               from_scratch, seed, columns, allow, proposals, validation, patience, device, threads and precision. None
-               leaves one to the recipe. With `validation`, a share of the training images, the best weights are the
-               result; `patience` needs it
+               from_scratch, seed, columns, allow, proposals, validation, train_images, patience, device, threads and
+               precision. None leaves one to the recipe. With `validation`, a share of the training images, the best
+               weights are the result; `patience` needs it
 
     Raises a ResVisionError that says what is wrong with the input.
     """

@@ -38,6 +38,7 @@ from resvision.core.views import View
 from resvision.data.folds import fold_out, open_whole
 from resvision.data.sets import full_name, open_splits
 from resvision.data.splits import Splits
+from resvision.data.train_limit import limit_training
 from resvision.data.validation import hold_out
 from resvision.initial_weights import (
     brings_view,
@@ -147,7 +148,7 @@ def reopen(run: Run) -> Prepared:
 
 
 def open_data(run: Run, *, channels: int | None, view: View | None = None) -> Splits:
-    """Open the data of a run by its settings, with the images held out for validation."""
+    """Open the data of a run by its settings, without the images held out for validation, and cut to its limit."""
     data = run.data
     root = Path(data.root) if data.root else None
     splits = open_splits(
@@ -161,7 +162,11 @@ def open_data(run: Run, *, channels: int | None, view: View | None = None) -> Sp
         drawing=data.drawing,
     )
     splits = in_folds(run, splits).seen_as(channels=channels, image_size=data.image_size, view=view)
-    return splits if data.validation is None else hold_out(splits, data.validation)
+    # First held out, then cut: runs of other limits are judged by the same images.
+    splits = splits if data.validation is None else hold_out(splits, data.validation)
+    if data.train_limit is None:
+        return splits
+    return limit_training(splits, data.train_limit, seed=run.training.seed)
 
 
 def in_folds(run: Run, splits: Splits) -> Splits:

@@ -77,6 +77,8 @@ class DataSettings:
     proposals   file of regions for a net that looks at given ones; left out, they are searched for
     validation  share of the training images, of each class alike, that is held out to judge the run by on its way; the
                 test images are then scored once, at the end
+    train_limit  number of training images that the run sees, drawn by its seed, of each class alike; validation and
+                 test images stay as they are
     folds       parts that the images are divided into, of which one is the test (`data.folds`)
     fold        number of the part that is the test, from 1
 
@@ -125,6 +127,7 @@ class DataSettings:
     view: View | None = None
     folds: Annotated[int, Meta(ge=2, le=1000)] | None = None
     fold: Positive | None = None
+    train_limit: Positive | None = None
     frame_seconds: Seconds | None = None
     history_seconds: Annotated[float, Meta(ge=0)] | None = None
     horizon_seconds: Seconds | None = None
@@ -161,6 +164,8 @@ class TrainingSettings:
     evaluate_every      epochs between evaluations
     patience            validations in a row without a better one that end the run early; none for never
     checkpoint_seconds  seconds between checkpoints; the end always leaves one
+    gradients_every     steps between samples of the gradient, the first step's among them: its norm in every layer is
+                        kept in `gradients.jsonl`; 0 for none
     schedule_over       the length that the schedule is laid over, where that is not `duration`: afterwards the learning
                         rate stays
     extended            the lengths that a run had before it was given another, each with the step at which it was
@@ -176,6 +181,7 @@ class TrainingSettings:
     evaluate_every: Positive = 1
     patience: Positive | None = None
     checkpoint_seconds: Annotated[float, Meta(gt=0)] = 60.0
+    gradients_every: Annotated[int, Meta(ge=0)] = 0
     schedule_over: Annotated[str, Meta(pattern=rf"^{rundir.LENGTH}\Z")] | None = None
     extended: tuple[str, ...] = ()
 
@@ -310,7 +316,7 @@ def refuse_code(code: Iterable[str]) -> None:
 
 
 _MAY_BE_NONE = {
-    *("root", "proposals", "proposals_sum", "validation", "folds", "fold", "image_size"),
+    *("root", "proposals", "proposals_sum", "validation", "folds", "fold", "train_limit", "image_size"),
     *("mean", "std", "resize", "resize_px"),
     *Timing._fields,
     *Drawing._fields,

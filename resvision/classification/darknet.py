@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from resvision.layers.fully_connected import convolved
 from resvision.layers.init import relu_initialize
 from resvision.layers.pooling import CeilMaxPool2d
+from resvision.layers.residual_parts import ResidualParts
 from resvision.layers.sizes import scaled
 
 FULL_WIDTH = 32
@@ -82,6 +83,10 @@ class ResidualBlock(nn.Module):
         half = max(1, channels // 2)
         self.reduce = ConvBlock(channels, half, 1)
         self.expand = ConvBlock(half, channels, 3)
+
+    def residual_parts(self) -> ResidualParts:
+        """F and the identity; nothing follows the sum."""
+        return ResidualParts(nn.Sequential(self.reduce, self.expand))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, H, W) to the same shape."""

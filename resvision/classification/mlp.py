@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from resvision.core.errors import SettingsError
 from resvision.layers.depths import repeats
 from resvision.layers.init import he_initialize
+from resvision.layers.residual_parts import ResidualParts, unchanged
 from resvision.layers.sizes import sides_are_known
 
 MlpShortcut = Literal["identity", "none"]
@@ -33,6 +34,10 @@ class LinearBlock(nn.Module):
         y: Tensor = self.relu(self.bn1(self.fc1(x)))
         y = self.bn2(self.fc2(y))
         return y
+
+    def residual_parts(self) -> ResidualParts:
+        """F, the identity, and the activation behind the sum."""
+        return ResidualParts(self.branch, unchanged if self.residual else None, self.relu)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, width) to (N, width)."""

@@ -16,6 +16,7 @@ from resvision.core.errors import SettingsError
 from resvision.layers.depths import repeats
 from resvision.layers.fully_connected import convolved
 from resvision.layers.init import he_initialize
+from resvision.layers.residual_parts import ResidualParts
 from resvision.layers.shortcuts import ShortcutOption, make_shortcut
 
 PlacementName = Literal["a", "b", "c", "d", "e"]
@@ -91,6 +92,13 @@ class Unit(nn.Module):
             self.shortcut is not None and any(isinstance(part, nn.Conv2d) for part in self.shortcut.modules())
         )
         self.after = _activation(placement.after, out_channels)
+
+    def residual_parts(self) -> ResidualParts:
+        """F with the pre-activation, the shortcut, which may share it, and the layers behind the sum."""
+        shortcut = self.shortcut
+        if shortcut is not None and self.shares_before:
+            shortcut = nn.Sequential(self.before, shortcut)
+        return ResidualParts(nn.Sequential(self.before, self.branch), shortcut, self.after)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride))."""

@@ -14,20 +14,22 @@ from torch import Tensor, nn
 from resvision.core.errors import SettingsError
 from resvision.layers.fully_connected import convolved
 from resvision.layers.init import he_initialize
+from resvision.layers.norms import NormOption, make_norm
+from resvision.layers.residual_parts import ResidualParts
 from resvision.layers.shortcuts import ShortcutOption, make_shortcut
 
 StrideIn = Literal["1x1", "3x3"]
 Stem = Literal["plain", "deep"]
 
 
-def conv3x3(in_channels: int, out_channels: int, *, stride: int = 1) -> nn.Conv2d:
-    """A 3x3 convolution without bias (a BN follows) that keeps the size at stride 1."""
-    return nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
+def conv3x3(in_channels: int, out_channels: int, *, stride: int = 1, bias: bool = False) -> nn.Conv2d:
+    """A 3x3 convolution that keeps the size at stride 1, without bias where a BN follows."""
+    return nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=bias)
 
 
-def conv1x1(in_channels: int, out_channels: int, *, stride: int = 1) -> nn.Conv2d:
-    """A 1x1 convolution without bias (a BN follows)."""
-    return nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False)
+def conv1x1(in_channels: int, out_channels: int, *, stride: int = 1, bias: bool = False) -> nn.Conv2d:
+    """A 1x1 convolution, without bias where a BN follows."""
+    return nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=bias)
 
 
 class BasicBlock(nn.Module):
@@ -44,16 +46,20 @@ class BasicBlock(nn.Module):
         stride: int = 1,
         shortcut: ShortcutOption = "B",
         stride_in: StrideIn = "3x3",  # the block has no 1x1: both choices are the same here
+        norm: NormOption = "batch",
     ) -> None:
         super().__init__()
-        self.conv1 = conv3x3(in_channels, channels, stride=stride)
-        self.bn1 = nn.BatchNorm2d(channels)
+        bias, normalize = norm == "none", norm == "batch"
+        self.conv1 = conv3x3(in_channels, channels, stride=stride, bias=bias)
+        self.bn1 = make_norm(norm, channels)
         self.relu = nn.ReLU(inplace=True)
-        self.conv2 = conv3x3(channels, channels)
-        self.bn2 = nn.BatchNorm2d(channels)
-        self.downsample = make_shortcut(shortcut, in_channels, out_channels=channels, stride=stride)
+        self.conv2 = conv3x3(channels, channels, bias=bias)
+        self.bn2 = make_norm(norm, channels)
+        self.downsample = make_shortcut(
+            shortcut, in_channels, out_channels=channels, stride=stride, normalize=normalize
+        )
 
-    def last_norm(self) -> nn.BatchNorm2d:
+    def last_norm(self) -> nn.Module:
         """The normalization that ends F."""
         return self.bn2
 
@@ -62,6 +68,10 @@ class BasicBlock(nn.Module):
         y: Tensor = self.relu(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
         return y
+
+    def residual_parts(self) -> ResidualParts:
+        """F, the shortcut, and the activation behind the sum."""
+        return ResidualParts(self.branch, self.downsample, self.relu)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, channels, ceil(H / stride), ceil(W / stride))."""
@@ -86,19 +96,23 @@ class Bottleneck(nn.Module):
         stride: int = 1,
         shortcut: ShortcutOption = "B",
         stride_in: StrideIn = "3x3",
+        norm: NormOption = "batch",
     ) -> None:
         super().__init__()
         out_channels = channels * self.expansion
-        self.conv1 = conv1x1(in_channels, channels, stride=stride if stride_in == "1x1" else 1)
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = conv3x3(channels, channels, stride=stride if stride_in == "3x3" else 1)
-        self.bn2 = nn.BatchNorm2d(channels)
-        self.conv3 = conv1x1(channels, out_channels)
-        self.bn3 = nn.BatchNorm2d(out_channels)
+        bias, normalize = norm == "none", norm == "batch"
+        self.conv1 = conv1x1(in_channels, channels, stride=stride if stride_in == "1x1" else 1, bias=bias)
+        self.bn1 = make_norm(norm, channels)
+        self.conv2 = conv3x3(channels, channels, stride=stride if stride_in == "3x3" else 1, bias=bias)
+        self.bn2 = make_norm(norm, channels)
+        self.conv3 = conv1x1(channels, out_channels, bias=bias)
+        self.bn3 = make_norm(norm, out_channels)
         self.relu = nn.ReLU(inplace=True)
-        self.downsample = make_shortcut(shortcut, in_channels, out_channels=out_channels, stride=stride)
+        self.downsample = make_shortcut(
+            shortcut, in_channels, out_channels=out_channels, stride=stride, normalize=normalize
+        )
 
-    def last_norm(self) -> nn.BatchNorm2d:
+    def last_norm(self) -> nn.Module:
         """The normalization that ends F."""
         return self.bn3
 
@@ -108,6 +122,10 @@ class Bottleneck(nn.Module):
         y = self.relu(self.bn2(self.conv2(y)))
         y = self.bn3(self.conv3(y))
         return y
+
+    def residual_parts(self) -> ResidualParts:
+        """F, the shortcut, and the activation behind the sum."""
+        return ResidualParts(self.branch, self.downsample, self.relu)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, 4 * channels, ceil(H / stride), ceil(W / stride))."""
@@ -146,6 +164,7 @@ def stack_blocks(
     stride: int,
     shortcut: ShortcutOption,
     stride_in: StrideIn = "3x3",
+    norm: NormOption = "batch",
 ) -> nn.Sequential:
     """One stage: `count` blocks, of which the first strides."""
     blocks: list[nn.Module] = []
@@ -158,6 +177,7 @@ def stack_blocks(
                 stride=stride if i == 0 else 1,
                 shortcut=shortcut,
                 stride_in=stride_in,
+                norm=norm,
             )
         )
     return nn.Sequential(*blocks)
@@ -167,13 +187,16 @@ def zero_branches(net: nn.Module) -> None:
     """Zero the last normalization's scale in every F, so that each block starts as its shortcut.
 
     Not in the paper: Goyal et al. 2017, https://arxiv.org/abs/1706.02677, section 5.1.
-    Raises SettingsError for a plain net, whose blocks would then give zeros.
+    Raises SettingsError for a plain net, whose blocks would then give zeros, and for one without normalization.
     """
     for module in net.modules():
         if isinstance(module, BasicBlock | Bottleneck):
             if module.downsample is None:
                 raise SettingsError("zero_init: a plain net has no shortcuts to start from; leave it False")
-            nn.init.zeros_(module.last_norm().weight)
+            norm = module.last_norm()
+            if not isinstance(norm, nn.BatchNorm2d):
+                raise SettingsError("zero_init: a net without normalization has no scales to zero; leave it False")
+            nn.init.zeros_(norm.weight)
 
 
 class ResNet(nn.Module):

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from resvision.classification.resnet import BasicBlock, conv3x3, stack_blocks, zero_branches
 from resvision.layers.depths import repeats
 from resvision.layers.fully_connected import convolved
-from resvision.layers.init import he_initialize
+from resvision.layers.init import he_initialize, he_initialize_incoming
+from resvision.layers.norms import NormOption, make_norm
 from resvision.layers.shortcuts import ShortcutOption
 
 
@@ -26,21 +27,25 @@ class CifarResNet(nn.Module):
         in_channels: int = 3,
         width: int = 16,
         shortcut: ShortcutOption = "A",
+        norm: NormOption = "batch",
         zero_init: bool = False,
     ) -> None:
         super().__init__()
         self.shortcut = shortcut
         self.widths = [width, 2 * width, 4 * width]
-        self.conv1 = conv3x3(in_channels, width)
-        self.bn1 = nn.BatchNorm2d(width)
+        self.conv1 = conv3x3(in_channels, width, bias=norm == "none")
+        self.bn1 = make_norm(norm, width)
         self.relu = nn.ReLU(inplace=True)
-        stage = partial(stack_blocks, BasicBlock, n, shortcut=shortcut)
+        stage = partial(stack_blocks, BasicBlock, n, shortcut=shortcut, norm=norm)
         self.layer1 = stage(in_channels=width, channels=width, stride=1)
         self.layer2 = stage(in_channels=width, channels=2 * width, stride=2)
         self.layer3 = stage(in_channels=2 * width, channels=4 * width, stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(4 * width, num_classes)
-        he_initialize(self)
+        if norm == "batch":
+            he_initialize(self)
+        else:  # nothing mends the size of a signal here, which fan-out would halve wherever channels double
+            he_initialize_incoming(self)
         if zero_init:
             zero_branches(self)
 
@@ -74,6 +79,7 @@ def resnet_cifar(
     in_channels: int = 3,
     width: int = 16,
     shortcut: ShortcutOption = "A",
+    norm: NormOption = "batch",
     zero_init: bool = False,
 ) -> CifarResNet:
     """The net of any depth 6n+2; `shortcut="none"` is the plain net.
@@ -82,9 +88,10 @@ def resnet_cifar(
     width      channels of the first convolution, by which all others scale
     shortcut   option of the shortcuts whose shape changes: A pads, B projects, C projects everywhere; none is the plain
                net
+    norm       batch: batch normalization after every convolution; none: no normalization, convolutions have biases
     zero_init  start the last normalization of each block at 0, so that blocks begin as identities
 
-    Raises SettingsError for another depth or shortcut.
+    Raises SettingsError for another depth, shortcut or norm, and for `zero_init` of a plain net or without a norm.
     """
     return CifarResNet(
         repeats(depth, per_step=6, kind="a ResNet of basic blocks"),
@@ -92,5 +99,6 @@ def resnet_cifar(
         in_channels=in_channels,
         width=width,
         shortcut=shortcut,
+        norm=norm,
         zero_init=zero_init,
     )

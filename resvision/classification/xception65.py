@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from resvision.layers.fully_connected import convolved
 from resvision.layers.init import he_initialize
+from resvision.layers.residual_parts import ResidualParts
 from resvision.layers.sizes import scaled
 
 FULL_WIDTH = 32
@@ -62,6 +63,10 @@ class SeparableBlock(nn.Module):
             self.shortcut = nn.Sequential(
                 nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False), nn.BatchNorm2d(out_channels)
             )
+
+    def residual_parts(self) -> ResidualParts:
+        """F and the shortcut; nothing follows the sum."""
+        return ResidualParts(self.branch, self.shortcut)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, widths[-1], ceil(H / stride), ceil(W / stride))."""

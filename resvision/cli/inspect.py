@@ -12,6 +12,7 @@ from resvision.cli.shared_options import AllowCode, AsJson
 from resvision.cli.tables import Wide
 from resvision.core.errors import SettingsError
 from resvision.core.references import is_installed, is_reference
+from resvision.inspection.table import PROBES
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,7 +34,8 @@ def command(
     models: Annotated[
         list[str],
         typer.Argument(
-            help="Name models of `resvision list`, or package.module:function; for --raster, data or a run."
+            help="Name models of `resvision list`, or package.module:function; for --raster, data or a run;"
+            " for --probe, runs."
         ),
     ],
     input_: Annotated[
@@ -75,19 +77,30 @@ def command(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Draw --raster so, as data.drawn_past=channels. Repeatable."),
     ] = None,
+    probe: Annotated[
+        str | None,
+        typer.Option(
+            "--probe",
+            metavar="NAME",
+            help=f"Show what a probe finds in a run, or in two, instead: {', '.join(PROBES)}.",
+        ),
+    ] = None,
+    images: Annotated[
+        int | None, typer.Option(min=1, help="Let --probe look at this number of images, at its usual one if left out.")
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option("--data", help="Count the boxes of this set that no anchor or region of --anchors matches."),
     ] = None,
     root: Annotated[Path | None, typer.Option(help="Look for a named data set in this folder.")] = None,
     split: Annotated[
-        str | None, typer.Option(help="Take this split of --data or --raster, the training split if left out.")
+        str | None, typer.Option(help="Take this split of --data, --raster or --probe, the usual one if left out.")
     ] = None,
     allow: Annotated[
         str | None, typer.Option(metavar="KINDS", help="Leave out boxes with these faults, as `train --allow` does.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write the pictures of --anchors or --raster into this folder.")
+        Path | None, typer.Option(help="Write the pictures of --anchors, --raster or --probe into this folder.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Let --svg or --out replace files.")] = False,
     allow_code: AllowCode = False,
@@ -101,6 +114,16 @@ def command(
         raise SettingsError("--json and --csv exclude each other")
     if svg is None and (fold is not None or (force and out is None)):
         raise SettingsError("--fold and --force are about a picture; name its file with --svg")
+    if probe is not None:
+        if any((paper, svg, anchors, raster, settings, data, root, allow, input_, num_classes, option)):
+            raise SettingsError("--probe takes --split, --images, --out, --force, --csv and --json alone")
+        from resvision.cli import probes
+
+        asked_probe = probes.ProbeQuestion(models, probe, split, images, out, allow_code)
+        probes.show(asked_probe, force=force, as_json=as_json, as_csv=as_csv, wide=wide)
+        return
+    if images is not None:
+        raise SettingsError("--images is about --probe, which names what is looked at")
     if raster:
         others = (as_csv, paper, svg, anchors, data, allow, input_, num_classes, option)
         if any(others):
@@ -117,7 +140,7 @@ def command(
     if anchors is None and (data or root or allow or out or split):
         raise SettingsError(
             "--data, --root, --allow, --split and --out are about --anchors, which names an image to show them over,"
-            " or about --raster"
+            " or about --raster or --probe"
         )
     if paper and not (input_ is None and num_classes is None and not option):
         raise SettingsError("--paper compares nets as published; leave out --input, --num-classes and --option")

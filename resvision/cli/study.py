@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from resvision.cli import study_compare, study_grid, study_list
+from resvision.cli import study_claims, study_compare, study_grid, study_list
 from resvision.cli.groups import HelpfulGroup
 from resvision.cli.study_options import Data, Epochs, Jobs, Out, Quick, Recipe, Seeds, Settings
 from resvision.cli.study_results import Wishes, conduct_and_show
@@ -94,6 +94,9 @@ def degradation(
 for _name, _reference in STUDIES.items():
     if _name != "degradation":  # which has depths besides
         command.command(_name)(_verb(_name, _reference))
+
+
+command.command("claims")(study_claims.command)
 
 
 @command.command("detection-line")

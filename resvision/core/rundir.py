@@ -10,6 +10,7 @@ images.safetensors   hashes of the images that it is trained, validated and test
 environment.json     versions, hardware, threads
 history.jsonl        one JSON line a step, and one an evaluation
 events/              the same for TensorBoard
+gradients.jsonl      one JSON line for each step whose gradient was sampled, by `core.gradient_norms`
 checkpoints/step-N/  weights and state; `checkpoints/last` names the newest, `checkpoints/best` that of validation
 evaluation.json      the scores of the best weights, otherwise the last, with confusion and worst mistakes
 report.html          the page
@@ -45,6 +46,7 @@ IMAGES = "images.safetensors"
 ENVIRONMENT = "environment.json"
 HISTORY = "history.jsonl"
 EVENTS = "events"
+GRADIENTS = "gradients.jsonl"
 CHECKPOINTS = "checkpoints"
 LAST = "last"
 BEST = "best"

@@ -12,7 +12,7 @@ Glossary
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,11 +85,12 @@ class ScoredImages(NamedTuple):
 
 @dataclass(frozen=True)
 class RunImages:
-    """The images of a run's training and validation, and the names of its test images."""
+    """The images of a run's training and validation, and the names of its test images and of those not used."""
 
     train: Identities
     validation: Identities
     test_names: Hashes
+    unused_names: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
 
     def overlap_with(self, reader: Reader[Any]) -> Overlap:
         """The images of a reader that the run knew.
@@ -171,7 +172,7 @@ class RunImages:
                 f"{printable(splits.test.name)}: holds none of the run's {len(self.test_names):,} test images any"
                 " longer; name images to test on with --data"
             )
-        known = np.concatenate([self.train.names, self.validation.names, self.test_names])
+        known = np.concatenate([self.train.names, self.validation.names, self.test_names, self.unused_names])
         new = int((~np.isin(np.array([*place_of], dtype=np.uint64), known)).sum())
         which, indices = np.array(places, dtype=np.int64).T
         selection = Selection(splits.test, readers, which, indices)
@@ -185,7 +186,8 @@ def identify(splits: Splits) -> RunImages:
     """The identities of a run's images, from its splits with the images held out for validation."""
     none = np.empty(0, dtype=np.uint64)
     validation = Identities(none, none) if splits.validation is None else identities_of(splits.validation)
-    return RunImages(identities_of(splits.train), validation, name_hashes(splits.test))
+    unused = none if splits.unused is None else name_hashes(splits.unused)
+    return RunImages(identities_of(splits.train), validation, name_hashes(splits.test), unused)
 
 
 def identities_of(reader: Reader[Any]) -> Identities:
@@ -249,6 +251,7 @@ def write(folder: Path, images: RunImages) -> None:
         "validation.names": images.validation.names,
         "validation.contents": images.validation.contents,
         "test.names": images.test_names,
+        **({"unused.names": images.unused_names} if len(images.unused_names) else {}),
     }
     rundir.write_bytes(folder / rundir.IMAGES, tensor_bytes(tensors))
 
@@ -259,7 +262,8 @@ def read(folder: Path) -> RunImages | None:
     try:
         tensors = load(read_whole(path, LIMIT))
         hashes = [_column(tensors, f"{split}.{part}") for split in ("train", "validation") for part in _PARTS]
-        images = RunImages(Identities(*hashes[:2]), Identities(*hashes[2:]), _column(tensors, "test.names"))
+        unused = _column(tensors, "unused.names") if "unused.names" in tensors else hashes[0][:0]
+        images = RunImages(Identities(*hashes[:2]), Identities(*hashes[2:]), _column(tensors, "test.names"), unused)
         if any(len(names) != len(contents) for names, contents in (images.train, images.validation)):
             raise ValueError("names and contents are not of equal number")
     except FileNotFoundError:

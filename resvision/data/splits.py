@@ -15,6 +15,7 @@ class Splits(NamedTuple):
 
     validation  images that judge a run on its way, where the set has them or some were held out of training
     notes       what a person should know of the files: those left out, and images that look odd
+    unused      training images that take no part, where training was cut
     """
 
     train: Reader[Any]
@@ -22,6 +23,7 @@ class Splits(NamedTuple):
     split_rule: str
     validation: Reader[Any] | None = None
     notes: tuple[str, ...] = ()
+    unused: Reader[Any] | None = None
 
     @property
     def readers(self) -> list[Reader[Any]]:

@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from resvision.core.errors import SettingsError
+from resvision.probes.modes import in_mode
 
 _FILLING = {"uniform_", "normal_", "fill_", "zero_"}
 
@@ -65,13 +66,8 @@ def on_meta(net: nn.Module) -> Iterator[nn.Module]:
     if not _is_bare(net):
         yield _copied(net)
         return
-    training = [module for module in net.modules() if module.training]
-    net.eval()
-    try:
+    with in_mode(net, training=False):
         yield net
-    finally:
-        for module in training:
-            module.training = True
 
 
 def _is_bare(net: nn.Module) -> bool:

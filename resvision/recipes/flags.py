@@ -77,6 +77,14 @@ class Flags(TypedDict, total=False):
         float | None,
         Flag("data.validation", "Hold out this share of the training images, which chooses the best weights."),
     ]
+    train_images: Annotated[
+        int | None,
+        Flag(
+            "data.train_limit",
+            "Train on this number of images alone, drawn by the seed, of each class alike.",
+            min=1,
+        ),
+    ]
     patience: Annotated[
         int | None,
         Flag("training.patience", "End the run after this number of evaluations without a better one.", min=1),

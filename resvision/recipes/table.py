@@ -227,7 +227,7 @@ DECIDED = {
     "model.num_classes": "the data",
     "data.name": "--data",
     "data.classes": "the data",
-    "data.train_images": "the data",
+    "data.train_images": "the data, --train-images and --validation",
     "data.validation_images": "the data and --validation",
     "data.test_images": "the data",
     "data.split_rule": "the data",

@@ -1,28 +1,23 @@
 """A finished training that a measure looks at, and the findings that are kept of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
-import numpy as np
 import torch
 from rich.console import Console
-from torch import Tensor, nn
 
-from resvision.contracts import Batch, System, to_device
+from resvision.contracts import Batch, System
 from resvision.core import references, rundir
-from resvision.core.draws import shuffled
 from resvision.core.errors import RunError, SettingsError
-from resvision.core.samples import Reader
 from resvision.core.settings import to_json
-from resvision.data.selection import subset
 from resvision.inference.load import Trained, load
-from resvision.preparation import open_data
 from resvision.studies.design import Measure
 from resvision.studies.results import Findings, known
+from resvision.studies.specimen import Specimen
 from resvision.studies.trials import Outcome
 
 PROBES = "probes"
@@ -30,7 +25,7 @@ PROBES = "probes"
 
 
 @dataclass(frozen=True)
-class Subject:
+class Subject(Specimen):
     """A finished training under a condition and a seed, whose net is loaded once a measure asks for it.
 
     quick  whether the study is a quick one, so that a few images will do
@@ -40,7 +35,6 @@ class Subject:
     seed: int
     outcome: Outcome
     quick: bool = False
-    _batches: dict[tuple[str, int, int], list[Batch]] = field(default_factory=dict, repr=False)
 
     @property
     def folder(self) -> Path:
@@ -51,44 +45,6 @@ class Subject:
     def trained(self) -> Trained:
         """The run with the weights of its result, in evaluation mode."""
         return load(self.folder, allow_code=True)  # whoever asked for the study has named the code
-
-    @property
-    def system(self) -> System:
-        """The net with its losses."""
-        return self.trained.system
-
-    @property
-    def net(self) -> nn.Module:
-        """The net, which takes normalized images."""
-        return self.system.net
-
-    def batches(self, split: Literal["train", "test"], images: int, *, size: int = 64) -> list[Batch]:
-        """Batches of so many images of a split, of all where there are fewer, without augmentation; kept in memory.
-
-        Those of training are drawn by the seed 0, the same for all members; those of the test are the first.
-        """
-        key = split, images, size
-        if key not in self._batches:
-            reader = self._reader(split, images)
-            task, device = self.trained.task, next(self.net.parameters()).device
-            exam = task.exam_batches(reader, batch_size=min(size, len(reader)), rank=0, world=1)
-            self._batches[key] = [to_device(exam[number], device) for number in range(len(exam))]
-        return self._batches[key]
-
-    def images(self, split: Literal["train", "test"], images: int) -> Tensor:
-        """Normalized images of a split, (N, C, H, W) float32, the input of `net`."""
-        pixels = torch.cat([batch.inputs.images for batch in self.batches(split, images)])
-        normalized: Tensor = self.system.normalized(pixels)  # type: ignore[operator]  # of every PixelSystem
-        return normalized
-
-    def _reader(self, split: str, images: int) -> Reader[Any]:
-        run = self.trained.run
-        splits = open_data(run, channels=run.data.channels, view=run.data.view)
-        reader = splits.train if split == "train" else splits.test
-        if images >= len(reader):
-            return reader
-        order = shuffled(len(reader), seed=0) if split == "train" else np.arange(len(reader))
-        return subset(reader, split, np.sort(order[:images]))
 
 
 @torch.no_grad()

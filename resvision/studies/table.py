@@ -7,11 +7,25 @@ from resvision.core.errors import SettingsError
 from resvision.studies.design import Design
 
 STUDIES: Mapping[str, str] = {
-    "augmentation-views": "resvision.studies.augmentation_views:DESIGN",
     "degradation": "resvision.studies.degradation:degradation",
+    "shortcuts": "resvision.studies.shortcuts:DESIGN",
+    "shortcut-forms": "resvision.studies.shortcut_forms:DESIGN",
+    "placement": "resvision.studies.placement:DESIGN",
+    "zero-init": "resvision.studies.zero_init:DESIGN",
+    "bottleneck": "resvision.studies.bottleneck:DESIGN",
+    "fully-connected": "resvision.studies.fully_connected:DESIGN",
+    "gradients": "resvision.studies.gradients:gradients",
+    "responses": "resvision.studies.responses:responses",
+    "lesion": "resvision.studies.lesion:DESIGN",
+    "paths": "resvision.studies.paths:DESIGN",
+    "overfitting": "resvision.studies.overfitting:DESIGN",
+    "representations": "resvision.studies.representations:DESIGN",
+    "landscape": "resvision.studies.landscape:DESIGN",
+    "cost": "resvision.studies.cost:DESIGN",
+    "augmentation-views": "resvision.studies.augmentation_views:DESIGN",
+    "transfer": "resvision.studies.transfer:DESIGN",
     "history": "resvision.studies.history:DESIGN",
     "shortcut-motion": "resvision.studies.shortcut_motion:DESIGN",
-    "transfer": "resvision.studies.transfer:DESIGN",
 }
 """The studies by name: "module:object", a Design, or a function that gives one from no arguments."""
 

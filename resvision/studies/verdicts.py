@@ -7,6 +7,7 @@ and undecided in between: 4.30 standard errors with three pairs, 2.78 with five.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -65,8 +66,12 @@ def judge(
 
 def pairs_needed(mean: float, spread: float) -> int | None:
     """The least number of pairs that decides a mean difference of this standard deviation, None beyond MOST_PAIRS."""
-    enough = (n for n in range(2, MOST_PAIRS + 1) if abs(mean) > bound(n) * spread / math.sqrt(n))
-    return next(enough, None)
+
+    def is_enough(pairs: int) -> bool:
+        return abs(mean) > bound(pairs) * spread / math.sqrt(pairs)
+
+    enough = bisect_left(range(2, MOST_PAIRS + 1), True, key=is_enough) + 2  # what is enough stays so with more pairs
+    return enough if enough <= MOST_PAIRS else None
 
 
 @cache

@@ -7,20 +7,18 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from resvision.core import rundir
-from resvision.core.drafts import draft_file, real_folder
-from resvision.core.files import open_to_grow
+from resvision.core.drafts import real_folder
 from resvision.core.history import read
+from resvision.training.growing_files import GrowingFile, written_anew
 
 
 class History:
@@ -33,14 +31,14 @@ class History:
 
     def __init__(self, folder: Path, *, step: int) -> None:
         path, events = folder / rundir.HISTORY, _events_path(folder)
-        with _written_anew(path) as lines_file, _written_anew(events) as events_file:
+        with written_anew(path) as lines_file, written_anew(events) as events_file:
             events_file.write(_record(file_version="brain.Event:2"))
             for line in read(path) if path.exists() else ():  # one at a time: there may be millions
                 if line["step"] <= step:
                     lines_file.write(_json(line).encode())
                     events_file.write(_event(line))
         _remove_others(events)
-        self._lines, self._events = _Growing(path), _Growing(events)
+        self._lines, self._events = GrowingFile(path), GrowingFile(events)
 
     def add(self, line: dict[str, Any]) -> None:
         """Append one line; it is on its way to disk when this returns."""
@@ -57,33 +55,6 @@ class History:
         self._events.close()
 
 
-class _Growing:
-    """A file that only grows, without a buffer, so that a write that fails raises where it is made."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            self._file = open_to_grow(path)
-        except OSError as error:
-            raise rundir.unwritable(path, error) from None
-
-    def write(self, data: bytes) -> None:
-        try:
-            while data:  # a disk that fills up takes the first part
-                data = data[self._file.write(data) :]
-        except OSError as error:
-            raise rundir.unwritable(self._path, error) from None
-
-    def sync(self) -> None:
-        try:
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise rundir.unwritable(self._path, error) from None
-
-    def close(self) -> None:
-        self._file.close()
-
-
 def _events_path(folder: Path) -> Path:
     """The path of a new TensorBoard file of the run in `folder`; RunError where it cannot have one."""
     events = folder / rundir.EVENTS
@@ -92,16 +63,6 @@ def _events_path(folder: Path) -> Path:
     except OSError as error:
         raise rundir.unwritable(events, error) from None
     return events / f"events.out.tfevents.{time.time():010.0f}.{platform.node()}.{os.getpid()}"
-
-
-@contextmanager
-def _written_anew(path: Path) -> Iterator[IO[bytes]]:
-    """A file to fill, which then takes the place of the old one; RunError where that fails."""
-    try:
-        with draft_file(path) as file:
-            yield file
-    except OSError as error:
-        raise rundir.unwritable(path, error) from None
 
 
 def _remove_others(newest: Path) -> None:

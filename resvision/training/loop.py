@@ -66,12 +66,15 @@ class Hooks(NamedTuple):
     enough    whether whoever observes has had enough: then this step is the last
     evaluate  scores the weights, or their average, and gives the fields of a history line: the split and its scores
     keep      writes the checkpoint after so many steps and returns its place
+    sample    is given the number of each step, from 0, and this process's batch while the weights hold the gradient of
+              the whole batch, before it is clipped
     """
 
     observe: Callable[[Line], None]
     evaluate: Callable[[StopSignals], Line]
     keep: Callable[[int], Any]
     enough: Callable[[], bool] = lambda: False
+    sample: Callable[[int, Batch], None] = lambda step, batch: None
 
 
 @dataclass(kw_only=True)
@@ -133,11 +136,11 @@ class Loop:
         device = next(self.system.net.parameters()).device
         torch.manual_seed(key(plan.seed, step, rank))  # dropout and samplers inside the net
         lr = set_lr(self.optimizer, plan.lr * self.schedule.factor(plan.progress(step)))
-        values = backward_in_memory(
-            module, to_device(batch, device), system=self.system, machine=self.machine, accumulate=plan.accumulate
-        )
+        batch = to_device(batch, device)
+        values = backward_in_memory(module, batch, system=self.system, machine=self.machine, accumulate=plan.accumulate)
         if not all(math.isfinite(value) for value in values.values()):
             raise non_finite(step + 1, values, self._last_kept)
+        self.hooks.sample(step, batch)
         self.stop.defer()  # from here a step is half done, and an interruption would leave weights that no step made
         update(self.system, self.optimizer, self.average, step=step, clip_norm=plan.clip_norm)
         return {"epoch": step // plan.steps_per_epoch, "lr": lr, **values, "images": world * len(batch.ids)}

@@ -62,3 +62,36 @@ def test_zero_init_of_a_plain_net_is_refused_and_of_a_residual_net_zeroes_every_
     stem = net.relu(net.bn1(net.conv1(images)))
     shortcuts_only = torch.cat([stem[:, :, ::4, ::4], torch.zeros(2, 12, 2, 2)], dim=1)
     assert torch.equal(net.layer3(net.layer2(net.layer1(stem))), shortcuts_only)
+
+
+@pytest.mark.parametrize(("depth", "params", "macs", "params_b", "field"), PAPER_TABLE[:4])
+def test_without_normalization_a_bias_takes_the_place_of_two_numbers_a_channel(
+    depth: int, params: int, macs: int, params_b: int, field: int
+) -> None:
+    channels = 16 + (depth - 2) // 3 * (16 + 32 + 64)
+    with torch.device("meta"):
+        counted = count(resnet_cifar(depth, num_classes=10, norm="none"), (3, 32, 32))
+        projecting = resnet_cifar(depth, num_classes=10, norm="none", shortcut="B")
+    assert (counted.params, counted.macs, counted.receptive_field) == (params - channels, macs, field)
+    in_projections = 2 * (32 + 64)  # which have no bias: that of the branch, to which they are added, does for both
+    assert sum(p.numel() for p in projecting.parameters()) == params_b - channels - in_projections
+
+
+def test_nets_without_normalization_start_with_a_variance_of_two_over_their_connections() -> None:
+    torch.manual_seed(0)
+    net = resnet_cifar(8, num_classes=10, norm="none", shortcut="none")
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in net.modules())
+    convolutions = [module for module in net.modules() if isinstance(module, torch.nn.Conv2d)]
+    assert all(module.bias is not None and not module.bias.any() for module in convolutions)
+    # where channels double, fan-out would be twice as large
+    assert float(net.get_parameter("layer3.0.conv1.weight").detach().std()) == pytest.approx(
+        (2 / (9 * 32)) ** 0.5, rel=0.03
+    )
+    assert net(torch.randn(2, 3, 8, 8)).shape == (2, 10)
+
+
+def test_an_unknown_norm_and_zeroed_branches_without_one_are_refused() -> None:
+    with pytest.raises(SettingsError, match="norm 'layer': choices are batch, none"):
+        resnet_cifar(8, num_classes=10, norm="layer")  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="no scales to zero"):
+        resnet_cifar(8, num_classes=10, norm="none", zero_init=True)

@@ -1,5 +1,6 @@
 """Designs of all studies: what differs is what their conditions say, and claims are about what there is."""
 
+import re
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from resvision.studies.table import STUDIES, design_of
 
 DESIGNS = {name: design_of(reference) for name, reference in STUDIES.items()}
 
-EQUAL_PARAMETERS = {"degradation", "history", "shortcut-motion"}
-"""Studies whose nets have equal parameters in all conditions, at each depth."""
+EQUAL_PARAMETERS = {
+    *("degradation", "history", "shortcut-motion", "placement", "zero-init", "fully-connected", "overfitting", "cost"),
+}
+"""Studies whose nets have equal parameters in all conditions, at each depth, a number in the condition's name."""
 
 
 def leaves(tree: Any, path: str = "") -> dict[str, Any]:
@@ -47,7 +50,8 @@ def test_nets_that_are_compared_have_equal_parameters(name: str, quick: bool) ->
         classes = {} if DESIGNS[name].data == "traffic-simulated" else {"num_classes": 10}
         with torch.device("meta"):
             net = catalog.build(trial.run.model.name, **classes, **trial.run.model.options)
-        depth = trial.model.removeprefix("plain").removeprefix("resnet") if name == "degradation" else ""
+        number = re.search(r"\d+", trial.model)
+        depth = number.group() if number else ""
         counts.setdefault(depth, set()).add(sum(parameter.numel() for parameter in net.parameters()))
     assert all(len(of_depth) == 1 for of_depth in counts.values())
 

@@ -126,6 +126,7 @@ def test_the_page_shows_figures_plots_and_links(study: tuple[Path, Results]) -> 
         assert title in html
     assert f"{results.members[0].figures['loss']:.4g}" in html
     assert "undecided" in html
+    assert "mathdefault" not in html
     links = [link for link in re.findall(r'<a href="([^"]+)">', html) if not link.startswith("http")]
     assert len(links) == 2
     assert all((folder / link).resolve().is_file() for link in links)
