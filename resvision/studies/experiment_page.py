@@ -131,6 +131,8 @@ def amount(verdict: Verdict) -> str:
     if math.isnan(verdict.standard_error):
         return f"{mean}{unit} with {pairs}, which decides nothing"
     needed = f"; {verdict.needed:,} would decide it at this spread" if verdict.needed else ""
+    if verdict.unit == "points":
+        return f"{mean} ± {verdict.standard_error:.2g} points over {pairs}{needed}"
     return f"{mean}{unit} ± {verdict.standard_error:.2g} over {pairs}{needed}"
 
 

@@ -75,12 +75,18 @@ def test_a_member_that_diverges_does_not_stop_the_others(beside: tuple[Path, Res
     assert "wild-seed0: diverged" in said
 
 
+def _has_begun(place: Path) -> bool:
+    """Whether a step was made, so that there is something to keep."""
+    history = place / rundir.HISTORY
+    return history.is_file() and history.stat().st_size > 0
+
+
 def test_ctrl_c_stops_the_members_with_a_checkpoint(tmp_path: Path) -> None:
     place = tmp_path / "plain20-seed0"
 
     def interrupt() -> None:
         until = time.monotonic() + PATIENCE_S
-        while not (place / rundir.HISTORY).is_file() and time.monotonic() < until:
+        while not _has_begun(place) and time.monotonic() < until:
             time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGINT)
 
