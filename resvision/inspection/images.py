@@ -55,7 +55,8 @@ def grad_cam(runs: Sequence[Inspected]) -> Inspection:
     """The heat of Grad-CAM at the deepest map, for the run's own answer about each image."""
     (run,) = runs
     maps: list[tuple[str, str, Floats]] = []
-    photos, panels = [], []
+    photos: list[Floats] = []
+    panels: list[Floats] = []
     layer: str | None = None
     for seen in _seen(run):
         explanation = explain_view(run.trained, seen, [Question()])

@@ -56,7 +56,11 @@ def feature_maps(net: nn.Module, images: Tensor, layer: str) -> Tensor:
 def unit_maps(net: nn.Module, images: Tensor) -> dict[str, Tensor]:
     """The maps (N, K, h, w) of those units of a net that give some, by their dotted names, in order."""
     maps: dict[str, Tensor] = {}
-    with watched_modules(units(net, images), lambda name, result: maps.setdefault(name, _kept(result))):
+
+    def keep(name: str, result: Tensor) -> None:
+        maps[name] = _kept(result)  # of units, which run once
+
+    with watched_modules(units(net, images), keep):
         net(images)
     return {name: result for name, result in maps.items() if result.ndim == 4}
 

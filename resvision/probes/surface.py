@@ -106,4 +106,5 @@ def _normalized(weights: Tensor, key: int) -> Tensor:
     drawn = torch.randn(weights.shape, generator=torch.Generator().manual_seed(key), dtype=torch.float64)
     norms = weights.double().flatten(1).norm(dim=1)
     scale = (norms.cpu() / drawn.flatten(1).norm(dim=1)).view(-1, *[1] * (weights.ndim - 1))
-    return (drawn * scale).to(weights)
+    direction: Tensor = (drawn * scale).to(weights)
+    return direction
