@@ -101,7 +101,7 @@ def test_other_settings_of_trainings_or_measures_are_refused(study: tuple[Path, 
     longer = Asked("digits", 1, settings=[*TINY_SET, "training.duration=2 epochs"])
     with pytest.raises(RunError, match=r"training\.duration"):
         conduct(DESIGN, folder, longer, QUIET)
-    other = replace(DESIGN, measures=(replace(DESIGN.measures[0], options={"images": 5}),))
+    other = replace(DESIGN, measures=(replace(DESIGN.measures[0], options={"images": 5}),), claims=())
     with pytest.raises(SettingsError, match="other options"):
         conduct(other, folder, ASKED, QUIET)
 
