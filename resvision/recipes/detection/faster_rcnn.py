@@ -62,7 +62,12 @@ def faster_rcnn_4step_2015(model: str, data: str) -> tuple[Phase, ...]:
 
 
 def faster_rcnn_4step_short(model: str, data: str) -> tuple[Phase, ...]:
-    """The four steps of Ren et al. 2015, each as in `detection-short`: 20 epochs for proposals, 10 for regions."""
+    """The four steps of Ren et al. 2015, each as in `detection-short`: 20 epochs for proposals, 10 for regions.
+
+    Receipt, 2026-11-28: `faster_rcnn` on `digit-boxes-composed` over a `resnet18` of width 24 with 64 channels and
+    `hidden=256`, weights of a classifier of digits to start with, `augment.mosaic=0.5`, 192 px, one seed, one thread of
+    an Intel Xeon with AMX beside other work: AP 53.3 %, AP50 81.4 % on the 150 test scenes, 13 minutes.
+    """
     return in_four_steps(
         replace(detection_short(model, data), recipe="faster-rcnn-4step-short"),
         durations=("20 epochs", "10 epochs"),

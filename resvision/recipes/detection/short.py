@@ -33,6 +33,8 @@ def detection_short(model: str, data: str) -> Run:
 
     `resvision train retinanet --data digit-boxes-composed` over `resnet18` of width 24 with 48 channels, 192 px,
     batches of 16, lr 0.002: AP 61.9 %, AP50 84.9 % on the 150 test scenes, 27 minutes.
+
+    All detectors by `benchmarks/detection_table.py`, on both sets: docs/detection.md.
     """
     return Run(
         recipe="detection-short",
