@@ -25,13 +25,31 @@ from resvision.kinds.motion.scores import MotionScores, SystemErrors
 from resvision.recipes import compose
 from resvision.studies.trials import Outcome, Trial, carry_out, outcome_in
 
-COMMON: Mapping[str, Any] = {"data.horizon_seconds": 5.0, "data.step_seconds": 0.5, "training.duration": "8 epochs"}
+COMMON: Mapping[str, Any] = {
+    "data.horizon_seconds": 5.0,
+    "data.step_seconds": 0.5,
+    "data.start_seconds": 0.1,
+    "training.duration": "4 epochs",
+    "training.ema_decay": 0.999,
+}
 
-RASTER: Mapping[str, Any] = {"model.options.backbone": "resnet18", "model.options.width": 24}
+RASTER: Mapping[str, Any] = {
+    "model.options.backbone": "resnet18",
+    "model.options.width": 16,
+    "optimizer.weight_decay": 0.3,
+}
+
+VECTOR: Mapping[str, Any] = {
+    "training.duration": "24 epochs",
+    "model.options.depth": 4,
+    "model.options.width": 64,
+    "optimizer.weight_decay": 0.3,
+}
+"""Of the sizes and rates that were tried on US 101, those with the least mean FDE on its validation recordings."""
 
 SYSTEMS: Mapping[str, Mapping[str, Any]] = {
-    "replay": {"training.duration": "0 steps"},
-    "vector": {"training.duration": "20 epochs"},
+    "replay": {"training.duration": "0 steps", "training.ema_decay": None},
+    "vector": VECTOR,
     "motion_regression": RASTER,
     "mtp": RASTER,
     "covernet": RASTER,

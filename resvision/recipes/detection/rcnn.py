@@ -77,9 +77,9 @@ def rcnn_short(model: str, data: str) -> tuple[Phase, ...]:
     AP 20.0 %, AP50 58.5 %, AP75 8.3 % on the 87 images of val; by SVMs with regression of boxes AP 23.2 %, AP50 57.0 %,
     AP75 12.4 %. 4,912 hard negatives and 8,630 pairs of 205 images, whose features took 33 MB on disk.
 
-    On `digit-boxes-composed` over a `resnet18` of width 24 that starts with weights of a classifier of digits, 192 px, one
-    seed, one thread of an Intel Xeon with AMX: AP 52.0 %, AP50 80.2 % on the 150 test scenes, 10 minutes for all stages
-    once regions are found.
+    On `digit-boxes-composed` over a `resnet18` of width 24 that starts with weights of a classifier of digits, 192 px,
+    one seed, one thread of an Intel Xeon with AMX: AP 52.0 %, AP50 80.2 % on the 150 test scenes, 10 minutes for all
+    stages once regions are found.
     """
     options: dict[str, Scalar] = {}
     if model == "rcnn":

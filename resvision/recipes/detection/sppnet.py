@@ -52,8 +52,8 @@ def sppnet_detection_short(model: str, data: str) -> tuple[Phase, ...]:
     without dropout. At most 500 regions of an image. Scenes of digits are enlarged from 96 to 192 px, where a digit
     takes 6 to 8 positions of the map.
 
-    Receipt, 2026-11-28: on `digit-boxes-composed`, with the weights of a classifier of digits to start with, one seed, one
-    thread of an Intel Xeon with AMX: AP 48.5 %, AP50 79.0 % on the 150 test scenes, 6 minutes for all stages once
+    Receipt, 2026-11-28: on `digit-boxes-composed`, with the weights of a classifier of digits to start with, one seed,
+    one thread of an Intel Xeon with AMX: AP 48.5 %, AP50 79.0 % on the 150 test scenes, 6 minutes for all stages once
     regions are found.
     """
     options: dict[str, Scalar] = {}
