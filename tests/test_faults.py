@@ -33,8 +33,7 @@ from resvision.launch import Finished, resume, train
 from resvision.loading.batches import EvalBatches
 from resvision.loading.workers import batches
 from resvision.training import checkpoints as checkpoint_files
-from resvision.training import history as history_files
-from resvision.training import stopping
+from resvision.training import growing_files, stopping
 from resvision.training.checkpoints import Checkpoints
 from resvision.training.evaluation import predict_all
 from resvision.training.history import History
@@ -331,7 +330,7 @@ def full_for(patch: pytest.MonkeyPatch, name: str) -> None:
             if path.name == name:
                 no_space()
 
-    for module in (rundir, history_files):
+    for module in (rundir, growing_files):
         patch.setattr(module, "draft_file", limited)
 
 
@@ -342,7 +341,7 @@ def device_full(patch: pytest.MonkeyPatch, which: str) -> None:
     def started(self: History, folder: Path, *, step: int) -> None:
         start(self, folder, step=step)
         getattr(self, which).close()
-        setattr(self, which, history_files._Growing(Path("/dev/full")))
+        setattr(self, which, growing_files.GrowingFile(Path("/dev/full")))
 
     patch.setattr(History, "__init__", started)
 

@@ -206,7 +206,7 @@ def test_every_command_of_a_document_is_one_that_the_command_line_takes(document
         if line.startswith(("$ resvision ", "$ torchrun ")):
             given = options(line)
             named = () if given.get("raster") else given.get("models") or ()  # where `inspect` names data
-            models = [given.get("model"), *named]
+            models = [*(given.get("model") or "").split(","), *named]  # a grid takes several
             assert all(model.startswith("runs/") or catalog.find(model) for model in models if model), line
             assert given.get("recipe") in {None, "own:recipe", "own:phases", *RECIPES}, line
             data = given.get("data") or "photos/"

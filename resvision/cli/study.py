@@ -34,9 +34,9 @@ class StudyGroup(HelpfulGroup):
 command = typer.Typer(
     cls=StudyGroup, help="Run a controlled experiment. Stopped and started again, it goes on.", rich_markup_mode=None
 )
-command.command("list")(study_list.command)
-command.command("compare")(study_compare.command)
-command.command("grid")(study_grid.command)
+command.command("list", short_help="List the studies, with the time that each takes here.")(study_list.command)
+command.command("compare", short_help="Compare finished runs by pairs of equal seeds.")(study_compare.command)
+command.command("grid", short_help="Train a net under settings that vary.")(study_grid.command)
 
 
 def _verb(name: str, reference: str) -> Callable[..., None]:
@@ -66,10 +66,17 @@ def _help(name: str, reference: str) -> str:
     if reference == name:  # of a user's own, which is not imported to be asked
         return "Carry out a study of your own."
     design = design_of(reference)
-    return f"{design.question}\n\n{design.paper}. Usually on {design.data}."
+    question = f"{design.question[0].lower()}{design.question[1:]}"
+    return f"Ask: {question}\n\n{design.paper}. Usually on {design.data}."
 
 
-@command.command("degradation")
+def _in_short(reference: str) -> str:
+    """The title of a study without its first word, which is much like its name."""
+    first, colon, rest = design_of(reference).title.partition(": ")
+    return f"{rest[0].upper()}{rest[1:]}." if colon else f"{first}."
+
+
+@command.command("degradation", short_help="Plain against residual nets.")
 def degradation(
     data: Data = None,
     depths: Annotated[str, typer.Option(help="Compare these depths of the form 6n+2, with commas between.")] = "20,56",
@@ -83,7 +90,7 @@ def degradation(
     jobs: Jobs = 1,
     wide: Wide = False,
 ) -> None:
-    """Does a deeper plain net train worse, and a deeper residual net better?
+    """Ask: does a deeper plain net train worse, and a deeper residual net better?
 
     Plain and residual nets of each depth are trained by one recipe: does depth hurt training, does a shortcut mend it?
     """
@@ -95,13 +102,13 @@ def degradation(
 
 for _name, _reference in STUDIES.items():
     if _name != "degradation":  # which has depths besides
-        command.command(_name)(_verb(_name, _reference))
+        command.command(_name, short_help=_in_short(_reference))(_verb(_name, _reference))
 
 
-command.command("claims")(study_claims.command)
+command.command("claims", short_help="Show the claims of the notes, and what decides them.")(study_claims.command)
 
 
-@command.command("detection-line")
+@command.command("detection-line", short_help="Detectors old and new, and where their time goes.")
 def detection_line(
     data: Annotated[
         str, typer.Option(help="Train on this data set, or folder of images with boxes.")

@@ -11,7 +11,9 @@ from resvision.cli.tables import Wide
 
 
 def command(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Two finished runs or more, the reference first.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN", help="Name two finished runs or more, the reference first.")
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", help="Write results and page into this folder, not into one in runs/.")
     ] = None,

@@ -108,8 +108,9 @@ def _error(run: Inspected) -> Callable[[nn.Module], float]:
 
 def _summed_loss(run: Inspected) -> Callable[[nn.Module, Tensor], Tensor]:
     """The sum of the cross-entropy of the asked images; SettingsError for another task than classification."""
-    kind = run.trained.kind.name
-    if kind != "classification":
+    targets = [batch.targets for batch in run.asked_batches()]
+    if not all(isinstance(labels, Tensor) and labels.ndim == 1 for labels in targets):
+        kind = run.trained.kind.name
         raise SettingsError(f"{run.trained.title}: paths start at a loss of classes, not of {kind}; name another run")
-    labels = torch.cat([batch.targets for batch in run.asked_batches()])
+    labels = torch.cat(targets)
     return lambda net, images: F.cross_entropy(net(images), labels, reduction="sum")

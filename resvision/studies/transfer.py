@@ -9,7 +9,7 @@ Figures are mean IoU and AP, of which the higher is the better.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from resvision.studies.design import Claim, Condition, Design, Pretraining, Value
 
@@ -50,11 +50,22 @@ QUICK_DETECTION: Mapping[str, Any] = {
     "augment.mosaic": 0.0,
 }
 
-TASKS = {
-    "segmentation": ("unet_encoder", "digit-scenes-composed", SEGMENTATION, QUICK_SEGMENTATION, "mean IoU"),
-    "detection": ("ssd", "digit-boxes-composed", DETECTION, QUICK_DETECTION, "AP"),
-}
-"""Net, data, settings, those of `--quick`, and the figure by which runs are compared."""
+
+class Heads(NamedTuple):
+    """A net over a backbone: its task and data, the settings, those of `--quick`, the figure that is compared."""
+
+    task: str
+    model: str
+    data: str
+    settings: Mapping[str, Any]
+    quick: Mapping[str, Any]
+    figure: str
+
+
+HEADS = (
+    Heads("segmentation", "unet_encoder", "digit-scenes-composed", SEGMENTATION, QUICK_SEGMENTATION, "mean IoU"),
+    Heads("detection", "ssd", "digit-boxes-composed", DETECTION, QUICK_DETECTION, "AP"),
+)
 
 STARTS = ("scratch", "pretrained")
 
@@ -64,7 +75,7 @@ def _name(kind: str, task: str, start: str) -> str:
 
 
 def _conditions() -> Iterator[Condition]:
-    for task, (model, data, settings, quick, _) in TASKS.items():
+    for task, model, data, settings, quick, _ in HEADS:
         for kind, (usual, small) in BACKBONES.items():
             for start in STARTS:
                 yield Condition(
@@ -90,7 +101,7 @@ def _classifier(usual: str, small: str) -> Pretraining:
 
 
 def _claims() -> Iterator[Claim]:
-    for task, (*_, figure) in TASKS.items():
+    for task, *_, figure in HEADS:
         scratch, pretrained = ({kind: _name(kind, task, start) for kind in BACKBONES} for start in STARTS)
         for kind in BACKBONES:
             text = f"pre-training raises the {figure} of a {kind} backbone"
@@ -118,5 +129,5 @@ DESIGN = Design(
     ),
     conditions=tuple(_conditions()),
     claims=tuple(_claims()),
-    data=", ".join(data for _, data, *_ in TASKS.values()),
+    data=", ".join(heads.data for heads in HEADS),
 )

@@ -17,6 +17,7 @@ from resvision.tasks import task_of
 
 SYSTEMS = {"lenet5": LeNetClassifier}
 DEPTHS = {
+    "resnet_forms": 110,
     "lenet5": 4,
     "lenet5_modern": 5,
     "alexnet": 8,

@@ -60,7 +60,7 @@ def folder(tmp_path: Path) -> Path:
         (["inspect", "resnet5O"], "nearest"),
         (["study", "degradation", "--depths", "20;56"], "--depths"),
         (["study", "degradation", "--depths", "20,20"], "each depth once"),
-        (["study", "degradation", "--depths", "21"], "unknown model 'plain21'"),
+        (["study", "degradation", "--depths", "21"], "the nearest is 20"),
         (["study", "degradatoin"], "degradatoin"),
         (["trian"], "unknown verb 'trian'; nearest: train"),
         (["train", "--foo"], "--foo"),

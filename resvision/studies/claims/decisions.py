@@ -146,5 +146,5 @@ def _is_share(figure: str, design: Design, results: Results) -> bool:
 def _figure_name(side: Value, results: Results, language: Language) -> str:
     """The figure of a side in words; that of a measure by its heading's name."""
     if side.figure == "tested":
-        return phrases.TESTED[results.task](language)
+        return phrases.TESTED[results.kind.main_name](language)
     return phrases.FIGURES[side.figure](language) if side.figure in phrases.FIGURES else f"`{side.figure}`"

@@ -119,12 +119,12 @@ FIGURES: Mapping[str, Phrase] = {
 """Figures of every member, in words; that of the test images is named by its task, others by their names."""
 
 TESTED: Mapping[str, Phrase] = {
-    "classification": Phrase("test error", "테스트 오류율"),
-    "segmentation": Phrase("test mean IoU", "테스트 평균 IoU"),
-    "detection": Phrase("test AP", "테스트 AP"),
-    "motion": Phrase("test FDE", "테스트 FDE"),
+    "error": Phrase("test error", "테스트 오류율"),
+    "mean IoU": Phrase("test mean IoU", "테스트 평균 IoU"),
+    "AP": Phrase("test AP", "테스트 AP"),
+    "FDE": Phrase("test FDE", "테스트 FDE"),
 }
-"""The main figure of each task."""
+"""The main figures of tasks, by the nouns that their kinds give them."""
 
 RUN = Phrase(
     "- `{command}`: {conditions} conditions, {seeds} seeds each, {length}; {date}, {machine}",
