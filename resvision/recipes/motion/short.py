@@ -17,8 +17,8 @@ def motion_short(model: str, data: str) -> Run:
 
     Receipt, 2026-11-28: `vector` on `ngsim`, 5 s ahead, 0.5 s apart, a start each 0.1 s, `depth=4`, `width=64`, 24
     epochs, weight decay 0.3, averaged by 0.999, the best weights by the validation recordings; bf16, one thread of an
-    Intel Xeon with AMX, under two minutes each: FDE at 3 s on the test recordings 2.22, 2.19 and 2.21 m under seeds 0 to
-    2, constant velocity 2.48 m on the same windows.
+    Intel Xeon with AMX, under two minutes each: FDE at 3 s on the test recordings 2.22, 2.19 and 2.21 m under seeds 0
+    to 2, constant velocity 2.48 m on the same windows.
     """
     # A net of a user's own has options of its own, and is not imported to be asked for them.
     known = not references.is_reference(model) and "reference" in catalog.options(model)
