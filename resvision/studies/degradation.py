@@ -43,7 +43,7 @@ def degradation(depths: Sequence[int] = DEPTHS) -> Design:
             for depth in ascending
             for name in pair(depth)
         ],
-        claims=[*_claims(ascending)],
+        claims=[*claims([pair(depth) for depth in ascending])],
         quick={"training.duration": "3 epochs", "model.options.width": 4},
     )
 
@@ -66,9 +66,9 @@ def pair(depth: int) -> tuple[str, str]:
     return f"plain{depth}", "resnet18_a" if depth == 18 else "resnet34_a" if depth == 34 else f"resnet{depth}"
 
 
-def _claims(depths: Sequence[int]) -> Iterator[Claim]:
-    """Yield the claims about neighbouring depths, and about both nets of each."""
-    for (plain, residual), (deeper_plain, deeper_residual) in pairwise(map(pair, depths)):
+def claims(pairs: Sequence[tuple[str, str]]) -> Iterator[Claim]:
+    """Yield the claims about neighbouring depths, and about both nets of each: plain and residual, by depth."""
+    for (plain, residual), (deeper_plain, deeper_residual) in pairwise(pairs):
         yield Claim(
             f"{deeper_plain} has a higher training loss than {plain}", Value(plain, "loss"), Value(deeper_plain, "loss")
         )
@@ -77,6 +77,6 @@ def _claims(depths: Sequence[int]) -> Iterator[Claim]:
             Value(deeper_residual, "loss"),
             Value(residual, "loss"),
         )
-    for plain, residual in map(pair, depths):
+    for plain, residual in pairs:
         yield Claim(f"{residual} has a lower training loss than {plain}", Value(residual, "loss"), Value(plain, "loss"))
         yield Claim(f"{residual} has a lower test error than {plain}", Value(residual), Value(plain))

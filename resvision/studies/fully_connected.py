@@ -7,7 +7,8 @@ have equal parameters.
 
 from collections.abc import Iterator
 
-from resvision.studies.design import Claim, Condition, Design, Value
+from resvision.studies.degradation import claims
+from resvision.studies.design import Condition, Design
 
 DEPTHS = (20, 56)
 
@@ -22,21 +23,6 @@ def _conditions() -> Iterator[Condition]:
             yield Condition(name=name, model=model, settings={"model.options.depth": depth})
 
 
-def _claims() -> Iterator[Claim]:
-    (plain, residual), (deeper_plain, deeper_residual) = map(_names, DEPTHS)
-    yield Claim(
-        f"{deeper_plain} has a higher training loss than {plain}", Value(plain, "loss"), Value(deeper_plain, "loss")
-    )
-    yield Claim(
-        f"{deeper_residual} has a lower training loss than {residual}",
-        Value(deeper_residual, "loss"),
-        Value(residual, "loss"),
-    )
-    for one, other in map(_names, DEPTHS):
-        yield Claim(f"{other} has a lower training loss than {one}", Value(other, "loss"), Value(one, "loss"))
-        yield Claim(f"{other} has a lower test error than {one}", Value(other), Value(one))
-
-
 DESIGN = Design(
     name="fully-connected",
     question="Does a shortcut help dense layers too?",
@@ -47,7 +33,7 @@ DESIGN = Design(
         " over every two of them. Parameters and recipe are the same; the shortcuts are all that differs."
     ),
     conditions=[*_conditions()],
-    claims=[*_claims()],
+    claims=[*claims([_names(depth) for depth in DEPTHS])],
     common={"model.options.width": 128, "training.duration": "20 epochs"},
     quick={"data.image_size": 16, "training.duration": "20 epochs"},
 )

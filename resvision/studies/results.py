@@ -58,7 +58,7 @@ class Results:
 
     task      and `data`, of the members that name no other
     settings  run.json of the first member
-    quick     whether it was made by `--quick`, and says nothing
+    quick     whether it was made by `--quick`, of smaller nets and shorter trainings
     date      on which it was finished
     machine   processor, threads and version of torch
     """
@@ -111,8 +111,8 @@ class Results:
     def mean(self, condition: str, name: str) -> float:
         """The mean of a figure over the seeds that have it; NaN where none has."""
         values = self.figure(condition, name)
-        known = values[np.isfinite(values)]
-        return float(known.mean()) if len(known) else math.nan
+        finite = values[np.isfinite(values)]
+        return float(finite.mean()) if len(finite) else math.nan
 
     def verdicts(self, design: Design) -> list[Verdict]:
         """The verdict on each claim of the design."""
