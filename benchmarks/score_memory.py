@@ -106,8 +106,8 @@ def names(images: int) -> None:
     """A folder of so many images, listed and looked up in --out before the first is predicted."""
     import torch  # noqa: F401 - as every prediction has it
 
-    from resvision.inference.image_files import ImageFiles
-    from resvision.inference.out_folder import out_folder
+    from resvision.prediction.image_files import ImageFiles
+    from resvision.prediction.out_folder import out_folder
     from resvision.kinds.segmentation.kind import KIND
 
     folder = tempfile.mkdtemp()

@@ -13,11 +13,11 @@ from torch import nn
 from resvision import catalog
 from resvision.conversion import UNTOLD
 from resvision.core import files, references, rundir
+from resvision.core.data_names import IMAGENET
 from resvision.core.errors import RunError, SettingsError, WeightsError, nearest, printable
 from resvision.core.meanings import as_text
 from resvision.core.settings import from_json
 from resvision.core.views import View
-from resvision.data.sets import IMAGENET
 from resvision.run import DataSettings, ModelSettings, Run
 from resvision.training.checkpoints import State
 from resvision.training.initial import encoder_state, initial_state, read_initial, weights_file

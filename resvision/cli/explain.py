@@ -71,9 +71,9 @@ def command(
     from resvision.core.terminal import Terminal
     from resvision.inference.explain import explained
     from resvision.inference.heat_pictures import HeatPictures
-    from resvision.inference.image_files import ImageFiles, require_there
-    from resvision.inference.out_folder import out_folder
-    from resvision.inference.sample_files import asked_samples
+    from resvision.prediction.image_files import ImageFiles, require_there
+    from resvision.prediction.out_folder import out_folder
+    from resvision.prediction.sample_files import asked_samples
 
     if options["weights"] is None:
         require_run(run)

@@ -23,9 +23,9 @@ from resvision.core.errors import SettingsError
 from resvision.core.plurals import counted
 
 if TYPE_CHECKING:
-    from resvision.inference.out_folder import OutFolder
-    from resvision.inference.predict import Predicted
     from resvision.kinds.kind import Kind
+    from resvision.prediction.out_folder import OutFolder
+    from resvision.prediction.predictions import Predicted
 
 Form = Literal["lines", "json", "json-list", "csv"]
 
@@ -66,10 +66,10 @@ def command(
     """
     from resvision.core.progress import Bar
     from resvision.core.terminal import Terminal
-    from resvision.inference.image_files import ImageFiles, require_there
-    from resvision.inference.out_folder import out_folder
-    from resvision.inference.predict import predicted, showing
-    from resvision.inference.sample_files import asked_samples
+    from resvision.prediction.image_files import ImageFiles, require_there
+    from resvision.prediction.out_folder import out_folder
+    from resvision.prediction.predictions import predicted, showing
+    from resvision.prediction.sample_files import asked_samples
 
     form = _form(as_json=as_json, as_list=as_list, as_csv=as_csv)
     if resume and out is None:

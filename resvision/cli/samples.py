@@ -104,7 +104,7 @@ def _of_run(question: SampleQuestion) -> Samples:
     """Test samples of a run, drawn as its net sees them, with its predictions."""
     from resvision.inference.evaluate import open_images
     from resvision.inference.load import load_quietly
-    from resvision.inference.predict import result_of
+    from resvision.prediction.predictions import result_of
 
     if question.settings or question.split:
         raise SettingsError(f"{question.data}: a run has its own data and drawing; leave out --set and --split")

@@ -2,6 +2,9 @@
 
 from pathlib import PurePath
 
+IMAGENET = "imagenet"
+"""The set that published weights were trained on; its classes have one order everywhere, and many names."""
+
 DESCRIPTIONS = frozenset({".yaml", ".yml", ".csv", ".tsv", ".txt", ".jsonl", ".ndjson"})
 """Endings of files that describe the set beside them, and are called alike in many sets."""
 

@@ -18,6 +18,13 @@ OURS = "resvision"
 EXTRAS = {
     "cv2": "rcnn",
     "pyarrow": "motion",
+    "openvino": "openvino",
+    "onnxruntime": "onnx",
+    "onnx": "onnx",
+    "onnxscript": "onnx",
+    "nncf": "int8",
+    "fastapi": "serve",
+    "uvicorn": "serve",
     "torch": "train",
     "torchvision": "train",
     "sklearn": "train",

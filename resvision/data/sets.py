@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from resvision.core import references
+from resvision.core.data_names import IMAGENET
 from resvision.core.errors import DataError, SettingsError, printable, unknown_name
 from resvision.core.samples import AS_RECORDED, AS_USUAL, Drawing, Reader, Timing
 from resvision.data.layouts import layout_for, require_task
@@ -57,9 +58,6 @@ class DataSet:
         folder = references.load(self.finder, noun="data set")(root)
         return None if folder is None else str(folder)
 
-
-IMAGENET = "imagenet"
-"""The set that published weights were trained on; their classes have its order."""
 
 SETS = (
     DataSet(

@@ -15,11 +15,11 @@ from resvision.core.errors import DataError, MissingStageError, SettingsError, u
 from resvision.core.samples import Sample
 from resvision.core.view_geometry import Floats, Geometry
 from resvision.inference.load import Trained, load
-from resvision.inference.predict import Predicted, seen_sample, seen_sources
-from resvision.inference.sample_files import FileSample
-from resvision.inference.sources import Picture, Source, sources_of
 from resvision.kinds.kind import Asked
 from resvision.kinds.prediction_options import PredictionOptions
+from resvision.prediction.predictions import Predicted, seen_sample, seen_sources
+from resvision.prediction.sample_files import FileSample
+from resvision.prediction.sources import Picture, Source, sources_of
 from resvision.probes.attribution import grad_cam, occlusion, smallest_map
 from resvision.tasks import ExplainedScore, Question, Seen
 from resvision.training.machine import at_work

@@ -13,12 +13,15 @@ from resvision.assembly import NetWeights, build_system, task_name, weights_run
 from resvision.core import notebooks, rundir
 from resvision.core.errors import RunError, SettingsError, WeightsError, printable
 from resvision.core.plurals import counted
+from resvision.core.samples import Sample
 from resvision.core.settings import Scalar
 from resvision.core.terminal import Terminal, visible
 from resvision.core.views import View
 from resvision.inference.weights_file import Known, Normalization, read_file
 from resvision.initial_weights import find_published
 from resvision.kinds.kind import Kind
+from resvision.kinds.prediction_options import PredictionOptions
+from resvision.kinds.seen_samples import SampleFile, Seen
 from resvision.run import Run, read_run
 from resvision.tasks import Model, Task, task_of
 from resvision.training import machine as machines
@@ -32,7 +35,7 @@ class UnsettledWeightsWarning(UserWarning):
 
 
 if TYPE_CHECKING:
-    from resvision.inference.sources import Picture
+    from resvision.prediction.sources import Picture
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,29 @@ class Trained(Model):
         from resvision.inference.predict import inputs_of
 
         return inputs_of(self, images, grey=grey)
+
+    at_a_time = 64
+
+    def configured(self, options: PredictionOptions) -> "Trained":
+        """The run with what a person asks of its predictions."""
+        return self.task.configured(self, options)
+
+    def opened(self, file: Path) -> SampleFile | None:
+        """Open a file that holds several samples, as the run's task does."""
+        return self.task.opened(self, file, self.columns)
+
+    def seen_sample(self, sample: Sample[Any], name: str) -> Seen | None:
+        """One labelled sample as the net sees it, as the run's task says."""
+        return self.task.seen_sample(self, sample, name)
+
+    def beside(self, seen: Seen) -> Any:
+        """What the net takes beside the pixels of a view."""
+        return self.task.beside(self, seen)
+
+    def raw(self, seen: Sequence[Seen]) -> list[Any]:
+        """The raw results for views of one size, computed as suits the machine."""
+        with machines.at_work(self.system, self.machine):
+            return self.task.raw(self, seen)
 
     @property
     def task(self) -> Task[Any]:
@@ -221,6 +247,7 @@ def build_trained(run: Run, state: State, *, file: Path, folder: Path | None = N
         folder=folder or file,
         run=run,
         timing=run.data.timing,
+        columns=run.data.columns or (),
     )
 
 

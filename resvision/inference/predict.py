@@ -1,9 +1,8 @@
 """Prediction: the results of a trained run for files, Pillow images, arrays and tensors."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,26 +10,10 @@ from torch import Tensor
 
 from resvision.contracts import PixelSystem
 from resvision.core.errors import DataError, SettingsError
-from resvision.core.images import Pixels
-from resvision.core.samples import Sample
 from resvision.inference.load import Trained, load
-from resvision.inference.sample_files import FileSample, SampleFiles
-from resvision.inference.sources import Picture, Source, decoded, name_of, sources_of
-from resvision.kinds.kind import Result
 from resvision.kinds.prediction_options import PredictionOptions
-from resvision.tasks import Seen
-from resvision.training.machine import at_work
-
-BATCH_SIZE = 64
-"""Images that are shown to a net at a time, where all become one size."""
-
-
-class Predicted(NamedTuple):
-    """The result for one image: the source as it was named, or a sample in it, the image (H, W, C), and the result."""
-
-    source: Source | FileSample
-    image: Pixels
-    result: Any
+from resvision.prediction.predictions import results_of
+from resvision.prediction.sources import Picture, decoded, name_of, sources_of
 
 
 def predict(
@@ -69,63 +52,7 @@ def predict(
     """
     trained = run if isinstance(run, Trained) else load(run)
     options = PredictionOptions(score, iou, suppress, most, proposals)
-    wanted = (only,) if isinstance(only, str) else (*only,)
-    trained.kind.require_options({"top": top is not None, "only": bool(wanted), **options.given()})
-    predictions = predicted(
-        showing(trained, options), sources_of(images, endings=trained.kind.file_endings), grey=grey, only=wanted
-    )
-    return [trained.kind.limited(prediction.result, top) for prediction in predictions]
-
-
-def showing(trained: Trained, options: PredictionOptions) -> Trained:
-    """The run with what a person asks of its predictions, and the kind's usual score where none is named."""
-    if options.score is None:
-        options = options._replace(score=trained.kind.usual_score)
-    return trained.task.configured(trained, options)
-
-
-def predicted(
-    trained: Trained,
-    sources: Iterable[Source | FileSample],
-    *,
-    grey: bool = False,
-    only: Sequence[str] = (),
-    failed: Callable[[DataError], None] | None = None,
-) -> Iterator[Predicted]:
-    """Yield the result for each source, or for each sample in it, in order, a batch at a time.
-
-    only    names or patterns of the samples of a file that holds several
-    failed  takes the error of each source that cannot be used, which is left out; without it the DataError is raised
-    """
-    images = seen_sources(trained, sources, grey, failed, only=only)
-    for first in images:
-        # what is brought beside an image may take longer than the net, so nobody waits for that of 64
-        is_alone = trained.view.side_px is None or first[1].beside is not None
-        batch = [first, *islice(images, 0 if is_alone else BATCH_SIZE - 1)]
-        raw_results = _raw(trained, [seen for _, seen in batch])
-        for (source, seen), raw in zip(batch, raw_results, strict=True):
-            result = trained.kind.decode(raw, seen.geometry, source=seen.name, classes=trained.classes)
-            yield Predicted(source, seen.image, result)
-
-
-def result_of(trained: Trained, sample: Sample[Any], *, name: str, grey: bool = False) -> Result:
-    """Predict one labelled sample; DataError where it does not fit the net."""
-    seen = seen_sample(trained, sample, name=name, grey=grey)
-    (raw,) = _raw(trained, [seen])
-    result: Result = trained.kind.decode(raw, seen.geometry, source=name, classes=trained.classes)
-    return result
-
-
-def seen_by(trained: Trained, image: Pixels, *, name: str, grey: bool = False) -> Seen:
-    """One decoded image (H, W) or (H, W, C) as the net sees it; DataError where it does not fit the net."""
-    seen = Seen(*trained.view.show(image, name=name, grey=grey), name, image)
-    return seen._replace(beside=trained.task.beside(trained, seen))
-
-
-def seen_sample(trained: Trained, sample: Sample[Any], *, name: str, grey: bool = False) -> Seen:
-    """One labelled sample as the net sees it; DataError where it does not fit the net."""
-    seen = trained.task.seen_sample(trained, sample, name)
-    return seen_by(trained, sample.image, name=name, grey=grey) if seen is None else seen
+    return results_of(trained, images, top=top, grey=grey, only=only, options=options)
 
 
 def inputs_of(trained: Trained, images: Picture | Iterable[Picture], *, grey: bool = False) -> Tensor:
@@ -145,59 +72,3 @@ def inputs_of(trained: Trained, images: Picture | Iterable[Picture], *, grey: bo
         raise DataError(f"inputs of one size are needed, not {listed}; give images of one size, or one at a time")
     stacked = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
     return trained.system.normalized(stacked.to(trained.system.mean.device)).contiguous()
-
-
-def _raw(trained: Trained, seen: list[Seen]) -> list[Any]:
-    with at_work(trained.system, trained.machine):
-        return trained.task.raw(trained, seen)
-
-
-def seen_sources(
-    trained: Trained,
-    sources: Iterable[Source | FileSample],
-    grey: bool,
-    failed: Callable[[DataError], None] | None,
-    *,
-    only: Sequence[str] = (),
-) -> Iterator[tuple[Source | FileSample, Seen]]:
-    """Yield each source that can be shown, or each sample in it, as the net sees it; errors of others go to `failed`.
-
-    Images are (H, W, C).
-    """
-    failed = failed or _raised
-    samples = SampleFiles(trained, only)
-    for position, source in enumerate(sources):
-        try:
-            pieces = _pieces(source, samples)
-        except DataError as error:
-            failed(error)
-            continue
-        for piece in pieces:
-            try:
-                seen = _seen(trained, piece, samples, position, grey=grey)
-            except DataError as error:
-                failed(error)
-            else:
-                yield piece, seen
-    try:
-        samples.require_met()
-    except DataError as error:
-        failed(error)
-
-
-def _pieces(source: Source | FileSample, samples: SampleFiles) -> Sequence[Source | FileSample]:
-    """The samples of a file that holds several; of anything else the source alone."""
-    inside = samples.samples(source) if isinstance(source, Path) else None
-    return [source] if inside is None else inside
-
-
-def _seen(trained: Trained, piece: Source | FileSample, samples: SampleFiles, position: int, *, grey: bool) -> Seen:
-    if isinstance(piece, FileSample):
-        return samples.seen(piece)
-    name = name_of(piece, position)
-    image = decoded(piece, name=name)
-    return seen_by(trained, image if image.ndim == 3 else image[:, :, None], name=name, grey=grey)
-
-
-def _raised(error: DataError) -> None:
-    raise error

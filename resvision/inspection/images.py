@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from resvision.core.errors import printable
 from resvision.inference.explain import explain_view
 from resvision.inference.heat_pictures import overlay
-from resvision.inference.predict import seen_sample
 from resvision.inspection.inspected import Inspected, Inspection, grid_rows
 from resvision.kinds.forms import Table
+from resvision.prediction.predictions import seen_sample
 from resvision.probes.saliency import saliency_map
 from resvision.report.grids import Strip, strips
 from resvision.tasks import Question, Seen

@@ -21,6 +21,7 @@ from resvision.core import references
 from resvision.core.errors import SettingsError
 from resvision.core.images import Pixels
 from resvision.core.samples import Reader
+from resvision.core.settings import Scalar
 from resvision.core.view_geometry import Geometry
 from resvision.kinds.forms import (
     Asked,
@@ -39,9 +40,13 @@ from resvision.kinds.forms import (
     Table,
     Written,
 )
+from resvision.kinds.graph import PIXELS, Graph
+from resvision.kinds.model_card import ModelCard
+from resvision.kinds.prediction_options import PredictionOptions
+from resvision.kinds.seen_samples import SampleSource, Seen
 
 __all__ = [  # a task of a user's own finds here whatever its kind gives
-    "Kind", "LabelForm", "Result", "Scores", "percent",
+    "Exam", "Graph", "Kind", "LabelForm", "ModelCard", "Result", "SampleSource", "Scores", "Seen", "percent",
     "Asked", "ClassRow", "ClassTable", "Column", "Curve", "Example", "Exhibit", "Line", "ListedProtocol", "Matrix",
     "Panel", "Plot", "Showing", "Table", "Written",
 ]  # fmt: skip
@@ -109,9 +114,22 @@ class LabelForm(Protocol):
 
 
 S = TypeVar("S", bound=Scores)
+S_co = TypeVar("S_co", bound=Scores, covariant=True)
 R = TypeVar("R", bound=Result)
 T = TypeVar("T")
 F = TypeVar("F")
+
+
+class Exam(Protocol[S_co]):
+    """The scoring of a model on a data set, sample by sample, in any order and whoever computes its answers."""
+
+    def add(self, index: int, raw: Any, seen: Seen, target: Any) -> None:
+        """Take in the raw result for sample `index`, as `Kind.decode` takes it, of the view `seen`."""
+        ...
+
+    def scores(self) -> S_co:
+        """The scores of all samples; errors are those of the task's own scoring."""
+        ...
 
 
 class Kind(ABC, Generic[S, R, T]):
@@ -123,6 +141,8 @@ class Kind(ABC, Generic[S, R, T]):
     judged_by   figures that choose the best weights, the first before the others: the lower the better, the higher
                 where a minus stands before the name
     sample_noun the noun of a sample, where it is not an image
+    sample_source  "module:object" of the `SampleSource` of a task whose files hold several samples; "" where each is
+                an image
     file_endings  endings of the files that predictions are asked for, such as `.xml`, where these are no images
     main_name   the noun of the first of `judged_by`, as in "test error"
     figures     all figures of an evaluation
@@ -146,6 +166,7 @@ class Kind(ABC, Generic[S, R, T]):
     layouts: ClassVar[tuple[str, ...]] = ()
     judged_by: ClassVar[tuple[str, ...]]
     sample_noun: ClassVar[str] = "image"
+    sample_source: ClassVar[str] = ""
     file_endings: ClassVar[frozenset[str]] = frozenset()
     main_name: ClassVar[str] = "error"
     figures: ClassVar[tuple[str, ...]]
@@ -216,6 +237,48 @@ class Kind(ABC, Generic[S, R, T]):
     @abstractmethod
     def read_scores(self, data: Any) -> S:
         """The scores in `evaluation.json`; ValueError, KeyError or TypeError for anything else."""
+
+    # Answers of an exported graph -------------------------------------------------------------------------------------
+
+    def samples(self) -> SampleSource | None:
+        """The way to samples of a task whose files hold several; None where a file is an image."""
+        source: SampleSource | None = (
+            references.find(self.sample_source, noun="sample source") if self.sample_source else None
+        )
+        return source
+
+    def answers(self, graph: Graph, seen: Sequence[Seen]) -> list[Any]:
+        """The raw results of a graph for views of one size, each as `decode` takes it.
+
+        Raises SettingsError for a graph of several outputs, where a kind does not know them.
+        """
+        outputs = graph({PIXELS: np.stack([one.pixels for one in seen])})
+        if len(outputs) != 1:
+            raise SettingsError(f"{self.name}: its Kind has no `answers` for a graph that gives {', '.join(outputs)}")
+        (values,) = outputs.values()
+        return [*values]
+
+    def require_choosable(self, options: PredictionOptions, fixed: Mapping[str, Scalar]) -> None:
+        """Raise SettingsError for an option of predictions that cannot be chosen once a net is exported.
+
+        fixed  what was fixed when it was, by name
+        """
+        for name, is_given in options.given().items():
+            if is_given:
+                value = f" at {fixed[name]}" if name in fixed else ""
+                raise SettingsError(f"--{name}: was fixed{value} when the net was exported; export it again")
+
+    def chosen(self, raw: Any, options: PredictionOptions) -> Any:
+        """What a person wants of a raw result, by options that `require_choosable` lets pass."""
+        return raw
+
+    def exam(self, model: ModelCard, reader: Reader[T], protocol: str | None = None) -> Exam[S]:
+        """An exam of a model on all samples of a reader, by the usual protocol or the one that is named.
+
+        Raises DataError for classes that the model does not know, UnknownNameError for a protocol that there is not,
+        SettingsError for one that asks for more than one view of an image, or for a task that has no exam.
+        """
+        raise SettingsError(f"{self.name}: is scored by its torch half alone; evaluate the run")
 
     # The data set on the page ----------------------------------------------------------------------------------------
 

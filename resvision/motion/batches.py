@@ -22,11 +22,11 @@ from resvision.core.images import Pixels
 from resvision.core.samples import Reader, Sample
 from resvision.core.views import Raster, View
 from resvision.kinds.motion.rasters import drawn
+from resvision.kinds.motion.window_arrays import futures_of, pasts_of, states_of, steady_positions
 from resvision.kinds.motion.windows import Window
 from resvision.loading.batches import Visits
 from resvision.motion.augment import CHOICE, SLOTS, MotionAugment
 from resvision.motion.forecaster import MotionInputs, MotionTargets
-from resvision.motion.window_arrays import futures_of, pasts_of, states_of, steady_positions
 
 
 class Undrawn(Reader[Window]):

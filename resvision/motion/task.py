@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from resvision.core.errors import DataError, SettingsError, printable
 from resvision.core.samples import Reader, Sample
 from resvision.core.settings import Scalar
 from resvision.core.views import Raster, View
+from resvision.data.tracks.track_files import TRACKS
 from resvision.kinds.kind import Exhibit
 from resvision.kinds.motion.kind import KIND
 from resvision.kinds.motion.placement import WindowGeometry
@@ -22,13 +22,12 @@ from resvision.kinds.motion.scores import MotionScores
 from resvision.kinds.motion.scoring import Tally
 from resvision.kinds.motion.windows import Window
 from resvision.loading.workers import batches as read_batches
-from resvision.motion import track_files
 from resvision.motion.augment import MotionAugment
 from resvision.motion.batches import MotionEvalBatches, MotionTrainBatches, Undrawn, inputs_of, undrawn
 from resvision.motion.exhibits import training_exhibits
 from resvision.motion.explaining import best_trajectory
 from resvision.motion.forecaster import Forecaster, ForecastNet
-from resvision.tasks import ExplainedScore, How, Model, Question, SampleFile, Seen, Task
+from resvision.tasks import ExplainedScore, How, Model, Question, Seen, Task
 from resvision.training.evaluation import evaluating, merged, predicted_batches
 from resvision.training.machine import Machine, autocast, decoding_workers
 from resvision.training.stopping import StopSignals
@@ -149,14 +148,10 @@ class MotionTask(Task[Window]):
         with closing(read_batches(share, 0, len(share), workers=decoding_workers())) as running:
             return self.score(model.system, how.watched(running, len(reader)), reader, machine=model.machine)
 
-    def opened(self, model: Model, file: Path, columns: Sequence[str] = ()) -> SampleFile:
-        """Open a file of recorded tracks."""
-        return track_files.opened(model, file, columns)
-
     def seen_sample(self, model: Model, sample: Sample[Window], name: str) -> Seen:
         """The raster of a window, and its place in the world."""
         require_steps(model, sample.target.span.steps, name)
-        return track_files.seen_window(model, sample.target, sample.image)
+        return TRACKS.seen(model, sample, name)
 
     def explained_score(self, model: Model, seen: Seen, question: Question) -> ExplainedScore:
         """The score of the most probable trajectory."""

@@ -169,7 +169,7 @@ def _scored_split(record: RunRecord) -> Reader[Any]:
 def _predictor(record: RunRecord, *, allow_code: bool) -> Callable[[Sample[Any], str], Any]:
     """The net's result for a labelled sample and its name."""
     from resvision.inference.load import load  # a page without predictions needs no net
-    from resvision.inference.predict import result_of
+    from resvision.prediction.predictions import result_of
 
     trained = load(record.folder, allow_code=allow_code)
     return lambda sample, name: result_of(trained, sample, name=name, grey=True)

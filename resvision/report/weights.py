@@ -13,8 +13,8 @@ from resvision.core.samples import Reader
 from resvision.core.views import described
 from resvision.inference.evaluate import evaluate_with_overlap
 from resvision.inference.load import Trained
-from resvision.inference.predict import result_of
 from resvision.kinds.kind import Scores
+from resvision.prediction.predictions import result_of
 from resvision.report.class_tables import class_values
 from resvision.report.heat import heated
 from resvision.report.html import render, write_page

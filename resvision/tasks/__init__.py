@@ -8,6 +8,8 @@ explained_scores    what an explanation asks and is answered
 image_tensors       pixels to tensors, and tensors to pictures
 """
 
+from resvision.kinds.seen_samples import SampleFile as SampleFile
+from resvision.kinds.seen_samples import Seen as Seen
 from resvision.tasks.evaluation_options import Described as Described
 from resvision.tasks.evaluation_options import How as How
 from resvision.tasks.evaluation_options import unwatched as unwatched
@@ -15,8 +17,6 @@ from resvision.tasks.explained_scores import ExplainedScore as ExplainedScore
 from resvision.tasks.explained_scores import Question as Question
 from resvision.tasks.image_tensors import images_of as images_of
 from resvision.tasks.image_tensors import pictures_of as pictures_of
-from resvision.tasks.seen_samples import SampleFile as SampleFile
-from resvision.tasks.seen_samples import Seen as Seen
 from resvision.tasks.task import Task as Task
 from resvision.tasks.task import task_of as task_of
 from resvision.tasks.trained_model import Model as Model

@@ -28,11 +28,12 @@ from resvision.core.views import View
 from resvision.kinds.forms import Showing
 from resvision.kinds.kind import Exhibit, Kind, Scores
 from resvision.kinds.prediction_options import PredictionOptions
+from resvision.kinds.seen_samples import SampleFile, Seen
 from resvision.kinds.table import TASKS, kind_of, require
 from resvision.loading.augment import Augmentation
 from resvision.tasks.evaluation_options import Described, How
 from resvision.tasks.explained_scores import ExplainedScore, Question
-from resvision.tasks.seen_samples import SampleFile, Seen
+from resvision.tasks.exported_nets import ExportedNet, predicting
 from resvision.tasks.trained_model import Model, Trained
 from resvision.training.machine import Machine, autocast
 from resvision.training.stopping import StopSignals
@@ -247,11 +248,13 @@ class Task(ABC, Generic[T]):
         Raises DataError, which names the file, for one that holds no samples that the model can be shown. A file that
         belongs to others, such as the map of several recordings, has no names.
         """
-        return None
+        source = self.kind.samples()
+        return None if source is None else source.opened(model, file, columns)
 
     def seen_sample(self, model: Model, sample: Sample[T], name: str) -> Seen | None:
         """One labelled sample as the net sees it; None for a task whose nets see the sample's image by their view."""
-        return None
+        source = self.kind.samples()
+        return None if source is None else source.seen(model, sample, name)
 
     def beside(self, model: Model, seen: Seen) -> Any:
         """What the net takes beside the pixels of one view; None for a net that takes no more.
@@ -271,6 +274,16 @@ class Task(ABC, Generic[T]):
         with autocast(model.machine):
             predicted = model.system.predict(Images(images.to(device)))
         return apart(arrays(predicted), len(seen))
+
+    # Questions of an export -------------------------------------------------------------------------------------------
+
+    def exported(self, model: Model) -> ExportedNet:
+        """The net as it is exported, from uint8 pixels to what the kind's `answers` takes.
+
+        Raises SettingsError for a net that is not exported.
+        """
+        side = self.example_shape(model.view, model.side_px or model.view.side_px)[1]
+        return predicting(model, side, side)
 
     # Questions of an explanation --------------------------------------------------------------------------------------
 

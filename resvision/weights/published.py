@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from resvision.core.data_names import IMAGENET
 from resvision.core.errors import WeightsError
 from resvision.core.settings import Scalar
 from resvision.core.views import CentreCrop, ShorterSide, View
-from resvision.data.sets import IMAGENET
 from resvision.weights.torchvision_detectors import DETECTORS, class_names
 
 TORCHVISION = "torchvision"

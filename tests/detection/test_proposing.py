@@ -34,7 +34,7 @@ def model(regions: Regions) -> Model:
     system = ColourDetector(ColourNet(len(CLASSES)), mean=MEAN, std=STD).eval()
     system.regions = regions
     machine = Machine(device="cpu", precision="fp32", channels_last=False, compile=False)
-    return Model(system, "colours", "run", "rectangles", CLASSES, VIEW, 32, machine)
+    return Model("colours", "run", "rectangles", CLASSES, VIEW, 32, system, machine)
 
 
 def file_for(folder: Path, **regions: Floats) -> Path:

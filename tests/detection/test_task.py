@@ -31,7 +31,7 @@ def model(*, anchor_scale: float = 1.0, side_px: int = 32) -> Model:
     net = catalog.build("retinanet", num_classes=2, backbone="resnet18", width=4, channels=8, anchor_scale=anchor_scale)
     torch.nn.init.constant_(net.head.classification_head.cls_logits.bias, 0.0)
     system = RetinaNetDetector(net, mean=VIEW.mean, std=VIEW.std).eval()
-    return Model(system, "retinanet", "run", "rectangles", CLASSES, VIEW, side_px, MACHINE)
+    return Model("retinanet", "run", "rectangles", CLASSES, VIEW, side_px, system, MACHINE)
 
 
 def on_meta(anchor_scale: float) -> RetinaNetDetector:

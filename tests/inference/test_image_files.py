@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from resvision.core.errors import DataError
-from resvision.inference.image_files import ImageFiles
+from resvision.prediction.image_files import ImageFiles
 
 
 def files(*paths: Path, below: Path) -> list[str]:

@@ -14,8 +14,8 @@ import resvision
 from resvision.core.errors import DataError, SettingsError
 from resvision.inference.load import Trained
 from resvision.inference.predict import result_of
-from resvision.inference.sample_files import FileSample
 from resvision.launch import Finished
+from resvision.prediction.sample_files import FileSample
 
 Cli = Callable[..., tuple[int, str, str]]
 

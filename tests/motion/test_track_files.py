@@ -8,6 +8,7 @@ import torch
 
 import resvision
 from resvision.core.errors import DataError, SettingsError
+from resvision.data.tracks.track_files import TrackFile, opened
 from resvision.geometry.frames import agent_from_world
 from resvision.inference.load import Trained
 from resvision.inference.predict import result_of
@@ -15,7 +16,6 @@ from resvision.kinds.motion.kind import KIND
 from resvision.kinds.motion.placement import WindowGeometry
 from resvision.kinds.motion.rasters import drawn
 from resvision.kinds.motion.results import Motion, RawTrajectories
-from resvision.motion.track_files import TrackFile, opened
 from resvision.tasks import SampleFile
 
 FRAMES = 14

@@ -11,7 +11,9 @@ from resvision.core.errors import DataError
 from resvision.core.images import Pixels
 from resvision.core.plurals import counted
 from resvision.core.results import ClassScores
+from resvision.core.samples import Reader
 from resvision.core.view_geometry import Geometry
+from resvision.kinds.classification.exam import ClassificationExam
 from resvision.kinds.classification.presets import PRESETS
 from resvision.kinds.classification.scores import ClassificationScores, pooled
 from resvision.kinds.kind import (
@@ -25,6 +27,7 @@ from resvision.kinds.kind import (
     Kind,
     ListedProtocol,
     Matrix,
+    ModelCard,
     Panel,
     Table,
     percent,
@@ -78,6 +81,10 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
         return ClassScores(
             source=source, labels=tuple(classes[k] for k in ranked), scores=tuple(float(raw[k]) for k in ranked)
         )
+
+    def exam(self, model: ModelCard, reader: Reader[int], protocol: str | None = None) -> ClassificationExam:
+        """Top-1 and top-5 error, loss and confusion of one view of each image."""
+        return ClassificationExam(model, reader, protocol)
 
     def pooled(self, scores: Sequence[ClassificationScores]) -> ClassificationScores:
         """Add up the confusions; means are over all images."""

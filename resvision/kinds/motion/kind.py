@@ -43,6 +43,7 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
     layouts = ("resvision.data.tracks.layout:LAYOUT",)
     judged_by = ("min_fde_1", "min_ade_1")
     sample_noun = "window"
+    sample_source = "resvision.data.tracks.track_files:TRACKS"
     file_endings = frozenset({".xml", ".csv", ".tsv", ".txt", ".parquet"})
     main_name = "FDE"
     figures = (

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from resvision.core.draws import shuffled
 from resvision.core.errors import DataError, printable
 from resvision.core.samples import Reader
+from resvision.kinds.motion.window_arrays import futures_of, pasts_of, steady_positions
 from resvision.kinds.motion.windows import Window
 from resvision.motion.forecaster import Reference
-from resvision.motion.window_arrays import futures_of, pasts_of, steady_positions
 
 
 class WholeFutures(NamedTuple):

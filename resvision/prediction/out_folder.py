@@ -11,10 +11,10 @@ import numpy as np
 from resvision.core import rundir
 from resvision.core.errors import DataError, printable
 from resvision.core.images import Pixels
-from resvision.inference.image_files import ImageFiles
-from resvision.inference.predict import Predicted
-from resvision.inference.sample_files import FileSample, Pieces
 from resvision.kinds.kind import LabelForm
+from resvision.prediction.image_files import ImageFiles
+from resvision.prediction.predictions import Predicted
+from resvision.prediction.sample_files import FileSample, Pieces
 
 Paths = ImageFiles | Sequence[Path]
 

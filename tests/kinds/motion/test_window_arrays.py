@@ -6,8 +6,8 @@ from motion.traffic import FRAME_SECONDS, SPAN, Windows, scene
 
 from resvision.geometry.frames import Pose
 from resvision.kinds.motion.baselines import constant_velocity
+from resvision.kinds.motion.window_arrays import futures_of, pasts_of, states_of, steady_positions
 from resvision.kinds.motion.windows import Span, Window
-from resvision.motion.window_arrays import futures_of, pasts_of, states_of, steady_positions
 
 
 def windows(span: Span = SPAN, offset: Pose | None = None) -> list[Window]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from resvision.core.errors import DataError, printable
-from resvision.inference.image_files import ImageFiles
-from resvision.inference.load import Trained
-from resvision.tasks import SampleFile, Seen
+from resvision.kinds.seen_samples import SampleFile, Seen
+from resvision.prediction.image_files import ImageFiles
+from resvision.prediction.predictor import Predictor
 
 _NOT_IN_FILE_NAMES = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
 """Characters that a name of a file has not on every system."""
@@ -42,8 +42,8 @@ class SampleFiles:
     `unmet` are those of `only` that no sample of the files so far has answered to.
     """
 
-    def __init__(self, trained: Trained, only: Sequence[str] = ()) -> None:
-        self._trained, self._only = trained, only
+    def __init__(self, model: Predictor, only: Sequence[str] = ()) -> None:
+        self._model, self._only = model, only
         self.unmet = list(dict.fromkeys(only))
         self._known: list[str] = []
         self._last: tuple[Path, SampleFile] | None = None
@@ -77,19 +77,19 @@ class SampleFiles:
     def _open(self, file: Path) -> SampleFile | None:
         if self._last is not None and self._last[0] == file:
             return self._last[1]
-        opened = self._trained.task.opened(self._trained, file, self._trained.run.data.columns or ())
+        opened = self._model.opened(file)
         if opened is not None:
             self._last = file, opened
         return opened
 
 
-def asked_samples(trained: Trained, files: ImageFiles, only: Sequence[str] = ()) -> Pieces:
+def asked_samples(model: Predictor, files: ImageFiles, only: Sequence[str] = ()) -> Pieces:
     """The files themselves where they are images, or the samples in those that hold several.
 
     A file that cannot be opened stands for itself, so that the prediction names it. Raises DataError for a name of
     `only` that no sample has.
     """
-    opened = SampleFiles(trained, only)
+    opened = SampleFiles(model, only)
     samples_of: dict[Path, list[FileSample]] = {}
     for file in files:
         with suppress(DataError):

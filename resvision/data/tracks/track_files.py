@@ -12,17 +12,19 @@ import numpy as np
 
 from resvision.core.errors import DataError, SettingsError, printable
 from resvision.core.images import Pixels
+from resvision.core.samples import Sample
 from resvision.core.views import Raster
 from resvision.data.fault_kinds import Ledger
 from resvision.data.faults import summary
 from resvision.data.tracks import files, layout
 from resvision.data.tracks.cuts import NOT_PREDICTED, USUAL, span_of
 from resvision.data.tracks.reader import PICTURE
+from resvision.kinds.model_card import ModelCard
 from resvision.kinds.motion.placement import WindowGeometry
 from resvision.kinds.motion.rasters import drawn
 from resvision.kinds.motion.scenes import Scene
 from resvision.kinds.motion.windows import Window
-from resvision.tasks import Model, SampleFile, Seen
+from resvision.kinds.seen_samples import SampleFile, Seen
 
 LEFT_OUT = ("gaps", "jumps", "turning-headings", "duplicate-frames")
 """Kinds of faults that keep no other vehicle of a file from being predicted."""
@@ -33,7 +35,7 @@ SAME_PACE = 1e-3
 class TrackFile(SampleFile):
     """The scenes of one file, cut as those were that a model was trained on."""
 
-    def __init__(self, model: Model, file: Path, columns: Sequence[str] = ()) -> None:
+    def __init__(self, model: ModelCard, file: Path, columns: Sequence[str] = ()) -> None:
         self._model, self._file = model, file
         seconds = pace_of(model)
         self._scenes = scenes_of(file, columns, seconds)
@@ -98,13 +100,23 @@ class NoTracks(SampleFile):
         raise DataError(f"{printable(self._file)}: lies beside tracks and holds none")
 
 
-def opened(model: Model, file: Path, columns: Sequence[str] = ()) -> SampleFile:
-    """The windows of a file.
+class Tracks:
+    """The windows of files of recorded tracks, a `kinds.seen_samples.SampleSource`."""
 
-    Raises DataError for a file that holds no tracks, or whose frames are not as far apart as those that the model was
-    trained on.
-    """
-    return NoTracks(file) if files.is_map(file.name) else TrackFile(model, file, columns)
+    def opened(self, model: ModelCard, file: Path, columns: Sequence[str] = ()) -> SampleFile:
+        """Open a file of tracks; a map that lies beside them has no names.
+
+        Raises DataError for a file that holds no tracks, or whose frames are not as far apart as those that the model
+        was trained on.
+        """
+        return NoTracks(file) if files.is_map(file.name) else TrackFile(model, file, columns)
+
+    def seen(self, model: ModelCard, sample: Sample[Window], name: str) -> Seen:
+        """The raster of a window, and its place in the world."""
+        return seen_window(model, sample.target, sample.image)
+
+
+TRACKS = Tracks()
 
 
 def scenes_of(file: Path, columns: Sequence[str], frame_seconds: float) -> list[Scene]:
@@ -123,7 +135,7 @@ def scenes_of(file: Path, columns: Sequence[str], frame_seconds: float) -> list[
     return scenes
 
 
-def pace_of(model: Model) -> float:
+def pace_of(model: ModelCard) -> float:
     """The seconds between two frames of the windows that a model was trained on."""
     seconds = model.timing.frame_seconds
     if seconds is None:
@@ -131,7 +143,7 @@ def pace_of(model: Model) -> float:
     return seconds
 
 
-def require_pace(model: Model, file: Path, scenes: Sequence[Scene], seconds: float) -> None:
+def require_pace(model: ModelCard, file: Path, scenes: Sequence[Scene], seconds: float) -> None:
     """Raise DataError for a file whose frames are not so many seconds apart."""
     for scene in scenes:
         if abs(scene.frame_seconds / seconds - 1) > SAME_PACE:
@@ -141,7 +153,7 @@ def require_pace(model: Model, file: Path, scenes: Sequence[Scene], seconds: flo
             )
 
 
-def seen_window(model: Model, window: Window, picture: Pixels | None = None) -> Seen:
+def seen_window(model: ModelCard, window: Window, picture: Pixels | None = None) -> Seen:
     """A window as the net sees it; `picture` is the one for people where it is drawn already."""
     view = model.view
     assert isinstance(view, Raster), "`require_view` comes first"

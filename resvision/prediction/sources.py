@@ -1,25 +1,35 @@
 """The images that a prediction is asked for, and their pixels: files, folders, Pillow images, arrays and tensors."""
 
+import sys
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from resvision.core.errors import DataError, printable
 from resvision.core.images import Pixels, decode, pixels_of
-from resvision.inference.image_files import ImageFiles
+from resvision.prediction.image_files import ImageFiles
 
-Source = Path | Image.Image | NDArray[Any] | Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
+else:  # torch is not loaded for a name in a signature
+    Tensor = Any
+
+Source: TypeAlias = Path | Image.Image | NDArray[Any] | Tensor
 """One image: a file, a Pillow image, an array (H, W) or (H, W, C), or a tensor (H, W) or (C, H, W)."""
-Picture = str | Source
+Picture: TypeAlias = str | Source
 """An image; or a folder, all files of which are taken; or an array (N, H, W, C) or a tensor (N, C, H, W) of several."""
 
 TAKEN = "paths, Pillow images, arrays (H, W, C) or tensors (C, H, W)"
+
+
+def is_tensor(value: Any) -> "TypeGuard[Tensor]":
+    """Whether a value is a tensor of torch, which is not imported for the question."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
 
 
 def sources_of(images: Picture | Iterable[Picture], *, endings: Collection[str] = ()) -> list[Source]:
@@ -29,7 +39,7 @@ def sources_of(images: Picture | Iterable[Picture], *, endings: Collection[str] 
 
     Raises DataError for missing files, and for what is no image.
     """
-    if isinstance(images, str | Path | Image.Image | np.ndarray | Tensor):
+    if isinstance(images, str | Path | Image.Image | np.ndarray) or is_tensor(images):
         images = [images]
     elif not isinstance(images, Iterable):
         raise DataError(f"images: expected {TAKEN}, got {type(images).__name__}")
@@ -40,7 +50,7 @@ def sources_of(images: Picture | Iterable[Picture], *, endings: Collection[str] 
 def _expand(picture: Any, position: int, endings: Collection[str]) -> Sequence[Source]:
     if isinstance(picture, str | Path):
         return [*ImageFiles.of([Path(picture)], endings=endings)]
-    if isinstance(picture, np.ndarray | Tensor):
+    if isinstance(picture, np.ndarray) or is_tensor(picture):
         return [*picture] if picture.ndim == 4 else [picture]
     if not isinstance(picture, Image.Image):
         raise DataError(f"image {position}: expected {TAKEN}, got {type(picture).__name__}")
@@ -53,7 +63,7 @@ def name_of(source: Source, position: int) -> str:
         return printable(source)
     if isinstance(source, Image.Image):
         return printable(getattr(source, "filename", "")) or f"image {position}"
-    return f"{'tensor' if isinstance(source, Tensor) else 'array'} {position}"
+    return f"{'tensor' if is_tensor(source) else 'array'} {position}"
 
 
 def decoded(source: Source, *, name: str) -> Pixels:
@@ -65,10 +75,11 @@ def decoded(source: Source, *, name: str) -> Pixels:
         return decode(source)
     if isinstance(source, Image.Image):
         return pixels_of(source, name=name)
-    if isinstance(source, Tensor):
+    if is_tensor(source):
         _require_shape(source.shape, name=name, channels_first=True)
         values = source.detach().cpu()
-        values = values.float() if values.dtype in (torch.bfloat16, torch.float16) else values  # not all known to numpy
+        is_short = values.is_floating_point() and values.element_size() < 4  # not all such types are known to numpy
+        values = values.float() if is_short else values
         return _as_bytes((values.permute(1, 2, 0) if source.ndim == 3 else values).numpy(), name=name)
     _require_shape(source.shape, name=name, channels_first=False)
     return _as_bytes(source, name=name)

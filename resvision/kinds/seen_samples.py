@@ -2,10 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 from resvision.core.images import Pixels
+from resvision.core.samples import Sample
 from resvision.core.view_geometry import Geometry
+from resvision.kinds.model_card import ModelCard
 
 
 class Seen(NamedTuple):
@@ -41,3 +44,19 @@ class SampleFile(ABC):
     @abstractmethod
     def seen(self, name: str) -> Seen:
         """One of the samples as the net sees it; DataError, with its name, where that cannot be."""
+
+
+class SampleSource(Protocol):
+    """The way to samples of a task whose files hold several, and whose nets see them drawn."""
+
+    def opened(self, model: ModelCard, file: Path, columns: Sequence[str]) -> SampleFile:
+        """Open a file; `columns` are the names of a table's columns, as `role=column`.
+
+        Raises DataError, which names the file, for one that holds no samples that the model can be shown. A file that
+        belongs to others, such as the map of several recordings, has no names.
+        """
+        ...
+
+    def seen(self, model: ModelCard, sample: Sample[Any], name: str) -> Seen:
+        """One labelled sample as the net sees it."""
+        ...

@@ -1,0 +1,1 @@
+"""Bundles: exported nets that answer without torch, by OpenVINO or ONNX Runtime."""

@@ -1,0 +1,85 @@
+"""A bundle that is open: it predicts as the run that it was made of does, without torch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from resvision.core.errors import RunError, printable
+from resvision.core.samples import Sample
+from resvision.kinds.kind import Kind
+from resvision.kinds.model_card import ModelCard
+from resvision.kinds.prediction_options import PredictionOptions
+from resvision.kinds.seen_samples import SampleFile, Seen
+from resvision.kinds.table import kind_of
+from resvision.runtime.bundle_format import Manifest, identity, read_manifest
+from resvision.runtime.engines import EngineSettings, RunningGraph, run_graph
+
+AS_EXPORTED = PredictionOptions()
+"""Where a person asks for nothing else."""
+
+
+@dataclass(frozen=True)
+class Bundle(ModelCard):
+    """An exported net on an engine, a `prediction.predictor.Predictor`."""
+
+    manifest: Manifest
+    graph: RunningGraph
+    options: PredictionOptions = AS_EXPORTED
+
+    at_a_time = 16
+
+    @property
+    def kind(self) -> Kind[Any, Any, Any]:
+        """The torch-free half of the task."""
+        return kind_of(self.manifest.task)
+
+    def configured(self, options: PredictionOptions) -> "Bundle":
+        """The bundle with what a person asks of its predictions; SettingsError for what was fixed in its graph."""
+        self.kind.require_choosable(options, self.manifest.options)
+        return replace(self, options=options)
+
+    def opened(self, file: Path) -> SampleFile | None:
+        """Open a file that holds several samples; None for an image."""
+        source = self.kind.samples()
+        return None if source is None else source.opened(self, file, self.columns)
+
+    def seen_sample(self, sample: Sample[Any], name: str) -> Seen | None:
+        """One labelled sample as the net sees it; None where it sees the sample's image by its view."""
+        source = self.kind.samples()
+        return None if source is None else source.seen(self, sample, name)
+
+    def beside(self, seen: Seen) -> None:
+        """Nothing: nets that take more than pixels of an image are not exported."""
+
+    def raw(self, seen: Sequence[Seen]) -> list[Any]:
+        """The raw results of the graph for views of one size."""
+        return [self.kind.chosen(one, self.options) for one in self.kind.answers(self.graph, seen)]
+
+
+def open_bundle(folder: Path, settings: EngineSettings | None = None) -> Bundle:
+    """Open the bundle in a folder on an engine.
+
+    Raises RunError for one that is damaged, changed or of another format, MissingExtraError for an engine that is not
+    installed, SettingsError for a graph that the engine cannot run.
+    """
+    manifest = read_manifest(folder)
+    settings = settings or EngineSettings()
+    graph = run_graph(folder / manifest.graph, settings, key=identity(manifest), batch=manifest.batch)
+    if dict(graph.inputs) != {name: tuple(shape) for name, shape in manifest.inputs.items()}:
+        raise RunError(
+            f"{printable(folder / manifest.graph)}: takes {dict(graph.inputs)}, where the bundle says"
+            f" {manifest.inputs}; export the run again"
+        )
+    return Bundle(
+        name=manifest.net,
+        title=str(folder),
+        data=manifest.data,
+        classes=manifest.classes,
+        view=manifest.view,
+        side_px=manifest.side_px,
+        timing=manifest.timed,
+        columns=manifest.columns,
+        manifest=manifest,
+        graph=graph,
+    )

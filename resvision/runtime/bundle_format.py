@@ -1,0 +1,144 @@
+"""The folder of a bundle, and what stands in its `bundle.json`.
+
+bundle.json   everything but the net: task, classes, the way from an image to pixels, scores, sums of the other files
+run.json      the Run that the net comes from
+graph.onnx    the net, from uint8 pixels to results; `graph.xml` with `graph.bin` where it is in OpenVINO's own form
+
+A bundle names no code. It may come from anyone: its files are read whole and held against their sums before any of
+them is used.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from resvision.core import files, rundir
+from resvision.core.errors import RunError, SettingsError, printable
+from resvision.core.samples import Timing
+from resvision.core.settings import Scalar, from_json
+from resvision.core.views import View
+from resvision.kinds.table import TASKS
+
+BUNDLE = "bundle.json"
+FORMAT = 1
+GRAPHS = ("graph.onnx", "graph.xml")
+"""Names that the file of a graph may have."""
+LARGEST = 4 * 2**30
+"""Bytes of a bundle's file at most."""
+
+Count = Annotated[int, Meta(ge=1, le=2**31)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """The scores of a net before and after its export, on the same images.
+
+    data    the set, with its split
+    images  the number of them
+    figure  the figure that was compared, of those that the task's evaluation gives
+    before  its value by the run
+    after   its value by the graph
+    bound   the most by which it was allowed to become worse
+    engine  what ran the graph, and in which precision
+    """
+
+    data: str
+    images: Count
+    figure: str
+    before: float
+    after: float
+    bound: Annotated[float, Meta(ge=0)]
+    engine: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """The content of `bundle.json`; `kinds.model_card` explains what describes the model.
+
+    net       the net's name in the catalog
+    task      one of the tasks of this package
+    weights   the number format of the weights: fp32, fp16 or int8
+    graph     the graph's file
+    batch     the views that the graph takes at a time; None for any number
+    inputs    of the graph, by name, with their shapes apart from the batch
+    outputs   the names of its outputs
+    options   what was fixed when the bundle was made, such as the overlap above which boxes suppress each other
+    measured  the scores of the net before and after; None where they were not asked for
+    sums      SHA-256 of every other file, by name
+    """
+
+    format: int
+    net: str
+    task: str
+    data: str
+    classes: tuple[str, ...]
+    view: View
+    side_px: Count | None
+    timing: dict[str, Scalar]
+    columns: tuple[str, ...]
+    weights: Literal["fp32", "fp16", "int8"]
+    graph: str
+    batch: Count | None
+    inputs: dict[str, tuple[Count, ...]]
+    outputs: tuple[str, ...]
+    options: dict[str, Scalar] = field(default_factory=dict)
+    measured: Measured | None = None
+    sums: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.format != FORMAT:
+            raise ValueError(f"bundle format {self.format}, this version reads {FORMAT}")
+        if self.task not in TASKS:
+            raise ValueError(f"task {self.task!r}: bundles are for {', '.join(TASKS)}, and name no code")
+        if self.graph not in GRAPHS or self.graph not in self.sums:
+            raise ValueError(f"graph {self.graph!r}: must be one of {', '.join(GRAPHS)}, with its sum")
+        for name in self.sums:
+            if Path(name).name != name or name in ("", ".", "..", BUNDLE) or "\\" in name:
+                raise ValueError(f"sums: {name!r} is no name of a file in the bundle")
+
+    @property
+    def timed(self) -> Timing:
+        """How samples were cut out of recordings."""
+        return Timing(**self.timing)
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether a folder holds a bundle."""
+    return (path / BUNDLE).is_file()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read what a bundle says of itself, and hold every file against its sum.
+
+    Raises RunError where it is missing, damaged, of another format, or changed.
+    """
+    path = folder / BUNDLE
+    data = rundir.read_json(path, limit=files.SETTINGS)
+    if isinstance(data, dict) and data.get("format") != FORMAT:
+        raise RunError(f"{printable(path)}: bundle format {data.get('format')!r}, this version reads {FORMAT}")
+    try:
+        manifest = from_json(Manifest, data)
+    except SettingsError as error:
+        raise RunError(f"{printable(path)}: {error}; export the run again") from None
+    for name, digest in manifest.sums.items():
+        if sum_of(folder / name) != digest:
+            raise RunError(f"{printable(folder / name)}: was changed since the bundle was made; export the run again")
+    return manifest
+
+
+def sum_of(file: Path) -> str:
+    """The SHA-256 of a file of a bundle, in hexadecimal; RunError where it cannot be read."""
+    try:
+        with files.open_regular(file) as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise RunError(f"{printable(file)}: cannot be read ({error.strerror}); export the run again") from None
+
+
+def identity(manifest: Manifest) -> str:
+    """The sum by which a bundle is told from others: of the sums of all its files."""
+    lines = (f"{name} {manifest.sums[name]}\n" for name in sorted(manifest.sums))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,0 +1,60 @@
+"""Compiled graphs, kept in the cache folder: a graph is compiled once for an engine, its version and a processor.
+
+What is kept is believed only with its sum, which stands beside it: an engine that is given a damaged graph may end the
+process. The folder may be deleted at any time.
+"""
+
+import hashlib
+from contextlib import suppress
+from pathlib import Path
+
+from resvision.core import files
+from resvision.core.drafts import draft_file
+from resvision.data.roots import cache_root
+
+LARGEST = 4 * 2**30
+"""Bytes of a compiled graph that is read back."""
+
+
+def kept(key: str) -> bytes | None:
+    """The compiled graph of a key; None where there is none, or not the one that was written."""
+    try:
+        content = files.read_whole(_place(key), LARGEST)
+        summed = files.read_whole(_sum_place(key), 64).decode()
+    except (OSError, UnicodeError):
+        return None
+    return content if hashlib.sha256(content).hexdigest() == summed else None
+
+
+def keep(key: str, content: bytes) -> None:
+    """Keep a compiled graph under its key; a cache that cannot be written is left, since nothing depends on it."""
+    with suppress(OSError):
+        _place(key).parent.mkdir(parents=True, exist_ok=True)
+        with draft_file(_place(key)) as file:
+            file.write(content)
+        with draft_file(_sum_place(key)) as file:
+            file.write(hashlib.sha256(content).hexdigest().encode())
+
+
+def key_of(*parts: str) -> str:
+    """The key of whatever a compiled graph depends on: the bundle's sums, engine, version, processor, settings."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def processor() -> str:
+    """The processor by its model and its instructions, which decide what a graph is compiled to."""
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        wanted = ("model name", "flags", "Features")
+        return "\n".join(next((line for line in lines if line.startswith(name)), "") for name in wanted)
+    import platform
+
+    return f"{platform.machine()} {platform.processor()}"
+
+
+def _place(key: str) -> Path:
+    return cache_root() / "graphs" / f"{key}.blob"
+
+
+def _sum_place(key: str) -> Path:
+    return cache_root() / "graphs" / f"{key}.sha256"

@@ -1,0 +1,67 @@
+"""Engines that run exported graphs: their names, and what each is asked for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, get_args
+
+from resvision.core import references
+from resvision.core.errors import SettingsError
+from resvision.kinds.graph import Graph
+
+EngineName = Literal["openvino", "onnxruntime"]
+Precision = Literal["auto", "fp32", "bf16"]
+Mode = Literal["latency", "throughput"]
+
+_ENGINES: dict[str, str] = {
+    "openvino": "resvision.runtime.openvino_engine:OpenVinoGraph",
+    "onnxruntime": "resvision.runtime.onnxruntime_engine:OnnxRuntimeGraph",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSettings:
+    """How a graph is run.
+
+    engine     openvino, which is faster on every CPU that we measured, or onnxruntime
+    precision  of the arithmetic: auto leaves it to the engine, which takes bf16 where the CPU is fast in it
+    threads    of the CPU, all that the process may use where None
+    mode       latency: one answer as soon as can be; throughput: many answers beside each other
+    """
+
+    engine: EngineName = "openvino"
+    precision: Precision = "auto"
+    threads: int | None = None
+    mode: Mode = "latency"
+
+    def __post_init__(self) -> None:
+        for name, choices in (("engine", EngineName), ("precision", Precision), ("mode", Mode)):
+            if getattr(self, name) not in get_args(choices):
+                raise SettingsError(f"{name} {getattr(self, name)!r}: choices are {', '.join(get_args(choices))}")
+        if self.threads is not None and not 1 <= self.threads <= 1024:
+            raise SettingsError(f"threads: must lie in 1..1024, got {self.threads}")
+
+
+class RunningGraph(Graph, Protocol):
+    """A graph on an engine, which may be called by several threads at once."""
+
+    @property
+    def lanes(self) -> int:
+        """The number of calls that are best made at once."""
+        ...
+
+    @property
+    def described(self) -> str:
+        """Engine, version and precision in words."""
+        ...
+
+
+def run_graph(file: Path, settings: EngineSettings, *, key: str, batch: int | None) -> RunningGraph:
+    """Have an engine run the graph in a file.
+
+    key    what its content is told by in the cache, such as the sum of its bundle
+    batch  the number of views that the graph takes at a time; None for any
+
+    Raises MissingExtraError for an engine that is not installed, SettingsError for a graph that it cannot run.
+    """
+    graph: RunningGraph = references.find(_ENGINES[settings.engine], noun="engine")(file, settings, key, batch)
+    return graph

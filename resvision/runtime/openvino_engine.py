@@ -1,0 +1,118 @@
+"""Graphs run by OpenVINO on a CPU: https://docs.openvino.ai."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resvision.core.errors import SettingsError, printable
+from resvision.kinds.graph import Feed
+from resvision.runtime import compiled_graphs
+from resvision.runtime.engines import EngineSettings
+from resvision.runtime.quiet_imports import engine
+
+BATCH = 16
+"""Views that go through a graph together where it takes any number."""
+HINTS = {"fp32": "f32", "bf16": "bf16"}
+
+
+class OpenVinoGraph:
+    """A graph that is compiled for one view, and for BATCH of them once so many come, a `RunningGraph`."""
+
+    def __init__(self, file: Path, settings: EngineSettings, key: str, batch: int | None) -> None:
+        self._openvino = engine("openvino")
+        self._core = self._openvino.Core()
+        self._file, self._key, self._batch = file, key, batch
+        self._settings = _properties(settings)
+        self._compiled: dict[int, _Requests] = {}
+        self._lock = Lock()
+        one = self._requests(batch or 1)
+        self.inputs: Mapping[str, tuple[int, ...]] = one.inputs
+        self.lanes = one.number
+        self.described = f"OpenVINO {self._openvino.__version__.partition('-')[0]}, {one.precision}"
+
+    def __call__(self, feed: Feed) -> dict[str, NDArray[Any]]:
+        """The outputs for any number of views, a few at a time, the last of them repeated where some are missing."""
+        count = len(next(iter(feed.values())))
+        parts = []
+        first = 0
+        while first < count:
+            size = self._batch or (BATCH if count - first > 1 else 1)
+            length = min(size, count - first)
+            part = {name: _filled(values[first : first + length], size) for name, values in feed.items()}
+            answers = self._requests(size)(part)
+            parts.append({name: values[:length] for name, values in answers.items()})
+            first += length
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _requests(self, size: int) -> "_Requests":
+        """The graph for so many views at a time, compiled when it is first asked for."""
+        with self._lock:
+            if size not in self._compiled:
+                self._compiled[size] = _Requests(self._compile(size))
+            return self._compiled[size]
+
+    def _compile(self, size: int) -> Any:
+        """The compiled graph: the one that was kept, or a new one."""
+        version = self._openvino.get_version()
+        key = compiled_graphs.key_of(
+            self._key, "openvino", version, compiled_graphs.processor(), f"{sorted(self._settings.items())}", f"{size}"
+        )
+        if (content := compiled_graphs.kept(key)) is not None:
+            return self._core.import_model(content, "CPU", self._settings)
+        try:
+            model = self._core.read_model(self._file)
+            if self._batch is None:
+                model.reshape({port: [size, *port.partial_shape[1:]] for port in model.inputs})
+            compiled = self._core.compile_model(model, "CPU", self._settings)
+        except RuntimeError as error:
+            line = str(error).strip().splitlines()[-1]
+            raise SettingsError(f"{printable(self._file)}: OpenVINO cannot run this graph: {line}") from None
+        stream = io.BytesIO()
+        compiled.export_model(stream)
+        compiled_graphs.keep(key, stream.getvalue())
+        return compiled
+
+
+class _Requests:
+    """The inference requests of one compiled graph, each used by one thread at a time."""
+
+    def __init__(self, compiled: Any) -> None:
+        self.number = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        self.precision = {"f32": "fp32", "bf16": "bf16", "f16": "fp16"}[
+            compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+        ]
+        self.inputs = {port.any_name: tuple(port.shape)[1:] for port in compiled.inputs}
+        self._names = [port.any_name for port in compiled.outputs]
+        self._free: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(self.number):
+            self._free.put(compiled.create_infer_request())
+
+    def __call__(self, feed: Feed) -> dict[str, NDArray[Any]]:
+        request = self._free.get()
+        try:
+            request.infer({name: np.ascontiguousarray(values) for name, values in feed.items()}, share_inputs=True)
+            return {name: request.get_tensor(name).data.copy() for name in self._names}
+        finally:
+            self._free.put(request)
+
+
+def _properties(settings: EngineSettings) -> dict[str, Any]:
+    """The settings in OpenVINO's words."""
+    properties: dict[str, Any] = {"PERFORMANCE_HINT": settings.mode.upper()}
+    if settings.precision != "auto":
+        properties["INFERENCE_PRECISION_HINT"] = HINTS[settings.precision]
+    if settings.threads is not None:
+        properties["INFERENCE_NUM_THREADS"] = settings.threads
+    return properties
+
+
+def _filled(values: NDArray[Any], size: int) -> NDArray[Any]:
+    """The values, the last of them repeated up to `size`."""
+    missing = size - len(values)
+    return values if not missing else np.concatenate([values, np.repeat(values[-1:], missing, axis=0)])
