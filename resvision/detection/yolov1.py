@@ -9,7 +9,6 @@ Where the paper and the released code disagree
     gradient    the code follows half of that of the printed loss, which is the one here
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -43,7 +42,7 @@ class YOLOv1Loss:
             require_factor(name, getattr(self, name))
 
 
-class YOLOv1Detector(OneStageDetector):
+class YOLOv1Detector(OneStageDetector[YOLOv1Loss]):
     """The system of YOLO: the sum of five squared errors, divided by the number of images.
 
     1. An object belongs to the cell that its centre lies in.
@@ -54,14 +53,9 @@ class YOLOv1Detector(OneStageDetector):
     """
 
     loss_options: ClassVar[type] = YOLOv1Loss
+    usual_suppression: ClassVar[Suppression] = Suppression(score=0.001, iou=0.5, most=200)
 
     net: YOLOv1
-
-    def __init__(
-        self, net: YOLOv1, *, mean: Sequence[float], std: Sequence[float], options: YOLOv1Loss | None = None
-    ) -> None:
-        super().__init__(net, mean=mean, std=std, suppression=Suppression(score=0.001, iou=0.5, most=200))
-        self.options = options or YOLOv1Loss()
 
     def losses_of(self, maps: YOLOv1Maps, truth: TrueBoxes, sides: tuple[int, int]) -> Losses:
         """Compute the five errors; `error` is the share of cells with an object that are given another class."""
