@@ -11,10 +11,10 @@ from PIL import Image
 from resvision.core.errors import DataError, SettingsError
 from resvision.core.results import Detections
 from resvision.data.sets import open_splits
-from resvision.inference.predict import Predicted
 from resvision.kinds.detection.kind import KIND
 from resvision.prediction.image_files import ImageFiles
 from resvision.prediction.out_folder import out_folder
+from resvision.prediction.predictions import Predicted
 
 CLASSES = ("cat", "dog")
 

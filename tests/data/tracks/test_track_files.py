@@ -8,14 +8,14 @@ import torch
 
 import resvision
 from resvision.core.errors import DataError, SettingsError
-from resvision.data.tracks.track_files import TrackFile, opened
+from resvision.data.tracks.track_files import TRACKS, TrackFile
 from resvision.geometry.frames import agent_from_world
 from resvision.inference.load import Trained
-from resvision.inference.predict import result_of
 from resvision.kinds.motion.kind import KIND
 from resvision.kinds.motion.placement import WindowGeometry
 from resvision.kinds.motion.rasters import drawn
 from resvision.kinds.motion.results import Motion, RawTrajectories
+from resvision.prediction.predictions import result_of
 from resvision.tasks import SampleFile
 
 FRAMES = 14
@@ -99,7 +99,7 @@ def test_predictions_turn_and_shift_with_the_world(trained: Trained, tmp_path: P
 
 
 def test_decoding_brings_the_agents_frame_into_the_worlds(trained: Trained, tmp_path: Path) -> None:
-    file = opened(trained, tracks(tmp_path / "new.csv"))
+    file = TRACKS.opened(trained, tracks(tmp_path / "new.csv"))
     seen = file.seen(next(name for name in file.names if name.endswith("fast@8")))
     assert isinstance(seen.geometry, WindowGeometry)
     raw = RawTrajectories(np.random.default_rng(0).normal(size=(3, 6, 2)), np.array([0.2, 0.5, 0.3]))
@@ -147,7 +147,7 @@ def test_files_without_tracks_are_refused_and_maps_beside_tracks_are_none(traine
     tracks(tmp_path / "road.csv")
     (tmp_path / "road_lanes.csv").write_text("lane,side,x,y\n1,left,0,0\n1,left,9,0\n1,right,0,-3\n1,right,9,-3\n")
     assert [motion.vehicle for motion in resvision.predict(trained, tmp_path)] == ["fast"]
-    beside: SampleFile = opened(trained, tmp_path / "road_lanes.csv")
+    beside: SampleFile = TRACKS.opened(trained, tmp_path / "road_lanes.csv")
     assert not beside.names
 
 

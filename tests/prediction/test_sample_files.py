@@ -13,8 +13,8 @@ from digit_sheets import LYING_DEG, DigitsOfSheets, Sheets
 import resvision
 from resvision.core.errors import DataError, SettingsError
 from resvision.inference.load import Trained
-from resvision.inference.predict import result_of
 from resvision.launch import Finished
+from resvision.prediction.predictions import result_of
 from resvision.prediction.sample_files import FileSample
 
 Cli = Callable[..., tuple[int, str, str]]
