@@ -31,7 +31,8 @@ def examined(
         for index, one, raw in zip(numbers, seen, model.raw(seen), strict=True):
             exam.add(index, raw, one, reader.target(index))
         watch(len(numbers))
-    return exam.scores()
+    scores: Scores = exam.scores()
+    return scores
 
 
 def _batches(model: Predictor, reader: Reader[Any]) -> Iterator[tuple[Sequence[int], list[Seen]]]:

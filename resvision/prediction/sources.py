@@ -81,8 +81,9 @@ def decoded(source: Source, *, name: str) -> Pixels:
         is_short = values.is_floating_point() and values.element_size() < 4  # not all such types are known to numpy
         values = values.float() if is_short else values
         return _as_bytes((values.permute(1, 2, 0) if source.ndim == 3 else values).numpy(), name=name)
-    _require_shape(source.shape, name=name, channels_first=False)
-    return _as_bytes(source, name=name)
+    array = np.asarray(source)
+    _require_shape(array.shape, name=name, channels_first=False)
+    return _as_bytes(array, name=name)
 
 
 def _require_shape(shape: Sequence[int], *, name: str, channels_first: bool) -> None:

@@ -77,7 +77,7 @@ class Manifest:
     classes: tuple[str, ...]
     view: View
     side_px: Count | None
-    timing: dict[str, Scalar]
+    timing: dict[str, float | None]
     columns: tuple[str, ...]
     weights: Literal["fp32", "fp16", "int8"]
     graph: str
