@@ -35,7 +35,8 @@ from resvision.detection.augment import BoxAugment, Square, augmented
 from resvision.detection.detector import PADDING, Detector, ProposedImages, RegionDetector, TrueBoxes
 from resvision.detection.proposing import ProposedReader
 from resvision.kinds.detection.boxes import BoxTargets, Floats
-from resvision.loading.batches import Visits, as_batch, neighbours, sizes_fit_memory
+from resvision.loading.batches import Visits, as_batch, sizes_fit_memory
+from resvision.loading.exam_batches import ExamBatches
 from resvision.tasks import Seen
 
 REGION = -2
@@ -106,12 +107,10 @@ class BoxTrainBatches(Dataset[Batch]):
         return augmented([self._images[one] for one in joined], draws, self.augment, square)
 
 
-class BoxEvalBatches(Dataset[Batch]):
-    """The evaluation batches of one process: every image exactly once over all, as the view shows it.
+class BoxEvalBatches(ExamBatches):
+    """The evaluation batches of one process: every image as the view shows it, beside neighbours of equal size.
 
-    Targets are a list with a Target for each image. A batch holds neighbours of equal size, at most batch_size. How the
-    set is cut into batches does not depend on the processes, which take whole batches in turn, so a batch gives the
-    same bits whatever their number.
+    Targets are a list with a Target for each image.
 
     view       in place of the reader's own
     grey       convert colour for a net that takes grey
@@ -129,20 +128,14 @@ class BoxEvalBatches(Dataset[Batch]):
         grey: bool = False,
         in_memory: bool = True,
     ) -> None:
-        if batch_size < 1:
-            raise SettingsError(f"batch_size: {batch_size}; it must be at least 1")
-        self.batch_size = batch_size
         view = view or reader.view
-        self._cuts = neighbours(_sizes(reader, view), batch_size)[rank::world]
+        super().__init__(len(reader), batch_size=batch_size, rank=rank, world=world, sizes=_sizes(reader, view))
         self._views = Views(reader, view, grey=grey, in_memory=in_memory)
 
-    def __len__(self) -> int:
-        return len(self._cuts)
-
-    def __getitem__(self, position: int) -> Batch:
-        ids = self._cuts[position]
-        pixels, targets, regions = zip(*(self._views[index] for index in ids), strict=True)
-        batch = as_batch(np.stack(pixels), [*targets], np.array(ids, dtype=np.int64))
+    def batch_of(self, ids: NDArray[np.int64]) -> Batch:
+        """The images, their targets, and their regions where the reader has them."""
+        pixels, targets, regions = zip(*(self._views[index] for index in ids.tolist()), strict=True)
+        batch = as_batch(np.stack(pixels), [*targets], ids)
         return proposed(batch, regions, self._views.most_regions)
 
 
