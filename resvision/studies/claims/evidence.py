@@ -31,12 +31,16 @@ class Finding(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What a study found on one set of data, and the word for the note's claim there."""
+    """What a study found on one set of data, and the word for the note's claim there.
+
+    unmeasured  claims of the study on which the note's rests, but of which a condition is not in the results
+    """
 
     design: Design
     results: Results
     findings: tuple[Finding, ...]
     word: Measured
+    unmeasured: int = 0
 
 
 def read_folder(folder: Path) -> list[Results]:
@@ -77,10 +81,12 @@ def _evidence(design: Design, results: Results, tested: StudyClaims) -> Evidence
         for claim, verdict in zip(claims, results.verdicts(replace(design, claims=claims)), strict=True)
     )
     words = {finding.word for finding in findings}
+    unmeasured = len(bounds) - len(findings)
     if "contradicted" in words:
-        return Evidence(design, results, findings, "contradicted")
-    is_held = words == {"supported"} and len(findings) == len(bounds)
-    return Evidence(design, results, findings, "supported" if is_held else "undecided")
+        word: Measured = "contradicted"
+    else:
+        word = "supported" if words == {"supported"} and not unmeasured else "undecided"
+    return Evidence(design, results, findings, word, unmeasured)
 
 
 def values_of(claim: Claim) -> list[Value]:
