@@ -381,7 +381,7 @@ def test_a_results_file_decides_its_rows_from_the_command_to_the_book(
     folder.mkdir()
     write_results(results(*losses), folder / "degradation-digits.json")
     for language in LANGUAGES:
-        word_there = phrases.WORDS[word](language)  # type: ignore[arg-type]
+        word_there = phrases.WORDS[word](language)
         told = cli("study", "claims", "001:28", "--results", folder, "--language", language)[1]
         assert re.search(rf"{word_there} \({phrases.BY['study'](language)}\)", told)
         assert cli("study", "claims", "--results", folder, "--out", out, "--language", language)[0] == 0
@@ -391,7 +391,7 @@ def test_a_results_file_decides_its_rows_from_the_command_to_the_book(
         assert f"**{word_there}** (" in row
         assert "`plain56` 0." in row
         other = lines[BY_ID["overfitting-explains-degradation"].words(language).claim]
-        assert f"**{phrases.WORDS[overfitting](language)}** (" in other  # type: ignore[arg-type]
+        assert f"**{phrases.WORDS[overfitting](language)}** (" in other
         unmeasured = lines[BY_ID["zero-init-helps"].words(language).claim]
         assert f"**{phrases.WORDS['not measured'](language)}** (" in unmeasured
         assert "\n- `resvision study degradation --data digits`" in book
