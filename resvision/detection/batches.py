@@ -37,6 +37,7 @@ from resvision.detection.proposing import ProposedReader
 from resvision.kinds.detection.boxes import BoxTargets, Floats
 from resvision.loading.batches import Visits, as_batch, sizes_fit_memory
 from resvision.loading.exam_batches import ExamBatches
+from resvision.loading.kept_samples import KeptSamples
 from resvision.tasks import Seen
 
 REGION = -2
@@ -139,8 +140,8 @@ class BoxEvalBatches(ExamBatches):
         return proposed(batch, regions, self._views.most_regions)
 
 
-class StoredImages:
-    """The samples of a reader at their stored size, (H, W, channels); they stay in memory where all fit.
+class StoredImages(KeptSamples[Sample[BoxTargets]]):
+    """The samples of a reader at their stored size, (H, W, channels).
 
     Of a reader with regions these stand behind the boxes, with the label REGION.
     """
@@ -149,15 +150,13 @@ class StoredImages:
         self._reader, self._channels, self._grey = reader, channels, grey
         self.most_regions = most_regions(reader)
         fits = sizes_fit_memory((image_sides(reader, index) for index in range(len(reader))), channels)
-        self._memory = [self._read(index) for index in range(len(reader))] if fits else None
+        super().__init__(len(reader), fits=fits)
 
     def __len__(self) -> int:
         return len(self._reader)
 
-    def __getitem__(self, index: int) -> Sample[BoxTargets]:
-        return self._read(index) if self._memory is None else self._memory[index]
-
-    def _read(self, index: int) -> Sample[BoxTargets]:
+    def read(self, index: int) -> Sample[BoxTargets]:
+        """The image and its boxes, with its regions behind."""
         image, truth = self._reader[index]
         name = self._reader.source(index)
         if isinstance(self._reader, ProposedReader):
@@ -165,8 +164,8 @@ class StoredImages:
         return Sample(as_channels(image, self._channels, name=name, grey=self._grey), truth)
 
 
-class Views:
-    """The images of a reader as the view shows them, with their Target and regions; they stay in memory where all fit.
+class Views(KeptSamples[tuple[Pixels, Target, Floats]]):
+    """The images of a reader as the view shows them, with their Target and regions.
 
     Regions are (P, 4) in pixels of the view, none of a reader without.
     """
@@ -174,13 +173,10 @@ class Views:
     def __init__(self, reader: Reader[BoxTargets], view: View, *, grey: bool, in_memory: bool = True) -> None:
         self._reader, self._view, self._grey = reader, view, grey
         self.most_regions = most_regions(reader)
-        fits = in_memory and sizes_fit_memory(_sizes(reader, view), view.channels)
-        self._memory = [self._read(index) for index in range(len(reader))] if fits else None
+        super().__init__(len(reader), fits=in_memory and sizes_fit_memory(_sizes(reader, view), view.channels))
 
-    def __getitem__(self, index: int) -> tuple[Pixels, Target, Floats]:
-        return self._read(index) if self._memory is None else self._memory[index]
-
-    def _read(self, index: int) -> tuple[Pixels, Target, Floats]:
+    def read(self, index: int) -> tuple[Pixels, Target, Floats]:
+        """The view of an image, its truth and its regions."""
         image, truth = self._reader[index]
         name = self._reader.source(index)
         shown = self._view.show(image, name=name, grey=self._grey)

@@ -38,6 +38,7 @@ from resvision.loading.batches import (
 from resvision.loading.borders import border_weights
 from resvision.loading.elastic import Field, displacements, rotation, warped
 from resvision.loading.exam_batches import ExamBatches
+from resvision.loading.kept_samples import KeptSamples
 
 
 def require_objects(reader: Reader[Mask]) -> None:
@@ -164,23 +165,18 @@ class MaskEvalBatches(ExamBatches):
         return as_batch(np.stack(images), torch.from_numpy(np.stack(masks)).long(), ids)
 
 
-class Pairs:
+class Pairs(KeptSamples[tuple[Pixels, Pixels]]):
     """The images of a reader as the view shows them, (h, w, channels), and their masks, (h, w), resized with them.
-
-    They stay in memory where all fit, and are read each time elsewhere.
 
     Raises DataError where a mask is of another size than its image.
     """
 
     def __init__(self, reader: Reader[Mask], view: View, *, grey: bool, in_memory: bool = True) -> None:
         self._reader, self._view, self._grey = reader, view, grey
-        fits = in_memory and fits_memory(reader, view)
-        self._memory = [self._read(index) for index in range(len(reader))] if fits else None
+        super().__init__(len(reader), fits=in_memory and fits_memory(reader, view))
 
-    def __getitem__(self, index: int) -> tuple[Pixels, Pixels]:
-        return self._read(index) if self._memory is None else self._memory[index]
-
-    def _read(self, index: int) -> tuple[Pixels, Pixels]:
+    def read(self, index: int) -> tuple[Pixels, Pixels]:
+        """The view of an image, and its mask."""
         name = self._reader.source(index)
         image, mask = self._reader[index]
         if mask.shape != image.shape[:2]:
