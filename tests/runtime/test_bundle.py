@@ -126,7 +126,7 @@ def test_a_missing_file_is_named(changed: Path) -> None:
 
 
 def test_a_folder_that_holds_something_is_left_as_it_is(run: Trained, changed: Path) -> None:
-    with pytest.raises(RunError, match="holds a run already|not empty"):
+    with pytest.raises(RunError, match="holds a run already"):
         write_bundle(run, changed, reader=None)
     assert (changed / "graph.onnx").exists()
 
