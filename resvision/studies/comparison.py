@@ -13,6 +13,7 @@ from typing import Any
 
 from resvision.core.data_names import short_name
 from resvision.core.errors import RunError, SettingsError
+from resvision.core.plurals import plural
 from resvision.core.settings import leaves
 from resvision.kinds.kind import Kind
 from resvision.run import Run, code_in_run, refuse_code
@@ -231,8 +232,9 @@ def _require_common_ground(folders: Sequence[Path], outcomes: Sequence[Outcome])
                 " runs of one data set"
             )
         if (own.fingerprint, own.folds, own.fold) != (other.fingerprint, other.folds, other.fold):
+            samples = plural(first.record.kind.sample_noun)
             raise RunError(
-                f"{folder}: has other images of {short_name(own.name)} than {folders[0]}; compare runs that were"
+                f"{folder}: has other {samples} of {short_name(own.name)} than {folders[0]}; compare runs that were"
                 " tested on the same ones"
             )
 
