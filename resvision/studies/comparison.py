@@ -11,6 +11,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from resvision.catalog.table import find
+from resvision.core import references
 from resvision.core.data_names import short_name
 from resvision.core.errors import RunError, SettingsError
 from resvision.core.plurals import plural
@@ -193,9 +195,15 @@ def _listed(values: Sequence[Any]) -> str:
     return ", ".join(shown) + (f" and {len(values) - LIST_MOST} more" if len(values) > LIST_MOST else "")
 
 
-def _losses_compare(differing: Mapping[str, Any]) -> bool:
-    """Whether training losses can be compared: those of other loss options or other images are other quantities."""
-    return not any(path.startswith(("loss.", "augment.")) for path in differing)
+def _losses_compare(differing: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether training losses can be compared: other systems, loss options or images make other quantities of them."""
+    systems = {_system_of(str(name)) for name in differing.get("model.name", ())}
+    return len(systems) < 2 and not any(path.startswith(("loss.", "augment.")) for path in differing)
+
+
+def _system_of(model: str) -> str:
+    """The system that trains a model; that of a user's own is named by the model itself."""
+    return model if references.is_reference(model) else find(model).system
 
 
 def _unlike(values: Sequence[Any]) -> list[Any]:

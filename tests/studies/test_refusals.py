@@ -84,7 +84,7 @@ def test_a_study_of_several_data_sets_takes_no_other(cli: Cli) -> None:
     assert "have data of their own" in err
 
 
-@pytest.mark.parametrize(("model", "data", "known"), [("mtp", "traffic-simulated", True), ("ssd300", "bccd", False)])
+@pytest.mark.parametrize(("model", "data", "known"), [("mtp", "traffic-simulated", True), ("retinanet", "bccd", False)])
 def test_a_claim_about_the_metric_of_training_needs_a_task_that_has_one(model: str, data: str, known: bool) -> None:
     conditions = [Condition(name=name, model=model) for name in ("one", "other")]
     claim = Claim("one is lower in training", Value("one", "trained"), Value("other", "trained"))

@@ -45,7 +45,8 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
     layouts = ("resvision.data.tracks.layout:LAYOUT",)
     judged_by = ("min_fde_1", "min_ade_1")
     sample_noun = "window"
-    file_endings = frozenset({".xml", ".csv", ".tsv", ".txt", ".parquet"})
+    file_endings = frozenset({".xml", ".csv", ".tsv", ".txt", ".parquet", ".json"})
+    """Of them `.json` are maps that lie beside scenarios."""
     main_name = "FDE"
     figures = (
         "min_fde_1",
