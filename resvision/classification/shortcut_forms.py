@@ -12,15 +12,15 @@ Glossary
     g(x)   its gate, sigmoid(W x + b) by a 1x1 convolution, 0..1, one value for each channel and position
 """
 
+from functools import partial
 from typing import ClassVar, Literal, NamedTuple
 
 from torch import Tensor, nn
 
 from resvision.classification.resnet import conv3x3
+from resvision.classification.resnet_cifar import CifarResNet
 from resvision.core.errors import SettingsError
 from resvision.layers.depths import repeats
-from resvision.layers.fully_connected import convolved
-from resvision.layers.init import he_initialize
 from resvision.layers.residual_parts import ResidualParts
 from resvision.layers.shortcuts import ShortcutOption, make_shortcut
 
@@ -134,63 +134,6 @@ def scaled(x: Tensor, factor: float) -> Tensor:
     return x if factor == 1 else factor * x
 
 
-class FormedResNet(nn.Module):
-    """A 3x3 stem, three stages of n formed blocks at full, half and quarter size, an average, a classifier."""
-
-    def __init__(
-        self,
-        n: int,
-        *,
-        num_classes: int,
-        form: FormName,
-        gate_bias: float,
-        in_channels: int = 3,
-        width: int = 16,
-    ) -> None:
-        super().__init__()
-        self.shortcut = FORMS[form].option
-        self.widths = [width, 2 * width, 4 * width]
-        self.conv1 = conv3x3(in_channels, width)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.relu = nn.ReLU(inplace=True)
-        self.layer1 = stack_formed(n, in_channels=width, channels=width, stride=1, form=FORMS[form])
-        self.layer2 = stack_formed(n, in_channels=width, channels=2 * width, stride=2, form=FORMS[form])
-        self.layer3 = stack_formed(n, in_channels=2 * width, channels=4 * width, stride=2, form=FORMS[form])
-        self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(4 * width, num_classes)
-        he_initialize(self)
-        open_gates(self, gate_bias)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, K) of images (N, C, H, W), at any size from 1 pixel on."""
-        x = self._last_map(images)
-        x = self.avgpool(x).flatten(1)
-        logits: Tensor = self.fc(x)
-        return logits
-
-    def class_map(self, images: Tensor) -> Tensor:
-        """Logits at each position of the last map, (N, K, h, w); their mean over the positions is `forward`."""
-        return convolved(self.fc, self._last_map(images))
-
-    def stage_ends(self) -> dict[str, int]:
-        """The children after which `stages` takes a map, with its channels."""
-        return {f"layer{i + 1}": channels for i, channels in enumerate(self.widths)}
-
-    def _last_map(self, images: Tensor) -> Tensor:
-        x = self.relu(self.bn1(self.conv1(images)))
-        x = self.layer1(x)
-        x = self.layer2(x)
-        last: Tensor = self.layer3(x)
-        return last
-
-
-def stack_formed(n: int, *, in_channels: int, channels: int, stride: int, form: Form) -> nn.Sequential:
-    """One stage: n blocks, of which the first strides."""
-    first = FormedBlock(in_channels, channels=channels, stride=stride, form=form)
-    rest = (FormedBlock(channels, channels=channels, stride=1, form=form) for _ in range(n - 1))
-    return nn.Sequential(first, *rest)
-
-
 def open_gates(net: nn.Module, bias: float) -> None:
     """Set the bias of every gate: at b, a gate with a small signal is sigmoid(b), and passes 1 - sigmoid(b) on."""
     for module in net.modules():
@@ -209,7 +152,7 @@ def resnet_forms(
     width: int = 16,
     form: FormName = "identity",
     gate_bias: float = -6.0,
-) -> FormedResNet:
+) -> CifarResNet:
     """The net of any depth 6n+2 whose shortcuts have a form of the paper's table 1.
 
     depth      number of layers
@@ -224,11 +167,13 @@ def resnet_forms(
     """
     if form not in FORMS:
         raise SettingsError(f"form {form!r}: choices are {', '.join(FORMS)}")
-    return FormedResNet(
+    net = CifarResNet(
+        partial(FormedBlock, form=FORMS[form]),
         repeats(depth, per_step=6, kind="a ResNet of basic blocks"),
         num_classes=num_classes,
-        form=form,
-        gate_bias=gate_bias,
+        shortcut=FORMS[form].option,
         in_channels=in_channels,
         width=width,
     )
+    open_gates(net, gate_bias)
+    return net

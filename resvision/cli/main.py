@@ -1,19 +1,22 @@
 """`resvision`: the table of verbs, and the only code that turns errors into a line and an exit code.
 
-A verb's file imports what it needs only inside its function, so help and listings load no torch.
+A verb's file imports what it needs only inside its function, so help and listings load no torch; of the verbs, only the
+one that is called is loaded.
 """
 
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from io import TextIOWrapper
 from types import TracebackType
+from typing import Any
 
 import typer
 
 from resvision import __version__
-from resvision.cli import completion
+from resvision.cli.completion_answers import ASKED, answers
 from resvision.cli.groups import HelpfulGroup
 from resvision.core.errors import MissingExtraError, ResVisionError, UnknownNameError, is_memory_shortage, unknown_name
 from resvision.core.references import load, missing_extra
@@ -64,8 +67,9 @@ def _run(arguments: list[str]) -> int:
     try:
         if arguments and not arguments[0].startswith("-") and arguments[0] not in VERBS:
             raise _unknown_verb(arguments[0])
-        with completion.answers(os.environ):
-            code = application()(arguments, prog_name="resvision", standalone_mode=False)  # by `python -m`, too
+        verbs = arguments[:1] if arguments and arguments[0] in VERBS else VERBS
+        with answers(os.environ):
+            code = application(verbs)(arguments, prog_name="resvision", standalone_mode=False)  # by `python -m`, too
     except ResVisionError as error:
         return _fail(str(error), error.exit_code)
     except ModuleNotFoundError as error:
@@ -123,8 +127,8 @@ def _unknown_verb(name: str) -> UnknownNameError:
     return unknown_name("verb", name, VERBS, remedy="`resvision --help` lists all")
 
 
-def application() -> typer.Typer:
-    """The command line with all its verbs."""
+def application(verbs: Iterable[str] = VERBS) -> typer.Typer:
+    """The command line with these of its verbs; to a shell that asks for completions, they give words."""
     app = typer.Typer(
         name="resvision",
         help="Residual learning and the vision systems that stand on it.",
@@ -133,16 +137,23 @@ def application() -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_options)
-    for name, reference in VERBS.items():
-        verb = load(reference, noun="verb")
-        commands = [row.callback for row in verb.registered_commands] if isinstance(verb, typer.Typer) else [verb]
-        for command in filter(None, commands):
-            completion.attach(command)
+    for name in verbs:
+        verb = load(VERBS[name], noun="verb")
+        if ASKED in os.environ:
+            _attach_completions(verb)
         if isinstance(verb, typer.Typer):
             app.add_typer(verb, name=name)
         else:
             app.command(name)(verb)
     return app
+
+
+def _attach_completions(verb: Any) -> None:
+    from resvision.cli import completion  # its words are in tables that no other command needs
+
+    commands = [row.callback for row in verb.registered_commands] if isinstance(verb, typer.Typer) else [verb]
+    for command in filter(None, commands):
+        completion.attach(command)
 
 
 def _asks_for_too_much(error: Exception) -> bool:

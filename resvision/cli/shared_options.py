@@ -65,13 +65,17 @@ class FindOptions(TypedDict):
 _REST = inspect.Parameter.VAR_KEYWORD
 
 
-def with_options(options: Mapping[str, Any], *, after: str | None = None) -> Callable[[Command], Command]:
+def with_options(
+    options: Mapping[str, Any], *, after: str | None = None, defaults: Mapping[str, Any] | None = None
+) -> Callable[[Command], Command]:
     """Give a command an option for each annotation, in the place of its `**` parameter, and return it.
 
     Typer reads a command's options off its signature, where `**` alone names none.
 
-    after  the parameter behind which help shows them; behind all when left out
+    after     the parameter behind which help shows them; behind all when left out
+    defaults  of options that are not None when left out
     """
+    usual = defaults or {}
 
     def extended(command: Command) -> Command:
         signature = inspect.signature(command)
@@ -81,7 +85,7 @@ def with_options(options: Mapping[str, Any], *, after: str | None = None) -> Cal
             if parameter.kind is not _REST
         ]
         added = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=usual.get(name), annotation=annotation)
             for name, annotation in options.items()
         ]
         names = [parameter.name for parameter in parameters]

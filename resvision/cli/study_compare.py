@@ -1,22 +1,16 @@
 """`resvision study compare`: finished runs that differ in named settings, on the page of a study."""
 
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from resvision.cli.shared_options import AllowCode
+from resvision.cli.study_options import PageOut, Runs
 from resvision.cli.study_results import show
 from resvision.cli.tables import Wide
 
 
 def command(
-    runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN", help="Name two finished runs or more, the reference first.")
-    ],
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Write results and page into this folder, not into one in runs/.")
-    ] = None,
+    runs: Runs,
+    out: PageOut = None,
     allow_code: AllowCode = False,
     wide: Wide = False,
 ) -> None:

@@ -1,29 +1,17 @@
 """`resvision study grid`: every combination of some values of some settings, trained and compared as a study."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from resvision.cli.study_options import Epochs, Jobs, Out, Recipe, Settings
+from resvision.cli.study_options import Epochs, GridData, GridSeeds, Jobs, Model, Out, Recipe, Settings, Vary
 from resvision.cli.study_results import Wishes, conduct_and_show
 from resvision.cli.tables import Wide
 
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Train this model, or several with commas between.")],
-    data: Annotated[str, typer.Option("--data", help="Train on this data set, folder or files.")],
-    vary: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--vary",
-            metavar="KEY=A,B,C",
-            help="Train with each of these values of a setting. Repeatable: all combinations are trained.",
-        ),
-    ] = None,
-    seeds: Annotated[
-        int, typer.Option("--seeds", min=1, help="Train under each condition so often, with seeds 0, 1 and so on.")
-    ] = 3,
+    model: Model,
+    data: GridData,
+    vary: Vary = None,
+    seeds: GridSeeds = 3,
     epochs: Epochs = None,
     recipe: Recipe = None,
     out: Out = None,

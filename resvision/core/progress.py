@@ -5,10 +5,10 @@ The line is drawn as the work advances, by no thread of its own, and never wider
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import ParamSpec, Self, TypeVar
 
 from rich.console import Console
 from rich.control import Control
@@ -18,6 +18,7 @@ from rich.text import Text
 from resvision.core.notebooks import UpdatedLine
 from resvision.core.plurals import plural
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 SHOWN_AFTER_S = 2.0
@@ -76,6 +77,16 @@ class Bar:
         self._total = self._total if total is None else total
         self._recent.append((time.monotonic(), done))
         self._draw()
+
+    def counting(self, function: Callable[P, T]) -> Callable[P, T]:
+        """The function itself, each call of which counts as a piece that is done."""
+
+        def counted(*args: P.args, **keywords: P.kwargs) -> T:
+            result = function(*args, **keywords)
+            self.advance()
+            return result
+
+        return counted
 
     def aside(self, results: Iterable[T]) -> Iterator[T]:
         """Yield results, the line taken away while one is printed and at the end."""

@@ -14,6 +14,7 @@ gradients.jsonl      one JSON line for each step whose gradient was sampled, by 
 checkpoints/step-N/  weights and state; `checkpoints/last` names the newest, `checkpoints/best` that of validation
 evaluation.json      the scores of the best weights, otherwise the last, with confusion and worst mistakes
 report.html          the page
+diverged.json        in the folder of a member of a study whose loss became no number: the error that said so
 .lock                while a process trains here
 """
 
@@ -52,6 +53,7 @@ LAST = "last"
 BEST = "best"
 EVALUATION = "evaluation.json"
 REPORT = "report.html"
+DIVERGED = "diverged.json"
 LOCK = ".lock"
 
 RUN_FORMAT = 1

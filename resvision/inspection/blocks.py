@@ -7,13 +7,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from resvision.contracts import Batch
 from resvision.core.errors import SettingsError
+from resvision.core.progress import Bar
+from resvision.core.terminal import Terminal
 from resvision.inspection.inspected import Inspected, Inspection
 from resvision.kinds.forms import Table
+from resvision.probes.blocks import find_blocks
 from resvision.probes.lesion import delete_each
 from resvision.probes.paths import effective_lengths, mean_effective_length, path_gradients
 from resvision.report.line_plots import Line, line_plot
 from resvision.studies.subject import mean_losses
+
+BATCH = 200
+"""Images that are shown at a time to a net that lost a block."""
 
 DRAWS = 10
 """Random paths of each length."""
@@ -25,7 +32,9 @@ def lesion(runs: Sequence[Inspected]) -> Inspection:
     Raises SettingsError for a net without blocks, and for a task that counts no wrong answers.
     """
     (run,) = runs
-    found = delete_each(run.net, _error(run))
+    error, blocks = _error(run), _block_count(run, run.asked_batches(size=BATCH)[0])
+    with Bar(Terminal(stderr=True), "deleting blocks", total=blocks + 2, noun="net") as bar:
+        found = delete_each(run.net, bar.counting(error))  # that of the whole net, and a pass that finds the blocks
     rows = [
         (each.block, f"{each.error:.2%}", f"{each.error - found.intact:+.2%}", "yes" if each.enters_stage else "")
         for each in found.single
@@ -65,7 +74,10 @@ def paths(runs: Sequence[Inspected]) -> Inspection:
     Raises SettingsError for a net without residual blocks, and for a run that classifies no images.
     """
     (run,) = runs
-    found = path_gradients(run.net, _summed_loss(run), run.asked_images(), draws=DRAWS)
+    loss, blocks = _summed_loss(run), _block_count(run, run.asked_batches()[0])
+    passes = 3 + (blocks - 1) * DRAWS  # there is one shortest path and one longest, and a pass finds the blocks
+    with Bar(Terminal(stderr=True), "following paths", total=passes, noun="path") as bar:
+        found = path_gradients(run.net, bar.counting(loss), run.asked_images(), draws=DRAWS)
     effective, mean = effective_lengths(found), mean_effective_length(found)
     rows = [(str(each.length), f"{each.norm:.3g}", f"{each.paths:.2%}", f"{each.gradient:.2%}") for each in found]
     columns = ("branches on the path", "gradient of a path", "share of paths", "share of gradient")
@@ -95,9 +107,14 @@ def paths(runs: Sequence[Inspected]) -> Inspection:
     )
 
 
+def _block_count(run: Inspected, batch: Batch) -> int:
+    """The number of the net's blocks, which a batch goes through; SettingsError where there is none."""
+    return len(find_blocks(run.net, lambda _: mean_losses(run.system, [batch])))
+
+
 def _error(run: Inspected) -> Callable[[nn.Module], float]:
     """The share of wrong answers over the asked images, by the system around the net."""
-    batches = run.asked_batches(size=200)
+    batches = run.asked_batches(size=BATCH)
     if "error" not in mean_losses(run.system, batches[:1]):
         raise SettingsError(
             f"{run.trained.title}: {run.trained.kind.name} counts no wrong answers, by which a lesion is judged; name a"

@@ -1,77 +1,45 @@
 """The table of probes by which `resvision inspect RUN --probe NAME` looks at finished runs. Reaches no torch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Split = Literal["train", "test"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Probe:
-    """A probe: what it shows, the images that it usually looks at, and who answers.
+class Probe(NamedTuple):
+    """A probe, a row of the table.
 
-    function  "module:function" from the inspected runs and the images asked for to an `Inspection`
-    runs      the most runs that it takes
+    asks    "module:function" of this package, from the inspected runs to an `Inspection`
+    images  that it usually looks at, of this `split`
+    runs    the most runs that it takes
+    shows   what it shows, as `docs/probes.md` says it
     """
 
-    says: str
-    function: str
+    name: str
+    asks: str
     images: int
-    split: Split = "test"
-    runs: int = 1
+    split: Split
+    runs: int
+    shows: str
+
+    @property
+    def function(self) -> str:
+        """The full reference of the function."""
+        return f"resvision.inspection.{self.asks}"
 
 
-PROBES: Mapping[str, Probe] = {
-    "gradients": Probe(
-        says="the norm of the loss's gradient at each layer",
-        function="resvision.inspection.gradients:gradients",
-        images=128,
-        split="train",
-    ),
-    "responses": Probe(
-        says="the standard deviation of what each convolution answers, once it is normalized",
-        function="resvision.inspection.gradients:responses",
-        images=256,
-    ),
-    "lesion": Probe(
-        says="the error without each residual block in turn",
-        function="resvision.inspection.blocks:lesion",
-        images=500,
-    ),
-    "paths": Probe(
-        says="the gradient along paths of each length through residual blocks",
-        function="resvision.inspection.blocks:paths",
-        images=64,
-        split="train",
-    ),
-    "cka": Probe(
-        says="linear CKA between the layers of a run, or of two",
-        function="resvision.inspection.layers:cka",
-        images=256,
-        runs=2,
-    ),
-    "filters": Probe(says="the first filters", function="resvision.inspection.layers:filters", images=1),
-    "feature-maps": Probe(
-        says="the maps that each layer gives for an image",
-        function="resvision.inspection.layers:feature_maps",
-        images=1,
-    ),
-    "surface": Probe(
-        says="the training loss around the weights, along filter-normalized directions",
-        function="resvision.inspection.losses:surface",
-        images=128,
-        split="train",
-    ),
-    "saliency": Probe(
-        says="how fast the score changes with each pixel",
-        function="resvision.inspection.images:saliency",
-        images=4,
-    ),
-    "grad-cam": Probe(
-        says="the parts of the deepest map on which the score rests",
-        function="resvision.inspection.images:grad_cam",
-        images=4,
-    ),
-}
+ROWS = (
+    Probe("gradients", "gradients:gradients", 128, "train", 1, "the norm of the loss's gradient at each layer"),
+    Probe("responses", "gradients:responses", 256, "test", 1, "the spread of each convolution's normalized answer"),
+    Probe("lesion", "blocks:lesion", 500, "test", 1, "the error without each residual block in turn"),
+    Probe("paths", "blocks:paths", 64, "train", 1, "the gradient along paths of each length through residual blocks"),
+    Probe("cka", "layers:cka", 256, "test", 2, "linear CKA between the layers of a run, or of two"),
+    Probe("filters", "layers:filters", 1, "test", 1, "the first filters"),
+    Probe("feature-maps", "layers:feature_maps", 1, "test", 1, "the maps that each layer gives for an image"),
+    Probe("surface", "losses:surface", 128, "train", 1, "the training loss along filter-normalized directions"),
+    Probe("saliency", "images:saliency", 4, "test", 1, "how fast the score changes with each pixel"),
+    Probe("grad-cam", "images:grad_cam", 4, "test", 1, "the parts of the deepest map on which the score rests"),
+)
+
+PROBES: Mapping[str, Probe] = {row.name: row for row in ROWS}
 """The probes by name."""

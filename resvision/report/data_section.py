@@ -29,10 +29,10 @@ SAMPLES = 8
 class DataSection(NamedTuple):
     """A data set on a page.
 
-    splits   their names with their numbers of images, in the order of the columns of `rows`
+    splits   their names with their numbers of images in the whole set, in the order of the columns of `rows`
     rows     (class, its amount in each split); empty where targets are no classes
     noun     what the amounts count
-    notes    sentences on sizes, and on what was counted
+    notes    sentences on the images that runs were trained on, on sizes, and on what was counted
     samples  training images as the net sees them, and `sample_nouns` what they are
     single   whether each of these has one picture, which can be small: there is no writing in it
     reason   why there is nothing of all that, "" where there is
@@ -51,12 +51,14 @@ class DataSection(NamedTuple):
 
 def data_sections(records: Sequence[RunRecord], *, allow_code: bool = False) -> list[DataSection]:
     """A section for each data set of the runs, by the first run on it; its reason where it cannot be read."""
-    firsts = {(record.task_name, *data_of(record)): record for record in reversed(records)}
-    ordered = [record for record in records if record in firsts.values()]
-    return [_section(record, allow_code=allow_code) for record in ordered]
+    of_set: dict[tuple[str, str, int], list[RunRecord]] = {}
+    for record in records:
+        of_set.setdefault((record.task_name, *data_of(record)), []).append(record)
+    return [_section(group, allow_code=allow_code) for group in of_set.values()]
 
 
-def _section(record: RunRecord, *, allow_code: bool) -> DataSection:
+def _section(records: Sequence[RunRecord], *, allow_code: bool) -> DataSection:
+    record = records[0]
     kind, name = record.kind, str(record.setting("data.name"))
     try:
         splits = open_data(record, allow_code=allow_code)
@@ -73,7 +75,11 @@ def _section(record: RunRecord, *, allow_code: bool) -> DataSection:
         splits=tuple(f"{reader.split}, {len(reader):,} {plural(kind.sample_noun)}" for reader in readers),
         rows=_rows(readers[0].classes, counts),
         noun=kind.amount_noun,
-        notes=(*_size_words(sizes), *_counted_words(readers, kind)),
+        notes=(
+            *_trained_words(records, len(splits.train), kind),
+            *_size_words(sizes),
+            *_counted_words(readers, kind),
+        ),
         samples=samples,
         sample_nouns=plural(kind.sample_noun),
         single=not any(len(exhibit.panels) > 1 or exhibit.panels[0].lettered for exhibit in exhibits),
@@ -109,6 +115,20 @@ def _sizes(reader: Reader[Any]) -> list[tuple[int, int]]:
 def _are_images(kind: Kind[Any, Any, Any]) -> bool:
     """Whether samples have sizes of their own, as images have."""
     return kind.sample_noun == Kind.sample_noun
+
+
+def _trained_words(records: Sequence[RunRecord], whole: int, kind: Kind[Any, Any, Any]) -> list[str]:
+    """`Trained on 300 of the 1,400 training images.`; none where all runs were trained on the whole split.
+
+    A run is trained on fewer where they were cut to a number, or some held out for validation. Folds are no part of
+    the split as it is shown.
+    """
+    numbers = {int(record.setting("data.train_images")) for record in records if record.setting("data.fold") is None}
+    if numbers <= {whole}:
+        return []
+    listed = " or ".join(f"{number:,}" for number in sorted(numbers))
+    by_run = ", by run" if len(numbers) > 1 else ""
+    return [f"Trained on {listed} of the {whole:,} training {plural(kind.sample_noun)}{by_run}."]
 
 
 def _size_words(sizes: Sequence[tuple[int, int]]) -> list[str]:

@@ -8,7 +8,8 @@ report the lower error for them: 5.46 % against 6.37 %. For n = 5 and 9 the mult
 
 from collections.abc import Iterator
 
-from resvision.studies.design import Claim, Column, Condition, Design, Drawing, Measure, Value
+from resvision.studies.design import Claim, Condition, Design, Drawing, Value
+from resvision.studies.net_sizes import COUNT_COLUMNS, COUNTS, QUICK, STEP_COLUMN, USUAL, faster_step, times
 
 PAIRS = ((32, 47), (56, 83))
 """Layers of a basic net, and of the net of bottlenecks that costs as much."""
@@ -33,11 +34,7 @@ def _claims() -> Iterator[Claim]:
         yield Claim(
             f"{bottleneck} has a lower training loss than {basic}", Value(bottleneck, "loss"), Value(basic, "loss")
         )
-        yield Claim(
-            f"{bottleneck} takes less time for a step than {basic}",
-            Value(bottleneck, "times.step_ms"),
-            Value(basic, "times.step_ms"),
-        )
+        yield faster_step(bottleneck, basic)
         yield Claim(
             f"{bottleneck} has fewer parameters than {basic}",
             Value(bottleneck, "counts.params"),
@@ -56,22 +53,9 @@ DESIGN = Design(
     ),
     conditions=[*_conditions()],
     claims=[*_claims()],
-    common={"model.options.width": 16, "training.duration": "20 epochs"},
-    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "8 epochs"},
-    measures=(
-        Measure(name="counts", function="resvision.studies.measures_counts:counts"),
-        Measure(
-            name="times",
-            function="resvision.studies.measures_times:times",
-            options={"rounds": 30, "images": 64},
-            quick={"rounds": 10},
-            joint=True,
-        ),
-    ),
-    columns=(
-        Column("counts.params", "parameters", "count"),
-        Column("counts.macs", "multiply-adds", "count"),
-        Column("times.step_ms", "a step of 64 images", "ms"),
-    ),
+    common={**USUAL, "training.duration": "20 epochs"},
+    quick={**QUICK, "training.duration": "8 epochs"},
+    measures=(COUNTS, times(30, quick_rounds=10)),
+    columns=(*COUNT_COLUMNS, STEP_COLUMN),
     plots=(Drawing("By condition", "resvision.studies.condition_drawings:tested"),),
 )

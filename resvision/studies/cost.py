@@ -7,7 +7,17 @@ the time of a forward pass and of a step, by turns, and the loss after equally m
 
 from collections.abc import Iterator
 
-from resvision.studies.design import Claim, Column, Condition, Design, Measure, Value
+from resvision.studies.design import Claim, Condition, Design, Value
+from resvision.studies.net_sizes import (
+    COUNT_COLUMNS,
+    COUNTS,
+    FORWARD_COLUMN,
+    QUICK,
+    STEP_COLUMN,
+    USUAL,
+    faster_step,
+    times,
+)
 
 DEPTHS = (20, 56)
 
@@ -23,11 +33,7 @@ def _claims() -> Iterator[Claim]:
             Value(residual, "times.forward_ms"),
             Value(plain, "times.forward_ms"),
         )
-        yield Claim(
-            f"{residual} takes less time for a step than {plain}",
-            Value(residual, "times.step_ms"),
-            Value(plain, "times.step_ms"),
-        )
+        yield faster_step(residual, plain)
         yield Claim(
             f"{residual} has a lower training loss than {plain} after as many steps",
             Value(residual, "loss"),
@@ -47,22 +53,8 @@ DESIGN = Design(
     ),
     conditions=[Condition(name=name, model=name) for depth in DEPTHS for name in _names(depth)],
     claims=[*_claims()],
-    common={"model.options.width": 16, "training.duration": "10 epochs"},
-    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "3 epochs"},
-    measures=(
-        Measure(name="counts", function="resvision.studies.measures_counts:counts"),
-        Measure(
-            name="times",
-            function="resvision.studies.measures_times:times",
-            options={"rounds": 50, "images": 64},
-            quick={"rounds": 15},
-            joint=True,
-        ),
-    ),
-    columns=(
-        Column("counts.params", "parameters", "count"),
-        Column("counts.macs", "multiply-adds", "count"),
-        Column("times.forward_ms", "a forward pass of 64 images", "ms"),
-        Column("times.step_ms", "a step of 64 images", "ms"),
-    ),
+    common={**USUAL, "training.duration": "10 epochs"},
+    quick={**QUICK, "training.duration": "3 epochs"},
+    measures=(COUNTS, times(50, quick_rounds=15)),
+    columns=(*COUNT_COLUMNS, FORWARD_COLUMN, STEP_COLUMN),
 )

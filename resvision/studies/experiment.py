@@ -1,7 +1,8 @@
 """An experiment: the members of a design are trained, measured, and their results written.
 
 Whatever is finished is not done again, whatever was begun goes on, so that a stopped study is continued by the same
-command. A member whose loss becomes no number is kept as it is, and the study goes on without it.
+command. A member whose loss becomes no number is left as it is, and the study goes on without it, now and when it is
+continued.
 """
 
 from collections.abc import Mapping, Sequence
@@ -131,7 +132,9 @@ def conduct(design: Design, folder: Path, asked: Asked, console: Console) -> Res
         outcomes = _attempted(design, folder, trials, asked, console)
         finished = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
         if not finished:
-            raise SettingsError(f"{folder}: every training diverged; try a lower rate, --set optimizer.lr=...")
+            raise SettingsError(
+                f"{folder}: every training diverged; try a lower rate, --set optimizer.lr=..., and another --out"
+            )
         findings = _findings(design, folder, finished, console, quick=asked.quick)
         members = [
             member_of(outcome, findings.get(outcome.trial.name, {}))
@@ -213,8 +216,8 @@ def member_of(outcome: Outcome, findings: Mapping[str, Findings]) -> Member:
         folder=f"{outcome.trial.name}/{record.folder.name}" if outcome.trial.phases else outcome.trial.name,
         task=record.task_name,
         data=short_name(outcome.trial.run.data.name),
-        figures={name: None if value is None else known(value) for name, value in figures.items()},
-        series={name: [None if value is None else known(value) for value in values] for name, values in series.items()},
+        figures={name: known(value) for name, value in figures.items()},
+        series={name: [known(value) for value in values] for name, values in series.items()},
     )
 
 

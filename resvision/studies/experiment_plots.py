@@ -1,6 +1,5 @@
 """Plots of a study: a series against another, a colour for each condition, a thin line for each seed."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from resvision.report.svg import short, style, svg_of
 from resvision.studies.design import Lines
-from resvision.studies.results import Member, Results
+from resvision.studies.results import Member, Results, number
 
 WIDTH_IN = 5.4
 FAINT = 0.35
@@ -44,7 +43,7 @@ def lines_svg(plot: Lines, results: Results, *, name: str, shades: dict[str, str
 
 def column(member: Member, name: str) -> Floats:
     """A series of a member, (P,); NaN where a number is missing."""
-    return np.array([math.nan if value is None else value for value in member.series.get(name, ())])
+    return np.array([number(value) for value in member.series.get(name, ())])
 
 
 def _has(member: Member, plot: Lines) -> bool:

@@ -17,6 +17,7 @@ from itertools import pairwise
 
 from resvision.studies.degradation import pair
 from resvision.studies.design import Claim, Column, Condition, Design, Lines, Measure, Value
+from resvision.studies.net_sizes import QUICK
 
 DEPTHS = (20, 56)
 
@@ -68,8 +69,7 @@ def gradients(depths: Sequence[int] = DEPTHS) -> Design:
             "training.gradients_every": 50,
         },
         quick={
-            "data.image_size": 16,
-            "model.options.width": 8,
+            **QUICK,
             "training.duration": "4 epochs",
             "training.gradients_every": 4,
         },

@@ -21,14 +21,14 @@ import torch
 from rich.console import Console
 
 from resvision.core import rundir
-from resvision.core.errors import NonFiniteLossError, RunError
+from resvision.core.errors import RunError
 from resvision.core.own_modules import OWN_MODULES
 from resvision.core.terminal import tell
 from resvision.report.tables import duration, main_figure
 from resvision.studies.design import Measure
 from resvision.studies.member_process import MemberTask, Report, trial_to_json
 from resvision.studies.subject import PROBES
-from resvision.studies.trials import Diverged, Outcome, Trial, attempt, finished_folder
+from resvision.studies.trials import Diverged, Outcome, Trial, attempt, finished_folder, has_diverged, require_outcome
 from resvision.training.stopping import GoingOn, StopSignals
 
 WORDS = "jobs"
@@ -112,14 +112,13 @@ def carry_out_beside(folder: Path, trials: Sequence[Trial], console: Console, *,
     folder.mkdir(parents=True, exist_ok=True)
     with GoingOn("the same command"):
         outcomes = attempt_beside(folder, trials, (), console, jobs=jobs, quick=False)
-    for outcome in outcomes:
-        if isinstance(outcome, Diverged):
-            raise NonFiniteLossError(outcome.reason)
-    return [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
+    return [require_outcome(outcome) for outcome in outcomes]
 
 
 def _is_done(folder: Path, trial: Trial, measures: Sequence[Measure]) -> bool:
     """Whether nothing is left to do for a trial, so that no process is started for it."""
+    if has_diverged(folder, trial):
+        return True
     place = finished_folder(folder, trial)
     return place is not None and all((place / PROBES / f"{measure.name}.json").is_file() for measure in measures)
 
@@ -163,7 +162,7 @@ def _opened(words: Path) -> TextIO:
 def _outcome(folder: Path, ended: Process, console: Console) -> Outcome | Diverged:
     report = ended.report()
     if report.diverged:
-        return Diverged(ended.trial, report.diverged)
+        return Diverged(ended.trial, folder / ended.trial.name, report.diverged)
     if report.error:
         raise RunError(f"{ended.trial.name}: {report.error}")
     quiet = Console(quiet=True)
@@ -173,7 +172,7 @@ def _outcome(folder: Path, ended: Process, console: Console) -> Outcome | Diverg
 def _in_words(ended: Process, outcome: Outcome | Diverged) -> str:
     """The end of a member in a line."""
     if isinstance(outcome, Diverged):
-        return f"{ended.trial.name}: diverged: {outcome.reason}"
+        return str(outcome)
     kind = outcome.record.kind
     took = duration(time.monotonic() - ended.begun_at)
     return f"{ended.trial.name}: finished after {took}, test {kind.main_name} {main_figure(kind, outcome.tested)}"

@@ -12,6 +12,7 @@ As in the paper's code, normalizations keep their running statistics and paramet
 """
 
 from resvision.studies.design import Claim, Column, Condition, Design, Drawing, Lines, Measure, Value
+from resvision.studies.net_sizes import QUICK
 
 PLAIN, RESIDUAL = ("plain20", "plain56"), ("resnet20", "resnet56")
 
@@ -46,7 +47,7 @@ DESIGN = Design(
             Value("resnet56", "surface.width", above="resnet20"),
         ),
     ),
-    quick={"training.duration": "8 epochs", "model.options.width": 8, "data.image_size": 16},
+    quick={**QUICK, "training.duration": "8 epochs"},
     measures=(
         Measure(
             name="surface",

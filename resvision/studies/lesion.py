@@ -6,6 +6,7 @@ ones have 54 blocks (CIFAR-10) and 200 layers (ImageNet).
 """
 
 from resvision.studies.design import Claim, Column, Condition, Design, Lines, Measure, Value
+from resvision.studies.net_sizes import QUICK
 
 PLAIN, RESIDUAL, DEEP = "plain20", "residual20", "residual56"
 
@@ -94,5 +95,5 @@ DESIGN = Design(
         Lines("Blocks swapped at random", "lesion.swaps", "lesion.swapped", "swaps", "test error"),
         Lines("Order of blocks", "lesion.tau", "lesion.shuffled", "Kendall's tau", "test error", style="points"),
     ),
-    quick={"data.image_size": 16, "model.options.width": 8, "training.duration": "12 epochs"},
+    quick={**QUICK, "training.duration": "12 epochs"},
 )

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from resvision.core.progress import Bar
+from resvision.core.terminal import Terminal
 from resvision.probes.lesion import Deletions, Removal, Shuffle, delete_each, delete_some, swap_some
 from resvision.probes.paths import (
     decades_per_block,
@@ -43,11 +45,14 @@ def lesions_of(
 
     deletions  numbers of blocks; those above half of the net's are left out
     """
-    error = _error(subject, images)
-    single = delete_each(subject.net, error)
-    counts = [count for count in deletions if count <= len(single.single) // 2]
-    removals = delete_some(subject.net, error, counts, draws=draws)
-    shuffles = swap_some(subject.net, error, swaps, draws=draws)
+    with Bar(Terminal(stderr=True), "deleting blocks", noun="net") as bar:
+        error = bar.counting(_error(subject, images))
+        single = delete_each(subject.net, error)
+        counts = [count for count in deletions if count <= len(single.single) // 2]
+        passes = (len(counts) + len(swaps)) * draws + 2  # each of the two looks for the blocks first
+        bar.advance(0, total=len(single.single) + 2 + passes)
+        removals = delete_some(subject.net, error, counts, draws=draws)
+        shuffles = swap_some(subject.net, error, swaps, draws=draws)
     removed, swapped = _means(removals), _means(shuffles)
     figures = _of_single(single, chance=1 - 1 / len(subject.trained.classes))
     figures |= {"few": removed[min(removed)], "many": removed[max(removed)]}

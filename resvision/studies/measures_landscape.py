@@ -10,6 +10,8 @@ Glossary
 import numpy as np
 from numpy.typing import NDArray
 
+from resvision.core.progress import Bar
+from resvision.core.terminal import Terminal
 from resvision.probes.surface import loss_line, loss_surface, random_direction
 from resvision.studies.results import Findings
 from resvision.studies.specimen import Specimen, Split
@@ -46,10 +48,9 @@ def around(
     drawn = [random_direction(net, seed=0, number=number) for number in range(max(directions, 2 if grid else 1))]
     at = odd_steps(span, steps)
 
-    def loss() -> float:
-        return mean_losses(system, batches)["loss"]
-
-    with at_work(system, specimen.trained.machine):
+    bar = Bar(Terminal(stderr=True), "measuring losses", total=directions * len(at) + grid_points(grid), noun="loss")
+    loss = bar.counting(lambda: mean_losses(system, batches)["loss"])
+    with bar, at_work(system, specimen.trained.machine):
         curves = np.array([loss_line(net, loss, direction, at.tolist()) for direction in drawn[:directions]])
         figures = {
             "middle": float(curves[0, len(at) // 2]),
@@ -62,6 +63,11 @@ def around(
             over = loss_surface(net, loss, (drawn[0], drawn[1]), (places.tolist(), places.tolist()))
             series |= {"at": places.tolist(), "surface": over.ravel().tolist()}
     return Findings(figures, series)
+
+
+def grid_points(grid: int) -> int:
+    """The points of a surface of so many steps along each direction, by `odd_steps`; none for 0."""
+    return len(odd_steps(1.0, grid)) ** 2 if grid else 0
 
 
 def odd_steps(span: float, count: int) -> Floats:

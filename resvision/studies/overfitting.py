@@ -9,6 +9,7 @@ augmentation; the gap between test and training loss says how much a net overfit
 from collections.abc import Iterator
 
 from resvision.studies.design import Claim, Column, Condition, Design, Drawing, Measure, Value
+from resvision.studies.net_sizes import QUICK, USUAL
 
 DEPTHS = (20, 56)
 FEW = 300
@@ -75,8 +76,8 @@ DESIGN = Design(
     ),
     conditions=[*_conditions()],
     claims=[*_claims()],
-    common={"model.options.width": 16, "training.duration": "1000 steps", "augment.shift_px": 0},
-    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "160 steps"},
+    common={**USUAL, "training.duration": "1000 steps", "augment.shift_px": 0},
+    quick={**QUICK, "training.duration": "160 steps"},
     measures=(
         Measure(
             name="fit",

@@ -6,6 +6,7 @@ to 17, which are 0.45 % of all paths.
 """
 
 from resvision.studies.design import Claim, Column, Condition, Design, Lines, Measure, Value
+from resvision.studies.net_sizes import QUICK
 
 SHALLOW, DEEP = "residual20", "residual56"
 
@@ -71,5 +72,5 @@ DESIGN = Design(
         ),
         Lines("Gradient by length", "paths.length", "paths.gradient", "length of the path", "share of the gradient"),
     ),
-    quick={"data.image_size": 16, "model.options.width": 8, "training.duration": "12 epochs"},
+    quick={**QUICK, "training.duration": "12 epochs"},
 )

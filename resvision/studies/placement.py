@@ -6,6 +6,7 @@ well, full pre-activation (e) does best, and its gain grows with depth.
 """
 
 from resvision.studies.design import Claim, Condition, Design, Drawing, Value
+from resvision.studies.net_sizes import QUICK, USUAL
 
 SHALLOW, DEEP = 20, 56
 
@@ -66,7 +67,7 @@ DESIGN = Design(
             Value(_name("a", DEEP), above=_name("e", DEEP)),
         ),
     ),
-    common={"model.options.width": 16, "training.duration": "20 epochs"},
-    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "6 epochs"},
+    common={**USUAL, "training.duration": "20 epochs"},
+    quick={**QUICK, "training.duration": "6 epochs"},
     plots=(Drawing("By condition", "resvision.studies.condition_drawings:tested"),),
 )

@@ -9,6 +9,7 @@ layers are compared by linear CKA over test images. Claims, each held against th
 """
 
 from resvision.studies.design import Claim, Column, Condition, Design, Drawing, Measure, Value
+from resvision.studies.net_sizes import QUICK
 
 PLAIN, RESIDUAL = "plain20", "resnet20"
 
@@ -54,7 +55,7 @@ DESIGN = Design(
             Value(RESIDUAL, "cka.seeds_same"),
         ),
     ),
-    quick={"training.duration": "12 epochs", "model.options.width": 8, "data.image_size": 16},
+    quick={**QUICK, "training.duration": "12 epochs"},
     measures=(
         Measure(
             name="cka",

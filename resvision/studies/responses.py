@@ -16,6 +16,7 @@ from itertools import pairwise
 
 from resvision.studies.degradation import pair
 from resvision.studies.design import Claim, Column, Condition, Design, Lines, Measure, Value
+from resvision.studies.net_sizes import QUICK
 
 DEPTHS = (20, 56)
 
@@ -35,7 +36,7 @@ def responses(depths: Sequence[int] = DEPTHS) -> Design:
         conditions=[Condition(name=name, model=name) for depth in ascending for name in pair(depth)],
         claims=[*_claims(ascending)],
         common={"training.duration": "20 epochs"},
-        quick={"data.image_size": 16, "model.options.width": 8, "training.duration": "8 epochs"},
+        quick={**QUICK, "training.duration": "8 epochs"},
         measures=(
             Measure(
                 name="responses",

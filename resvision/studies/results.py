@@ -106,7 +106,7 @@ class Results:
     def figure(self, condition: str, name: str) -> Floats:
         """A figure of a condition by seed, (S,); NaN where there is none, as of a training that diverged."""
         values = {member.seed: member.figures.get(name) for member in self.of(condition)}
-        return np.array([math.nan if (value := values.get(seed)) is None else value for seed in self.seeds])
+        return np.array([number(values.get(seed)) for seed in self.seeds])
 
     def mean(self, condition: str, name: str) -> float:
         """The mean of a figure over the seeds that have it; NaN where none has."""
@@ -146,3 +146,8 @@ def read_results(path: Path) -> Results:
 def known(value: float) -> float | None:
     """A number, None for what is none, since JSON knows no NaN."""
     return float(value) if math.isfinite(value) else None
+
+
+def number(value: float | None) -> float:
+    """What `known` wrote, as a number again: NaN for None."""
+    return math.nan if value is None else value

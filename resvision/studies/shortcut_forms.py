@@ -5,7 +5,8 @@ worse than the identity, although gates and convolutions could become the identi
 what a net can represent. Where a paper's net failed, its error was above 20 %.
 """
 
-from resvision.studies.design import Claim, Column, Condition, Design, Drawing, Measure, Value
+from resvision.studies.design import Claim, Condition, Design, Drawing, Value
+from resvision.studies.net_sizes import COUNT_COLUMNS, COUNTS, QUICK, USUAL
 
 IDENTITY, PLAIN = "identity", "no-shortcut"
 EXCLUSIVE, EXCLUSIVE_OPEN = "exclusive-gate", "exclusive-gate-bias-0"
@@ -57,14 +58,9 @@ DESIGN = Design(
             Value("convolution", "loss"),
         ),
     ),
-    common={"model.options.depth": 56, "model.options.width": 16, "training.duration": "20 epochs"},
-    quick={
-        "model.options.depth": 32,
-        "model.options.width": 8,
-        "data.image_size": 16,
-        "training.duration": "8 epochs",
-    },
-    measures=(Measure(name="counts", function="resvision.studies.measures_counts:counts"),),
-    columns=(Column("counts.params", "parameters", "count"), Column("counts.macs", "multiply-adds", "count")),
+    common={**USUAL, "model.options.depth": 56, "training.duration": "20 epochs"},
+    quick={**QUICK, "model.options.depth": 32, "training.duration": "8 epochs"},
+    measures=(COUNTS,),
+    columns=COUNT_COLUMNS,
     plots=(Drawing("By condition", "resvision.studies.condition_drawings:tested"),),
 )

@@ -5,7 +5,8 @@ a little better than A, C a little better than B, and it takes the small differe
 needed. Here the net is the one for small images; A pads with zeros, B projects where the shape changes, C everywhere.
 """
 
-from resvision.studies.design import Claim, Column, Condition, Design, Drawing, Measure, Value
+from resvision.studies.design import Claim, Condition, Design, Drawing, Value
+from resvision.studies.net_sizes import COUNT_COLUMNS, COUNTS, QUICK, USUAL
 
 DEPTH = 56
 PUBLISHED = {
@@ -51,9 +52,9 @@ DESIGN = Design(
         Claim("option A has a lower training loss than the plain net", Value("A", "loss"), Value("plain", "loss")),
         Claim("option C has a lower training loss than A", Value("C", "loss"), Value("A", "loss")),
     ),
-    common={"model.options.width": 16, "training.duration": "20 epochs"},
-    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "12 epochs"},
-    measures=(Measure(name="counts", function="resvision.studies.measures_counts:counts"),),
-    columns=(Column("counts.params", "parameters", "count"), Column("counts.macs", "multiply-adds", "count")),
+    common={**USUAL, "training.duration": "20 epochs"},
+    quick={**QUICK, "training.duration": "12 epochs"},
+    measures=(COUNTS,),
+    columns=COUNT_COLUMNS,
     plots=(Drawing("By condition", "resvision.studies.condition_drawings:tested"),),
 )

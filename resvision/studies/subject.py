@@ -14,14 +14,18 @@ from resvision.contracts import Batch, System
 from resvision.core import references, rundir
 from resvision.core.errors import RunError, SettingsError
 from resvision.core.settings import to_json
+from resvision.core.terminal import tell
 from resvision.inference.load import Trained, load
 from resvision.studies.design import Measure
-from resvision.studies.results import Findings, known
+from resvision.studies.results import Findings, known, number
 from resvision.studies.specimen import Specimen
 from resvision.studies.trials import Outcome
 
 PROBES = "probes"
 """The folder, in that of a member or of a study, where findings are kept."""
+
+MEMBERS = "members"
+"""The key, beside the options of a joint measure, of the members that it was taken of."""
 
 
 @dataclass(frozen=True)
@@ -66,22 +70,17 @@ def mean_losses(system: System, batches: Sequence[Batch]) -> dict[str, float]:
 def measured(measure: Measure, subjects: Sequence[Subject], folder: Path, console: Console) -> list[Findings]:
     """The findings of a measure in each subject; those that were kept under the same options are read again.
 
+    A joint measure is taken anew of all members where others were there before, as when seeds are added: its findings
+    in one depend on the others.
+
     folder  of the study, where those of a joint measure are kept
     """
     quick = any(subject.quick for subject in subjects)
     options = plain({**measure.options, **(measure.quick if quick else {})})
     function = references.load(measure.function, noun="measure")
-    if measure.joint:
-        names = [f"{subject.condition}-seed{subject.seed}" for subject in subjects]
-        path, asked = folder / PROBES / f"{measure.name}.json", {**options, "members": names}
-        kept = _kept(path, asked)
-        if kept is None:
-            console.rule(measure.name)
-            with references.own_code(measure.function):
-                kept = function(subjects, **options)
-            _keep(path, asked, kept)
-        return kept
     with references.own_code(measure.function):
+        if measure.joint:
+            return _of_all(measure.name, function, options, subjects, folder, console)
         return [_of_one(measure.name, function, options, subject, console) for subject in subjects]
 
 
@@ -93,38 +92,71 @@ def plain(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of_one(name: str, function: Any, options: dict[str, Any], subject: Subject, console: Console) -> Findings:
     path = subject.folder / PROBES / f"{name}.json"
-    kept = _kept(path, options)
+    kept = _kept(path)
     if kept is None:
         console.rule(f"{name} of {subject.folder.name}")
-        kept = [function(subject, **options)]
-        _keep(path, options, kept)
-    return kept[0]
+        return _keep(path, options, [function(subject, **options)])[0]
+    _require_same(path, kept.options, options)
+    return kept.as_measured()[0]
+
+
+def _of_all(
+    name: str, function: Any, options: dict[str, Any], subjects: Sequence[Subject], folder: Path, console: Console
+) -> list[Findings]:
+    path = folder / PROBES / f"{name}.json"
+    members = [f"{subject.condition}-seed{subject.seed}" for subject in subjects]
+    kept = _kept(path)
+    if kept is not None:
+        _require_same(path, {key: value for key, value in kept.options.items() if key != MEMBERS}, options)
+        if kept.options.get(MEMBERS) == members:
+            return kept.as_measured()
+    console.rule(name)
+    if kept is not None:
+        tell(console, f"{name}: was measured of other members; it is measured of all {len(members)} again")
+    return _keep(path, {**options, MEMBERS: members}, function(subjects, **options))
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeptFindings:
-    """The content of a file of findings: the options of the measure, and its findings."""
+    """The content of a file of findings: the options of the measure, and its findings, None for what is no number.
+
+    Beside the options of a joint measure stand the names of its members, as `MEMBERS`.
+    """
 
     options: dict[str, Any]
     findings: list[tuple[dict[str, float | None], dict[str, list[float | None]]]]
 
+    def as_measured(self) -> list[Findings]:
+        """The findings with NaN for what is no number."""
+        return [
+            Findings(
+                {name: number(value) for name, value in figures.items()},
+                {name: [number(value) for value in values] for name, values in series.items()},
+            )
+            for figures, series in self.findings
+        ]
 
-def _kept(path: Path, options: dict[str, Any]) -> list[Findings] | None:
+
+def _kept(path: Path) -> KeptFindings | None:
+    """The findings in a file; None where there is none."""
     if not path.is_file():
         return None
     try:
-        kept = msgspec.convert(rundir.read_json(path), KeptFindings)
+        return msgspec.convert(rundir.read_json(path), KeptFindings)
     except msgspec.ValidationError as error:
         raise RunError(f"{path}: holds no findings: {error}; remove it, and it is measured again") from None
-    if kept.options != options:
+
+
+def _require_same(path: Path, kept: dict[str, Any], asked: dict[str, Any]) -> None:
+    """Raise SettingsError where findings were kept under other options than those that are asked for."""
+    if kept != asked:
         raise SettingsError(
-            f"{path}: was measured under other options, {kept.options}, asked {options}; remove it, or name another"
-            " --out"
+            f"{path}: was measured under other options, {kept}, asked {asked}; remove it, or name another --out"
         )
-    return [Findings(*pair) for pair in kept.findings]  # type: ignore[arg-type]  # None is NaN in JSON
 
 
-def _keep(path: Path, options: dict[str, Any], findings: Sequence[Findings]) -> None:
+def _keep(path: Path, options: dict[str, Any], findings: Sequence[Findings]) -> list[Findings]:
+    """Write findings into a file; the findings as they will be read from there."""
     path.parent.mkdir(exist_ok=True)
     written = [
         (
@@ -133,4 +165,6 @@ def _keep(path: Path, options: dict[str, Any], findings: Sequence[Findings]) -> 
         )
         for each in findings
     ]
-    rundir.write_json(path, to_json(KeptFindings(options=options, findings=written)))
+    kept = KeptFindings(options=options, findings=written)
+    rundir.write_json(path, to_json(kept))
+    return kept.as_measured()

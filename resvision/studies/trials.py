@@ -1,10 +1,14 @@
-"""Trials of a study: trainings in one folder; each is carried out once, and may be stopped and resumed at any time."""
+"""Trials of a study: trainings in one folder; each is carried out once, and may be stopped and resumed at any time.
+
+A trial that diverged would diverge again from its last checkpoint, so its folder remembers the error, and it is left.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 from rich.console import Console
 
 from resvision.catalog import find
@@ -72,22 +76,39 @@ class Outcome:
 
 
 class Diverged(NamedTuple):
-    """A trial whose loss became no number, and the error that says so."""
+    """A trial whose loss became no number, its folder, and the error that says so."""
 
     trial: Trial
+    folder: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.trial.name} diverged: {self.reason}; it is not trained again, unless {self.folder} is removed first"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptDivergence:
+    """The content of `diverged.json`."""
+
     reason: str
 
 
 def attempt(folder: Path, trial: Trial, console: Console) -> Outcome | Diverged:
-    """The outcome of one trial in its folder: read where it is finished, gone on with where it was begun.
+    """The outcome of one trial in its folder: read where it ended, well or not, gone on with where it was begun.
 
     RunError where the folder holds another run.
     """
-    try:
-        return _carry_out(folder, trial, console)
-    except NonFiniteLossError as error:
-        tell(console, f"{trial.name} diverged: {error}")
-        return Diverged(trial, str(error))
+    outcome = _attempt(folder, trial, console)
+    if isinstance(outcome, Diverged):
+        tell(console, str(outcome))
+    return outcome
+
+
+def has_diverged(folder: Path, trial: Trial) -> bool:
+    """Whether a trial diverged in its folder, and was not brought to its end since."""
+    return (folder / rundir.DIVERGED).is_file() and finished_folder(folder, trial) is None
 
 
 def finished_folder(folder: Path, trial: Trial) -> Path | None:
@@ -102,11 +123,43 @@ def carry_out(folder: Path, trials: Iterable[Trial], console: Console) -> list[O
     RunError where a trial's folder holds another run.
     """
     with GoingOn("the same command"):
-        return [_carry_out(folder / trial.name, trial, console) for trial in trials]
+        return [require_outcome(_attempt(folder / trial.name, trial, console)) for trial in trials]
+
+
+def require_outcome(outcome: Outcome | Diverged) -> Outcome:
+    """The outcome of a trial; NonFiniteLossError where it diverged."""
+    if isinstance(outcome, Diverged):
+        raise NonFiniteLossError(str(outcome))
+    return outcome
+
+
+def _attempt(folder: Path, trial: Trial, console: Console) -> Outcome | Diverged:
+    console.rule(trial.name)
+    if has_diverged(folder, trial):
+        _require_same(folder, trial)
+        return Diverged(trial, folder, _kept_reason(folder / rundir.DIVERGED))
+    try:
+        return _carry_out(folder, trial, console)
+    except NonFiniteLossError as error:
+        rundir.write_json(folder / rundir.DIVERGED, to_json(KeptDivergence(reason=str(error))))
+        return Diverged(trial, folder, str(error))
+
+
+def _require_same(folder: Path, trial: Trial) -> None:
+    if trial.phases:
+        require_same_phases(folder, trial.phases)
+    else:
+        require_same(folder, trial.run)
+
+
+def _kept_reason(path: Path) -> str:
+    try:
+        return msgspec.convert(rundir.read_json(path), KeptDivergence).reason
+    except msgspec.ValidationError as error:
+        raise RunError(f"{path}: does not say why a training diverged: {error}; remove its folder") from None
 
 
 def _carry_out(folder: Path, trial: Trial, console: Console) -> Outcome:
-    console.rule(trial.name)
     if trial.phases:
         return _carry_out_phases(folder, trial, console)
     own_code = bool(code_in_run(to_json(trial.run)))  # whoever asked for the study has named it

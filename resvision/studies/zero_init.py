@@ -7,6 +7,7 @@ ResNet papers. Held against the usual start at two depths: by the first steps of
 from collections.abc import Iterator
 
 from resvision.studies.design import Claim, Column, Condition, Design, Lines, Measure, Value
+from resvision.studies.net_sizes import QUICK, USUAL
 
 DEPTHS = (20, 56)
 
@@ -48,8 +49,8 @@ DESIGN = Design(
     ),
     conditions=[*_conditions()],
     claims=[*_claims()],
-    common={"model.options.width": 16, "training.duration": "20 epochs"},
-    quick={"model.options.width": 8, "data.image_size": 16, "training.duration": "12 epochs"},
+    common={**USUAL, "training.duration": "20 epochs"},
+    quick={**QUICK, "training.duration": "12 epochs"},
     measures=(
         Measure(
             name="start",

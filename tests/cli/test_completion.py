@@ -9,6 +9,7 @@ import pytest
 from report_runs import write_run
 
 from resvision.cli import completion, evaluate, predict, train
+from resvision.cli.completion_answers import ASKED, join_words
 from resvision.cli.main import application
 
 ASK = "import sys; sys.argv[0] = 'resvision'; from resvision.cli.main import main; main()\n"
@@ -78,8 +79,8 @@ def test_settings_are_completed_with_their_choices() -> None:
 def test_words_that_bash_cuts_at_equals_signs_are_joined(
     words: str, position: int, joined: str, new_position: int, cut: bool
 ) -> None:
-    asked = {completion.ASKED: "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(position)}
-    assert completion.join_words(asked) == cut
+    asked = {ASKED: "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(position)}
+    assert join_words(asked) == cut
     assert (asked["COMP_WORDS"], asked["COMP_CWORD"]) == (joined, str(new_position))
 
 
@@ -88,7 +89,7 @@ def test_a_shell_is_answered_without_torch() -> None:
     heavy = "import atexit; atexit.register(lambda: print('torch' in sys.modules))\n"
     done = subprocess.run(
         [sys.executable, "-c", f"import sys\n{heavy}{ASK}"],
-        env={**os.environ, **words, completion.ASKED: "complete_bash"},
+        env={**os.environ, **words, ASKED: "complete_bash"},
         capture_output=True,
         text=True,
         check=True,
@@ -96,7 +97,8 @@ def test_a_shell_is_answered_without_torch() -> None:
     assert done.stdout.split() == ["adamw", "False"]
 
 
-def test_every_run_and_model_of_a_verb_is_completed() -> None:
+def test_every_run_and_model_of_a_verb_is_completed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ASKED, "complete_bash")
     application()
     for command, names in (
         (train.command, {"model", "data", "recipe", "resume", "settings"}),

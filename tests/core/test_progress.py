@@ -35,6 +35,16 @@ def test_the_line_tells_share_time_left_rate_and_count(monkeypatch: pytest.Monke
     assert bar.line(79).plain == "checking  ━━━─────────   25%  0:12 left  25 images/s  100/400"
 
 
+def test_each_call_of_a_counted_function_is_a_piece_that_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("resvision.core.progress.time.monotonic", lambda: clock[0])
+    bar = Bar(terminal(80), "measuring", total=4, noun="loss")
+    halve = bar.counting(lambda value: value / 2)
+    clock[0] = 4.0
+    assert [halve(value) for value in (2, 4, 6)] == [1, 2, 3]
+    assert bar.line(79).plain == "measuring  ━━━━━━━━━───   75%  0:01 left  1.3 s a loss  3/4"
+
+
 def test_short_work_and_other_places_than_a_terminal_show_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
     monkeypatch.setattr("resvision.core.progress.time.monotonic", lambda: clock[0])

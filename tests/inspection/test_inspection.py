@@ -16,7 +16,7 @@ from resvision.core import references
 from resvision.core.errors import SettingsError
 from resvision.inference.load import load
 from resvision.inspection.inspected import Inspected
-from resvision.inspection.table import PROBES
+from resvision.inspection.table import PROBES, ROWS
 from resvision.launch import Finished
 from resvision.studies.measures_landscape import concave, odd_steps, widths
 from resvision.studies.subject import mean_losses
@@ -47,6 +47,12 @@ def test_a_probe_prints_its_table_and_writes_pictures_and_csv(
     assert len(list((tmp_path / "looked").iterdir())) >= 2
     code, _, err = cli(*words, "--out", tmp_path / "looked")
     assert (code, "--force" in err) == (2, True)
+
+
+def test_the_page_of_probes_has_the_rows_of_the_table() -> None:
+    document = (Path(__file__).parents[2] / "docs/probes.md").read_text(encoding="utf-8")
+    cells = [[cell.strip() for cell in line.split("|")] for line in document.splitlines() if line.startswith("| `")]
+    assert [(row[1], row[2]) for row in cells] == [(f"`{row.name}`", row.shows) for row in ROWS]
 
 
 def test_csv_and_json_hold_the_same_numbers(finished: Finished, cli: Cli) -> None:

@@ -437,6 +437,15 @@ def test_the_data_stand_on_the_page_by_class_and_split_and_as_the_net_sees_them(
     assert {sample.title for sample in section.samples} <= {name for name, _ in section.rows}
 
 
+def test_the_data_say_on_how_many_images_runs_were_trained_where_those_were_cut(finished: Finished) -> None:
+    (whole,) = read_records([finished.folder])
+    cut = replace(whole, run={**whole.run, "data": {**whole.run["data"], "train_images": 300, "train_limit": 300}})
+    (alone,), (both,) = data_sections([cut]), data_sections([whole, cut])
+    assert alone.splits == both.splits == ("train, 1,400 images", "test, 397 images")
+    assert alone.notes[0] == "Trained on 300 of the 1,400 training images."
+    assert both.notes[0] == "Trained on 300 or 1,400 of the 1,400 training images, by run."
+
+
 def test_data_that_cannot_be_read_are_left_out_with_the_reason(
     two_runs: list[Path], compared: tuple[str, Page]
 ) -> None:

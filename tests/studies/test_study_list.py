@@ -42,8 +42,10 @@ def test_a_study_that_was_not_measured_says_so(cli: Cli) -> None:
     assert [row.name for row in listed()] == [*STUDIES, "detection-line"]
 
 
-def test_the_list_and_the_help_of_studies_reach_no_torch() -> None:
-    program = "import sys; from resvision.cli.main import run; run(sys.argv[1:]); sys.exit('torch' in sys.modules)"
+def test_the_list_and_the_help_of_studies_reach_no_torch_no_other_verb_and_no_data() -> None:
+    heavy = {"torch", "resvision.cli.train", "resvision.data.sets"}
+    program = "import sys; from resvision.cli.main import run; run(sys.argv[1:]); "
+    program += f"sys.exit(not {heavy}.isdisjoint(sys.modules))"
     for words in (["study", "list"], ["study", "grid", "--help"]):
         subprocess.run([sys.executable, "-c", program, *words], check=True, capture_output=True)
 

@@ -88,6 +88,8 @@ def in_words(part: Evidence, language: Language) -> str:
     diverged = sum(bool(member.diverged) for member in results.members)
     if diverged:
         found = f"{found}; {phrases.LEFT_OUT(language, count=diverged)}"
+    if part.unmeasured:
+        found = f"{found}; {phrases.UNMEASURED(language, count=part.unmeasured)}"
     quick = phrases.QUICK(language) if results.quick else ""
     names = {side.condition for finding in part.findings for side in finding.values}
     grounds = dict.fromkeys(one.data for one in results.by_task() if names & {*one.conditions})

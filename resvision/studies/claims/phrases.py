@@ -87,6 +87,7 @@ ON_DATA = Phrase(
 QUICK = Phrase(", quick", ", 짧은 실험")
 NEEDED = Phrase("undecided, {pairs} seeds would decide", "미결정, 시드 {pairs}개면 판정 가능")
 UNDECIDED = Phrase("undecided", "미결정")
+UNMEASURED = Phrase("not measured here: the other {count} of its claims", "나머지 주장 {count}건은 측정 안 함")
 LEFT_OUT = Phrase("{count} diverged and left out", "발산한 {count}개 제외")
 DIFFERENCE = Phrase("`{condition}` above `{above}` by {value}", "`{condition}`와 `{above}`의 차이 {value}")
 
