@@ -93,7 +93,6 @@ DIFFERENCE = Phrase("`{condition}` above `{above}` by {value}", "`{condition}`�
 
 FIGURES: Mapping[str, Phrase] = {
     "loss": Phrase("training loss", "학습 손실"),
-    "trained": Phrase("training error", "학습 오류율"),
     "parameters": Phrase("parameters", "파라미터 수"),
     "seconds": Phrase("seconds of training", "학습 시간(초)"),
     "cka.near": Phrase("CKA of neighbouring layers", "이웃한 층의 CKA"),
@@ -117,7 +116,14 @@ FIGURES: Mapping[str, Phrase] = {
     "ensembles.of-1": Phrase("error of one net", "네트워크 하나의 오류율"),
     "ensembles.of-6": Phrase("error of six nets", "네트워크 여섯 개의 오류율"),
 }
-"""Figures of every member, in words; that of the test images is named by its task, others by their names."""
+"""Figures of every member, in words; those that tasks name are in TRAINED and TESTED, others have their names."""
+
+TRAINED: Mapping[str, Phrase] = {
+    "error": Phrase("training error", "학습 오류율"),
+    "pixel error": Phrase("training pixel error", "학습 픽셀 오류율"),
+    "FDE": Phrase("training FDE", "학습 FDE"),
+}
+"""The first metrics of training, by the nouns that their kinds give them."""
 
 TESTED: Mapping[str, Phrase] = {
     "error": Phrase("test error", "테스트 오류율"),
