@@ -46,7 +46,6 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
     judged_by = ("min_fde_1", "min_ade_1")
     sample_noun = "window"
     sample_source = "resvision.data.tracks.track_files:TRACKS"
-    file_endings = frozenset({".xml", ".csv", ".tsv", ".txt", ".parquet"})
     file_endings = frozenset({".xml", ".csv", ".tsv", ".txt", ".parquet", ".json"})
     """Of them `.json` are maps that lie beside scenarios."""
     main_name = "FDE"

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from resvision.inference.image_files import ImageFiles
 
 import resvision
 from resvision.core.errors import DataError, SettingsError
 from resvision.data.tracks.track_files import TRACKS, TrackFile
 from resvision.geometry.frames import agent_from_world
-from resvision.inference.image_files import ImageFiles
 from resvision.inference.load import Trained
 from resvision.kinds.motion.kind import KIND
 from resvision.kinds.motion.placement import WindowGeometry
