@@ -24,6 +24,7 @@ from resvision.detection.augment import BoxAugment
 from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches, inputs_for
 from resvision.detection.detector import Detector, ProposedImages, ProposingNet, RegionDetector, RegionNet
 from resvision.detection.exhibits import training_exhibits
+from resvision.detection.parts.suppression import Predictions
 from resvision.detection.place_advice import place_advice
 from resvision.detection.proposal_checks import require_regions
 from resvision.detection.proposal_files import ProposalFile
@@ -40,9 +41,13 @@ from resvision.kinds.kind import Exhibit
 from resvision.kinds.prediction_options import PredictionOptions
 from resvision.loading.workers import batches as read_batches
 from resvision.tasks import Described, ExplainedScore, How, Model, Question, Seen, Task, Trained
+from resvision.tasks.exported_nets import ExportedNet, of_pixels
 from resvision.training.evaluation import evaluating, merged, until_stopped
 from resvision.training.machine import Machine, autocast, decoding_workers, rank_and_world
 from resvision.training.stopping import StopSignals
+
+EXPORTED_PX = 800
+"""The side of the squares of an exported net, where neither a person nor the run says one."""
 
 MOST_IMAGES = 16
 """The most images that a net is shown at a time without training."""
@@ -232,6 +237,27 @@ class DetectionTask(Task[BoxTargets]):
                 results += detections(system, inputs_for(system, images, some), model.machine)
         return results
 
+    def exported(self, model: Model, size_px: int | None = None) -> ExportedNet:
+        """The net to boxes, one image at a time, in squares; suppression is fixed in it."""
+        system = _detector(model.system)
+        if isinstance(system, RegionDetector):
+            raise SettingsError(f"export: {model.name} looks at regions that are searched for; export another detector")
+        view = model.view if size_px is None else model.view.sized(size_px)
+        if view.side_px is None:
+            view = letterboxed(view, size_px or model.side_px or EXPORTED_PX)
+        rules = system.suppression
+        net = of_pixels(
+            replace(model, view=view),
+            lambda images: tuple(system.predict(Images(images))),
+            Predictions._fields,
+            *(view.side_px or 0,) * 2,
+        )
+        return net._replace(
+            inputs={name: example[:1] for name, example in net.inputs.items()},
+            batch=1,
+            options={"score": rules.score, "iou": rules.iou, "most": rules.most},
+        )
+
     def explained_score(self, model: Model, seen: Seen, question: Question) -> ExplainedScore:
         """The score of the surest box, of the class and about the points of the question."""
         return explaining.best_score(model, _detector(model.system), seen, question)
@@ -274,6 +300,13 @@ def _score(
                 boxes = geometry.boxes_to_image(result.boxes)
                 tally.add(index, result._replace(boxes=boxes), truth._replace(labels=system_labels[truth.labels]))
     return merged(tally).scores(classes, lambda index: printable(reader.source(index)), protocol=protocol)
+
+
+def letterboxed(view: View, size_px: int) -> Letterbox:
+    """The view with every image in a square of `size_px`, for a graph that has one size."""
+    return Letterbox(
+        size_px=size_px, channels=view.channels, interpolation=view.interpolation, mean=view.mean, std=view.std
+    )
 
 
 def _detector(system: System) -> Detector:

@@ -247,8 +247,10 @@ class Kind(ABC, Generic[S, R, T]):
         )
         return source
 
-    def answers(self, graph: Graph, seen: Sequence[Seen]) -> list[Any]:
+    def answers(self, graph: Graph, seen: Sequence[Seen], fixed: Mapping[str, Scalar]) -> list[Any]:
         """The raw results of a graph for views of one size, each as `decode` takes it.
+
+        fixed  what was fixed when the net was exported, by name
 
         Raises SettingsError for a graph of several outputs, where a kind does not know them.
         """

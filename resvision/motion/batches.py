@@ -22,7 +22,7 @@ from resvision.core.images import Pixels
 from resvision.core.samples import Reader, Sample
 from resvision.core.views import Raster, View
 from resvision.kinds.motion.rasters import drawn
-from resvision.kinds.motion.window_arrays import futures_of, pasts_of, states_of, steady_positions
+from resvision.kinds.motion.window_arrays import beside_rasters, futures_of, swapped
 from resvision.kinds.motion.windows import Window
 from resvision.loading.batches import Visits
 from resvision.motion.augment import CHOICE, SLOTS, MotionAugment
@@ -148,21 +148,8 @@ def inputs_of(windows: Sequence[Window], images: Pixels, mirrors: NDArray[np.boo
 
     mirrors  (N,) whether left and right are swapped in what is said in metres; the rasters are taken as they are
     """
-    side = _sides(windows, mirrors)
-    pasts = pasts_of(windows)
-    states = states_of(windows, pasts)
-    headings = side[:, None] * pasts.headings
-    facing = np.stack([np.cos(headings), np.sin(headings)], axis=-1) * pasts.present[..., None]
-    positions = _swapped(pasts.positions, side)
-    turned = np.stack([np.ones_like(side), np.ones_like(side), side], axis=-1)
-    return MotionInputs(
-        images=torch.from_numpy(images).contiguous(memory_format=torch.channels_last),
-        state=_floats(states.values * turned),
-        known=_floats(states.known),
-        past=_floats(np.concatenate([positions, facing], axis=-1)),
-        present=_floats(pasts.present),
-        steady=_floats(_swapped(steady_positions(windows, pasts), side)),
-    )
+    beside = {name: torch.from_numpy(values) for name, values in beside_rasters(windows, mirrors).items()}
+    return MotionInputs(images=torch.from_numpy(images).contiguous(memory_format=torch.channels_last), **beside)
 
 
 def targets_of(
@@ -170,7 +157,7 @@ def targets_of(
 ) -> MotionTargets:
     """The futures of windows; `draws` (N,) go with them, `mirrors` as for `inputs_of`."""
     positions, present = futures_of(windows)
-    return MotionTargets(_floats(_swapped(positions, _sides(windows, mirrors))), _floats(present), _floats(draws))
+    return MotionTargets(_floats(swapped(positions, mirrors)), _floats(present), _floats(draws))
 
 
 def mirrored_images(images: Pixels, mirrors: NDArray[np.bool_]) -> Pixels:
@@ -180,17 +167,6 @@ def mirrored_images(images: Pixels, mirrors: NDArray[np.bool_]) -> Pixels:
     """
     images[mirrors] = images[mirrors, :, :, ::-1]
     return images
-
-
-def _sides(windows: Sequence[Window], mirrors: NDArray[np.bool_] | None) -> NDArray[np.float64]:
-    """The factor of everything that points to the left, (N,): -1 for windows that are mirrored, 1 for the others."""
-    return np.ones(len(windows)) if mirrors is None else np.where(mirrors, -1.0, 1.0)
-
-
-def _swapped(positions: NDArray[np.float64], side: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Positions (N, ..., 2) with y times the sign of each window (N,)."""
-    signs = np.stack([np.ones_like(side), side], axis=-1)
-    return positions * signs.reshape(len(side), *[1] * (positions.ndim - 2), 2)
 
 
 def _floats(values: NDArray[np.generic]) -> Tensor:

@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from resvision.contracts import Batch, System, arrays, to_device
 from resvision.core.errors import DataError, SettingsError, printable
 from resvision.core.samples import Reader, Sample
 from resvision.core.settings import Scalar
 from resvision.core.views import Raster, View
-from resvision.data.tracks.track_files import TRACKS
+from resvision.data.tracks.cuts import USUAL, span_of
+from resvision.data.tracks.track_files import TRACKS, pace_of
+from resvision.kinds.graph import PIXELS
 from resvision.kinds.kind import Exhibit
 from resvision.kinds.motion.kind import KIND
 from resvision.kinds.motion.placement import WindowGeometry
@@ -26,8 +28,9 @@ from resvision.motion.augment import MotionAugment
 from resvision.motion.batches import MotionEvalBatches, MotionTrainBatches, Undrawn, inputs_of, undrawn
 from resvision.motion.exhibits import training_exhibits
 from resvision.motion.explaining import best_trajectory
-from resvision.motion.forecaster import Forecaster, ForecastNet
+from resvision.motion.forecaster import STATE, Forecaster, ForecastNet, MotionInputs, Trajectories
 from resvision.tasks import ExplainedScore, How, Model, Question, Seen, Task
+from resvision.tasks.exported_nets import ExportedNet
 from resvision.training.evaluation import evaluating, merged, predicted_batches
 from resvision.training.machine import Machine, autocast, decoding_workers
 from resvision.training.stopping import StopSignals
@@ -160,6 +163,28 @@ class MotionTask(Task[Window]):
             raise SettingsError(f"explain: {model.name} looks at no raster, and nothing of one can be shown")
         return best_trajectory(model, system, seen, window_of(seen), question)
 
+    def exported(self, model: Model, size_px: int | None = None) -> ExportedNet:
+        """The net to trajectories, from rasters and from what is told beside them."""
+        if size_px is not None:
+            raise SettingsError("--size: rasters have the metres of the run; leave it out")
+        system, view = _forecaster(model.system), model.view
+        assert isinstance(view, Raster), "`require_view` comes first"
+        frames = span_of(model.timing, USUAL, pace_of(model)).history + 1
+        side_px = view.size_px if sees_rasters(system.net) else 1
+        return ExportedNet(
+            _OfWindows(system),
+            {
+                PIXELS: torch.zeros(2, side_px, side_px, view.channels, dtype=torch.uint8),
+                "state": torch.zeros(2, STATE),
+                "known": torch.zeros(2, STATE),
+                "past": torch.zeros(2, frames, 4),
+                "present": torch.zeros(2, frames),
+                "steady": torch.zeros(2, system.net.steps, 2),
+            },
+            Trajectories._fields,
+            view,
+        )
+
     @torch.no_grad()
     def raw(self, model: Model, seen: Sequence[Seen]) -> list[RawTrajectories]:
         """Predict each window, in its agent's frame."""
@@ -173,6 +198,21 @@ class MotionTask(Task[Window]):
         with evaluating(system), autocast(model.machine):
             predicted = arrays(system.predict(inputs))
         return [RawTrajectories(*one) for one in zip(*predicted, strict=True)]
+
+
+class _OfWindows(nn.Module):
+    """A system that is asked about windows as a graph gets them."""
+
+    def __init__(self, system: Forecaster) -> None:
+        super().__init__()
+        self.system = system
+
+    def forward(
+        self, pixels: Tensor, state: Tensor, known: Tensor, past: Tensor, present: Tensor, steady: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Positions and probabilities, of rasters (N, S, S, C) uint8 and the other inputs of MotionInputs."""
+        images = pixels.permute(0, 3, 1, 2)
+        return self.system.predict(MotionInputs(images, state, known, past, present, steady))
 
 
 def window_of(seen: Seen) -> Window:

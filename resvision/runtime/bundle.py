@@ -54,7 +54,8 @@ class Bundle(ModelCard):
 
     def raw(self, seen: Sequence[Seen]) -> list[Any]:
         """The raw results of the graph for views of one size."""
-        return [self.kind.chosen(one, self.options) for one in self.kind.answers(self.graph, seen)]
+        answers = self.kind.answers(self.graph, seen, self.manifest.options)
+        return [self.kind.chosen(one, self.options) for one in answers]
 
 
 def open_bundle(folder: Path, settings: EngineSettings | None = None) -> Bundle:

@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resvision.classification.vgg import CONFIGS
+from resvision.geometry.tiles import InputRule
 from resvision.layers.init import he_initialize_incoming
-from resvision.segmentation.parts.tiles import InputRule
+from resvision.segmentation.parts.tiles import require_taken
 
 SIDE = 224
 WINDOW = 7
@@ -62,7 +63,7 @@ class DeconvNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, K, 224, 224) of images (N, C, 224, 224). Raises SettingsError for other sizes."""
-        self.input_rule.check(images, net="DeconvNet")
+        require_taken(self.input_rule, images, net="DeconvNet")
         x, switches = self.convolve(images)
         x = self.fc6_deconv(self.fc7(self.fc6(x)))
         for side, level in zip(MIRRORED_SIDES, self.deconvs, strict=True):

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from resvision.classification.classifier import write_out_balanced
-from resvision.contracts import Batch, System, WeightedMasks
+from resvision.contracts import Batch, Images, System, WeightedMasks
 from resvision.core.errors import printable
 from resvision.core.images import VOID
 from resvision.core.masks import label_colours
@@ -29,10 +29,11 @@ from resvision.loading.workers import batches as read_batches
 from resvision.probes.padding import centre_alone
 from resvision.segmentation import explaining, scoring
 from resvision.segmentation.batches import MaskEvalBatches, MaskTrainBatches, require_objects
-from resvision.segmentation.full_images import labels_of, probabilities_of
+from resvision.segmentation.full_images import TILE_PX, labels_of, probabilities_of
 from resvision.segmentation.parts.tiles import input_rule
 from resvision.segmentation.segmenter import Segmenter, SegmenterLoss
 from resvision.tasks import Described, ExplainedScore, How, Model, Question, Seen, Task, pictures_of
+from resvision.tasks.exported_nets import ExportedNet, of_pixels
 from resvision.training.evaluation import evaluating, until_stopped
 from resvision.training.machine import Machine, autocast, decoding_workers, keep_freed_memory
 from resvision.training.stopping import StopSignals
@@ -193,6 +194,18 @@ class SegmentationTask(Task[Mask]):
             writable = (np.require(one.pixels, requirements="W") for one in seen)  # torch warns of others
             images = (torch.from_numpy(image).permute(2, 0, 1) for image in writable)
             return [labels_of(_segmenter(model.system), image).numpy() for image in images]
+
+    def exported(self, model: Model, size_px: int | None = None) -> ExportedNet:
+        """The net to label maps, (N, h, w) uint8: of squares, or of windows of images of any size."""
+        system, rule = _segmenter(model.system), input_rule(model.system.net)
+        view = model.view if size_px is None else model.view.sized(size_px)
+        side = rule.fixed_px or rule.nearest(view.side_px or size_px or model.side_px or TILE_PX)
+
+        def labels(images: Tensor) -> Tensor:
+            return system.logits(Images(images)).argmax(dim=1).to(torch.uint8)
+
+        net = of_pixels(replace(model, view=view), labels, ("labels",), side, side)
+        return net._replace(options={"multiple": rule.multiple, "offset": rule.offset, "border_px": rule.border_px})
 
     def explained_score(self, model: Model, seen: Seen, question: Question) -> ExplainedScore:
         """The sum of a class's logits over its pixels, or over the points of the question."""

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from resvision.classification.stages import MAX_STRIDE
 from resvision.core.errors import SettingsError
+from resvision.geometry.tiles import InputRule
 from resvision.layers.init import he_initialize, he_initialize_incoming
 from resvision.segmentation.parts.convolutions import conv_bn_relu, fusion_conv_bn_relu
 from resvision.segmentation.parts.encoder import cut
-from resvision.segmentation.parts.tiles import InputRule
+from resvision.segmentation.parts.tiles import require_taken
 from resvision.segmentation.parts.upsampling import resized
 
 LEVELS = 5
@@ -100,7 +101,7 @@ class UNet(nn.Module):
 
         Raises SettingsError for sides that `input_rule` does not allow.
         """
-        self.input_rule.check(images, net=type(self).__name__)
+        require_taken(self.input_rule, images, net=type(self).__name__)
         maps: list[Tensor] = []
         for level, contract in enumerate(self.contracting):
             x = contract(self.pool(maps[-1]) if maps else images)

@@ -11,6 +11,7 @@ Glossary
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -277,13 +278,16 @@ class Task(ABC, Generic[T]):
 
     # Questions of an export -------------------------------------------------------------------------------------------
 
-    def exported(self, model: Model) -> ExportedNet:
+    def exported(self, model: Model, size_px: int | None = None) -> ExportedNet:
         """The net as it is exported, from uint8 pixels to what the kind's `answers` takes.
 
-        Raises SettingsError for a net that is not exported.
+        size_px  side of the squares that it is exported for; that of the run when left out
+
+        Raises SettingsError for a net that is not exported, or not at that size.
         """
-        side = self.example_shape(model.view, model.side_px or model.view.side_px)[1]
-        return predicting(model, side, side)
+        view = model.view if size_px is None else model.view.sized(size_px)
+        height, width = self.example_shape(view, view.side_px)[1:]
+        return predicting(replace(model, view=view), height, width)
 
     # Questions of an explanation --------------------------------------------------------------------------------------
 

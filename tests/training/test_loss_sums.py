@@ -18,7 +18,7 @@ from resvision.classification.classifier import Classifier, ClassifierLoss
 from resvision.classification.lenet import LeNetClassifier
 from resvision.contracts import Batch, Images, MixedTargets, System, WeightedMasks, split
 from resvision.core.images import VOID
-from resvision.segmentation.parts.tiles import InputRule
+from resvision.geometry.tiles import InputRule
 from resvision.segmentation.segmenter import Segmenter, SegmenterLoss
 from resvision.training.gradients import backward, wrap
 from resvision.training.machine import Machine

@@ -1,6 +1,6 @@
 """Detection without torch: boxes and their classes, judged by average precision."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from math import nan
 from pathlib import Path, PurePath
@@ -9,17 +9,22 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from resvision.core.errors import SettingsError
 from resvision.core.images import Pixels
 from resvision.core.plurals import counted
 from resvision.core.results import Detections
+from resvision.core.samples import Reader
+from resvision.core.settings import Scalar
 from resvision.core.view_geometry import Geometry
 from resvision.kinds.detection import tables
 from resvision.kinds.detection.boxes import BoxTargets, RawDetections
 from resvision.kinds.detection.curves import plots
+from resvision.kinds.detection.exam import DetectionExam
 from resvision.kinds.detection.panels import ERRORS, in_words, judge_image, outlines_of, panels, require_same_objects
 from resvision.kinds.detection.pictures import class_colours, drawn, hex_of
 from resvision.kinds.detection.presets import PRESETS, find
 from resvision.kinds.detection.scores import DetectionScores
+from resvision.kinds.graph import PIXELS, Graph
 from resvision.kinds.kind import (
     ClassTable,
     Column,
@@ -29,10 +34,13 @@ from resvision.kinds.kind import (
     Kind,
     ListedProtocol,
     Matrix,
+    ModelCard,
     Plot,
+    Seen,
     Table,
     percent,
 )
+from resvision.kinds.prediction_options import PredictionOptions
 
 EXAMPLES = 6
 """The number of images on the page."""
@@ -129,6 +137,31 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
             labels=raw.labels[inside].astype(np.int64),
             scores=raw.scores[inside].astype(np.float64),
         )
+
+    def answers(self, graph: Graph, seen: Sequence[Seen], fixed: Mapping[str, Scalar]) -> list[RawDetections]:
+        """The boxes of views, without the places that hold none."""
+        found = graph({PIXELS: np.stack([one.pixels for one in seen])})
+        rows = zip(found["boxes"], found["scores"], found["labels"], found["counts"], strict=True)
+        return [RawDetections(boxes[:n], scores[:n], labels[:n].astype(np.int64)) for boxes, scores, labels, n in rows]
+
+    def require_choosable(self, options: PredictionOptions, fixed: Mapping[str, Scalar]) -> None:
+        """Let pass a higher score and a smaller number of boxes than were fixed."""
+        least, most = fixed.get("score"), fixed.get("most")
+        if options.score is not None and isinstance(least, float) and options.score < least:
+            raise SettingsError(f"--score {options.score:g}: boxes below {least:g} were left out of the exported net")
+        if options.most is not None and isinstance(most, int) and options.most > most:
+            raise SettingsError(f"--most {options.most}: the exported net gives {most} boxes at most")
+        super().require_choosable(options._replace(score=None, most=None), fixed)
+
+    def chosen(self, raw: RawDetections, options: PredictionOptions) -> RawDetections:
+        """The boxes above the score, the best of them."""
+        keep = slice(None) if options.score is None else raw.scores > options.score
+        boxes, scores, labels = (member[keep][: options.most] for member in raw)
+        return RawDetections(boxes, scores, labels)
+
+    def exam(self, model: ModelCard, reader: Reader[BoxTargets], protocol: str | None = None) -> DetectionExam:
+        """Average precision and the faults by a protocol."""
+        return DetectionExam(model, reader, protocol)
 
     amount_noun = "boxes"
     counted_targets = 20_000

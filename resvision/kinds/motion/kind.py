@@ -1,16 +1,19 @@
 """Motion prediction without torch: trajectories of vehicles, judged beside those of constant velocity."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from PIL import Image
 
 from resvision.core.errors import DataError
 from resvision.core.images import Pixels
 from resvision.core.samples import Reader
+from resvision.core.settings import Scalar
 from resvision.core.view_geometry import Geometry
+from resvision.kinds.graph import PIXELS, Graph
 from resvision.kinds.kind import (
     ClassTable,
     Column,
@@ -19,18 +22,22 @@ from resvision.kinds.kind import (
     Exhibit,
     Kind,
     ListedProtocol,
+    ModelCard,
     Panel,
     Plot,
+    Seen,
     Showing,
     Table,
 )
 from resvision.kinds.motion import curves, tables
 from resvision.kinds.motion.captions import LEGEND, Lettering
+from resvision.kinds.motion.exam import MotionExam
 from resvision.kinds.motion.pictures import top_view
 from resvision.kinds.motion.placement import WindowGeometry
 from resvision.kinds.motion.results import Motion, RawTrajectories, motion_of
 from resvision.kinds.motion.scores import MotionScores
 from resvision.kinds.motion.showing import windows_shown
+from resvision.kinds.motion.window_arrays import beside_rasters
 from resvision.kinds.motion.windows import Window
 
 PAGE_PX = 640
@@ -126,6 +133,20 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
         """The trajectories in the frame of the world, the most probable first."""
         assert isinstance(geometry, WindowGeometry), "views of this task are drawn from windows"
         return motion_of(geometry.window, raw)
+
+    def answers(self, graph: Graph, seen: Sequence[Seen], fixed: Mapping[str, Scalar]) -> list[RawTrajectories]:
+        """The trajectories for windows, in their agents' frames."""
+        windows = []
+        for one in seen:
+            assert isinstance(one.geometry, WindowGeometry), "views of this task are drawn from windows"
+            windows.append(one.geometry.window)
+        feed = {PIXELS: np.stack([one.pixels for one in seen]), **beside_rasters(windows)}
+        said = graph({name: feed[name] for name in graph.inputs})
+        return [RawTrajectories(*one) for one in zip(said["positions"], said["probabilities"], strict=True)]
+
+    def exam(self, model: ModelCard, reader: Reader[Window], protocol: str | None = None) -> MotionExam:
+        """Displacements of all windows, beside those of the baselines."""
+        return MotionExam(model, reader)
 
     def samples_shown(
         self, reader: Reader[Window], indices: Sequence[int], results: Sequence[Motion] | None, *, pictures: bool

@@ -112,6 +112,37 @@ def steady_positions(windows: Sequence[Window], pasts: Pasts) -> Floats:
     return np.asarray(pasts.positions[:, -1:] + velocities[:, None] * times[..., None])
 
 
+def beside_rasters(
+    windows: Sequence[Window], mirrors: NDArray[np.bool_] | None = None
+) -> dict[str, NDArray[np.float32]]:
+    """What nets take beside rasters, by the names of `motion.forecaster.MotionInputs`, which has the shapes.
+
+    mirrors  (N,) whether left and right are swapped
+    """
+    side = np.ones(len(windows)) if mirrors is None else np.where(mirrors, -1.0, 1.0)
+    pasts = pasts_of(windows)
+    states = states_of(windows, pasts)
+    headings = side[:, None] * pasts.headings
+    facing = np.stack([np.cos(headings), np.sin(headings)], axis=-1) * pasts.present[..., None]
+    turned = np.stack([np.ones_like(side), np.ones_like(side), side], axis=-1)
+    values = {
+        "state": states.values * turned,
+        "known": states.known,
+        "past": np.concatenate([swapped(pasts.positions, mirrors), facing], axis=-1),
+        "present": pasts.present,
+        "steady": swapped(steady_positions(windows, pasts), mirrors),
+    }
+    return {name: array.astype(np.float32) for name, array in values.items()}
+
+
+def swapped(positions: Floats, mirrors: NDArray[np.bool_] | None) -> Floats:
+    """Positions (N, ..., 2) with left and right swapped in those windows where (N,) `mirrors` says so."""
+    if mirrors is None:
+        return positions
+    side = np.where(mirrors, -1.0, 1.0).reshape(-1, *[1] * (positions.ndim - 2))
+    return np.asarray(np.stack([positions[..., 0], positions[..., 1] * side], axis=-1))
+
+
 def _taken(windows: Sequence[Window], offsets: NDArray[np.int64]) -> tuple[Flags, Floats, Floats]:
     """Presence, positions and headings in the world at frames by their offsets from the last observed one."""
     present, positions, headings = [], [], []

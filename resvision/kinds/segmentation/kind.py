@@ -1,6 +1,6 @@
 """Segmentation without torch: a class for every pixel, judged by mean IoU."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
@@ -12,8 +12,11 @@ from resvision.core.images import VOID, Pixels
 from resvision.core.masks import encode_mask, label_colours
 from resvision.core.plurals import counted
 from resvision.core.results import LabelMap
-from resvision.core.samples import Mask
+from resvision.core.samples import Mask, Reader
+from resvision.core.settings import Scalar
 from resvision.core.view_geometry import Geometry
+from resvision.geometry.tiles import InputRule, labels_in_windows
+from resvision.kinds.graph import PIXELS, Graph
 from resvision.kinds.kind import (
     ClassRow,
     ClassTable,
@@ -24,9 +27,12 @@ from resvision.kinds.kind import (
     Kind,
     ListedProtocol,
     Matrix,
+    ModelCard,
+    Seen,
     Table,
     percent,
 )
+from resvision.kinds.segmentation.exam import SegmentationExam
 from resvision.kinds.segmentation.overlays import overlay
 from resvision.kinds.segmentation.panels import WRONG, asked_of, panels, require_same_error
 from resvision.kinds.segmentation.presets import PRESETS
@@ -36,6 +42,8 @@ CONFUSION_UP_TO = 20
 """The largest number of classes whose confusion is printed."""
 PERCENT_UP_TO = 25
 """The largest number of classes whose cells hold whole percents on the page."""
+TILE_OVERLAP_PX = 128
+"""The most by which windows of an exported net overlap."""
 EXAMPLES = 6
 """The number of images on the page."""
 
@@ -84,6 +92,27 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
     def decode(self, raw: NDArray[Any], geometry: Geometry, *, source: str, classes: tuple[str, ...]) -> LabelMap:
         """The label map at the size of the image, of labels (h, w) uint8 of its view."""
         return LabelMap(source=source, classes=classes, labels=geometry.map_to_image(raw))
+
+    def answers(self, graph: Graph, seen: Sequence[Seen], fixed: Mapping[str, Scalar]) -> list[Pixels]:
+        """The label maps of views, (h, w) uint8, in windows of the graph's size where they have another one."""
+        side_px, *_ = graph.inputs[PIXELS]
+        names = ("multiple", "offset", "border_px")
+        rule = InputRule(*(int(fixed.get(name) or default) for name, default in zip(names, (1, 0, 0), strict=True)))
+
+        def labels_of(windows: Pixels) -> Pixels:
+            (labels,) = graph({PIXELS: windows}).values()
+            return labels
+
+        if rule.border_px == 0 and all(one.pixels.shape[:2] == (side_px, side_px) for one in seen):
+            return [*labels_of(np.stack([one.pixels for one in seen]))]
+        overlap_px = min(TILE_OVERLAP_PX, side_px // 8)
+        return [
+            labels_in_windows(labels_of, one.pixels, side_px=side_px, rule=rule, overlap_px=overlap_px) for one in seen
+        ]
+
+    def exam(self, model: ModelCard, reader: Reader[Mask], protocol: str | None = None) -> SegmentationExam:
+        """IoU of whole images, each seen once; label maps have no loss."""
+        return SegmentationExam(model, reader, protocol)
 
     def pooled(self, scores: Sequence[SegmentationScores]) -> SegmentationScores:
         """Add up the confusions; the loss is that of a pixel."""

@@ -178,12 +178,14 @@ class Tally:
     def __init__(self, images: int, classes: int) -> None:
         self._confusion = np.zeros((classes, classes), dtype=np.int64)
         self._losses = np.full(images, np.nan)
+        self._counted = np.zeros(images, dtype=np.bool_)
         self._worst: WorstImages[None] = WorstImages(WORST)
         self._finite = True
 
     def add(self, index: int, confusion: NDArray[np.int64], loss: float) -> None:
-        """Add an image by its confusion (K, K) and the sum of its cross-entropies in nats."""
-        assert np.isnan(self._losses[index]), "an image was counted twice"
+        """Add an image by its confusion (K, K) and the sum of its cross-entropies in nats, NaN where it has none."""
+        assert not self._counted[index], "an image was counted twice"
+        self._counted[index] = True
         self._confusion += confusion
         self._losses[index] = loss
         pixel_error = 1 - float(np.trace(confusion)) / max(1, int(confusion.sum()))
@@ -198,7 +200,8 @@ class Tally:
         """Add the images that another process counted."""
         self._finite &= other._finite
         self._confusion += other._confusion
-        self._losses = np.where(np.isnan(self._losses), other._losses, self._losses)
+        self._losses = np.where(self._counted, self._losses, other._losses)
+        self._counted |= other._counted
         self._worst.merge(other._worst)
 
     def scores(self, classes: tuple[str, ...], source: Callable[[int], str]) -> SegmentationScores:
@@ -210,7 +213,7 @@ class Tally:
             raise NonFiniteLossError(
                 "the net's predictions are not finite: its weights are damaged or its training diverged"
             )
-        assert not np.isnan(self._losses).any(), "an image was not counted"
+        assert self._counted.all(), "an image was not counted"
         if not self._confusion.any():
             raise DataError("no pixel to judge: every mask is void throughout")
         return SegmentationScores(

@@ -1,19 +1,12 @@
-"""Prediction for images of any size with nets that do not take every size: in windows, mirrored beyond the edges.
-
-The overlap-tile strategy of Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597, section 2 and figure 2, for nets
-whose results are smaller than their inputs, and sliding windows as in Zhao et al. 2017,
-https://arxiv.org/abs/1612.01105, for those of one size. Windows start at multiples of `InputRule.multiple`, so that the
-poolings of a net meet the same pixels in every window. The step of U-Net's tiles is therefore 384 pixels for results of
-388, where the paper's tiles touch.
+"""Prediction for images of any size with nets that do not take every size: in the windows of `geometry.tiles`.
 
 Glossary
+    N images of one size, K classes
     window  (side, side) pixels, an input of the net; they may begin before the image and end beyond it
     result  the net's output for a window, `border_px` less on each side
-    start   first pixel of a result along one axis, in pixels of the image
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -21,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from resvision.core.errors import SettingsError
+from resvision.geometry.tiles import ANY_SIZE, InputRule, Layout, lay_out, mirrored_positions
 from resvision.layers.sizes import sides_are_known
 
 MOST_CLASSES = 255
@@ -30,53 +24,13 @@ Predict = Callable[[Tensor], Tensor]
 """Windows (N, C, side, side) to class probabilities (N, K, side - 2 border_px, side - 2 border_px)."""
 
 
-@dataclass(frozen=True)
-class InputRule:
-    """The rule of the images that a net takes: sides of multiple * s + offset pixels, or fixed_px alone.
-
-    multiple   the net's largest stride, where it must divide the side
-    border_px  pixels by which the result is smaller than the input, on each side
-    """
-
-    multiple: int = 1
-    offset: int = 0
-    border_px: int = 0
-    fixed_px: int | None = None
-
-    def takes(self, side: int) -> bool:
-        """Whether images may have a side of so many pixels."""
-        return side == self.at_least(side)
-
-    def at_least(self, side: int) -> int:
-        """The smallest side that the net takes of those that are not below `side`; fixed_px where that is given."""
-        if self.fixed_px is not None:
-            return self.fixed_px
-        side = max(side, 2 * self.border_px + 1)
-        return side + (self.offset - side) % self.multiple
-
-    def nearest(self, side: int) -> int:
-        """The side that the net takes with the smallest difference to `side`; the larger of two."""
-        above = self.at_least(side)
-        below = above - self.multiple
-        return below if self.takes(below) and side - below < above - side else above
-
-    def check(self, images: Tensor, *, net: str) -> None:
-        """Raise SettingsError, with the nearest size, for images (N, C, H, W) of a size that the net does not take."""
-        height, width = images.shape[-2], images.shape[-1]
-        if sides_are_known(images) and not (self.takes(height) and self.takes(width)):
-            raise SettingsError(
-                f"images are {height}x{width} px: {net} takes {self}; nearest: "
-                f"{self.nearest(height)}x{self.nearest(width)}"
-            )
-
-    def __str__(self) -> str:
-        if self.fixed_px is not None:
-            return f"{self.fixed_px}x{self.fixed_px} alone"
-        remainder = f" + {self.offset}" if self.offset else ""
-        return f"sides of {self.multiple} s{remainder} px from {self.at_least(1)} on"
-
-
-ANY_SIZE = InputRule()
+def require_taken(rule: InputRule, images: Tensor, *, net: str) -> None:
+    """Raise SettingsError, with the nearest size, for images (N, C, H, W) of a size that the net does not take."""
+    height, width = images.shape[-2], images.shape[-1]
+    if sides_are_known(images) and not (rule.takes(height) and rule.takes(width)):
+        raise SettingsError(
+            f"images are {height}x{width} px: {net} takes {rule}; nearest: {rule.nearest(height)}x{rule.nearest(width)}"
+        )
 
 
 def input_rule(net: nn.Module) -> InputRule:
@@ -84,40 +38,6 @@ def input_rule(net: nn.Module) -> InputRule:
     rule = getattr(net, "input_rule", ANY_SIZE)
     assert isinstance(rule, InputRule)
     return rule
-
-
-class Layout(NamedTuple):
-    """The windows along one axis. The last result may end beyond the image, by less than `InputRule.multiple`."""
-
-    side: int
-    result: int
-    starts: tuple[int, ...]
-
-
-def lay_out(length: int, *, rule: InputRule, tile_px: int | None = None, overlap_px: int = 0) -> Layout:
-    """Lay out equal windows whose results cover 0..length; one window where it need not be larger than `tile_px`.
-
-    tile_px     largest side of a window; None is no limit, so that the image is shown whole, to a net of one size in
-                windows of that
-    overlap_px  overlap of results, up to `rule.multiple` - 1 pixels more; that of the last may be larger
-
-    Raises SettingsError for a tile_px that the net does not take, and where results or overlap leave no step.
-    """
-    if tile_px is not None and not rule.takes(tile_px):
-        raise SettingsError(f"tile_px {tile_px}: the net takes {rule}; nearest: {rule.nearest(tile_px)}")
-    whole = rule.at_least(length + 2 * rule.border_px)
-    side = whole if tile_px is None else min(whole, tile_px)
-    result = side - 2 * rule.border_px
-    if result >= length:
-        return Layout(side, result, (0,))
-    widest = result - rule.multiple
-    if widest < 0:
-        raise SettingsError(f"tile_px {side}: results of {result} px, which are too small; take {side + rule.multiple}")
-    if not 0 <= overlap_px <= widest:
-        raise SettingsError(f"overlap_px {overlap_px}: results of {result} px can overlap by 0 to {widest}")
-    step = (result - overlap_px) // rule.multiple * rule.multiple
-    last = -((result - length) // rule.multiple) * rule.multiple
-    return Layout(side, result, (*range(0, last, step), last))
 
 
 def predict_tiled(
@@ -181,8 +101,8 @@ def label_tiles(
     height, width = image.shape[-2:]
     down = lay_out(height, rule=rule, tile_px=tile_px, overlap_px=overlap_px)
     across = lay_out(width, rule=rule, tile_px=tile_px, overlap_px=overlap_px)
-    for top, (row, bottom) in zip(down.starts, pairwise(_cuts(down, height)), strict=True):
-        for left, (column, right) in zip(across.starts, pairwise(_cuts(across, width)), strict=True):
+    for top, (row, bottom) in zip(down.starts, pairwise(down.cuts(height)), strict=True):
+        for left, (column, right) in zip(across.starts, pairwise(across.cuts(width)), strict=True):
             with torch.no_grad():
                 result = _result(predict, image[None], top=top, left=left, down=down, across=across, rule=rule)
             if result.shape[1] > MOST_CLASSES:
@@ -218,19 +138,8 @@ def _result(
 
 
 def _mirrored(images: Tensor, *, dim: int, start: int, length: int) -> Tensor:
-    """Take `length` pixels along one axis from `start` on; beyond the edges the image is mirrored, as often as needed.
-
-    The outermost pixel itself is not repeated.
-    """
+    """Take `length` pixels along one axis from `start` on; beyond the edges the image is mirrored."""
     side = images.shape[dim]
     if start >= 0 and start + length <= side:
         return images.narrow(dim, start, length)
-    period = max(1, 2 * (side - 1))
-    positions = torch.arange(start, start + length, device=images.device) % period
-    return images.index_select(dim, torch.minimum(positions, period - positions) if side > 1 else positions)
-
-
-def _cuts(layout: Layout, length: int) -> list[int]:
-    """The starts of each result's part along one axis, in the middle of overlaps, and the end of the image."""
-    between = [(start + before + layout.result) // 2 for before, start in pairwise(layout.starts)]
-    return [0, *between, length]
+    return images.index_select(dim, torch.from_numpy(mirrored_positions(start, length, side)).to(images.device))

@@ -1,0 +1,107 @@
+"""A net as it is exported, run by torch itself, answers and is scored as its run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from resvision.core.errors import SettingsError
+from resvision.inference.evaluate import evaluate, open_images
+from resvision.inference.load import Trained, load
+from resvision.kinds.segmentation.scores import SegmentationScores
+from resvision.launch import Finished, train
+from resvision.prediction.exams import examined
+from resvision.prediction.predictions import seen_sample
+from resvision.tasks.exported_nets import ExportedNet
+
+FP32 = {"machine.precision": "fp32", "machine.threads": 1, "machine.workers": 0}
+
+
+class ByTorch:
+    """An exported net as a graph, run by torch."""
+
+    def __init__(self, net: ExportedNet) -> None:
+        self._net = net
+        self.inputs = {name: tuple(example.shape[1:]) for name, example in net.inputs.items()}
+
+    def __call__(self, feed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """The outputs, as many views at a time as the net takes."""
+        count = len(next(iter(feed.values())))
+        size = self._net.batch or count
+        parts = []
+        for first in range(0, count, size):
+            with torch.no_grad():
+                said = self._net.module(*(torch.from_numpy(feed[name][first : first + size]) for name in self.inputs))
+            parts.append(said if isinstance(said, tuple) else (said,))
+        values = (torch.cat(members).numpy() for members in zip(*parts, strict=True))
+        return dict(zip(self._net.outputs, values, strict=True))
+
+
+@pytest.fixture(scope="module")
+def detected(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    settings = {"model.options.backbone": "resnet20", "model.options.width": 4, "data.image_size": 32, **FP32}
+    out = tmp_path_factory.mktemp("runs") / "detected"
+    return train("ssd", "digit-boxes-composed", epochs=1, settings=settings, out=out, quiet=True)
+
+
+@pytest.fixture(scope="module")
+def forecast(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    settings = {
+        "model.options.backbone": "resnet20",
+        "model.options.width": 4,
+        "model.options.hidden": 16,
+        "data.image_size": 32,
+        "data.start_seconds": 5.0,
+        **FP32,
+    }
+    out = tmp_path_factory.mktemp("runs") / "forecast"
+    return train("mtp", "traffic-simulated", epochs=1, settings=settings, out=out, quiet=True)
+
+
+@pytest.fixture(scope="module", params=["finished", "segmented", "detected", "forecast"])
+def run(request: pytest.FixtureRequest) -> Trained:
+    """A run of each task."""
+    finished: Finished = request.getfixturevalue(request.param)
+    return load(finished.folder)
+
+
+def equal(one: Any, other: Any) -> None:
+    """Hold two raw results against each other, arrays or tuples of them."""
+    if isinstance(one, tuple):
+        for mine, theirs in zip(one, other, strict=True):
+            equal(mine, theirs)
+    elif np.issubdtype(one.dtype, np.integer):
+        assert (one == other).mean() > 0.999  # a pixel between two classes may go to either
+    else:
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_its_answers_are_the_raw_results_of_the_run(run: Trained) -> None:
+    reader = open_images(run).reader
+    seen = [seen_sample(run, reader[index], name=reader.source(index), grey=True) for index in range(3)]
+    net = run.task.exported(run)
+    for one in seen:
+        (answer,) = run.kind.answers(ByTorch(net), [one], net.options)
+        (expected,) = run.raw([one])
+        equal(answer, expected)
+
+
+def test_an_exam_of_the_run_gives_the_scores_of_its_evaluation(run: Trained) -> None:
+    found = examined(run, open_images(run).reader)
+    figures = found.figures()
+    if isinstance(found, SegmentationScores):  # label maps have no loss
+        figures.pop("loss")
+    expected = {name: value for name, value in evaluate(run).figures().items() if name in figures}
+    assert figures == pytest.approx(expected, abs=1e-4, nan_ok=True)
+
+
+def test_a_detector_that_searches_for_regions_is_not_exported(
+    detected: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = load(detected.folder)
+    monkeypatch.setattr("resvision.detection.task.RegionDetector", type(run.system))
+    with pytest.raises(SettingsError, match="regions that are searched for"):
+        run.task.exported(run)
