@@ -73,8 +73,8 @@ def equal(one: Any, other: Any) -> None:
     if isinstance(one, tuple):
         for mine, theirs in zip(one, other, strict=True):
             equal(mine, theirs)
-    elif np.issubdtype(one.dtype, np.integer):
-        assert (one == other).mean() > 0.999  # a pixel between two classes may go to either
+    elif one.ndim == 2 and one.dtype == np.uint8:  # a label map in windows, which have other borders than the image
+        assert (one == other).mean() > 0.9
     else:
         np.testing.assert_allclose(one, other, atol=1e-4)
 
