@@ -20,7 +20,7 @@ from resvision.core import references
 from resvision.core.errors import SettingsError, WeightsError, printable
 from resvision.core.meanings import as_text
 from resvision.core.views import Letterbox, Stretch, View
-from resvision.detection.yolov1 import YOLOv1
+from resvision.detection.yolov1_nets import YOLOv1
 from resvision.tasks import task_of
 from resvision.training.checkpoints import State
 from resvision.weights.darknet_cfg import Cfg, read_cfg

@@ -43,12 +43,13 @@ def introduce(prepared: Prepared, console: Console, *, since: CpuTimes | None) -
     notes = {"note": "; ".join(prepared.splits.notes)} if prepared.splits.notes else {}
     classes = {counted(len(data.classes), "class"): f"in this order: {_some(data.classes, 20)}"} if data.classes else {}
     noun = task.kind.sample_noun
+    size_of_net = f"{counted(counts.params, 'parameter')}, {counts.macs:,} MACs {article(noun)} {noun}"
     lines = {
         "data": f"{data.name}: {data.split_rule}",
         **classes,
         **notes,
         plural(noun): f"{size}, {described(view)}, mean {_numbers(view.mean)}, std {_numbers(view.std)}",
-        "model": f"{run.model.name}, {counts.params:,} parameters, {counts.macs:,} MACs {article(noun)} {noun}",
+        "model": f"{run.model.name}, {size_of_net}",
         **_origin(run, system),
         "recipe": f"{run.recipe}, {_length(run)}",
         **_ending(run),
@@ -159,4 +160,7 @@ def _some(names: Sequence[str], limit: int) -> str:
 
 
 def _numbers(values: Sequence[float]) -> str:
+    """The numbers of all channels; once where there are many alike, as of a raster."""
+    if len(values) > 4 and len({*values}) == 1:
+        return f"{values[0]:.3f} in each channel"
     return " ".join(f"{value:.3f}" for value in values)

@@ -35,3 +35,12 @@ def test_statistics_that_a_short_training_leaves_near_their_first_values_are_nam
     assert "statistics keep 36 % of their first values at the end, by a momentum of 0.05" in said
     assert "model.norm_momentum=0.1 follows faster" in said
     assert "statistics keep" not in introduced(data, **{"training.duration": "80 steps"})
+
+
+def test_channels_of_equal_statistics_are_not_listed_one_by_one(tmp_path: Path) -> None:
+    options = {"model.options.backbone": "resnet20", "model.options.width": 1, "training.batch_size": 4}
+    changes = {"data.image_size": 8, "data.drawn_past": "channels", "data.start_seconds": 9.0, "machine.workers": 0}
+    run = compose("motion_regression", "traffic-simulated", changes={**options, **changes})
+    stream = io.StringIO()
+    introduce(prepare(run), Console(file=stream, width=500), since=None)
+    assert "mean 0.000 in each channel, std 1.000 in each channel" in stream.getvalue()

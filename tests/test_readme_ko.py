@@ -24,6 +24,8 @@ def test_both_front_pages_have_the_same_parts_and_lead_to_the_same_pages_that_ex
     headings = [re.findall(r"^(#+) ", document, flags=re.MULTILINE) for document in (ENGLISH, KOREAN)]
     assert headings[0] == headings[1]
     assert {*links(KOREAN)} == {*links(ENGLISH)}
+    tables = [re.findall(r"^\| \[[^]]+\]\(([^)]+)\)", document, flags=re.MULTILINE) for document in (ENGLISH, KOREAN)]
+    assert [target.replace(".ko.", ".") for target in tables[1]] == tables[0]
     assert all((ROOT / target).exists() for target in links(KOREAN))
 
 

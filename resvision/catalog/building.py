@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from resvision.catalog.row import Row
 from resvision.catalog.signatures import (
     INPUT,
     WINDOW,
@@ -16,7 +17,7 @@ from resvision.catalog.signatures import (
     takes_backbone,
     unknown_option,
 )
-from resvision.catalog.table import ROWS, Row, find
+from resvision.catalog.table import ROWS, find
 from resvision.core import references
 from resvision.core.errors import MissingStageError, SettingsError
 

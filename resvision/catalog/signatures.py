@@ -6,7 +6,8 @@ from typing import Any, get_args
 
 import msgspec
 
-from resvision.catalog.table import Row, find
+from resvision.catalog.row import Row
+from resvision.catalog.table import find
 from resvision.core import references
 from resvision.core.errors import SettingsError, nearest
 from resvision.core.meanings import form

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from resvision.classification.classifier import Classifier
 from resvision.classification.dense import FullyConvolutional
@@ -30,6 +30,7 @@ from resvision.core.images import Pixels
 from resvision.core.samples import Reader
 from resvision.core.views import SquareView, Stretch
 from resvision.kinds.classification.presets import PRESETS, Preset, find, proportional
+from resvision.loading.exam_batches import ExamBatches
 from resvision.tasks import Model
 
 LARGEST_SCALE = 8192
@@ -139,29 +140,25 @@ class Views(NamedTuple):
     by_scale: list[Tensor]
 
 
-class ViewBatches(Dataset[Batch]):
+class ViewBatches(ExamBatches):
     """The views of all images of a reader, in batches of about `batch_size` views; never less than one image.
 
     Where images keep their proportions, and so may differ in size, a batch is one image.
     """
 
     def __init__(self, reader: Reader[int], protocol: Protocol, *, batch_size: int, grey: bool = False) -> None:
-        if batch_size < 1:
-            raise SettingsError(f"batch_size: {batch_size}; it must be at least 1")
+        images = max(1, batch_size // protocol.views) if isinstance(protocol.view, Stretch) else 1
+        super().__init__(len(reader), batch_size=min(images, batch_size))  # refused where no view is asked for
         self._reader, self._protocol, self._grey = reader, protocol, grey
-        equal_sizes = isinstance(protocol.view, Stretch)
-        self._starts = range(0, len(reader), max(1, batch_size // protocol.views) if equal_sizes else 1)
 
-    def __len__(self) -> int:
-        return len(self._starts)
-
-    def __getitem__(self, position: int) -> Batch:
-        start = self._starts[position]
-        ids = range(start, min(start + self._starts.step, len(self._reader)))
-        images = [self._protocol.of(self._reader[i].image, name=self._reader.source(i), grey=self._grey) for i in ids]
+    def batch_of(self, ids: NDArray[np.int64]) -> Batch:
+        """The views of these images, (N, V, C, h, w) of each scale, and their classes."""
+        images = [
+            self._protocol.of(self._reader[i].image, name=self._reader.source(i), grey=self._grey) for i in ids.tolist()
+        ]
         by_scale = [torch.from_numpy(np.stack(views)).permute(0, 1, 4, 2, 3) for views in zip(*images, strict=True)]
-        targets = torch.tensor([self._reader.target(i) for i in ids], dtype=torch.int64)
-        return Batch(inputs=Views(by_scale), targets=targets, ids=torch.tensor(ids, dtype=torch.int64))
+        targets = torch.tensor([self._reader.target(i) for i in ids.tolist()], dtype=torch.int64)
+        return Batch(inputs=Views(by_scale), targets=targets, ids=torch.from_numpy(ids))
 
 
 class MeanOverViews(System):

@@ -169,10 +169,11 @@ def _show_scores(
         return
     print_lines(f"{trained.name} on {data}, {trained.machine.precision}")
     print_lines(*(() if described is None else (described.title, *described.lines)))
-    if changed := overlap.summary(evaluation.images):
+    if changed := overlap.summary(evaluation.images, kind.sample_noun):
         print_lines(changed)
     print_lines(*(f"note: {note}" for note in evaluation.images.notes))
-    lines = [*kind.lines(scores), *overlap.lines(evaluation.overlap, listed=overlap.may_list(trained))]
+    may_list = overlap.may_list(trained)
+    lines = [*kind.lines(scores), *overlap.lines(evaluation.overlap, kind.sample_noun, listed=may_list)]
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
         print_lines(f"{name:<{width}}  {value}")
@@ -191,7 +192,7 @@ def _show_table(ensemble: "Ensemble", *, wide: bool) -> None:
     kind, images = ensemble.members[0].trained.kind, ensemble.members[0].scores.images
     compared = kind.telling(kind.compared, len(ensemble.members[0].scores.classes))
     print_lines(f"{ensemble.data}, {counted(images, kind.sample_noun)}")
-    if changed := overlap.summary(ensemble.images):
+    if changed := overlap.summary(ensemble.images, kind.sample_noun):
         print_lines(changed)
     print_lines(*(f"note: {note}" for note in ensemble.images.notes))
     _show_protocols(ensemble)
@@ -200,7 +201,7 @@ def _show_table(ensemble: "Ensemble", *, wide: bool) -> None:
     any_published = bool(ensemble.published) or any(member.published for member in ensemble.members)
     measured = tuple(f"measured {heading}" for heading in compared.values())
     published = tuple(f"published {heading}" for heading in compared.values()) if any_published else ()
-    trained_on = (overlap.HEADING,) if shows_known else ()
+    trained_on = (overlap.heading(kind.sample_noun),) if shows_known else ()
     numbers = (*measured, *trained_on, *published)
     columns = ("run", "model", "arithmetic", *numbers, *(["published by"] if any_published else []))
     table = new_table(*columns, numbers=numbers, least=("arithmetic", "model", "published by"))

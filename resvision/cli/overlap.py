@@ -2,13 +2,16 @@
 
 from typing import TYPE_CHECKING
 
-from resvision.core.plurals import counted
+from resvision.core.plurals import counted, plural
 
 if TYPE_CHECKING:
     from resvision.data.identities import Overlap, ScoredImages
     from resvision.inference.load import Trained
 
-HEADING = "images trained on"
+
+def heading(noun: str) -> str:
+    """The heading of `cell`, above samples of this noun."""
+    return f"{plural(noun)} trained on"
 
 
 def may_list(trained: "Trained") -> bool:
@@ -16,13 +19,13 @@ def may_list(trained: "Trained") -> bool:
     return trained.folder.is_dir()
 
 
-def lines(overlap: "Overlap | None", *, listed: bool) -> list[tuple[str, str]]:
-    """The numbers of images that the run knew, each with its name; none for numbers that are 0."""
+def lines(overlap: "Overlap | None", noun: str, *, listed: bool) -> list[tuple[str, str]]:
+    """The numbers of samples that the run knew, each with its name; none for numbers that are 0."""
     if overlap is None:
-        return [("trained on", "not known, the run kept no list of its images")] if listed else []
+        return [("trained on", f"not known, the run kept no list of its {plural(noun)}")] if listed else []
     named = {"trained on": overlap.trained, "chosen by": overlap.validated}
     return [
-        (name, f"{known.sum():,} of the {counted(len(known), 'image')}") for name, known in named.items() if known.any()
+        (name, f"{known.sum():,} of the {counted(len(known), noun)}") for name, known in named.items() if known.any()
     ]
 
 
@@ -50,19 +53,19 @@ def changes(images: "ScoredImages") -> dict[str, int | bool]:
     }
 
 
-def summary(images: "ScoredImages") -> str:
+def summary(images: "ScoredImages", noun: str) -> str:
     """The changes of the run's own set since it began, in words; "" where there are none."""
-    scored = f"{counted(len(images.reader), 'test image')} of the run {_are(len(images.reader))} scored"
+    scored = f"{counted(len(images.reader), f'test {noun}')} of the run {_are(len(images.reader))} scored"
     if images.new or images.gone:
         return (
-            f"the set has changed since the run began: {counted(images.new, 'image')} {_are(images.new)} new,"
-            f" {images.gone:,} of the run's test images {_are(images.gone)} gone;"
+            f"the set has changed since the run began: {counted(images.new, noun)} {_are(images.new)} new,"
+            f" {images.gone:,} of the run's test {plural(noun)} {_are(images.gone)} gone;"
             f" {scored}, none under a name that it was trained on"
         )
     if images.altered:
         return (
-            "not the run's own set: it has the names of the images that the run was trained on, with other contents;"
-            f" its {len(images.reader):,} test images are scored"
+            f"not the run's own set: it has the names of the {plural(noun)} that the run was trained on, with other"
+            f" contents; its {len(images.reader):,} test {plural(noun)} are scored"
         )
     return f"the run's own set at another place: the {scored}" if images.moved else ""
 

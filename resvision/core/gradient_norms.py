@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from resvision.core.errors import RunError
-from resvision.core.files import parse_json, read_lines
+from resvision.core.json_lines import JSONLine, read_json_lines
 
 
 class GradientNorms(NamedTuple):
@@ -30,12 +29,7 @@ def read(path: Path) -> Iterator[GradientNorms]:
 
     Raises RunError where the file cannot be read, or a line is not one that training writes.
     """
-    try:
-        for number, line in enumerate(read_lines(path), start=1):
-            if line.endswith(b"\n"):  # else it was cut off
-                yield _norms(line.decode(errors="replace"), where=f"{path}:{number}")
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read: {error.strerror}") from None
+    return map(_norms, read_json_lines(path, noun="gradient norms"))
 
 
 def to_json(sample: GradientNorms) -> dict[str, Any]:
@@ -44,14 +38,11 @@ def to_json(sample: GradientNorms) -> dict[str, Any]:
     return {"step": sample.step, "norms": norms}
 
 
-def _norms(line: str, *, where: str) -> GradientNorms:
-    try:
-        record = parse_json(line)
-    except ValueError as error:
-        raise RunError(f"{where}: not a line of gradient norms: {error}") from None
+def _norms(line: JSONLine) -> GradientNorms:
+    record = line.content
     norms = record.get("norms") if isinstance(record, dict) else None
     if not isinstance(norms, dict) or type(record.get("step")) is not int:
-        raise RunError(f"{where}: not a line of gradient norms: expected a JSON object with a step and norms")
+        raise line.refused("expected a JSON object with a step and norms")
     if not all(norm is None or type(norm) in {int, float} for norm in norms.values()):
-        raise RunError(f"{where}: not a line of gradient norms: a norm is not a number")
+        raise line.refused("a norm is not a number")
     return GradientNorms(record["step"], {name: math.nan if n is None else float(n) for name, n in norms.items()})

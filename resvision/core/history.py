@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from resvision.core.errors import RunError
-from resvision.core.files import parse_json, read_lines
+from resvision.core.json_lines import JSONLine, read_json_lines
 
 TEST = "test"
 VALIDATION = "validation"
@@ -25,32 +24,24 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
     The file may be of any length, since it is never held whole. Raises RunError where it cannot be read, or a line
     before the last is not one that training writes.
     """
-    try:
-        for number, line in enumerate(read_lines(path), start=1):
-            if line.endswith(b"\n"):  # else it was cut off
-                yield _record(line.decode(errors="replace"), where=f"{path}:{number}")
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read: {error.strerror}") from None
+    return map(_record, read_json_lines(path, noun="history"))
 
 
-def _record(line: str, *, where: str) -> dict[str, Any]:
+def _record(line: JSONLine) -> dict[str, Any]:
     """The data in a line, with the split that it is about; RunError where training writes no such line."""
-    try:
-        record = parse_json(line)
-    except ValueError as error:
-        raise RunError(f"{where}: not a line of history: {error}") from None
+    record = line.content
     if (
         not isinstance(record, dict)
         or type(record.get("step")) is not int
         or not isinstance(record.get("evaluation", {}), dict)
     ):
-        raise RunError(f"{where}: not a line of history: expected a JSON object with a step")
+        raise line.refused("expected a JSON object with a step")
     figures = [value for key, value in record.items() if key != "evaluation"]
     for figure in (*figures, *record.get("evaluation", {}).values()):
         if isinstance(figure, list | dict):
-            raise RunError(f"{where}: not a line of history: a list or an object in the place of a figure")
+            raise line.refused("a list or an object in the place of a figure")
         if isinstance(figure, float) and not math.isfinite(figure):
-            raise RunError(f"{where}: not a line of history: a figure is not finite")
+            raise line.refused("a figure is not finite")
     if "evaluation" in record:
         record.setdefault("split", TEST)
     return record

@@ -69,9 +69,10 @@ def fault_of(path: str, error: DataError) -> Fault:
 
 
 def fault_in(path: Place, error: DataError) -> Fault:
-    """The fault of an error that names a line of a file."""
-    where, _, what = str(error).removeprefix(printable(str(path))).partition(": ")
-    return fault(f"{path}{where}", what)
+    """The fault of an error that names a line of a file, or another one that lies beside it."""
+    text, shown = str(error), printable(str(path))
+    where, _, what = text.removeprefix(shown).partition(": ")
+    return fault(f"{path}{where}" if text.startswith(shown) else where, what)
 
 
 def attempt(read: Callable[[int], T], index: int, where: str, faults: list[Fault]) -> T | None:

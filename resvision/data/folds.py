@@ -19,6 +19,7 @@ from resvision.data.layouts import Whole, layout_for, require_task
 from resvision.data.places import at
 from resvision.data.selection import subset
 from resvision.data.splits import Splits
+from resvision.data.strata import strata_of
 
 
 def open_whole(
@@ -60,7 +61,7 @@ def fold_out(
         )
     reader = splits.train if whole is None else whole
     number_of = fold_numbers(
-        [_or_none(reader.stratum(index)) for index in range(len(reader))],
+        strata_of(reader),
         [reader.group(index) for index in range(len(reader))],
         folds,
         seed=seed,
@@ -103,7 +104,3 @@ def fold_numbers(strata: Sequence[int], groups: Sequence[str | None], folds: int
         held[fold] += own
         number_of[unit] = fold
     return number_of
-
-
-def _or_none(stratum: int | None) -> int:
-    return -1 if stratum is None else stratum

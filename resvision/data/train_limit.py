@@ -8,6 +8,7 @@ from resvision.core.errors import SettingsError
 from resvision.core.plurals import counted
 from resvision.data.selection import subset
 from resvision.data.splits import Splits
+from resvision.data.strata import WITHOUT_STRATUM, strata_of
 
 
 def limit_training(splits: Splits, images: int, *, seed: int) -> Splits:
@@ -18,8 +19,8 @@ def limit_training(splits: Splits, images: int, *, seed: int) -> Splits:
     strata.
     """
     train = splits.train
-    strata = [train.stratum(index) for index in range(len(train))]
-    classes = len({stratum for stratum in strata if stratum is not None})
+    strata = strata_of(train)
+    classes = len({*strata} - {WITHOUT_STRATUM})
     if images > len(train):
         raise SettingsError(
             f"data.train_limit: {images:,}, but {train.name} has {counted(len(train), 'training image')}; choose so"
@@ -30,7 +31,7 @@ def limit_training(splits: Splits, images: int, *, seed: int) -> Splits:
             f"data.train_limit: {images:,}, but {train.name} has {counted(classes, 'class')} in its training images;"
             f" choose {classes:,} or more, for one of each"
         )
-    chosen = limited_indices([-1 if stratum is None else stratum for stratum in strata], images, seed=seed)
+    chosen = limited_indices(strata, images, seed=seed)
     rest = np.setdiff1d(np.arange(len(train)), chosen)
     source = "of each class alike, " if classes else ""
     rule = (

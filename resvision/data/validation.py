@@ -9,6 +9,7 @@ from resvision.core.draws import shuffled
 from resvision.core.errors import SettingsError
 from resvision.data.selection import subset
 from resvision.data.splits import Splits
+from resvision.data.strata import WITHOUT_STRATUM, strata_of
 
 SEED = 0
 """The seed of the shuffle. Not the seed of the run: runs that differ in theirs are judged by the same images."""
@@ -29,9 +30,9 @@ def hold_out(splits: Splits, share: float) -> Splits:
         )
     if any(train.group(index) is not None for index in range(len(train))):
         return _hold_out_groups(splits, share)
-    strata = [train.stratum(index) for index in range(len(train))]
-    parted = any(stratum is not None for stratum in strata)
-    held_out = held_out_indices([-1 if stratum is None else stratum for stratum in strata], share)
+    strata = strata_of(train)
+    parted = any(stratum != WITHOUT_STRATUM for stratum in strata)
+    held_out = held_out_indices(strata, share)
     if not len(held_out):
         shortage = "no class with two training images" if parted else "less than two training images"
         raise SettingsError(f"data.validation: {train.name} has {shortage}")

@@ -35,7 +35,9 @@ from resvision.detection.augment import BoxAugment, Square, augmented
 from resvision.detection.detector import PADDING, Detector, ProposedImages, RegionDetector, TrueBoxes
 from resvision.detection.proposing import ProposedReader
 from resvision.kinds.detection.boxes import BoxTargets, Floats
-from resvision.loading.batches import Visits, as_batch, neighbours, sizes_fit_memory
+from resvision.loading.batches import Visits, as_batch, sizes_fit_memory
+from resvision.loading.exam_batches import ExamBatches
+from resvision.loading.kept_samples import KeptSamples
 from resvision.tasks import Seen
 
 REGION = -2
@@ -106,12 +108,10 @@ class BoxTrainBatches(Dataset[Batch]):
         return augmented([self._images[one] for one in joined], draws, self.augment, square)
 
 
-class BoxEvalBatches(Dataset[Batch]):
-    """The evaluation batches of one process: every image exactly once over all, as the view shows it.
+class BoxEvalBatches(ExamBatches):
+    """The evaluation batches of one process: every image as the view shows it, beside neighbours of equal size.
 
-    Targets are a list with a Target for each image. A batch holds neighbours of equal size, at most batch_size. How the
-    set is cut into batches does not depend on the processes, which take whole batches in turn, so a batch gives the
-    same bits whatever their number.
+    Targets are a list with a Target for each image.
 
     view       in place of the reader's own
     grey       convert colour for a net that takes grey
@@ -129,25 +129,19 @@ class BoxEvalBatches(Dataset[Batch]):
         grey: bool = False,
         in_memory: bool = True,
     ) -> None:
-        if batch_size < 1:
-            raise SettingsError(f"batch_size: {batch_size}; it must be at least 1")
-        self.batch_size = batch_size
         view = view or reader.view
-        self._cuts = neighbours(_sizes(reader, view), batch_size)[rank::world]
+        super().__init__(len(reader), batch_size=batch_size, rank=rank, world=world, sizes=_sizes(reader, view))
         self._views = Views(reader, view, grey=grey, in_memory=in_memory)
 
-    def __len__(self) -> int:
-        return len(self._cuts)
-
-    def __getitem__(self, position: int) -> Batch:
-        ids = self._cuts[position]
-        pixels, targets, regions = zip(*(self._views[index] for index in ids), strict=True)
-        batch = as_batch(np.stack(pixels), [*targets], np.array(ids, dtype=np.int64))
+    def batch_of(self, ids: NDArray[np.int64]) -> Batch:
+        """The images, their targets, and their regions where the reader has them."""
+        pixels, targets, regions = zip(*(self._views[index] for index in ids.tolist()), strict=True)
+        batch = as_batch(np.stack(pixels), [*targets], ids)
         return proposed(batch, regions, self._views.most_regions)
 
 
-class StoredImages:
-    """The samples of a reader at their stored size, (H, W, channels); they stay in memory where all fit.
+class StoredImages(KeptSamples[Sample[BoxTargets]]):
+    """The samples of a reader at their stored size, (H, W, channels).
 
     Of a reader with regions these stand behind the boxes, with the label REGION.
     """
@@ -156,15 +150,13 @@ class StoredImages:
         self._reader, self._channels, self._grey = reader, channels, grey
         self.most_regions = most_regions(reader)
         fits = sizes_fit_memory((image_sides(reader, index) for index in range(len(reader))), channels)
-        self._memory = [self._read(index) for index in range(len(reader))] if fits else None
+        super().__init__(len(reader), fits=fits)
 
     def __len__(self) -> int:
         return len(self._reader)
 
-    def __getitem__(self, index: int) -> Sample[BoxTargets]:
-        return self._read(index) if self._memory is None else self._memory[index]
-
-    def _read(self, index: int) -> Sample[BoxTargets]:
+    def read(self, index: int) -> Sample[BoxTargets]:
+        """The image and its boxes, with its regions behind."""
         image, truth = self._reader[index]
         name = self._reader.source(index)
         if isinstance(self._reader, ProposedReader):
@@ -172,8 +164,8 @@ class StoredImages:
         return Sample(as_channels(image, self._channels, name=name, grey=self._grey), truth)
 
 
-class Views:
-    """The images of a reader as the view shows them, with their Target and regions; they stay in memory where all fit.
+class Views(KeptSamples[tuple[Pixels, Target, Floats]]):
+    """The images of a reader as the view shows them, with their Target and regions.
 
     Regions are (P, 4) in pixels of the view, none of a reader without.
     """
@@ -181,13 +173,10 @@ class Views:
     def __init__(self, reader: Reader[BoxTargets], view: View, *, grey: bool, in_memory: bool = True) -> None:
         self._reader, self._view, self._grey = reader, view, grey
         self.most_regions = most_regions(reader)
-        fits = in_memory and sizes_fit_memory(_sizes(reader, view), view.channels)
-        self._memory = [self._read(index) for index in range(len(reader))] if fits else None
+        super().__init__(len(reader), fits=in_memory and sizes_fit_memory(_sizes(reader, view), view.channels))
 
-    def __getitem__(self, index: int) -> tuple[Pixels, Target, Floats]:
-        return self._read(index) if self._memory is None else self._memory[index]
-
-    def _read(self, index: int) -> tuple[Pixels, Target, Floats]:
+    def read(self, index: int) -> tuple[Pixels, Target, Floats]:
+        """The view of an image, its truth and its regions."""
         image, truth = self._reader[index]
         name = self._reader.source(index)
         shown = self._view.show(image, name=name, grey=self._grey)

@@ -8,7 +8,7 @@ Glossary
 """
 
 from abc import abstractmethod
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -29,9 +29,6 @@ from resvision.detection.parts.suppression import Suppression
 
 CANDIDATES = 1000
 """The most candidates of an image."""
-
-SUPPRESSION = Suppression(score=0.005, iou=0.45, most=100)
-"""As Darknet measures average precision, which keeps any number of boxes; COCO judges 100."""
 
 STRIDE = 32
 """Images are filled up with zeros, right and below, to sides that are multiples of it."""
@@ -98,16 +95,30 @@ class Assignment(NamedTuple):
     judged: Tensor
 
 
-class GridDetector(OneStageDetector):
-    """A system of such a net. Abstract.
-
-    Every term is divided by the number of images, as Darknet divides gradients by the batch.
+class GridLoss(Protocol):
+    """The options that the losses of such systems share.
 
     ignored_iou  the overlap of its box with any true one above which a place is not background
     """
 
+    @property
+    def ignored_iou(self) -> float:
+        """0..1."""
+
+
+GridOptions = TypeVar("GridOptions", bound=GridLoss)
+
+
+class GridDetector(OneStageDetector[GridOptions]):
+    """A system of such a net. Abstract.
+
+    Every term is divided by the number of images, as Darknet divides gradients by the batch.
+    """
+
+    # As Darknet measures average precision, which keeps any number of boxes; COCO judges 100.
+    usual_suppression: ClassVar[Suppression] = Suppression(score=0.005, iou=0.45, most=100)
+
     net: GridNet
-    ignored_iou: float
     terms: tuple[str, ...]
 
     @abstractmethod
@@ -142,7 +153,7 @@ class GridDetector(OneStageDetector):
         is_object = (truth.labels >= 0) & ~truth.crowd
         asked = self.net.grids.places(truth.boxes, sizes)
         owners = owned(asked, is_object, boxes.shape[1])
-        limit = self.ignored_iou
+        limit = self.options.ignored_iou
         matches = stacked(
             match(some, *image, positive=limit, negative=limit) for some, *image in zip(boxes, *truth, strict=True)
         )

@@ -5,17 +5,34 @@ Glossary
 """
 
 from abc import abstractmethod
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from resvision.contracts import Batch, Losses
 from resvision.detection.detector import Detector, TrueBoxes
+from resvision.detection.parts.suppression import Suppression
+
+LossOptions = TypeVar("LossOptions")
 
 
-class OneStageDetector(Detector):
-    """A detector whose net tells classes and boxes in one pass over the image. Abstract."""
+class OneStageDetector(Detector, Generic[LossOptions]):
+    """A detector whose net tells classes and boxes in one pass over the image. Abstract.
+
+    options            of the loss
+    usual_suppression  that of the paper
+    """
+
+    options: LossOptions
+    usual_suppression: ClassVar[Suppression]
+
+    def __init__(
+        self, net: nn.Module, *, mean: Sequence[float], std: Sequence[float], options: LossOptions | None = None
+    ) -> None:
+        super().__init__(net, mean=mean, std=std, suppression=self.usual_suppression)
+        self.options = self.loss_options() if options is None else options
 
     @abstractmethod
     def losses_of(self, maps: Any, truth: TrueBoxes, sides: tuple[int, int]) -> Losses:

@@ -12,7 +12,7 @@ Glossary
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, NamedTuple
@@ -124,7 +124,7 @@ class RefineDetLoss:
             raise ValueError(f"certain_background must lie above 0, and be 1 at most, got {self.certain_background}")
 
 
-class RefineDetDetector(OneStageDetector):
+class RefineDetDetector(OneStageDetector[RefineDetLoss]):
     """Both modules learn as SSD does: softmax cross-entropy over matches and hard negatives, smooth L1 of deltas.
 
     1. The ARM learns from the anchors: object or background, and the place of the object.
@@ -137,15 +137,10 @@ class RefineDetDetector(OneStageDetector):
     """
 
     loss_options: ClassVar[type] = RefineDetLoss
+    usual_suppression: ClassVar[Suppression] = Suppression(score=0.01, iou=0.45, most=500)
     stages: ClassVar[Mapping[str, str]] = {"backbone": "maps", "arm": "heads", "connections": "maps", "odm": "heads"}
 
     net: RefineDet
-
-    def __init__(
-        self, net: RefineDet, *, mean: Sequence[float], std: Sequence[float], options: RefineDetLoss | None = None
-    ) -> None:
-        super().__init__(net, mean=mean, std=std, suppression=Suppression(score=0.01, iou=0.45, most=500))
-        self.options = options or RefineDetLoss()
 
     def losses_of(self, maps: RefineDetMaps, truth: TrueBoxes, sides: tuple[int, int]) -> Losses:
         """Compute `objectness` and `refinements` of the ARM, `classes` and `boxes` of the ODM.

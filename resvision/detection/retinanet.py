@@ -17,7 +17,7 @@ Glossary
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Literal, NamedTuple, cast, get_args
 
@@ -207,13 +207,11 @@ class RetinaNetLoss:
             )
 
 
-class RetinaNetDetector(OneStageDetector):
-    """The system of RetinaNet: focal loss over the anchors of all levels at once, and smooth L1 of those of a box.
-
-    options  of the loss
-    """
+class RetinaNetDetector(OneStageDetector[RetinaNetLoss]):
+    """The system of RetinaNet: focal loss over the anchors of all levels at once, and smooth L1 of those of a box."""
 
     loss_options: ClassVar[type] = RetinaNetLoss
+    usual_suppression: ClassVar[Suppression] = Suppression(score=0.05, iou=0.5, most=100)
     coding = BoxCoding()
 
     net: RetinaNet
@@ -221,10 +219,9 @@ class RetinaNetDetector(OneStageDetector):
     def __init__(
         self, net: nn.Module, *, mean: Sequence[float], std: Sequence[float], options: RetinaNetLoss | None = None
     ) -> None:
+        super().__init__(net, mean=mean, std=std, options=options)
         settings = cast(RetinaNet, net).settings
-        suppression = Suppression(score=0.05, iou=0.5, most=settings.most)
-        super().__init__(net, mean=mean, std=std, suppression=suppression)
-        self.options = options or RetinaNetLoss()
+        self.suppression = replace(self.usual_suppression, most=settings.most)
         self.beta = settings.beta if self.options.box_beta is None else self.options.box_beta
         self.low_quality = settings.low_quality if self.options.low_quality is None else self.options.low_quality
 

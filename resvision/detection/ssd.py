@@ -11,7 +11,6 @@ Glossary
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
@@ -95,7 +94,7 @@ class SSDLoss:
         require_factor("box_weight", self.box_weight)
 
 
-class SSDDetector(OneStageDetector):
+class SSDDetector(OneStageDetector[SSDLoss]):
     """The system of SSD: softmax cross-entropy of classes and smooth L1 of deltas, over matches and hard negatives.
 
     Both are divided by the number of priors with an object in the batch. An image without any counts as though it had
@@ -104,14 +103,9 @@ class SSDDetector(OneStageDetector):
     """
 
     loss_options: ClassVar[type] = SSDLoss
+    usual_suppression: ClassVar[Suppression] = Suppression(score=0.01, iou=0.45, most=200)
 
     net: SSD
-
-    def __init__(
-        self, net: SSD, *, mean: Sequence[float], std: Sequence[float], options: SSDLoss | None = None
-    ) -> None:
-        super().__init__(net, mean=mean, std=std, suppression=Suppression(score=0.01, iou=0.45, most=200))
-        self.options = options or SSDLoss()
 
     def losses_of(self, maps: MultiBoxMaps, truth: TrueBoxes, sides: tuple[int, int]) -> Losses:
         """Compute `classes` and `boxes`; `error` is the share of priors with an object that are given another class."""

@@ -23,7 +23,6 @@ from resvision.contracts import Batch, Losses
 from resvision.detection.detector import TrueBoxes
 from resvision.detection.grid_detector import (
     STRIDE,
-    SUPPRESSION,
     Assignment,
     GridDetector,
     GridMaps,
@@ -136,7 +135,7 @@ class YOLOv2Loss:
             raise ValueError(f"anchored_images must be at least 0, got {self.anchored_images}")
 
 
-class YOLOv2Detector(GridDetector):
+class YOLOv2Detector(GridDetector[YOLOv2Loss]):
     """The system of YOLOv2: squares of scores and of boxes, and softmax cross-entropy of classes.
 
     The net counts the images that it was trained on in a buffer, which is kept with its weights: so a run that goes on
@@ -147,13 +146,6 @@ class YOLOv2Detector(GridDetector):
     stages: ClassVar[Mapping[str, str]] = {"backbone": "maps", "conv1": "heads"}
     terms = ("objects", "background", "boxes", "classes", "anchors")
     net: YOLOv2
-
-    def __init__(
-        self, net: YOLOv2, *, mean: Sequence[float], std: Sequence[float], options: YOLOv2Loss | None = None
-    ) -> None:
-        super().__init__(net, mean=mean, std=std, suppression=SUPPRESSION)
-        self.options = options or YOLOv2Loss()
-        self.ignored_iou = self.options.ignored_iou
 
     def losses(self, batch: Batch) -> Losses:
         """Compute the terms, and in training count the images of all processes."""

@@ -22,7 +22,6 @@ from resvision.classification.darknet import ConvBlock, layers_in_order
 from resvision.classification.stages import Stages
 from resvision.detection.detector import TrueBoxes
 from resvision.detection.grid_detector import (
-    SUPPRESSION,
     Assignment,
     GridDetector,
     GridMaps,
@@ -237,20 +236,13 @@ class YOLOv3Loss:
             raise ValueError(f"ignored_iou must lie in 0..1, above 0, got {self.ignored_iou}")
 
 
-class YOLOv3Detector(GridDetector):
+class YOLOv3Detector(GridDetector[YOLOv3Loss]):
     """The system of YOLOv3: cross-entropy of objects, of centres and of each class, squares of logarithms of sides."""
 
     loss_options: ClassVar[type] = YOLOv3Loss
     stages: ClassVar[Mapping[str, str]] = {"backbone": "maps", "scales.0": "heads"}
     terms = ("objects", "background", "boxes", "classes")
     net: YOLOv3
-
-    def __init__(
-        self, net: YOLOv3, *, mean: Sequence[float], std: Sequence[float], options: YOLOv3Loss | None = None
-    ) -> None:
-        super().__init__(net, mean=mean, std=std, suppression=SUPPRESSION)
-        self.options = options or YOLOv3Loss()
-        self.ignored_iou = self.options.ignored_iou
 
     def totals(self, assignment: Assignment, truth: TrueBoxes, sides: tuple[int, int]) -> dict[str, Tensor]:
         """The sum of each term over the batch."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from resvision import catalog
+from resvision.core.plurals import counted
 from resvision.core.samples import Reader
 from resvision.data import identities
 from resvision.data.folds import open_whole
@@ -88,7 +89,8 @@ def evaluate(
     how = how._replace(prediction=PredictionOptions(score, iou, suppress, most, proposals))
     evaluation = evaluate_with_overlap(trained, data, root=root, columns=columns, how=how)
     if evaluation.overlap is not None and (count := int(evaluation.overlap.trained.sum())):
-        text = f"{trained.title}: was trained on {count:,} of the {len(evaluation.images.reader):,} images scored"
+        scored = counted(len(evaluation.images.reader), trained.kind.sample_noun)
+        text = f"{trained.title}: was trained on {count:,} of the {scored} scored"
         warnings.warn(text, TrainedOnWarning, stacklevel=2)
     return evaluation.scores
 

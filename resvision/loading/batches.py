@@ -21,6 +21,7 @@ from resvision.core.resampling import as_channels, crop_resize, resample
 from resvision.core.samples import Reader
 from resvision.core.views import View
 from resvision.loading.augment import CROP_SLOTS, ELASTIC_SLOTS, ERASE_SLOTS, ImageAugment, brighten, erase, flip, shift
+from resvision.loading.exam_batches import ExamBatches
 from resvision.loading.mixing import mix
 from resvision.loading.policies import apply_policy
 
@@ -159,11 +160,8 @@ class TrainBatches(Dataset[Batch]):
         return crop_resize(image, box, side, view.interpolation)
 
 
-class EvalBatches(Dataset[Batch]):
-    """The evaluation batches of one process: every sample exactly once over all, the last batch short.
-
-    Processes take whole batches in turn: a batch then holds the same samples whatever their number, and gives the same
-    bits. There may be none for a process.
+class EvalBatches(ExamBatches):
+    """The evaluation batches of one process, of images of one size.
 
     batch_size  of this process
     view        in place of the reader's own; it gives all images one size
@@ -184,22 +182,14 @@ class EvalBatches(Dataset[Batch]):
         encode: Encode = class_indices,
         in_memory: bool = True,
     ) -> None:
-        if batch_size < 1:
-            raise SettingsError(f"batch_size: {batch_size}; it must be at least 1")
-        self.batch_size = batch_size
+        super().__init__(len(reader), batch_size=batch_size, rank=rank, world=world)
         self._reader, self._grey = reader, grey
         self._view = view or reader.view
         self._encode = encode
-        # Every world-th batch: to cut each batch among processes would change its size, and so the bits of results.
-        self._starts = range(rank * batch_size, len(reader), world * batch_size)
         self._memory = kept_in_memory(reader, self._view, grey=grey) if in_memory else None
 
-    def __len__(self) -> int:
-        return len(self._starts)
-
-    def __getitem__(self, position: int) -> Batch:
-        start = self._starts[position]
-        ids = np.arange(start, min(start + self.batch_size, len(self._reader)), dtype=np.int64)
+    def batch_of(self, ids: NDArray[np.int64]) -> Batch:
+        """The images as the view shows them, and their targets."""
         images = _shown(self._reader, ids, self._view, self._memory, grey=self._grey)
         return as_batch(images, self._encode(_targets(self._reader, ids)), ids)
 
@@ -259,14 +249,3 @@ def as_batch(images: Pixels, targets: Any, indices: NDArray[np.int64]) -> Batch:
     """A batch of images (N, H, W, C): (N, C, H, W) is a view of them, which is what torch calls channels_last."""
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
     return Batch(inputs=Images(pixels), targets=targets, ids=torch.from_numpy(indices.copy()))
-
-
-def neighbours(sizes: list[tuple[int, int]], batch_size: int) -> list[list[int]]:
-    """Cut images into runs of neighbours of equal size, at most batch_size each, as indices."""
-    runs: list[list[int]] = []
-    for index, size in enumerate(sizes):
-        if runs and len(runs[-1]) < batch_size and sizes[runs[-1][0]] == size:
-            runs[-1].append(index)
-        else:
-            runs.append([index])
-    return runs

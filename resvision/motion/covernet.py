@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resvision.contracts import Batch, Term, fp32_or_more
+from resvision.core.plurals import counted
 from resvision.core.samples import Reader
 from resvision.kinds.motion.windows import Window
 from resvision.motion.forecaster import (
@@ -35,8 +36,8 @@ from resvision.motion.forecaster import (
     mean_distances,
     windows_known,
 )
-from resvision.motion.parts.beside import Beside, Told
 from resvision.motion.parts.cover import Cover, greedy_cover
+from resvision.motion.parts.side_inputs import SideInputs, Told
 from resvision.motion.parts.state_head import HIDDEN, Head, Relu, StateNet
 from resvision.motion.parts.whole_futures import whole_futures
 
@@ -59,7 +60,7 @@ class CoverNet(StateNet):
     covered: Tensor
 
     def __init__(
-        self, backbone: nn.Module, *, steps: int, modes: int, head: Head, beside: Beside, reference: Reference
+        self, backbone: nn.Module, *, steps: int, modes: int, head: Head, beside: SideInputs, reference: Reference
     ) -> None:
         super().__init__(backbone, steps=steps, modes=modes, head=head, beside=beside, reference=reference)
         self.head = nn.ModuleList(self.layers(modes))
@@ -154,7 +155,8 @@ class CoverForecaster(Forecaster):
         if cover.share < 1:
             return {"cover": f"{made}; model.options.modes=N takes more, loss.epsilon_m={2 * epsilon:g} needs fewer"}
         if len(cover.positions) < modes:
-            return {"cover": f"{made}; the other {modes - len(cover.positions)} modes are never chosen"}
+            spare = modes - len(cover.positions)
+            return {"cover": f"{made}; the other {counted(spare, 'mode')} {'is' if spare == 1 else 'are'} never chosen"}
         return {"cover": made}
 
 
@@ -189,6 +191,6 @@ def covernet(
         steps=steps,
         modes=modes,
         head=Head(hidden, relu, dropout),
-        beside=Beside(told, frames=frames),
+        beside=SideInputs(told, frames=frames),
         reference=reference,
     )

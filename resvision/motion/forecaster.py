@@ -1,4 +1,4 @@
-"""What all systems of motion prediction share: their inputs, their targets, their predictions.
+"""Inputs, targets and predictions that all systems of motion prediction share.
 
 Everything a net sees and says is in the agent's frame at the last observed frame: metres, x forward, y left; angles in
 radians, counter-clockwise.
@@ -50,7 +50,7 @@ class MotionInputs(NamedTuple):
 
 
 class MotionTargets(NamedTuple):
-    """What came true.
+    """The true futures.
 
     positions  (N, T, 2) float32, 0 where it is not known
     present    (N, T) float32, 1 where it is known

@@ -35,7 +35,7 @@ from resvision.motion.forecaster import (
     windows_known,
 )
 from resvision.motion.motion_regression import split_modes
-from resvision.motion.parts.beside import Beside, Told
+from resvision.motion.parts.side_inputs import SideInputs, Told
 from resvision.motion.parts.state_head import HIDDEN, Head, Relu, StateNet
 
 
@@ -43,7 +43,7 @@ class MTP(StateNet):
     """The net of two layers whose last gives trajectories and logits."""
 
     def __init__(
-        self, backbone: nn.Module, *, steps: int, modes: int, head: Head, beside: Beside, reference: Reference
+        self, backbone: nn.Module, *, steps: int, modes: int, head: Head, beside: SideInputs, reference: Reference
     ) -> None:
         super().__init__(backbone, steps=steps, modes=modes, head=head, beside=beside, reference=reference)
         self.fc1, self.fc2 = self.layers(modes * (2 * steps + 1))
@@ -171,6 +171,6 @@ def mtp(
         steps=steps,
         modes=modes,
         head=Head(hidden, relu, dropout),
-        beside=Beside(told, frames=frames),
+        beside=SideInputs(told, frames=frames),
         reference=reference,
     )

@@ -16,7 +16,7 @@ from resvision.core.views import Raster
 from resvision.data.fault_kinds import Ledger
 from resvision.data.faults import summary
 from resvision.data.tracks import files, layout
-from resvision.data.tracks.cuts import NOT_PREDICTED, USUAL, span_of
+from resvision.data.tracks.cuts import NOT_PREDICTED, USUAL, predicted, span_of
 from resvision.data.tracks.reader import PICTURE
 from resvision.kinds.motion.placement import WindowGeometry
 from resvision.kinds.motion.rasters import drawn
@@ -46,7 +46,7 @@ class TrackFile(SampleFile):
         return [
             Window(scene, vehicle, frame, self._span).name
             for scene in self._scenes
-            for vehicle in _predicted(scene)
+            for vehicle in _driving(scene)
             for frame in np.flatnonzero(scene.present[vehicle]).tolist()
         ]
 
@@ -56,7 +56,7 @@ class TrackFile(SampleFile):
         windows = [
             Window(scene, vehicle, scene.frames - 1, self._span)
             for scene in self._scenes
-            for vehicle in scene.focal or _predicted(scene)
+            for vehicle in predicted(scene)
         ]
         names = [window.name for window in windows if window.past().present.all()]
         if not names:
@@ -165,6 +165,6 @@ def geometry_of(window: Window, view: Raster) -> WindowGeometry:
     )
 
 
-def _predicted(scene: Scene) -> list[int]:
+def _driving(scene: Scene) -> list[int]:
     """The vehicles of a scene but for those that stand or walk."""
     return [vehicle for vehicle, kind in enumerate(scene.kinds) if kind not in NOT_PREDICTED]

@@ -18,7 +18,7 @@ from resvision.core.errors import SettingsError
 from resvision.layers.depths import repeats
 from resvision.layers.init import he_initialize
 from resvision.motion.forecaster import ForecastNet, MotionInputs, Reference
-from resvision.motion.parts.beside import past_vector, past_width
+from resvision.motion.parts.side_inputs import past_vector, past_width
 from resvision.motion.parts.trunk import full_precision
 
 

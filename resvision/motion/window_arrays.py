@@ -24,7 +24,7 @@ LATEST = 3
 
 
 class Pasts(NamedTuple):
-    """What was seen of the vehicles themselves.
+    """The vehicles themselves over their seen frames.
 
     positions  (N, F, 2)
     headings   (N, F) from the agents' own
@@ -50,7 +50,7 @@ class States(NamedTuple):
 
 
 class Futures(NamedTuple):
-    """What came true: positions (N, T, 2), and whether a vehicle was seen then, (N, T)."""
+    """True positions (N, T, 2), and whether a vehicle was seen then, (N, T)."""
 
     positions: Floats
     present: Flags
@@ -87,8 +87,8 @@ def states_of(windows: Sequence[Window], pasts: Pasts) -> States:
     seen = pasts.present[rows, kept] & (places >= 0)
     headings = pasts.headings[rows, kept]
     speeds = np.hypot(*np.moveaxis(np.diff(pasts.positions[rows, kept], axis=1), -1, 0)) / seconds[:, None]
-    told = seen[:, :2].all(axis=1)
-    known = np.stack([told, seen.all(axis=1), told], axis=1)
+    has_speed = seen[:, :2].all(axis=1)
+    known = np.stack([has_speed, seen.all(axis=1), has_speed], axis=1)
     turned = wrapped(headings[:, 0] - headings[:, 1]) / seconds
     values = np.stack([speeds[:, 0], (speeds[:, 0] - speeds[:, 1]) / seconds, turned], axis=1)
     return States(values * known, known)

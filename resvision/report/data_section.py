@@ -33,7 +33,7 @@ class DataSection(NamedTuple):
     rows     (class, its amount in each split); empty where targets are no classes
     noun     what the amounts count
     notes    sentences on the images that runs were trained on, on sizes, and on what was counted
-    samples  training images as the net sees them
+    samples  training images as the net sees them, and `sample_nouns` what they are
     single   whether each of these has one picture, which can be small: there is no writing in it
     reason   why there is nothing of all that, "" where there is
     """
@@ -44,6 +44,7 @@ class DataSection(NamedTuple):
     noun: str = ""
     notes: tuple[str, ...] = ()
     samples: tuple[GalleryImage, ...] = ()
+    sample_nouns: str = "images"
     single: bool = True
     reason: str = ""
 
@@ -80,6 +81,7 @@ def _section(records: Sequence[RunRecord], *, allow_code: bool) -> DataSection:
             *_counted_words(readers, kind),
         ),
         samples=samples,
+        sample_nouns=plural(kind.sample_noun),
         single=not any(len(exhibit.panels) > 1 or exhibit.panels[0].lettered for exhibit in exhibits),
     )
 

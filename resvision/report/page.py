@@ -128,7 +128,9 @@ def _group_values(records: Sequence[RunRecord], name: str, shades: dict[str, str
     return {
         "task": kind.name,
         "footnote": kind.footnote,
-        "metrics": kind.metrics,
+        "metrics": [*map(kind.noun, kind.metrics)],
+        "samples": plural(kind.sample_noun),
+        "smoothed": any(record.setting("loss.label_smoothing") for record in records),
         "columns": [(column.heading, tables.is_number(column.heading)) for column in tables.columns(records)],
         "rows": tables.result_rows(records),
         "curves": [

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from resvision.core.plurals import plural
 from resvision.kinds.kind import Curve, Matrix
 from resvision.report.record import Floats, RunRecord
 
@@ -19,9 +20,10 @@ def throughput_words(record: RunRecord) -> str:
     """`images per second of plain: in the middle 1,234, between 1,100 and 1,400 in nine of ten steps.`"""
     rates = record.steps.images / record.steps.seconds
     low, middle, high = np.percentile(rates, (5, 50, 95))
+    samples = plural(record.kind.sample_noun)
     return (
-        f"images per second of {record.name}: {middle:,.3g} in the middle, between {low:,.3g} and {high:,.3g} in nine"
-        " of ten steps."
+        f"{samples} per second of {record.name}: {middle:,.3g} in the middle, between {low:,.3g} and {high:,.3g} in"
+        " nine of ten steps."
     )
 
 

@@ -19,6 +19,7 @@ from resvision.kinds.kind import Curve
 from resvision.report.plot_words import curve_words, throughput_words
 from resvision.report.record import Floats, Ints, RunRecord
 from resvision.report.svg import CARD, COLOURS, FAINT_INK, LABEL, colours, short, style, svg_of
+from resvision.report.tables import speed_unit
 
 WIDTH_IN = 5.4
 """Of a plot that stands beside one other; a point is a unit of the SVG, so text keeps its share of the width."""
@@ -84,13 +85,13 @@ def settings_curves(records: Sequence[RunRecord]) -> tuple[Curve, ...]:
 
 
 def throughput_svg(record: RunRecord, *, name: str, colour: str = COLOURS[0]) -> str:
-    """The curve of images/s over the minutes of training, in up to 200 windows of equally many steps."""
+    """The curve of samples a second over the minutes of training, in up to 200 windows of equally many steps."""
     cuts = np.arange(0, len(record.steps.step), -(-len(record.steps.step) // 200) or 1)
     seconds, images = np.add.reduceat(record.steps.seconds, cuts), np.add.reduceat(record.steps.images, cuts)
     with style(name):
         figure = Figure(figsize=(WIDTH_IN, 2.0), layout="constrained")
         axes = figure.subplots()
-        axes.set(xlabel="minutes of training steps", ylabel="images/s")
+        axes.set(xlabel="minutes of training steps", ylabel=speed_unit(record.kind))
         axes.plot((np.cumsum(seconds) - seconds / 2) / 60, images / seconds, color=colour, linewidth=1.4)
         axes.set_xlim(left=0)
         axes.set_ylim(bottom=0)
@@ -231,4 +232,4 @@ def _name_lines(axes: Axes, records: Sequence[RunRecord], curve: Curve) -> None:
     title = f"{title} {curve.name}" if curve.averaged else curve.name
     axes.set_title(f"{title[0].upper()}{title[1:]}")
     if words:
-        axes.legend(lines.values(), lines.keys(), loc="lower right" if curve.axis == "rising" else "upper right")
+        axes.legend(lines.values(), lines.keys(), loc="lower right" if curve.axis == "rising" else "best")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from resvision.core.plurals import counted
+from resvision.core.plurals import counted, plural
 from resvision.report.record import RunRecord
 from resvision.report.tables import data_of, duration, epochs_in_words, main_figure, of_best
 
@@ -54,4 +54,6 @@ def _chosen(record: RunRecord) -> str:
     if not record.best_step:
         return ""
     ended = "; the run then stopped early" if record.stopped_early else ""
-    return f", with the weights of {of_best(record)}, the best on the validation images{ended}"
+    return (
+        f", with the weights of {of_best(record)}, the best on the validation {plural(record.kind.sample_noun)}{ended}"
+    )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from resvision.core.data_names import short_name
 from resvision.core.history import TEST
+from resvision.core.plurals import plural
 from resvision.core.settings import leaves
 from resvision.kinds.kind import Column, Kind, Written
 from resvision.report.record import RunRecord
@@ -93,6 +94,11 @@ def main_figure(kind: Kind[Any, Any, Any], value: float) -> str:
     return percent(value) if kind.main in kind.shares else kind.write(kind.main, value)
 
 
+def speed_unit(kind: Kind[Any, Any, Any]) -> str:
+    """`images/s`, or what else the samples of a kind are."""
+    return f"{plural(kind.sample_noun)}/s"
+
+
 def backbone(record: RunRecord) -> str:
     """The net of the zoo that a run's system stands on, "" for none."""
     return str(record.setting("model.options.backbone") or "")
@@ -174,10 +180,7 @@ _RUN = (
     ResultColumn("train loss", lambda record: record.last_epoch("loss"), figure, min),
 )
 _LOSS = Column("test loss", "test", "loss", "lower", "figure")
-_COST = (
-    ResultColumn("images/s", lambda record: record.images_per_s, rate, max, note=_precision),
-    ResultColumn("time", lambda record: record.seconds, duration, min),
-)
+_TIME = ResultColumn("time", lambda record: record.seconds, duration, min)
 _TEXT = {"model", "data"}
 
 
@@ -186,7 +189,8 @@ def columns(records: Sequence[RunRecord]) -> tuple[ResultColumn, ...]:
     kind, judged = records[0].kind, any(record.best_step for record in records)
     having = [column for column in kind.columns if any(_has_classes_for(column, record) for record in records)]
     of_kind = [*having, *([_LOSS] if _LOSS.figure in kind.figures else [])]
-    every = (*_RUN, *map(_result_column, of_kind), *_COST)
+    speed = ResultColumn(speed_unit(kind), lambda record: record.images_per_s, rate, max, note=_precision)
+    every = (*_RUN, *map(_result_column, of_kind), speed, _TIME)
     return tuple(column for column in every if judged or not column.judged)
 
 
@@ -271,10 +275,10 @@ def _setting(tree: dict[str, Any], path: str) -> str:
 
 def throughput(record: RunRecord) -> list[tuple[str, str]]:
     """Figures of speed; the first step holds compiling and warming up."""
-    first = float(record.steps.seconds[0])
+    first, unit = float(record.steps.seconds[0]), speed_unit(record.kind)
     return [
-        ("images/s, median of the steps", rate(record.images_per_s)),
-        ("images/s, all steps together", rate(record.steps.images.sum() / record.seconds)),
+        (f"{unit}, median of the steps", rate(record.images_per_s)),
+        (f"{unit}, all steps together", rate(record.steps.images.sum() / record.seconds)),
         ("training steps, all together", duration(record.seconds)),
         ("first step (start-up)", f"{duration(first)}, {100 * first / record.seconds:.1f} % of the time"),
     ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from resvision.core.data_names import short_name
 from resvision.core.errors import printable
+from resvision.core.plurals import plural
 from resvision.core.samples import Reader
 from resvision.core.views import described
 from resvision.inference.evaluate import evaluate_with_overlap
@@ -56,11 +57,12 @@ def _facts(trained: Trained, data: str, reader: Reader[Any]) -> list[tuple[str, 
     facts = [
         ("model", f"{trained.name}, {options}" if options else trained.name),
         ("weights", printable(trained.folder.name)),
-        ("images", f"{len(reader):,} of {printable(data)}"),
+        (plural(trained.kind.sample_noun), f"{len(reader):,} of {printable(data)}"),
         ("shown as", described(view)),
         ("mean, std", f"{_numbers(view.mean)}; {_numbers(view.std)}"),
-        (f"{len(trained.classes)} classes", f"in this order: {printable(listed)}{more}"),
     ]
+    if trained.classes:
+        facts.append((f"{len(trained.classes)} classes", f"in this order: {printable(listed)}{more}"))
     doubt = trained.doubt.removeprefix(f"{printable(trained.folder)}: ")  # a page holds no folder of the machine
     return [*facts, ("in doubt", doubt)] if doubt else facts
 

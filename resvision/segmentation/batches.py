@@ -33,11 +33,12 @@ from resvision.loading.batches import (
     Visits,
     as_batch,
     mean_colour,
-    neighbours,
     sizes_fit_memory,
 )
 from resvision.loading.borders import border_weights
 from resvision.loading.elastic import Field, displacements, rotation, warped
+from resvision.loading.exam_batches import ExamBatches
+from resvision.loading.kept_samples import KeptSamples
 
 
 def require_objects(reader: Reader[Mask]) -> None:
@@ -135,11 +136,8 @@ class MaskTrainBatches(Dataset[Batch]):
         return WeightedMasks(labels, torch.from_numpy(weights))
 
 
-class MaskEvalBatches(Dataset[Batch]):
-    """The evaluation batches of one process: every image exactly once over all, whole, at its own size.
-
-    A batch holds neighbours of equal size, at most batch_size. How the set is cut into batches follows from the sizes
-    alone, and processes take whole batches in turn, so a batch gives the same bits whatever their number.
+class MaskEvalBatches(ExamBatches):
+    """The evaluation batches of one process: every image whole, at its own size, beside neighbours of that size.
 
     view        in place of the reader's own
     grey        convert colour for a net that takes grey
@@ -157,39 +155,28 @@ class MaskEvalBatches(Dataset[Batch]):
         grey: bool = False,
         in_memory: bool = True,
     ) -> None:
-        if batch_size < 1:
-            raise SettingsError(f"batch_size: {batch_size}; it must be at least 1")
-        self.batch_size = batch_size
-        self._cuts = neighbours([sides(reader, index) for index in range(len(reader))], batch_size)[rank::world]
+        sizes = [sides(reader, index) for index in range(len(reader))]
+        super().__init__(len(reader), batch_size=batch_size, rank=rank, world=world, sizes=sizes)
         self._pairs = Pairs(reader, view or reader.view, grey=grey, in_memory=in_memory)
 
-    def __len__(self) -> int:
-        return len(self._cuts)
-
-    def __getitem__(self, position: int) -> Batch:
-        ids = self._cuts[position]
-        images, masks = zip(*(self._pairs[index] for index in ids), strict=True)
-        targets = torch.from_numpy(np.stack(masks)).long()
-        return as_batch(np.stack(images), targets, np.array(ids, dtype=np.int64))
+    def batch_of(self, ids: NDArray[np.int64]) -> Batch:
+        """The whole images, and their masks (N, H, W) int64."""
+        images, masks = zip(*(self._pairs[index] for index in ids.tolist()), strict=True)
+        return as_batch(np.stack(images), torch.from_numpy(np.stack(masks)).long(), ids)
 
 
-class Pairs:
+class Pairs(KeptSamples[tuple[Pixels, Pixels]]):
     """The images of a reader as the view shows them, (h, w, channels), and their masks, (h, w), resized with them.
-
-    They stay in memory where all fit, and are read each time elsewhere.
 
     Raises DataError where a mask is of another size than its image.
     """
 
     def __init__(self, reader: Reader[Mask], view: View, *, grey: bool, in_memory: bool = True) -> None:
         self._reader, self._view, self._grey = reader, view, grey
-        fits = in_memory and fits_memory(reader, view)
-        self._memory = [self._read(index) for index in range(len(reader))] if fits else None
+        super().__init__(len(reader), fits=in_memory and fits_memory(reader, view))
 
-    def __getitem__(self, index: int) -> tuple[Pixels, Pixels]:
-        return self._read(index) if self._memory is None else self._memory[index]
-
-    def _read(self, index: int) -> tuple[Pixels, Pixels]:
+    def read(self, index: int) -> tuple[Pixels, Pixels]:
+        """The view of an image, and its mask."""
         name = self._reader.source(index)
         image, mask = self._reader[index]
         if mask.shape != image.shape[:2]:

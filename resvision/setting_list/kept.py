@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 from resvision import catalog
-from resvision.catalog.table import Row
+from resvision.catalog.row import Row
 from resvision.core.meanings import Leaf, as_text
 
 KEPT = "settings.json"

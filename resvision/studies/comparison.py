@@ -11,8 +11,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from resvision.catalog.table import find
+from resvision.core import references
 from resvision.core.data_names import short_name
 from resvision.core.errors import RunError, SettingsError
+from resvision.core.plurals import plural
 from resvision.core.settings import leaves
 from resvision.kinds.kind import Kind
 from resvision.run import Run, code_in_run, refuse_code
@@ -192,9 +195,15 @@ def _listed(values: Sequence[Any]) -> str:
     return ", ".join(shown) + (f" and {len(values) - LIST_MOST} more" if len(values) > LIST_MOST else "")
 
 
-def _losses_compare(differing: Mapping[str, Any]) -> bool:
-    """Whether training losses can be compared: those of other loss options or other images are other quantities."""
-    return not any(path.startswith(("loss.", "augment.")) for path in differing)
+def _losses_compare(differing: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether training losses can be compared: other systems, loss options or images make other quantities of them."""
+    systems = {_system_of(str(name)) for name in differing.get("model.name", ())}
+    return len(systems) < 2 and not any(path.startswith(("loss.", "augment.")) for path in differing)
+
+
+def _system_of(model: str) -> str:
+    """The system that trains a model; that of a user's own is named by the model itself."""
+    return model if references.is_reference(model) else find(model).system
 
 
 def _unlike(values: Sequence[Any]) -> list[Any]:
@@ -231,8 +240,9 @@ def _require_common_ground(folders: Sequence[Path], outcomes: Sequence[Outcome])
                 " runs of one data set"
             )
         if (own.fingerprint, own.folds, own.fold) != (other.fingerprint, other.folds, other.fold):
+            samples = plural(first.record.kind.sample_noun)
             raise RunError(
-                f"{folder}: has other images of {short_name(own.name)} than {folders[0]}; compare runs that were"
+                f"{folder}: has other {samples} of {short_name(own.name)} than {folders[0]}; compare runs that were"
                 " tested on the same ones"
             )
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from resvision.core.errors import SettingsError, unknown_name
 from resvision.studies.design import Claim, Design, Value
 
-EVERY_MEMBERS = ("loss", "trained", "tested", "parameters", "seconds")
+EVERY_MEMBERS = ("loss", "tested", "parameters", "seconds")
 """Figures of every member, beside those of its evaluation."""
 
 NO_FILE_NAME = frozenset("/\\\0")
@@ -30,7 +30,7 @@ def require_sound(design: Design) -> None:
 def require_figures(design: Design, figures: Mapping[str, Collection[str]]) -> None:
     """Raise SettingsError for a claim about a figure that its condition will not have.
 
-    figures  those of the evaluation, by condition
+    figures  those of the evaluation, and `trained` where the task has a metric of training, by condition
     """
     for claim in design.claims:
         for value in _values(claim):

@@ -64,7 +64,9 @@ def plan(design: Design, asked: Asked) -> list[Trial]:
         raise SettingsError(f"--seeds {seeds}: at least one is needed, three to decide a claim")
     require_sound(design)
     trials = [_trial(design, condition, seed, asked) for seed in range(seeds) for condition in design.conditions]
-    require_figures(design, {trial.model: kind_of(task_name(trial.run)).figures for trial in trials})
+    kinds = {trial.model: kind_of(task_name(trial.run)) for trial in trials}
+    trained = {name: ("trained",) if kind.metrics else () for name, kind in kinds.items()}
+    require_figures(design, {name: (*trained[name], *kind.figures) for name, kind in kinds.items()})
     return trials
 
 

@@ -23,7 +23,7 @@ from resvision.studies.results import Results
 from resvision.studies.verdicts import CONFIDENCE, Verdict
 
 ABOUT = (
-    "Training figures are means over the last epoch, on augmented images while the weights change. With two seeds or"
+    "Training figures are means over the last epoch, on augmented data while the weights change. With two seeds or"
     " more a figure is the mean over them ± the standard deviation of one run."
 )
 LEAST = ("time a run", "seeds", "published")

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -106,6 +107,12 @@ def test_every_task_has_nets_both_halves_a_system_and_a_recipe() -> None:
         systems = {net.system or task.system for net in ROWS if net.task == name}
         assert all(callable(references.load(system, noun="system")) for system in systems)
         assert row.recipe in RECIPES
+
+
+def test_the_rows_of_a_task_stand_in_the_file_of_its_name_and_no_name_twice() -> None:
+    tables = {task: import_module(f"resvision.catalog.{task}").ROWS for task in TASKS}
+    assert all({row.task for row in rows} == {task} for task, rows in tables.items())
+    assert sorted(row.name for rows in tables.values() for row in rows) == sorted({row.name for row in ROWS})
 
 
 def test_nets_of_one_kind_alone_are_backbones() -> None:

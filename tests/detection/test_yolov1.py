@@ -17,15 +17,9 @@ from resvision.contracts import Batch, Images
 from resvision.core.errors import SettingsError
 from resvision.detection.detector import PADDING, TrueBoxes
 from resvision.detection.task import TASK
-from resvision.detection.yolov1 import (
-    YOLOv1,
-    YOLOv1Detector,
-    YOLOv1Loss,
-    YOLOv1Maps,
-    cell_truth,
-    corners,
-    in_image,
-)
+from resvision.detection.yolov1 import YOLOv1Detector, YOLOv1Loss
+from resvision.detection.yolov1_grid import YOLOv1Maps, cell_truth, corners, in_image
+from resvision.detection.yolov1_nets import YOLOv1
 from resvision.probes.count import Count, count
 from resvision.probes.shapes import WithoutDrawing
 

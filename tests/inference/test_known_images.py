@@ -11,7 +11,9 @@ from PIL import Image
 from support import TINY
 
 import resvision
+from resvision.cli import overlap
 from resvision.core import rundir
+from resvision.data.identities import Overlap
 from resvision.inference.evaluate import TrainedOnWarning
 from resvision.launch import Finished, train
 from resvision.report.pictures import gallery_of
@@ -94,3 +96,16 @@ def test_an_older_run_is_evaluated_and_says_that_it_cannot_tell(run: Finished, t
 def test_the_page_shows_the_worst_images_of_a_set_that_grew(run: Finished) -> None:
     gallery = gallery_of(read_record(run.folder))
     assert gallery.reason == "" or "recognised" in gallery.reason
+
+
+def test_what_a_run_knew_is_told_in_the_noun_of_its_samples() -> None:
+    known = Overlap(trained=np.array([True, False, False]), validated=np.array([False, False, True]))
+
+    assert overlap.lines(known, "window", listed=True) == [
+        ("trained on", "1 of the 3 windows"),
+        ("chosen by", "1 of the 3 windows"),
+    ]
+    assert overlap.lines(None, "window", listed=True) == [
+        ("trained on", "not known, the run kept no list of its windows")
+    ]
+    assert overlap.heading("window") == "windows trained on"

@@ -9,6 +9,7 @@ import torch
 import resvision
 from resvision.core.errors import DataError, SettingsError
 from resvision.geometry.frames import agent_from_world
+from resvision.inference.image_files import ImageFiles
 from resvision.inference.load import Trained
 from resvision.inference.predict import result_of
 from resvision.kinds.motion.kind import KIND
@@ -188,3 +189,12 @@ def test_hidden_parts_of_a_raster_change_no_more_than_the_raster(trained: Traine
     (raw,) = trained.task.raw(trained, [seen])
     np.testing.assert_allclose(output[2, :-2].softmax(dim=0), raw.probabilities, atol=1e-5)
     np.testing.assert_allclose(output[1, -2:], raw.positions[raw.probabilities.argmax(), -1], atol=1e-4)
+
+
+def test_a_map_beside_scenarios_is_a_file_without_windows_and_not_left_out(tmp_path: Path) -> None:
+    for name in ("scenario_s.parquet", "log_map_archive_s.json"):
+        (tmp_path / name).touch()
+    files = ImageFiles.of([tmp_path], endings=KIND.file_endings)
+
+    assert files.notes == []
+    assert [file.name for file in files] == ["log_map_archive_s.json", "scenario_s.parquet"]

@@ -17,7 +17,8 @@ from resvision.catalog.table import find as find_model
 from resvision.classification.resnet import BasicBlock, Bottleneck
 from resvision.cli.main import application
 from resvision.core.errors import RunError, UnknownNameError
-from resvision.papers.results import ENSEMBLES, RESULTS
+from resvision.data import sets
+from resvision.papers.results import BOXES, ENSEMBLES, RESULTS
 from resvision.probes.count import count
 from resvision.studies.claims import phrases
 from resvision.studies.claims.book import table, write_book
@@ -44,8 +45,16 @@ WRONG_OR_HALF_RIGHT = {
 }
 """Lines of the notes that say something wrong, or right in part, against the papers."""
 
-RIGHT = {"000": (103,), "001": (61, 70, 82), "002": (251,), "004": (91, 95, 102, 112)}
-"""Lines that are right as they stand."""
+RIGHT = {
+    "000": (7, 103),
+    "001": (11, 61, 70, 77, 82),
+    "002": (42, 87, 209, 224, 251, 262),
+    "004": (29, 77, 91, 95, 102, 112, 136),
+}
+"""Lines that are right as they stand, wholly or in part."""
+
+LINES = {"000": 130, "001": 97, "002": 297, "003": 59, "004": 148}
+"""The number of lines of each note."""
 
 
 @cache
@@ -70,6 +79,12 @@ def test_a_wrong_line_is_answered_with_the_fact(place: str) -> None:
     wrong = [entry for entry in find(place) if decide(entry, []).word == "wrong"]
     assert wrong
     assert all(entry.en.fact and entry.ko.fact for entry in wrong)
+
+
+def test_places_are_lines_of_the_notes() -> None:
+    for entry in entries():
+        for note, first, last in map(lines_of, entry.places):
+            assert 1 <= first <= last <= LINES[note], entry.id
 
 
 def test_there_are_rows_for_all_notes_each_of_an_id_of_its_own() -> None:
@@ -184,10 +199,40 @@ def test_numbers_that_rows_repeat_are_those_of_the_tables() -> None:
     errors = {row.net: row for row in RESULTS if "table 4" in row.source and "1512.03385" in row.source}
     assert figures["error-of-357"] == {"single": errors["resnet152_v1"].top5, "ensemble": 3.57, "nets": 6}
     assert [row.top5 for row in ENSEMBLES if row.name == "ResNet"] == [3.57]
+    assert errors["prelunet_c"].percents == {"top1_error": 21.59, "top5_error": 5.71}
+    others: Any = figures["others-in-table-4"]
+    assert (others["prelu_top1"], others["prelu_top5"]) == (21.59, 5.71)
+    assert others["googlenet_top5"] in [row.top5 for row in RESULTS if row.net == "googlenet_2014"]
+    known: Any = {row.net: row.top1 for row in RESULTS if row.data == "cifar10" and "table 2" in row.source}
+    placed: Any = figures["best-placement-is-known"]
+    assert (placed["full"], placed["full_110"]) == (known["preresnet164"], known["preresnet110"])
+    stages: Any = figures["one-stage-is-less-accurate"]
+    nets = {"yolo": "yolov1", "faster": "faster_rcnn_vgg16", "ssd": "ssd300_vgg16", "refinedet": "refinedet320"}
+    assert all(stages[name] in [row.voc07 for row in BOXES if row.net == net] for name, net in nets.items())
     assert {row.net: row.top1 for row in RESULTS if row.scales == (256,)}.items() >= {
         ("vgg11", figures["alexnet-tricks"]["vgg11"]),  # type: ignore[index]
         ("vgg11_lrn", figures["alexnet-tricks"]["vgg11_lrn"]),  # type: ignore[index]
     }
+
+
+def test_a_list_that_decides_a_row_shows_its_numbers(cli: Cli) -> None:
+    listed = [entry for entry in CHECKED if entry.check and entry.command.startswith("resvision list")]
+    assert listed
+    for entry in listed:
+        assert entry.check is not None
+        shown = cli(*shlex.split(entry.command)[1:], "--wide")[1]
+        named = {side for one, _, other in entry.check.says for side in (one, other) if isinstance(side, str)}
+        missing = {name for name in named if str(figure_named(figures_of(entry.check), name)) not in shown}
+        assert not missing, entry.id
+
+
+def test_a_korean_particle_after_a_citation_agrees_with_the_year() -> None:
+    ends_in_vowel = "2459"  # as they are read: 이, 사, 오, 구
+    after = {"은": False, "는": True, "이": False, "가": True, "을": False, "를": True, "과": False, "와": True}
+    for entry in entries():
+        for text in (entry.ko.papers, entry.ko.fact):
+            for digit, particle in re.findall(r"(\d)\]\([^)]*\)([은는이가을를과와])(?=[ ,.])", with_links(text)):
+                assert after[particle] == (digit in ends_in_vowel), f"{entry.id}: {digit}{particle}"
 
 
 @pytest.mark.parametrize("entry", entries(), ids=BY_ID)
@@ -203,6 +248,18 @@ def test_the_command_of_a_row_is_one_that_the_command_line_takes(entry: Entry) -
     assert all(catalog.find(model) for model in models)
     for name in given.get("named") or ():
         assert entry in find(name)
+    if entry.command.startswith("resvision data check "):
+        assert entry.command.split()[-1] in sets.names()
+
+
+@pytest.mark.parametrize(
+    "command",
+    sorted({entry.command for entry in entries() if re.match(r"resvision (list|recipes)\b", entry.command)}),
+)
+def test_a_quick_command_of_a_row_does_what_it_is_there_for(command: str, cli: Cli) -> None:
+    code, out, err = cli(*shlex.split(command)[1:])
+    assert (code, err) == (0, "")
+    assert out
 
 
 def test_the_studies_of_the_table_decide_rows_and_no_others_do() -> None:
@@ -222,7 +279,7 @@ def test_figures_that_decide_a_row_have_names_in_both_languages(entry: Entry) ->
     texts = {bound.text for bound in entry.study.claims}
     claims = [claim for claim in design_of(STUDIES[entry.study.name]).claims if claim.text in texts]
     sides = [side for claim in claims for side in (claim.smaller, claim.larger) if isinstance(side, Value)]
-    assert {side.figure for side in sides} <= {*phrases.FIGURES, "tested"}
+    assert {side.figure for side in sides} <= {*phrases.FIGURES, "trained", "tested"}
 
 
 def imagined(name: str) -> Results:
@@ -283,25 +340,62 @@ def results(plain: list[float], deeper: list[float], *, data: str = "digits", qu
 
 WORSE, BETTER, ALIKE = ([0.1, 0.11, 0.12], [0.3, 0.32, 0.31]), ([0.3, 0.32, 0.31], [0.1, 0.11, 0.12]), ([0.1] * 3,) * 2
 
+OPPOSITE = Bound(HIGHER, when_supported="contradicted", when_contradicted="supported")
+REFUTES_ONLY = Bound(HIGHER, when_supported="contradicted", when_contradicted="undecided")
+EITHER_WAY = Bound(HIGHER, when_contradicted="supported")
+
 
 @pytest.mark.parametrize(
-    ("measured", "supports", "word"),
+    ("measured", "bound", "word"),
     [
-        ([], True, "not measured"),
-        ([results(*WORSE)], True, "supported"),
-        ([results(*WORSE)], False, "contradicted"),
-        ([results(*BETTER)], True, "contradicted"),
-        ([results(*BETTER)], False, "supported"),
-        ([results(*ALIKE)], True, "undecided"),
-        ([results(*WORSE), results(*BETTER, data="cifar10")], True, "undecided"),
-        ([results(*WORSE), results(*ALIKE, data="cifar10")], True, "supported"),
-        ([results(*WORSE), results(*BETTER, quick=True)], True, "supported"),
-        ([results(*BETTER, quick=True)], True, "contradicted"),
+        ([], Bound(HIGHER), "not measured"),
+        ([results(*WORSE)], Bound(HIGHER), "supported"),
+        ([results(*WORSE)], OPPOSITE, "contradicted"),
+        ([results(*WORSE)], REFUTES_ONLY, "contradicted"),
+        ([results(*WORSE)], EITHER_WAY, "supported"),
+        ([results(*BETTER)], Bound(HIGHER), "contradicted"),
+        ([results(*BETTER)], OPPOSITE, "supported"),
+        ([results(*BETTER)], REFUTES_ONLY, "undecided"),
+        ([results(*BETTER)], EITHER_WAY, "supported"),
+        ([results(*ALIKE)], Bound(HIGHER), "undecided"),
+        ([results(*ALIKE)], EITHER_WAY, "undecided"),
+        ([results(*WORSE), results(*BETTER, data="cifar10")], Bound(HIGHER), "undecided"),
+        ([results(*WORSE), results(*ALIKE, data="cifar10")], Bound(HIGHER), "supported"),
+        ([results(*WORSE), results(*BETTER, quick=True)], Bound(HIGHER), "supported"),
+        ([results(*BETTER, quick=True)], Bound(HIGHER), "contradicted"),
     ],
 )
-def test_the_verdict_follows_the_results(measured: list[Results], supports: bool, word: str) -> None:
-    entry = _entry(study=StudyClaims(name="degradation", claims=(Bound(HIGHER, supports),)))
+def test_the_verdict_follows_the_results(measured: list[Results], bound: Bound, word: str) -> None:
+    entry = _entry(study=StudyClaims(name="degradation", claims=(bound,)))
     assert decide(entry, measured).word == word
+
+
+@pytest.mark.parametrize(
+    ("losses", "word", "overfitting"),
+    [(WORSE, "supported", "contradicted"), (BETTER, "contradicted", "undecided"), (ALIKE, "undecided", "undecided")],
+)
+def test_a_results_file_decides_its_rows_from_the_command_to_the_book(
+    losses: tuple[list[float], list[float]], word: str, overfitting: str, cli: Cli, tmp_path: Path
+) -> None:
+    folder, out = tmp_path / "results", tmp_path / "book.md"
+    folder.mkdir()
+    write_results(results(*losses), folder / "degradation-digits.json")
+    for language in LANGUAGES:
+        word_there = phrases.WORDS[word](language)
+        told = cli("study", "claims", "001:28", "--results", folder, "--language", language)[1]
+        assert re.search(rf"{word_there} \({phrases.BY['study'](language)}\)", told)
+        assert cli("study", "claims", "--results", folder, "--out", out, "--language", language)[0] == 0
+        book = out.read_text(encoding="utf-8")
+        lines = {line.split(" | ")[0][2:]: line for line in book.splitlines()}
+        row = lines[BY_ID["deeper-plain-nets-get-worse"].words(language).claim]
+        assert f"**{word_there}** (" in row
+        assert "`plain56` 0." in row
+        other = lines[BY_ID["overfitting-explains-degradation"].words(language).claim]
+        assert f"**{phrases.WORDS[overfitting](language)}** (" in other
+        unmeasured = lines[BY_ID["zero-init-helps"].words(language).claim]
+        assert f"**{phrases.WORDS['not measured'](language)}** (" in unmeasured
+        assert "\n- `resvision study degradation --data digits`" in book
+        assert phrases.NOTHING_RUN(language) not in book
 
 
 def test_a_claim_on_several_claims_needs_them_all() -> None:
@@ -315,6 +409,16 @@ def test_results_of_other_conditions_tell_nothing_of_a_claim() -> None:
     entry = _entry(study=StudyClaims(name="degradation", claims=(Bound(HIGHER),)))
     members = tuple(member for member in results(*WORSE).members if member.condition != DEEPER)
     assert decide(entry, [replace(results(*WORSE), members=members)]).word == "not measured"
+
+
+def test_a_row_of_which_only_a_part_was_measured_says_so() -> None:
+    both = (Bound(HIGHER), Bound("resnet56 has a lower training loss than resnet20"))
+    entry = _entry(study=StudyClaims(name="degradation", claims=both))
+    members = tuple(member for member in results(*WORSE).members if member.condition != "resnet56")
+    decision = decide(entry, [replace(results(*WORSE), members=members)])
+    assert decision.word == "undecided"
+    assert "not measured here: the other 1 of its claims" in decision.shown("en")
+    assert "측정 안 함" in decision.shown("ko")
 
 
 def test_what_was_measured_is_told_with_data_seeds_mean_spread_and_date() -> None:

@@ -41,6 +41,15 @@ def test_a_grid_has_a_condition_for_each_combination() -> None:
 
 
 @pytest.mark.parametrize(
+    ("models", "compared"), [(["resnet20", "plain20"], True), (["mtp", "vector"], True), (["mtp", "covernet"], False)]
+)
+def test_training_losses_of_other_systems_are_not_compared(models: list[str], compared: bool) -> None:
+    data = "digits" if models[0] == "resnet20" else "traffic-simulated"
+    claims = grid(models, data, ["training.batch_size=8,16"]).claims
+    assert any("training loss" in claim.text for claim in claims) == compared
+
+
+@pytest.mark.parametrize(
     ("vary", "said"),
     [
         (["optimizer.lr"], "write a setting and two values"),

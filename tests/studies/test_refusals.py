@@ -11,7 +11,8 @@ from rich.console import Console
 from resvision.core import rundir
 from resvision.core.errors import ResVisionError, RunError, SettingsError
 from resvision.studies.degradation import degradation
-from resvision.studies.experiment import Asked, conduct
+from resvision.studies.design import Claim, Condition, Value
+from resvision.studies.experiment import Asked, conduct, plan
 from resvision.studies.results import RESULTS, Results, write_results
 
 QUIET = Console(quiet=True)
@@ -81,3 +82,15 @@ def test_a_study_of_several_data_sets_takes_no_other(cli: Cli) -> None:
     code, _, err = cli("study", "transfer", "--data", "digits", "--quick")
     assert code == 2
     assert "have data of their own" in err
+
+
+@pytest.mark.parametrize(("model", "data", "known"), [("mtp", "traffic-simulated", True), ("retinanet", "bccd", False)])
+def test_a_claim_about_the_metric_of_training_needs_a_task_that_has_one(model: str, data: str, known: bool) -> None:
+    conditions = [Condition(name=name, model=model) for name in ("one", "other")]
+    claim = Claim("one is lower in training", Value("one", "trained"), Value("other", "trained"))
+    design = replace(DESIGN, conditions=conditions, claims=(claim,), common={})
+    if known:
+        assert len(plan(design, Asked(data, 1))) == 2
+        return
+    with pytest.raises(SettingsError, match=r"unknown figure 'trained'"):
+        plan(design, Asked(data, 1))

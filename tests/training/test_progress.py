@@ -6,10 +6,11 @@ from rich.console import Console
 from resvision.kinds.table import kind_of
 from resvision.training.progress import Part, ProgressBar, fitting
 
-STEP = {"step": 4, "epoch": 0, "lr": 0.1, "loss": 1.2345, "error": 0.5, "images": 64, "seconds": 0.5}
+STEP = {"step": 4, "epoch": 0, "lr": 0.1, "loss": 1.2345, "error": 0.5, "fde": 3.5, "images": 64, "seconds": 0.5}
 FIGURES = {
     "classification": {"loss": 0.4321, "top1_error": 0.125, "top5_error": 0.0},
     "segmentation": {"loss": 0.4321, "mean_iou": 0.2195, "pixel_accuracy": 0.75},
+    "motion": {"min_fde_1": 2.5, "nll": 12.25},
 }
 
 
@@ -33,6 +34,14 @@ def test_figures_have_the_names_and_forms_of_the_result() -> None:
     assert "train pixel error 50.00%" in line
     assert "test mean IoU 21.95%  test pixel accuracy 75.00%" in line
     assert "_" not in line
+
+
+def test_distances_are_told_in_metres_and_the_rate_in_windows() -> None:
+    line = line_of("motion", classes=0)
+    assert "train FDE 3.50 m" in line
+    assert "test FDE 2.50 m" in line
+    assert "test NLL 12.2500" in line
+    assert "128 windows/s" in line
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])

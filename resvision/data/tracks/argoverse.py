@@ -23,8 +23,8 @@ FRAME_SECONDS = 0.1
 MAP = "log_map_archive_"
 """The beginning of the name of a map."""
 USUAL = Timing(history_seconds=4.9, horizon_seconds=6.0, step_seconds=None, start_seconds=0.5)
-"""Of the benchmark: 50 frames are seen and 60 predicted, so that a scenario of 110 holds one window of its focal track.
-"""
+"""Times of the benchmark: 50 frames are seen and 60 predicted, so that a scenario of 110 holds one window of its focal
+track."""
 
 COLUMNS = (
     "scenario_id",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core.errors import printable
+from resvision.core.plurals import counted
 from resvision.data.fault_kinds import Ledger
 from resvision.data.faults import fault
 from resvision.data.tracks.headings import speeds_of
@@ -107,7 +108,8 @@ def _faults(
     missing = int(seen[-1] - seen[0] + 1 - len(seen))
     if missing:
         at = int(seen[np.flatnonzero(np.diff(seen) > 1)[0]])
-        yield "gaps", f"is not seen in {missing:,} frames between its first and its last, first after frame {at}"
+        frames = counted(missing, "frame")
+        yield "gaps", f"is not seen in {frames} between its first and its last, first after frame {at}"
     if scene.frame_seconds:
         jumps = jumps_of(scene, vehicle)
         if len(jumps):

@@ -98,23 +98,33 @@ def cuts_of(scenes: Sequence[Scene], span: Span) -> Cuts:
     """All windows of the scenes, those of a vehicle `start_frames` apart from its first whole one."""
     parts = [np.empty((0, 3), dtype=np.int64)]
     for number, scene in enumerate(scenes):
-        for vehicle in scene.focal or range(len(scene.vehicles)):
-            if scene.kinds[vehicle] not in NOT_PREDICTED:
-                frames = _whole_windows(scene.present[vehicle], span)
-                parts.append(np.column_stack([np.full_like(frames, number), np.full_like(frames, vehicle), frames]))
+        for vehicle in predicted(scene):
+            frames = _whole_windows(scene.present[vehicle], span)
+            parts.append(np.column_stack([np.full_like(frames, number), np.full_like(frames, vehicle), frames]))
     return Cuts(*np.ascontiguousarray(np.concatenate(parts).T))
 
 
+def predicted(scene: Scene) -> list[int]:
+    """The vehicles of a scene that are predicted: those that it asks about, or all, but for what stands or walks."""
+    asked = scene.focal or range(len(scene.vehicles))
+    return [vehicle for vehicle in asked if scene.kinds[vehicle] not in NOT_PREDICTED]
+
+
 def require_windows(cuts: Cuts, scenes: Sequence[Scene], span: Span, name: str) -> None:
-    """Raise DataError where no window could be cut, with the length of the longest track."""
-    if len(cuts.frames):
-        return
-    longest = max((_longest_run(present) for scene in scenes for present in scene.present), default=0)
-    seconds = scenes[0].frame_seconds if scenes else 0.0
-    need = span.history + 1 + span.future
-    raise DataError(
-        f"{printable(name)}: no track is long enough: {need} frames are needed, {span.history * seconds:g} s of history"
-        f" and {span.future * seconds:g} s to predict, and the longest track has {longest}; ask for less by"
+    """Raise DataError where no window could be cut, with the reason."""
+    if not len(cuts.frames):
+        raise DataError(f"{printable(name)}: {why_no_window(scenes, span)}")
+
+
+def why_no_window(scenes: Sequence[Scene], span: Span) -> str:
+    """The reason why scenes hold no window, in words, with the length of the longest track that is predicted."""
+    lengths = [_longest_run(scene.present[vehicle]) for scene in scenes for vehicle in predicted(scene)]
+    if not lengths:
+        return "no vehicle to predict: all are parked or on foot"
+    seconds, need = scenes[0].frame_seconds, span.history + 1 + span.future
+    return (
+        f"no track is long enough: {need} frames are needed, {span.history * seconds:g} s of history and"
+        f" {span.future * seconds:g} s to predict, and the longest track has {max(lengths)}; ask for less by"
         " data.history_seconds and data.horizon_seconds"
     )
 

@@ -147,11 +147,11 @@ def _is_named(name: str) -> bool:
 
 
 def _below(form: Form, folder: Place, litter: list[str], depth: int) -> Iterator[Place]:
-    entries = listing(folder, [], litter, keep=_is_named)
+    entries = listing(folder, [], litter, keep=lambda name: _is_named(name) or is_map(name))
     for name, is_folder in entries:
         if not is_folder and form.is_named(name):
             yield folder / name
-        elif not is_folder:
-            litter.append(str(folder / name))
-        elif depth:
+        elif is_folder and depth:
             yield from _below(form, folder / name, litter, depth - 1)
+        elif not is_folder and not is_map(name):
+            litter.append(str(folder / name))

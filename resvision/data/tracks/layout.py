@@ -17,14 +17,14 @@ from resvision.data.tracks import files
 from resvision.data.tracks.scan import HARMLESS, Gathered, TrackScan, opened
 
 
-class How(NamedTuple):
-    """How files are read: the kinds of faults that are left out, and the seconds between two frames that say none."""
+class ReadingRules(NamedTuple):
+    """Rules of reading: the kinds of faults that are left out, and the seconds between two frames that say none."""
 
     allow: Sequence[str] = ()
     frame_seconds: float | None = None
 
 
-AS_IT_IS = How()
+AS_IT_IS = ReadingRules()
 
 
 def gathered(place: Place, columns: Sequence[str], ledger: Ledger, frame_seconds: float | None = None) -> Gathered:
@@ -59,20 +59,20 @@ def gathered(place: Place, columns: Sequence[str], ledger: Ledger, frame_seconds
     return set_of
 
 
-def scan(place: Place, columns: Sequence[str] = (), *, how: How = AS_IT_IS) -> TrackScan:
+def scan(place: Place, columns: Sequence[str] = (), *, rules: ReadingRules = AS_IT_IS) -> TrackScan:
     """The splits of a file or folder, and all faults of its tracks."""
-    return gathered(place, columns, Ledger(how.allow), how.frame_seconds).scan()
+    return gathered(place, columns, Ledger(rules.allow), rules.frame_seconds).scan()
 
 
-def open_splits(place: Place, columns: Sequence[str] = (), *, how: How = AS_IT_IS) -> Splits:
+def open_splits(place: Place, columns: Sequence[str] = (), *, rules: ReadingRules = AS_IT_IS) -> Splits:
     """The splits of a file or folder. Raises one DataError for all faults."""
-    return opened(scan(place, columns, how=how._replace(allow=(*HARMLESS, *how.allow))))
+    return opened(scan(place, columns, rules=rules._replace(allow=(*HARMLESS, *rules.allow))))
 
 
-def open_whole(place: Place, columns: Sequence[str] = (), *, how: How = AS_IT_IS) -> Whole | None:
+def open_whole(place: Place, columns: Sequence[str] = (), *, rules: ReadingRules = AS_IT_IS) -> Whole | None:
     """All windows of a file or folder as one split; None where it has splits. Raises as `open_splits` does."""
-    ledger = Ledger((*HARMLESS, *how.allow))
-    set_of = gathered(place, columns, ledger, how.frame_seconds)
+    ledger = Ledger((*HARMLESS, *rules.allow))
+    set_of = gathered(place, columns, ledger, rules.frame_seconds)
     if len(set_of.splits) > 1:
         return None
     set_of.settle()
@@ -94,16 +94,16 @@ def _judged(named: Sequence[str]) -> list[str]:
     return ["train", *(judging or ["val"])]
 
 
-def _layout(how: How) -> Layout:
+def _layout(rules: ReadingRules) -> Layout:
     return Layout(
         recognises=recognises,
-        scan=partial(scan, how=how),
-        open=partial(open_splits, how=how),
-        open_whole=partial(open_whole, how=how),
+        scan=partial(scan, rules=rules),
+        open=partial(open_splits, rules=rules),
+        open_whole=partial(open_whole, rules=rules),
         hint=HINT,
-        allowing=lambda allow: _layout(how._replace(allow=allow)),
+        allowing=lambda allow: _layout(rules._replace(allow=allow)),
         rank=-1,
-        paced=lambda seconds: _layout(how._replace(frame_seconds=seconds)),
+        paced=lambda seconds: _layout(rules._replace(frame_seconds=seconds)),
     )
 
 

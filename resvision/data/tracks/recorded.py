@@ -61,10 +61,14 @@ class Recorded(NamedTuple):
 def scene_of(recorded: Recorded, ledger: Ledger) -> Scene:
     """The scene of a scenario, whose first frame is number 0; a frame that a track has twice adds to the ledger.
 
-    Raises DataError for a scenario without a vehicle, one so long that it would not fit into memory,
-    or one with two vehicles of one name.
+    Raises DataError for a scenario without a vehicle, or without those that it asks about, one so long that it would
+    not fit into memory, or one with two vehicles of one name.
     """
     tracks = [track for track in recorded.tracks if len(track.frames)]
+    if missing := {*recorded.focal} - {track.name for track in tracks}:
+        raise DataError(
+            f"{printable(recorded.source)}: asks about track {printable(min(missing))}, and shows none such"
+        )
     first, length = _frames(recorded, tracks)
     shape = len(tracks), length
     present = np.zeros(shape, dtype=np.bool_)

@@ -18,7 +18,7 @@ from resvision.data.litter import note_of
 from resvision.data.places import Place
 from resvision.data.splits import Splits
 from resvision.data.tracks.checks import check_paces, check_splits, check_tracks, jumps_of
-from resvision.data.tracks.cuts import USUAL
+from resvision.data.tracks.cuts import USUAL, why_no_window
 from resvision.data.tracks.headings import steadied
 from resvision.data.tracks.reader import TrackReader
 from resvision.data.tracks.shared_cars import SharedCar, joined_recordings, shared_cars
@@ -45,6 +45,15 @@ class TrackScan(Scan):
     def fingerprint(self, *strays: Reader[Any]) -> str:
         """An empty text: all faults are known once the files were read, so there is nothing to keep."""
         return ""
+
+    def faults_of_targets(self) -> list[Fault]:
+        """A fault for each split without a window of the usual length; a training may ask for shorter ones."""
+        readers = [reader for reader in (self.train, self.test, self.validation) if reader is not None]
+        return [
+            fault(f"{self.folder}, {reader.split}", why_no_window(reader.scenes, reader.span))
+            for reader in readers
+            if reader.scenes and not len(reader)
+        ]
 
     def look(self, reader: Reader[Any], index: int, faults: list[Fault]) -> Pixels | None:
         """None: a window has no pixels of its own, and its tracks are known."""
@@ -81,12 +90,12 @@ class Gathered:
         self.splits = {split: [*map(self._paced, scenes)] for split, scenes in self.splits.items()}
         every = [scene for scenes in self.splits.values() for scene in scenes]
         check_tracks(every, self.ledger)
-        kept = {id(scene) for scene in check_paces(every, self.ledger)}
-        sound = [_sound(scene) for scene in every if id(scene) in kept]
-        self.cars = shared_cars(sound)
-        joined = iter(joined_recordings(sound, self.cars))
+        paced = check_paces(every, self.ledger)
+        sound = {id(scene): steady for scene in paced if (steady := _sound(scene)) is not None}
+        self.cars = shared_cars([*sound.values()])
+        joined = iter(joined_recordings([*sound.values()], self.cars))
         self.splits = {
-            split: [next(joined) for scene in scenes if id(scene) in kept] for split, scenes in self.splits.items()
+            split: [next(joined) for scene in scenes if id(scene) in sound] for split, scenes in self.splits.items()
         }
 
     def scan(self) -> TrackScan:
@@ -153,16 +162,17 @@ def opened(scan: TrackScan, *, name: str | None = None) -> Splits:
     return scan.splits
 
 
-def _sound(scene: Scene) -> Scene:
-    """The scene without vehicles that jump, the others with steady headings."""
+def _sound(scene: Scene) -> Scene | None:
+    """The scene without vehicles that jump, the others with steady headings; None where all that it asks about jump."""
     jumping = [bool(scene.frame_seconds) and len(jumps_of(scene, number)) > 0 for number in range(len(scene.vehicles))]
-    return steadied(_without(scene, np.array(jumping, dtype=np.bool_)) if any(jumping) else scene)
+    sound = _without(scene, np.array(jumping, dtype=np.bool_)) if any(jumping) else scene
+    return None if scene.focal and not sound.focal else steadied(sound)
 
 
 def _without(scene: Scene, left_out: Flags) -> Scene:
     """The scene without some vehicles, (V,)."""
     kept = np.flatnonzero(~left_out)
-    place = {int(old): new for new, old in enumerate(kept)}
+    position = {int(old): new for new, old in enumerate(kept)}
     return replace(
         scene,
         vehicles=tuple(scene.vehicles[number] for number in kept),
@@ -172,5 +182,5 @@ def _without(scene: Scene, left_out: Flags) -> Scene:
         headings=scene.headings[kept],
         speeds=None if scene.speeds is None else scene.speeds[kept],
         sizes=scene.sizes[kept],
-        focal=tuple(place[number] for number in scene.focal if number in place),
+        focal=tuple(position[number] for number in scene.focal if number in position),
     )

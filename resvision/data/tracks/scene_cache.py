@@ -36,7 +36,11 @@ LIMIT = 2**30
 
 
 class _Facts(msgspec.Struct, forbid_unknown_fields=True):
-    """What of a scene is no array; `speeds` says whether it has them, `lanes` the points of both borders of each."""
+    """The parts of a scene that are no arrays.
+
+    speeds  whether it has them
+    lanes   the number of points of both borders of each
+    """
 
     name: str
     source: str

@@ -53,15 +53,15 @@ def columns_of(table: Table, columns: Sequence[str] = ()) -> dict[str, str]:
                 f"data.columns: {printable(str(table.path))}: {unknown_name('column', column, table.columns)}"
             )
     by_name = {name.casefold(): name for name in table.columns}
-    found = {role: named.get(role) or by_name[role] for role in ROLES if role in named or role in by_name}
-    missing = [role for role in NEEDED if role not in found] + ([] if found.keys() & {*TIMES} else ["frame"])
+    roles = {role: named.get(role) or by_name[role] for role in ROLES if role in named or role in by_name}
+    missing = [role for role in NEEDED if role not in roles] + ([] if roles.keys() & {*TIMES} else ["frame"])
     if missing:
         some = f"{missing[0]}=COLUMN"
         raise DataError(
             f"{printable(str(table.path))}: no column {', '.join(missing)}; it has {', '.join(table.columns)}; if one"
             f" has another name, say `--columns {some}`"
         )
-    return found
+    return roles
 
 
 def is_table_of_tracks(place: Place, columns: Sequence[str] = ()) -> bool:

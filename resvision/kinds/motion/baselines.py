@@ -36,8 +36,8 @@ MEASURED_M = 0.5
 """The standard deviation of a measured position, in metres."""
 JERK = 0.3
 """The root of the power of white noise in the jerk, in metres a second to the power of 2.5."""
-FIRST_SPEED, FIRST_ACCELERATION = 30.0, 1.0
-"""Standard deviations of velocity and acceleration before the first frame, in metres and seconds."""
+FIRST_PLACE, FIRST_SPEED, FIRST_ACCELERATION = 1000.0, 30.0, 1.0
+"""Standard deviations of place, velocity and acceleration before the first frame, in metres and seconds."""
 _STRIDE_S = 0.05
 """The steps in which turns at changing speed are integrated, in seconds."""
 
@@ -119,7 +119,7 @@ def kalman_filter(windows: Sequence[Window]) -> Floats:
     present = np.stack([past.present for past in pasts])
     transition, noise = _transition(seconds), _jerk_noise(seconds)
     states = np.zeros((len(windows), 3, 2))
-    covariances = np.tile(np.diag([1e6, FIRST_SPEED**2, FIRST_ACCELERATION**2]), (len(windows), 1, 1))
+    covariances = np.tile(np.diag([FIRST_PLACE**2, FIRST_SPEED**2, FIRST_ACCELERATION**2]), (len(windows), 1, 1))
     for frame in range(measured.shape[1]):
         states, covariances = transition @ states, transition @ covariances @ transition.T + noise
         gains = covariances[:, :, 0] / (covariances[:, :1, 0] + MEASURED_M**2)

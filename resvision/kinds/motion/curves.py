@@ -11,15 +11,15 @@ from resvision.kinds.motion.metrics import MODES_COUNTED
 from resvision.kinds.motion.scores import GroupErrors, HorizonErrors, MotionScores, SystemErrors
 
 _COLOURS = ("#0b62c4", "#343a40", "#2b8a3e", "#b08800", "#9c36b5")
-"""Of the run, constant velocity and the other baselines, in their order."""
+"""Colours of the run, of constant velocity and of the other baselines, in their order."""
 _BEST = "#74a9e8"
-
 
 _RULES = {
     "speed": ". The speed is the mean over the last half second that is seen",
     "manoeuvre": (
         f". A vehicle is stopped that moves less than {STOPPED_M:g} m; a turn is a course that differs at the end by"
-        f" {TURN_DEG:g} degrees or more; braking is a speed that falls by {BRAKING_MPS2:g} m/s or more in a second"
+        f" {TURN_DEG:g} degrees or more; a lane change crosses borders of lanes to one side more often than to the"
+        f" other; braking is a speed that falls by {BRAKING_MPS2:g} m/s or more in a second"
     ),
 }
 

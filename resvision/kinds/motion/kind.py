@@ -11,7 +11,6 @@ from resvision.core.errors import DataError
 from resvision.core.images import Pixels
 from resvision.core.samples import Reader
 from resvision.core.view_geometry import Geometry
-from resvision.geometry.frames import world_from_agent
 from resvision.kinds.kind import (
     ClassTable,
     Column,
@@ -26,14 +25,17 @@ from resvision.kinds.kind import (
     Table,
 )
 from resvision.kinds.motion import curves, tables
-from resvision.kinds.motion.baselines import step_times
-from resvision.kinds.motion.metrics import by_probability
+from resvision.kinds.motion.captions import LEGEND, Lettering
 from resvision.kinds.motion.pictures import top_view
 from resvision.kinds.motion.placement import WindowGeometry
-from resvision.kinds.motion.results import Motion, RawTrajectories
+from resvision.kinds.motion.results import Motion, RawTrajectories, motion_of
 from resvision.kinds.motion.scores import MotionScores
 from resvision.kinds.motion.showing import windows_shown
 from resvision.kinds.motion.windows import Window
+
+PAGE_PX = 640
+ON_A_PAGE = Lettering(24, has_legend=False)
+"""A page shows pictures in half their size, and has one legend above all."""
 
 
 class MotionKind(Kind[MotionScores, Motion, Window]):
@@ -43,7 +45,8 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
     layouts = ("resvision.data.tracks.layout:LAYOUT",)
     judged_by = ("min_fde_1", "min_ade_1")
     sample_noun = "window"
-    file_endings = frozenset({".xml", ".csv", ".tsv", ".txt", ".parquet"})
+    file_endings = frozenset({".xml", ".csv", ".tsv", ".txt", ".parquet", ".json"})
+    """Of them `.json` are maps that lie beside scenarios."""
     main_name = "FDE"
     figures = (
         "min_fde_1",
@@ -56,8 +59,9 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
         "nll",
         "constant_velocity_fde",
     )
-    metrics = ()
+    metrics = ("fde",)
     nouns: ClassVar[dict[str, str]] = {
+        "fde": "FDE",
         "min_fde_1": "FDE",
         "min_ade_1": "ADE",
         "min_fde_5": "minFDE_5",
@@ -69,6 +73,7 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
         "constant_velocity_fde": "FDE of constant velocity",
     }
     columns = (
+        Column("train FDE, m", "training", "fde", "lower", "hundredths"),
         Column("best validation FDE, m", "validation", "min_fde_1", "lower", "hundredths"),
         Column("FDE, m", "test", "min_fde_1", "lower", "hundredths"),
         Column("ADE, m", "test", "min_ade_1", "lower", "hundredths"),
@@ -77,7 +82,7 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
         Column("FDE of constant velocity, m", "test", "constant_velocity_fde", "lower", "hundredths"),
     )
     curves = (
-        Curve("FDE", "falling", lambda figures: figures["min_fde_1"], unit="m"),
+        Curve("FDE", "falling", lambda figures: figures["min_fde_1"], trained="fde", unit="m"),
         Curve("ADE", "falling", lambda figures: figures["min_ade_1"], unit="m"),
         Curve("loss", "logarithmic", trained="loss", unit=""),
     )
@@ -109,7 +114,8 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
 
     def write(self, name: str, value: float) -> str:
         """A figure in metres, but for the likelihood, which has no unit."""
-        return f"{value:.2f} m" if name in self.figures and name != "nll" else super().write(name, value)
+        is_distance = name in (*self.figures, *self.metrics) and name != "nll"
+        return f"{value:.2f} m" if is_distance else super().write(name, value)
 
     def target_fault(self, target: Any, classes: Sequence[str]) -> str:
         """The fault of a target that is no Window, in words."""
@@ -118,18 +124,7 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
     def decode(self, raw: RawTrajectories, geometry: Geometry, *, source: str, classes: tuple[str, ...]) -> Motion:
         """The trajectories in the frame of the world, the most probable first."""
         assert isinstance(geometry, WindowGeometry), "views of this task are drawn from windows"
-        window = geometry.window
-        order = by_probability(raw.probabilities[None])[0]
-        return Motion(
-            source=window.scene.source,
-            scenario=window.scene.name,
-            vehicle=window.scene.vehicles[window.vehicle],
-            frame=window.frame,
-            times=step_times(window),
-            positions=world_from_agent(raw.positions[order], window.pose()),
-            probabilities=raw.probabilities[order].astype(float),
-            asked=window,
-        )
+        return motion_of(geometry.window, raw)
 
     def samples_shown(
         self, reader: Reader[Window], indices: Sequence[int], results: Sequence[Motion] | None, *, pictures: bool
@@ -181,10 +176,14 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
             title=f"{window.fde:.1f} m off",
             text=f"after {scores.horizon_seconds:g} s, where constant velocity is {window.baseline:.1f} m off",
             panels=(
-                Panel("from above", top_view(target, result), lettered=True),
+                Panel("from above", top_view(target, result, side_px=PAGE_PX, lettering=ON_A_PAGE), lettered=True),
                 Panel("drawn for nets", Image.fromarray(image)),
             ),
         )
+
+    def legend(self, scores: MotionScores, shown: Sequence[tuple[Window, Motion | None]]) -> list[tuple[str, str]]:
+        """The colours of the windows from above."""
+        return [(name, f"#{bytes(colour).hex()}") for name, colour in LEGEND]
 
     def files(self, source: Path, out: Path) -> tuple[Path, ...]:
         """The path of the picture of a window with its prediction."""
@@ -203,7 +202,7 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
 
     def line(self, result: Motion) -> str:
         """The window, and where its trajectories end."""
-        return f"{result.source}: {result.vehicle}@{result.frame} {result.in_words()}"
+        return f"{result.source}: {result.window} {result.in_words()}"
 
     csv_header = ("source", "scenario", "vehicle", "frame", "mode", "probability", "time_s", "x_m", "y_m")
 

@@ -1,4 +1,4 @@
-"""What a vehicle does in the time that is predicted, told from what came true by stated rules, the first that holds.
+"""Manoeuvres of vehicles in the predicted time, told from their true paths by stated rules, the first that holds.
 
     stopped      it moves less than 1 m
     turn         its course over the last second differs by 15 degrees or more from the one at the start

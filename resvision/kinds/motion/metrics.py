@@ -31,7 +31,7 @@ MODES_COUNTED = (1, 5, 10)
 
 
 class Truth(NamedTuple):
-    """What came true, in the agents' frames, 0 where it is not known.
+    """True positions and headings in the agents' frames, 0 where they are not known.
 
     positions  (n, T, 2) metres
     headings   (n, T) radians

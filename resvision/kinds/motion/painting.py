@@ -26,7 +26,6 @@ Ints = NDArray[np.intp]
 Bytes = NDArray[np.uint8]
 Singles = NDArray[np.float32]
 
-
 ROUNDING = 0.499
 """Added to values before fractions are cut off, so that a fully covered pixel has its value, and none has more."""
 

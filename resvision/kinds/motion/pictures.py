@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from resvision.kinds.motion.captions import write
+from resvision.kinds.motion.captions import Lettering, usual_lettering, write
 from resvision.kinds.motion.results import Motion
 from resvision.kinds.motion.scenes import Floats, Scene
-from resvision.kinds.motion.stage import (
+from resvision.kinds.motion.viewport import (
     BORDER,
     GROUND,
     INK,
@@ -29,9 +29,9 @@ from resvision.kinds.motion.stage import (
     TARGET,
     TRUTH,
     Colour,
-    Stage,
+    Viewport,
     mixed,
-    stage_of,
+    viewport_of,
 )
 from resvision.kinds.motion.windows import Window
 
@@ -40,10 +40,13 @@ FINE = 2
 """Pixels are drawn so many times finer, and averaged."""
 
 
-def top_view(window: Window, forecast: Motion | None = None, *, side_px: int = SIDE_PX) -> Image.Image:
+def top_view(
+    window: Window, forecast: Motion | None = None, *, side_px: int = SIDE_PX, lettering: Lettering | None = None
+) -> Image.Image:
     """The window at its last observed frame, RGB, with the forecast where there is one."""
-    stage = stage_of(window, forecast, side_px)
-    return _shown(window, forecast, window.frame, stage, _ground(window.scene, stage))
+    viewport = viewport_of(window, forecast, side_px)
+    lettering = lettering or usual_lettering(side_px)
+    return _shown(window, forecast, window.frame, viewport, _ground(window.scene, viewport), lettering)
 
 
 def animation(window: Window, forecast: Motion | None = None, *, side_px: int = SIDE_PX) -> list[Image.Image]:
@@ -51,10 +54,10 @@ def animation(window: Window, forecast: Motion | None = None, *, side_px: int = 
 
     The picture stands still. The forecast appears at the last observed frame, and the truth as it comes.
     """
-    stage, span = stage_of(window, forecast, side_px), window.span
+    viewport, span = viewport_of(window, forecast, side_px), window.span
     first, last = max(0, window.frame - span.history), min(window.frame + span.future, window.scene.frames - 1)
-    ground = _ground(window.scene, stage)
-    return [_shown(window, forecast, frame, stage, ground) for frame in range(first, last + 1)]
+    ground, lettering = _ground(window.scene, viewport), usual_lettering(side_px)
+    return [_shown(window, forecast, frame, viewport, ground, lettering) for frame in range(first, last + 1)]
 
 
 def moving(pictures: Sequence[Image.Image], frame_seconds: float) -> bytes:
@@ -67,57 +70,65 @@ def moving(pictures: Sequence[Image.Image], frame_seconds: float) -> bytes:
     return stream.getvalue()
 
 
-def _finer(stage: Stage) -> Stage:
-    """The stage at the size at which it is drawn."""
-    return Stage(stage.pose, stage.side * FINE, stage.scale * FINE, stage.column * FINE, stage.row * FINE)
+def _finer(viewport: Viewport) -> Viewport:
+    """The viewport at the size at which it is drawn."""
+    pose, side, scale, column, row = viewport
+    return Viewport(pose, side * FINE, scale * FINE, column * FINE, row * FINE)
 
 
-def _ground(scene: Scene, stage: Stage) -> Image.Image:
+def _ground(scene: Scene, viewport: Viewport) -> Image.Image:
     """The lanes, which stand still, at the size at which they are drawn."""
-    fine = _finer(stage)
+    fine = _finer(viewport)
     picture = Image.new("RGB", (fine.side, fine.side), GROUND)
     _draw_lanes(ImageDraw.Draw(picture), scene, fine)
     return picture
 
 
-def _shown(window: Window, forecast: Motion | None, frame: int, stage: Stage, ground: Image.Image) -> Image.Image:
+def _shown(
+    window: Window,
+    forecast: Motion | None,
+    frame: int,
+    viewport: Viewport,
+    ground: Image.Image,
+    lettering: Lettering,
+) -> Image.Image:
     """The scene at a frame, over its ground."""
-    fine, picture = _finer(stage), ground.copy()
+    fine, picture = _finer(viewport), ground.copy()
     draw = ImageDraw.Draw(picture)
     _draw_others(draw, window, frame, fine)
     if forecast is not None and frame >= window.frame:
         _draw_forecast(draw, window, forecast, fine)
     _draw_target(draw, window, frame, fine)
-    picture = picture.resize((stage.side, stage.side), Image.Resampling.BOX)
-    write(picture, window, forecast, frame, stage)
+    picture = picture.resize((viewport.side, viewport.side), Image.Resampling.BOX)
+    write(picture, window, forecast, frame, viewport, lettering)
     return picture
 
 
 # What is drawn ------------------------------------------------------------------------------------------------------
 
 
-def _draw_lanes(draw: ImageDraw.ImageDraw, scene: Scene, stage: Stage) -> None:
+def _draw_lanes(draw: ImageDraw.ImageDraw, scene: Scene, viewport: Viewport) -> None:
     for lane in scene.lanes:
-        draw.polygon(stage.pixels(np.concatenate([lane.left, lane.right[::-1]])), fill=SURFACE)
-    width = max(FINE, round(0.15 * stage.scale))
+        draw.polygon(viewport.pixels(np.concatenate([lane.left, lane.right[::-1]])), fill=SURFACE)
+    width = max(FINE, round(0.15 * viewport.scale))
     for lane in scene.lanes:
         for border in lane:
-            draw.line(stage.pixels(border), fill=BORDER, width=width, joint="curve")
+            draw.line(viewport.pixels(border), fill=BORDER, width=width, joint="curve")
 
 
-def _draw_others(draw: ImageDraw.ImageDraw, window: Window, frame: int, stage: Stage) -> None:
+def _draw_others(draw: ImageDraw.ImageDraw, window: Window, frame: int, viewport: Viewport) -> None:
     """Draw the others at a frame, each with its path over the time of the window's history."""
     scene, first = window.scene, max(0, frame - window.span.history)
     others = [vehicle for vehicle in np.flatnonzero(scene.present[:, frame]).tolist() if vehicle != window.vehicle]
     for vehicle in others:
         seen = scene.present[vehicle, first : frame + 1]
-        path = stage.pixels(scene.positions[vehicle, first : frame + 1][seen])
-        draw.line(path, fill=OTHER_PAST, width=max(FINE, round(0.35 * stage.scale)), joint="curve")
+        path = viewport.pixels(scene.positions[vehicle, first : frame + 1][seen])
+        draw.line(path, fill=OTHER_PAST, width=max(FINE, round(0.35 * viewport.scale)), joint="curve")
     for vehicle in others:
-        _draw_vehicle(draw, scene, vehicle, frame, OTHER, stage)
+        _draw_vehicle(draw, scene, vehicle, frame, OTHER, viewport)
 
 
-def _draw_target(draw: ImageDraw.ImageDraw, window: Window, frame: int, stage: Stage) -> None:
+def _draw_target(draw: ImageDraw.ImageDraw, window: Window, frame: int, viewport: Viewport) -> None:
     """Draw the target with its past up to a frame, and its future: in a still all, later what has come true."""
     scene, span = window.scene, window.span
     past = np.arange(max(0, window.frame - span.history), min(frame, window.frame) + 1)
@@ -128,11 +139,11 @@ def _draw_target(draw: ImageDraw.ImageDraw, window: Window, frame: int, stage: S
     for frames, colour in ((past, TARGET), (future, TRUTH)):
         seen = frames[scene.present[window.vehicle, frames]]
         path = Path(scene.positions[window.vehicle, seen], (seen - window.frame) * scene.frame_seconds)
-        _draw_path(draw, path, colour, 0.35, stage)
-    _draw_vehicle(draw, scene, window.vehicle, frame, TARGET, stage)
+        _draw_path(draw, path, colour, 0.35, viewport)
+    _draw_vehicle(draw, scene, window.vehicle, frame, TARGET, viewport)
 
 
-def _draw_forecast(draw: ImageDraw.ImageDraw, window: Window, forecast: Motion, stage: Stage) -> None:
+def _draw_forecast(draw: ImageDraw.ImageDraw, window: Window, forecast: Motion, viewport: Viewport) -> None:
     """Draw the trajectories, the most probable on top."""
     here = window.scene.positions[window.vehicle, window.frame]
     times = np.concatenate([[0.0], forecast.times])
@@ -140,7 +151,7 @@ def _draw_forecast(draw: ImageDraw.ImageDraw, window: Window, forecast: Motion, 
         share = float(forecast.probabilities[mode])
         colour = mixed(PREDICTED, GROUND, 0.35 + 0.65 * min(1.0, 2 * share))
         path = Path(np.concatenate([here[None], forecast.positions[mode]]), times)
-        _draw_path(draw, path, colour, 0.4 + 0.5 * share, stage)
+        _draw_path(draw, path, colour, 0.4 + 0.5 * share, viewport)
 
 
 class Path(NamedTuple):
@@ -150,10 +161,10 @@ class Path(NamedTuple):
     times: Floats
 
 
-def _draw_path(draw: ImageDraw.ImageDraw, path: Path, colour: Colour, metres: float, stage: Stage) -> None:
+def _draw_path(draw: ImageDraw.ImageDraw, path: Path, colour: Colour, metres: float, viewport: Viewport) -> None:
     """Draw a line of this width, with a dot at each full second and a larger one at the end."""
-    pixels = stage.pixels(path.points)
-    width = max(2 * FINE, round(metres * stage.scale))
+    pixels = viewport.pixels(path.points)
+    width = max(2 * FINE, round(metres * viewport.scale))
     if len(pixels) > 1:
         draw.line(pixels, fill=colour, width=width, joint="curve")
     far = int(np.abs(path.times).argmax()) if len(pixels) else 0
@@ -165,7 +176,7 @@ def _draw_path(draw: ImageDraw.ImageDraw, path: Path, colour: Colour, metres: fl
 
 
 def _draw_vehicle(
-    draw: ImageDraw.ImageDraw, scene: Scene, vehicle: int, frame: int, colour: Colour, stage: Stage
+    draw: ImageDraw.ImageDraw, scene: Scene, vehicle: int, frame: int, colour: Colour, viewport: Viewport
 ) -> None:
     """Draw the box of a vehicle with a light window behind its front, so that it shows where it heads."""
     if not scene.present[vehicle, frame]:
@@ -178,7 +189,7 @@ def _draw_vehicle(
 
     def box(back: float, front: float, side: float) -> list[tuple[float, float]]:
         corners = ((front, side), (front, -side), (back, -side), (back, side))
-        return stage.pixels(np.array([(x, y) + along * ahead + across * left for along, across in corners]))
+        return viewport.pixels(np.array([(x, y) + along * ahead + across * left for along, across in corners]))
 
     draw.polygon(box(-length, length, width), fill=colour, outline=mixed(colour, INK, 0.6), width=FINE)
     draw.polygon(box(0.3 * length, 0.6 * length, 0.75 * width), fill=mixed(colour, GROUND, 0.25))

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from resvision.core import notebooks
 from resvision.core.results import SHOWN
 from resvision.core.terminal import visible
+from resvision.geometry.frames import world_from_agent
+from resvision.kinds.motion.baselines import step_times
+from resvision.kinds.motion.metrics import by_probability
 from resvision.kinds.motion.windows import Window
 
 Floats = NDArray[np.float64]
@@ -91,3 +94,18 @@ class Motion:
             "times_s": np.round(self.times, 6).tolist(),
             "modes": [{"probability": probability, "positions_m": path} for probability, path in paths],
         }
+
+
+def motion_of(window: Window, raw: RawTrajectories) -> Motion:
+    """The result for a window: its trajectories in the frame of the world, the most probable first."""
+    order = by_probability(raw.probabilities[None])[0]
+    return Motion(
+        source=window.scene.source,
+        scenario=window.scene.name,
+        vehicle=window.scene.vehicles[window.vehicle],
+        frame=window.frame,
+        times=step_times(window),
+        positions=world_from_agent(raw.positions[order], window.pose()),
+        probabilities=raw.probabilities[order].astype(float),
+        asked=window,
+    )

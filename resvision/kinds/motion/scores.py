@@ -171,9 +171,9 @@ class MotionScores:
     def figures(self) -> dict[str, float]:
         """The figures of a line of the history, all over the whole prediction; the best of k only of more modes."""
         whole, baseline = self.net.whole, self.constant_velocity.whole
-        told = [row for row in range(len(MODES_COUNTED)) if row == 0 or MODES_COUNTED[row - 1] < self.modes]
-        figures = {f"min_fde_{MODES_COUNTED[row]}": whole.min_fde[row] for row in told}
-        figures |= {f"min_ade_{MODES_COUNTED[row]}": whole.min_ade[row] for row in told}
+        rows = [row for row in range(len(MODES_COUNTED)) if row == 0 or MODES_COUNTED[row - 1] < self.modes]
+        figures = {f"min_fde_{MODES_COUNTED[row]}": whole.min_fde[row] for row in rows}
+        figures |= {f"min_ade_{MODES_COUNTED[row]}": whole.min_ade[row] for row in rows}
         figures |= {"rmse": whole.rmse, "nll": whole.nll}
         return {**figures, "constant_velocity_fde": baseline.min_fde[0]}
 

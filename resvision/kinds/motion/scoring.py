@@ -42,7 +42,7 @@ class _Prediction(NamedTuple):
 
 
 class _Judged(NamedTuple):
-    """Windows that are added together: what came true, their speeds (n,), and whether their lanes are known (n,)."""
+    """Windows that are added together: their true futures, speeds (n,), and whether lanes are known (n,)."""
 
     truth: Truth
     speeds: Floats
@@ -182,7 +182,7 @@ def _predictions(
 
 
 def truth_of(windows: Sequence[Window]) -> Truth:
-    """What came true for windows of one span."""
+    """True positions and headings for windows of one span."""
     futures = [window.future() for window in windows]
     present = np.stack([future.present for future in futures])
     return Truth(np.stack([future.positions for future in futures]), _true_headings(windows, present), present)

@@ -12,11 +12,11 @@ from resvision.core.samples import Reader
 from resvision.core.views import Raster, described
 from resvision.geometry.frames import world_from_agent
 from resvision.kinds.forms import Showing, Table
-from resvision.kinds.motion.baselines import CONSTANT_VELOCITY, constant_velocity, step_times
+from resvision.kinds.motion.baselines import CONSTANT_VELOCITY, constant_velocity
 from resvision.kinds.motion.painting import Bytes
 from resvision.kinds.motion.pictures import animation, moving, top_view
 from resvision.kinds.motion.rasters import drawn, layers
-from resvision.kinds.motion.results import Motion
+from resvision.kinds.motion.results import Motion, RawTrajectories, motion_of
 from resvision.kinds.motion.windows import Window
 
 LEAST_PX = 448
@@ -55,16 +55,7 @@ def windows_shown(
 
 def by_constant_velocity(window: Window) -> Motion:
     """The prediction of constant velocity for a window."""
-    (path,) = constant_velocity([window])
-    return Motion(
-        source=window.scene.source,
-        scenario=window.scene.name,
-        vehicle=window.scene.vehicles[window.vehicle],
-        frame=window.frame,
-        times=step_times(window),
-        positions=world_from_agent(path, window.pose())[None],
-        probabilities=np.ones(1),
-    )
+    return motion_of(window, RawTrajectories(constant_velocity([window]), np.ones(1)))
 
 
 def raster_picture(raster: Bytes, view: Raster, step_seconds: float) -> Image.Image:

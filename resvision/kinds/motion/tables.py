@@ -66,7 +66,7 @@ def _whole(scores: MotionScores) -> ClassTable:
         return [*(value for pair in pairs for value in pair), at.rmse, at.nll]
 
     rows = [errors(system.whole) for system in scores.systems]
-    return _table(scores, rows, names, f"Errors over {scores.horizon_seconds:g} s, m")
+    return _table(scores, rows, names, f"Errors over {scores.horizon_seconds:g} s, m; NLL has no unit")
 
 
 def _by_horizon(scores: MotionScores, title: str, figure: Callable[[HorizonErrors], float]) -> ClassTable:

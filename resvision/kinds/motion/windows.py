@@ -21,7 +21,6 @@ NOWHERE_ELSE = Pose(0.0, 0.0, 0.0)
 STANDSTILL = 0.5
 """Speed in metres a second below which headings are not taken as recorded: stopped cars turn on the spot in NGSIM."""
 
-
 MEAN_SECONDS = 0.5
 """The time over which speed, acceleration and yaw rate are means."""
 

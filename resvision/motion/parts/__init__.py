@@ -1,1 +1,1 @@
-"""What two papers of motion prediction share, one noun a file."""
+"""Parts that two papers of motion prediction share, one noun a file."""

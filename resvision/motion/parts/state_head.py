@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from resvision.core.errors import SettingsError
 from resvision.motion.forecaster import ForecastNet, MotionInputs, Reference
-from resvision.motion.parts.beside import Beside
+from resvision.motion.parts.side_inputs import SideInputs
 from resvision.motion.parts.trunk import features, full_precision, trunk
 
 Relu = Literal["hidden", "last", "none"]
@@ -40,7 +40,7 @@ class StateNet(ForecastNet):
     """
 
     def __init__(
-        self, backbone: nn.Module, *, steps: int, modes: int, head: Head, beside: Beside, reference: Reference
+        self, backbone: nn.Module, *, steps: int, modes: int, head: Head, beside: SideInputs, reference: Reference
     ) -> None:
         super().__init__(steps=steps, modes=modes, reference=reference)
         if head.relu not in get_args(Relu):

@@ -34,6 +34,21 @@ def block_weights() -> dict[str, float]:
     }
 
 
+def bottleneck_savings() -> dict[str, float]:
+    """MACs that bottlenecks save against two 3x3 of 256 channels, over the blocks that keep the shape of their map.
+
+    A stage later the weights are four times as many and the positions a quarter, so each of these blocks saves as much.
+    """
+    weights = block_weights()
+    saved = (weights["wide_basic"] - weights["bottleneck"]) * 56 * 56
+    blocks = {depth: sum(BLOCKS[f"resnet{depth}"][0]) - 4 for depth in (50, 101, 152)}
+    return {
+        "saved_a_block": saved,
+        **{f"blocks_{depth}": count for depth, count in blocks.items()},
+        **{f"saved_{depth}": saved * count for depth, count in blocks.items()},
+    }
+
+
 def cifar_blocks() -> dict[str, float]:
     """Weights of a block in the first stage of a CIFAR net, the same at every depth, and the blocks of two depths."""
     return {"block_20": 2 * conv_weights(3, 16, 16), "block_56": 2 * conv_weights(3, 16, 16), "in_20": 9, "in_56": 27}

@@ -88,6 +88,8 @@ def in_words(part: Evidence, language: Language) -> str:
     diverged = sum(bool(member.diverged) for member in results.members)
     if diverged:
         found = f"{found}; {phrases.LEFT_OUT(language, count=diverged)}"
+    if part.unmeasured:
+        found = f"{found}; {phrases.UNMEASURED(language, count=part.unmeasured)}"
     quick = phrases.QUICK(language) if results.quick else ""
     names = {side.condition for finding in part.findings for side in finding.values}
     grounds = dict.fromkeys(one.data for one in results.by_task() if names & {*one.conditions})
@@ -145,6 +147,9 @@ def _is_share(figure: str, design: Design, results: Results) -> bool:
 
 def _figure_name(side: Value, results: Results, language: Language) -> str:
     """The figure of a side in words; that of a measure by its heading's name."""
+    kind = results.kind
     if side.figure == "tested":
-        return phrases.TESTED[results.kind.main_name](language)
+        return phrases.TESTED[kind.main_name](language)
+    if side.figure == "trained":
+        return phrases.TRAINED[kind.noun(kind.metrics[0])](language)
     return phrases.FIGURES[side.figure](language) if side.figure in phrases.FIGURES else f"`{side.figure}`"

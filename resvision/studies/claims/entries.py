@@ -26,6 +26,9 @@ LANGUAGES: tuple[Language, ...] = ("en", "ko")
 
 Relation = Literal["<", "=", ">"]
 
+Measured = Literal["supported", "contradicted", "undecided", "not measured"]
+"""The words for a claim that a study decides."""
+
 _PLACE = re.compile(r"(\d{3}):(\d+)(?:-(\d+))?")
 
 
@@ -66,21 +69,22 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Bound(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A claim of a study by its text; `supports` is whether the note's claim follows when it is supported, or falls."""
+    """A claim of a study by its text, and the word for the note's claim that each of its two verdicts gives.
+
+    The opposite of a claim need not decide the note's: blocks that are missed refute "no block is missed", but one
+    block that is not missed does not prove it. And "it makes a difference" holds whichever side is ahead.
+    """
 
     text: str
-    supports: bool = True
+    when_supported: Measured = "supported"
+    when_contradicted: Measured = "contradicted"
 
 
 class StudyClaims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A decision by a study: the note's claim is held when all its claims are; all of the study's where none is named.
-
-    supports  of all claims of the study, where none is named
-    """
+    """A decision by a study: the note's claim holds when all of these do; all of the study's where none is named."""
 
     name: str
     claims: tuple[Bound, ...] = ()
-    supports: bool = True
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

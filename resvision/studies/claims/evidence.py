@@ -4,21 +4,17 @@ A claim that rests on several claims of a study is held on some data when all of
 several sets of data those that decide it must agree. Quick studies count where there is no other of their name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from resvision.core.errors import RunError
-from resvision.studies.claims.entries import Bound, StudyClaims
+from resvision.studies.claims.entries import Bound, Measured, StudyClaims
 from resvision.studies.design import Claim, Design, Value
 from resvision.studies.results import Results, read_results
 from resvision.studies.table import STUDIES, design_of
 from resvision.studies.verdicts import Verdict
-
-Measured = Literal["supported", "contradicted", "undecided", "not measured"]
-
-_AGAINST: Mapping[str, Measured] = {"supported": "contradicted", "contradicted": "supported"}
 
 
 class Finding(NamedTuple):
@@ -35,12 +31,16 @@ class Finding(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What a study found on one set of data, and the word for the note's claim there."""
+    """What a study found on one set of data, and the word for the note's claim there.
+
+    unmeasured  claims of the study on which the note's rests, but of which a condition is not in the results
+    """
 
     design: Design
     results: Results
     findings: tuple[Finding, ...]
     word: Measured
+    unmeasured: int = 0
 
 
 def read_folder(folder: Path) -> list[Results]:
@@ -73,19 +73,20 @@ def word_of(parts: Sequence[Evidence]) -> Measured:
 
 
 def _evidence(design: Design, results: Results, tested: StudyClaims) -> Evidence:
-    bound = tested.claims or tuple(Bound(claim.text, tested.supports) for claim in design.claims)
-    supports = {one.text: one.supports for one in bound}
+    bounds = {bound.text: bound for bound in tested.claims or (Bound(claim.text) for claim in design.claims)}
     measured = {*results.conditions}
-    claims = [claim for claim in design.claims if claim.text in supports and _conditions(claim) <= measured]
+    claims = [claim for claim in design.claims if claim.text in bounds and _conditions(claim) <= measured]
     findings = tuple(
-        Finding(claim, verdict, _word(verdict, supports[claim.text]))
+        Finding(claim, verdict, _word(verdict, bounds[claim.text]))
         for claim, verdict in zip(claims, results.verdicts(replace(design, claims=claims)), strict=True)
     )
     words = {finding.word for finding in findings}
+    unmeasured = len(bounds) - len(findings)
     if "contradicted" in words:
-        return Evidence(design, results, findings, "contradicted")
-    is_held = words == {"supported"} and len(findings) == len(bound)
-    return Evidence(design, results, findings, "supported" if is_held else "undecided")
+        word: Measured = "contradicted"
+    else:
+        word = "supported" if words == {"supported"} and not unmeasured else "undecided"
+    return Evidence(design, results, findings, word, unmeasured)
 
 
 def values_of(claim: Claim) -> list[Value]:
@@ -98,5 +99,7 @@ def _conditions(claim: Claim) -> set[str]:
     return {name for value in values_of(claim) for name in (value.condition, value.above) if name}
 
 
-def _word(verdict: Verdict, supports: bool) -> Measured:
-    return verdict.word if supports else _AGAINST.get(verdict.word, "undecided")
+def _word(verdict: Verdict, bound: Bound) -> Measured:
+    """The word for the note's claim that the verdict on a claim of the study gives."""
+    decided: dict[str, Measured] = {"supported": bound.when_supported, "contradicted": bound.when_contradicted}
+    return decided.get(verdict.word, "undecided")

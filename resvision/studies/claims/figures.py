@@ -10,6 +10,7 @@ FIGURES: Mapping[str, Callable[[], Mapping[str, Any]]] = {
     function.__name__: function
     for function in (
         block_figures.block_weights,
+        block_figures.bottleneck_savings,
         block_figures.cifar_blocks,
         block_figures.activations,
         block_figures.shortcut_kinds,
@@ -30,6 +31,7 @@ FIGURES: Mapping[str, Callable[[], Mapping[str, Any]]] = {
         net_figures.net_counts,
         net_figures.layers,
         net_figures.printed_multiply_adds,
+        net_figures.costs_of_depth,
         net_figures.lenet,
         net_figures.alexnet,
         net_figures.vgg_of_the_slide,

@@ -145,5 +145,6 @@ def unet_sides() -> dict[str, float]:
         "lowest": lowest,
         "out": side,
         "passes": 1,
+        "skipped": 0,  # the one pass computes every pixel of its output
         "passes_by_pixel": side * side,
     }

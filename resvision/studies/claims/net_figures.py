@@ -48,6 +48,13 @@ def printed_multiply_adds() -> dict[str, float]:
     }
 
 
+def costs_of_depth() -> dict[str, float]:
+    """MACs of ResNet-34 and ResNet-50, and those of a layer in the mean."""
+    kept = counts()
+    macs_34, macs_50 = kept["resnet34"].macs, kept["resnet50_v1"].macs
+    return {"macs_34": macs_34, "macs_50": macs_50, "by_layer_34": macs_34 / 34, "by_layer_50": macs_50 / 50}
+
+
 def lenet() -> dict[str, float]:
     """Parameters and sides of LeNet-5; each map of a subsampling layer has a coefficient and a bias."""
     kept = counts()
@@ -61,7 +68,9 @@ def lenet() -> dict[str, float]:
         "total": kept["lenet5"].params,
         "modern": kept["lenet5_modern"].params,
         "c1_side": side_after_conv(32, 5),
+        "s2_side": side_after_conv(28, 2, stride=2),
         "c3_side": side_after_conv(14, 5),
+        "s4_side": side_after_conv(10, 2, stride=2),
         "c5_side": side_after_conv(5, 5),
     }
 
@@ -75,6 +84,7 @@ def alexnet() -> dict[str, float]:
         "total": total,
         "ungrouped": total + saved,
         "in_groups": len(grouped),
+        "pools": len(("after C1", "after C2", "after C5")),
         "across_columns": len(("C3", "FC6", "FC7", "FC8")),
         "normalizations": len(("after C1", "after C2")),
     }

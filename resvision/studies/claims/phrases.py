@@ -87,12 +87,12 @@ ON_DATA = Phrase(
 QUICK = Phrase(", quick", ", 짧은 실험")
 NEEDED = Phrase("undecided, {pairs} seeds would decide", "미결정, 시드 {pairs}개면 판정 가능")
 UNDECIDED = Phrase("undecided", "미결정")
+UNMEASURED = Phrase("not measured here: the other {count} of its claims", "나머지 주장 {count}건은 측정 안 함")
 LEFT_OUT = Phrase("{count} diverged and left out", "발산한 {count}개 제외")
 DIFFERENCE = Phrase("`{condition}` above `{above}` by {value}", "`{condition}`와 `{above}`의 차이 {value}")
 
 FIGURES: Mapping[str, Phrase] = {
     "loss": Phrase("training loss", "학습 손실"),
-    "trained": Phrase("training error", "학습 오류율"),
     "parameters": Phrase("parameters", "파라미터 수"),
     "seconds": Phrase("seconds of training", "학습 시간(초)"),
     "cka.near": Phrase("CKA of neighbouring layers", "이웃한 층의 CKA"),
@@ -116,7 +116,14 @@ FIGURES: Mapping[str, Phrase] = {
     "ensembles.of-1": Phrase("error of one net", "네트워크 하나의 오류율"),
     "ensembles.of-6": Phrase("error of six nets", "네트워크 여섯 개의 오류율"),
 }
-"""Figures of every member, in words; that of the test images is named by its task, others by their names."""
+"""Figures of every member, in words; those that tasks name are in TRAINED and TESTED, others have their names."""
+
+TRAINED: Mapping[str, Phrase] = {
+    "error": Phrase("training error", "학습 오류율"),
+    "pixel error": Phrase("training pixel error", "학습 픽셀 오류율"),
+    "FDE": Phrase("training FDE", "학습 FDE"),
+}
+"""The first metrics of training, by the nouns that their kinds give them."""
 
 TESTED: Mapping[str, Phrase] = {
     "error": Phrase("test error", "테스트 오류율"),

@@ -33,9 +33,24 @@ def test_a_scenario_holds_one_window_of_five_and_six_seconds_of_its_focal_track(
         argoverse(tmp_path / split, f"{split}{seed}", seed=seed)
     splits = open_splits(str(tmp_path), task="motion")
     assert [len(reader) for reader in splits.readers] == [2, 1]
+    assert splits.notes == ()  # the maps lie beside the scenarios, and are read with them
     window = splits.train.target(0)
     assert (window.frame, window.span.history, window.span.steps) == (49, 49, 60)
     assert window.name == "train0:focal@49"
+
+
+def test_a_scenario_whose_focal_track_jumps_is_left_out_with_its_other_tracks(tmp_path: Path) -> None:
+    for seed, split in enumerate(["train", "train", "val"]):
+        argoverse(tmp_path / split, f"{split}{seed}", seed=seed)
+    argoverse(tmp_path / "train", "jumping", seed=9, jump_m=30.0)
+    splits = open_splits(str(tmp_path), task="motion", allow=("jumps",))
+    assert {window.scene.name for window in map(splits.train.target, range(len(splits.train)))} == {"train0", "train1"}
+
+
+def test_a_focal_track_that_the_scenario_does_not_show_is_named(tmp_path: Path) -> None:
+    recorded = read_scenario(argoverse(tmp_path, "one", changed={"focal_track_id": "elsewhere"}))
+    with pytest.raises(DataError, match=r"scenario_one.parquet: asks about track elsewhere, and shows none such"):
+        scene_of(recorded, Ledger())
 
 
 def test_a_published_test_without_a_future_is_left_untouched(tmp_path: Path) -> None:

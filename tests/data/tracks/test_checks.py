@@ -27,14 +27,15 @@ def test_sound_tracks_have_no_fault() -> None:
     assert kinds(scene(SEEN)) == []
 
 
-def test_a_gap_is_told_with_its_length() -> None:
+@pytest.mark.parametrize(("end", "length"), [(23, "3 frames"), (21, "1 frame")])
+def test_a_gap_is_told_with_its_length(end: int, length: str) -> None:
     gap = SEEN.copy()
-    gap[0, 20:23] = False
+    gap[0, 20:end] = False
     ledger = Ledger()
     check_tracks([scene(gap)], ledger)
     (fault,) = ledger.faults
     assert fault.kind == "gaps"
-    assert "vehicle a of road is not seen in 3 frames" in fault.what
+    assert f"vehicle a of road is not seen in {length} between" in fault.what
     assert "after frame 19" in fault.what
 
 

@@ -203,3 +203,13 @@ def test_readers_that_are_not_cut_are_left_as_they_are_and_refuse_to_be() -> Non
     assert images.cut() == (AS_RECORDED, AS_USUAL)
     with pytest.raises(SettingsError, match=r"data.history_seconds: dots holds no recordings; leave it out"):
         images.recut(Timing(history_seconds=1.0), AS_USUAL)
+
+
+def test_a_check_of_tracks_that_hold_no_window_says_how_long_they_are(tmp_path: Path) -> None:
+    commonroad(tmp_path / "short", ROADS, frames=20)
+    findings = check(str(tmp_path / "short"))
+    assert findings.images == 0
+    assert [fault.where for fault in findings.faults] == [
+        f"{tmp_path / 'short'}, {split}" for split in ("train", "val")
+    ]
+    assert all("51 frames are needed" in one.what and "longest track has 20" in one.what for one in findings.faults)

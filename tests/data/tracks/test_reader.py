@@ -156,6 +156,15 @@ def test_tracks_that_are_too_short_are_refused_with_the_length_of_the_longest() 
         reader(scene(short)).recut(Timing(), Drawing())
 
 
+def test_only_tracks_that_are_predicted_count_as_the_longest() -> None:
+    seen = np.ones((2, 60), dtype=np.bool_)
+    seen[0, 20:] = False
+    with pytest.raises(DataError, match=r"longest track has 20;"):
+        reader(scene(seen, kinds=("car", "parked"))).recut(Timing(), Drawing())
+    with pytest.raises(DataError, match=r"roads, train: no vehicle to predict: all are parked or on foot"):
+        reader(scene(seen, kinds=("pedestrian", "parked"))).recut(Timing(), Drawing())
+
+
 def test_the_time_between_frames_is_asked_for_where_no_file_tells_it() -> None:
     untimed = reader(scene(np.ones((1, 60), dtype=np.bool_), frame_seconds=0.0))
     with pytest.raises(SettingsError, match=r"data.frame_seconds: roads does not tell the seconds between two frames"):

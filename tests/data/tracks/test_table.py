@@ -1,5 +1,6 @@
 """Tables of tracks: columns by name and by a map, timestamps, lanes, and cells that are refused with their line."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -168,3 +169,19 @@ def test_mixed_units_are_refused(tmp_path: Path, row: str, said: str) -> None:
     path.write_text("\n".join(["scene,track,frame,x,y,heading,length,width", *rows]))
     with pytest.raises(DataError, match=rf"vehicle a of t/s {said}"):
         open_splits(str(path), task="motion", timing=PACE)
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "said"),
+    [
+        ("lane,side,x,y\n1,left,0,2\n", "", "lane 1 without two points of each border"),
+        ("lane,side,x,y\n1,middle,0,2\n", ":2", "a side, left or right, and numbers x and y are due"),
+        ("lane,side,x\n1,left,0\n", "", "no column y; it has lane, side, x"),
+    ],
+)
+def test_a_fault_of_the_lanes_names_the_table_of_lanes_alone(tmp_path: Path, text: str, where: str, said: str) -> None:
+    path = csv(tmp_path / "t.csv", FIVE)
+    lanes = tmp_path / "t_lanes.csv"
+    lanes.write_text(text)
+    with pytest.raises(DataError, match=f"^{re.escape(f'{lanes}{where}: {said}')}"):
+        open_splits(str(path), task="motion")

@@ -82,8 +82,19 @@ def csv(path: Path, scenes: Mapping[str, Mapping[str, Floats]], *, header: str =
     return path
 
 
-def argoverse(folder: Path, name: str, *, seed: int = 0, frames: int = 110, changed: Mapping[str, object] = {}) -> Path:
-    """A scenario of Argoverse with a focal car, another car, a pedestrian and a cone, and a map of a lane."""
+def argoverse(
+    folder: Path,
+    name: str,
+    *,
+    seed: int = 0,
+    frames: int = 110,
+    changed: Mapping[str, object] = {},
+    jump_m: float = 0.0,
+) -> Path:
+    """A scenario of Argoverse with a focal car, another car, a pedestrian and a cone, and a map of a lane.
+
+    jump_m  by which the focal car jumps after half of the frames
+    """
     import pyarrow
     from pyarrow import parquet
 
@@ -97,6 +108,7 @@ def argoverse(folder: Path, name: str, *, seed: int = 0, frames: int = 110, chan
     }  # fmt: skip
     for number, (track, kind) in enumerate(kinds.items()):
         path = driven(seed * 4 + number, frames, y=4.0 * number)
+        path[frames // 2 :, 1] += jump_m if track == "focal" else 0.0
         for frame in range(frames if track == "focal" else frames // 2):
             speed = float(np.diff(path[:, 0])[min(frame, frames - 2)] * 10)
             row = (name, track, kind, 3, frame, *path[frame].tolist(), 0.0, speed, 0.0, "focal", "here")

@@ -7,10 +7,11 @@ import pytest
 from motion.traffic import FRAME_SECONDS, SPAN, scene
 from PIL import Image
 
+from resvision.kinds.motion.captions import Lettering
 from resvision.kinds.motion.pictures import animation, moving, top_view
 from resvision.kinds.motion.results import Motion
 from resvision.kinds.motion.showing import by_constant_velocity
-from resvision.kinds.motion.stage import GROUND, PREDICTED, TARGET, TRUTH, Stage, stage_of
+from resvision.kinds.motion.viewport import GROUND, PREDICTED, TARGET, TRUTH, Viewport, viewport_of
 from resvision.kinds.motion.windows import Window
 
 SIDE_PX = 320
@@ -36,8 +37,8 @@ def aside(shown: Window, probability: float = 0.9) -> Motion:
     )
 
 
-def colour_at(picture: Image.Image, stage: Stage, point: np.ndarray) -> np.ndarray:
-    ((x, y),) = stage.pixels(point[None])
+def colour_at(picture: Image.Image, viewport: Viewport, point: np.ndarray) -> np.ndarray:
+    ((x, y),) = viewport.pixels(point[None])
     return np.array(picture.getpixel((int(x), int(y))), dtype=float)
 
 
@@ -48,12 +49,12 @@ def far(one: np.ndarray, other: tuple[int, int, int]) -> float:
 def test_target_truth_and_forecast_have_their_colours_where_they_are() -> None:
     shown = window()
     forecast = aside(shown)
-    picture, stage = top_view(shown, forecast, side_px=SIDE_PX), stage_of(shown, forecast, SIDE_PX)
+    picture, viewport = top_view(shown, forecast, side_px=SIDE_PX), viewport_of(shown, forecast, SIDE_PX)
     places = shown.scene.positions[shown.vehicle]
-    assert far(colour_at(picture, stage, places[shown.frame]), TARGET) < 60
-    assert far(colour_at(picture, stage, places[shown.frame + SPAN.future]), TRUTH) < 60
-    assert far(colour_at(picture, stage, forecast.positions[0, -1]), PREDICTED) < 60
-    assert far(colour_at(top_view(shown, side_px=SIDE_PX), stage_of(shown, None, SIDE_PX), places[0]), TARGET) > 20
+    assert far(colour_at(picture, viewport, places[shown.frame]), TARGET) < 60
+    assert far(colour_at(picture, viewport, places[shown.frame + SPAN.future]), TRUTH) < 60
+    assert far(colour_at(picture, viewport, forecast.positions[0, -1]), PREDICTED) < 60
+    assert far(colour_at(top_view(shown, side_px=SIDE_PX), viewport_of(shown, None, SIDE_PX), places[0]), TARGET) > 20
 
 
 def test_less_probable_trajectories_are_paler() -> None:
@@ -61,18 +62,18 @@ def test_less_probable_trajectories_are_paler() -> None:
     colours = []
     for probability in (0.9, 0.1):
         forecast = aside(shown, probability)
-        picture, stage = top_view(shown, forecast, side_px=SIDE_PX), stage_of(shown, forecast, SIDE_PX)
-        colours.append(far(colour_at(picture, stage, forecast.positions[0, -1]), GROUND))
+        picture, viewport = top_view(shown, forecast, side_px=SIDE_PX), viewport_of(shown, forecast, SIDE_PX)
+        colours.append(far(colour_at(picture, viewport, forecast.positions[0, -1]), GROUND))
     assert colours[0] > colours[1] > 30
 
 
 def test_past_truth_and_likely_forecasts_lie_within_the_picture() -> None:
     shown = window()
     forecast = aside(shown)
-    stage = stage_of(shown, forecast, SIDE_PX)
+    viewport = viewport_of(shown, forecast, SIDE_PX)
     times = slice(shown.frame - SPAN.history, shown.frame + SPAN.future + 1)
     points = np.concatenate([shown.scene.positions[shown.vehicle, times], *forecast.positions])
-    assert ((np.array(stage.pixels(points)) > 0) & (np.array(stage.pixels(points)) < SIDE_PX)).all()
+    assert ((np.array(viewport.pixels(points)) > 0) & (np.array(viewport.pixels(points)) < SIDE_PX)).all()
 
 
 def test_a_film_shows_each_frame_of_the_window_in_the_time_of_the_recording() -> None:
@@ -91,16 +92,30 @@ def test_a_film_shows_nothing_before_it_happens() -> None:
     shown = window()
     forecast = aside(shown)
     first, *_, last = animation(shown, forecast, side_px=SIDE_PX)
-    stage = stage_of(shown, forecast, SIDE_PX)
+    viewport = viewport_of(shown, forecast, SIDE_PX)
     places = shown.scene.positions[shown.vehicle]
     end = places[shown.frame + SPAN.future]
-    assert far(colour_at(first, stage, end), TARGET) > 60
-    assert far(colour_at(last, stage, end), TARGET) < 60
-    assert far(colour_at(first, stage, forecast.positions[0, -1]), PREDICTED) > 60
-    assert far(colour_at(last, stage, forecast.positions[0, -1]), PREDICTED) < 60
+    assert far(colour_at(first, viewport, end), TARGET) > 60
+    assert far(colour_at(last, viewport, end), TARGET) < 60
+    assert far(colour_at(first, viewport, forecast.positions[0, -1]), PREDICTED) > 60
+    assert far(colour_at(last, viewport, forecast.positions[0, -1]), PREDICTED) < 60
 
 
 def test_a_window_whose_future_is_not_recorded_is_shown_as_far_as_it_is() -> None:
     shown = Window(scene(), 0, 28, SPAN)
     assert len(animation(shown, side_px=SIDE_PX)) == SPAN.history + 2
     assert top_view(shown, by_constant_velocity(shown), side_px=SIDE_PX).size == (SIDE_PX, SIDE_PX)
+
+
+def test_a_picture_without_a_legend_has_no_colour_of_one() -> None:
+    shown = window()
+    forecast = aside(shown)
+    corner = (slice(SIDE_PX // 2, None), slice(0, SIDE_PX // 4))  # lower left, where the legend stands
+
+    told, bare = (
+        np.asarray(top_view(shown, forecast, side_px=SIDE_PX, lettering=Lettering(11, has_legend=has_legend)))[corner]
+        for has_legend in (True, False)
+    )
+
+    assert (told == PREDICTED).all(axis=-1).any()
+    assert not (bare == PREDICTED).all(axis=-1).any()

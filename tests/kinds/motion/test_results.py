@@ -76,7 +76,7 @@ def test_plain_data_name_their_units() -> None:
 def test_line_says_where_the_trajectories_end_and_top_cuts_them() -> None:
     motion = _decoded(_window())
 
-    assert "after 0.3 s at x 85.4 m, y 67.8 m (60.0%)" in KIND.line(motion)
+    assert KIND.line(motion).startswith("road.xml: road:7@20 after 0.3 s at x 85.4 m, y 67.8 m (60.0%)")
     assert len(KIND.limited(motion, 2).positions) == 2
     assert "30.0%" not in KIND.line(KIND.limited(motion, 1))
     assert "<table>" in motion._repr_html_()

@@ -1,199 +1,43 @@
-"""The torch half of a task: its answers to a run, an evaluation and a prediction.
+"""The torch half of a task: its answers to a run, an evaluation, a prediction and an explanation.
 
 The loop knows no task; `assembly`, `launch` and `inference` ask the one that the run names. `kinds.table` has the table
 of both halves; a task of a user's own is an object `package.module:TASK`, an instance of a class that inherits `Task`.
 
 Glossary
-    T    the target of a sample
+    T        the target of a sample
     view     the net's pixels of an image: `core.views`
     side_px  side of the square that a net is trained on
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 
 from resvision.contracts import Batch, Batches, CountedBatches, Images, System, apart, arrays
 from resvision.core import references
 from resvision.core.chosen_views import usual_squares
-from resvision.core.errors import DataError, SettingsError
-from resvision.core.images import Pixels
-from resvision.core.samples import Reader, Sample, Timing
+from resvision.core.errors import SettingsError
+from resvision.core.samples import Reader, Sample
 from resvision.core.settings import Scalar
-from resvision.core.view_geometry import Geometry
 from resvision.core.views import View
-from resvision.data.sets import IMAGENET
 from resvision.kinds.forms import Showing
 from resvision.kinds.kind import Exhibit, Kind, Scores
 from resvision.kinds.prediction_options import PredictionOptions
 from resvision.kinds.table import TASKS, kind_of, require
 from resvision.loading.augment import Augmentation
+from resvision.tasks.evaluation_options import Described, How
+from resvision.tasks.explained_scores import ExplainedScore, Question
+from resvision.tasks.seen_samples import SampleFile, Seen
+from resvision.tasks.trained_model import Model, Trained
 from resvision.training.machine import Machine, autocast
 from resvision.training.stopping import StopSignals
 
 T = TypeVar("T")
-Trained = TypeVar("Trained", bound="Model")
-
-
-@dataclass(frozen=True)
-class Model:
-    """A trained system, ready for use; `system` is in evaluation mode on the device of `machine`.
-
-    name     of the net
-    title    the run's folder or the weights' file, for errors
-    data     the name of the data set that it was trained on
-    view     how images are shown to it
-    side_px  side of the square that it was trained on, None where there was none
-    timing   how its samples were cut out of recordings, all open where they were not
-    """
-
-    system: System
-    name: str
-    title: str
-    data: str
-    classes: tuple[str, ...]
-    view: View
-    side_px: int | None
-    machine: Machine
-    timing: Timing = field(default=Timing(), kw_only=True)
-
-    @property
-    def net(self) -> nn.Module:
-        """The net, made of torch's own layers, from normalized images (N, C, H, W) to logits, to export or train on."""
-        return self.system.net
-
-    def indices_of(self, classes: Sequence[str], *, data: str) -> list[int]:
-        """The model's index of each class of a data set, matched by name.
-
-        ImageNet's thousand, and a thousand WordNet ids, are matched by their order, which is the same everywhere, while
-        their English names are not. Raises DataError for a class that it does not know.
-        """
-        wordnet = data == IMAGENET or all(name[:1] == "n" and name[1:].isdecimal() for name in classes)
-        if self.data == IMAGENET and wordnet and len(classes) == len(self.classes):
-            return [*range(len(classes))]
-        foreign = [name for name in classes if name not in self.classes]
-        if foreign:
-            raise DataError(
-                f"{data}: has classes that the run was not trained on: {', '.join(foreign[:5])};"
-                f" the run knows {', '.join(self.classes[:10])}"
-            )
-        return [self.classes.index(name) for name in classes]
-
-
-def unwatched(images: int, total: int) -> None:
-    """Take in how many images were scored, and do nothing."""
-
-
-class How(NamedTuple):
-    """The options of an evaluation; None leaves one to the task.
-
-    batch_size  images, or views of them, at a time
-    grey        turn colour into grey for a net that takes grey
-    compiled    compile the net first
-    protocol    a name of the kind's protocols
-    scales      shorter sides of the resized images in pixels, in place of the protocol's
-    watch       called with the number of images that were scored since the last call, and of all that are to be
-    prediction  what counts as found, for a task that finds things
-    """
-
-    batch_size: int | None = None
-    grey: bool = False
-    compiled: bool | None = None
-    protocol: str | None = None
-    scales: tuple[int, ...] | None = None
-    watch: Callable[[int, int], None] = unwatched
-    prediction: PredictionOptions = PredictionOptions()
-
-    def watched(self, batches: Iterable[Batch], total: int) -> Iterator[Batch]:
-        """Yield the batches, and tell `watch` of each once it was scored."""
-        for batch in batches:
-            yield batch
-            self.watch(len(batch.ids), total)
-
-
-class Described(NamedTuple):
-    """A protocol described for one model: in a line, in further lines, and as plain data for `--json`."""
-
-    title: str
-    lines: tuple[str, ...]
-    json: Any
-
-
-class Question(NamedTuple):
-    """A question about a net's answer for one image.
-
-    label   the index of a class; None asks about the net's own answer
-    points  (M, 2), x and y in pixels of the view, where the answer is asked about; None asks about all of it
-    """
-
-    label: int | None = None
-    points: NDArray[np.float64] | None = None
-
-
-class ExplainedScore(NamedTuple):
-    """The score of one image whose grounds are looked for.
-
-    images     (1, C, H, W) float32, 0..255: the input of `net`, which may reach beyond the view
-    border_px  rows above the view in it, and columns to its left
-    net        from such images to an output with N first
-    score      from the output to the score of each image, (N,)
-    label      the name of the class that the score speaks for
-    words      the score in words, such as "logit of cat"
-    share      the share 0..1 that the net gives to the label: its probability, or that of the image's pixels
-    box        (4,), x1 y1 x2 y2 in pixels of the view, of the object that it is about; None where it is about no one
-    """
-
-    images: Tensor
-    border_px: int
-    net: Callable[[Tensor], Tensor]
-    score: Callable[[Tensor], Tensor]
-    label: str
-    words: str
-    share: float
-    box: NDArray[np.float64] | None = None
-
-
-class Seen(NamedTuple):
-    """One image as a net sees it.
-
-    pixels    (h, w, C) uint8, its view
-    geometry  the place of the view in the image
-    name      of the image, for errors and for what is known of it by name
-    image     (H, W) or (H, W, C) uint8, upright, as it is stored
-    beside    what the net takes beside the pixels, which `Task.beside` brings; None where that was not asked for
-    """
-
-    pixels: Pixels
-    geometry: Geometry
-    name: str
-    image: Pixels
-    beside: Any = None
-
-
-class SampleFile(ABC):
-    """An opened file that holds several samples, such as recorded tracks. Abstract."""
-
-    @property
-    @abstractmethod
-    def names(self) -> Sequence[str]:
-        """The samples that a person may ask for, none twice."""
-
-    @property
-    def usual(self) -> Sequence[str]:
-        """The samples that are shown where a person names none: all of them, unless the file knows better."""
-        return self.names
-
-    @abstractmethod
-    def seen(self, name: str) -> Seen:
-        """One of the samples as the net sees it; DataError, with its name, where that cannot be."""
 
 
 class Task(ABC, Generic[T]):
@@ -437,18 +281,6 @@ class Task(ABC, Generic[T]):
         DataError for a view that is too large.
         """
         raise SettingsError(f"explain: {self.kind.name} names no score to explain; its Task needs `explained_score`")
-
-
-def images_of(model: Model, pixels: Pixels) -> Tensor:
-    """The view of one image as float32 (1, C, h, w), 0..255, on the model's device."""
-    device = next(model.system.net.parameters()).device
-    return torch.from_numpy(np.require(pixels, requirements="W")).permute(2, 0, 1)[None].float().to(device)
-
-
-def pictures_of(images: Tensor) -> list[Image.Image]:
-    """Images (N, C, H, W) uint8 as pictures; of other numbers of channels than 3, the first in grey."""
-    pixels = images.permute(0, 2, 3, 1).numpy()
-    return [Image.fromarray(image if image.shape[2] == 3 else image[:, :, 0]) for image in pixels]
 
 
 def task_of(name: str) -> Task[Any]:

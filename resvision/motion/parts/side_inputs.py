@@ -1,4 +1,4 @@
-"""What a net is told beside the raster: the state of the vehicle, or all of its past.
+"""Inputs beside the raster: the state of the vehicle, or all of its past.
 
 Glossary
     N         windows
@@ -33,7 +33,7 @@ def past_vector(inputs: MotionInputs) -> Tensor:
     return torch.cat([past, inputs.state, inputs.known], dim=1)
 
 
-class Beside(nn.Module):
+class SideInputs(nn.Module):
     """Features of the raster with what is told beside it; the past is normalized, since metres are no features.
 
     width  how many numbers are told
@@ -50,9 +50,9 @@ class Beside(nn.Module):
     def forward(self, features: Tensor, inputs: MotionInputs | None) -> Tensor:
         """Both side by side, (N, C + width); without inputs as for a vehicle of which nothing is known."""
         if inputs is None or self.told == "nothing":
-            told = features.new_zeros(features.shape[0], self.width)
+            numbers = features.new_zeros(features.shape[0], self.width)
         else:
-            told = inputs.state if self.norm is None else past_vector(inputs)
+            numbers = inputs.state if self.norm is None else past_vector(inputs)
         if self.norm is not None:
-            told = self.norm(told)
-        return torch.cat([features, told.to(features.dtype)], dim=1)
+            numbers = self.norm(numbers)
+        return torch.cat([features, numbers.to(features.dtype)], dim=1)

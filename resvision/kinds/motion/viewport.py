@@ -28,7 +28,7 @@ LABELLED = 0.02
 """The probability below which a trajectory has no label."""
 
 
-class Stage(NamedTuple):
+class Viewport(NamedTuple):
     """The stretch of the world that a picture shows, turned so that the target's heading points up.
 
     pose    the target's place, at `column` and `row` of the picture
@@ -47,7 +47,7 @@ class Stage(NamedTuple):
         return [(float(x), float(y)) for x, y in zip(self.column - left, self.row - ahead, strict=True)]
 
 
-def stage_of(window: Window, forecast: Motion | None, side_px: int) -> Stage:
+def viewport_of(window: Window, forecast: Motion | None, side_px: int) -> Viewport:
     """The stretch that holds the past, the truth and the likely predictions of a window, and what is near them."""
     pose, past, future = window.pose(), window.past(), window.future()
     paths = [np.zeros((1, 2)), past.positions[past.present], future.positions[future.present]]
@@ -59,7 +59,7 @@ def stage_of(window: Window, forecast: Motion | None, side_px: int) -> Stage:
     extent = max(LEAST_M, float((high - low).max()))
     middle = (low + high) / 2
     scale = side_px / extent
-    return Stage(pose, side_px, scale, side_px / 2 + middle[1] * scale, side_px / 2 + middle[0] * scale)
+    return Viewport(pose, side_px, scale, side_px / 2 + middle[1] * scale, side_px / 2 + middle[0] * scale)
 
 
 def mixed(one: Colour, other: Colour, share: float) -> Colour:
