@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -23,8 +24,8 @@ from resvision.studies.results import RESULTS, Findings, Member, Results, read_r
 from resvision.studies.subject import Subject, mean_losses
 
 QUIET = Console(quiet=True)
-TINY_SET = ["model.options.width=4", "data.image_size=16", "machine.precision=fp32", "machine.threads=1"]
-SHORT = [*TINY_SET, "training.duration=1 epochs"]
+TINY_SET = ["model.options.width=2", "data.image_size=8", "machine.precision=fp32", "machine.threads=1"]
+SHORT = [*TINY_SET, "training.duration=2 steps"]
 CALLS: list[str] = []
 
 
@@ -61,7 +62,7 @@ def test_figures_are_those_of_the_runs(study: tuple[Path, Results]) -> None:
     folder, results = study
     for member in results.members:
         record = read_record(folder / member.folder)
-        assert member.figures["loss"] == record.steps.metrics["loss"].mean()  # one epoch is all steps
+        assert member.figures["loss"] == record.steps.metrics["loss"].mean()  # all steps are of one epoch
         assert member.figures["trained"] == record.steps.metrics["error"].mean()
         assert member.figures["tested"] == member.figures["top1_error"] == record.scores.top1_error
         assert member.figures["parameters"] == record.parameters
@@ -98,7 +99,7 @@ def test_results_are_read_as_they_were_written(study: tuple[Path, Results]) -> N
 
 def test_other_settings_of_trainings_or_measures_are_refused(study: tuple[Path, Results]) -> None:
     folder, _ = study
-    longer = Asked("digits", 1, settings=[*TINY_SET, "training.duration=2 epochs"])
+    longer = Asked("digits", 1, settings=[*TINY_SET, "training.duration=3 steps"])
     with pytest.raises(RunError, match=r"training\.duration"):
         conduct(DESIGN, folder, longer, QUIET)
     other = replace(DESIGN, measures=(replace(DESIGN.measures[0], options={"images": 5}),), claims=())
@@ -138,10 +139,11 @@ def test_the_page_needs_no_runs(study: tuple[Path, Results], tmp_path: Path) -> 
     assert not list(tmp_path.glob("*/"))
 
 
-def test_a_member_that_diverged_is_named_and_left_out(tmp_path: Path) -> None:
+def test_a_member_that_diverged_is_named_and_left_out(study: tuple[Path, Results], tmp_path: Path) -> None:
     design = replace(DESIGN, measures=(), plots=(), claims=degradation((20,)).claims)
     conditions = [design.conditions[0], replace(design.conditions[1], settings={"optimizer.lr": 1e25})]
     fast = replace(design, conditions=conditions)
+    shutil.copytree(study[0] / "plain20-seed0", tmp_path / "plain20-seed0")
     results = conduct(fast, tmp_path, ASKED, QUIET)
     first, second = results.members
     assert first.figures["loss"] > 0
@@ -191,7 +193,7 @@ def test_both_kinds_at_every_depth_under_every_seed() -> None:
 
 
 def test_the_study_prints_its_table(tmp_path: Path, cli: Callable[..., tuple[int, str, str]]) -> None:
-    words = [*(f"--set={each}" for each in TINY_SET), "--epochs", "1"]
+    words = [*(f"--set={each}" for each in TINY_SET), "--epochs", "1", "--train-images", "256"]  # two steps
     code, out, err = cli("study", "degradation", "--depths", "20", "--seeds", "1", "--out", tmp_path / "s", *words)
     assert code == 0, err
     lines = read(tmp_path / "s/plain20-seed0" / rundir.HISTORY)
@@ -206,8 +208,10 @@ def own() -> Design:
 
 
 def test_a_study_of_ones_own_is_called_by_its_reference(
-    tmp_path: Path, cli: Callable[..., tuple[int, str, str]]
+    study: tuple[Path, Results], tmp_path: Path, cli: Callable[..., tuple[int, str, str]]
 ) -> None:
+    for member in study[1].members:
+        shutil.copytree(study[0] / member.folder, tmp_path / "s" / member.folder)
     words = [*(f"--set={each}" for each in SHORT), "--seeds", "1", "--out", tmp_path / "s"]
     code, out, err = cli("study", f"{__name__}:own", *words)
     assert code == 0, err
