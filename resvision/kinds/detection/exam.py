@@ -23,8 +23,8 @@ class DetectionExam:
 
     def add(self, index: int, raw: RawDetections, seen: Seen, target: BoxTargets) -> None:
         """Take in the boxes of a view."""
-        found = raw._replace(boxes=seen.geometry.boxes_to_image(raw.boxes))
-        self._tally.add(index, found, target._replace(labels=self._labels[target.labels]))
+        boxes = seen.geometry.boxes_to_image(raw.boxes.astype(np.float64)).astype(np.float32)
+        self._tally.add(index, raw._replace(boxes=boxes), target._replace(labels=self._labels[target.labels]))
 
     def scores(self) -> DetectionScores:
         """Average precision and the faults; DataError where there is not one box to find."""

@@ -155,9 +155,8 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
 
     def chosen(self, raw: RawDetections, options: PredictionOptions) -> RawDetections:
         """The boxes above the score, the best of them."""
-        keep = slice(None) if options.score is None else raw.scores > options.score
-        boxes, scores, labels = (member[keep][: options.most] for member in raw)
-        return RawDetections(boxes, scores, labels)
+        keep = np.flatnonzero(raw.scores > (-1 if options.score is None else options.score))[: options.most]
+        return RawDetections(raw.boxes[keep], raw.scores[keep], raw.labels[keep])
 
     def exam(self, model: ModelCard, reader: Reader[BoxTargets], protocol: str | None = None) -> DetectionExam:
         """Average precision and the faults by a protocol."""

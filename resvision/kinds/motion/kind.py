@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from resvision.core.errors import DataError
@@ -140,7 +141,7 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
         for one in seen:
             assert isinstance(one.geometry, WindowGeometry), "views of this task are drawn from windows"
             windows.append(one.geometry.window)
-        feed = {PIXELS: np.stack([one.pixels for one in seen]), **beside_rasters(windows)}
+        feed: dict[str, NDArray[Any]] = {PIXELS: np.stack([one.pixels for one in seen]), **beside_rasters(windows)}
         said = graph({name: feed[name] for name in graph.inputs})
         return [RawTrajectories(*one) for one in zip(said["positions"], said["probabilities"], strict=True)]
 
