@@ -50,11 +50,11 @@ class BoxTargets(NamedTuple):
 class RawDetections(NamedTuple):
     """The boxes that a net found in one view, the highest score first.
 
-    boxes   (M, 4) float32, in pixels of the view
+    boxes   (M, 4), in pixels of the view, or of the image once they are brought back to it
     scores  (M,) float32, 0..1
     labels  (M,) int64, indices of the model's classes, background apart
     """
 
-    boxes: NDArray[np.float32]
+    boxes: NDArray[np.floating]
     scores: NDArray[np.float32]
     labels: Ints

@@ -23,7 +23,7 @@ class DetectionExam:
 
     def add(self, index: int, raw: RawDetections, seen: Seen, target: BoxTargets) -> None:
         """Take in the boxes of a view."""
-        boxes = seen.geometry.boxes_to_image(raw.boxes.astype(np.float64)).astype(np.float32)
+        boxes = seen.geometry.boxes_to_image(raw.boxes.astype(np.float64))
         self._tally.add(index, raw._replace(boxes=boxes), target._replace(labels=self._labels[target.labels]))
 
     def scores(self) -> DetectionScores:
