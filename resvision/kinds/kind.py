@@ -9,10 +9,10 @@ Glossary
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isnan
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,9 @@ from resvision.core import references
 from resvision.core.errors import SettingsError
 from resvision.core.images import Pixels
 from resvision.core.samples import Reader
-from resvision.core.settings import Scalar
 from resvision.core.view_geometry import Geometry
+from resvision.kinds.exported_kind import Exam as Exam
+from resvision.kinds.exported_kind import ExportedKind
 from resvision.kinds.forms import (
     Asked,
     ClassRow,
@@ -40,10 +41,13 @@ from resvision.kinds.forms import (
     Table,
     Written,
 )
-from resvision.kinds.graph import PIXELS, Graph
-from resvision.kinds.model_card import ModelCard
-from resvision.kinds.prediction_options import PredictionOptions
-from resvision.kinds.seen_samples import SampleSource, Seen
+from resvision.kinds.graph import Graph as Graph
+from resvision.kinds.model_card import ModelCard as ModelCard
+from resvision.kinds.scored import LabelForm as LabelForm
+from resvision.kinds.scored import Result as Result
+from resvision.kinds.scored import Scores as Scores
+from resvision.kinds.seen_samples import SampleSource as SampleSource
+from resvision.kinds.seen_samples import Seen as Seen
 
 __all__ = [  # a task of a user's own finds here whatever its kind gives
     "Exam", "Graph", "Kind", "LabelForm", "ModelCard", "Result", "SampleSource", "Scores", "Seen", "percent",
@@ -54,86 +58,14 @@ __all__ = [  # a task of a user's own finds here whatever its kind gives
 Ints = NDArray[np.int64]
 
 
-class Scores(Protocol):
-    """Scores over a data set, whatever the task."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The classes in the order of their indices; empty where targets are no classes."""
-        ...
-
-    @property
-    def images(self) -> int:
-        """The number of images that were scored."""
-        ...
-
-    def figures(self) -> dict[str, float]:
-        """The figures that a line of the history keeps."""
-        ...
-
-    def summary(self) -> str:
-        """The line that a person reads at the end of a training."""
-        ...
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        ...
-
-
-class Result(Protocol):
-    """A net's answer for one image, whatever the task."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data, which holds `source`."""
-        ...
-
-
-@runtime_checkable
-class LabelForm(Protocol):
-    """A form in which results are written into a folder as labels of a data set."""
-
-    def files(self, source: Path, out: Path) -> tuple[Path, ...]:
-        """The paths of the files that hold the labels of an image in the folder `out`."""
-        ...
-
-    def contents(self, result: Any, image: Pixels) -> Iterator[bytes]:
-        """Yield the content of each path that `files` gives; `image` is the decoded image."""
-        ...
-
-    def common_files(self, out: Path) -> tuple[Path, ...]:
-        """The paths of the files that stand for all images together."""
-        ...
-
-    def require_open(self, out: Path) -> None:
-        """Raise DataError where one of these is there that `finish` would write over with other content."""
-        ...
-
-    def finish(self, sources: Iterable[Path], out: Path) -> None:
-        """Write these, once every image that can be read has its files. `sources` can be gone through repeatedly."""
-        ...
-
-
 S = TypeVar("S", bound=Scores)
-S_co = TypeVar("S_co", bound=Scores, covariant=True)
 R = TypeVar("R", bound=Result)
 T = TypeVar("T")
 F = TypeVar("F")
 
 
-class Exam(Protocol[S_co]):
-    """The scoring of a model on a data set, sample by sample, in any order and whoever computes its answers."""
-
-    def add(self, index: int, raw: Any, seen: Seen, target: Any) -> None:
-        """Take in the raw result for sample `index`, as `Kind.decode` takes it, of the view `seen`."""
-        ...
-
-    def scores(self) -> S_co:
-        """The scores of all samples; errors are those of the task's own scoring."""
-        ...
-
-
-class Kind(ABC, Generic[S, R, T]):
-    """The torch-free half of a task. Abstract.
+class Kind(ExportedKind[S, T], ABC, Generic[S, R, T]):
+    """The torch-free half of a task. Abstract. Of exported nets, `ExportedKind` tells.
 
     name        the task's name in the catalog and in the table of data sets
     layouts     "module:LAYOUT" of `data.layouts`, by which folders and tables are read, the usual one first; none where
@@ -141,8 +73,6 @@ class Kind(ABC, Generic[S, R, T]):
     judged_by   figures that choose the best weights, the first before the others: the lower the better, the higher
                 where a minus stands before the name
     sample_noun the noun of a sample, where it is not an image
-    sample_source  "module:object" of the `SampleSource` of a task whose files hold several samples; "" where each is
-                an image
     file_endings  endings of the files that predictions are asked for, such as `.xml`, where these are no images
     main_name   the noun of the first of `judged_by`, as in "test error"
     figures     all figures of an evaluation
@@ -166,7 +96,6 @@ class Kind(ABC, Generic[S, R, T]):
     layouts: ClassVar[tuple[str, ...]] = ()
     judged_by: ClassVar[tuple[str, ...]]
     sample_noun: ClassVar[str] = "image"
-    sample_source: ClassVar[str] = ""
     file_endings: ClassVar[frozenset[str]] = frozenset()
     main_name: ClassVar[str] = "error"
     figures: ClassVar[tuple[str, ...]]
@@ -237,50 +166,6 @@ class Kind(ABC, Generic[S, R, T]):
     @abstractmethod
     def read_scores(self, data: Any) -> S:
         """The scores in `evaluation.json`; ValueError, KeyError or TypeError for anything else."""
-
-    # Answers of an exported graph -------------------------------------------------------------------------------------
-
-    def samples(self) -> SampleSource | None:
-        """The way to samples of a task whose files hold several; None where a file is an image."""
-        source: SampleSource | None = (
-            references.find(self.sample_source, noun="sample source") if self.sample_source else None
-        )
-        return source
-
-    def answers(self, graph: Graph, seen: Sequence[Seen], fixed: Mapping[str, Scalar]) -> list[Any]:
-        """The raw results of a graph for views of one size, each as `decode` takes it.
-
-        fixed  what was fixed when the net was exported, by name
-
-        Raises SettingsError for a graph of several outputs, where a kind does not know them.
-        """
-        outputs = graph({PIXELS: np.stack([one.pixels for one in seen])})
-        if len(outputs) != 1:
-            raise SettingsError(f"{self.name}: its Kind has no `answers` for a graph that gives {', '.join(outputs)}")
-        (values,) = outputs.values()
-        return [*values]
-
-    def require_choosable(self, options: PredictionOptions, fixed: Mapping[str, Scalar]) -> None:
-        """Raise SettingsError for an option of predictions that cannot be chosen once a net is exported.
-
-        fixed  what was fixed when it was, by name
-        """
-        for name, is_given in options.given().items():
-            if is_given:
-                value = f" at {fixed[name]}" if name in fixed else ""
-                raise SettingsError(f"--{name}: was fixed{value} when the net was exported; export it again")
-
-    def chosen(self, raw: Any, options: PredictionOptions) -> Any:
-        """What a person wants of a raw result, by options that `require_choosable` lets pass."""
-        return raw
-
-    def exam(self, model: ModelCard, reader: Reader[T], protocol: str | None = None) -> Exam[S]:
-        """An exam of a model on all samples of a reader, by the usual protocol or the one that is named.
-
-        Raises DataError for classes that the model does not know, UnknownNameError for a protocol that there is not,
-        SettingsError for one that asks for more than one view of an image, or for a task that has no exam.
-        """
-        raise SettingsError(f"{self.name}: is scored by its torch half alone; evaluate the run")
 
     # The data set on the page ----------------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from resvision.inference.image_files import ImageFiles
 
 import resvision
 from resvision.core.errors import DataError, SettingsError
@@ -16,6 +15,7 @@ from resvision.kinds.motion.kind import KIND
 from resvision.kinds.motion.placement import WindowGeometry
 from resvision.kinds.motion.rasters import drawn
 from resvision.kinds.motion.results import Motion, RawTrajectories
+from resvision.prediction.image_files import ImageFiles
 from resvision.prediction.predictions import result_of
 from resvision.tasks import SampleFile
 
