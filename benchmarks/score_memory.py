@@ -106,9 +106,9 @@ def names(images: int) -> None:
     """A folder of so many images, listed and looked up in --out before the first is predicted."""
     import torch  # noqa: F401 - as every prediction has it
 
+    from resvision.kinds.segmentation.kind import KIND
     from resvision.prediction.image_files import ImageFiles
     from resvision.prediction.out_folder import out_folder
-    from resvision.kinds.segmentation.kind import KIND
 
     folder = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, folder)  # which lists it whole, after memory was read
