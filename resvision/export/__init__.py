@@ -1,1 +1,1 @@
-"""Export: from a finished run to a bundle, a graph or a file of weights, verified by its scores."""
+"""Export: from a finished run to a bundle or a graph, verified by its scores."""

@@ -1,5 +1,6 @@
 """Bundles made of runs, with the scores before and after."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,14 @@ def write_bundle(
     """
     rundir.require_free(out)
     if (task := trained.kind.name) not in TASKS:
-        raise SettingsError(f"export: {task} is a task of your own, and bundles name no code; export it --to onnx")
+        raise SettingsError(f"export: {task} is a task of your own, and bundles name no code")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with draft_folder(out) as draft:
-            _write_parts(trained, draft)
+            manifest = _written(trained, draft)
             if reader is not None:
                 measured = _measured(trained, open_bundle(draft, settings), reader, bound)
-                _write_manifest(_manifest_of(trained, draft, measured), draft)
+                _write_manifest(replace(manifest, measured=measured), draft)
             draft.rename(out)
         sync_folder(out.parent)
     except OSError as error:
@@ -55,16 +56,12 @@ def write_bundle(
     return open_bundle(out, settings)
 
 
-def _write_parts(trained: Trained, folder: Path) -> None:
-    """Write the graph, the Run, and a manifest without scores."""
-    write_onnx(trained.task.exported(trained), folder / GRAPH)
-    rundir.write_json(folder / rundir.RUN, to_json(trained.run))
-    _write_manifest(_manifest_of(trained, folder, None), folder)
-
-
-def _manifest_of(trained: Trained, folder: Path, measured: Measured | None) -> Manifest:
+def _written(trained: Trained, folder: Path) -> Manifest:
+    """Write the graph, the Run, and the manifest, still without scores."""
     net = trained.task.exported(trained)
-    return Manifest(
+    write_onnx(net, folder / GRAPH)
+    rundir.write_json(folder / rundir.RUN, to_json(trained.run))
+    manifest = Manifest(
         format=FORMAT,
         net=trained.name,
         task=trained.kind.name,
@@ -80,9 +77,10 @@ def _manifest_of(trained: Trained, folder: Path, measured: Measured | None) -> M
         inputs={name: tuple(example.shape[1:]) for name, example in net.inputs.items()},
         outputs=net.outputs,
         options=dict(net.options),
-        measured=measured,
         sums={name: sum_of(folder / name) for name in (rundir.RUN, GRAPH)},
     )
+    _write_manifest(manifest, folder)
+    return manifest
 
 
 def _write_manifest(manifest: Manifest, folder: Path) -> None:
@@ -97,7 +95,7 @@ def _measured(trained: Trained, bundle: Bundle, reader: Reader[Any], bound: floa
     if not worse <= bound:  # which NaN does not meet either
         raise RunError(
             f"{trained.title}: {kind.noun(kind.main)} was {kind.write(kind.main, before)} by the run, and is"
-            f" {kind.write(kind.main, after)} by the graph, worse than --bound {bound:g} allows; nothing was written"
+            f" {kind.write(kind.main, after)} by the graph, worse by more than {bound:g}; nothing was written"
         )
     return Measured(
         data=f"{reader.name}/{reader.split}",

@@ -166,7 +166,7 @@ class MotionTask(Task[Window]):
     def exported(self, model: Model, size_px: int | None = None) -> ExportedNet:
         """The net to trajectories, from rasters and from what is told beside them."""
         if size_px is not None:
-            raise SettingsError("--size: rasters have the metres of the run; leave it out")
+            raise SettingsError("size_px: rasters have the metres of the run; leave it out")
         system, view = _forecaster(model.system), model.view
         assert isinstance(view, Raster), "`require_view` comes first"
         frames = span_of(model.timing, USUAL, pace_of(model)).history + 1

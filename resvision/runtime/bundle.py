@@ -13,7 +13,7 @@ from resvision.kinds.prediction_options import PredictionOptions
 from resvision.kinds.seen_samples import SampleFile, Seen
 from resvision.kinds.table import kind_of
 from resvision.runtime.bundle_format import Manifest, identity, read_manifest
-from resvision.runtime.engines import EngineSettings, RunningGraph, run_graph
+from resvision.runtime.engines import BATCH, EngineSettings, RunningGraph, run_graph
 
 AS_EXPORTED = PredictionOptions()
 """Where a person asks for nothing else."""
@@ -27,7 +27,7 @@ class Bundle(ModelCard):
     graph: RunningGraph
     options: PredictionOptions = AS_EXPORTED
 
-    at_a_time = 16
+    at_a_time = BATCH
 
     @property
     def kind(self) -> Kind[Any, Any, Any]:

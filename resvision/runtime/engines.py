@@ -12,6 +12,9 @@ EngineName = Literal["openvino", "onnxruntime"]
 Precision = Literal["auto", "fp32", "bf16"]
 Mode = Literal["latency", "throughput"]
 
+BATCH = 16
+"""Views that go through a graph together where it takes any number."""
+
 _ENGINES: dict[str, str] = {
     "openvino": "resvision.runtime.openvino_engine:OpenVinoGraph",
     "onnxruntime": "resvision.runtime.onnxruntime_engine:OnnxRuntimeGraph",

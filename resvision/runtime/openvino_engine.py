@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from resvision.core.errors import SettingsError, printable
 from resvision.kinds.graph import Feed
 from resvision.runtime import compiled_graphs
-from resvision.runtime.engines import EngineSettings
+from resvision.runtime.engines import BATCH, EngineSettings
 from resvision.runtime.quiet_imports import engine
 
-BATCH = 16
-"""Views that go through a graph together where it takes any number."""
 HINTS = {"fp32": "f32", "bf16": "bf16"}
 
 

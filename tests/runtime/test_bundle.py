@@ -109,6 +109,7 @@ def test_a_changed_byte_is_refused(changed: Path, name: str) -> None:
         ("format", 2, "bundle format 2, this version reads 1"),
         ("task", "own.module:TASK", "name no code"),
         ("sums", {"../graph.onnx": "0"}, "must be one of"),
+        ("sums", {"graph.onnx": "0", "../other": "0"}, "no name of a file in the bundle"),
         ("inputs", {"pixels": [9, 9, 1]}, "where the bundle says"),
     ],
 )
