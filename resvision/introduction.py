@@ -9,6 +9,7 @@ from torch import nn
 
 from resvision.assembly import Prepared, build_system, task_name, total_steps
 from resvision.contracts import System
+from resvision.core.cores import usable_cores
 from resvision.core.errors import printable
 from resvision.core.plurals import article, counted, length_in_words, plural
 from resvision.core.terminal import tell
@@ -150,7 +151,7 @@ def _load(machine: machines.Machine, since: CpuTimes | None) -> dict[str, str]:
     processes = machines.rank_and_world()[1]
     busy = max(0.0, contention.busy_cores(since) - (processes - 1))  # the others of the run are no other work
     text = contention.warning(
-        machine.threads or 1, cores=os.cpu_count() or 1, usable=contention.usable_cores(), busy=busy
+        machine.threads or 1, cores=os.cpu_count() or 1, usable=usable_cores(), busy=busy
     )
     return {} if text is None else {"load": text}
 

@@ -17,9 +17,6 @@ from typing import NamedTuple
 from resvision.core.plurals import counted
 
 STAT = Path("/proc/stat")
-QUOTAS = (Path("/sys/fs/cgroup/cpu.max"), Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"))
-"""Files in which a container's share of the CPU stands, in version 2 and 1 of control groups."""
-
 SHORTEST_S = 0.2
 """Seconds between two looks from which the kernel's counts, of a hundredth of a second, tell enough."""
 
@@ -65,18 +62,6 @@ def busy_cores(before: CpuTimes | None) -> float:
     with suppress(OSError, AttributeError):  # Windows has no such average
         return max(0.0, os.getloadavg()[0] - 1)  # this process counts as one
     return 0.0
-
-
-def usable_cores() -> float:
-    """The number of cores that this process may use, by its affinity and its container's quota."""
-    cores = float(len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else float(os.cpu_count() or 1)
-    for path in QUOTAS:
-        with suppress(OSError, ValueError):
-            quota, *period = path.read_text().split()
-            if quota not in {"max", "-1"}:
-                length = period[0] if period else (path.parent / "cpu.cfs_period_us").read_text()
-                cores = min(cores, int(quota) / int(length))
-    return cores
 
 
 def warning(threads: int, *, cores: int, usable: float, busy: float) -> str | None:
