@@ -150,9 +150,7 @@ def _load(machine: machines.Machine, since: CpuTimes | None) -> dict[str, str]:
         return {}
     processes = machines.rank_and_world()[1]
     busy = max(0.0, contention.busy_cores(since) - (processes - 1))  # the others of the run are no other work
-    text = contention.warning(
-        machine.threads or 1, cores=os.cpu_count() or 1, usable=usable_cores(), busy=busy
-    )
+    text = contention.warning(machine.threads or 1, cores=os.cpu_count() or 1, usable=usable_cores(), busy=busy)
     return {} if text is None else {"load": text}
 
 
