@@ -25,7 +25,17 @@ from resvision.report.record import RunRecord
 from resvision.studies.design import Condition, Design, Pretraining
 from resvision.studies.design_checks import require_figures, require_sound
 from resvision.studies.jobs import attempt_beside
-from resvision.studies.results import FORMAT, RESULTS, Findings, Member, Results, known, read_results, write_results
+from resvision.studies.results import (
+    FORMAT,
+    RESULTS,
+    Findings,
+    Member,
+    Results,
+    known,
+    plotted,
+    read_results,
+    write_results,
+)
 from resvision.studies.subject import Subject, measured
 from resvision.studies.trials import Diverged, Outcome, Trial, attempt
 from resvision.training.machine import environment
@@ -217,7 +227,7 @@ def member_of(outcome: Outcome, findings: Mapping[str, Findings]) -> Member:
         task=record.task_name,
         data=short_name(outcome.trial.run.data.name),
         figures={name: known(value) for name, value in figures.items()},
-        series={name: [known(value) for value in values] for name, values in series.items()},
+        series={name: [plotted(value) for value in values] for name, values in series.items()},
     )
 
 

@@ -148,6 +148,11 @@ def known(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
+def plotted(value: float) -> float | None:
+    """A number of a series, in the digits that a plot can show; None for what is none."""
+    return float(f"{value:.6g}") if math.isfinite(value) else None
+
+
 def number(value: float | None) -> float:
     """What `known` wrote, as a number again: NaN for None."""
     return math.nan if value is None else value

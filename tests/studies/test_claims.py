@@ -333,7 +333,10 @@ def results(plain: list[float], deeper: list[float], *, data: str = "digits", qu
         quick=quick,
         date="2026-11-28",
         machine="a machine",
-        settings={"training": {"duration": "3 epochs"}},
+        settings={
+            "training": {"duration": "3 epochs"},
+            "data": {"train_images": 50_000, "train_limit": 10_000, "image_size": 16},
+        },
         members=members,
     )
 
@@ -395,6 +398,7 @@ def test_a_results_file_decides_its_rows_from_the_command_to_the_book(
         unmeasured = lines[BY_ID["zero-init-helps"].words(language).claim]
         assert f"**{phrases.WORDS['not measured'](language)}** (" in unmeasured
         assert "\n- `resvision study degradation --data digits`" in book
+        assert {"en": "3 epochs, 10,000 images of 16 px", "ko": "3에폭, 16픽셀 이미지 10,000장"}[language] in book
         assert phrases.NOTHING_RUN(language) not in book
 
 

@@ -1,9 +1,10 @@
 """The claims book as Markdown: an introduction, the counts, one table with a line for each claim, what was run."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from resvision.core.files import DOCUMENT, read_whole
 from resvision.studies.claims import phrases
@@ -72,17 +73,27 @@ def table(decisions: Sequence[Decision], language: Language) -> Iterator[str]:
 
 
 def runs(results: Sequence[Results], language: Language) -> Iterator[str]:
-    """Yield a line for each study that was carried out: command, conditions, seeds, length, date and machine."""
+    """Yield a line for each study that was carried out: its command, and what its first member was trained by."""
     for one in results:
+        count, unit = one.settings["training"]["duration"].split()
         yield phrases.RUN(
             language,
             command=f"resvision study {one.study} --data {one.data}{' --quick' if one.quick else ''}",
             conditions=len(one.conditions),
             seeds=len(one.seeds),
-            length=one.settings["training"]["duration"],
+            length=phrases.LENGTHS[unit](language, count=count),
+            shown=_shown(one.settings["data"], language),
             date=one.date,
             machine=one.machine,
         )
+
+
+def _shown(data: Mapping[str, Any], language: Language) -> str:
+    """The images that a member is trained on, by the settings of its data."""
+    count = min(data["train_images"], data["train_limit"] or data["train_images"])
+    if data["image_size"] is None:
+        return phrases.SHOWN_ANY(language, count=count)
+    return phrases.SHOWN(language, count=count, side=data["image_size"])
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -134,6 +134,14 @@ TESTED: Mapping[str, Phrase] = {
 """The main figures of tasks, by the nouns that their kinds give them."""
 
 RUN = Phrase(
-    "- `{command}`: {conditions} conditions, {seeds} seeds each, {length}; {date}, {machine}",
-    "- `{command}`: 조건 {conditions}개, 조건마다 시드 {seeds}개, {length}; {date}, {machine}",
+    "- `{command}`: {conditions} conditions, {seeds} seeds each, {length}, {shown}; {date}, {machine}",
+    "- `{command}`: 조건 {conditions}개, 조건마다 시드 {seeds}개, {length}, {shown}; {date}, {machine}",
 )
+LENGTHS: Mapping[str, Phrase] = {
+    "epochs": Phrase("{count} epochs", "{count}에폭"),
+    "steps": Phrase("{count} steps", "{count}스텝"),
+}
+"""Lengths of trainings, by the unit of `training.duration`."""
+
+SHOWN = Phrase("{count:,} images of {side} px", "{side}픽셀 이미지 {count:,}장")
+SHOWN_ANY = Phrase("{count:,} images", "이미지 {count:,}장")
