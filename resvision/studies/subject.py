@@ -13,6 +13,7 @@ from rich.console import Console
 from resvision.contracts import Batch, System
 from resvision.core import references, rundir
 from resvision.core.errors import RunError, SettingsError
+from resvision.core.plurals import counted
 from resvision.core.settings import to_json
 from resvision.core.terminal import tell
 from resvision.inference.load import Trained, load
@@ -95,7 +96,8 @@ def _of_one(name: str, function: Any, options: dict[str, Any], subject: Subject,
     kept = _kept(path)
     if kept is None:
         console.rule(f"{name} of {subject.folder.name}")
-        return _keep(path, options, [function(subject, **options)])[0]
+        found = _require_findings(name, [function(subject, **options)], 1)
+        return _keep(path, options, found)[0]
     _require_same(path, kept.options, options)
     return kept.as_measured()[0]
 
@@ -113,7 +115,18 @@ def _of_all(
     console.rule(name)
     if kept is not None:
         tell(console, f"{name}: was measured of other members; it is measured of all {len(members)} again")
-    return _keep(path, {**options, MEMBERS: members}, function(subjects, **options))
+    found = _require_findings(name, function(subjects, **options), len(members))
+    return _keep(path, {**options, MEMBERS: members}, found)
+
+
+def _require_findings(name: str, found: Any, members: int) -> list[Findings]:
+    """What a measure gave, which may be of a person's own; SettingsError where it is not Findings of each member."""
+    given = [found] if isinstance(found, Findings) or not isinstance(found, Sequence) else [*found]
+    foreign = [type(one).__name__ for one in given if not isinstance(one, Findings)]
+    if foreign or len(given) != members:
+        what = f"gave {foreign[0]}" if foreign else f"gave {counted(len(given), 'finding')}"
+        raise SettingsError(f"measure {name!r}: {what}, where Findings of {counted(members, 'member')} are expected")
+    return given
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Findings are kept: they are read as they were measured, and a joint measure follows the members of its study."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -77,3 +77,32 @@ def test_a_file_without_findings_is_refused(tmp_path: Path) -> None:
     (tmp_path / PROBES / "shares.json").write_text("{}")
     with pytest.raises(RunError, match="holds no findings"):
         measured(TOGETHER, subjects_in(tmp_path, 1), tmp_path, QUIET)
+
+
+def nothing(subject: Any) -> None:
+    """A measure that forgot to return."""
+
+
+def too_few(subjects: Sequence[Any]) -> list[Findings]:
+    return [Findings({"share": 1.0}) for _ in subjects[1:]]
+
+
+def for_all(subjects: Sequence[Any]) -> Findings:
+    return Findings({"share": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("function", "joint", "said"),
+    [
+        (nothing, False, "gave NoneType, where Findings of 1 member are expected"),
+        (too_few, True, "gave 1 finding, where Findings of 2 members are expected"),
+        (for_all, True, "gave 1 finding, where Findings of 2 members are expected"),
+    ],
+)
+def test_a_measure_that_gives_no_findings_is_refused(
+    function: Callable[..., Any], joint: bool, said: str, tmp_path: Path
+) -> None:
+    measure = Measure(name="mine", function=f"{__name__}:{function.__name__}", joint=joint)
+    with pytest.raises(SettingsError, match=said):
+        measured(measure, subjects_in(tmp_path, 2), tmp_path, QUIET)
+    assert not [*tmp_path.rglob("*.json")]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from resvision.core.files import DOCUMENT, read_whole
+from resvision.core.plurals import length_in_words
 from resvision.studies.claims import phrases
 from resvision.studies.claims.decisions import Decision
 from resvision.studies.claims.entries import Language
@@ -75,13 +76,14 @@ def table(decisions: Sequence[Decision], language: Language) -> Iterator[str]:
 def runs(results: Sequence[Results], language: Language) -> Iterator[str]:
     """Yield a line for each study that was carried out: its command, and what its first member was trained by."""
     for one in results:
-        count, unit = one.settings["training"]["duration"].split()
+        duration = one.settings["training"]["duration"]
+        count, unit = duration.split()
         yield phrases.RUN(
             language,
             command=f"resvision study {one.study} --data {one.data}{' --quick' if one.quick else ''}",
             conditions=len(one.conditions),
             seeds=len(one.seeds),
-            length=phrases.LENGTHS[unit](language, count=count),
+            length=phrases.LENGTHS[unit](language, count=count, words=length_in_words(duration)),
             shown=_shown(one.settings["data"], language),
             date=one.date,
             machine=one.machine,

@@ -138,8 +138,8 @@ RUN = Phrase(
     "- `{command}`: 조건 {conditions}개, 조건마다 시드 {seeds}개, {length}, {shown}; {date}, {machine}",
 )
 LENGTHS: Mapping[str, Phrase] = {
-    "epochs": Phrase("{count} epochs", "{count}에폭"),
-    "steps": Phrase("{count} steps", "{count}스텝"),
+    "epochs": Phrase("{words}", "{count}에폭"),
+    "steps": Phrase("{words}", "{count}스텝"),
 }
 """Lengths of trainings, by the unit of `training.duration`."""
 
