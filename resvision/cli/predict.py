@@ -4,7 +4,7 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Unpack
 
@@ -101,8 +101,12 @@ def command(
         bar = Bar(Terminal(stderr=True), "predicting", total=count, noun=kind.sample_noun)
         failures = Failures(count, bar, noun=kind.sample_noun)
         asked, names = (files, wanted) if folder is None else (folder.remaining(), ())
-        results = failures.watched(predicted(trained, asked, grey=grey, only=names, failed=failures.add))
-        write(kind, results, form, top=top or kind.usual_top, save=None if folder is None else folder.save)
+        save = None if folder is None else folder.save
+        predictions = predicted(
+            trained, asked, grey=grey, only=names, failed=failures.add, with_images=save is not None
+        )
+        with closing(predictions):
+            write(kind, failures.watched(predictions), form, top=top or kind.usual_top, save=save)
     failures.finish()
 
 

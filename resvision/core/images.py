@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import IO, NamedTuple
 
 import numpy as np
@@ -131,7 +132,7 @@ def pixels_of(picture: Image.Image, *, name: str) -> Pixels:
     its file fails.
     """
     try:
-        with _quiet():
+        with _QUIET:
             _check(picture)
             stored = stored_facts(picture)
             image = upright(picture.copy())
@@ -154,7 +155,7 @@ def reading(source: Path | bytes, name: str | None) -> Iterator[tuple[str, Image
     shown = printable(name or (source if isinstance(source, Path) else "the image"))
     format_name = "file"
     try:
-        with BytesIO(source) if isinstance(source, bytes) else _opened(source) as stream, _quiet():
+        with BytesIO(source) if isinstance(source, bytes) else _opened(source) as stream, _QUIET:
             format_name = _format(stream)
             image = FORMATS[format_name](stream)
             _check(image)
@@ -187,13 +188,34 @@ def _opened(path: Path) -> IO[bytes]:
     raise RefusedError("not a regular file" if path.exists() else "no such file")
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the warnings of Pillow and libtiff off standard error, where they would come once a file."""
-    _silence_libraries()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        yield
+class _Quiet:
+    """Keeps the warnings of Pillow and libtiff off standard error, where they would come once a file.
+
+    Filters of warnings are those of the whole process: the first of several threads sets ours, and the last brings back
+    what was there.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside = Lock(), 0
+        self._before = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        _silence_libraries()
+        with self._lock:
+            if self._inside == 0:
+                self._before = warnings.catch_warnings()
+                self._before.__enter__()
+                warnings.filterwarnings("ignore", module=r"PIL\.")
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._before.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()
 
 
 @cache

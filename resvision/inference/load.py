@@ -87,6 +87,8 @@ class Trained(Model):
         return inputs_of(self, images, grey=grey)
 
     at_a_time = 64
+    lanes = 1
+    sees_views_alone = False  # tasks of a user's own may look at images
 
     def configured(self, options: PredictionOptions) -> "Trained":
         """The run with what a person asks of its predictions."""

@@ -50,6 +50,16 @@ class Predictor(Protocol):
         """The number of views that are best shown together, where all become one size."""
         ...
 
+    @property
+    def lanes(self) -> int:
+        """The number of threads that are best in `raw` at once; 1 where it uses all cores by itself."""
+        ...
+
+    @property
+    def sees_views_alone(self) -> bool:
+        """Whether `raw` reads the views and what stands beside them, and not the images that they were made of."""
+        ...
+
     def configured(self, options: PredictionOptions) -> Self:
         """The same model with what a person asks of its predictions; SettingsError for values that cannot be."""
         ...

@@ -28,6 +28,12 @@ class Bundle(ModelCard):
     options: PredictionOptions = AS_EXPORTED
 
     at_a_time = BATCH
+    sees_views_alone = True
+
+    @property
+    def lanes(self) -> int:
+        """The number of calls of the graph that are best made at once."""
+        return self.graph.lanes
 
     @property
     def kind(self) -> Kind[Any, Any, Any]:

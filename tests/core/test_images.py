@@ -6,6 +6,7 @@ import struct
 import tracemalloc
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -407,3 +408,11 @@ def test_crop_resize_is_resize_then_crop_within_rounding() -> None:
     scale_x, scale_y = 90 / width, 120 / height
     part = crop_resize(image, (10 * scale_x, 20 * scale_y, 42 * scale_x, 52 * scale_y), 32, "bilinear")
     assert np.abs(part.astype(int) - whole[20:52, 10:42]).max() <= 1
+
+
+def test_threads_that_decode_beside_each_other_leave_the_filters_of_warnings_as_they_were(tmp_path: Path) -> None:
+    Image.new("RGB", (300, 300)).save(tmp_path / "one.png")
+    before = [*warnings.filters]
+    with ThreadPoolExecutor(4) as pool:
+        assert {image.shape for image in pool.map(decode, [tmp_path / "one.png"] * 100)} == {(300, 300, 3)}
+    assert warnings.filters == before

@@ -18,10 +18,11 @@ from resvision.inference.load import Trained, load
 from resvision.kinds.prediction_options import PredictionOptions
 from resvision.launch import Finished
 from resvision.prediction.exams import examined
-from resvision.prediction.predictions import results_of
+from resvision.prediction.image_files import ImageFiles
+from resvision.prediction.predictions import predicted, results_of
 from resvision.runtime.bundle import Bundle, open_bundle
 from resvision.runtime.bundle_format import BUNDLE
-from resvision.runtime.engines import EngineSettings
+from resvision.runtime.engines import EngineSettings, Mode
 
 FP32 = EngineSettings(precision="fp32", threads=1)
 
@@ -145,3 +146,15 @@ def test_predicting_imports_no_torch_and_tells_nobody(bundle: Bundle, tmp_path: 
     assert done.returncode == 0, done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"cache"}
     assert {path.name for path in (tmp_path / "cache").iterdir()} == {"resvision"}
+
+
+@pytest.mark.parametrize("mode", ["latency", "throughput"])
+def test_threads_change_no_bit_of_many_files(bundle: Bundle, tmp_path: Path, mode: Mode) -> None:
+    noise = np.random.default_rng(1)
+    for number in range(40):
+        Image.fromarray(noise.integers(0, 256, (9, 9 + number), dtype=np.uint8)).save(tmp_path / f"{number:02}.png")
+    model = open_bundle(Path(bundle.title), EngineSettings(precision="fp32", threads=2, mode=mode))
+    files = [*ImageFiles.of([tmp_path])]
+    plain, threaded = ([one.result for one in predicted(model, files, threads=threads)] for threads in (0, 3))
+    assert [result.source for result in threaded] == [str(file) for file in files]
+    assert threaded == plain
