@@ -1,6 +1,6 @@
 """The page of the line of detectors, and its tables for a terminal."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from resvision.studies.detection_plots import (
     stages_of,
 )
 from resvision.studies.experiment_page import verdict_rows as verdict_rows
+from resvision.studies.spreads import mean_and_spread
 
 SEARCH = "search, ms"
 HEADER = ("system", "stages", "seeds", "AP", "AP50", "training", "ms an image", SEARCH, "proposals", "parameters")
@@ -158,19 +159,14 @@ def _cells(row: Row) -> tuple[str, ...]:
         row.model,
         "two" if row.two_stages else "one",
         str(len(row.ap)),
-        _spread(row.ap, percent),
-        _spread(row.ap50, percent),
+        mean_and_spread(row.ap, percent),
+        mean_and_spread(row.ap50, percent),
         duration(float(np.mean(row.seconds))),
         milliseconds(row.net_ms),
         "" if search is None else milliseconds(search),
         "" if row.proposals is None else whole(row.proposals),
         whole(row.outcomes[0].record.parameters),
     )
-
-
-def _spread(values: Sequence[float], write: Callable[[float], str]) -> str:
-    mean = write(float(np.mean(values)))
-    return f"{mean} ± {write(float(np.std(values, ddof=1)))}" if len(values) > 1 else mean
 
 
 def _published(percents: dict[str, float | None]) -> tuple[str]:

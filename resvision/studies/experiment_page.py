@@ -20,6 +20,7 @@ from resvision.report.tables import MISSING, duration, figure, main_figure, perc
 from resvision.studies.design import Column, Design, Drawing, Form, Lines, Value
 from resvision.studies.experiment_plots import lines_svg
 from resvision.studies.results import Results
+from resvision.studies.spreads import mean_and_spread
 from resvision.studies.verdicts import CONFIDENCE, Verdict
 
 ABOUT = (
@@ -196,17 +197,11 @@ def _of_task(part: Results, parts: Sequence[Results]) -> str:
     return part.task if len(parts) > 1 else ""
 
 
-def spread(values: Sequence[float], write: Callable[[float], str]) -> str:
-    """The mean of some figures as text, with the standard deviation of one where there are two or more."""
-    mean = write(float(np.mean(values)))
-    return f"{mean} ± {write(float(np.std(values, ddof=1)))}" if len(values) > 1 else mean
-
-
 def _columns(design: Design, results: Results) -> list[Column]:
     """The columns of figures: those of training, those that the task compares, the design's own, the time."""
     kind, names = results.kind, {name for member in results.members for name in member.figures}
     trained = [Column("trained", f"training {kind.noun(kind.metrics[0])}")] if kind.metrics else []
-    compared = [Column(name, heading) for name, heading in kind.compared.items() if name in names]
+    compared = [Column(name, kind.noun(name)) for name in kind.compared if name in names]
     return [
         Column("loss", "training loss"),
         *trained,
@@ -219,7 +214,7 @@ def _columns(design: Design, results: Results) -> list[Column]:
 def _cell(results: Results, condition: str, column: Column) -> str:
     values = results.figure(condition, column.figure)
     known = values[np.isfinite(values)].tolist()
-    return spread(known, _writer(results, column)) if known else MISSING
+    return mean_and_spread(known, _writer(results, column)) if known else MISSING
 
 
 def _writer(results: Results, column: Column) -> Callable[[float], str]:

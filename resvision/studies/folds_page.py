@@ -1,6 +1,7 @@
 """A cross-validation as a table for the terminal and as one page."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 from resvision.core.plurals import counted
@@ -11,6 +12,7 @@ from resvision.report.plots import curves_svg
 from resvision.report.svg import colours, inline
 from resvision.report.tables import data_of, duration
 from resvision.studies.cross_validation import CrossValidation, Spread
+from resvision.studies.spreads import mean_and_spread
 
 ABOUT = (
     "Every image is tested once, by the run that was not trained on it. Mean ± standard deviation are over the folds:"
@@ -84,5 +86,4 @@ def _figures(study: CrossValidation) -> dict[str, Spread]:
 
 
 def _mean(study: CrossValidation, name: str) -> str:
-    spread, write = study.figures[name], study.kind.write
-    return f"{write(name, spread.mean)} ± {write(name, spread.deviation)}"
+    return mean_and_spread(study.figures[name].values, partial(study.kind.write, name))

@@ -1,0 +1,28 @@
+"""Cells of means: a unit once, and no spread where there is none."""
+
+from collections.abc import Callable
+
+import pytest
+
+from resvision.report.tables import duration, percent
+from resvision.studies.spreads import mean_and_spread
+
+
+def plain(value: float) -> str:
+    return f"{value:.4g}"
+
+
+@pytest.mark.parametrize(
+    ("values", "write", "cell"),
+    [
+        ([0.70, 0.72, 0.74], percent, "72.00 ± 2.00 %"),
+        ([1.0, 2.0, 3.0], plain, "2 ± 1"),
+        ([50.0, 60.0, 70.0], duration, "60 ± 10 s"),
+        ([60.0, 130.0], duration, "1.6 min ± 49 s"),
+        ([0.5], percent, "50.00 %"),
+        ([0.5, 0.5, 0.5], percent, "50.00 %"),
+        ([1.0, 3.0], lambda value: f"{value:.2f} m", "2.00 ± 1.41 m"),
+    ],
+)
+def test_a_mean_and_its_spread(values: list[float], write: Callable[[float], str], cell: str) -> None:
+    assert mean_and_spread(values, write) == cell
