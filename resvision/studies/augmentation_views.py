@@ -74,6 +74,7 @@ DESIGN = Design(
         Column("ensembles.of-2", "two nets", "share"),
         Column("ensembles.of-6", "six nets", "share"),
     ),
+    shares=frozenset({"views.center-crop", "ensembles.of-1"}),
     plots=(
         Lines("Ensembles", "ensembles.size", "ensembles.error", "nets", "test error"),
         Lines(

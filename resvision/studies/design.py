@@ -135,6 +135,7 @@ class Design:
     common    settings of all conditions, and `quick` those that `--quick` puts over them
     seeds     the usual number of them
     columns   of the table, beside those of every study
+    shares    figures of measures that no column shows, and that are written in percent where claims compare them
     minutes   the time that `--quick` and the usual length took on two cores, as it was measured; None where it was not
     """
 
@@ -151,5 +152,6 @@ class Design:
     seeds: int = 3
     measures: Sequence[Measure] = ()
     columns: Sequence[Column] = ()
+    shares: frozenset[str] = frozenset()
     plots: Sequence[Lines | Drawing] = ()
     minutes: tuple[float, float] | None = None

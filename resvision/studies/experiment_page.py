@@ -19,7 +19,7 @@ from resvision.report.svg import colours, inline
 from resvision.report.tables import MISSING, duration, figure, main_figure, percent, whole
 from resvision.studies.design import Column, Design, Drawing, Form, Lines, Value
 from resvision.studies.experiment_plots import lines_svg
-from resvision.studies.results import Results
+from resvision.studies.results import Results, is_share
 from resvision.studies.spreads import mean_and_spread
 from resvision.studies.verdicts import CONFIDENCE, Verdict
 
@@ -104,18 +104,17 @@ def verdict_rows(verdicts: Sequence[Verdict], *, shares: Sequence[bool] = ()) ->
 
 
 def are_shares(design: Design, results: Results) -> list[bool]:
-    """Whether the figures of each claim are shares, as far as the kind or a column of the design says so."""
-    columns = {column.figure for column in design.columns if column.form == "share"}
+    """Whether the figures of each claim are shares, as far as the kind or the design says so."""
     kinds = {condition: part.kind for part in results.by_task() for condition in part.conditions}
 
-    def is_share(value: Value | float) -> bool:
-        if not isinstance(value, Value) or value.condition not in kinds:
-            return False
-        kind = kinds[value.condition]
-        names = {"tested": kind.main, "trained": kind.metrics[0] if kind.metrics else ""}
-        return value.figure in columns or names.get(value.figure, value.figure) in kind.shares
+    def is_one(value: Value | float) -> bool:
+        return (
+            isinstance(value, Value)
+            and value.condition in kinds
+            and is_share(value.figure, design, kinds[value.condition])
+        )
 
-    return [is_share(claim.smaller) or is_share(claim.larger) for claim in design.claims]
+    return [is_one(claim.smaller) or is_one(claim.larger) for claim in design.claims]
 
 
 def _in_points(verdict: Verdict) -> Verdict:

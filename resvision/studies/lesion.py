@@ -89,6 +89,7 @@ DESIGN = Design(
         Column("lesion.many", "error without most blocks", "share"),
         Column("lesion.swapped_many", "error after most swaps", "share"),
     ),
+    shares=frozenset({"lesion.rise", "lesion.to_chance", "lesion.few", "lesion.swapped_few"}),
     plots=(
         Lines("One block deleted", "lesion.place", "lesion.error", "place of the block in the net", "test error"),
         Lines("Blocks deleted at random", "lesion.count", "lesion.removed", "blocks deleted", "test error"),

@@ -129,6 +129,13 @@ class Results:
         return figures - self.figure(value.above, value.figure) if value.above else figures
 
 
+def is_share(figure: str, design: Design, kind: Kind[Any, Any, Any]) -> bool:
+    """Whether a figure is a share 0..1, as far as its kind or the design says so."""
+    known = {"tested": kind.main, "trained": kind.metrics[0] if kind.metrics else ""}
+    columns = {column.figure for column in design.columns if column.form == "share"}
+    return figure in columns | design.shares or known.get(figure, figure) in kind.shares
+
+
 def write_results(results: Results, path: Path) -> Path:
     """Write results as JSON, whole or not at all; the path."""
     rundir.write_json(path, to_json(results))

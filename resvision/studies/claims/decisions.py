@@ -15,7 +15,8 @@ from resvision.studies.claims.evidence import Evidence, Finding, evidence, word_
 from resvision.studies.claims.figures import FIGURES, figure_named
 from resvision.studies.claims.sources import SOURCES
 from resvision.studies.design import Design, Value
-from resvision.studies.results import Results
+from resvision.studies.results import Results, is_share
+from resvision.studies.spreads import mean_and_spread
 
 By = Literal["study", "arithmetic", "table", "text"]
 
@@ -103,9 +104,9 @@ def _finding(design: Design, results: Results, finding: Finding, language: Langu
     sides, verdict = (finding.claim.smaller, finding.claim.larger), finding.verdict
     values = finding.values
     results = next(one for one in results.by_task() if values[0].condition in one.conditions)
-    is_share = any(_is_share(value.figure, design, results) for value in values)
+    are_shares = any(is_share(value.figure, design, results.kind) for value in values)
     names = [_figure_name(side, results, language) if isinstance(side, Value) else "" for side in sides]
-    left, right = (_side(side, results, language, is_share=is_share) for side in sides)
+    left, right = (_side(side, results, language, are_shares=are_shares) for side in sides)
     if len({value.figure for value in values}) == 1:
         shown = f"{''.join(dict.fromkeys(names))} {left} {_SIGNS[verdict.word]} {right}"
     else:
@@ -116,33 +117,21 @@ def _finding(design: Design, results: Results, finding: Finding, language: Langu
     return f"{shown} ({needed})"
 
 
-def _side(side: Value | float, results: Results, language: Language, *, is_share: bool) -> str:
+def _side(side: Value | float, results: Results, language: Language, *, are_shares: bool) -> str:
     if not isinstance(side, Value):
-        return f"{100 * side:.4g} %" if is_share else f"{side:.4g}"
+        return f"{100 * side:.4g} %" if are_shares else f"{side:.4g}"
     values = results.figure(side.condition, side.figure)
     if side.above:
         values = values - results.figure(side.above, side.figure)
-    text = _spread(values[np.isfinite(values)], is_share=is_share)
+    known = values[np.isfinite(values)].tolist()
+    text = mean_and_spread(known, _percent if are_shares else "{:.4g}".format) if known else "—"
     if side.above:
         return phrases.DIFFERENCE(language, condition=side.condition, above=side.above, value=text)
     return f"`{side.condition}` {text}"
 
 
-def _spread(values: Any, *, is_share: bool) -> str:
-    """The mean of some figures with the standard deviation of one where there are two or more."""
-    if not len(values):
-        return "—"
-    numbers = [float(np.mean(values)), *([float(np.std(values, ddof=1))] if len(values) > 1 else [])]
-    written = [f"{100 * number:.2f}" if is_share else f"{number:.4g}" for number in numbers]
-    return " ± ".join(written) + (" %" if is_share else "")
-
-
-def _is_share(figure: str, design: Design, results: Results) -> bool:
-    kind = results.kind
-    known = {"tested": kind.main, "trained": kind.metrics[0] if kind.metrics else ""}
-    return known.get(figure, figure) in kind.shares or any(
-        column.figure == figure and column.form == "share" for column in design.columns
-    )
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
 
 
 def _figure_name(side: Value, results: Results, language: Language) -> str:
