@@ -1,7 +1,6 @@
 """`resvision study list`: the studies, with question, paper, members and the expected time on this machine."""
 
 import json
-from typing import Annotated
 
 import typer
 
@@ -11,13 +10,7 @@ from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 NOT_MEASURED = "not measured"
 
 
-def command(
-    as_json: AsJson = False,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Show the time of --quick, not that of the usual length.")
-    ] = False,
-    wide: Wide = False,
-) -> None:
+def command(as_json: AsJson = False, wide: Wide = False) -> None:
     """List the studies: what each asks, of how many trainings, and how long it takes here."""
     from resvision.studies.study_list import listed, rate
 
@@ -25,16 +18,17 @@ def command(
     if as_json:
         typer.echo(json.dumps({"studies": [row.to_json(rate()) for row in rows]}, indent=2))
         return
-    table = new_table("study", "question", "members", "data", "time here", "paper", least=("paper", "data"))
+    table = new_table("study", "question", "members", "data", "quick", "usual", "paper", least=("paper", "data"))
     for row in rows:
         members = f"{len(row.conditions)} x {row.seeds}"
-        minutes = row.expected_minutes(rate(), quick=quick)
+        times = [_in_words(row.expected_minutes(rate(), quick=quick)) for quick in (True, False)]
         paper = row.paper.partition(", https")[0]
-        table.add_row(row.name, row.question, members, row.data, _in_words(minutes), paper)
+        table.add_row(row.name, row.question, members, row.data, *times, paper)
     print_tables(table, wide=wide)
     print_lines(
-        "members: conditions x seeds, each a training; time: expected on this machine, by what was measured on two"
-        " cores and the rate of this machine in matrix products; `resvision study NAME --help` says more"
+        "members: conditions x seeds, each a training; quick, usual: the time with --quick and without, expected on"
+        " this machine, by what was measured on two cores and the rate of this machine in matrix products;"
+        " `resvision study NAME --help` says more"
     )
 
 

@@ -87,4 +87,5 @@ DESIGN = Design(
             log="x",
         ),
     ),
+    minutes=(1.0, None),
 )

@@ -58,4 +58,5 @@ DESIGN = Design(
     measures=(COUNTS, times(30, quick_rounds=10)),
     columns=(*COUNT_COLUMNS, STEP_COLUMN),
     plots=(Drawing("By condition", "resvision.studies.condition_drawings:tested"),),
+    minutes=(2.0, None),
 )

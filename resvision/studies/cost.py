@@ -57,4 +57,5 @@ DESIGN = Design(
     quick={**QUICK, "training.duration": "3 epochs"},
     measures=(COUNTS, times(50, quick_rounds=15)),
     columns=(*COUNT_COLUMNS, FORWARD_COLUMN, STEP_COLUMN),
+    minutes=(1.1, None),
 )

@@ -45,6 +45,7 @@ def degradation(depths: Sequence[int] = DEPTHS) -> Design:
         ],
         claims=[*claims([pair(depth) for depth in ascending])],
         quick={"training.duration": "3 epochs", "model.options.width": 4},
+        minutes=(1.1, None),
     )
 
 

@@ -136,7 +136,8 @@ class Design:
     seeds     the usual number of them
     columns   of the table, beside those of every study
     shares    figures of measures that no column shows, and that are written in percent where claims compare them
-    minutes   the time that `--quick` and the usual length took on two cores, as it was measured; None where it was not
+    minutes   the time that `--quick` took on two cores, two members beside each other, as it was measured; and that of
+              the usual length, None where it was not
     """
 
     name: str
@@ -154,4 +155,4 @@ class Design:
     columns: Sequence[Column] = ()
     shares: frozenset[str] = frozenset()
     plots: Sequence[Lines | Drawing] = ()
-    minutes: tuple[float, float] | None = None
+    minutes: tuple[float, float | None] | None = None

@@ -36,4 +36,5 @@ DESIGN = Design(
     claims=[*claims([_names(depth) for depth in DEPTHS])],
     common={"model.options.width": 128, "training.duration": "20 epochs"},
     quick={"data.image_size": 16, "training.duration": "20 epochs"},
+    minutes=(0.9, None),
 )

@@ -79,6 +79,7 @@ def gradients(depths: Sequence[int] = DEPTHS) -> Design:
             Column("gradients.trained", "while trained"),
         ),
         plots=PLOTS,
+        minutes=(1.7, None),
     )
 
 

@@ -54,4 +54,5 @@ DESIGN = Design(
         "training.duration": "1 epochs",
         "training.batch_size": 32,
     },
+    minutes=(1.7, None),
 )

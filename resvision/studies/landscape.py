@@ -72,4 +72,5 @@ DESIGN = Design(
         ),
         Drawing("Loss over two directions", "resvision.studies.landscape_drawings:surfaces"),
     ),
+    minutes=(1.7, None),
 )

@@ -97,4 +97,5 @@ DESIGN = Design(
         Lines("Order of blocks", "lesion.tau", "lesion.shuffled", "Kendall's tau", "test error", style="points"),
     ),
     quick={**QUICK, "training.duration": "12 epochs"},
+    minutes=(1.3, None),
 )

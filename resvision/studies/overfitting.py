@@ -93,4 +93,5 @@ DESIGN = Design(
         Column("fit.test_loss", "test loss"),
         Column("fit.loss_gap", "gap"),
     ),
+    minutes=(2.2, None),
 )

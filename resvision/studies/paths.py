@@ -73,4 +73,5 @@ DESIGN = Design(
         Lines("Gradient by length", "paths.length", "paths.gradient", "length of the path", "share of the gradient"),
     ),
     quick={**QUICK, "training.duration": "12 epochs"},
+    minutes=(1.1, None),
 )

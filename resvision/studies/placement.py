@@ -70,4 +70,5 @@ DESIGN = Design(
     common={**USUAL, "training.duration": "20 epochs"},
     quick={**QUICK, "training.duration": "6 epochs"},
     plots=(Drawing("By condition", "resvision.studies.condition_drawings:tested"),),
+    minutes=(2.7, None),
 )

@@ -77,4 +77,5 @@ DESIGN = Design(
         Drawing("First filters", "resvision.studies.representation_drawings:filters"),
         Drawing("Feature maps of the first test image", "resvision.studies.representation_drawings:maps"),
     ),
+    minutes=(0.6, None),
 )

@@ -54,6 +54,7 @@ def responses(depths: Sequence[int] = DEPTHS) -> Design:
             Lines("In the order of layers", "responses.layer", "responses.stds", "layer", "standard deviation"),
             Lines("By size", "responses.layer", "responses.ranked", "rank", "standard deviation"),
         ),
+        minutes=(1.2, None),
     )
 
 

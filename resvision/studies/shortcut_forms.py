@@ -63,4 +63,5 @@ DESIGN = Design(
     measures=(COUNTS,),
     columns=COUNT_COLUMNS,
     plots=(Drawing("By condition", "resvision.studies.condition_drawings:tested"),),
+    minutes=(3.0, None),
 )

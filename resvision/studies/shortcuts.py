@@ -57,4 +57,5 @@ DESIGN = Design(
     measures=(COUNTS,),
     columns=COUNT_COLUMNS,
     plots=(Drawing("By condition", "resvision.studies.condition_drawings:tested"),),
+    minutes=(2.1, None),
 )

@@ -32,7 +32,7 @@ class Listed(NamedTuple):
     """A study in the list.
 
     conditions  that are compared, by name
-    minutes     the time of `--quick` and of the usual length on the reference machine, None where not measured
+    minutes     those of `Design`
     """
 
     name: str
@@ -41,7 +41,7 @@ class Listed(NamedTuple):
     data: str
     conditions: Sequence[str]
     seeds: int
-    minutes: tuple[float, float] | None
+    minutes: tuple[float, float | None] | None
 
     @property
     def members(self) -> int:
@@ -50,7 +50,8 @@ class Listed(NamedTuple):
 
     def expected_minutes(self, rate_here: float, *, quick: bool) -> float | None:
         """The minutes on a machine of this rate, None where none were measured."""
-        return None if self.minutes is None else self.minutes[0 if quick else 1] * REFERENCE_RATE / rate_here
+        minutes = None if self.minutes is None else self.minutes[0 if quick else 1]
+        return None if minutes is None else minutes * REFERENCE_RATE / rate_here
 
     def to_json(self, rate_here: float) -> dict[str, Any]:
         """Plain data."""

@@ -130,4 +130,5 @@ DESIGN = Design(
     conditions=tuple(_conditions()),
     claims=tuple(_claims()),
     data=", ".join(heads.data for heads in HEADS),
+    minutes=(3.9, None),
 )

@@ -60,4 +60,5 @@ DESIGN = Design(
     ),
     columns=(Column("start.first_loss", "loss of the first step"), Column("start.loss", "loss of the first 100 steps")),
     plots=(Lines("The first 100 steps", "start.step", "start.train_loss", "step", "training loss"),),
+    minutes=(2.9, None),
 )

@@ -334,6 +334,7 @@ def results(plain: list[float], deeper: list[float], *, data: str = "digits", qu
         date="2026-11-28",
         machine="a machine",
         settings={
+            "model": {"options": {"width": 8}},
             "training": {"duration": "3 epochs"},
             "data": {"train_images": 50_000, "train_limit": 10_000, "image_size": 16},
         },
@@ -397,7 +398,8 @@ def test_a_results_file_decides_its_rows_from_the_command_to_the_book(
         assert f"**{phrases.WORDS[overfitting](language)}** (" in other
         unmeasured = lines[BY_ID["zero-init-helps"].words(language).claim]
         assert f"**{phrases.WORDS['not measured'](language)}** (" in unmeasured
-        assert "\n- `resvision study degradation --data digits`" in book
+        told = "--data digits --epochs 3 --train-images 10000 --set data.image_size=16 --set model.options.width=8"
+        assert f"\n- `resvision study degradation {told}`" in book
         assert {"en": "3 epochs, 10,000 images of 16 px", "ko": "3에폭, 16픽셀 이미지 10,000장"}[language] in book
         assert phrases.NOTHING_RUN(language) not in book
 

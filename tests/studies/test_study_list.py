@@ -31,12 +31,13 @@ def test_time_is_scaled_by_the_rate_of_this_machine() -> None:
     assert measured.expected_minutes(REFERENCE_RATE / 2, quick=True) == 4.0
     assert measured.expected_minutes(REFERENCE_RATE * 2, quick=False) == 10.0
     assert measured.to_json(REFERENCE_RATE)["minutes"] == {"quick": 2.0, "usual": 20.0}
+    assert of_design(replace(degradation(), minutes=(2.0, None))).to_json(REFERENCE_RATE)["minutes"]["usual"] is None
     assert of_design(replace(degradation(), minutes=None)).expected_minutes(REFERENCE_RATE, quick=True) is None
     assert rate() > 1e8
 
 
 def test_a_study_that_was_not_measured_says_so(cli: Cli) -> None:
-    code, out, err = cli("study", "list", "--quick")
+    code, out, err = cli("study", "list")
     assert code == 0, err
     assert "not measured" in next(line for line in out.splitlines() if line.startswith(" detection-line"))
     assert [row.name for row in listed()] == [*STUDIES, "detection-line"]

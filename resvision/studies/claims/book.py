@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from resvision.core.files import DOCUMENT, read_whole
-from resvision.core.plurals import length_in_words
+from resvision.core.plurals import counted, length_in_words
 from resvision.studies.claims import phrases
 from resvision.studies.claims.decisions import Decision
 from resvision.studies.claims.entries import Language
 from resvision.studies.claims.sources import with_links
 from resvision.studies.results import Results
+from resvision.studies.table import STUDIES, design_of
 
 DECIDED_BY = ("study", "arithmetic", "table", "text")
 
@@ -80,14 +81,39 @@ def runs(results: Sequence[Results], language: Language) -> Iterator[str]:
         count, unit = duration.split()
         yield phrases.RUN(
             language,
-            command=f"resvision study {one.study} --data {one.data}{' --quick' if one.quick else ''}",
-            conditions=len(one.conditions),
+            command=command_of(one),
+            conditions=phrases.CONDITIONS(
+                language, count=len(one.conditions), words=counted(len(one.conditions), "condition")
+            ),
             seeds=len(one.seeds),
             length=phrases.LENGTHS[unit](language, count=count, words=length_in_words(duration)),
             shown=_shown(one.settings["data"], language),
             date=one.date,
             machine=one.machine,
         )
+
+
+def command_of(results: Results) -> str:
+    """The command that repeats a study, as far as its first member tells: data, length, width and images."""
+    design, settings = design_of(STUDIES[results.study]), results.settings
+    words = ["resvision", "study", results.study, "--data", results.data]
+    if len(results.seeds) != design.seeds:
+        words += ["--seeds", f"{len(results.seeds)}"]
+    if results.quick:
+        return " ".join([*words, "--quick"])
+    duration, limit = settings["training"]["duration"], settings["data"]["train_limit"]
+    if duration != design.common.get("training.duration") and duration.endswith(" epochs"):
+        words += ["--epochs", duration.split()[0]]
+    if limit is not None and limit != design.common.get("data.train_limit"):
+        words += ["--train-images", f"{limit}"]
+    kept = {"data.image_size": settings["data"]["image_size"], "model.options.width": _width(settings)}
+    changed = {name: value for name, value in kept.items() if value is not None and value != design.common.get(name)}
+    return " ".join([*words, *(f"--set {name}={value}" for name, value in changed.items())])
+
+
+def _width(settings: Mapping[str, Any]) -> int | None:
+    width: int | None = settings["model"].get("options", {}).get("width")
+    return width
 
 
 def _shown(data: Mapping[str, Any], language: Language) -> str:

@@ -134,9 +134,10 @@ TESTED: Mapping[str, Phrase] = {
 """The main figures of tasks, by the nouns that their kinds give them."""
 
 RUN = Phrase(
-    "- `{command}`: {conditions} conditions, {seeds} seeds each, {length}, {shown}; {date}, {machine}",
-    "- `{command}`: 조건 {conditions}개, 조건마다 시드 {seeds}개, {length}, {shown}; {date}, {machine}",
+    "- `{command}`: {conditions}, {seeds} seeds each, {length}, {shown}; {date}, {machine}",
+    "- `{command}`: {conditions}, 조건마다 시드 {seeds}개, {length}, {shown}; {date}, {machine}",
 )
+CONDITIONS = Phrase("{words}", "조건 {count}개")
 LENGTHS: Mapping[str, Phrase] = {
     "epochs": Phrase("{words}", "{count}에폭"),
     "steps": Phrase("{words}", "{count}스텝"),
