@@ -35,6 +35,7 @@ VERBS = {
     "study": "resvision.cli.study:command",
     "runs": "resvision.cli.runs:command",
     "recipes": "resvision.cli.recipes:command",
+    "bench": "resvision.cli.bench:command",
     "settings": "resvision.cli.settings:command",
 }
 
@@ -103,7 +104,8 @@ MEANT = {
         "`resvision.load(RUN).net` in Python is a plain net, which torch.onnx.export takes",
     ),
     **dict.fromkeys(("config", "configure", "options", "set"), "`resvision settings` lists what --set takes"),
-    **dict.fromkeys(("test", "eval", "validate", "score", "benchmark"), "`resvision evaluate RUN` scores a run"),
+    **dict.fromkeys(("test", "eval", "validate", "score"), "`resvision evaluate RUN` scores a run"),
+    **dict.fromkeys(("benchmark", "speed", "time"), "`resvision bench MODEL|RUN|BUNDLE` measures how fast nets are"),
     **dict.fromkeys(("infer", "classify", "segment", "detect"), "`resvision predict RUN IMAGE...` uses a run"),
     **dict.fromkeys(("models", "nets", "zoo", "catalog"), "`resvision list` names the models"),
     **dict.fromkeys(("summary", "info", "describe", "show"), "`resvision inspect MODEL` shows the layers of a model"),

@@ -23,6 +23,7 @@ EXTRAS = {
     "onnx": "onnx",
     "onnxscript": "onnx",
     "nncf": "int8",
+    "timm": "timm",
     "fastapi": "serve",
     "uvicorn": "serve",
     "torch": "train",

@@ -1,6 +1,6 @@
 """The images and samples of a prediction as the net sees them, in order; files are decoded ahead by threads."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -39,7 +39,7 @@ def entries_of(
     *,
     with_images: bool = True,
     threads: int = 0,
-) -> Iterator[Entry]:
+) -> Generator[Entry, None, None]:
     """Yield each source, or each sample in it, as the net sees it, or the error of one that cannot be used.
 
     threads      that decode files ahead; all else, and all that a task does, is done by the caller's thread

@@ -1,7 +1,7 @@
 """A function of each item of a stream, computed by threads ahead of whoever asks for the results, in order."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ def ordered(
     threads: int,
     ahead: int,
     size: Callable[[R], int] = lambda result: 0,
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """Yield the function of each item, in order. Items are taken by the caller's thread, and no more than is bounded.
 
     threads  that call the function; 0 leaves it to the caller's, one item at a time

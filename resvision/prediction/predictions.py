@@ -1,6 +1,6 @@
 """Predictions one after another: files, or samples in them, shown to a model a few at a time."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import chain, islice
 from typing import Any, NamedTuple
@@ -72,7 +72,7 @@ def predicted(
     failed: Callable[[DataError], None] | None = None,
     with_images: bool = True,
     threads: int | None = None,
-) -> Iterator[Predicted]:
+) -> Generator[Predicted, None, None]:
     """Yield the result for each source, or for each sample in it, in order, a batch at a time.
 
     Of more than a few sources the next ones are decoded by threads meanwhile, and as many batches are predicted at once
