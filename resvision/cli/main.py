@@ -34,6 +34,7 @@ VERBS = {
     "convert": "resvision.cli.convert:command",
     "study": "resvision.cli.study:command",
     "runs": "resvision.cli.runs:command",
+    "serve": "resvision.cli.serve:command",
     "recipes": "resvision.cli.recipes:command",
     "bench": "resvision.cli.bench:command",
     "settings": "resvision.cli.settings:command",
@@ -117,6 +118,7 @@ MEANT = {
     **dict.fromkeys(("download", "fetch"), "`resvision data fetch NAME` downloads a data set"),
     **dict.fromkeys(("compare", "ls", "history"), "`resvision runs` lists runs with their scores"),
     **dict.fromkeys(("clean", "prune"), "`resvision runs clean` removes what finished runs do not need"),
+    **dict.fromkeys(("server", "http", "deploy", "api", "web"), "`resvision serve BUNDLE` answers HTTP requests"),
     **dict.fromkeys(("gradcam", "cam", "interpret"), "`resvision explain RUN IMAGE...` shows what a net looks at"),
 }
 """Answers to words of other tools that are no verbs of ours."""
