@@ -29,7 +29,7 @@ def command(
     limit: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=VALUE", help="Change a limit, such as queue=64. Repeatable; docs/serving.md lists them."
+            metavar="NAME=VALUE", help="Change a limit, such as queue=64. Repeatable; docs/commands.md lists them."
         ),
     ] = None,
     allow_host: Annotated[
@@ -41,7 +41,7 @@ def command(
         typer.Option(metavar="URL", help="Let pages of this origin, such as https://example.org, ask. Repeatable."),
     ] = None,
 ) -> None:
-    """Answer HTTP requests with the results of bundles, and show a page to try them."""
+    """Answer HTTP requests with results of bundles, and show a page."""
     from resvision.core.cores import usable_threads
     from resvision.runtime.engines import EngineSettings
     from resvision.serving.limits import limits_of

@@ -49,7 +49,7 @@ class Limits:
 
 def limits_of(words: Sequence[str]) -> Limits:
     """The limits with those changed that are given as `name=value`; SettingsError for one that cannot be."""
-    types = {field.name: type(field.default) for field in fields(Limits)}
+    types: dict[str, type[Any]] = {field.name: type(field.default) for field in fields(Limits)}
     changed: dict[str, Any] = {}
     for word in words:
         name, equals, value = word.partition("=")

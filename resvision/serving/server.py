@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import threading
@@ -189,7 +190,8 @@ def _socket(listening: Listening) -> socket.socket:
     try:
         return socket.create_server((listening.host, listening.port), family=family, backlog=1024)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
+        number = getattr(error, "errno", None)  # its own words for a number name the address once more
+        reason = os.strerror(number) if number and number > 0 else error
         raise SettingsError(
             f"--host {printable(listening.host)} --port {listening.port}: cannot listen there ({reason}); choose others"
         ) from None

@@ -17,9 +17,9 @@ def walk(command: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 
 SAID = re.compile(
-    "(Add|Ask|Build|Change|Check|Clean|Compare|Compile|Compute|Convert|Count|Cross-validate|Decode|Download|Draw|End|Evaluate"
-    "|Explain|Give|Go|Hold|Import|Install|Lay|Leave|Let|List|Look|Measure|Name|Normalize|Order|Predict|Print|Read|Remove|Resize"
-    "|Run|Say|Search|Set|Show|Start|Take|Test|Train|Try|Turn|Use|Write)[ ,:].* .*([.?]|digits)"
+    "(Add|Answer|Ask|Build|Change|Check|Clean|Compare|Compile|Compute|Convert|Count|Cross-validate|Decode|Download|Draw|End|Evaluate"
+    "|Explain|Favour|Give|Go|Hold|Import|Install|Lay|Leave|Let|List|Listen|Look|Measure|Name|Normalize|Order|Predict|Print|Read|Remove|Resize"
+    "|Run|Say|Search|Serve|Set|Show|Start|Take|Test|Train|Try|Turn|Use|Write)[ ,:].* .*([.?]|digits)"
 )
 """What a verb, an argument or an option does, as the first word of its help."""
 

@@ -1,5 +1,6 @@
 """Clients that send slowly, wrongly, without end, or nothing: each gets an answer or is closed, and others go on."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -112,10 +113,9 @@ def test_more_bytes_than_were_told_are_no_second_request(server: Running) -> Non
     with server.connect() as connection:
         connection.sendall(f"{HEAD}Content-Length: {len(content) // 2}\r\n\r\n".encode() + content)
         said = connection.makefile("rb").read().decode()
-    assert [line for line in said.splitlines() if line.startswith("HTTP/")] == [
-        "HTTP/1.1 422 Unprocessable Entity",
-        "HTTP/1.1 400 Bad Request",
-    ]
+    first, second = re.findall(r"HTTP/1\.1 (\d+) ", said)
+    assert first == "422"
+    assert second in ("400", "408")  # the rest of a file has a line's end, or not
 
 
 def test_a_body_that_ends_early_is_no_image(server: Running) -> None:
