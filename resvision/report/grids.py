@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 
 WIDTH_IN = 5.4
 PER_ROW = 8
+SPAN = 1e4
+"""The highest level of a surface, as a multiple of its lowest loss."""
 """Pictures of a strip side by side at most."""
 HEADING_IN, GAP_IN = 0.27, 0.03
 """The height of a line of text above pictures, and the edge around each picture."""
@@ -69,7 +71,11 @@ def heat_maps(title: str, tables: Sequence[Table], *, label: str, words: str, pe
 
 
 def contours(title: str, surfaces: Sequence[Surface], *, words: str, per_row: int = 2) -> Plot:
-    """Losses over two directions, each with lines of equal loss in the same levels, which grow by equal factors."""
+    """Losses over two directions, each with lines of equal loss in the same levels, which grow by equal factors.
+
+    What lies above SPAN times the lowest loss has the colour of the highest level: the bowl is to be seen, not how
+    steep its far walls are.
+    """
     return Plot(partial(_draw_surfaces, title, surfaces, per_row), words)
 
 
@@ -161,9 +167,11 @@ def _draw_surfaces(title: str, surfaces: Sequence[Surface], per_row: int) -> Fig
         cell.grid(visible=False)
     for cell in cells[len(surfaces) :]:
         cell.set_axis_off()
-    ticks = levels[:: max(1, len(levels) // 4)]
+    ticks = levels[:: (len(levels) - 1) // 3]
     bar = figure.colorbar(filled, ax=[*cells], location="bottom", fraction=0.04, aspect=40, label="loss", ticks=ticks)
-    bar.ax.set_xticklabels([plain(tick) for tick in ticks])
+    above = any(np.nanmax(surface.values, initial=0.0) > levels[-1] for surface in surfaces)
+    marks = [plain(tick) for tick in ticks]
+    bar.ax.set_xticklabels([*marks[:-1], f"{marks[-1]} and more" if above else marks[-1]])
     bar.ax.minorticks_off()
     return figure
 
@@ -175,8 +183,8 @@ def plain(value: float) -> str:
 
 
 def _levels(values: Sequence[Floats], count: int = 19) -> Floats:
-    """Levels from the lowest loss to the highest, in equal factors; at most a million times apart."""
+    """Levels from the lowest loss up, in equal factors, to the highest or to SPAN times the lowest."""
     known = np.concatenate([surface[np.isfinite(surface)] for surface in values] or [np.ones(1)])
-    high = max(float(known.max(initial=1e-6)), 1e-6)
-    low = max(float(known.min(initial=high)), 1e-6 * high)
+    low = max(float(known.min(initial=np.inf)), 1e-6) if len(known) else 1e-6
+    high = min(float(known.max(initial=low)), SPAN * low)
     return np.geomspace(low, max(high, 1.0001 * low), count)

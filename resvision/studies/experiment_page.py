@@ -188,7 +188,9 @@ def _usual_plots(results: Results, task: str) -> list[Lines]:
     curves = [Lines(f"Training loss{of_task}", "train.epoch", "train.loss", "epochs", "training loss", log="y")]
     if noun:
         curves.append(Lines(f"Training {noun}{of_task}", "train.epoch", "train.trained", "epochs", f"training {noun}"))
-    return [*curves, Lines(f"Test {main}{of_task}", "tested.epoch", "tested.tested", "epochs", f"test {main}")]
+    tested = Lines(f"Test {main}{of_task}", "tested.epoch", "tested.tested", "epochs", f"test {main}")
+    is_curve = any(len(member.series.get("tested.epoch", ())) > 1 for member in results.members)
+    return [*curves, tested] if is_curve else curves  # where a net is tested once, the table has it
 
 
 def _of_task(part: Results, parts: Sequence[Results]) -> str:

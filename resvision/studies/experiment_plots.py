@@ -1,6 +1,7 @@
 """Plots of a study: a series against another, a colour for each condition, a thin line for each seed."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -31,12 +32,13 @@ def lines_svg(plot: Lines, results: Results, *, name: str, shades: dict[str, str
     with style(name):
         figure = Figure(figsize=(WIDTH_IN, 3.4 + 0.19 * -(-len(drawn) // 2)), layout="constrained")
         axes = figure.subplots()
+        dashes = dashes_of(shades)
         for condition, members in drawn.items():
-            _draw(axes, plot, members, shades[condition])
+            _draw(axes, plot, members, shades[condition], dashes[condition])
         axes.set(xlabel=plot.x_label, ylabel=plot.y_label)
         axes.set_title(plot.title)
         _scale(axes, plot)
-        handles = [Line2D([], [], color=shades[condition], linewidth=2.4) for condition in drawn]
+        handles = [Line2D([], [], color=shades[c], linestyle=dashes[c], linewidth=2.4) for c in drawn]
         figure.legend(handles, [short(condition) for condition in drawn], loc="outside lower center", ncols=2)
         return svg_of(figure, name=name, words=words(plot, drawn))
 
@@ -50,10 +52,20 @@ def _has(member: Member, plot: Lines) -> bool:
     return bool(member.series.get(plot.x)) and bool(member.series.get(plot.y))
 
 
-def _draw(axes: Axes, plot: Lines, members: Sequence[Member], colour: str) -> None:
+def dashes_of(shades: Mapping[str, str]) -> dict[str, str]:
+    """The style of each condition's lines: another one each time that their colour comes again."""
+    styles, seen = ("-", "--", ":", "-."), Counter[str]()
+    dashes = {}
+    for condition, shade in shades.items():
+        dashes[condition] = styles[seen[shade] % len(styles)]
+        seen[shade] += 1
+    return dashes
+
+
+def _draw(axes: Axes, plot: Lines, members: Sequence[Member], colour: str, dash: str) -> None:
     xs, ys = [column(m, plot.x) for m in members], [column(m, plot.y) for m in members]
     marker = "o" if plot.style == "points" or len(xs[0]) == 1 else ""
-    line = "none" if plot.style == "points" else "-"
+    line = "none" if plot.style == "points" else dash
     shared = len(members) > 1 and all(np.array_equal(x, xs[0]) for x in xs)
     for x, y in zip(xs, ys, strict=True):
         faint = FAINT if shared else 1

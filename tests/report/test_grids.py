@@ -32,3 +32,11 @@ def test_a_picture_is_the_same_each_time_and_says_what_it_shows() -> None:
 def test_a_flat_surface_is_drawn() -> None:
     steps = np.linspace(-1, 1, 3)
     assert contours("Flat", [Surface("", np.zeros((3, 3)), (steps, steps))], words="flat").svg("x").startswith("<svg")
+
+
+def test_walls_of_a_surface_do_not_hide_its_bottom() -> None:
+    steps = np.linspace(-1, 1, 3)
+    bowl = np.array([[1e9, 10.0, 1e9], [10.0, 0.1, 10.0], [1e9, 10.0, 1e9]])
+    svg = contours("Bowl", [Surface("", bowl, (steps, steps))], words="bowl").svg("x")
+    assert "1,000 and more" in svg
+    assert "and more" not in contours("Bowl", [Surface("", np.minimum(bowl, 10), (steps, steps))], words="").svg("x")

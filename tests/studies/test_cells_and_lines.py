@@ -1,10 +1,12 @@
-"""Cells of means: a unit once, and no spread where there is none."""
+"""Cells of means have a unit once and no spread where there is none; lines of many conditions are told apart."""
 
 from collections.abc import Callable
 
 import pytest
 
+from resvision.report.svg import colours
 from resvision.report.tables import duration, percent
+from resvision.studies.experiment_plots import dashes_of
 from resvision.studies.spreads import mean_and_spread
 
 
@@ -28,3 +30,8 @@ def plain(value: float) -> str:
 )
 def test_a_mean_and_its_spread(values: list[float], write: Callable[[float], str], cell: str) -> None:
     assert mean_and_spread(values, write) == cell
+
+
+def test_a_colour_that_comes_again_is_dashed() -> None:
+    dashes = dashes_of(colours([f"net {number}" for number in range(10)]))
+    assert [*dashes.values()] == ["-"] * 8 + ["--"] * 2
