@@ -1,7 +1,7 @@
 """The machine of a measurement: its processor, the cores that may be used, what else they do, and its ceilings."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from resvision.bench.ceilings import ceilings
@@ -39,6 +39,11 @@ class MeasuredMachine:
             f"{self.cores:g}{of_all} cores{busy}",
             f"ceilings: {', '.join([*rates, copied])}",
         ]
+
+    def measured_again(self, *, least_s: float = 0.5) -> "MeasuredMachine":
+        """The same with ceilings measured once more, the better ones kept: what else the machine did hides some of them."""
+        again = ceilings(least_s=least_s)
+        return replace(self, ceilings={name: max(rate, again.get(name, rate)) for name, rate in self.ceilings.items()})
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from textwrap import wrap
 from typing import Any
 
 from resvision.bench.measuring import DECODING, FILES, Measured
 from resvision.core.errors import printable
 
 BAR_PX, ROW_PX, NAMES_PX, MARGIN_PX = 360, 20, 170, 16
+FOOT_CHARACTERS = 88
+"""Of a line at the foot at most, so that it fits into the width."""
 FONT = "system-ui, sans-serif"
 INK, FAINT, OURS, USUAL = "#1f2328", "#57606a", "#0b62c4", "#adb5bd"
 USUAL_PATHS = {"torchvision", "timm", "openvino-by-hand"}
@@ -111,7 +114,7 @@ def picture(all_measured: Sequence[Measured], lines: Sequence[str]) -> str:
             for path, rate in rates.items():
                 y = _bar(parts, y, path, rate.median, highest)
         y += ROW_PX
-    for line in lines:
+    for line in (part for line in lines for part in wrap(line, FOOT_CHARACTERS)):
         y = _text(parts, MARGIN_PX, y + 14, line, FAINT)
     width = NAMES_PX + BAR_PX + 6 * MARGIN_PX
     return (

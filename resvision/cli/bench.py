@@ -74,6 +74,7 @@ def command(
     )
     machine = measured_machine()
     found = [_measured(net, size, question, allow_code=allow_code) for net in nets]
+    machine = machine.measured_again()
     if picture is not None:
         from resvision.report.architecture import write
 
