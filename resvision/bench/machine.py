@@ -41,7 +41,7 @@ class MeasuredMachine:
         ]
 
     def measured_again(self, *, least_s: float = 0.5) -> "MeasuredMachine":
-        """The same with ceilings measured once more, the better ones kept: what else the machine did hides some of them."""
+        """The same with ceilings measured once more, the better ones kept, since other work lowers them."""
         again = ceilings(least_s=least_s)
         return replace(self, ceilings={name: max(rate, again.get(name, rate)) for name, rate in self.ceilings.items()})
 

@@ -114,8 +114,8 @@ def picture(all_measured: Sequence[Measured], lines: Sequence[str]) -> str:
             for path, rate in rates.items():
                 y = _bar(parts, y, path, rate.median, highest)
         y += ROW_PX
-    for line in (part for line in lines for part in wrap(line, FOOT_CHARACTERS)):
-        y = _text(parts, MARGIN_PX, y + 14, line, FAINT)
+    for part in (part for line in lines for part in wrap(line, FOOT_CHARACTERS)):
+        y = _text(parts, MARGIN_PX, y + 14, part, FAINT)
     width = NAMES_PX + BAR_PX + 6 * MARGIN_PX
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {y + MARGIN_PX:g}" font-family="{FONT}"'

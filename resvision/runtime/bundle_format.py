@@ -54,6 +54,15 @@ class Measured:
     engine: str
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """The images that the ranges of an int8 graph were measured on: their set, how many were drawn, by which seed."""
+
+    data: str
+    images: Count
+    seed: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
     """The content of `bundle.json`; `kinds.model_card` explains what describes the model.
@@ -66,6 +75,7 @@ class Manifest:
     inputs    of the graph, by name, with their shapes apart from the batch
     outputs   the names of its outputs
     options   what was fixed when the bundle was made, such as the overlap above which boxes suppress each other
+    calibration  of a graph in int8
     measured  the scores of the net before and after; None where they were not asked for
     sums      SHA-256 of every other file, by name
     """
@@ -85,6 +95,7 @@ class Manifest:
     inputs: dict[str, tuple[Count, ...]]
     outputs: tuple[str, ...]
     options: dict[str, Scalar] = field(default_factory=dict)
+    calibration: Calibration | None = None
     measured: Measured | None = None
     sums: dict[str, str] = field(default_factory=dict)
 
