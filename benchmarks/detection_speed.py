@@ -31,8 +31,9 @@ import resvision
 from resvision.contracts import Batch, Images
 from resvision.detection.detector import Detector, TrueBoxes
 from resvision.detection.parts.matching import match
-from resvision.detection.parts.suppression import Suppression, suppress
+from resvision.detection.parts.suppression import suppress
 from resvision.inference.load import load
+from resvision.kinds.detection.suppression import Suppression
 from resvision.training import machine as machines
 from resvision.training.gradients import LossModule
 from resvision.training.optimizers import OptimizerSettings, build_optimizer

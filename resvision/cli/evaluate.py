@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Unpack
 import typer
 
 from resvision.cli import overlap
+from resvision.cli.engines import require_engine_named
 from resvision.cli.shared_options import AllowCode, Grey, finds_of
 from resvision.cli.tables import Wide, new_table, print_lines, print_tables
 from resvision.cli.weights import (
@@ -20,6 +21,7 @@ from resvision.cli.weights import (
     with_use_options,
 )
 from resvision.core.plurals import counted
+from resvision.runtime.shipped import is_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,7 +53,9 @@ def _print_protocols(asked: bool) -> None:
 def command(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN", help="Evaluate these run directories; with --weights, these models."),
+        typer.Argument(
+            metavar="RUN", help="Evaluate these run directories, or a bundle by folder or name; with --weights, models."
+        ),
     ],
     data: Annotated[
         str | None,
@@ -101,6 +105,24 @@ def command(
     Of a classifier this shows top-1 and top-5 error, loss, a table of the classes and their confusion; of a run that
     labels pixels mean IoU, accuracies, a row for each class and the confusion of pixels.
     """
+    from resvision.cli import bundle_scores
+
+    weights, stated = options["weights"], columns_of(columns)
+    if weights is None and any(map(is_place, runs)):
+        refused = {"--compile": compiled, "--scales": scales, "--table": table, "--ensemble": ensemble}
+        refused |= {"--batch-size": batch_size}
+        bundle_scores.evaluate_bundle(
+            runs,
+            data,
+            options,
+            root=root,
+            columns=stated,
+            protocol=protocol,
+            refused=refused,
+            as_json=as_json,
+            wide=wide,
+        )
+        return
     from resvision import catalog
     from resvision.core.progress import Bar
     from resvision.core.terminal import Terminal
@@ -109,8 +131,9 @@ def command(
     from resvision.kinds.table import kind_of
     from resvision.tasks import How
 
+    require_engine_named(options)
     pixels = None if scales is None else pixels_of("--scales", scales)
-    weights, known, stated = options["weights"], known_of(options), columns_of(columns)
+    known = known_of(options)
     if weights is not None:  # mistakes are reported before the download
         for run in runs:
             _require_protocol(protocol, [kind_of(catalog.find(str(run)).task)])
@@ -130,6 +153,11 @@ def command(
             _show_table(result, wide=wide)
         return
     (trained,) = loaded
+    if options["engine"] is not None:
+        bundle_scores.evaluate_on_engine(
+            trained, data, options, root=root, columns=stated, how=how, as_json=as_json, wide=wide
+        )
+        return
     how = how._replace(grey=how.grey or data is None)
     with bar:
         evaluation = evaluate_with_overlap(trained, data, root=root, columns=stated, how=how)

@@ -31,6 +31,7 @@ VERBS = {
     "predict": "resvision.cli.predict:command",
     "explain": "resvision.cli.explain:command",
     "report": "resvision.cli.report:command",
+    "export": "resvision.cli.export:command",
     "convert": "resvision.cli.convert:command",
     "study": "resvision.cli.study:command",
     "runs": "resvision.cli.runs:command",
@@ -100,10 +101,7 @@ def _run(arguments: list[str]) -> int:
 MEANT = {
     "version": "`resvision --version` prints the version",
     "help": "`resvision --help` lists the verbs, and `resvision VERB --help` the options of one",
-    **dict.fromkeys(
-        ("export", "onnx", "torchscript"),
-        "`resvision.load(RUN).net` in Python is a plain net, which torch.onnx.export takes",
-    ),
+    **dict.fromkeys(("onnx", "torchscript"), "`resvision export RUN --to onnx --out FILE` writes a graph"),
     **dict.fromkeys(("config", "configure", "options", "set"), "`resvision settings` lists what --set takes"),
     **dict.fromkeys(("test", "eval", "validate", "score"), "`resvision evaluate RUN` scores a run"),
     **dict.fromkeys(("benchmark", "speed", "time"), "`resvision bench MODEL|RUN|BUNDLE` measures how fast nets are"),

@@ -1,4 +1,4 @@
-"""`resvision predict`: results of a run for image files, as lines, JSON, CSV, and pictures in a folder."""
+"""`resvision predict`: results of a run or a bundle for image files, as lines, JSON, CSV, and pictures in a folder."""
 
 import csv
 import json
@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Unpack
 
 import typer
 
+from resvision.cli.engines import open_predictor
 from resvision.cli.failures import Failures
 from resvision.cli.shared_options import AllowCode, Grey, Only, finds_of
 from resvision.cli.weights import (
     UseOptions,
-    known_of,
-    load_and_warn,
     require_run,
     with_use_options,
 )
 from resvision.core.errors import SettingsError
 from resvision.core.plurals import counted
+from resvision.runtime.shipped import is_place
 
 if TYPE_CHECKING:
     from resvision.kinds.kind import Kind
@@ -32,7 +32,10 @@ Form = Literal["lines", "json", "json-list", "csv"]
 
 @with_use_options(after="images")
 def command(
-    run: Annotated[Path, typer.Argument(help="Use the run in this directory; with --weights, name a model.")],
+    run: Annotated[
+        Path,
+        typer.Argument(help="Use the run in this directory, or a bundle by folder or name; with --weights, a model."),
+    ],
     images: Annotated[
         list[Path], typer.Argument(help="Predict these image files, and those in these folders.", readable=False)
     ],
@@ -76,10 +79,10 @@ def command(
         raise SettingsError("--resume: goes on with a folder of results; name it with --out")
     if labels is not None and out is None:
         raise SettingsError("--labels: writes into a folder; name it with --out")
-    if options["weights"] is None:
+    if options["weights"] is None and not is_place(run):
         require_run(run)
     require_there(images)  # before weights are fetched for nothing
-    trained = load_and_warn(run, options["weights"], known_of(options), allow_code=allow_code)
+    trained = open_predictor(run, options, allow_code=allow_code)
     kind = trained.kind
     files = ImageFiles.of(images, endings=kind.file_endings)
     for note in files.notes:

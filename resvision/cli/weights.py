@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, TypedDict, get_type_hints
 import typer
 
 from resvision.catalog import ROWS
+from resvision.cli.engines import EngineOptions
 from resvision.cli.inspect import parse_option
 from resvision.cli.shared_options import FINDS, FindOptions, with_options
 from resvision.core import rundir
-from resvision.core.errors import SettingsError, printable
+from resvision.core.errors import RunError, SettingsError, nearest, printable
+from resvision.runtime.shipped import SHIPPED
 
 if TYPE_CHECKING:
     from resvision.inference.load import Trained
@@ -69,12 +71,18 @@ with_weights_options = partial(
 )
 
 
-class UseOptions(FindOptions, WeightsOptions):
+class UseOptions(FindOptions, EngineOptions, WeightsOptions):
     """The options of the verbs that use a run or weights for predictions."""
 
 
 with_use_options = partial(
-    with_options, {"weights": get_type_hints(WeightsOptions, include_extras=True)["weights"], **_KNOWN, **FINDS}
+    with_options,
+    {
+        "weights": get_type_hints(WeightsOptions, include_extras=True)["weights"],
+        **_KNOWN,
+        **FINDS,
+        **get_type_hints(EngineOptions, include_extras=True),
+    },
 )
 
 ColumnsOption = Annotated[
@@ -132,6 +140,8 @@ def require_run(run: Path) -> None:
         raise SettingsError(
             f"{run}: is a model, not a run; say its weights, as --weights torchvision or --weights FILE"
         )
+    if not run.exists() and (near := nearest(str(run), SHIPPED)):
+        raise RunError(f"{run}: no such run directory; nearest bundle: {', '.join(near)}")
     rundir.require(run)
 
 

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from resvision.contracts import Images, PixelSystem
 from resvision.core.samples import Reader
 from resvision.detection.parts.encoder import map_sizes
-from resvision.detection.parts.suppression import Predictions, Suppression, suppress
+from resvision.detection.parts.suppression import Predictions, suppress
 from resvision.detection.proposing import Regions, SearchedRegions
 from resvision.kinds.detection.boxes import BoxTargets
+from resvision.kinds.detection.suppression import Suppression
 
 PADDING = -1
 """The label of a place among the targets that holds no box."""

@@ -25,7 +25,7 @@ from resvision.detection.parts.filling import filled_sides, filled_up
 from resvision.detection.parts.matching import match, paired_overlaps, stacked
 from resvision.detection.parts.owned_places import Owned, owned
 from resvision.detection.parts.subnets import per_anchor
-from resvision.detection.parts.suppression import Suppression
+from resvision.kinds.detection.suppression import Suppression
 
 CANDIDATES = 1000
 """The most candidates of an image."""
@@ -168,7 +168,8 @@ class GridDetector(OneStageDetector[GridOptions]):
         cells = self.net.grids.cells(self._sizes_of(maps), predictions.device)
         scores = predictions[..., 4:5].sigmoid() * self.class_scores(predictions[..., 5:])
         best, places, labels = best_pairs(scores, CANDIDATES)
-        raw = predictions[..., :4].gather(1, places[..., None].expand(-1, -1, 4))
+        # cut off behind `gather`: OpenVINO moves the cut there, and then asks for indices as wide as the whole
+        raw = predictions.gather(1, places[..., None].expand(-1, -1, predictions.shape[2]))[..., :4]
         return Candidates(clip(cells.at(places).decode(raw), sides), best, labels)
 
     def anchors(self, sides: tuple[int, int]) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from resvision.contracts import Batch, Losses
 from resvision.detection.detector import Detector, TrueBoxes
-from resvision.detection.parts.suppression import Suppression
+from resvision.kinds.detection.suppression import Suppression
 
 LossOptions = TypeVar("LossOptions")
 

@@ -39,9 +39,9 @@ from resvision.detection.parts.multibox import (
     multibox_sums,
 )
 from resvision.detection.parts.source_maps import BackboneMaps, first_stride
-from resvision.detection.parts.suppression import Suppression
 from resvision.detection.parts.transfer_connections import TransferConnections
 from resvision.detection.parts.vgg16_maps import vgg16_with_conv6
+from resvision.kinds.detection.suppression import Suppression
 
 LEVELS = 4
 """The maps of the paper."""

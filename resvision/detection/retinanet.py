@@ -39,7 +39,7 @@ from resvision.detection.parts.focal_loss import focal_sum
 from resvision.detection.parts.matching import Matches, classes_of, largest_overlaps, match, positives, stacked
 from resvision.detection.parts.pyramid import FeaturePyramid, PyramidEncoder, Source, StridedMaps
 from resvision.detection.parts.subnets import Subnet, per_anchor
-from resvision.detection.parts.suppression import Suppression
+from resvision.kinds.detection.suppression import Suppression
 
 Variant = Literal["2017", "torchvision"]
 

@@ -35,8 +35,8 @@ from resvision.detection.parts.multibox import (
 )
 from resvision.detection.parts.priors import Priors, linear_priors
 from resvision.detection.parts.source_maps import BackboneMaps, first_stride
-from resvision.detection.parts.suppression import Suppression
 from resvision.detection.parts.vgg16_maps import VGG16Maps
+from resvision.kinds.detection.suppression import Suppression
 
 BEST_OF_CLASS = 400
 """The candidates of each class that suppression looks at."""

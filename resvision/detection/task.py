@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from resvision.contracts import Batch, Images, System, arrays, tensors_of
 from resvision.core.errors import DataError, NonFiniteLossError, SettingsError, printable
@@ -19,18 +19,17 @@ from resvision.core.views import Letterbox, ShorterSide, View
 from resvision.detection import explaining
 from resvision.detection.anchor_advice import anchor_advice
 from resvision.detection.anchor_showing import anchors_shown, unmatched_shown
-from resvision.detection.asked_suppression import suppression_of
 from resvision.detection.augment import BoxAugment
 from resvision.detection.batches import BoxEvalBatches, BoxTrainBatches, inputs_for
-from resvision.detection.detector import Detector, ProposedImages, ProposingNet, RegionDetector, RegionNet
+from resvision.detection.detector import Candidates, Detector, ProposedImages, ProposingNet, RegionDetector, RegionNet
 from resvision.detection.exhibits import training_exhibits
-from resvision.detection.parts.suppression import Predictions
 from resvision.detection.place_advice import place_advice
 from resvision.detection.proposal_checks import require_regions
 from resvision.detection.proposal_files import ProposalFile
 from resvision.detection.proposing import regions_from, with_regions
 from resvision.detection.region_search import search_ahead
 from resvision.detection.region_showing import recall_shown, regions_shown
+from resvision.kinds.detection.asked_suppression import suppression_of
 from resvision.kinds.detection.boxes import BoxTargets, Floats, RawDetections
 from resvision.kinds.detection.kind import KIND
 from resvision.kinds.detection.presets import COCO, find
@@ -48,6 +47,9 @@ from resvision.training.stopping import StopSignals
 
 EXPORTED_PX = 800
 """The side of the squares of an exported net, where neither a person nor the run says one."""
+
+BATCHED_UP_TO_PX = 320
+"""The side of squares from which on an exported net takes one at a time: more only cost memory."""
 
 MOST_IMAGES = 16
 """The most images that a net is shown at a time without training."""
@@ -238,25 +240,23 @@ class DetectionTask(Task[BoxTargets]):
         return results
 
     def exported(self, model: Model, size_px: int | None = None) -> ExportedNet:
-        """The net to boxes, one image at a time, in squares; suppression is fixed in it."""
+        """The net to candidates, in squares; the kind suppresses those that overlap a better one."""
         system = _detector(model.system)
         if isinstance(system, RegionDetector):
             raise SettingsError(f"export: {model.name} looks at regions that are searched for; export another detector")
         view = model.view if size_px is None else model.view.sized(size_px)
         if view.side_px is None:
             view = letterboxed(view, size_px or model.side_px or EXPORTED_PX)
-        rules = system.suppression
-        net = of_pixels(
-            replace(model, view=view),
-            lambda images: tuple(system.predict(Images(images))),
-            Predictions._fields,
-            *(view.side_px or 0,) * 2,
-        )
-        return net._replace(
-            inputs={name: example[:1] for name, example in net.inputs.items()},
-            batch=1,
-            options={"score": rules.score, "iou": rules.iou, "most": rules.most},
-        )
+        rules, sides = system.suppression, (view.side_px or 0,) * 2
+
+        def candidates(images: Tensor) -> tuple[Tensor, ...]:
+            return tuple(system.candidates(system.maps(Images(images)), sides))
+
+        net = of_pixels(replace(model, view=view), candidates, Candidates._fields, *sides)
+        net = net._replace(options={"score": rules.score, "iou": rules.iou, "most": rules.most})
+        if sides[0] <= BATCHED_UP_TO_PX and not isinstance(system.net, ProposingNet):
+            return net
+        return net._replace(inputs={name: example[:1] for name, example in net.inputs.items()}, batch=1)
 
     def explained_score(self, model: Model, seen: Seen, question: Question) -> ExplainedScore:
         """The score of the surest box, of the class and about the points of the question."""

@@ -21,9 +21,9 @@ from resvision.contracts import Batch, Losses, Term, fp32_or_more
 from resvision.detection.detector import Candidates, TrueBoxes
 from resvision.detection.one_stage import OneStageDetector
 from resvision.detection.parts.box_coding import clip
-from resvision.detection.parts.suppression import Suppression
 from resvision.detection.yolov1_grid import YOLOv1Maps, cell_of, cell_truth, corners, in_image, responsible_boxes
 from resvision.detection.yolov1_nets import YOLOv1
+from resvision.kinds.detection.suppression import Suppression
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,26 +1,64 @@
-"""Bundles made of runs, with the scores before and after."""
+"""Bundles and graphs made of runs, with the scores before and after."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
+
+from torch.export import ExportedProgram
 
 from resvision.core import rundir
 from resvision.core.drafts import draft_folder, sync_folder
-from resvision.core.errors import RunError, SettingsError
+from resvision.core.errors import RunError, SettingsError, printable
 from resvision.core.samples import Reader
 from resvision.core.settings import to_json
-from resvision.export.onnx_graph import write_onnx
+from resvision.export.onnx_graph import Stored, write_onnx
+from resvision.export.openvino_graph import write_openvino
+from resvision.export.program import ProgramGraph, program_of, write_program
 from resvision.inference.load import Trained
 from resvision.kinds.kind import Kind, Scores
 from resvision.kinds.table import TASKS
 from resvision.prediction.exams import examined
-from resvision.runtime.bundle import Bundle, open_bundle
-from resvision.runtime.bundle_format import BUNDLE, FORMAT, Manifest, Measured, sum_of
+from resvision.runtime.bundle import Bundle, bundle_of, open_bundle
+from resvision.runtime.bundle_format import (
+    FORMAT,
+    GRAPHS,
+    ONNX,
+    OPENVINO,
+    Manifest,
+    Measured,
+    is_bundle,
+    sum_of,
+    write_manifest,
+)
 from resvision.runtime.engines import EngineSettings
 
-GRAPH = "graph.onnx"
 BOUND = 0.005
 """The most by which a figure that is a share may become worse, where a person names none."""
+
+Form = Literal["onnx", "openvino"]
+"""The form of a bundle's graph: ONNX, which both engines read, or OpenVINO's own."""
+
+
+class Check(NamedTuple):
+    """How the scores before and after are measured.
+
+    reader    the samples that run and graph are both scored on
+    bound     the most by which the main figure may become worse
+    settings  the engine
+    """
+
+    reader: Reader[Any]
+    bound: float = BOUND
+    settings: EngineSettings | None = None
+
+
+class Exported(NamedTuple):
+    """A net in a folder that is not finished: what its bundle is to say, and its program."""
+
+    manifest: Manifest
+    program: ExportedProgram
 
 
 def write_bundle(
@@ -30,72 +68,116 @@ def write_bundle(
     reader: Reader[Any] | None,
     bound: float = BOUND,
     settings: EngineSettings | None = None,
+    size_px: int | None = None,
+    form: Form = "onnx",
+    stored: Stored = "fp32",
 ) -> Bundle:
     """Export a run into the folder `out`, and open the bundle.
 
-    reader  the samples that the run and the graph are both scored on; None measures nothing
-    bound   the most by which the main figure may become worse
+    reader   the samples that the run and the graph are both scored on; None measures nothing
+    bound    the most by which the main figure may become worse
+    size_px  side of the squares that it is exported for; that of the run when left out
+    form     of the graph
+    stored   number format of the weights
 
     Raises SettingsError for a net that is not exported, RunError where `out` holds something, cannot be written, or
     where the graph's figure is worse by more than `bound`; then nothing is left there.
     """
-    rundir.require_free(out)
-    if (task := trained.kind.name) not in TASKS:
-        raise SettingsError(f"export: {task} is a task of your own, and bundles name no code")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with draft_folder(out) as draft:
-            manifest = _written(trained, draft)
-            if reader is not None:
-                measured = _measured(trained, open_bundle(draft, settings), reader, bound)
-                _write_manifest(replace(manifest, measured=measured), draft)
-            draft.rename(out)
-        sync_folder(out.parent)
-    except OSError as error:
-        raise rundir.unwritable(out, error) from None
+    with _draft(out) as draft:
+        manifest, _ = _written(trained, draft, size_px=size_px, form=form, stored=stored)
+        if reader is not None:
+            measured = _measured(trained, open_bundle(draft, settings), Check(reader, bound, settings))
+            write_manifest(replace(manifest, measured=measured), draft)
+        draft.rename(out)
     return open_bundle(out, settings)
 
 
-def _written(trained: Trained, folder: Path) -> Manifest:
+def write_graph(
+    trained: Trained,
+    out: Path,
+    *,
+    form: Literal["onnx", "torch"],
+    check: Check | None,
+    size_px: int | None = None,
+    stored: Stored = "fp32",
+) -> Measured | None:
+    """Export a run into one file, an ONNX graph or a program for `torch.export.load`; what was measured.
+
+    It takes uint8 pixels, and gives what the bundle's graph gives. Raises as `write_bundle`.
+    """
+    if form == "torch" and stored != "fp32":
+        raise SettingsError(f"--precision {stored}: a program of torch keeps the run's weights; leave it out")
+    with _draft(out) as draft:
+        manifest, program = _written(trained, draft, size_px=size_px, form="onnx", stored=stored)
+        if form == "torch":
+            write_program(program, draft / "net.pt2")
+            bundle = bundle_of(manifest, ProgramGraph(program, manifest), title=str(out))
+        else:
+            bundle = open_bundle(draft, check.settings if check else None)
+        measured = None if check is None else _measured(trained, bundle, check)
+        (draft / ("net.pt2" if form == "torch" else ONNX)).rename(out)
+    return measured
+
+
+@contextmanager
+def _draft(out: Path) -> Iterator[Path]:
+    """A folder beside `out`, which is renamed to it or of which a file is; RunError where that cannot be."""
+    if is_bundle(out):
+        raise RunError(f"{printable(out)}: holds a bundle already; name another --out")
+    if out.is_file() or out.is_symlink():
+        raise RunError(f"{printable(out)}: there already; name another --out")
+    rundir.require_free(out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with draft_folder(out) as draft:
+            yield draft
+        sync_folder(out.parent)
+    except OSError as error:
+        raise rundir.unwritable(out, error) from None
+
+
+def _written(trained: Trained, folder: Path, *, size_px: int | None, form: Form, stored: Stored) -> Exported:
     """Write the graph, the Run, and the manifest, still without scores."""
-    net = trained.task.exported(trained)
-    write_onnx(net, folder / GRAPH)
+    if (task := trained.kind.name) not in TASKS:
+        raise SettingsError(f"export: {task} is a task of your own, and bundles name no code")
+    program, net = program_of(trained.task.exported(trained, size_px))
+    used = write_onnx(program, net, folder / ONNX, stored=stored)
+    if form == "openvino":
+        write_openvino(folder / ONNX, folder / OPENVINO)
+        (folder / ONNX).unlink()
     rundir.write_json(folder / rundir.RUN, to_json(trained.run))
+    graph = ONNX if form == "onnx" else OPENVINO
     manifest = Manifest(
         format=FORMAT,
         net=trained.name,
-        task=trained.kind.name,
+        task=task,
         data=trained.data,
         classes=trained.classes,
         view=net.view,
         side_px=trained.side_px,
         timing=dict(trained.timing._asdict()),
         columns=trained.columns,
-        weights="fp32",
-        graph=GRAPH,
+        weights=stored,
+        graph=graph,
         batch=net.batch,
-        inputs={name: tuple(example.shape[1:]) for name, example in net.inputs.items()},
+        inputs={name: tuple(example.shape[1:]) for name, example in net.inputs.items() if name in used},
         outputs=net.outputs,
         options=dict(net.options),
-        sums={name: sum_of(folder / name) for name in (rundir.RUN, GRAPH)},
+        sums={name: sum_of(folder / name) for name in (rundir.RUN, graph, *GRAPHS[graph])},
     )
-    _write_manifest(manifest, folder)
-    return manifest
+    write_manifest(manifest, folder)
+    return Exported(manifest, program)
 
 
-def _write_manifest(manifest: Manifest, folder: Path) -> None:
-    rundir.write_json(folder / BUNDLE, to_json(manifest))
-
-
-def _measured(trained: Trained, bundle: Bundle, reader: Reader[Any], bound: float) -> Measured:
+def _measured(trained: Trained, bundle: Bundle, check: Check) -> Measured:
     """The main figure by the run and by the graph; RunError where it became worse by more than the bound."""
-    kind = trained.kind
+    kind, reader = trained.kind, check.reader
     before, after = (_main(kind, examined(model, reader)) for model in (trained, bundle))
     worse = before - after if kind.higher_is_better else after - before
-    if not worse <= bound:  # which NaN does not meet either
+    if not worse <= check.bound:  # which NaN does not meet either
         raise RunError(
             f"{trained.title}: {kind.noun(kind.main)} was {kind.write(kind.main, before)} by the run, and is"
-            f" {kind.write(kind.main, after)} by the graph, worse by more than {bound:g}; nothing was written"
+            f" {kind.write(kind.main, after)} by the graph, worse by more than {check.bound:g}; nothing was written"
         )
     return Measured(
         data=f"{reader.name}/{reader.split}",
@@ -103,7 +185,7 @@ def _measured(trained: Trained, bundle: Bundle, reader: Reader[Any], bound: floa
         figure=kind.main,
         before=before,
         after=after,
-        bound=bound,
+        bound=check.bound,
         engine=bundle.graph.described,
     )
 

@@ -19,6 +19,9 @@ S = TypeVar("S", bound=Scores)
 S_co = TypeVar("S_co", bound=Scores, covariant=True)
 T = TypeVar("T")
 
+AS_EXPORTED = PredictionOptions()
+"""Where a person asks for nothing else."""
+
 
 class Exam(Protocol[S_co]):
     """The scoring of a model on a data set, sample by sample, in any order and whoever computes its answers."""
@@ -50,10 +53,20 @@ class ExportedKind(Generic[S, T]):
         )
         return source
 
-    def answers(self, graph: Graph, seen: Sequence[Seen], fixed: Mapping[str, Scalar]) -> list[Any]:
+    def answers(
+        self,
+        graph: Graph,
+        seen: Sequence[Seen],
+        fixed: Mapping[str, Scalar],
+        *,
+        classes: Sequence[str] = (),
+        options: PredictionOptions = AS_EXPORTED,
+    ) -> list[Any]:
         """The raw results of a graph for views of one size, each as `decode` takes it.
 
-        fixed  what was fixed when the net was exported, by name
+        fixed    what was fixed when the net was exported, by name
+        classes  of the model, in the order of their indices
+        options  what a person asks of predictions, which `require_choosable` lets pass
 
         Raises SettingsError for a graph of several outputs, where a kind does not know them.
         """
@@ -63,19 +76,22 @@ class ExportedKind(Generic[S, T]):
         (values,) = outputs.values()
         return [*values]
 
-    def require_choosable(self, options: PredictionOptions, fixed: Mapping[str, Scalar]) -> None:
+    def require_choosable(
+        self, options: PredictionOptions, fixed: Mapping[str, Scalar], *, classes: Sequence[str]
+    ) -> None:
         """Raise SettingsError for an option of predictions that cannot be chosen once a net is exported.
 
-        fixed  what was fixed when it was, by name
+        fixed    what was fixed when it was, by name
+        classes  of the model, in the order of their indices
         """
         for name, is_given in options.given().items():
             if is_given:
                 value = f" at {fixed[name]}" if name in fixed else ""
                 raise SettingsError(f"--{name}: was fixed{value} when the net was exported; export it again")
 
-    def chosen(self, raw: Any, options: PredictionOptions) -> Any:
-        """What a person wants of a raw result, by options that `require_choosable` lets pass."""
-        return raw
+    def agreement(self, one: Any, other: Any) -> float:
+        """The share of what two results for one image say alike, 0..1."""
+        return float(one.to_json() == other.to_json())
 
     def exam(self, model: ModelCard, reader: Reader[T], protocol: str | None = None) -> Exam[S]:
         """An exam of a model on all samples of a reader, by the usual protocol or the one that is named.

@@ -212,7 +212,8 @@ class _OfWindows(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Positions and probabilities, of rasters (N, S, S, C) uint8 and the other inputs of MotionInputs."""
         images = pixels.permute(0, 3, 1, 2)
-        return self.system.predict(MotionInputs(images, state, known, past, present, steady))
+        positions, probabilities = self.system.predict(MotionInputs(images, state, known, past, present, steady))
+        return positions, probabilities  # plain, since a program of torch names no types of ours
 
 
 def window_of(seen: Seen) -> Window:

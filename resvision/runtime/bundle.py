@@ -7,16 +7,14 @@ from typing import Any
 
 from resvision.core.errors import RunError, printable
 from resvision.core.samples import Sample
+from resvision.kinds.exported_kind import AS_EXPORTED
 from resvision.kinds.kind import Kind
 from resvision.kinds.model_card import ModelCard
 from resvision.kinds.prediction_options import PredictionOptions
 from resvision.kinds.seen_samples import SampleFile, Seen
 from resvision.kinds.table import kind_of
-from resvision.runtime.bundle_format import Manifest, identity, read_manifest
+from resvision.runtime.bundle_format import Manifest, graph_identity, read_manifest
 from resvision.runtime.engines import BATCH, EngineSettings, RunningGraph, run_graph
-
-AS_EXPORTED = PredictionOptions()
-"""Where a person asks for nothing else."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Bundle(ModelCard):
 
     def configured(self, options: PredictionOptions) -> "Bundle":
         """The bundle with what a person asks of its predictions; SettingsError for what was fixed in its graph."""
-        self.kind.require_choosable(options, self.manifest.options)
+        self.kind.require_choosable(options, self.manifest.options, classes=self.classes)
         return replace(self, options=options)
 
     def opened(self, file: Path) -> SampleFile | None:
@@ -60,8 +58,7 @@ class Bundle(ModelCard):
 
     def raw(self, seen: Sequence[Seen]) -> list[Any]:
         """The raw results of the graph for views of one size."""
-        answers = self.kind.answers(self.graph, seen, self.manifest.options)
-        return [self.kind.chosen(one, self.options) for one in answers]
+        return self.kind.answers(self.graph, seen, self.manifest.options, classes=self.classes, options=self.options)
 
 
 def open_bundle(folder: Path, settings: EngineSettings | None = None) -> Bundle:
@@ -72,15 +69,25 @@ def open_bundle(folder: Path, settings: EngineSettings | None = None) -> Bundle:
     """
     manifest = read_manifest(folder)
     settings = settings or EngineSettings()
-    graph = run_graph(folder / manifest.graph, settings, key=identity(manifest), batch=manifest.batch)
+    graph = run_graph(folder / manifest.graph, settings, key=graph_identity(manifest), batch=manifest.batch)
     if dict(graph.inputs) != {name: tuple(shape) for name, shape in manifest.inputs.items()}:
         raise RunError(
             f"{printable(folder / manifest.graph)}: takes {dict(graph.inputs)}, where the bundle says"
             f" {manifest.inputs}; export the run again"
         )
+    if set(graph.outputs) != set(manifest.outputs):
+        raise RunError(
+            f"{printable(folder / manifest.graph)}: gives {', '.join(graph.outputs)}, where the bundle says"
+            f" {', '.join(manifest.outputs)}; export the run again"
+        )
+    return bundle_of(manifest, graph, title=str(folder))
+
+
+def bundle_of(manifest: Manifest, graph: RunningGraph, *, title: str) -> Bundle:
+    """A bundle of what it says of itself and a graph that runs, wherever that is."""
     return Bundle(
         name=manifest.net,
-        title=str(folder),
+        title=title,
         data=manifest.data,
         classes=manifest.classes,
         view=manifest.view,

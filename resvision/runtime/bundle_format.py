@@ -5,29 +5,34 @@ run.json      the Run that the net comes from
 graph.onnx    the net, from uint8 pixels to results; `graph.xml` with `graph.bin` where it is in OpenVINO's own form
 
 A bundle names no code. It may come from anyone: its files are read whole and held against their sums before any of
-them is used.
+them is used, and `bundle.json` against its own, which tells a change by mistake and not one by design.
 """
 
 import hashlib
+import json
+import mmap
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
 from resvision.core import files, rundir
 from resvision.core.errors import RunError, SettingsError, printable
 from resvision.core.samples import Timing
-from resvision.core.settings import Scalar, from_json
+from resvision.core.settings import Scalar, from_json, to_json
 from resvision.core.views import View
 from resvision.kinds.table import TASKS
 
 BUNDLE = "bundle.json"
 FORMAT = 1
-GRAPHS = ("graph.onnx", "graph.xml")
-"""Names that the file of a graph may have."""
-LARGEST = 4 * 2**30
-"""Bytes of a bundle's file at most."""
+SUM = "sum"
+"""The name of the manifest's own sum among its members."""
+ONNX, OPENVINO = "graph.onnx", "graph.xml"
+GRAPHS = {ONNX: (), OPENVINO: ("graph.bin",)}
+"""Names that the file of a graph may have, with the files that belong to it."""
+_ELSEWHERE = b"\x0a\x08location\x12"
+"""The bytes by which an ONNX file says that weights stand in another file."""
 
 Count = Annotated[int, Meta(ge=1, le=2**31)]
 
@@ -106,6 +111,8 @@ class Manifest:
             raise ValueError(f"task {self.task!r}: bundles are for {', '.join(TASKS)}, and name no code")
         if self.graph not in GRAPHS or self.graph not in self.sums:
             raise ValueError(f"graph {self.graph!r}: must be one of {', '.join(GRAPHS)}, with its sum")
+        if missing := [name for name in GRAPHS[self.graph] if name not in self.sums]:
+            raise ValueError(f"graph {self.graph!r}: {', '.join(missing)} belongs to it, and has no sum")
         for name in self.sums:
             if Path(name).name != name or name in ("", ".", "..", BUNDLE) or "\\" in name:
                 raise ValueError(f"sums: {name!r} is no name of a file in the bundle")
@@ -118,7 +125,16 @@ class Manifest:
 
 def is_bundle(path: Path) -> bool:
     """Whether a folder holds a bundle."""
-    return (path / BUNDLE).is_file()
+    try:
+        return (path / BUNDLE).is_file()
+    except (OSError, ValueError):  # of a name that no file can have
+        return False
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    """Write what a bundle says of itself, with its own sum."""
+    data = to_json(manifest)
+    rundir.write_json(folder / BUNDLE, {**data, SUM: _sum_of_data(data)})
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -130,18 +146,25 @@ def read_manifest(folder: Path) -> Manifest:
     data = rundir.read_json(path, limit=files.SETTINGS)
     if isinstance(data, dict) and data.get("format") != FORMAT:
         raise RunError(f"{printable(path)}: bundle format {data.get('format')!r}, this version reads {FORMAT}")
+    stated = data.pop(SUM, None) if isinstance(data, dict) else None
     try:
         manifest = from_json(Manifest, data)
     except SettingsError as error:
         raise RunError(f"{printable(path)}: {error}; export the run again") from None
+    if stated != _sum_of_data(data):
+        raise _changed(path)
     for name, digest in manifest.sums.items():
         if sum_of(folder / name) != digest:
-            raise RunError(f"{printable(folder / name)}: was changed since the bundle was made; export the run again")
+            raise _changed(folder / name)
+    if manifest.graph == ONNX:
+        _require_weights_inside(folder / ONNX)
     return manifest
 
 
 def sum_of(file: Path) -> str:
-    """The SHA-256 of a file of a bundle, in hexadecimal; RunError where it cannot be read."""
+    """The SHA-256 of a file of a bundle, in hexadecimal; RunError where it cannot be read, or is a link."""
+    if file.is_symlink():
+        raise RunError(f"{printable(file)}: a link, which is not followed; put the file in its place")
     try:
         with files.open_regular(file) as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
@@ -150,6 +173,29 @@ def sum_of(file: Path) -> str:
 
 
 def identity(manifest: Manifest) -> str:
-    """The sum by which a bundle is told from others: of the sums of all its files."""
-    lines = (f"{name} {manifest.sums[name]}\n" for name in sorted(manifest.sums))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    """The sum by which a bundle is told from others: of all that it says, the sums of its files among it."""
+    return _sum_of_data(to_json(manifest))
+
+
+def graph_identity(manifest: Manifest) -> str:
+    """The sum by which its graph is told from others, whatever else the bundle says."""
+    return "".join(manifest.sums[name] for name in (manifest.graph, *GRAPHS[manifest.graph]))
+
+
+def _sum_of_data(data: Any) -> str:
+    """The SHA-256 of plain data, however they are laid out in a file."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _changed(file: Path) -> RunError:
+    return RunError(f"{printable(file)}: was changed since the bundle was made; export the run again")
+
+
+def _require_weights_inside(file: Path) -> None:
+    """Raise RunError for an ONNX graph that names other files for its weights, which nothing holds against a sum."""
+    with files.open_regular(file) as opened:
+        if file.stat().st_size == 0:
+            raise RunError(f"{printable(file)}: an empty file; export the run again")
+        with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            if content.find(_ELSEWHERE) >= 0:
+                raise RunError(f"{printable(file)}: names other files for its weights; export the run again")

@@ -48,6 +48,11 @@ class RunningGraph(Graph, Protocol):
     """A graph on an engine, which may be called by several threads at once."""
 
     @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of its outputs."""
+        ...
+
+    @property
     def lanes(self) -> int:
         """The number of calls that are best made at once."""
         ...

@@ -19,6 +19,8 @@ class OnnxRuntimeGraph:
     def __init__(self, file: Path, settings: EngineSettings, key: str, batch: int | None) -> None:
         if settings.precision == "bf16":
             raise SettingsError("precision bf16: ONNX Runtime has few kernels for it; use --engine openvino, or fp32")
+        if file.suffix != ".onnx":
+            raise SettingsError(f"{printable(file)}: in OpenVINO's own form, which ONNX Runtime does not read; use it")
         runtime = engine("onnxruntime")
         options = runtime.SessionOptions()
         options.log_severity_level = 3
@@ -33,7 +35,7 @@ class OnnxRuntimeGraph:
         self.inputs: Mapping[str, tuple[int, ...]] = {
             port.name: tuple(port.shape)[1:] for port in self._session.get_inputs()
         }
-        self._names = [port.name for port in self._session.get_outputs()]
+        self.outputs = tuple(port.name for port in self._session.get_outputs())
         self.lanes = 1
         self.described = f"ONNX Runtime {runtime.__version__}, fp32"
 
@@ -42,9 +44,9 @@ class OnnxRuntimeGraph:
         count = len(next(iter(feed.values())))
         size = self._batch or BATCH
         parts = [
-            self._session.run(self._names, {name: values[first : first + size] for name, values in feed.items()})
+            self._session.run(self.outputs, {name: values[first : first + size] for name, values in feed.items()})
             for first in range(0, count, size)
         ]
         return {
-            name: np.concatenate(values) for name, values in zip(self._names, zip(*parts, strict=True), strict=True)
+            name: np.concatenate(values) for name, values in zip(self.outputs, zip(*parts, strict=True), strict=True)
         }

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
@@ -31,6 +32,7 @@ class OpenVinoGraph:
         self._lock = Lock()
         one = self._requests(batch or 1)
         self.inputs: Mapping[str, tuple[int, ...]] = one.inputs
+        self.outputs = one.outputs
         self.lanes = one.number
         self.described = f"OpenVINO {self._openvino.__version__.partition('-')[0]}, {one.precision}"
 
@@ -62,7 +64,8 @@ class OpenVinoGraph:
             self._key, "openvino", version, compiled_graphs.processor(), f"{sorted(self._settings.items())}", f"{size}"
         )
         if (content := compiled_graphs.kept(key)) is not None:
-            return self._core.import_model(content, "CPU", self._settings)
+            with suppress(RuntimeError):  # of one that this library cannot read after all: it is compiled anew
+                return self._core.import_model(content, "CPU", self._settings)
         try:
             model = self._core.read_model(self._file)
             if self._batch is None:
@@ -85,8 +88,12 @@ class _Requests:
         self.precision = {"f32": "fp32", "bf16": "bf16", "f16": "fp16"}[
             compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         ]
-        self.inputs = {port.any_name: tuple(port.shape)[1:] for port in compiled.inputs}
-        self._names = [port.any_name for port in compiled.outputs]
+        # a side that is not fixed is -1 here, which no bundle says
+        self.inputs = {
+            port.any_name: tuple(side.get_length() if side.is_static else -1 for side in port.partial_shape)[1:]
+            for port in compiled.inputs
+        }
+        self.outputs = tuple(port.any_name for port in compiled.outputs)
         self._free: SimpleQueue[Any] = SimpleQueue()
         for _ in range(self.number):
             self._free.put(compiled.create_infer_request())
@@ -95,7 +102,7 @@ class _Requests:
         request = self._free.get()
         try:
             request.infer({name: np.ascontiguousarray(values) for name, values in feed.items()}, share_inputs=True)
-            return {name: request.get_tensor(name).data.copy() for name in self._names}
+            return {name: request.get_tensor(name).data.copy() for name in self.outputs}
         finally:
             self._free.put(request)
 

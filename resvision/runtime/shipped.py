@@ -23,21 +23,22 @@ SHIPPED = _shipped_names()
 def place_of(name_or_path: str | Path) -> Path:
     """The folder of a bundle: a path that holds one, or the place of the shipped one of that name.
 
-    A folder of that name in the working folder comes before a shipped one. Raises RunError for a path that is there and
+    What has that name in the working folder comes before a shipped one. Raises RunError for a path that is there and
     holds no bundle, UnknownNameError, with the names that there are, for anything else.
     """
     name, path = str(name_or_path), Path(name_or_path)
     if is_bundle(path):
         return path
-    if name in SHIPPED:
-        return SHIPPED_IN / name
     if path.exists():
         raise RunError(
             f"{printable(path)}: no bundle, it holds no {BUNDLE}; `resvision export RUN --out DIR` makes one"
         )
+    if name in SHIPPED:
+        return SHIPPED_IN / name
     raise unknown_name("bundle", printable(name), SHIPPED, remedy="a path leads to a folder that holds bundle.json")
 
 
 def is_place(name_or_path: str | Path) -> bool:
     """Whether `place_of` finds a bundle."""
-    return is_bundle(Path(name_or_path)) or str(name_or_path) in SHIPPED
+    path = Path(name_or_path)
+    return is_bundle(path) or (str(name_or_path) in SHIPPED and not path.exists())

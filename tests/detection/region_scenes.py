@@ -12,9 +12,9 @@ from resvision.contracts import Batch, Losses, Term, fp32_or_more
 from resvision.core.draws import order
 from resvision.core.images import Pixels
 from resvision.detection.detector import Candidates, ProposedImages, RegionDetector, RegionNet
-from resvision.detection.parts.suppression import Suppression
 from resvision.detection.proposing import Regions
 from resvision.kinds.detection.boxes import Floats
+from resvision.kinds.detection.suppression import Suppression
 
 MOST = 6
 

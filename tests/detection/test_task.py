@@ -13,10 +13,10 @@ from resvision import catalog
 from resvision.core.errors import DataError, NonFiniteLossError, SettingsError
 from resvision.core.views import Letterbox, Whole
 from resvision.detection.anchor_advice import anchor_advice, shown_boxes
-from resvision.detection.asked_suppression import groups_of, suppression_of
-from resvision.detection.parts.suppression import Suppression
 from resvision.detection.retinanet import RetinaNetDetector
 from resvision.detection.task import TASK
+from resvision.kinds.detection.asked_suppression import groups_of, suppression_of
+from resvision.kinds.detection.suppression import Suppression
 from resvision.kinds.prediction_options import PredictionOptions
 from resvision.tasks import How, Model, Question
 from resvision.training.initial import initial_state, modules_of

@@ -13,10 +13,10 @@ from resvision.core.views import Stretch
 from resvision.detection.detector import Candidates, Detector
 from resvision.detection.parts.anchors import centred_cells, grid
 from resvision.detection.parts.matching import largest_overlaps
-from resvision.detection.parts.suppression import Suppression
 from resvision.detection.task import TASK
 from resvision.detection.unmatched import unmatched
 from resvision.kinds.detection.boxes import BoxTargets
+from resvision.kinds.detection.suppression import Suppression
 
 VIEW = Stretch(channels=1, mean=(0.5,), std=(0.5,), resize_px=64, crop_px=64)
 

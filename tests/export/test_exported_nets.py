@@ -1,21 +1,28 @@
 """A net as it is exported, run by torch itself, answers and is scored as its run."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from resvision.core.errors import SettingsError
+from resvision.export.bundles import write_bundle
 from resvision.inference.evaluate import evaluate, open_images
 from resvision.inference.load import Trained, load
 from resvision.kinds.segmentation.scores import SegmentationScores
 from resvision.launch import Finished, train
+from resvision.prediction.agreement import agreement
 from resvision.prediction.exams import examined
-from resvision.prediction.predictions import seen_sample
+from resvision.prediction.predictions import results_of, seen_sample
+from resvision.runtime.engines import EngineSettings
 from resvision.tasks.exported_nets import ExportedNet
+from tests.cli.test_without_torch import VERBS, without_torch
 
 FP32 = {"machine.precision": "fp32", "machine.threads": 1, "machine.workers": 0}
 
@@ -96,6 +103,25 @@ def test_an_exam_of_the_run_gives_the_scores_of_its_evaluation(run: Trained) -> 
         figures.pop("loss")
     expected = {name: value for name, value in evaluate(run).figures().items() if name in figures}
     assert figures == pytest.approx(expected, abs=1e-4, nan_ok=True)
+
+
+def test_its_bundle_says_what_the_run_says_and_answers_where_torch_is_blocked(run: Trained, tmp_path: Path) -> None:
+    bundle = write_bundle(run, tmp_path / "bundle", reader=None, settings=EngineSettings(precision="fp32", threads=1))
+    reader = open_images(run).reader
+    if run.name != "deeplabv3plus":  # whose graph sees windows, with other borders
+        assert agreement(run, bundle, reader, most=20).share > 0.98
+    words = ["evaluate", bundle.title, "--json"]  # files of this task hold many samples, which are not at hand here
+    if run.kind.samples() is None:
+        picture = tmp_path / "picture.png"
+        Image.fromarray(reader[0].image.squeeze()).save(picture)
+        words = ["predict", bundle.title, str(picture), "--json"]
+    ((code, out),) = without_torch(VERBS, json.dumps([words]), cache=tmp_path)
+    assert code == 0, out
+    document = json.loads(next(line for line in out.splitlines() if line.startswith("{")))
+    if run.kind.samples() is None:
+        assert document.keys() == results_of(bundle, reader[0].image, grey=True)[0].to_json().keys()
+    else:
+        assert document["model"] == run.name
 
 
 def test_a_detector_that_searches_for_regions_is_not_exported(

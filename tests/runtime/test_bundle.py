@@ -1,5 +1,6 @@
 """A bundle says of images what its run says, and refuses what was changed."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -46,6 +47,14 @@ def changed(bundle: Bundle, tmp_path: Path) -> Path:
     for file in Path(bundle.title).iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
     return folder
+
+
+def restate(folder: Path, **changes: Any) -> None:
+    """Have a bundle say something else of itself, with the sum that goes with it."""
+    manifest = json.loads((folder / BUNDLE).read_text()) | changes
+    manifest.pop("sum")
+    content = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    (folder / BUNDLE).write_text(json.dumps({**manifest, "sum": hashlib.sha256(content.encode()).hexdigest()}))
 
 
 def pictures() -> list[Image.Image]:
@@ -115,8 +124,7 @@ def test_a_changed_byte_is_refused(changed: Path, name: str) -> None:
     ],
 )
 def test_a_bundle_that_says_something_else_is_refused(changed: Path, key: str, value: Any, said: str) -> None:
-    manifest = json.loads((changed / BUNDLE).read_text())
-    (changed / BUNDLE).write_text(json.dumps(manifest | {key: value}))
+    restate(changed, **{key: value})
     with pytest.raises(RunError, match=said):
         open_bundle(changed, FP32)
 
@@ -128,7 +136,7 @@ def test_a_missing_file_is_named(changed: Path) -> None:
 
 
 def test_a_folder_that_holds_something_is_left_as_it_is(run: Trained, changed: Path) -> None:
-    with pytest.raises(RunError, match="holds a run already"):
+    with pytest.raises(RunError, match="holds a bundle already"):
         write_bundle(run, changed, reader=None)
     assert (changed / "graph.onnx").exists()
 

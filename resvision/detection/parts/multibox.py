@@ -167,4 +167,4 @@ def best_of_each_class(boxes: Tensor, probabilities: Tensor, *, most: int) -> tu
     scores, places = by_class.topk(count, dim=2)
     labels = torch.arange(by_class.shape[1], device=scores.device).repeat_interleave(count)
     chosen = boxes.gather(1, places.flatten(1)[:, :, None].expand(-1, -1, 4))
-    return chosen, scores.flatten(1), labels.expand(len(boxes), -1)
+    return chosen, scores.flatten(1), labels.expand(boxes.shape[0], -1)

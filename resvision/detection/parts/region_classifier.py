@@ -28,7 +28,7 @@ from resvision.detection.parts.box_coding import BoxCoding
 from resvision.detection.parts.classified_regions import ClassifiedRegionNet, ClassifiedRegions
 from resvision.detection.parts.roi_head import best_boxes
 from resvision.detection.parts.sampling import DrawnTogether, SamplingRules, draw_together, with_true_boxes
-from resvision.detection.parts.suppression import Suppression
+from resvision.kinds.detection.suppression import Suppression
 
 CODING = BoxCoding()
 

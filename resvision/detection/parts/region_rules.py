@@ -6,7 +6,7 @@ from resvision.core.errors import SettingsError
 from resvision.detection.parts.box_coding import BoxCoding
 from resvision.detection.parts.proposals import ProposalRules
 from resvision.detection.parts.sampling import SamplingRules
-from resvision.detection.parts.suppression import Suppression
+from resvision.kinds.detection.suppression import Suppression
 
 
 @dataclass(frozen=True, kw_only=True)

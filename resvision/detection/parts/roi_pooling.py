@@ -12,6 +12,7 @@ Glossary
 """
 
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any
 
 import torch
@@ -66,7 +67,9 @@ class RoIAlign(nn.Module):
         used = [maps[name] for name in self.strides]
         table = torch.cat([pixels.permute(0, 2, 3, 1).flatten(0, 2) for pixels in used])
         rows, weights = self._rows(used, fp32_or_more(regions))
-        bags: Tensor = _RowSums.apply(table, rows, weights.to(table.dtype))
+        # engines know no sum of chosen rows, and would loop over the bags
+        sums = _row_sums if torch.compiler.is_exporting() else _RowSums.apply
+        bags: Tensor = sums(table, rows, weights.to(table.dtype))
         return bags.view(-1, self.grid, self.grid, table.shape[1]).permute(0, 3, 1, 2)
 
     def _rows(self, maps: list[Tensor], regions: Tensor) -> tuple[Tensor, Tensor]:
@@ -112,6 +115,13 @@ class _RowSums(torch.autograd.Function):
             bags, gradient, firsts.to(rows.dtype), per_sample_weights=weights.flatten()[order], mode="sum"
         )
         return of_rows, None, None
+
+
+def _row_sums(table: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
+    """What `_RowSums` gives, a column of rows after the other, so that no more than two tables of bags are held."""
+    columns = zip(rows.unbind(1), weights.unbind(1), strict=True)
+    terms = (table[chosen.long()] * share[:, None] for chosen, share in columns)
+    return reduce(torch.add, terms)
 
 
 def levels(regions: Tensor, strides: Tensor) -> Tensor:

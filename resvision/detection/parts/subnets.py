@@ -50,4 +50,4 @@ def initialize(subnet: nn.Module, channels: int) -> None:
 
 def per_anchor(level: Tensor, values: int) -> Tensor:
     """The raw map of a level, (N, A * values, h, w), as (N, h * w * A, values): a view where channels lie together."""
-    return level.permute(0, 2, 3, 1).reshape(len(level), -1, values)
+    return level.permute(0, 2, 3, 1).reshape(level.shape[0], -1, values)

@@ -6,13 +6,14 @@ Glossary
     groups  classes within which boxes suppress each other: each class for itself, all together, or as a person says
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 from torchvision.ops import nms
+
+from resvision.kinds.detection.suppression import APART_PX, Suppression
 
 
 class Predictions(NamedTuple):
@@ -30,42 +31,10 @@ class Predictions(NamedTuple):
     counts: Tensor
 
 
-LARGEST_MOST = 100_000
-"""The limit of the detections of an image, to which results are padded; no net here has as many candidates."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Suppression:
-    """The rules by which candidates become detections.
-
-    score   the score above which a candidate is looked at, 0..1
-    iou     a box that overlaps a better one of its group by more is left out, 0..1
-    most    the most detections of an image, of all classes together
-    groups  the group of each class, K whole numbers; None for a group of each class. Equal numbers for all classes
-            suppress over all of them
-    """
-
-    score: float
-    iou: float
-    most: int
-    groups: tuple[int, ...] | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("score", "iou"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ValueError(f"{name} must lie in 0..1, got {getattr(self, name)}")
-        if not 1 <= self.most <= LARGEST_MOST:
-            raise ValueError(f"most must lie in 1..{LARGEST_MOST:,}, got {self.most:,}")
-
-
 def suppress(boxes: Tensor, scores: Tensor, labels: Tensor, suppression: Suppression) -> Predictions:
     """The detections among candidates (N, B, 4), (N, B), (N, B), by greedy suppression within each group."""
     images = [_suppressed(*image, suppression) for image in zip(boxes, scores, labels, strict=True)]
     return Predictions(*(torch.stack(members) for members in zip(*images, strict=True)))
-
-
-APART_PX = 2.0**22
-"""The distance between the boxes of two groups: more than any view has pixels, and exact in float64."""
 
 
 FIRST = 1000

@@ -82,6 +82,10 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
             source=source, labels=tuple(classes[k] for k in ranked), scores=tuple(float(raw[k]) for k in ranked)
         )
 
+    def agreement(self, one: ClassScores, other: ClassScores) -> float:
+        """Whether both name the same class first."""
+        return float(one.label == other.label)
+
     def exam(self, model: ModelCard, reader: Reader[int], protocol: str | None = None) -> ClassificationExam:
         """Top-1 and top-5 error, loss and confusion of one view of each image."""
         return ClassificationExam(model, reader, protocol)

@@ -16,7 +16,9 @@ from resvision.core.results import Detections
 from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
 from resvision.core.view_geometry import Geometry
+from resvision.geometry.boxes import iou
 from resvision.kinds.detection import tables
+from resvision.kinds.detection.asked_suppression import suppression_of
 from resvision.kinds.detection.boxes import BoxTargets, RawDetections
 from resvision.kinds.detection.curves import plots
 from resvision.kinds.detection.exam import DetectionExam
@@ -24,6 +26,8 @@ from resvision.kinds.detection.panels import ERRORS, in_words, judge_image, outl
 from resvision.kinds.detection.pictures import class_colours, drawn, hex_of
 from resvision.kinds.detection.presets import PRESETS, find
 from resvision.kinds.detection.scores import DetectionScores
+from resvision.kinds.detection.suppression import Suppression, suppressed
+from resvision.kinds.exported_kind import AS_EXPORTED
 from resvision.kinds.graph import PIXELS, Graph
 from resvision.kinds.kind import (
     ClassTable,
@@ -41,6 +45,9 @@ from resvision.kinds.kind import (
     percent,
 )
 from resvision.kinds.prediction_options import PredictionOptions
+
+ALIKE_IOU = 0.9
+"""The overlap from which on two boxes count as the same."""
 
 EXAMPLES = 6
 """The number of images on the page."""
@@ -138,25 +145,35 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
             scores=raw.scores[inside].astype(np.float64),
         )
 
-    def answers(self, graph: Graph, seen: Sequence[Seen], fixed: Mapping[str, Scalar]) -> list[RawDetections]:
-        """The boxes of views, without the places that hold none."""
+    def answers(
+        self,
+        graph: Graph,
+        seen: Sequence[Seen],
+        fixed: Mapping[str, Scalar],
+        *,
+        classes: Sequence[str] = (),
+        options: PredictionOptions = AS_EXPORTED,
+    ) -> list[RawDetections]:
+        """The boxes of views: of the candidates that the graph gives, those that no better one suppresses."""
+        rules = _rules(fixed, options, classes)
         found = graph({PIXELS: np.stack([one.pixels for one in seen])})
-        rows = zip(found["boxes"], found["scores"], found["labels"], found["counts"], strict=True)
-        return [RawDetections(boxes[:n], scores[:n], labels[:n].astype(np.int64)) for boxes, scores, labels, n in rows]
+        candidates = zip(found["boxes"], found["scores"], found["labels"].astype(np.int64), strict=True)
+        return [suppressed(RawDetections(*one), rules) for one in candidates]
 
-    def require_choosable(self, options: PredictionOptions, fixed: Mapping[str, Scalar]) -> None:
-        """Let pass a higher score and a smaller number of boxes than were fixed."""
-        least, most = fixed.get("score"), fixed.get("most")
-        if options.score is not None and isinstance(least, float) and options.score < least:
-            raise SettingsError(f"--score {options.score:g}: boxes below {least:g} were left out of the exported net")
-        if options.most is not None and isinstance(most, int) and options.most > most:
-            raise SettingsError(f"--most {options.most}: the exported net gives {most} boxes at most")
-        super().require_choosable(options._replace(score=None, most=None), fixed)
+    def require_choosable(
+        self, options: PredictionOptions, fixed: Mapping[str, Scalar], *, classes: Sequence[str]
+    ) -> None:
+        """Let pass everything but proposals, since graphs give candidates that are not suppressed yet."""
+        _rules(fixed, options, classes)
+        only_proposals = PredictionOptions(proposals=options.proposals)
+        super().require_choosable(only_proposals, fixed, classes=classes)
 
-    def chosen(self, raw: RawDetections, options: PredictionOptions) -> RawDetections:
-        """The boxes above the score, the best of them."""
-        keep = np.flatnonzero(raw.scores > (-1 if options.score is None else options.score))[: options.most]
-        return RawDetections(raw.boxes[keep], raw.scores[keep], raw.labels[keep])
+    def agreement(self, one: Detections, other: Detections) -> float:
+        """The share of the boxes that both find: of one class, with an IoU of 0.9 or more; 1 where none finds any."""
+        if not len(one.boxes) + len(other.boxes):
+            return 1.0
+        alike = (iou(one.boxes, other.boxes) >= ALIKE_IOU) & (one.labels[:, None] == other.labels[None, :])
+        return float(alike.any(axis=0).sum() + alike.any(axis=1).sum()) / (len(one.boxes) + len(other.boxes))
 
     def exam(self, model: ModelCard, reader: Reader[BoxTargets], protocol: str | None = None) -> DetectionExam:
         """Average precision and the faults by a protocol."""
@@ -280,6 +297,18 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
         stream = BytesIO()
         drawn(image, outlines_of(result)).save(stream, "PNG", compress_level=1)
         yield stream.getvalue()
+
+
+def _rules(fixed: Mapping[str, Scalar], options: PredictionOptions, classes: Sequence[str]) -> Suppression:
+    """The rules by which candidates of a graph become boxes; SettingsError for values that cannot be."""
+    score, iou, most = (fixed.get(name) for name in ("score", "iou", "most"))
+    if not (isinstance(score, float) and isinstance(iou, float) and isinstance(most, int)):
+        raise SettingsError("a graph of boxes without score, iou and most as its options; export the run again")
+    try:
+        usual = Suppression(score=score, iou=iou, most=most)
+    except ValueError as error:
+        raise SettingsError(f"options of the graph: {error}; export the run again") from None
+    return suppression_of(usual, options, classes)
 
 
 KIND = Detection()

@@ -14,6 +14,7 @@ from resvision.core.images import Pixels
 from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
 from resvision.core.view_geometry import Geometry
+from resvision.kinds.exported_kind import AS_EXPORTED
 from resvision.kinds.graph import PIXELS, Graph
 from resvision.kinds.kind import (
     ClassTable,
@@ -40,10 +41,14 @@ from resvision.kinds.motion.scores import MotionScores
 from resvision.kinds.motion.showing import windows_shown
 from resvision.kinds.motion.window_arrays import beside_rasters
 from resvision.kinds.motion.windows import Window
+from resvision.kinds.prediction_options import PredictionOptions
 
 PAGE_PX = 640
 ON_A_PAGE = Lettering(24, has_legend=False)
 """A page shows pictures in half their size, and has one legend above all."""
+
+ALIKE_M = 0.1
+"""The distance up to which two positions count as the same."""
 
 
 class MotionKind(Kind[MotionScores, Motion, Window]):
@@ -135,7 +140,15 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
         assert isinstance(geometry, WindowGeometry), "views of this task are drawn from windows"
         return motion_of(geometry.window, raw)
 
-    def answers(self, graph: Graph, seen: Sequence[Seen], fixed: Mapping[str, Scalar]) -> list[RawTrajectories]:
+    def answers(
+        self,
+        graph: Graph,
+        seen: Sequence[Seen],
+        fixed: Mapping[str, Scalar],
+        *,
+        classes: Sequence[str] = (),
+        options: PredictionOptions = AS_EXPORTED,
+    ) -> list[RawTrajectories]:
         """The trajectories for windows, in their agents' frames."""
         windows = []
         for one in seen:
@@ -144,6 +157,11 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
         feed: dict[str, NDArray[Any]] = {PIXELS: np.stack([one.pixels for one in seen]), **beside_rasters(windows)}
         said = graph({name: feed[name] for name in graph.inputs})
         return [RawTrajectories(*one) for one in zip(said["positions"], said["probabilities"], strict=True)]
+
+    def agreement(self, one: Motion, other: Motion) -> float:
+        """The share of the positions of the most probable trajectory that lie within ALIKE_M of each other."""
+        apart_m = np.linalg.norm(one.positions[0] - other.positions[0], axis=-1)
+        return float((apart_m <= ALIKE_M).mean())
 
     def exam(self, model: ModelCard, reader: Reader[Window], protocol: str | None = None) -> MotionExam:
         """Displacements of all windows, beside those of the baselines."""

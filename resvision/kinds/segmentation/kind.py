@@ -16,6 +16,7 @@ from resvision.core.samples import Mask, Reader
 from resvision.core.settings import Scalar
 from resvision.core.view_geometry import Geometry
 from resvision.geometry.tiles import InputRule, labels_in_windows
+from resvision.kinds.exported_kind import AS_EXPORTED
 from resvision.kinds.graph import PIXELS, Graph
 from resvision.kinds.kind import (
     ClassRow,
@@ -32,6 +33,7 @@ from resvision.kinds.kind import (
     Table,
     percent,
 )
+from resvision.kinds.prediction_options import PredictionOptions
 from resvision.kinds.segmentation.exam import SegmentationExam
 from resvision.kinds.segmentation.overlays import overlay
 from resvision.kinds.segmentation.panels import WRONG, asked_of, panels, require_same_error
@@ -93,7 +95,15 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
         """The label map at the size of the image, of labels (h, w) uint8 of its view."""
         return LabelMap(source=source, classes=classes, labels=geometry.map_to_image(raw))
 
-    def answers(self, graph: Graph, seen: Sequence[Seen], fixed: Mapping[str, Scalar]) -> list[Pixels]:
+    def answers(
+        self,
+        graph: Graph,
+        seen: Sequence[Seen],
+        fixed: Mapping[str, Scalar],
+        *,
+        classes: Sequence[str] = (),
+        options: PredictionOptions = AS_EXPORTED,
+    ) -> list[Pixels]:
         """The label maps of views, (h, w) uint8, in windows of the graph's size where they have another one."""
         side_px, *_ = graph.inputs[PIXELS]
         names = ("multiple", "offset", "border_px")
@@ -109,6 +119,10 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
         return [
             labels_in_windows(labels_of, one.pixels, side_px=side_px, rule=rule, overlap_px=overlap_px) for one in seen
         ]
+
+    def agreement(self, one: LabelMap, other: LabelMap) -> float:
+        """The share of the pixels that both label alike."""
+        return float((one.labels == other.labels).mean())
 
     def exam(self, model: ModelCard, reader: Reader[Mask], protocol: str | None = None) -> SegmentationExam:
         """IoU of whole images, each seen once; label maps have no loss."""
@@ -138,8 +152,8 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
         )
 
     def lines(self, scores: SegmentationScores) -> list[tuple[str, str]]:
-        """The four figures of Long et al. 2015, loss, images."""
-        return [
+        """The four figures of Long et al. 2015, loss where it is known, images."""
+        lines = [
             ("mean IoU", f"{scores.mean_iou:.2%}"),
             ("pixel accuracy", f"{scores.pixel_accuracy:.2%}"),
             ("mean accuracy", f"{scores.mean_accuracy:.2%}"),
@@ -147,6 +161,7 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
             ("loss", f"{scores.loss:.4f}"),
             ("images", f"{scores.images:,}"),
         ]
+        return [(name, value) for name, value in lines if value != "nan"]  # an exported net gives no loss
 
     def tables(self, scores: SegmentationScores) -> list[Table]:
         """A table of the pixels, IoU and accuracy of every class, and the confusion in percent of the true class."""

@@ -117,7 +117,7 @@ class SegmentationScores:
         rows = zip(self.classes, self.confusion.sum(axis=1), self.accuracy, self.iou, strict=True)
         return {
             "images": self.images,
-            "loss": self.loss,
+            "loss": number(self.loss),
             "pixel_accuracy": self.pixel_accuracy,
             "mean_accuracy": self.mean_accuracy,
             "mean_iou": self.mean_iou,

@@ -6,7 +6,8 @@ from torch import Tensor
 from torchvision.ops import batched_nms
 
 from resvision.detection.parts import suppression
-from resvision.detection.parts.suppression import Suppression, kept, suppress
+from resvision.detection.parts.suppression import kept, suppress
+from resvision.kinds.detection.suppression import Suppression
 
 PLAIN = Suppression(score=0.05, iou=0.5, most=100)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from resvision.core.errors import SettingsError, nearest
-from resvision.detection.parts.suppression import Suppression
+from resvision.kinds.detection.suppression import Suppression
 from resvision.kinds.prediction_options import PredictionOptions
 
 

@@ -1,0 +1,124 @@
+"""`resvision export`: a run as a bundle that needs no torch, or as one graph, with its score before and after."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Unpack, cast
+
+import typer
+
+from resvision.cli.engines import EngineOption, settings_of
+from resvision.cli.shared_options import AllowCode
+from resvision.cli.tables import print_lines
+from resvision.cli.weights import (
+    ColumnsOption,
+    WeightsOptions,
+    columns_of,
+    known_of,
+    load_and_warn,
+    require_run,
+    with_weights_options,
+)
+from resvision.core.errors import DataError, SettingsError, printable
+
+if TYPE_CHECKING:
+    from resvision.core.samples import Reader
+    from resvision.export.onnx_graph import Stored
+    from resvision.inference.load import Trained
+    from resvision.runtime.bundle_format import Measured
+
+Target = Literal["bundle", "onnx", "openvino", "torch"]
+
+
+@with_weights_options(after="to")
+def command(
+    run: Annotated[Path, typer.Argument(help="Export the run in this directory; with --weights, name a model.")],
+    out: Annotated[Path, typer.Option(help="Write into this new folder; for --to onnx and torch, this new file.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="bundle|onnx|openvino|torch",
+            help="Write a bundle, a bundle whose graph is in OpenVINO's own form, or one graph as ONNX or for torch.",
+        ),
+    ] = "bundle",
+    size: Annotated[
+        int | None, typer.Option(min=1, help="Export for images of this side in pixels; the run's if left out.")
+    ] = None,
+    precision: Annotated[
+        str, typer.Option(metavar="fp32|fp16", help="Store weights in this; fp16 halves the file. Arithmetic stays.")
+    ] = "fp32",
+    data: Annotated[str | None, typer.Option(help="Measure on this; on the run's own test images if left out.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Look for a named data set in this folder.")] = None,
+    columns: ColumnsOption = None,
+    bound: Annotated[
+        float, typer.Option(min=0.0, help="Write nothing where the main figure becomes worse by more than this.")
+    ] = 0.005,
+    engine: EngineOption = None,
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="Measure the score before and after, or do not.")
+    ] = True,
+    allow_code: AllowCode = False,
+    **options: Unpack[WeightsOptions],
+) -> None:
+    """Export a run as a bundle, which predicts without torch, and measure its score before and after.
+
+    The graph takes pixels as uint8 and gives results; normalization and decoding are inside.
+    """
+    from resvision.export.bundles import Check, write_bundle, write_graph
+    from resvision.export.onnx_graph import onnx_module
+
+    target, stored = _target(to), _stored(precision)
+    if options["weights"] is None:
+        require_run(run)
+    onnx_module("onnxscript")  # before anything is loaded for nothing
+    settings = settings_of(engine)
+    trained = load_and_warn(run, options["weights"], known_of(options), allow_code=allow_code)
+    reader = _reader(trained, data, root=root, columns=columns_of(columns)) if check else None
+    if target in ("bundle", "openvino"):
+        form: Any = "onnx" if target == "bundle" else "openvino"
+        bundle = write_bundle(
+            trained, out, reader=reader, bound=bound, settings=settings, size_px=size, form=form, stored=stored
+        )
+        measured = bundle.manifest.measured
+    else:
+        checked = None if reader is None else Check(reader, bound, settings)
+        measured = write_graph(trained, out, form=cast(Any, target), check=checked, size_px=size, stored=stored)
+    print_lines(_measured(trained, measured), f"written: {printable(out)}, {_megabytes(out):.2f} MB")
+
+
+def _target(to: str) -> Target:
+    if to not in ("bundle", "onnx", "openvino", "torch"):
+        raise SettingsError(f"--to {printable(to)}: choices are bundle, onnx, openvino, torch")
+    return cast(Target, to)
+
+
+def _stored(precision: str) -> "Stored":
+    if precision not in ("fp32", "fp16"):
+        raise SettingsError(f"--precision {printable(precision)}: choices are fp32 and fp16")
+    return cast(Any, precision)
+
+
+def _reader(trained: "Trained", data: str | None, *, root: Path | None, columns: list[str] | None) -> "Reader[Any]":
+    """The images that the net is scored on before and after."""
+    from resvision.inference.evaluate import open_images
+
+    try:
+        return open_images(trained, data, root=root, columns=columns).reader
+    except DataError as error:
+        raise DataError(f"{error}; measure on other images by --data, or on none by --no-check") from None
+
+
+def _measured(trained: "Trained", measured: "Measured | None") -> str:
+    """The score before and after in a line."""
+    if measured is None:
+        return f"{trained.name}: its score was not measured, as you asked"
+    kind = trained.kind
+    before, after = (kind.write(measured.figure, value) for value in (measured.before, measured.after))
+    return (
+        f"{trained.name}: {kind.noun(measured.figure)} {before} by the run, {after} by the graph,"
+        f" on {measured.images:,} {kind.sample_noun}s of {printable(measured.data)} ({measured.engine})"
+    )
+
+
+def _megabytes(path: Path) -> float:
+    """The size of a file, or of all files in a folder."""
+    paths = path.iterdir() if path.is_dir() else [path]
+    return sum(one.stat().st_size for one in paths) / 1e6
