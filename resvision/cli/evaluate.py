@@ -109,8 +109,8 @@ def command(
 
     weights, stated = options["weights"], columns_of(columns)
     if weights is None and any(map(is_place, runs)):
-        refused = {"--compile": compiled, "--scales": scales, "--table": table, "--ensemble": ensemble}
-        refused |= {"--batch-size": batch_size}
+        refused: dict[str, object] = {"--compile": compiled, "--scales": scales, "--table": table}
+        refused |= {"--ensemble": ensemble, "--batch-size": batch_size}
         bundle_scores.evaluate_bundle(
             runs,
             data,

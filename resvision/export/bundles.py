@@ -35,7 +35,7 @@ from resvision.runtime.bundle_format import (
 from resvision.runtime.engines import EngineSettings
 
 BOUND = 0.005
-"""The most by which a figure that is a share may become worse, where a person names none."""
+"""The most by which a figure that is a share may move, where a person names none."""
 
 Form = Literal["onnx", "openvino"]
 """The form of a bundle's graph: ONNX, which both engines read, or OpenVINO's own."""
@@ -45,13 +45,15 @@ class Check(NamedTuple):
     """How the scores before and after are measured.
 
     reader    the samples that run and graph are both scored on
-    bound     the most by which the main figure may become worse
+    bound     the most by which the main figure may move
     settings  the engine
+    may_gain  whether it may become better by more, as by the noise of coarser numbers
     """
 
     reader: Reader[Any]
     bound: float = BOUND
     settings: EngineSettings | None = None
+    may_gain: bool = False
 
 
 class Exported(NamedTuple):
@@ -75,18 +77,18 @@ def write_bundle(
     """Export a run into the folder `out`, and open the bundle.
 
     reader   the samples that the run and the graph are both scored on; None measures nothing
-    bound    the most by which the main figure may become worse
+    bound    the most by which the main figure may move
     size_px  side of the squares that it is exported for; that of the run when left out
     form     of the graph
     stored   number format of the weights
 
     Raises SettingsError for a net that is not exported, RunError where `out` holds something, cannot be written, or
-    where the graph's figure is worse by more than `bound`; then nothing is left there.
+    where the graph's figure differs by more than `bound`; then nothing is left there.
     """
-    with _draft(out) as draft:
+    with draft_of(out) as draft:
         manifest, _ = _written(trained, draft, size_px=size_px, form=form, stored=stored)
         if reader is not None:
-            measured = _measured(trained, open_bundle(draft, settings), Check(reader, bound, settings))
+            measured = measured_by(trained, open_bundle(draft, settings), Check(reader, bound, settings))
             write_manifest(replace(manifest, measured=measured), draft)
         draft.rename(out)
     return open_bundle(out, settings)
@@ -107,20 +109,20 @@ def write_graph(
     """
     if form == "torch" and stored != "fp32":
         raise SettingsError(f"--precision {stored}: a program of torch keeps the run's weights; leave it out")
-    with _draft(out) as draft:
+    with draft_of(out) as draft:
         manifest, program = _written(trained, draft, size_px=size_px, form="onnx", stored=stored)
         if form == "torch":
             write_program(program, draft / "net.pt2")
             bundle = bundle_of(manifest, ProgramGraph(program, manifest), title=str(out))
         else:
             bundle = open_bundle(draft, check.settings if check else None)
-        measured = None if check is None else _measured(trained, bundle, check)
+        measured = None if check is None else measured_by(trained, bundle, check)
         (draft / ("net.pt2" if form == "torch" else ONNX)).rename(out)
     return measured
 
 
 @contextmanager
-def _draft(out: Path) -> Iterator[Path]:
+def draft_of(out: Path) -> Iterator[Path]:
     """A folder beside `out`, which is renamed to it or of which a file is; RunError where that cannot be."""
     if is_bundle(out):
         raise RunError(f"{printable(out)}: holds a bundle already; name another --out")
@@ -169,15 +171,18 @@ def _written(trained: Trained, folder: Path, *, size_px: int | None, form: Form,
     return Exported(manifest, program)
 
 
-def _measured(trained: Trained, bundle: Bundle, check: Check) -> Measured:
-    """The main figure by the run and by the graph; RunError where it became worse by more than the bound."""
+def measured_by(trained: Trained, bundle: Bundle, check: Check) -> Measured:
+    """The main figure by the run and by the graph; RunError where it moved by more than the bound.
+
+    A graph in the run's own numbers that is much better than the run is another net, too.
+    """
     kind, reader = trained.kind, check.reader
     before, after = (_main(kind, examined(model, reader)) for model in (trained, bundle))
     worse = before - after if kind.higher_is_better else after - before
-    if not worse <= check.bound:  # which NaN does not meet either
+    if not (worse if check.may_gain else abs(worse)) <= check.bound:  # which NaN does not meet either
         raise RunError(
             f"{trained.title}: {kind.noun(kind.main)} was {kind.write(kind.main, before)} by the run, and is"
-            f" {kind.write(kind.main, after)} by the graph, worse by more than {check.bound:g}; nothing was written"
+            f" {kind.write(kind.main, after)} by the graph, more than {check.bound:g} apart; nothing was written"
         )
     return Measured(
         data=f"{reader.name}/{reader.split}",

@@ -5,6 +5,7 @@ evaluation. What follows the layers, such as the decoding of boxes, stays in flo
 """
 
 import logging
+import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
@@ -16,19 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core import rundir
-from resvision.core.drafts import draft_folder, sync_folder
 from resvision.core.draws import shuffled
-from resvision.core.errors import RunError, SettingsError
+from resvision.core.errors import SettingsError
 from resvision.core.samples import Reader
-from resvision.core.settings import to_json
-from resvision.export.bundles import write_bundle
+from resvision.export.bundles import Check, draft_of, measured_by, write_bundle
 from resvision.inference.load import Trained
 from resvision.kinds.graph import Feed
-from resvision.prediction.exams import examined
 from resvision.prediction.predictions import seen_sample
 from resvision.preparation import open_data
 from resvision.runtime.bundle import Bundle, open_bundle
-from resvision.runtime.bundle_format import BUNDLE, Calibration, Measured, sum_of
+from resvision.runtime.bundle_format import GRAPHS, OPENVINO, Calibration, sum_of, write_manifest
 from resvision.runtime.engines import EngineSettings
 from resvision.runtime.quiet_imports import engine
 
@@ -53,6 +51,7 @@ def write_int8_bundle(
     images: int = IMAGES,
     bound: float = BOUND,
     settings: EngineSettings | None = None,
+    size_px: int | None = None,
 ) -> Bundle:
     """Export a run in int8 into the folder `out`, and open the bundle.
 
@@ -60,38 +59,32 @@ def write_int8_bundle(
     calibration  the samples that ranges are measured on; the run's own training images where None
     images       the number of them that are drawn, all where there are fewer
     bound        the most by which the main figure may become worse
+    size_px      as of `write_bundle`
 
     Raises MissingExtraError without NNCF, and otherwise as `write_bundle`; where an error is raised, nothing is left.
     """
-    rundir.require_free(out)
     nncf = engine("nncf")
     calibration = training_images(trained) if calibration is None else calibration
     chosen = [int(index) for index in sorted(shuffled(len(calibration), seed=SEED)[:images])]
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with draft_folder(out) as draft:
-            floats = write_bundle(trained, draft / "floats", reader=None, settings=settings)
-            files = Path(floats.title)
-            model = _quantized(nncf, files / floats.manifest.graph, _feeds(floats, calibration, chosen))
-            engine("openvino").save_model(model, draft / "graph.xml", compress_to_fp16=False)
-            (files / rundir.RUN).rename(draft / rundir.RUN)
-            for left in files.iterdir():
-                left.unlink()
-            files.rmdir()
-            manifest = replace(
-                floats.manifest,
-                weights="int8",
-                graph="graph.xml",
-                calibration=Calibration(f"{calibration.name}/{calibration.split}", len(chosen), SEED),
-                sums={name: sum_of(draft / name) for name in (rundir.RUN, "graph.xml", "graph.bin")},
-            )
-            rundir.write_json(draft / BUNDLE, to_json(manifest))
-            measured = _measured(trained, open_bundle(draft, settings), reader, bound)
-            rundir.write_json(draft / BUNDLE, to_json(replace(manifest, measured=measured)))
-            draft.rename(out)
-        sync_folder(out.parent)
-    except OSError as error:
-        raise rundir.unwritable(out, error) from None
+    with draft_of(out) as draft:
+        floats = write_bundle(trained, draft / "floats", reader=None, settings=settings, size_px=size_px)
+        files = Path(floats.title)
+        model = _quantized(nncf, files / floats.manifest.graph, _feeds(floats, calibration, chosen))
+        engine("openvino").save_model(model, draft / OPENVINO, compress_to_fp16=False)
+        (files / rundir.RUN).rename(draft / rundir.RUN)
+        shutil.rmtree(files)
+        manifest = replace(
+            floats.manifest,
+            weights="int8",
+            graph=OPENVINO,
+            calibration=Calibration(f"{calibration.name}/{calibration.split}", len(chosen), SEED),
+            sums={name: sum_of(draft / name) for name in (rundir.RUN, OPENVINO, *GRAPHS[OPENVINO])},
+        )
+        write_manifest(manifest, draft)
+        measured = measured_by(trained, open_bundle(draft, settings), Check(reader, bound, settings, may_gain=True))
+        described = ", int8 and ".join(measured.engine.rsplit(", ", 1))
+        write_manifest(replace(manifest, measured=replace(measured, engine=described)), draft)
+        draft.rename(out)
     return open_bundle(out, settings)
 
 
@@ -183,24 +176,3 @@ def _is_constant(op: Any) -> bool:
 def _gives_maps(op: Any) -> bool:
     rank = op.output(0).get_partial_shape().rank
     return bool(rank.is_static and rank.get_length() == MAP_RANK)
-
-
-def _measured(trained: Trained, bundle: Bundle, reader: Reader[Any], bound: float) -> Measured:
-    """The main figure by the run and in int8; RunError where it became worse by more than the bound."""
-    kind = trained.kind
-    before, after = (examined(model, reader).figures()[kind.main] for model in (trained, bundle))
-    worse = before - after if kind.higher_is_better else after - before
-    if not worse <= bound:  # which NaN does not meet either
-        raise RunError(
-            f"{trained.title}: {kind.noun(kind.main)} was {kind.write(kind.main, before)} by the run, and is"
-            f" {kind.write(kind.main, after)} in int8, worse by more than {bound:g}; nothing was written"
-        )
-    return Measured(
-        data=f"{reader.name}/{reader.split}",
-        images=len(reader),
-        figure=kind.main,
-        before=before,
-        after=after,
-        bound=bound,
-        engine=", int8 and ".join(bundle.graph.described.rsplit(", ", 1)),
-    )

@@ -53,20 +53,10 @@ class ExportedKind(Generic[S, T]):
         )
         return source
 
-    def answers(
-        self,
-        graph: Graph,
-        seen: Sequence[Seen],
-        fixed: Mapping[str, Scalar],
-        *,
-        classes: Sequence[str] = (),
-        options: PredictionOptions = AS_EXPORTED,
-    ) -> list[Any]:
-        """The raw results of a graph for views of one size, each as `decode` takes it.
+    def answers(self, graph: Graph, seen: Sequence[Seen], fixed: Mapping[str, Scalar]) -> list[Any]:
+        """What a graph says of views of one size, each as `chosen` takes it.
 
-        fixed    what was fixed when the net was exported, by name
-        classes  of the model, in the order of their indices
-        options  what a person asks of predictions, which `require_choosable` lets pass
+        fixed  what was fixed when the net was exported, by name
 
         Raises SettingsError for a graph of several outputs, where a kind does not know them.
         """
@@ -75,6 +65,12 @@ class ExportedKind(Generic[S, T]):
             raise SettingsError(f"{self.name}: its Kind has no `answers` for a graph that gives {', '.join(outputs)}")
         (values,) = outputs.values()
         return [*values]
+
+    def chosen(
+        self, answer: Any, fixed: Mapping[str, Scalar], options: PredictionOptions, *, classes: Sequence[str]
+    ) -> Any:
+        """What a person wants of an answer, as `decode` takes it, by options that `require_choosable` lets pass."""
+        return answer
 
     def require_choosable(
         self, options: PredictionOptions, fixed: Mapping[str, Scalar], *, classes: Sequence[str]

@@ -58,7 +58,15 @@ class Bundle(ModelCard):
 
     def raw(self, seen: Sequence[Seen]) -> list[Any]:
         """The raw results of the graph for views of one size."""
-        return self.kind.answers(self.graph, seen, self.manifest.options, classes=self.classes, options=self.options)
+        return [self.chosen(answer, self.options) for answer in self.answers(seen)]
+
+    def answers(self, seen: Sequence[Seen]) -> list[Any]:
+        """What the graph says of views of one size, before anything is chosen by options."""
+        return self.kind.answers(self.graph, seen, self.manifest.options)
+
+    def chosen(self, answer: Any, options: PredictionOptions) -> Any:
+        """The raw result that an answer is under options, which `configured` has let pass."""
+        return self.kind.chosen(answer, self.manifest.options, options, classes=self.classes)
 
 
 def open_bundle(folder: Path, settings: EngineSettings | None = None) -> Bundle:

@@ -177,7 +177,7 @@ def _written(
     """The result of a view as plain data, and the seconds that it took."""
     started = time.perf_counter()
     kind = bundle.kind
-    result = kind.decode(kind.chosen(raw, options), seen.geometry, source=seen.name, classes=bundle.classes)
+    result = kind.decode(bundle.chosen(raw, options), seen.geometry, source=seen.name, classes=bundle.classes)
     result = replace(kind.limited(result, asked.top or kind.usual_top), source=source)
     data: dict[str, Any] = result.to_json()
     if asked.pictures:

@@ -34,7 +34,7 @@ class OpenModel:
         self.version = version_of(bundle.manifest)
         self.pays_from = pays_from(bundle)
         self.lanes = Lanes(
-            bundle.raw,
+            bundle.answers,
             number=bundle.graph.lanes,
             pays_from=self.pays_from,
             largest=bundle.at_a_time,

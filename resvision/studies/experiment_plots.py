@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,6 +18,10 @@ from resvision.studies.results import Member, Results, number
 WIDTH_IN = 5.4
 FAINT = 0.35
 """The opacity of the lines of single seeds behind their mean."""
+
+Dash = Literal["-", "--", ":", "-."]
+DASHES: tuple[Dash, ...] = get_args(Dash)
+"""The styles of lines, the usual one first."""
 
 Floats = NDArray[np.float64]
 
@@ -52,17 +57,17 @@ def _has(member: Member, plot: Lines) -> bool:
     return bool(member.series.get(plot.x)) and bool(member.series.get(plot.y))
 
 
-def dashes_of(shades: Mapping[str, str]) -> dict[str, str]:
+def dashes_of(shades: Mapping[str, str]) -> dict[str, Dash]:
     """The style of each condition's lines: another one each time that their colour comes again."""
-    styles, seen = ("-", "--", ":", "-."), Counter[str]()
-    dashes = {}
+    seen = Counter[str]()
+    dashes: dict[str, Dash] = {}
     for condition, shade in shades.items():
-        dashes[condition] = styles[seen[shade] % len(styles)]
+        dashes[condition] = DASHES[seen[shade] % len(DASHES)]
         seen[shade] += 1
     return dashes
 
 
-def _draw(axes: Axes, plot: Lines, members: Sequence[Member], colour: str, dash: str) -> None:
+def _draw(axes: Axes, plot: Lines, members: Sequence[Member], colour: str, dash: Dash) -> None:
     xs, ys = [column(m, plot.x) for m in members], [column(m, plot.y) for m in members]
     marker = "o" if plot.style == "points" or len(xs[0]) == 1 else ""
     line = "none" if plot.style == "points" else dash

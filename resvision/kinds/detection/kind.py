@@ -27,7 +27,6 @@ from resvision.kinds.detection.pictures import class_colours, drawn, hex_of
 from resvision.kinds.detection.presets import PRESETS, find
 from resvision.kinds.detection.scores import DetectionScores
 from resvision.kinds.detection.suppression import Suppression, suppressed
-from resvision.kinds.exported_kind import AS_EXPORTED
 from resvision.kinds.graph import PIXELS, Graph
 from resvision.kinds.kind import (
     ClassTable,
@@ -145,20 +144,17 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
             scores=raw.scores[inside].astype(np.float64),
         )
 
-    def answers(
-        self,
-        graph: Graph,
-        seen: Sequence[Seen],
-        fixed: Mapping[str, Scalar],
-        *,
-        classes: Sequence[str] = (),
-        options: PredictionOptions = AS_EXPORTED,
-    ) -> list[RawDetections]:
-        """The boxes of views: of the candidates that the graph gives, those that no better one suppresses."""
-        rules = _rules(fixed, options, classes)
+    def answers(self, graph: Graph, seen: Sequence[Seen], fixed: Mapping[str, Scalar]) -> list[RawDetections]:
+        """The candidates of views, of which none suppresses another yet."""
         found = graph({PIXELS: np.stack([one.pixels for one in seen])})
         candidates = zip(found["boxes"], found["scores"], found["labels"].astype(np.int64), strict=True)
-        return [suppressed(RawDetections(*one), rules) for one in candidates]
+        return [RawDetections(*one) for one in candidates]
+
+    def chosen(
+        self, answer: RawDetections, fixed: Mapping[str, Scalar], options: PredictionOptions, *, classes: Sequence[str]
+    ) -> RawDetections:
+        """Of the candidates those that no better one suppresses."""
+        return suppressed(answer, _rules(fixed, options, classes))
 
     def require_choosable(
         self, options: PredictionOptions, fixed: Mapping[str, Scalar], *, classes: Sequence[str]

@@ -14,7 +14,6 @@ from resvision.core.images import Pixels
 from resvision.core.samples import Reader
 from resvision.core.settings import Scalar
 from resvision.core.view_geometry import Geometry
-from resvision.kinds.exported_kind import AS_EXPORTED
 from resvision.kinds.graph import PIXELS, Graph
 from resvision.kinds.kind import (
     ClassTable,
@@ -41,7 +40,6 @@ from resvision.kinds.motion.scores import MotionScores
 from resvision.kinds.motion.showing import windows_shown
 from resvision.kinds.motion.window_arrays import beside_rasters
 from resvision.kinds.motion.windows import Window
-from resvision.kinds.prediction_options import PredictionOptions
 
 PAGE_PX = 640
 ON_A_PAGE = Lettering(24, has_legend=False)
@@ -140,15 +138,7 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
         assert isinstance(geometry, WindowGeometry), "views of this task are drawn from windows"
         return motion_of(geometry.window, raw)
 
-    def answers(
-        self,
-        graph: Graph,
-        seen: Sequence[Seen],
-        fixed: Mapping[str, Scalar],
-        *,
-        classes: Sequence[str] = (),
-        options: PredictionOptions = AS_EXPORTED,
-    ) -> list[RawTrajectories]:
+    def answers(self, graph: Graph, seen: Sequence[Seen], fixed: Mapping[str, Scalar]) -> list[RawTrajectories]:
         """The trajectories for windows, in their agents' frames."""
         windows = []
         for one in seen:

@@ -16,7 +16,6 @@ from resvision.core.samples import Mask, Reader
 from resvision.core.settings import Scalar
 from resvision.core.view_geometry import Geometry
 from resvision.geometry.tiles import InputRule, labels_in_windows
-from resvision.kinds.exported_kind import AS_EXPORTED
 from resvision.kinds.graph import PIXELS, Graph
 from resvision.kinds.kind import (
     ClassRow,
@@ -33,7 +32,6 @@ from resvision.kinds.kind import (
     Table,
     percent,
 )
-from resvision.kinds.prediction_options import PredictionOptions
 from resvision.kinds.segmentation.exam import SegmentationExam
 from resvision.kinds.segmentation.overlays import overlay
 from resvision.kinds.segmentation.panels import WRONG, asked_of, panels, require_same_error
@@ -95,15 +93,7 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
         """The label map at the size of the image, of labels (h, w) uint8 of its view."""
         return LabelMap(source=source, classes=classes, labels=geometry.map_to_image(raw))
 
-    def answers(
-        self,
-        graph: Graph,
-        seen: Sequence[Seen],
-        fixed: Mapping[str, Scalar],
-        *,
-        classes: Sequence[str] = (),
-        options: PredictionOptions = AS_EXPORTED,
-    ) -> list[Pixels]:
+    def answers(self, graph: Graph, seen: Sequence[Seen], fixed: Mapping[str, Scalar]) -> list[Pixels]:
         """The label maps of views, (h, w) uint8, in windows of the graph's size where they have another one."""
         side_px, *_ = graph.inputs[PIXELS]
         names = ("multiple", "offset", "border_px")
