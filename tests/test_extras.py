@@ -5,7 +5,8 @@ from pathlib import Path
 import resvision
 from resvision.core.references import EXTRAS
 
-LIGHT = {"PIL", "click", "msgspec", "numpy", "rich", "safetensors", "typer"}
+LIGHT = {"PIL", "click", "msgspec", "numpy", "pydantic", "rich", "safetensors", "typer"}
+"""Modules of the light install; pydantic comes with typer."""
 NOTEBOOK = {"IPython"}
 """Modules that are there in a notebook, and imported nowhere else."""
 

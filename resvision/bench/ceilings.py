@@ -13,6 +13,7 @@ from resvision.core import references
 from resvision.core.cores import usable_threads
 from resvision.core.errors import MissingExtraError
 from resvision.core.references import is_installed
+from resvision.runtime.openvino_core import openvino_core
 from resvision.runtime.quiet_imports import engine
 
 SIDE = 2048
@@ -44,7 +45,7 @@ def _products() -> Iterator[tuple[str, Callable[[], object]]]:
         yield from _products_without_engine()
         return
     for name, hint in {"fp32": "f32", "bf16": "bf16", "int8": "f32"}.items():
-        compiled = openvino.Core().compile_model(
+        compiled = openvino_core().compile_model(
             _product_graph(openvino, in_int8=name == "int8"),
             "CPU",
             {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"},

@@ -12,6 +12,7 @@ from resvision.core import references
 from resvision.core.errors import ResVisionError, SettingsError
 from resvision.kinds.seen_samples import Seen
 from resvision.runtime.bundle_format import read_manifest
+from resvision.runtime.openvino_core import openvino_core
 from resvision.runtime.quiet_imports import engine
 
 LATENCY = {"PERFORMANCE_HINT": "LATENCY"}
@@ -44,7 +45,7 @@ class ByHand:
         """Nothing."""
 
     def _compiled(self, size: int) -> Any:
-        return self._openvino.Core().compile_model(self._model_of(size), "CPU", LATENCY)
+        return openvino_core().compile_model(self._model_of(size), "CPU", LATENCY)
 
 
 def openvino_by_hand(subject: Subject) -> ByHand:
@@ -72,7 +73,7 @@ def _stacked(views: Sequence[Seen]) -> Any:
 def _of_bundle(folder: Path, size: int) -> Any:
     """The graph of a bundle for so many views, or for those that it takes."""
     manifest = read_manifest(folder)
-    model = engine("openvino").Core().read_model(folder / manifest.graph)
+    model = openvino_core().read_model(folder / manifest.graph)
     if manifest.batch is None:
         model.reshape({port: [size, *port.partial_shape[1:]] for port in model.inputs})
     return model

@@ -4,7 +4,7 @@ from math import prod
 from pathlib import Path
 
 from resvision.core.errors import MissingExtraError
-from resvision.runtime.quiet_imports import engine
+from resvision.runtime.openvino_core import openvino_core
 
 CONVOLUTIONS = {"Convolution": 1, "GroupConvolution": 2}
 """Dimensions of the weights that do not count for a number of the result: its channels, and before them the groups."""
@@ -16,10 +16,9 @@ def multiply_adds(file: Path, batch: int | None) -> int | None:
     batch  the views that the graph takes at a time; None for any
     """
     try:
-        openvino = engine("openvino")
+        model = openvino_core().read_model(file)
     except MissingExtraError:
         return None
-    model = openvino.Core().read_model(file)
     if batch is None:
         model.reshape({port: [1, *port.partial_shape[1:]] for port in model.inputs})
     total = 0

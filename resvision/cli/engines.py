@@ -36,7 +36,7 @@ class EngineOptions(TypedDict):
         typer.Option(
             "--engine-precision",
             metavar="auto|fp32|bf16",
-            help="Have the engine compute in this; what is fast on this CPU if left out.",
+            help="Compute on the engine in this; in what is fast on this CPU if left out.",
         ),
     ]
 

@@ -56,7 +56,7 @@ def command(
         float | None,
         typer.Option(
             min=0.0,
-            help="Write nothing where the main figure moves by more than this: 0.005 if left out, a loss of 0.003 in int8.",
+            help="Write nothing where the main figure moves by more than this; 0.005 if left out, in int8 a loss of 0.003.",
         ),
     ] = None,
     engine: EngineOption = None,
@@ -66,9 +66,10 @@ def command(
     allow_code: AllowCode = False,
     **options: Unpack[WeightsOptions],
 ) -> None:
-    """Export a run as a bundle, which predicts without torch, and measure its score before and after.
+    """Export a run as a bundle, which predicts without torch.
 
-    The graph takes pixels as uint8 and gives results; normalization and decoding are inside.
+    Its score is measured before and after. The graph takes pixels as uint8 and gives results; normalization and
+    decoding are inside.
     """
     from resvision.export.bundles import BOUND, Check, write_bundle, write_graph
     from resvision.export.int8 import BOUND as INT8_BOUND

@@ -27,7 +27,6 @@ EXTRAS = {
     "fastapi": "serve",
     "uvicorn": "serve",
     "starlette": "serve",
-    "pydantic": "serve",
     "h11": "serve",
     "torch": "train",
     "torchvision": "train",

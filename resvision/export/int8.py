@@ -28,6 +28,7 @@ from resvision.preparation import open_data
 from resvision.runtime.bundle import Bundle, open_bundle
 from resvision.runtime.bundle_format import GRAPHS, OPENVINO, Calibration, sum_of, write_manifest
 from resvision.runtime.engines import EngineSettings
+from resvision.runtime.openvino_core import openvino_core
 from resvision.runtime.quiet_imports import engine
 
 BOUND = 0.003
@@ -122,7 +123,7 @@ def _feeds(bundle: Bundle, reader: Reader[Any], indices: Iterable[int]) -> list[
 
 def _quantized(nncf: Any, file: Path, feeds: list[Feed]) -> Any:
     """The graph of a file in int8; SettingsError where NNCF cannot bring it there."""
-    model = engine("openvino").Core().read_model(file)
+    model = openvino_core().read_model(file)
     logger = logging.getLogger("nncf")
     level = logger.level
     logger.setLevel(logging.ERROR)

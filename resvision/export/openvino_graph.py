@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from resvision.core.errors import SettingsError
+from resvision.runtime.openvino_core import openvino_core
 from resvision.runtime.quiet_imports import engine
 
 
@@ -13,7 +14,7 @@ def write_openvino(onnx: Path, file: Path) -> None:
     """
     openvino = engine("openvino")
     try:
-        model = openvino.Core().read_model(onnx)
+        model = openvino_core().read_model(onnx)
     except RuntimeError as error:
         line = str(error).strip().splitlines()[-1]
         raise SettingsError(f"--to openvino: OpenVINO does not read the graph of this net: {line}") from None

@@ -15,6 +15,7 @@ from resvision.core.errors import SettingsError, printable
 from resvision.kinds.graph import Feed
 from resvision.runtime import compiled_graphs
 from resvision.runtime.engines import BATCH, EngineSettings
+from resvision.runtime.openvino_core import openvino_core
 from resvision.runtime.quiet_imports import engine
 
 HINTS = {"fp32": "f32", "bf16": "bf16"}
@@ -25,7 +26,6 @@ class OpenVinoGraph:
 
     def __init__(self, file: Path, settings: EngineSettings, key: str, batch: int | None) -> None:
         self._openvino = engine("openvino")
-        self._core = self._openvino.Core()
         self._file, self._key, self._batch = file, key, batch
         self._settings = _properties(settings)
         self._compiled: dict[int, _Requests] = {}
@@ -65,12 +65,12 @@ class OpenVinoGraph:
         )
         if (content := compiled_graphs.kept(key)) is not None:
             with suppress(RuntimeError):  # of one that this library cannot read after all: it is compiled anew
-                return self._core.import_model(content, "CPU", self._settings)
+                return openvino_core().import_model(content, "CPU", self._settings)
         try:
-            model = self._core.read_model(self._file)
+            model = openvino_core().read_model(self._file)
             if self._batch is None:
                 model.reshape({port: [size, *port.partial_shape[1:]] for port in model.inputs})
-            compiled = self._core.compile_model(model, "CPU", self._settings)
+            compiled = openvino_core().compile_model(model, "CPU", self._settings)
         except RuntimeError as error:
             line = str(error).strip().splitlines()[-1]
             raise SettingsError(f"{printable(self._file)}: OpenVINO cannot run this graph: {line}") from None

@@ -18,8 +18,8 @@ def walk(command: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 SAID = re.compile(
     "(Add|Answer|Ask|Build|Change|Check|Clean|Compare|Compile|Compute|Convert|Count|Cross-validate|Decode|Download|Draw|End|Evaluate"
-    "|Explain|Favour|Give|Go|Hold|Import|Install|Lay|Leave|Let|List|Listen|Look|Measure|Name|Normalize|Order|Predict|Print|Read|Remove|Resize"
-    "|Run|Say|Search|Serve|Set|Show|Start|Take|Test|Train|Try|Turn|Use|Write)[ ,:].* .*([.?]|digits)"
+    "|Explain|Export|Favour|Give|Go|Hold|Import|Install|Lay|Leave|Let|List|Listen|Look|Measure|Name|Normalize|Order|Predict|Print|Read|Remove|Resize"
+    "|Run|Say|Search|Serve|Set|Show|Start|Store|Take|Test|Train|Try|Turn|Use|Write)[ ,:].* .*([.?]|digits)"
 )
 """What a verb, an argument or an option does, as the first word of its help."""
 
@@ -54,7 +54,7 @@ def test_no_line_of_the_list_of_verbs_is_cut(cli: Cli, monkeypatch: pytest.Monke
     ("word", "said"),
     [
         ("version", "`resvision --version`"),
-        ("Export", "torch.onnx.export"),
+        ("Export", "nearest: export"),
         ("config", "`resvision settings`"),
         ("validate", "`resvision evaluate RUN`"),
         ("classify", "`resvision predict"),

@@ -16,6 +16,7 @@ from resvision.launch import Finished
 from resvision.prediction.exams import examined
 from resvision.runtime.bundle import open_bundle
 from resvision.runtime.engines import EngineSettings
+from resvision.runtime.openvino_core import openvino_core
 from resvision.runtime.quiet_imports import engine
 
 FP32 = EngineSettings(precision="fp32", threads=1)
@@ -43,7 +44,7 @@ def test_a_run_in_int8_says_what_it_was_measured_on_and_keeps_its_score(run: Tra
     again = examined(open_bundle(tmp_path / "bundle", FP32), reader).figures()[run.kind.main]
     assert again == manifest.measured.after
     assert manifest.measured.after == pytest.approx(manifest.measured.before, abs=0.05)
-    kinds = {op.get_type_name() for op in engine("openvino").Core().read_model(tmp_path / "bundle/graph.xml").get_ops()}
+    kinds = {op.get_type_name() for op in openvino_core().read_model(tmp_path / "bundle/graph.xml").get_ops()}
     assert "FakeQuantize" in kinds
 
 

@@ -1,0 +1,17 @@
+"""The one OpenVINO core of a process."""
+
+from functools import cache
+from typing import Any
+
+from resvision.runtime.quiet_imports import engine
+
+
+@cache
+def openvino_core() -> Any:
+    """The core, made once and kept until the process ends; MissingExtraError without the extra `openvino`.
+
+    The CPU plugin of a core gives the thread that compiles first a stack for signals, since registers of AMX do not fit
+    into the usual one, and frees it when the core goes, in whichever thread that happens. The next signal to the first
+    thread, such as that of a child process that has ended, then ends the process.
+    """
+    return engine("openvino").Core()
