@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import settings
-from support import SEGMENTED, TINY, scenes
+from support import PLAIN, SEGMENTED, TINY, scenes
 
 from resvision.cli.main import run as run_cli
 from resvision.launch import Finished, train
@@ -61,6 +61,29 @@ def segmented(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Finish
     return train(
         "deeplabv3plus", str(squares), epochs=12, batch_size=4, lr=0.005, settings=SEGMENTED, out=out, quiet=True
     )
+
+
+@pytest.fixture(scope="session")
+def detected(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A narrow SSD after an epoch of digits in boxes."""
+    settings = {"model.options.backbone": "resnet20", "model.options.width": 4, "data.image_size": 32, **PLAIN}
+    out = tmp_path_factory.mktemp("runs") / "detected"
+    return train("ssd", "digit-boxes-composed", epochs=1, settings=settings, out=out, quiet=True)
+
+
+@pytest.fixture(scope="session")
+def forecast(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A narrow MTP after an epoch of simulated traffic."""
+    settings = {
+        "model.options.backbone": "resnet20",
+        "model.options.width": 4,
+        "model.options.hidden": 16,
+        "data.image_size": 32,
+        "data.start_seconds": 5.0,
+        **PLAIN,
+    }
+    out = tmp_path_factory.mktemp("runs") / "forecast"
+    return train("mtp", "traffic-simulated", epochs=1, settings=settings, out=out, quiet=True)
 
 
 @pytest.fixture

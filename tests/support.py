@@ -9,7 +9,8 @@ TINY = {"model.options.width": 4, "data.image_size": 16, "machine.precision": "f
 
 SEGMENTED = {"model.options.backbone": "resnet18", "model.options.width": 4, "data.image_size": 32}
 SEGMENTED |= {"training.clip_norm": 1.0}  # without it so few steps of so small a net learn for some seeds only
-SEGMENTED |= {"machine.precision": "fp32", "machine.threads": 1, "machine.workers": 0}
+PLAIN = {"machine.precision": "fp32", "machine.threads": 1, "machine.workers": 0}
+SEGMENTED |= PLAIN
 
 
 def scenes(folder: Path, *, images: int, split: str = "", side: int = 40) -> Path:

@@ -29,7 +29,7 @@ def command(
     limit: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=VALUE", help="Change a limit, such as queue=64. Repeatable; docs/commands.md lists them."
+            metavar="NAME=VALUE", help="Change a limit, such as queue=64. Repeatable; docs/serving.md lists them."
         ),
     ] = None,
     allow_host: Annotated[

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -17,8 +17,16 @@ from resvision.serving.guard import Guard
 from resvision.serving.refused_requests import RefusedRequest
 from resvision.serving.service import Service, json_response
 
+if TYPE_CHECKING:
+    from fastapi.telemetry import TelemetryConfig
+
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
+NO_TELEMETRY: "TelemetryConfig" = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""FastAPI would report requests to wherever the environment says, once an SDK of OpenTelemetry is installed beside it.
+
+Versions of FastAPI that know of no telemetry take this as one of their extra arguments, which do nothing.
+"""
 STATUS_TEXTS = {404: "there is nothing at this address", 405: "this address does not take this method"}
 
 
@@ -42,6 +50,7 @@ def application(
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
         lifespan=lifespan,
+        telemetry=NO_TELEMETRY,
         exception_handlers={
             RefusedRequest: _refused,
             RequestValidationError: _wrong_option,

@@ -204,7 +204,10 @@ INFERENCE: Schema = {
                                     "name": {"type": "string"},
                                     "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}},
                                     "datatype": {"enum": ["BYTES", "UINT8"]},
-                                    "parameters": {"type": "object"},
+                                    "parameters": {
+                                        "type": "object",
+                                        "properties": {"names": {"type": "array", "items": {"type": "string"}}},
+                                    },
                                     "data": {"type": "array"},
                                 },
                             },

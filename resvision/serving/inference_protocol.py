@@ -1,7 +1,8 @@
 """The Open Inference Protocol, version 2, over HTTP: https://github.com/kserve/open-inference-protocol.
 
-A model takes one tensor: `image`, BYTES (N), encoded images or other files in base64; or `pixels`, UINT8 (N, h, w, C),
-images of the size that the net sees. It gives `result`, BYTES (N): each a JSON document, as `:predict` has it.
+A model takes one tensor: `image`, BYTES (N), encoded images or other files in base64, with their names as its
+parameter `names` where they matter; or `pixels`, UINT8 (N, h, w, C), images of the size that the net sees. It gives
+`result`, BYTES (N): each a JSON document, as `:predict` has it.
 """
 
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ from resvision.kinds.graph import PIXELS
 from resvision.kinds.seen_samples import Seen
 from resvision.serving.answering import Answer, Asked
 from resvision.serving.refused_requests import RefusedRequest
-from resvision.serving.sent_files import SentFile, decoded_base64, json_as, require_few
+from resvision.serving.sent_files import SentFile, decoded_base64, json_as, plain_name, require_few
 from resvision.serving.served_models import OpenModel
 
 IMAGE, RESULT = "image", "result"
@@ -35,6 +36,12 @@ class Parameters(msgspec.Struct):
     pictures: bool = False
 
 
+class TensorParameters(msgspec.Struct):
+    """The parameters of an input that are known here: the names of its files, where there are any."""
+
+    names: list[str] = []
+
+
 class Tensor(msgspec.Struct):
     """An input."""
 
@@ -42,6 +49,7 @@ class Tensor(msgspec.Struct):
     shape: list[Whole]
     datatype: str
     data: list[Any]
+    parameters: TensorParameters = msgspec.field(default_factory=TensorParameters)
 
 
 class Named(msgspec.Struct):
@@ -116,8 +124,11 @@ def written(model: OpenModel, answer: Answer) -> dict[str, Any]:
 def _files(tensor: Tensor) -> list[SentFile]:
     if len(tensor.data) != tensor.shape[0] or not all(isinstance(text, str) for text in tensor.data):
         raise RefusedRequest(422, f"{IMAGE}: data must be {tensor.shape[0]:,} texts of base64")
-    names = (f"image {position}" for position in range(len(tensor.data)))
-    return [SentFile(name, decoded_base64(text, name=name)) for name, text in zip(names, tensor.data, strict=True)]
+    names = tensor.parameters.names or [f"image {position}" for position in range(len(tensor.data))]
+    if len(names) != len(tensor.data):
+        raise RefusedRequest(422, f"{IMAGE}: {len(names):,} names for {len(tensor.data):,} files")
+    sent = zip(names, tensor.data, strict=True)
+    return [SentFile(plain_name(name), decoded_base64(text, name=name)) for name, text in sent]
 
 
 def _views(tensor: Tensor) -> list[Seen]:

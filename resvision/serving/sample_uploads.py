@@ -29,7 +29,7 @@ def seen_samples(bundle: Bundle, sent: SentFile, only: tuple[str, ...], *, most:
         raise RefusedRequest(
             422,
             f"{sent.name}: this model reads files that hold several samples, told by their ending"
-            f" ({', '.join(sorted(endings))}); send the file in a form, or as JSON, with its name",
+            f" ({', '.join(sorted(endings))}); send the file with its name, in a form or as JSON",
         )
     with TemporaryDirectory(prefix="resvision-") as folder:
         path = Path(folder) / f"{name.stem[:LONGEST_STEM]}{name.suffix}"

@@ -14,7 +14,8 @@ from resvision.serving.multipart import file_parts
 from resvision.serving.refused_requests import RefusedRequest
 
 JSON, FORM = "application/json", "multipart/form-data"
-PLAIN = ("application/octet-stream", "")
+PLAIN = ("application/octet-stream", "application/x-www-form-urlencoded", "")
+"""Types of a body that is the file itself; the second is what `curl --data-binary` says of any file."""
 LONGEST_NAME = 200
 """Letters of a file's name that are kept, of its end."""
 
@@ -57,10 +58,10 @@ def sent_files(content_type: str, body: bytes, *, most: int) -> list[SentFile]:
         sent = json_as(Instances, body).instances
         parts = [(one.name or f"image {position}", one.b64) for position, one in enumerate(sent)]
         require_few(len(parts), most)
-        found = [SentFile(_named(name), decoded_base64(text, name=name)) for name, text in parts]
+        found = [SentFile(plain_name(name), decoded_base64(text, name=name)) for name, text in parts]
     elif kind == FORM:
         named = enumerate(file_parts(content_type, body, most=most))
-        found = [SentFile(_named(part.name or f"image {position}"), part.content) for position, part in named]
+        found = [SentFile(plain_name(part.name or f"image {position}"), part.content) for position, part in named]
     elif kind in PLAIN or kind.startswith("image/"):
         found = [SentFile("image", body)]
     else:
@@ -94,15 +95,15 @@ def decoded_base64(text: str, *, name: str) -> bytes:
     try:
         return b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise RefusedRequest(422, f"{_named(name)}: no base64") from None
+        raise RefusedRequest(422, f"{plain_name(name)}: no base64") from None
+
+
+def plain_name(name: str) -> str:
+    """A sent name without folders, on one line, and not too long."""
+    return printable(PurePath(name.replace("\\", "/")).name)[-LONGEST_NAME:] or "image"
 
 
 def require_few(number: int, most: int) -> None:
     """Raise RefusedRequest (413) for more files than one request may hold."""
     if number > most:
         raise RefusedRequest(413, f"{number:,} images or samples in one request, above the limit of {most:,}")
-
-
-def _named(name: str) -> str:
-    """The name without folders, on one line, and not too long."""
-    return printable(PurePath(name.replace("\\", "/")).name)[-LONGEST_NAME:] or "image"

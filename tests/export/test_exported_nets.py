@@ -17,15 +17,13 @@ from resvision.inference.evaluate import evaluate, open_images
 from resvision.inference.load import Trained, load
 from resvision.kinds.exported_kind import AS_EXPORTED
 from resvision.kinds.segmentation.scores import SegmentationScores
-from resvision.launch import Finished, train
+from resvision.launch import Finished
 from resvision.prediction.agreement import agreement
 from resvision.prediction.exams import examined
 from resvision.prediction.predictions import results_of, seen_sample
 from resvision.runtime.engines import EngineSettings
 from resvision.tasks.exported_nets import ExportedNet
 from tests.cli.test_without_torch import VERBS, without_torch
-
-FP32 = {"machine.precision": "fp32", "machine.threads": 1, "machine.workers": 0}
 
 
 class ByTorch:
@@ -46,27 +44,6 @@ class ByTorch:
             parts.append(said if isinstance(said, tuple) else (said,))
         values = (torch.cat(members).numpy() for members in zip(*parts, strict=True))
         return dict(zip(self._net.outputs, values, strict=True))
-
-
-@pytest.fixture(scope="module")
-def detected(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    settings = {"model.options.backbone": "resnet20", "model.options.width": 4, "data.image_size": 32, **FP32}
-    out = tmp_path_factory.mktemp("runs") / "detected"
-    return train("ssd", "digit-boxes-composed", epochs=1, settings=settings, out=out, quiet=True)
-
-
-@pytest.fixture(scope="module")
-def forecast(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    settings = {
-        "model.options.backbone": "resnet20",
-        "model.options.width": 4,
-        "model.options.hidden": 16,
-        "data.image_size": 32,
-        "data.start_seconds": 5.0,
-        **FP32,
-    }
-    out = tmp_path_factory.mktemp("runs") / "forecast"
-    return train("mtp", "traffic-simulated", epochs=1, settings=settings, out=out, quiet=True)
 
 
 @pytest.fixture(scope="module", params=["finished", "segmented", "detected", "forecast"])

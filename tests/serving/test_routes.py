@@ -32,6 +32,7 @@ def test_every_form_of_a_body_gets_what_predict_gives(client: Client, digits: Pa
     bodies: list[dict[str, Any]] = [
         {"content": picture(1), "headers": IMAGE},
         {"content": picture(1)},
+        {"content": picture(1), "headers": {"content-type": "application/x-www-form-urlencoded"}},  # curl --data-binary
         {"files": {"image": ("one.png", picture(1))}},
         {"json": {"instances": [{"b64": base64(picture(1))}]}},
     ]

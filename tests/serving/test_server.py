@@ -1,17 +1,17 @@
 """A server as a process: it starts, replaces its bundles, and stops without losing an answer."""
 
-import json
 import shutil
 import signal
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from serving.client import picture
 from serving.running import running
 
-from resvision.runtime.bundle_format import BUNDLE
+from resvision.runtime.bundle_format import BUNDLE, read_manifest, write_manifest
 from resvision.serving.server import Listening
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -19,11 +19,11 @@ Cli = Callable[..., tuple[int, str, str]]
 
 def rename_classes(folder: Path, prefix: str) -> None:
     """Make another bundle of one, which says other names."""
-    manifest = json.loads((folder / BUNDLE).read_text())
-    manifest["classes"] = [f"{prefix}{name[-1]}" for name in manifest["classes"]]
-    draft = folder.parent / "draft.json"
-    draft.write_text(json.dumps(manifest))
-    draft.rename(folder / BUNDLE)
+    manifest = read_manifest(folder)
+    draft = folder.parent / "draft"
+    draft.mkdir()
+    write_manifest(replace(manifest, classes=tuple(f"{prefix}{name[-1]}" for name in manifest.classes)), draft)
+    (draft / BUNDLE).rename(folder / BUNDLE)
 
 
 def test_a_bundle_is_replaced_without_a_stop_and_a_damaged_one_is_left(digits: Path, tmp_path: Path) -> None:
@@ -65,6 +65,20 @@ def test_a_stop_loses_no_request_that_has_begun(digits: Path, tmp_path: Path) ->
         assert answers == [b"HTTP/1.1 200 OK\r\n"] * 8
         assert server.process.wait(20) == 0
     assert not [line for line in server.lines if "Traceback" in line]
+
+
+def test_nothing_is_reported_to_where_the_environment_says(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as collector:
+        collector.settimeout(0.5)
+        monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.getsockname()[1]}")
+        with running(digits, cache=tmp_path / "cache") as server:
+            assert server.predict(picture()).status_code == 200
+        with pytest.raises(TimeoutError):
+            collector.accept()
+    assert not [line for line in server.lines if "telemetry" in line]  # it would say that an exporter is missing
 
 
 def test_a_bundle_that_cannot_be_opened_is_told_before_it_listens(cli: Cli, digits: Path, tmp_path: Path) -> None:
