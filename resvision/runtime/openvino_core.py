@@ -15,3 +15,8 @@ def openvino_core() -> Any:
     thread, such as that of a child process that has ended, then ends the process.
     """
     return engine("openvino").Core()
+
+
+def default_precision() -> str:
+    """The number format in which OpenVINO computes on this processor where nobody names one, such as bf16."""
+    return str(openvino_core().get_property("CPU", "INFERENCE_PRECISION_HINT").to_string())

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from resvision.core.errors import SettingsError, printable
 from resvision.kinds.graph import Feed
-from resvision.runtime import compiled_graphs
+from resvision.runtime import atrous, compiled_graphs
 from resvision.runtime.engines import BATCH, EngineSettings
-from resvision.runtime.openvino_core import openvino_core
+from resvision.runtime.openvino_core import default_precision, openvino_core
 from resvision.runtime.quiet_imports import engine
 
 HINTS = {"fp32": "f32", "bf16": "bf16"}
@@ -28,6 +28,7 @@ class OpenVinoGraph:
         self._openvino = engine("openvino")
         self._file, self._key, self._batch = file, key, batch
         self._settings = _properties(settings)
+        self._in_sums = atrous.sums_pay(self._settings.get("INFERENCE_PRECISION_HINT") or default_precision())
         self._compiled: dict[int, _Requests] = {}
         self._lock = Lock()
         one = self._requests(batch or 1)
@@ -59,10 +60,8 @@ class OpenVinoGraph:
 
     def _compile(self, size: int) -> Any:
         """The compiled graph: the one that was kept, or a new one."""
-        version = self._openvino.get_version()
-        key = compiled_graphs.key_of(
-            self._key, "openvino", version, compiled_graphs.processor(), f"{sorted(self._settings.items())}", f"{size}"
-        )
+        version, form = self._openvino.get_version(), f"{sorted(self._settings.items())}, sums {self._in_sums}"
+        key = compiled_graphs.key_of(self._key, "openvino", version, compiled_graphs.processor(), form, f"{size}")
         if (content := compiled_graphs.kept(key)) is not None:
             with suppress(RuntimeError):  # of one that this library cannot read after all: it is compiled anew
                 return openvino_core().import_model(content, "CPU", self._settings)
@@ -70,6 +69,8 @@ class OpenVinoGraph:
             model = openvino_core().read_model(self._file)
             if self._batch is None:
                 model.reshape({port: [size, *port.partial_shape[1:]] for port in model.inputs})
+            if self._in_sums:
+                atrous.sum_over_taps(model)
             compiled = openvino_core().compile_model(model, "CPU", self._settings)
         except RuntimeError as error:
             line = str(error).strip().splitlines()[-1]
