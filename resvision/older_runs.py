@@ -57,7 +57,7 @@ def in_present_form(data: Any, augment: type[Augmentation]) -> Any:
 
     `augment` is the type of its task's augmentation.
     """
-    data = _with_first_blocks(data)
+    data = _with_matrix_units(_with_first_blocks(data))
     # A leaf that came later is told by its absence, and only where its group is there.
     for path, value in _LATER_LEAVES.items():
         group, _, key = path.partition(".")
@@ -91,6 +91,15 @@ def _with_first_blocks(data: Any) -> Any:
     if row is None or not catalog.takes(references.load(row.builder, noun="model"), "first_blocks"):
         return data
     return {**data, "model": {**model, "options": {"first_blocks": "former", **model["options"]}}}
+
+
+def _with_matrix_units(data: Any) -> Any:
+    """Say that an older run computes as on matrix units, as all did; one that has not begun leaves that open."""
+    machine = leaf_at(data, "machine")
+    if not isinstance(machine, dict) or "matrix_units" in machine:
+        return data
+    has_begun = machine.get("channels_last") is not None
+    return {**data, "machine": {**machine, "matrix_units": True if has_begun else None}}
 
 
 def _augment_of_task(data: dict[str, Any], augment: type[Augmentation]) -> dict[str, Any]:

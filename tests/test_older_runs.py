@@ -64,6 +64,12 @@ def test_a_list_of_phases_is_a_chain_of_runs() -> None:
     assert all(isinstance(phase, RunPhase) and isinstance(phase.run.augment, MaskAugment) for phase in phases)
 
 
+def test_an_older_run_computes_as_on_matrix_units_and_one_that_has_not_begun_asks_the_cpu() -> None:
+    assert run_from_json(older("segmentation_run.json")).machine.matrix_units is True
+    phases = graph_from_json(older("phases.json"))
+    assert {phase.run.machine.matrix_units for phase in phases if isinstance(phase, RunPhase)} == {None}
+
+
 def test_an_older_net_keeps_the_rates_of_its_first_blocks_and_a_new_one_has_those_of_the_paper() -> None:
     written = older("segmentation_run.json")
     run = run_from_json(written)

@@ -60,7 +60,8 @@ class OpenVinoGraph:
 
     def _compile(self, size: int) -> Any:
         """The compiled graph: the one that was kept, or a new one."""
-        version, form = self._openvino.get_version(), f"{sorted(self._settings.items())}, sums {self._in_sums}"
+        sums = f"sums from {atrous.SPREAD}" if self._in_sums else "no sums"
+        version, form = self._openvino.get_version(), f"{sorted(self._settings.items())}, {sums}"
         key = compiled_graphs.key_of(self._key, "openvino", version, compiled_graphs.processor(), form, f"{size}")
         if (content := compiled_graphs.kept(key)) is not None:
             with suppress(RuntimeError):  # of one that this library cannot read after all: it is compiled anew

@@ -31,7 +31,7 @@ MODEL = "model.name"
 
 NEVER_APART = frozenset(
     {SEED, "data.root", "data.name", "training.extended"}
-    | {f"machine.{name}" for name in ("threads", "workers", "compile", "channels_last")}
+    | {f"machine.{name}" for name in ("threads", "workers", "compile", "channels_last", "matrix_units")}
 )
 """Leaves that set no runs apart: the seed, and what is about the speed of a machine."""
 

@@ -44,6 +44,7 @@ class Machine:
     compile        torch.compile of the training step, with fixed shapes
     threads        threads of the CPU, in each process
     workers        processes that decode images; 0 decodes in the training process
+    matrix_units   compute convolutions in bf16 as suits a CPU with matrix units (AMX); none asks what this CPU has
     deterministic  ask CUDA for deterministic kernels
     """
 
@@ -53,6 +54,7 @@ class Machine:
     compile: bool | None = None
     threads: Annotated[int, Meta(ge=1, le=1024)] | None = None  # torch takes more, and ends the process
     workers: Annotated[int, Meta(ge=0, le=256)] | None = None
+    matrix_units: bool | None = None
     deterministic: bool = False
 
 
@@ -91,6 +93,7 @@ def decide(
         compile=pays if machine.compile is None else machine.compile,
         threads=machine.threads or torch.get_num_threads(),
         workers=(decoding_workers() if decodes_files else 0) if machine.workers is None else machine.workers,
+        matrix_units=_cpu_has_matrix_units() if machine.matrix_units is None else machine.matrix_units,
     )
 
 
@@ -161,7 +164,7 @@ def prepare(machine: Machine) -> torch.device:
 def place(net: nn.Module, machine: Machine, device: torch.device) -> nn.Module:
     """Put the net on its device, in its memory format, with the convolutions that suit it in training."""
     if device.type == "cpu":
-        convolutions.use(net, bf16=machine.precision == "bf16")
+        convolutions.use(net, **_suited(machine))
     return move(net, machine, device)
 
 
@@ -171,8 +174,13 @@ def at_work(net: nn.Module, machine: Machine) -> Iterator[None]:
     if machine.device != "cpu":
         yield
         return
-    with convolutions.used(net, bf16=machine.precision == "bf16"):
+    with convolutions.used(net, **_suited(machine)):
         yield
+
+
+def _suited(machine: Machine) -> dict[str, bool]:
+    """The choice of convolutions for a decided machine, as it was recorded and whatever this CPU has."""
+    return {"bf16": machine.precision == "bf16", "matrix_units": bool(machine.matrix_units)}
 
 
 def move(net: nn.Module, machine: Machine, device: torch.device) -> nn.Module:
@@ -208,7 +216,7 @@ def environment() -> dict[str, Any]:
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "bf16_matrix_units": _cpu_has_bf16(),
+        "bf16_matrix_units": _cpu_has_matrix_units(),
         "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "processes": rank_and_world()[1],
     }
@@ -230,6 +238,10 @@ def keep_freed_memory() -> None:
 
 def _cpu_has_bf16() -> bool:
     return any(_cpu_capabilities().get(name) for name in ("amx_bf16", "avx512_bf16", "sve_bf16"))
+
+
+def _cpu_has_matrix_units() -> bool:
+    return bool(_cpu_capabilities().get("amx_bf16"))
 
 
 def _cpu_capabilities() -> Mapping[str, Any]:

@@ -34,7 +34,7 @@ def computed_on_cpu(net: nn.Module) -> list[str]:
 
 
 def test_a_net_is_plain_before_and_after_it_predicts_and_is_evaluated(model: Trained, digit: np.ndarray) -> None:
-    model = replace(model, machine=replace(model.machine, precision="bf16"))
+    model = replace(model, machine=replace(model.machine, precision="bf16", matrix_units=True))
     seen: list[list[str]] = []
     model.net.register_forward_hook(lambda net, inputs, logits: seen.append(computed_on_cpu(net)))
     before = [(type(module), module.extra_repr()) for module in model.net.modules()]

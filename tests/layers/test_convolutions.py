@@ -230,7 +230,7 @@ def test_autocast_leaves_doubles_alone() -> None:
 def test_only_bf16_on_a_cpu_chooses_and_the_state_stays() -> None:
     def placed(precision: str) -> nn.Module:
         net = resvision.build("resnet18", num_classes=3, width=8)
-        machine = Machine(device="cpu", precision=precision, channels_last=True)  # type: ignore[arg-type]
+        machine = Machine(device="cpu", precision=precision, channels_last=True, matrix_units=True)  # type: ignore[arg-type]
         return place(net, machine, torch.device("cpu"))
 
     assert type(placed("fp32").conv1) is nn.Conv2d

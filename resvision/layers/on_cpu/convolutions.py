@@ -1,9 +1,14 @@
 """Convolutions that choose how they compute; parameters, state and result stay.
 
-In bf16, on a CPU with matrix units for it, a 1x1 convolution is a linear layer where the channels of a pixel lie
+In bf16, on a CPU with matrix units for it (AMX), a 1x1 convolution is a linear layer where the channels of a pixel lie
 together (all of those of stride 1 in ResNet-50 at 224 pixels, 32 images, forward and backward: 630 ms in place of 848),
 and the modules `space_to_depth`, `polyphase`, `taps` and `im2col` compute their cases. By `space_to_depth` and the
 gradients of `im2col` ResNet-18 at 224 pixels gains an eighth in training, on two cores.
+
+Without matrix units these ways gain nothing or lose: with AVX512-bf16 alone the blocks of `space_to_depth` take 645 ms
+in place of 427 for a first layer of 7x7 over 32 images, forward and backward on one core, and `taps` 307 in place of
+288 for 2048 channels to 256 over 65 x 65 at rate 12. So nets then keep torch's own convolutions, but for the dilated
+depthwise ones, whose gradients torch gets wrong.
 
 One case torch 2.14 does not survive, in either precision: the gradient of a 1x1 convolution of fewer than 16 channels
 that strides, from some 50 pixels on, writes beyond its memory. In fp32 that happens on every CPU with AVX2, in bf16 on
@@ -41,10 +46,11 @@ FRAGILE_CHANNELS = 15
 """Input channels up to which the gradient of a strided 1x1 convolution writes beyond its memory."""
 
 
-def use(net: nn.Module, *, bf16: bool = True) -> nn.Module:
+def use(net: nn.Module, *, bf16: bool = True, matrix_units: bool = True) -> nn.Module:
     """The net, whose plain convolutions from now on choose how they compute; state and structure stay.
 
-    bf16  whether the net runs in bf16; otherwise only the convolutions change that would end the process
+    bf16          whether the net runs in bf16; otherwise only the convolutions change that would end the process
+    matrix_units  whether the CPU has them for bf16; otherwise only those change in bf16 that torch gets wrong
     """
     for module in net.modules():
         if bf16 and type(module) is nn.ConvTranspose2d and takes_blocks(module):
@@ -53,22 +59,30 @@ def use(net: nn.Module, *, bf16: bool = True) -> nn.Module:
             continue
         if module.kernel_size == (1, 1) and max(module.stride) > 1 and module.in_channels <= FRAGILE_CHANNELS:
             module.__class__ = SubsampledConv2d
-        elif bf16 and module.padding_mode == "zeros" and not isinstance(module.padding, str):
+            continue
+        is_wanted = bf16 and (matrix_units or is_dilated_depthwise(module))
+        if is_wanted and module.padding_mode == "zeros" and not isinstance(module.padding, str):
             module.__class__ = Conv2d
     return net
 
 
 @contextmanager
-def used(net: nn.Module, *, bf16: bool = True) -> Iterator[None]:
+def used(net: nn.Module, *, bf16: bool = True, matrix_units: bool = True) -> Iterator[None]:
     """Have the net's convolutions choose how they compute inside the block; after it they are what they were."""
     before = [(module, type(module)) for module in net.modules()]
-    use(net, bf16=bf16)
+    use(net, bf16=bf16, matrix_units=matrix_units)
     try:
         yield
     finally:
         for module, own_type in before:
             if type(module) is not own_type:
                 module.__class__ = own_type
+
+
+def is_dilated_depthwise(layer: nn.Conv2d) -> bool:
+    """Whether a convolution of stride 1 has a kernel for each channel, with gaps."""
+    is_depthwise = layer.groups == layer.in_channels == layer.out_channels and layer.stride == (1, 1)
+    return is_depthwise and max(layer.dilation) > 1
 
 
 class SubsampledConv2d(nn.Conv2d):
@@ -94,7 +108,7 @@ class Conv2d(nn.Conv2d):
         size = arithmetic.output_size(x.shape[2:], self.kernel_size)
         if min(size) < 1:
             return super().forward(x)  # torch's own error says that the kernel is larger than the map
-        if max(self.dilation) > 1 and self._is_depthwise:
+        if is_dilated_depthwise(self):
             return depthwise_by_polyphase(x, self.weight, self.bias, self._pads, self.dilation)
         if min(self.dilation) >= LARGE_DILATION and self._keeps_size:
             return conv_by_taps(x, self.weight, self.bias, self.dilation)
@@ -117,10 +131,6 @@ class Conv2d(nn.Conv2d):
     @property
     def _is_pointwise(self) -> bool:
         return self.kernel_size == self.stride == (1, 1) and self.groups == 1 and self._pads == (0, 0)
-
-    @property
-    def _is_depthwise(self) -> bool:
-        return self.groups == self.in_channels == self.out_channels and self.stride == (1, 1)
 
     @property
     def _keeps_size(self) -> bool:
