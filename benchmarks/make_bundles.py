@@ -2,8 +2,8 @@
 
     python benchmarks/make_bundles.py [NAME ...]
 
-One thread, fp32, a fixed seed: the same versions of torch on the same kind of CPU give the same weights. What stands in
-`resvision/runtime/bundles` already is left as it is; remove it first to make it anew.
+One thread, fp32, a fixed seed: the same versions of torch on the same kind of CPU give the same weights. A bundle that
+stands in `resvision/runtime/bundles` already is not written over; remove it first to make it anew.
 """
 
 import sys
@@ -33,7 +33,20 @@ class Recipe(NamedTuple):
 
 MACHINE = {"machine.precision": "fp32", "machine.threads": 1, "machine.workers": 0}
 RECIPES = {
-    "digits-resnet20": Recipe("resnet20", "digits", 60, {}),
+    "digits-resnet20": Recipe("resnet20", "digits", 40, {}),
+    "digit-boxes-ssd": Recipe(
+        "ssd",
+        "digit-boxes-composed",
+        40,
+        {
+            "model.options.backbone": "resnet18",
+            "model.options.width": 9,
+            "model.options.channels": 16,
+            "data.image_size": 144,
+            "training.batch_size": 16,
+            "optimizer.lr": 0.003,
+        },
+    ),
 }
 
 

@@ -74,6 +74,5 @@ def _of_bundle(folder: Path, size: int) -> Any:
     """The graph of a bundle for so many views, or for those that it takes."""
     manifest = read_manifest(folder)
     model = openvino_core().read_model(folder / manifest.graph)
-    if manifest.batch is None:
-        model.reshape({port: [size, *port.partial_shape[1:]] for port in model.inputs})
+    model.reshape({port: [manifest.batch or size, *manifest.usual_inputs[port.any_name]] for port in model.inputs})
     return model

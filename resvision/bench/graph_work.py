@@ -1,5 +1,6 @@
 """The multiply-adds of a graph, from the shapes of its convolutions and products."""
 
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 
@@ -10,17 +11,17 @@ CONVOLUTIONS = {"Convolution": 1, "GroupConvolution": 2}
 """Dimensions of the weights that do not count for a number of the result: its channels, and before them the groups."""
 
 
-def multiply_adds(file: Path, batch: int | None) -> int | None:
+def multiply_adds(file: Path, shapes: Mapping[str, tuple[int, ...]], batch: int | None) -> int | None:
     """The multiply-adds for one view; None where OpenVINO, which reads the graph, is not installed.
 
-    batch  the views that the graph takes at a time; None for any
+    shapes  of its inputs apart from the number of views, by name
+    batch   the views that the graph takes at a time; None for any
     """
     try:
         model = openvino_core().read_model(file)
     except MissingExtraError:
         return None
-    if batch is None:
-        model.reshape({port: [1, *port.partial_shape[1:]] for port in model.inputs})
+    model.reshape({port: [batch or 1, *shapes[port.any_name]] for port in model.inputs})
     total = 0
     for operation in model.get_ops():
         name = operation.get_type_name()

@@ -101,7 +101,7 @@ def measured(subject: Subject, question: Question, watch: Callable[[], object] =
         except ResVisionError as error:
             left_out[path] = str(error)
     manifest = read_manifest(subject.folder)
-    side_px, _, channels = manifest.inputs[PIXELS]
+    side_px, _, channels = manifest.usual_inputs[PIXELS]
     rates: dict[str, Mapping[str, Rates]] = {}
     for batch in question.batches:
         views = drawn_views(batch, side_px, channels)
@@ -113,7 +113,7 @@ def measured(subject: Subject, question: Question, watch: Callable[[], object] =
     return Measured(
         subject=subject,
         side_px=side_px,
-        macs=multiply_adds(subject.folder / manifest.graph, manifest.batch),
+        macs=multiply_adds(subject.folder / manifest.graph, manifest.usual_inputs, manifest.batch),
         contenders=contenders,
         rates=rates,
         left_out=left_out,

@@ -100,7 +100,7 @@ class _Files(Dataset[Tensor]):
 def torchvision(subject: Subject) -> Usual:
     """torchvision's net of the same name; SettingsError where it has none."""
     net, manifest = _torchvision_net(subject), read_manifest(subject.folder)
-    side_px = manifest.inputs[PIXELS][0]
+    side_px = manifest.usual_inputs[PIXELS][0]
     takes_lists = hasattr(net, "transform")
     if takes_lists:
         net.transform.min_size, net.transform.max_size = (side_px,), side_px
@@ -117,7 +117,7 @@ def timm(subject: Subject) -> Usual:
     if not models.is_model(subject.net):
         raise SettingsError(f"timm has no {subject.net}")
     net = models.create_model(subject.net, pretrained=False, num_classes=len(read_manifest(subject.folder).classes))
-    return Usual(net, subject.view, read_manifest(subject.folder).inputs[PIXELS][0], f"timm {models.__version__}")
+    return Usual(net, subject.view, read_manifest(subject.folder).usual_inputs[PIXELS][0], f"timm {models.__version__}")
 
 
 def converted(subject: Subject) -> tuple[Callable[[int], Any], Callable[[Sequence[Seen]], Any]] | None:
@@ -128,7 +128,7 @@ def converted(subject: Subject) -> tuple[Callable[[int], Any], Callable[[Sequenc
     net, openvino = _torchvision_net(subject), engine("openvino")
     if hasattr(net, "transform"):
         return None
-    side_px, _, channels = read_manifest(subject.folder).inputs[PIXELS]
+    side_px, _, channels = read_manifest(subject.folder).usual_inputs[PIXELS]
     usual = Usual(net, subject.view, side_px, "torchvision")
 
     def model_of(size: int) -> Any:

@@ -19,6 +19,7 @@ from resvision.data import sets
 from resvision.data.fault_kinds import KINDS as FAULT_KINDS
 from resvision.kinds.table import TASKS, kind_of
 from resvision.recipes.table import RECIPES
+from resvision.runtime.shipped import SHIPPED
 from resvision.setting_list.kept import kept, options_of
 
 MOST_FOLDERS = 2000
@@ -49,9 +50,14 @@ def runs(incomplete: str) -> list[str]:
     return [path for path in paths if path.startswith(incomplete)]
 
 
+def bundles(incomplete: str) -> list[str]:
+    """The runs and folders of bundles that begin so, then the shipped bundles."""
+    return [*runs(incomplete), *(name for name in SHIPPED if name.startswith(incomplete))]
+
+
 def models_and_runs(incomplete: str) -> list[str]:
-    """The runs that begin so, then the models."""
-    return [*runs(incomplete), *models(incomplete)]
+    """The runs and bundles that begin so, then the models."""
+    return [*bundles(incomplete), *models(incomplete)]
 
 
 def setting_keys(incomplete: str) -> list[str]:
@@ -94,6 +100,7 @@ COMPLETED: dict[str, Callable[[str], list[str]]] = {
     "name_or_folder": data_sets,
     "run": models_and_runs,
     "runs": models_and_runs,
+    "bundles": bundles,
     "resume": runs,
     "labels": label_forms,
     "to": label_forms,

@@ -56,7 +56,8 @@ def command(
         float | None,
         typer.Option(
             min=0.0,
-            help="Write nothing where the main figure moves by more than this; 0.005 if left out, in int8 a loss of 0.003.",
+            help="Write nothing where the main figure moves by more than this; 0.005 if left out, in int8 a loss of"
+            " 0.003.",
         ),
     ] = None,
     engine: EngineOption = None,
@@ -129,8 +130,9 @@ def _measured(trained: "Trained", measured: "Measured | None") -> str:
         return f"{trained.name}: its score was not measured, as you asked"
     kind = trained.kind
     before, after = (kind.write(measured.figure, value) for value in (measured.before, measured.after))
+    in_windows = "" if measured.window_px is None else f" in windows of {measured.window_px} px"
     return (
-        f"{trained.name}: {kind.noun(measured.figure)} {before} by the run, {after} by the graph,"
+        f"{trained.name}: {kind.noun(measured.figure)} {before} by the run, {after} by the graph{in_windows},"
         f" on {measured.images:,} {kind.sample_noun}s of {printable(measured.data)} ({measured.engine})"
     )
 

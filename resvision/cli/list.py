@@ -1,4 +1,7 @@
-"""`resvision list`: the catalog or a part of it, by paper; with `--table` parameters, MACs and published results."""
+"""`resvision list`: the catalog or a part of it, by paper, and the bundles that are shipped.
+
+With `--table` parameters, MACs and published results.
+"""
 
 import json
 import re
@@ -13,9 +16,11 @@ from resvision.catalog import ROWS, Row
 from resvision.cli.shared_options import AsJson
 from resvision.cli.tables import VisibleTable, Wide, new_table, print_lines, print_tables
 from resvision.core.errors import unknown_name
+from resvision.runtime.shipped import SHIPPED, SHIPPED_IN
 
 if TYPE_CHECKING:
     from resvision.papers.results import Published, PublishedBoxes
+    from resvision.runtime.bundle_format import Manifest
 
 
 def command(
@@ -23,7 +28,7 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="FILTER",
-            help="Show the models whose name, paper, task or year holds each of these words.",
+            help="Show the models whose name, paper, task or year holds each of these words, and bundles likewise.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -32,10 +37,11 @@ def command(
     ] = False,
     wide: Wide = False,
 ) -> None:
-    """List the models that can be named."""
-    rows = _matching(words or [])
+    """List the models that can be named, and the bundles that are shipped, which need no training."""
+    bundles = _bundles(words or [])
+    rows = _matching(words or [], bundles)
     if as_json:
-        typer.echo(json.dumps({"models": [_document(row) if table else asdict(row) for row in rows]}, indent=2))
+        typer.echo(json.dumps(_documents(rows, bundles, table=table), indent=2))
     elif table:
         print_tables(*_figures(rows), wide=wide)
         print_lines(
@@ -43,14 +49,26 @@ def command(
         )
         print_lines("published: % of single nets; nothing here was measured by resvision")
     else:
-        print_tables(*_by_paper(rows), wide=wide)
+        print_tables(*_by_paper(rows), *_shipped(bundles), wide=wide)
 
 
-def _matching(words: Sequence[str]) -> list[Row]:
-    """The rows that hold every word; UnknownNameError, with names that are near, where there are none."""
+def _bundles(words: Sequence[str]) -> "dict[str, Manifest]":
+    """The shipped bundles that hold every word in name, net, data, or task, by name."""
+    from resvision.runtime.bundle_format import read_manifest
+
+    manifests = {name: read_manifest(SHIPPED_IN / name) for name in SHIPPED}
+    return {
+        name: manifest
+        for name, manifest in manifests.items()
+        if all(word.lower() in f"{name} {manifest.net} {manifest.data} {manifest.task}" for word in words)
+    }
+
+
+def _matching(words: Sequence[str], bundles: "Mapping[str, Manifest]") -> list[Row]:
+    """The rows that hold every word; UnknownNameError, with names that are near, where neither they nor bundles do."""
     rows = [row for row in ROWS if all(word.lower() in _searched(row) for word in words)]
-    if not rows:
-        raise unknown_name("model, paper, task or year", " ".join(words), [row.name for row in ROWS])
+    if not rows and not bundles:
+        raise unknown_name("model, paper, task or year", " ".join(words), [*SHIPPED, *(row.name for row in ROWS)])
     return rows
 
 
@@ -67,6 +85,26 @@ def _by_paper(listed: Sequence[Row]) -> Iterator[VisibleTable]:
             classes = "-" if row.num_classes is None else str(row.num_classes)
             table.add_row(row.name, row.task, _meaning(row), shape, classes, row.recipe)
         yield table
+
+
+def _shipped(bundles: "Mapping[str, Manifest]") -> Iterator[VisibleTable]:
+    """A table of shipped bundles; none where there are none."""
+    if not bundles:
+        return
+    table = new_table("bundle", "task", "net", "data", "score", title="Shipped: predict, evaluate and serve take these")
+    for name, manifest in bundles.items():
+        table.add_row(name, manifest.task, manifest.net, manifest.data, _score(manifest))
+    yield table
+
+
+def _score(manifest: "Manifest") -> str:
+    """The main figure by the graph, in words; - where it was not measured."""
+    from resvision.kinds.table import kind_of
+
+    if (measured := manifest.measured) is None:
+        return "-"
+    kind = kind_of(manifest.task)
+    return f"{kind.noun(measured.figure)} {kind.write(measured.figure, measured.after)}"
 
 
 def _meaning(row: Row) -> str:
@@ -108,6 +146,16 @@ def _published(result: "Published | PublishedBoxes", compared: Mapping[str, str]
 def _short(source: str) -> str:
     """A source without the paper's number, which `list` and `--json` give."""
     return re.sub(r", (arXiv|doi):[^, ]+", "", source)
+
+
+def _documents(rows: Sequence[Row], bundles: "Mapping[str, Manifest]", *, table: bool) -> dict[str, Any]:
+    """What is listed, as plain data."""
+    models = [_document(row) if table else asdict(row) for row in rows]
+    shipped = [
+        {"name": name, "task": manifest.task, "net": manifest.net, "data": manifest.data, "score": _score(manifest)}
+        for name, manifest in bundles.items()
+    ]
+    return {"models": models, "bundles": shipped}
 
 
 def _document(row: Row) -> dict[str, Any]:

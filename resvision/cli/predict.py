@@ -20,7 +20,7 @@ from resvision.cli.weights import (
 )
 from resvision.core.errors import SettingsError
 from resvision.core.plurals import counted
-from resvision.runtime.shipped import is_place
+from resvision.runtime.shipped import SHIPPED, is_place
 
 if TYPE_CHECKING:
     from resvision.kinds.kind import Kind
@@ -34,7 +34,10 @@ Form = Literal["lines", "json", "json-list", "csv"]
 def command(
     run: Annotated[
         Path,
-        typer.Argument(help="Use the run in this directory, or a bundle by folder or name; with --weights, a model."),
+        typer.Argument(
+            help="Use the run in this directory, or a bundle by folder or by name"
+            f" ({', '.join(SHIPPED)}); with --weights, a model."
+        ),
     ],
     images: Annotated[
         list[Path], typer.Argument(help="Predict these image files, and those in these folders.", readable=False)

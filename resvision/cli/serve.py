@@ -4,13 +4,16 @@ from typing import Annotated
 
 import typer
 
+from resvision.runtime.shipped import SHIPPED
+
 
 def command(
     bundles: Annotated[
         list[str],
         typer.Argument(
             metavar="BUNDLE...",
-            help="Serve these bundles: folders that `resvision export` wrote, or shipped names; NAME=BUNDLE names one.",
+            help="Serve these bundles: folders that `resvision export` wrote, or shipped ones by name"
+            f" ({', '.join(SHIPPED)}); NAME=BUNDLE names one.",
         ),
     ],
     host: Annotated[

@@ -17,6 +17,7 @@ from resvision.export.onnx_graph import Stored, write_onnx
 from resvision.export.openvino_graph import write_openvino
 from resvision.export.program import ProgramGraph, program_of, write_program
 from resvision.inference.load import Trained
+from resvision.kinds.graph import PIXELS
 from resvision.kinds.kind import Kind, Scores
 from resvision.kinds.table import TASKS
 from resvision.prediction.exams import examined
@@ -33,6 +34,7 @@ from resvision.runtime.bundle_format import (
     write_manifest,
 )
 from resvision.runtime.engines import EngineSettings
+from resvision.tasks.exported_nets import ExportedNet
 
 BOUND = 0.005
 """The most by which a figure that is a share may move, where a person names none."""
@@ -162,13 +164,19 @@ def _written(trained: Trained, folder: Path, *, size_px: int | None, form: Form,
         weights=stored,
         graph=graph,
         batch=net.batch,
-        inputs={name: tuple(example.shape[1:]) for name, example in net.inputs.items() if name in used},
+        inputs={name: _shape(net, name) for name in net.inputs if name in used},
         outputs=net.outputs,
         options=dict(net.options),
         sums={name: sum_of(folder / name) for name in (rundir.RUN, graph, *GRAPHS[graph])},
     )
     write_manifest(manifest, folder)
     return Exported(manifest, program)
+
+
+def _shape(net: ExportedNet, name: str) -> tuple[int | None, ...]:
+    """The shape of an input apart from the number of views; None for sides that may be any."""
+    shape = tuple(net.inputs[name].shape[1:])
+    return shape if net.sides is None or name != PIXELS else (None, None, shape[-1])
 
 
 def measured_by(trained: Trained, bundle: Bundle, check: Check) -> Measured:
@@ -178,11 +186,14 @@ def measured_by(trained: Trained, bundle: Bundle, check: Check) -> Measured:
     """
     kind, reader = trained.kind, check.reader
     before, after = (_main(kind, examined(model, reader)) for model in (trained, bundle))
+    window_px = _window_px(bundle)
+    in_windows = "" if window_px is None else f" in windows of {window_px} px"
     worse = before - after if kind.higher_is_better else after - before
     if not (worse if check.may_gain else abs(worse)) <= check.bound:  # which NaN does not meet either
         raise RunError(
             f"{trained.title}: {kind.noun(kind.main)} was {kind.write(kind.main, before)} by the run, and is"
-            f" {kind.write(kind.main, after)} by the graph, more than {check.bound:g} apart; nothing was written"
+            f" {kind.write(kind.main, after)} by the graph{in_windows}, more than"
+            f" {check.bound:g} apart; nothing was written"
         )
     return Measured(
         data=f"{reader.name}/{reader.split}",
@@ -192,7 +203,14 @@ def measured_by(trained: Trained, bundle: Bundle, check: Check) -> Measured:
         after=after,
         bound=check.bound,
         engine=bundle.graph.described,
+        window_px=window_px,
     )
+
+
+def _window_px(bundle: Bundle) -> int | None:
+    """The side of the windows in which a graph of one size sees images of any; None where it sees whole views."""
+    side_px, *_ = bundle.manifest.inputs.get(PIXELS) or (None,)
+    return side_px if bundle.view.side_px is None else None
 
 
 def _main(kind: Kind[Any, Any, Any], scores: Scores) -> float:

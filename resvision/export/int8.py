@@ -103,7 +103,7 @@ class _Recorded:
 
     def __init__(self, graph: Any) -> None:
         self._graph = graph
-        self.inputs: Mapping[str, tuple[int, ...]] = graph.inputs
+        self.inputs: Mapping[str, tuple[int | None, ...]] = graph.inputs
         self.feeds: list[Feed] = []
 
     def __call__(self, feed: Feed) -> dict[str, NDArray[Any]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch.export import Dim, ExportedProgram
 
 from resvision.core.errors import SettingsError
-from resvision.kinds.graph import Feed
+from resvision.kinds.graph import PIXELS, Feed
 from resvision.runtime.bundle_format import Manifest
 from resvision.tasks.exported_nets import ExportedNet
 
@@ -46,12 +46,23 @@ def write_program(program: ExportedProgram, file: Path) -> None:
 
 
 def _exported(net: ExportedNet) -> ExportedProgram:
-    any_number = {0: Dim("n")} if net.batch is None else None
+    number = {0: Dim("n")} if net.batch is None else {}
+    dimensions = [{**number, **_sides(net)} if name == PIXELS else number for name in net.inputs]
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch's own calls to what it will drop
         return torch.export.export(
-            net.module.eval(), tuple(net.inputs.values()), dynamic_shapes=tuple(any_number for _ in net.inputs)
+            net.module.eval(), tuple(net.inputs.values()), dynamic_shapes=tuple(shape or None for shape in dimensions)
         )
+
+
+def _sides(net: ExportedNet) -> dict[int, Any]:
+    """The sides of pixels that may be any which the net takes, by axis."""
+    rule = net.sides
+    if rule is None:
+        return {}
+    if rule.multiple == 1:
+        return {1: Dim.DYNAMIC, 2: Dim.DYNAMIC}
+    return {axis: rule.multiple * Dim(name, min=1) + rule.offset for axis, name in ((1, "h"), (2, "w"))}
 
 
 class ProgramGraph:
@@ -61,7 +72,10 @@ class ProgramGraph:
 
     def __init__(self, program: ExportedProgram, manifest: Manifest) -> None:
         self._module, self._batch = program.module(), manifest.batch
-        self.inputs = {node.name: tuple(node.meta["val"].shape[1:]) for node in _user_inputs(program)}
+        self.inputs = {
+            node.name: tuple(side if isinstance(side, int) else None for side in node.meta["val"].shape[1:])
+            for node in _user_inputs(program)
+        }
         self.outputs = manifest.outputs
         self.described = f"torch {torch.__version__}, fp32"
 

@@ -12,7 +12,7 @@ Glossary
     start   first pixel of a result along one axis, in pixels of the image
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -62,6 +62,28 @@ class InputRule:
 
 
 ANY_SIZE = InputRule()
+
+
+TILE_PX, TILE_OVERLAP_PX = 1024, 128
+"""The side and the overlap of the windows of images that are too large to be shown whole."""
+
+WHOLE_UP_TO = 2**22
+"""The most pixels of an image that is shown whole."""
+
+
+class Tiling(NamedTuple):
+    """The largest side of windows, None for whole images, and by how many pixels their results overlap."""
+
+    tile_px: int | None
+    overlap_px: int
+
+
+def tiling_of(sides: Sequence[int], rule: InputRule) -> Tiling:
+    """The windows in which an image (height, width) is predicted: one, unless it is large."""
+    if sides[0] * sides[1] <= WHOLE_UP_TO:
+        return Tiling(None, 0)
+    side = rule.fixed_px or rule.nearest(TILE_PX)
+    return Tiling(side, min(TILE_OVERLAP_PX, side // 8))
 
 
 class Layout(NamedTuple):
@@ -124,29 +146,29 @@ class _Part(NamedTuple):
 
 
 def labels_in_windows(
-    labels_of: Callable[[Pixels], NDArray[Any]], image: Pixels, *, side_px: int, rule: InputRule, overlap_px: int
+    labels_of: Callable[[Pixels], NDArray[Any]], image: Pixels, *, rule: InputRule, tiling: Tiling
 ) -> Pixels:
     """The label map (H, W) uint8 of an image (H, W, C), from windows of one size, each shown to a net by itself.
 
-    labels_of  windows (1, side_px, side_px, C) uint8 to labels (1, side_px - 2 border_px, ...)
+    labels_of  windows (1, h, w, C) uint8 to labels (1, h - 2 border_px, w - 2 border_px)
 
     Where results overlap, each gives the half that is nearer to its middle.
     """
     labels = np.empty(image.shape[:2], dtype=np.uint8)
-    for part in _parts(image, side_px, rule, overlap_px):
+    for part in _parts(image, rule, tiling):
         labels[part.image] = labels_of(part.window[None])[0][part.result]
     return labels
 
 
-def _parts(image: Pixels, side_px: int, rule: InputRule, overlap_px: int) -> Iterator[_Part]:
+def _parts(image: Pixels, rule: InputRule, tiling: Tiling) -> Iterator[_Part]:
     """Yield the windows of an image row by row; one that is smaller than a window is mirrored beyond its edges."""
-    fixed = InputRule(rule.multiple, rule.offset, rule.border_px, fixed_px=side_px)
     height, width = image.shape[:2]
-    down, across = (lay_out(length, rule=fixed, tile_px=side_px, overlap_px=overlap_px) for length in (height, width))
+    tile_px, overlap_px = tiling
+    down, across = (lay_out(length, rule=rule, tile_px=tile_px, overlap_px=overlap_px) for length in (height, width))
     for top, (row, bottom) in zip(down.starts, pairwise(down.cuts(height)), strict=True):
-        rows = mirrored_positions(top - rule.border_px, side_px, height)
+        rows = mirrored_positions(top - rule.border_px, down.side, height)
         for left, (column, right) in zip(across.starts, pairwise(across.cuts(width)), strict=True):
-            columns = mirrored_positions(left - rule.border_px, side_px, width)
+            columns = mirrored_positions(left - rule.border_px, across.side, width)
             yield _Part(
                 image[rows[:, None], columns],
                 (slice(row, bottom), slice(column, right)),

@@ -39,11 +39,15 @@ class ExportedKind(Generic[S, T]):
     """The part of a `Kind` that bundles ask.
 
     name           the task's name
+    graph_inputs   the inputs that `answers` can feed
+    graph_outputs  the outputs that it reads; none where it reads the only one
     sample_source  "module:object" of the `SampleSource` of a task whose files hold several samples; "" where each is
                    an image
     """
 
     name: ClassVar[str]
+    graph_inputs: ClassVar[frozenset[str]] = frozenset({PIXELS})
+    graph_outputs: ClassVar[frozenset[str]] = frozenset()
     sample_source: ClassVar[str] = ""
 
     def samples(self) -> SampleSource | None:
@@ -65,6 +69,10 @@ class ExportedKind(Generic[S, T]):
             raise SettingsError(f"{self.name}: its Kind has no `answers` for a graph that gives {', '.join(outputs)}")
         (values,) = outputs.values()
         return [*values]
+
+    def answer_fault(self, answer: Any, classes: Sequence[str]) -> str:
+        """The fault of an answer that does not go with the classes, in words; "" for a good one."""
+        return ""
 
     def chosen(
         self, answer: Any, fixed: Mapping[str, Scalar], options: PredictionOptions, *, classes: Sequence[str]

@@ -13,11 +13,11 @@ Feed = Mapping[str, NDArray[Any]]
 
 
 class Graph(Protocol):
-    """An exported net: from arrays of fixed sides to results of fixed shapes, post-processing included."""
+    """An exported net: from arrays of its sides to results of shapes that follow from them."""
 
     @property
-    def inputs(self) -> Mapping[str, tuple[int, ...]]:
-        """The inputs by name, with their shapes apart from N."""
+    def inputs(self) -> Mapping[str, tuple[int | None, ...]]:
+        """The inputs by name, with their shapes apart from N; None for a side that may be any."""
         ...
 
     def __call__(self, feed: Feed) -> dict[str, NDArray[Any]]:

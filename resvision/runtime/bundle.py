@@ -62,7 +62,11 @@ class Bundle(ModelCard):
 
     def answers(self, seen: Sequence[Seen]) -> list[Any]:
         """What the graph says of views of one size, before anything is chosen by options."""
-        return self.kind.answers(self.graph, seen, self.manifest.options)
+        answers = self.kind.answers(self.graph, seen, self.manifest.options)
+        for answer in answers:
+            if fault := self.kind.answer_fault(answer, self.classes):
+                raise RunError(f"{printable(self.title)}: its graph gives {fault}; export the run again")
+        return answers
 
     def chosen(self, answer: Any, options: PredictionOptions) -> Any:
         """The raw result that an answer is under options, which `configured` has let pass."""
@@ -87,6 +91,12 @@ def open_bundle(folder: Path, settings: EngineSettings | None = None) -> Bundle:
         raise RunError(
             f"{printable(folder / manifest.graph)}: gives {', '.join(graph.outputs)}, where the bundle says"
             f" {', '.join(manifest.outputs)}; export the run again"
+        )
+    kind = kind_of(manifest.task)
+    if not (set(graph.inputs) <= kind.graph_inputs and kind.graph_outputs <= set(graph.outputs)):
+        raise RunError(
+            f"{printable(folder / manifest.graph)}: takes {', '.join(graph.inputs)} and gives"
+            f" {', '.join(graph.outputs)}, which is no graph of {manifest.task}; export the run again"
         )
     return bundle_of(manifest, graph, title=str(folder))
 

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from resvision.core import files, rundir
+from resvision.core.class_names import is_class_name
 from resvision.core.errors import RunError, SettingsError, printable
 from resvision.core.samples import Timing
 from resvision.core.settings import Scalar, from_json, to_json
@@ -34,6 +35,9 @@ GRAPHS = {ONNX: (), OPENVINO: ("graph.bin",)}
 _ELSEWHERE = b"\x0a\x08location\x12"
 """The bytes by which an ONNX file says that weights stand in another file."""
 
+USUAL_PX = 256
+"""The side of an image of any size, where nothing says which is usual."""
+
 Count = Annotated[int, Meta(ge=1, le=2**31)]
 
 
@@ -48,6 +52,7 @@ class Measured:
     after   its value by the graph
     bound   the most by which it was allowed to become worse
     engine  what ran the graph, and in which precision
+    window_px  side of the windows in which the graph saw images that the run saw whole; None where both saw the same
     """
 
     data: str
@@ -57,6 +62,7 @@ class Measured:
     after: float
     bound: Annotated[float, Meta(ge=0)]
     engine: str
+    window_px: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ class Manifest:
     weights   the number format of the weights: fp32, fp16 or int8
     graph     the graph's file
     batch     the views that the graph takes at a time; None for any number
-    inputs    of the graph, by name, with their shapes apart from the batch
+    inputs    of the graph, by name, with their shapes apart from the batch; None for a side that may be any
     outputs   the names of its outputs
     options   what was fixed when the bundle was made, such as the overlap above which boxes suppress each other
     calibration  of a graph in int8
@@ -97,7 +103,7 @@ class Manifest:
     weights: Literal["fp32", "fp16", "int8"]
     graph: str
     batch: Count | None
-    inputs: dict[str, tuple[Count, ...]]
+    inputs: dict[str, tuple[Count | None, ...]]
     outputs: tuple[str, ...]
     options: dict[str, Scalar] = field(default_factory=dict)
     calibration: Calibration | None = None
@@ -109,6 +115,10 @@ class Manifest:
             raise ValueError(f"bundle format {self.format}, this version reads {FORMAT}")
         if self.task not in TASKS:
             raise ValueError(f"task {self.task!r}: bundles are for {', '.join(TASKS)}, and name no code")
+        if wrong := [name for name in self.classes if not is_class_name(name)]:
+            raise ValueError(
+                f"classes: {printable(wrong[0][:40])!r} is no name: empty, long, or with control characters"
+            )
         if self.graph not in GRAPHS or self.graph not in self.sums:
             raise ValueError(f"graph {self.graph!r}: must be one of {', '.join(GRAPHS)}, with its sum")
         if missing := [name for name in GRAPHS[self.graph] if name not in self.sums]:
@@ -116,6 +126,12 @@ class Manifest:
         for name in self.sums:
             if Path(name).name != name or name in ("", ".", "..", BUNDLE) or "\\" in name:
                 raise ValueError(f"sums: {name!r} is no name of a file in the bundle")
+
+    @property
+    def usual_inputs(self) -> dict[str, tuple[int, ...]]:
+        """The inputs with a usual side in the place of those that may be any, as for a trial."""
+        usual = int(self.options.get("usual_px") or USUAL_PX)
+        return {name: tuple(side or usual for side in shape) for name, shape in self.inputs.items()}
 
     @property
     def timed(self) -> Timing:

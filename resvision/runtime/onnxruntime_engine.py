@@ -32,8 +32,9 @@ class OnnxRuntimeGraph:
             line = str(error).strip().splitlines()[0]
             raise SettingsError(f"{printable(file)}: ONNX Runtime cannot run this graph: {line}") from None
         self._batch = batch
-        self.inputs: Mapping[str, tuple[int, ...]] = {
-            port.name: tuple(port.shape)[1:] for port in self._session.get_inputs()
+        self.inputs: Mapping[str, tuple[int | None, ...]] = {
+            port.name: tuple(side if isinstance(side, int) else None for side in port.shape[1:])
+            for port in self._session.get_inputs()
         }
         self.outputs = tuple(port.name for port in self._session.get_outputs())
         self.lanes = 1

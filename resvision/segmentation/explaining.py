@@ -15,7 +15,7 @@ from torch import Tensor
 from resvision.contracts import Images
 from resvision.core.errors import DataError
 from resvision.core.images import Pixels
-from resvision.segmentation.full_images import WHOLE_UP_TO
+from resvision.geometry.tiles import WHOLE_UP_TO
 from resvision.segmentation.parts.tiles import input_rule, whole_window
 from resvision.segmentation.segmenter import Segmenter
 from resvision.tasks import ExplainedScore, Model, Question, images_of

@@ -11,14 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from resvision.contracts import Images
+from resvision.geometry.tiles import tiling_of
 from resvision.segmentation.parts.tiles import input_rule, label_map, predict_tiled
 from resvision.segmentation.segmenter import Segmenter
-
-TILE_PX, TILE_OVERLAP_PX = 1024, 128
-"""The side and the overlap of the windows of images that are too large to be shown whole."""
-
-WHOLE_UP_TO = 2**22
-"""The most pixels of an image that is shown whole."""
 
 
 def probabilities_of(
@@ -51,18 +46,13 @@ def probabilities_of(
 def labels_of(system: Segmenter, pixels: Tensor) -> Tensor:
     """Predict the label map, uint8 (H, W), of one image (C, H, W) uint8 of any size, in tiles where it is large."""
     rule = input_rule(system.net)
-    height, width = pixels.shape[1:]
-    large = height * width > WHOLE_UP_TO
-    side = rule.fixed_px or rule.nearest(TILE_PX)
-    overlap = min(TILE_OVERLAP_PX, side // 8)
+    tiling = tiling_of(pixels.shape[1:], rule)
     device = next(system.net.parameters()).device
 
     def probabilities(window: Tensor) -> Tensor:
         return system.predict(Images(window.to(device))).cpu()
 
-    return label_map(
-        probabilities, pixels, rule=rule, tile_px=side if large else None, overlap_px=overlap if large else 0
-    )
+    return label_map(probabilities, pixels, rule=rule, tile_px=tiling.tile_px, overlap_px=tiling.overlap_px)
 
 
 def _at_own_size(system: Segmenter, images: Tensor, *, num_classes: int, window_px: int | None) -> Tensor:

@@ -20,6 +20,7 @@ from resvision.core.samples import Mask, Reader
 from resvision.core.settings import Scalar, from_options
 from resvision.core.views import ShorterSide, View, Whole
 from resvision.data.pixel_counts import pixel_counts
+from resvision.geometry.tiles import TILE_PX
 from resvision.kinds.kind import Exhibit, Panel
 from resvision.kinds.segmentation.kind import KIND
 from resvision.kinds.segmentation.presets import WHOLE, Preset, find
@@ -29,7 +30,7 @@ from resvision.loading.workers import batches as read_batches
 from resvision.probes.padding import centre_alone
 from resvision.segmentation import explaining, scoring
 from resvision.segmentation.batches import MaskEvalBatches, MaskTrainBatches, require_objects
-from resvision.segmentation.full_images import TILE_PX, labels_of, probabilities_of
+from resvision.segmentation.full_images import labels_of, probabilities_of
 from resvision.segmentation.parts.tiles import input_rule
 from resvision.segmentation.segmenter import Segmenter, SegmenterLoss
 from resvision.tasks import Described, ExplainedScore, How, Model, Question, Seen, Task, pictures_of
@@ -196,7 +197,7 @@ class SegmentationTask(Task[Mask]):
             return [labels_of(_segmenter(model.system), image).numpy() for image in images]
 
     def exported(self, model: Model, size_px: int | None = None) -> ExportedNet:
-        """The net to label maps, (N, h, w) uint8: of squares, or of windows of images of any size."""
+        """The net to label maps, (N, h, w) uint8: of squares, of images of any size, or of windows of them."""
         system, rule = _segmenter(model.system), input_rule(model.system.net)
         view = model.view if size_px is None else model.view.sized(size_px)
         side = rule.fixed_px or rule.nearest(view.side_px or size_px or model.side_px or TILE_PX)
@@ -204,8 +205,11 @@ class SegmentationTask(Task[Mask]):
         def labels(images: Tensor) -> Tensor:
             return system.logits(Images(images)).argmax(dim=1).to(torch.uint8)
 
-        net = of_pixels(replace(model, view=view), labels, ("labels",), side, side)
-        return net._replace(options={"multiple": rule.multiple, "offset": rule.offset, "border_px": rule.border_px})
+        # an exporter takes sides that are equal in its example for the same number
+        free = size_px is None and view.side_px is None and _takes_any_size(system.net)
+        net = of_pixels(replace(model, view=view), labels, ("labels",), side, rule.at_least(side + 1) if free else side)
+        options = {"multiple": rule.multiple, "offset": rule.offset, "border_px": rule.border_px, "usual_px": side}
+        return net._replace(options=options, sides=rule if free else None)
 
     def explained_score(self, model: Model, seen: Seen, question: Question) -> ExplainedScore:
         """The sum of a class's logits over its pixels, or over the points of the question."""
@@ -241,6 +245,12 @@ def _score_batches(
         relabelled = (batch._replace(targets=system_labels[batch.targets]) for batch in batches)
         tally = scoring.count_all(probabilities, relabelled, images=len(reader), classes=len(classes), device=device)
     return tally.scores(classes, lambda index: printable(reader.source(index)))
+
+
+def _takes_any_size(net: nn.Module) -> bool:
+    """Whether a graph of the net can take any size: ONNX pools into several cells where it knows the sides alone."""
+    pools = (module.output_size for module in net.modules() if isinstance(module, nn.AdaptiveAvgPool2d))
+    return input_rule(net).fixed_px is None and all(cells in (1, (1, 1)) for cells in pools)
 
 
 def _segmenter(system: System) -> Segmenter:

@@ -86,7 +86,10 @@ def sent_in(model: OpenModel, inference: Inference, *, most: int) -> list[SentFi
     if tensor.name not in taken:
         raise RefusedRequest(422, f"no input {printable(tensor.name)[:100]!r}; the model takes {' or '.join(taken)}")
     row = taken[tensor.name]
-    fits = len(tensor.shape) == len(row["shape"]) and tensor.shape[1:] == row["shape"][1:]
+    fits = len(tensor.shape) == len(row["shape"]) and all(
+        side == wanted or (wanted == -1 and side >= 1)
+        for side, wanted in zip(tensor.shape[1:], row["shape"][1:], strict=True)
+    )
     if not fits or tensor.datatype != row["datatype"]:
         raise RefusedRequest(
             422, f"{tensor.name}: must be {row['datatype']} of shape {row['shape']}, -1 being any number"
@@ -105,7 +108,8 @@ def inputs_of(model: OpenModel) -> list[dict[str, Any]]:
     files: list[dict[str, Any]] = [{"name": IMAGE, "datatype": "BYTES", "shape": [-1]}]
     if model.bundle.kind.samples() is not None:
         return files
-    pixels = {"name": PIXELS, "datatype": "UINT8", "shape": [-1, *model.bundle.graph.inputs[PIXELS]]}
+    sides = (side or -1 for side in model.bundle.graph.inputs[PIXELS])
+    pixels = {"name": PIXELS, "datatype": "UINT8", "shape": [-1, *sides]}
     return [*files, pixels]
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from resvision.contracts import Images, System
 from resvision.core.settings import Scalar
 from resvision.core.views import View
+from resvision.geometry.tiles import InputRule
 from resvision.kinds.graph import PIXELS
 from resvision.tasks.trained_model import Model
 
@@ -28,6 +29,7 @@ class ExportedNet(NamedTuple):
     view     how images are shown to it
     batch    the views that it takes at a time; None for any number
     options  what is fixed in it, such as the overlap above which boxes suppress each other
+    sides    the rule of the sides that pixels may have; None for those of the example alone
     """
 
     module: nn.Module
@@ -36,6 +38,7 @@ class ExportedNet(NamedTuple):
     view: View
     batch: int | None = None
     options: Mapping[str, Scalar] = MappingProxyType({})
+    sides: InputRule | None = None
 
 
 class _OfPixels(nn.Module):

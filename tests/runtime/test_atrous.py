@@ -73,7 +73,9 @@ def test_sums_are_made_in_bf16_on_matrix_units_alone(monkeypatch: pytest.MonkeyP
 def test_a_bundle_answers_alike_in_sums(
     form: Any, segmented: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bundle = write_bundle(load(segmented.folder), tmp_path / "bundle", reader=None, settings=FP32, form=form)
+    bundle = write_bundle(
+        load(segmented.folder), tmp_path / "bundle", reader=None, settings=FP32, form=form, size_px=32
+    )
     side_px, _, channels = bundle.manifest.inputs["pixels"]
     feed = {"pixels": np.stack([view.pixels for view in drawn_views(2, side_px, channels)])}
     expected = bundle.graph(feed)

@@ -237,8 +237,8 @@ def test_a_large_image_goes_in_tiles(segmented: Finished, tmp_path: Path, monkey
     trained.system.net.register_forward_pre_hook(lambda net, inputs: shown.append(tuple(inputs[0].shape[2:])))
     (whole,) = resvision.predict(trained, path)
     assert shown == [(160, 168)]
-    monkeypatch.setattr("resvision.segmentation.full_images.WHOLE_UP_TO", 100)
-    monkeypatch.setattr("resvision.segmentation.full_images.TILE_PX", 96)
+    monkeypatch.setattr("resvision.geometry.tiles.WHOLE_UP_TO", 100)
+    monkeypatch.setattr("resvision.geometry.tiles.TILE_PX", 96)
     (tiled,) = resvision.predict(trained, path)
     assert tiled.labels.shape == whole.labels.shape == (160, 168)
     assert shown[1:] == [(96, 96)] * 4

@@ -82,6 +82,11 @@ class Classification(Kind[ClassificationScores, ClassScores, int]):
             source=source, labels=tuple(classes[k] for k in ranked), scores=tuple(float(raw[k]) for k in ranked)
         )
 
+    def answer_fault(self, answer: NDArray[Any], classes: Sequence[str]) -> str:
+        """The fault of an answer that is no probability of each class, in words."""
+        fits = answer.shape == (len(classes),)
+        return "" if fits else f"scores of shape {answer.shape}, for {len(classes)} classes"
+
     def agreement(self, one: ClassScores, other: ClassScores) -> float:
         """Whether both name the same class first."""
         return float(one.label == other.label)

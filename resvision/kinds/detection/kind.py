@@ -106,6 +106,7 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
         "compile": "nothing is compiled; leave it out",
         "ensemble": "boxes of several runs are not averaged; leave it out",
     }
+    graph_outputs = frozenset(RawDetections._fields)
     label_forms: ClassVar[dict[str, str]] = {
         "voc": "resvision.data.box_labels:VocLabels",
         "coco": "resvision.data.box_labels:CocoLabels",
@@ -149,6 +150,14 @@ class Detection(Kind[DetectionScores, Detections, BoxTargets]):
         found = graph({PIXELS: np.stack([one.pixels for one in seen])})
         candidates = zip(found["boxes"], found["scores"], found["labels"].astype(np.int64), strict=True)
         return [RawDetections(*one) for one in candidates]
+
+    def answer_fault(self, answer: RawDetections, classes: Sequence[str]) -> str:
+        """The fault of candidates of classes that there are not, in words."""
+        count = len(answer.scores)
+        if answer.boxes.shape != (count, 4) or answer.labels.shape != (count,):
+            return f"boxes of shape {answer.boxes.shape} with {count} scores"
+        wrong = answer.labels[(answer.labels < 0) | (answer.labels >= len(classes))]
+        return f"label {wrong[0]}, not one of 0..{len(classes) - 1}" if wrong.size else ""
 
     def chosen(
         self, answer: RawDetections, fixed: Mapping[str, Scalar], options: PredictionOptions, *, classes: Sequence[str]

@@ -103,6 +103,8 @@ class MotionKind(Kind[MotionScores, Motion, Window]):
         " the most probable trajectory; minFDE_5 is the least among the five most probable ones. Runs that predict"
         " different times ahead are not comparable; constant velocity is that of the last half second."
     )
+    graph_inputs = frozenset({PIXELS, "state", "known", "past", "present", "steady"})
+    graph_outputs = frozenset({"positions", "probabilities"})
     options = frozenset({"csv", "out", "top", "only"})
     refused: ClassVar[dict[str, str]] = {
         "scales": "rasters are drawn as the run draws them; leave it out",

@@ -1,6 +1,7 @@
 """Segmentation without torch: a class for every pixel, judged by mean IoU."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
@@ -15,7 +16,7 @@ from resvision.core.results import LabelMap
 from resvision.core.samples import Mask, Reader
 from resvision.core.settings import Scalar
 from resvision.core.view_geometry import Geometry
-from resvision.geometry.tiles import InputRule, labels_in_windows
+from resvision.geometry.tiles import TILE_OVERLAP_PX, InputRule, Tiling, labels_in_windows, tiling_of
 from resvision.kinds.graph import PIXELS, Graph
 from resvision.kinds.kind import (
     ClassRow,
@@ -42,8 +43,6 @@ CONFUSION_UP_TO = 20
 """The largest number of classes whose confusion is printed."""
 PERCENT_UP_TO = 25
 """The largest number of classes whose cells hold whole percents on the page."""
-TILE_OVERLAP_PX = 128
-"""The most by which windows of an exported net overlap."""
 EXAMPLES = 6
 """The number of images on the page."""
 
@@ -94,7 +93,7 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
         return LabelMap(source=source, classes=classes, labels=geometry.map_to_image(raw))
 
     def answers(self, graph: Graph, seen: Sequence[Seen], fixed: Mapping[str, Scalar]) -> list[Pixels]:
-        """The label maps of views, (h, w) uint8, in windows of the graph's size where they have another one."""
+        """The label maps of views, (h, w) uint8, in windows of the graph's size where it has one and they another."""
         side_px, *_ = graph.inputs[PIXELS]
         names = ("multiple", "offset", "border_px")
         rule = InputRule(*(int(fixed.get(name) or default) for name, default in zip(names, (1, 0, 0), strict=True)))
@@ -105,10 +104,19 @@ class Segmentation(Kind[SegmentationScores, LabelMap, Mask]):
 
         if rule.border_px == 0 and all(one.pixels.shape[:2] == (side_px, side_px) for one in seen):
             return [*labels_of(np.stack([one.pixels for one in seen]))]
-        overlap_px = min(TILE_OVERLAP_PX, side_px // 8)
+        if side_px is None:
+            tilings = [tiling_of(one.pixels.shape[:2], rule) for one in seen]
+        else:
+            rule = replace(rule, fixed_px=side_px)
+            tilings = [Tiling(side_px, min(TILE_OVERLAP_PX, side_px // 8))] * len(seen)
         return [
-            labels_in_windows(labels_of, one.pixels, side_px=side_px, rule=rule, overlap_px=overlap_px) for one in seen
+            labels_in_windows(labels_of, one.pixels, rule=rule, tiling=tiling)
+            for one, tiling in zip(seen, tilings, strict=True)
         ]
+
+    def answer_fault(self, answer: Pixels, classes: Sequence[str]) -> str:
+        """The fault of an answer that is no map of the classes' labels, in words."""
+        return self.target_fault(answer, classes) or ("label 255, which means void" if (answer == VOID).any() else "")
 
     def agreement(self, one: LabelMap, other: LabelMap) -> float:
         """The share of the pixels that both label alike."""
