@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from resvision.core.samples import Reader
     from resvision.export.onnx_graph import Stored
     from resvision.inference.load import Trained
-    from resvision.runtime.bundle_format import Measured
+    from resvision.runtime.bundle_format import Manifest
 
 Target = Literal["bundle", "onnx", "openvino", "torch"]
 
@@ -89,17 +89,17 @@ def command(
         if reader is None or target not in ("bundle", "openvino"):
             raise SettingsError("--precision int8: is a bundle, and its score is always measured; see --to and --check")
         bundle = write_int8_bundle(trained, out, reader=reader, bound=bound, settings=settings, size_px=size)
-        measured = bundle.manifest.measured
+        manifest = bundle.manifest
     elif target in ("bundle", "openvino"):
         form: Any = "onnx" if target == "bundle" else "openvino"
         bundle = write_bundle(
             trained, out, reader=reader, bound=bound, settings=settings, size_px=size, form=form, stored=stored
         )
-        measured = bundle.manifest.measured
+        manifest = bundle.manifest
     else:
         checked = None if reader is None else Check(reader, bound, settings)
-        measured = write_graph(trained, out, form=cast(Any, target), check=checked, size_px=size, stored=stored)
-    print_lines(_measured(trained, measured), f"written: {printable(out)}, {_megabytes(out):.2f} MB")
+        manifest = write_graph(trained, out, form=cast(Any, target), check=checked, size_px=size, stored=stored)
+    print_lines(_scores(trained, manifest), f"written: {printable(out)}, {_megabytes(out):.2f} MB")
 
 
 def _target(to: str) -> Target:
@@ -124,16 +124,18 @@ def _reader(trained: "Trained", data: str | None, *, root: Path | None, columns:
         raise DataError(f"{error}; measure on other images by --data, or on none by --no-check") from None
 
 
-def _measured(trained: "Trained", measured: "Measured | None") -> str:
+def _scores(trained: "Trained", manifest: "Manifest") -> str:
     """The score before and after in a line."""
+    from resvision.export.bundles import windows_in_words
+
+    measured = manifest.measured
     if measured is None:
         return f"{trained.name}: its score was not measured, as you asked"
     kind = trained.kind
     before, after = (kind.write(measured.figure, value) for value in (measured.before, measured.after))
-    in_windows = "" if measured.window_px is None else f" in windows of {measured.window_px} px"
     return (
-        f"{trained.name}: {kind.noun(measured.figure)} {before} by the run, {after} by the graph{in_windows},"
-        f" on {measured.images:,} {kind.sample_noun}s of {printable(measured.data)} ({measured.engine})"
+        f"{trained.name}: {kind.noun(measured.figure)} {before} by the run, {after} by the graph"
+        f"{windows_in_words(manifest)}, on {measured.images:,} {kind.sample_noun}s of {printable(measured.data)} ({measured.engine})"
     )
 
 

@@ -37,7 +37,7 @@ def command(
     ] = False,
     wide: Wide = False,
 ) -> None:
-    """List the models that can be named, and the bundles that are shipped, which need no training."""
+    """List the models that can be named, and the shipped bundles."""
     bundles = _bundles(words or [])
     rows = _matching(words or [], bundles)
     if as_json:

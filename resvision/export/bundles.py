@@ -104,8 +104,8 @@ def write_graph(
     check: Check | None,
     size_px: int | None = None,
     stored: Stored = "fp32",
-) -> Measured | None:
-    """Export a run into one file, an ONNX graph or a program for `torch.export.load`; what was measured.
+) -> Manifest:
+    """Export a run into one file, an ONNX graph or a program for `torch.export.load`; what its bundle would say.
 
     It takes uint8 pixels, and gives what the bundle's graph gives. Raises as `write_bundle`.
     """
@@ -118,9 +118,10 @@ def write_graph(
             bundle = bundle_of(manifest, ProgramGraph(program, manifest), title=str(out))
         else:
             bundle = open_bundle(draft, check.settings if check else None)
-        measured = None if check is None else measured_by(trained, bundle, check)
+        if check is not None:
+            manifest = replace(manifest, measured=measured_by(trained, bundle, check))
         (draft / ("net.pt2" if form == "torch" else ONNX)).rename(out)
-    return measured
+    return manifest
 
 
 @contextmanager
@@ -179,6 +180,11 @@ def _shape(net: ExportedNet, name: str) -> tuple[int | None, ...]:
     return shape if net.sides is None or name != PIXELS else (None, None, shape[-1])
 
 
+def windows_in_words(manifest: Manifest) -> str:
+    """The windows in which a graph sees images that its run sees whole, to be read after its figure."""
+    return "" if manifest.window_px is None else f" in windows of {manifest.window_px} px"
+
+
 def measured_by(trained: Trained, bundle: Bundle, check: Check) -> Measured:
     """The main figure by the run and by the graph; RunError where it moved by more than the bound.
 
@@ -186,8 +192,7 @@ def measured_by(trained: Trained, bundle: Bundle, check: Check) -> Measured:
     """
     kind, reader = trained.kind, check.reader
     before, after = (_main(kind, examined(model, reader)) for model in (trained, bundle))
-    window_px = _window_px(bundle)
-    in_windows = "" if window_px is None else f" in windows of {window_px} px"
+    in_windows = windows_in_words(bundle.manifest)
     worse = before - after if kind.higher_is_better else after - before
     if not (worse if check.may_gain else abs(worse)) <= check.bound:  # which NaN does not meet either
         raise RunError(
@@ -203,14 +208,7 @@ def measured_by(trained: Trained, bundle: Bundle, check: Check) -> Measured:
         after=after,
         bound=check.bound,
         engine=bundle.graph.described,
-        window_px=window_px,
     )
-
-
-def _window_px(bundle: Bundle) -> int | None:
-    """The side of the windows in which a graph of one size sees images of any; None where it sees whole views."""
-    side_px, *_ = bundle.manifest.inputs.get(PIXELS) or (None,)
-    return side_px if bundle.view.side_px is None else None
 
 
 def _main(kind: Kind[Any, Any, Any], scores: Scores) -> float:

@@ -23,6 +23,7 @@ from resvision.core.errors import RunError, SettingsError, printable
 from resvision.core.samples import Timing
 from resvision.core.settings import Scalar, from_json, to_json
 from resvision.core.views import View
+from resvision.kinds.graph import PIXELS
 from resvision.kinds.table import TASKS
 
 BUNDLE = "bundle.json"
@@ -52,7 +53,6 @@ class Measured:
     after   its value by the graph
     bound   the most by which it was allowed to become worse
     engine  what ran the graph, and in which precision
-    window_px  side of the windows in which the graph saw images that the run saw whole; None where both saw the same
     """
 
     data: str
@@ -62,7 +62,6 @@ class Measured:
     after: float
     bound: Annotated[float, Meta(ge=0)]
     engine: str
-    window_px: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +125,12 @@ class Manifest:
         for name in self.sums:
             if Path(name).name != name or name in ("", ".", "..", BUNDLE) or "\\" in name:
                 raise ValueError(f"sums: {name!r} is no name of a file in the bundle")
+
+    @property
+    def window_px(self) -> int | None:
+        """The side of the windows in which the graph sees images of any size; None where it sees them whole."""
+        side_px, *_ = self.inputs.get(PIXELS) or (None,)
+        return side_px if self.view.side_px is None else None
 
     @property
     def usual_inputs(self) -> dict[str, tuple[int, ...]]:
