@@ -133,9 +133,10 @@ def _scores(trained: "Trained", manifest: "Manifest") -> str:
         return f"{trained.name}: its score was not measured, as you asked"
     kind = trained.kind
     before, after = (kind.write(measured.figure, value) for value in (measured.before, measured.after))
+    by_graph = f"{after} by the graph{windows_in_words(manifest)}"
     return (
-        f"{trained.name}: {kind.noun(measured.figure)} {before} by the run, {after} by the graph"
-        f"{windows_in_words(manifest)}, on {measured.images:,} {kind.sample_noun}s of {printable(measured.data)} ({measured.engine})"
+        f"{trained.name}: {kind.noun(measured.figure)} {before} by the run, {by_graph}, on {measured.images:,}"
+        f" {kind.sample_noun}s of {printable(measured.data)} ({measured.engine})"
     )
 
 
