@@ -105,7 +105,7 @@ def measured(subject: Subject, question: Question, watch: Callable[[], object] =
     rates: dict[str, Mapping[str, Rates]] = {}
     for batch in question.batches:
         views = drawn_views(batch, side_px, channels)
-        jobs = {path: _counting(contender.on_views(views), batch) for path, contender in contenders.items()}
+        jobs = {path: counting(contender.on_views(views), batch) for path, contender in contenders.items()}
         rates[str(batch)] = in_turn(jobs, rounds=question.rounds, least_s=question.least_s, watch=watch)
     if question.files:
         jobs = _file_jobs(subject, contenders, question.files)
@@ -140,7 +140,9 @@ def _file_jobs(subject: Subject, contenders: Mapping[str, Contender], files: Seq
     return {**{path: job for path, job in jobs.items() if job is not None}, DECODING: decoded}
 
 
-def _counting(work: Callable[[], object], images: int) -> Job:
+def counting(work: Callable[[], object], images: int) -> Job:
+    """Work that gives the number of its images."""
+
     def done() -> int:
         work()
         return images

@@ -26,7 +26,7 @@ from resvision.kinds.graph import Feed
 from resvision.prediction.predictions import seen_sample
 from resvision.preparation import open_data
 from resvision.runtime.bundle import Bundle, open_bundle
-from resvision.runtime.bundle_format import GRAPHS, OPENVINO, Calibration, sum_of, write_manifest
+from resvision.runtime.bundle_format import GRAPHS, OPENVINO, Calibration, Manifest, sum_of, write_manifest
 from resvision.runtime.engines import EngineSettings
 from resvision.runtime.openvino_core import openvino_core
 from resvision.runtime.quiet_imports import engine
@@ -64,29 +64,40 @@ def write_int8_bundle(
 
     Raises MissingExtraError without NNCF, and otherwise as `write_bundle`; where an error is raised, nothing is left.
     """
-    nncf = engine("nncf")
+    engine("nncf")  # or its error, before anything is made
     calibration = training_images(trained) if calibration is None else calibration
     chosen = [int(index) for index in sorted(shuffled(len(calibration), seed=SEED)[:images])]
     with draft_of(out) as draft:
         floats = write_bundle(trained, draft / "floats", reader=None, settings=settings, size_px=size_px)
-        files = Path(floats.title)
-        model = _quantized(nncf, files / floats.manifest.graph, _feeds(floats, calibration, chosen))
-        engine("openvino").save_model(model, draft / OPENVINO, compress_to_fp16=False)
-        (files / rundir.RUN).rename(draft / rundir.RUN)
-        shutil.rmtree(files)
-        manifest = replace(
-            floats.manifest,
-            weights="int8",
-            graph=OPENVINO,
-            calibration=Calibration(f"{calibration.name}/{calibration.split}", len(chosen), SEED),
-            sums={name: sum_of(draft / name) for name in (rundir.RUN, OPENVINO, *GRAPHS[OPENVINO])},
-        )
-        write_manifest(manifest, draft)
+        source = Calibration(f"{calibration.name}/{calibration.split}", len(chosen), SEED)
+        manifest = write_quantized(floats, draft, _feeds(floats, calibration, chosen), source)
+        shutil.rmtree(floats.title)
         measured = measured_by(trained, open_bundle(draft, settings), Check(reader, bound, settings, may_gain=True))
         described = ", int8 and ".join(measured.engine.rsplit(", ", 1))
         write_manifest(replace(manifest, measured=replace(measured, engine=described)), draft)
         draft.rename(out)
     return open_bundle(out, settings)
+
+
+def write_quantized(floats: Bundle, folder: Path, feeds: list[Feed], calibration: Calibration) -> Manifest:
+    """Write a bundle in int8 of one in floats, without scores, into an empty folder; what it says of itself.
+
+    feeds        on which the ranges are measured
+    calibration  where they come from
+    """
+    files = Path(floats.title)
+    model = _quantized(engine("nncf"), files / floats.manifest.graph, feeds)
+    engine("openvino").save_model(model, folder / OPENVINO, compress_to_fp16=False)
+    shutil.copyfile(files / rundir.RUN, folder / rundir.RUN)
+    manifest = replace(
+        floats.manifest,
+        weights="int8",
+        graph=OPENVINO,
+        calibration=calibration,
+        sums={name: sum_of(folder / name) for name in (rundir.RUN, OPENVINO, *GRAPHS[OPENVINO])},
+    )
+    write_manifest(manifest, folder)
+    return manifest
 
 
 def training_images(trained: Trained) -> Reader[Any]:
