@@ -5,8 +5,13 @@ process. The folder may be deleted at any time.
 """
 
 import hashlib
+import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from resvision.core import files
 from resvision.core.drafts import draft_file
@@ -16,14 +21,19 @@ LARGEST = 4 * 2**30
 """Bytes of a compiled graph that is read back."""
 
 
-def kept(key: str) -> bytes | None:
-    """The compiled graph of a key; None where there is none, or not the one that was written."""
+def kept(key: str) -> NDArray[Any] | None:
+    """The bytes of the compiled graph of a key, (B,) uint8, which an engine may take as they lie in memory.
+
+    None where there is none, or not the one that was written.
+    """
     try:
-        content = files.read_whole(_place(key), LARGEST)
+        with files.open_regular(_place(key)) as file:
+            content = np.empty(min(LARGEST, os.fstat(file.fileno()).st_size), np.uint8)
+            file.readinto(content.data)
         summed = files.read_whole(_sum_place(key), 64).decode()
     except (OSError, UnicodeError):
         return None
-    return content if hashlib.sha256(content).hexdigest() == summed else None
+    return content if hashlib.sha256(content.data).hexdigest() == summed else None
 
 
 def keep(key: str, content: bytes) -> None:

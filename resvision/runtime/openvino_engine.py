@@ -34,6 +34,7 @@ class OpenVinoGraph:
         self._settings = _properties(settings)
         self._in_sums = atrous.sums_pay(self._settings.get("INFERENCE_PRECISION_HINT") or default_precision())
         self._compiled: dict[int, _Requests] = {}
+        self._kept: list[NDArray[Any]] = []
         self._lock = Lock()
         one = self._requests(batch or 1)
         self.inputs: Mapping[str, tuple[int | None, ...]] = one.inputs
@@ -69,7 +70,10 @@ class OpenVinoGraph:
         key = compiled_graphs.key_of(self._key, "openvino", version, compiled_graphs.processor(), form, f"{size}")
         if (content := compiled_graphs.kept(key)) is not None:
             with suppress(RuntimeError):  # of one that this library cannot read after all: it is compiled anew
-                return openvino_core().import_model(content, "CPU", self._settings)
+                tensor = self._openvino.Tensor(content, shared_memory=True)
+                compiled = openvino_core().import_model(tensor, "CPU", self._settings)
+                self._kept.append(content)  # in which its weights lie
+                return compiled
         try:
             model = openvino_core().read_model(self._file)
             if self._batch is None:

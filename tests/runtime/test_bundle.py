@@ -21,6 +21,7 @@ from resvision.launch import Finished
 from resvision.prediction.exams import examined
 from resvision.prediction.image_files import ImageFiles
 from resvision.prediction.predictions import predicted, results_of
+from resvision.runtime import compiled_graphs
 from resvision.runtime.bundle import Bundle, open_bundle
 from resvision.runtime.bundle_format import BUNDLE
 from resvision.runtime.engines import EngineSettings, Mode
@@ -85,6 +86,22 @@ def test_an_exam_gives_what_the_evaluation_of_the_run_gives(run: Trained, bundle
     expected = evaluate(run).figures()
     for model in (run, bundle):
         assert examined(model, open_images(run).reader).figures() == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_graph_that_was_compiled_before_comes_from_the_cache_with_the_same_answers(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled_graphs, "cache_root", lambda: tmp_path)
+    feed = {"pixels": np.random.default_rng(0).integers(0, 256, (1, *bundle.manifest.inputs["pixels"]), np.uint8)}
+    (expected,) = open_bundle(Path(bundle.title), FP32).graph(feed).values()
+    (blob,) = (tmp_path / "graphs").glob("*.blob")
+    monkeypatch.setattr(compiled_graphs, "keep", lambda key, content: pytest.fail("compiled anew"))
+    (found,) = open_bundle(Path(bundle.title), FP32).graph(feed).values()
+    np.testing.assert_array_equal(found, expected)
+    damaged = bytearray(blob.read_bytes())
+    damaged[-1] ^= 1
+    blob.write_bytes(damaged)
+    assert compiled_graphs.kept(blob.stem) is None
 
 
 def test_both_engines_give_the_same(bundle: Bundle) -> None:
