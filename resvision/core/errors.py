@@ -39,6 +39,10 @@ class DataError(ResVisionError):
     """A file or folder of images cannot be used; the message names it."""
 
 
+class TooManyPixelsError(DataError):
+    """An image has more pixels than are read."""
+
+
 class RunError(ResVisionError):
     """A run directory is missing, damaged, or belongs to another run."""
 

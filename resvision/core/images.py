@@ -43,7 +43,7 @@ from resvision.core.bit_depth import (
     is_grey,
     stored_facts,
 )
-from resvision.core.errors import DataError, printable
+from resvision.core.errors import DataError, TooManyPixelsError, printable
 from resvision.core.orientation import UPRIGHT, orientation_in_header, stored_sides, upright, upright_sides
 
 VOID = 255
@@ -146,7 +146,11 @@ def pixels_of(picture: Image.Image, *, name: str) -> Pixels:
 
 
 class RefusedError(Exception):
-    """An image is refused for the reason in the message; `reading` puts the name in front."""
+    """An image is refused for the reason in the message; `reading` puts the name in front, and raises it as `kind`."""
+
+    def __init__(self, reason: str, kind: type[DataError] = DataError) -> None:
+        super().__init__(reason)
+        self.kind = kind
 
 
 @contextmanager
@@ -161,9 +165,9 @@ def reading(source: Path | bytes, name: str | None) -> Iterator[tuple[str, Image
             _check(image)
             yield format_name, image
     except RefusedError as error:
-        raise DataError(f"{shown}: {error}") from None
+        raise error.kind(f"{shown}: {error}") from None
     except Image.DecompressionBombError:  # a WEBP, which is not even opened
-        raise DataError(f"{shown}: above the limit of {PIXEL_LIMIT // 10**6} million pixels") from None
+        raise TooManyPixelsError(f"{shown}: above the limit of {PIXEL_LIMIT // 10**6} million pixels") from None
     except MemoryError:
         raise DataError(f"{shown}: not enough memory to decode this {format_name}") from None
     except PermissionError:
@@ -257,7 +261,7 @@ def _check(image: Image.Image) -> None:
     """Raise RefusedError for an image that must not be decoded."""
     pixels, sides = image.width * image.height, f"{image.width:,} x {image.height:,} pixels"
     if pixels > PIXEL_LIMIT:
-        raise RefusedError(f"{sides}, above the limit of {PIXEL_LIMIT // 10**6} million")
+        raise RefusedError(f"{sides}, above the limit of {PIXEL_LIMIT // 10**6} million", TooManyPixelsError)
     tile = getattr(image, "tile", None)  # of files alone
     if pixels > SLOW_PIXEL_LIMIT and tile and tile[0].codec_name in _SLOW_CODINGS:
         limit = f"the limit of {SLOW_PIXEL_LIMIT // 10**6} million for this rare kind of {image.format}"

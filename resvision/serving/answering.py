@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from resvision.core.errors import ResVisionError
+from resvision.core.errors import ResVisionError, TooManyPixelsError
 from resvision.core.images import decode, header
 from resvision.kinds.prediction_options import PredictionOptions
 from resvision.kinds.seen_samples import Seen
@@ -102,6 +102,8 @@ class Answering:
             raise busy(f"no answer within {self._limits.answer_seconds:g} s") from None
         except RefusedRequest:
             raise
+        except TooManyPixelsError as error:  # beyond what any limit of a server lets through
+            raise RefusedRequest(413, str(error)) from None
         except ResVisionError as error:  # an image that cannot be used, or an option
             raise RefusedRequest(422, str(error).replace("--", "?")) from None
         seconds = {stage: max(result.seconds[stage] for result in results) for stage in STAGES}

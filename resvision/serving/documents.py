@@ -201,14 +201,18 @@ INFERENCE: Schema = {
                                 "type": "object",
                                 "required": ["name", "shape", "datatype", "data"],
                                 "properties": {
-                                    "name": {"type": "string"},
-                                    "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}},
+                                    "name": {"enum": ["image", "pixels"]},
+                                    "shape": {
+                                        "type": "array",
+                                        "minItems": 1,
+                                        "items": {"type": "integer", "minimum": 1},
+                                    },
                                     "datatype": {"enum": ["BYTES", "UINT8"]},
                                     "parameters": {
                                         "type": "object",
                                         "properties": {"names": {"type": "array", "items": {"type": "string"}}},
                                     },
-                                    "data": {"type": "array"},
+                                    "data": {"type": "array", "minItems": 1},
                                 },
                             },
                         },

@@ -3,7 +3,7 @@
 from pathlib import PurePath
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 
 from resvision import __version__
 from resvision.core.settings import to_json
@@ -47,25 +47,19 @@ def health_routes(service: Service) -> APIRouter:
 def model_routes(service: Service) -> APIRouter:
     """The models, and predictions for files."""
     router = APIRouter(prefix="/v1/models", tags=["models"])
+    one_of_models = _one_of(service)
 
     @router.get("", responses=answers(documents.Models))
     async def names() -> Response:
         """The names of the models."""
         return json_response({"models": [*service.models]})
 
-    @router.get("/{name}", responses=answers(documents.ModelCard, 404))
-    async def card(name: str) -> Response:
-        """A model in words."""
-        if name.endswith(":predict"):  # an address that takes another method
-            raise HTTPException(405, headers={"Allow": "POST"})
-        return json_response(_card(service.models.named(name)))
-
     @router.post(
         "/{name}:predict", responses=answers(documents.Predictions, *PREDICTING), openapi_extra=documents.SENT_FILES
     )
     async def predict(
         request: Request,
-        name: str,
+        name: str = one_of_models,
         top: Whole = None,
         score: Annotated[float | None, Query(ge=0, le=1)] = None,
         most: Whole = None,
@@ -89,12 +83,20 @@ def model_routes(service: Service) -> APIRouter:
         }
         return json_response(data, seconds=answer.seconds)
 
+    @router.get("/{name}", responses=answers(documents.ModelCard, 404))
+    async def card(name: str = one_of_models) -> Response:
+        """A model in words."""
+        if name.endswith(":predict"):  # an address that takes another method
+            raise HTTPException(405, headers={"Allow": "POST"})
+        return json_response(_card(service.models.named(name)))
+
     return router
 
 
 def protocol_routes(service: Service) -> APIRouter:
     """The Open Inference Protocol."""
     router = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
+    one_of_models = _one_of(service)
 
     @router.get("", responses=answers(documents.ServerMetadata))
     async def server() -> Response:
@@ -102,7 +104,7 @@ def protocol_routes(service: Service) -> APIRouter:
         return json_response({"name": "resvision", "version": __version__, "extensions": []})
 
     @router.get("/models/{name}", responses=answers(documents.ModelMetadata, 404, 503))
-    async def metadata(name: str) -> Response:
+    async def metadata(name: str = one_of_models) -> Response:
         """The tensors of a model."""
         model = service.models.named(name).opened()
         data = {
@@ -115,7 +117,7 @@ def protocol_routes(service: Service) -> APIRouter:
         return json_response(data)
 
     @router.get("/models/{name}/ready", responses=answers(documents.ModelReady, 404, 503))
-    async def ready(name: str) -> Response:
+    async def ready(name: str = one_of_models) -> Response:
         """The model has answered a first inference."""
         return json_response({"name": service.models.named(name).opened().name, "ready": True})
 
@@ -124,7 +126,7 @@ def protocol_routes(service: Service) -> APIRouter:
         responses=answers(documents.Inference, *PREDICTING),
         openapi_extra=documents.INFERENCE,
     )
-    async def infer(request: Request, name: str) -> Response:
+    async def infer(request: Request, name: str = one_of_models) -> Response:
         """The results for a tensor of encoded images, or of pixels."""
 
         def read(model: OpenModel, body: bytes) -> tuple[Sent, Asked]:
@@ -136,6 +138,11 @@ def protocol_routes(service: Service) -> APIRouter:
         return json_response(inference_protocol.written(model, answer), seconds=answer.seconds)
 
     return router
+
+
+def _one_of(service: Service) -> Any:
+    """The name of a model in an address, which the OpenAPI document tells from other words."""
+    return Path(json_schema_extra={"enum": [*service.models]})
 
 
 def _card(model: ServedModel) -> dict[str, Any]:

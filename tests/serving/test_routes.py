@@ -132,6 +132,7 @@ def test_a_server_that_stops_takes_nothing_more(clients: Callable[..., Client], 
         ({"content": b"no image"}, 422, "not an image"),
         ({"content": picture()[:100]}, 422, "a damaged PNG"),
         ({"content": b"GIF89a" + bytes(20)}, 422, "a GIF"),
+        ({"content": b"P5 60000 60000 255 "}, 413, "60,000 x 60,000 pixels"),
         ({"content": picture(), "headers": {"content-type": "text/html"}}, 415, "text/html"),
         ({"content": picture(shape=(9, 9, 3))}, 422, "`?grey` converts"),
         ({"content": b"{", "headers": {"content-type": "application/json"}}, 400, "no JSON"),
@@ -328,4 +329,13 @@ def test_the_document_names_every_status_that_a_route_may_give(client: Client) -
         "200", "400", "403", "404", "408", "413", "415", "422", "500", "503",
     }  # fmt: skip
     assert {*paths["/readyz"]["get"]["responses"]} == {"200", "400", "403", "500", "503"}
+    (name,) = paths["/v1/models/{name}"]["get"]["parameters"]
+    assert name["schema"]["enum"] == ["digits"]
     assert "/" not in paths
+
+
+@pytest.mark.parametrize(("path", "method"), [(PREDICT, "POST"), ("/v1/models/digits", "GET"), (INFER, "POST")])
+def test_an_address_says_which_method_it_takes(client: Client, path: str, method: str) -> None:
+    for other in ("DELETE", "OPTIONS", "POST" if method == "GET" else "GET"):
+        answer = client(other, path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, method)
