@@ -16,8 +16,8 @@ def openvino_core() -> Any:
     into the usual one, and frees it when the core goes, in whichever thread that happens. The next signal to the first
     thread, such as that of a child process that has ended, then ends the process.
 
-    The tables between its number types and those of numpy are made on first use. Two threads whose first inferences meet
-    there wait for each other for ever, the one with the table's lock and the other with Python's, so they are used here.
+    The tables between its number types and those of numpy are made on first use. Two threads whose first inferences
+    meet there wait for each other for ever, one with the lock of a table and one with Python's: so they are used here.
     """
     openvino = engine("openvino")
     tensor = openvino.Tensor(np.zeros(1, dtype=np.uint8))
