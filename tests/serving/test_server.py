@@ -12,7 +12,7 @@ from serving.client import picture
 from serving.running import running
 
 from resvision.runtime.bundle_format import BUNDLE, read_manifest, write_manifest
-from resvision.serving.server import Listening
+from resvision.serving.server import Listening, _socket
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -112,6 +112,13 @@ def test_a_port_that_is_taken_is_told(cli: Cli, digits: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         code, _, err = cli("serve", digits, "--port", taken.getsockname()[1])
     assert (code, "cannot listen there (Address already in use)" in err) == (2, True)
+
+
+def test_answers_are_sent_at_once() -> None:
+    with _socket(Listening(port=0)) as opened, socket.create_connection(opened.getsockname()[:2]):
+        accepted, _ = opened.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @pytest.mark.parametrize(
