@@ -187,8 +187,8 @@ class _Server(uvicorn.Server):
 def _socket(listening: Listening) -> socket.socket:
     """The socket that is listened to; SettingsError where the address cannot be had.
 
-    Its connections send at once. They would else keep the body of an answer for 40 ms, until the client has acknowledged
-    the header; asyncio sees to that only for sockets that name their protocol, which `create_server` does not.
+    Its connections send at once. They would else keep the body of an answer for 40 ms, until the client has
+    acknowledged the header; asyncio sees to that only for sockets that name their protocol, as these do not.
     """
     family = socket.AF_INET6 if ":" in listening.host else socket.AF_INET
     try:
