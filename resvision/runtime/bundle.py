@@ -1,6 +1,7 @@
 """A bundle that is open: it predicts as the run that it was made of does, without torch."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from resvision.kinds.model_card import ModelCard
 from resvision.kinds.prediction_options import PredictionOptions
 from resvision.kinds.seen_samples import SampleFile, Seen
 from resvision.kinds.table import kind_of
-from resvision.runtime.bundle_format import Manifest, graph_identity, read_manifest
+from resvision.runtime.bundle_format import Manifest, graph_identity, require_unchanged, stated_manifest
 from resvision.runtime.engines import BATCH, EngineSettings, RunningGraph, run_graph
+from resvision.runtime.quiet_imports import engine
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,11 @@ def open_bundle(folder: Path, settings: EngineSettings | None = None) -> Bundle:
     Raises RunError for one that is damaged, changed or of another format, MissingExtraError for an engine that is not
     installed, SettingsError for a graph that the engine cannot run.
     """
-    manifest = read_manifest(folder)
-    settings = settings or EngineSettings()
+    manifest, settings = stated_manifest(folder), settings or EngineSettings()
+    with ThreadPoolExecutor(1) as beside:  # the sums of large files take as long as the engine's import
+        unchanged = beside.submit(require_unchanged, manifest, folder)
+        engine(settings.engine)
+        unchanged.result()
     graph = run_graph(folder / manifest.graph, settings, key=graph_identity(manifest), batch=manifest.batch)
     if dict(graph.inputs) != {name: tuple(shape) for name, shape in manifest.inputs.items()}:
         raise RunError(

@@ -163,6 +163,16 @@ def read_manifest(folder: Path) -> Manifest:
 
     Raises RunError where it is missing, damaged, of another format, or changed.
     """
+    manifest = stated_manifest(folder)
+    require_unchanged(manifest, folder)
+    return manifest
+
+
+def stated_manifest(folder: Path) -> Manifest:
+    """Read what a bundle says of itself, its other files unseen.
+
+    Raises RunError where that is missing, damaged, of another format, or changed.
+    """
     path = folder / BUNDLE
     data = rundir.read_json(path, limit=files.SETTINGS)
     if isinstance(data, dict) and data.get("format") != FORMAT:
@@ -174,12 +184,16 @@ def read_manifest(folder: Path) -> Manifest:
         raise RunError(f"{printable(path)}: {error}; export the run again") from None
     if stated != _sum_of_data(data):
         raise _changed(path)
+    return manifest
+
+
+def require_unchanged(manifest: Manifest, folder: Path) -> None:
+    """Hold every file of a bundle against its sum; RunError where one is missing, changed, a link, or names others."""
     for name, digest in manifest.sums.items():
         if sum_of(folder / name) != digest:
             raise _changed(folder / name)
     if manifest.graph == ONNX:
         _require_weights_inside(folder / ONNX)
-    return manifest
 
 
 def sum_of(file: Path) -> str:

@@ -12,8 +12,20 @@ EngineName = Literal["openvino", "onnxruntime"]
 Precision = Literal["auto", "fp32", "bf16"]
 Mode = Literal["latency", "throughput"]
 
-BATCH = 16
-"""Views that go through a graph together where it takes any number."""
+BATCHES = (1, 4, 16)
+"""The numbers of views that a graph is compiled for where it takes any: four in bf16 reach most of the rate of 16."""
+
+BATCH = BATCHES[-1]
+"""Views that go through a graph together at most."""
+
+FILLED = 0.75
+"""The share of a batch that must be there; the rest is filled up with the last view."""
+
+
+def batch_for(views: int) -> int:
+    """The largest of BATCHES that so many views fill well enough."""
+    return max(size for size in BATCHES if views >= FILLED * size)
+
 
 _ENGINES: dict[str, str] = {
     "openvino": "resvision.runtime.openvino_engine:OpenVinoGraph",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from resvision.core.errors import SettingsError, printable
 from resvision.kinds.graph import Feed
 from resvision.runtime import atrous, compiled_graphs
-from resvision.runtime.engines import BATCH, EngineSettings
+from resvision.runtime.engines import EngineSettings, batch_for
 from resvision.runtime.openvino_core import default_precision, openvino_core
 from resvision.runtime.quiet_imports import engine
 
@@ -26,7 +26,7 @@ a process grew by 5 MB with each new size; what is beyond it is prepared again, 
 
 
 class OpenVinoGraph:
-    """A graph that is compiled for one view, and for BATCH of them once so many come, a `RunningGraph`."""
+    """A graph that is compiled for one view, and for more of BATCHES once so many come, a `RunningGraph`."""
 
     def __init__(self, file: Path, settings: EngineSettings, key: str, batch: int | None) -> None:
         self._openvino = engine("openvino")
@@ -48,7 +48,7 @@ class OpenVinoGraph:
         parts = []
         first = 0
         while first < count:
-            size = self._batch or (BATCH if count - first > 1 else 1)
+            size = self._batch or (batch_for(count - first))
             length = min(size, count - first)
             part = {name: _filled(values[first : first + length], size) for name, values in feed.items()}
             answers = self._requests(size)(part)

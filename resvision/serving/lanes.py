@@ -12,6 +12,7 @@ from threading import Condition, Thread
 from typing import Any, NamedTuple
 
 from resvision.kinds.seen_samples import Seen
+from resvision.runtime.engines import batch_for
 
 
 class Inferred(NamedTuple):
@@ -84,6 +85,13 @@ class Lanes:
             for one, raw in zip(batch, results, strict=True):
                 one.answer.set_result(Inferred(raw, started - one.since, took))
 
+    def _size(self) -> int:
+        """The number of the waiting views that the next call of the model takes: as many as fill a batch."""
+        waiting = len(self._waiting)
+        if self._pays_from is None or waiting < self._pays_from:
+            return 1
+        return min(waiting, self._largest, batch_for(waiting))
+
     def _next(self) -> list[_Waiting]:
         """The views that are shown next, waited for; none at the end."""
         with self._changed:
@@ -91,10 +99,7 @@ class Lanes:
                 while self._waiting and self._waiting[0].answer.cancelled():
                     self._waiting.popleft()
                 if self._waiting:
-                    pays = self._pays_from is not None and len(self._waiting) >= self._pays_from
-                    taken = [
-                        self._waiting.popleft() for _ in range(min(len(self._waiting), self._largest if pays else 1))
-                    ]
+                    taken = [self._waiting.popleft() for _ in range(self._size())]
                     if batch := [one for one in taken if one.answer.set_running_or_notify_cancel()]:
                         return batch
                 elif self._closed:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from resvision.kinds.graph import PIXELS
 from resvision.runtime.bundle import Bundle
+from resvision.runtime.engines import BATCHES
 
 CALLS = 3
 """Calls of which the fastest counts."""
@@ -22,9 +23,11 @@ def pays_from(bundle: Bundle) -> int | None:
     one = _seconds(bundle, 1)
     if bundle.manifest.batch is not None or bundle.view.side_px is None:
         return None
-    whole = _seconds(bundle, bundle.at_a_time)
-    number = int(whole / one) + 1
-    return max(2, number) if number <= bundle.at_a_time else None
+    for size in BATCHES[1:]:
+        number = int(_seconds(bundle, size) / one) + 1
+        if number <= size:
+            return max(2, number)
+    return None
 
 
 def _seconds(bundle: Bundle, views: int) -> float:

@@ -20,11 +20,13 @@ FP32 = EngineSettings(precision="fp32", threads=1)
 SIDES = (9, 7)
 
 
-def model_of(kernel: tuple[int, int], rates: tuple[int, int], *, pads: Any = None, half: bool = False) -> Any:
-    """A model of one convolution of 5 channels to 3, over maps of SIDES."""
+def model_of(
+    kernel: tuple[int, int], rates: tuple[int, int], *, pads: Any = None, half: bool = False, free: bool = False
+) -> Any:
+    """A model of one convolution of 5 channels to 3, over maps of SIDES, or of any sides where these are free."""
     openvino = engine("openvino")
     operations = openvino.opset13
-    maps = operations.parameter([2, 5, *SIDES], np.float32)
+    maps = operations.parameter([2, 5, *((-1, -1) if free else SIDES)], np.float32)
     drawn = np.random.default_rng(0).standard_normal((3, 5, *kernel))
     weights = operations.constant(drawn.astype(np.float16 if half else np.float32))
     if half:
@@ -39,15 +41,16 @@ def computed(model: Any) -> Any:
     return compiled([maps])[0]
 
 
-@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize(("half", "free"), [(False, False), (True, False), (False, True), (True, True)])
 @pytest.mark.parametrize(
     ("kernel", "rates"), [((3, 3), (2, 2)), ((3, 3), (6, 6)), ((3, 3), (8, 12)), ((3, 5), (3, 2)), ((1, 3), (1, 3))]
 )
 def test_a_sum_is_the_convolution(
-    kernel: tuple[int, int], rates: tuple[int, int], half: bool, monkeypatch: pytest.MonkeyPatch
+    kernel: tuple[int, int], rates: tuple[int, int], half: bool, free: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(atrous, "SPREAD", 5)
-    expected, model = computed(model_of(kernel, rates, half=half)), model_of(kernel, rates, half=half)
+    expected = computed(model_of(kernel, rates, half=half))
+    model = model_of(kernel, rates, half=half, free=free)
     assert atrous.sum_over_taps(model) == 1
     convolutions = [op for op in model.get_ops() if op.get_type_name() == "Convolution"]
     assert {tuple(op.get_input_shape(1)[2:]) for op in convolutions} == {(1, 1)}

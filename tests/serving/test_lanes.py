@@ -39,10 +39,12 @@ class Net:
 @pytest.mark.parametrize(
     ("waiting", "pays_from", "largest", "sizes"),
     [
-        (5, 2, 16, [1, 5]),
+        (5, 2, 16, [1, 4, 1]),
+        (12, 2, 16, [1, 12]),
+        (2, 2, 16, [1, 1, 1]),
         (5, 6, 16, [1, 1, 1, 1, 1, 1]),
         (5, None, 16, [1, 1, 1, 1, 1, 1]),
-        (5, 2, 3, [1, 3, 2]),
+        (5, 2, 3, [1, 3, 1, 1]),
     ],
 )
 def test_what_waits_goes_as_a_batch_where_that_pays(
