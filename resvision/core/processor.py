@@ -39,6 +39,13 @@ def instructions(cpuinfo: Path = CPUINFO) -> tuple[str, ...]:
     return tuple(name for flag, name in INSTRUCTIONS.items() if flag in flags)
 
 
+@cache
+def fingerprint(cpuinfo: Path = CPUINFO) -> str:
+    """The processor by its name and every flag that the kernel tells, which decide what a graph is compiled to."""
+    fields = _fields(cpuinfo)
+    return "\n".join([model_name(cpuinfo), fields.get("flags", ""), fields.get("Features", "")])
+
+
 def _fields(cpuinfo: Path) -> dict[str, str]:
     """The facts about the first core."""
     fields: dict[str, str] = {}

@@ -51,17 +51,6 @@ def key_of(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def processor() -> str:
-    """The processor by its model and its instructions, which decide what a graph is compiled to."""
-    with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-        wanted = ("model name", "flags", "Features")
-        return "\n".join(next((line for line in lines if line.startswith(name)), "") for name in wanted)
-    import platform
-
-    return f"{platform.machine()} {platform.processor()}"
-
-
 def _place(key: str) -> Path:
     return cache_root() / "graphs" / f"{key}.blob"
 

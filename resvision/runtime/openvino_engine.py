@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core.errors import SettingsError, printable
+from resvision.core.processor import fingerprint
 from resvision.kinds.graph import Feed
 from resvision.runtime import atrous, compiled_graphs
 from resvision.runtime.engines import EngineSettings, batch_for
@@ -67,7 +68,7 @@ class OpenVinoGraph:
         """The compiled graph: the one that was kept, or a new one."""
         sums = f"sums from {atrous.SPREAD}" if self._in_sums else "no sums"
         version, form = self._openvino.get_version(), f"{sorted(self._settings.items())}, {sums}"
-        key = compiled_graphs.key_of(self._key, "openvino", version, compiled_graphs.processor(), form, f"{size}")
+        key = compiled_graphs.key_of(self._key, "openvino", version, fingerprint(), form, f"{size}")
         if (content := compiled_graphs.kept(key)) is not None:
             with suppress(RuntimeError):  # of one that this library cannot read after all: it is compiled anew
                 tensor = self._openvino.Tensor(content, shared_memory=True)

@@ -111,7 +111,7 @@ ALWAYS = (400, 403, 500)
 PREDICTING = (*ALWAYS, 404, 408, 413, 415, 422, 503)
 """Statuses of routes that predict."""
 REASONS = {
-    400: "The request is damaged, or names another host.",
+    400: "The request is damaged, its header is too long, or it names another host.",
     403: "A page of another origin asks.",
     404: "There is no model of this name.",
     408: "The body of the request takes too long.",

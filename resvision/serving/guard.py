@@ -19,6 +19,8 @@ from resvision.serving.metrics import Metrics
 from resvision.serving.refused_requests import RETRY_AFTER_S
 from resvision.serving.service import json_response
 
+LONGEST_HEADER = 16 * 1024
+"""Bytes of a request's header; h11 holds only what comes in several reads against it."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Names of this machine for itself."""
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -74,6 +76,8 @@ class Guard:
 
     def _fault(self, method: str, headers: Headers) -> tuple[int, str]:
         """The status of a request that is refused, and why; 0 where nothing is wrong."""
+        if sum(len(name) + len(value) for name, value in headers.raw) > LONGEST_HEADER:
+            return 400, f"the header of the request is longer than {LONGEST_HEADER // 1024} kB"
         host = headers.get("host", "")
         if self._hosts is not None and host_name(host) not in self._hosts:
             return 400, f"this server is not {printable(host)[:100]!r}; say --allow-host where it has that name"

@@ -18,7 +18,7 @@ from resvision.core.errors import ResVisionError, SettingsError, printable
 from resvision.runtime.engines import EngineSettings
 from resvision.serving.application import application
 from resvision.serving.connections import connections_of
-from resvision.serving.guard import LOOPBACK
+from resvision.serving.guard import LONGEST_HEADER, LOOPBACK
 from resvision.serving.limits import Limits
 from resvision.serving.metrics import Metrics
 from resvision.serving.served_models import LOG, ServedModel, ServedModels, named_places
@@ -26,8 +26,6 @@ from resvision.serving.service import Service
 
 WATCH_S = 5.0
 """Seconds between two looks at the folders of the bundles."""
-LONGEST_HEADER = 16 * 1024
-"""Bytes of a request's header."""
 KEEP_ALIVE_S = 5
 """Seconds for which a connection stays open after an answer."""
 
@@ -149,11 +147,15 @@ class _Server(uvicorn.Server):
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         task = asyncio.create_task(self._keep_models())
+        task.add_done_callback(self._end)  # which nothing ends but a fault of ours, raised below
         yield
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
         self._service.close()
+
+    def _end(self, _: "asyncio.Task[None]") -> None:
+        self.should_exit = True
 
     async def _keep_models(self) -> None:
         """Load all models, then look for new ones; an error at the start ends the server."""

@@ -302,6 +302,13 @@ def test_a_foreign_name_of_the_host_is_refused(clients: Callable[..., Client], d
         assert client("GET", "/healthz", headers={"host": host}).status_code == status, host
 
 
+def test_a_long_header_is_refused_in_whatever_pieces_it_came(client: Client) -> None:
+    answer = client("GET", "/healthz", headers={f"x{number}": "y" * 100 for number in range(200)})
+    assert answer.status_code == 400
+    assert "longer than 16 kB" in error_of(answer)
+    assert client("GET", "/healthz", headers={f"x{number}": "y" * 100 for number in range(20)}).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
