@@ -100,10 +100,10 @@ def trickled(content: bytes, seconds: float) -> Callable[[socket], None]:
 
 
 def poured(chunk: bytes, total: int) -> Callable[[socket], None]:
-    """Sends a chunk until so many bytes are gone."""
+    """Sends a chunk as often as it goes into so many bytes, and no more, which would be another request."""
 
     def send(connection: socket) -> None:
-        for _ in range(total // len(chunk) + 1):
+        for _ in range(total // len(chunk)):
             connection.sendall(chunk)
 
     return send
