@@ -2,6 +2,9 @@
 
 Weights and maps become whole numbers of 8 bits, whose ranges are measured on the run's own training images, shown as in
 evaluation. What follows the layers, such as the decoding of boxes, stays in floats.
+
+The range of a map is the one whose rounding errors over all these images are the smallest. NNCF's own choice, the mean
+of each image's least and largest value, cuts off what half of the images hold, which cost up to 0.6 points on CIFAR.
 """
 
 import logging
@@ -138,6 +141,7 @@ def _quantized(nncf: Any, file: Path, feeds: list[Feed]) -> Any:
     logger = logging.getLogger("nncf")
     level = logger.level
     logger.setLevel(logging.ERROR)
+    ranges = engine("nncf.quantization.range_estimator").RangeEstimatorParametersSet
     try:
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # of its bars
             return nncf.quantize(
@@ -145,6 +149,9 @@ def _quantized(nncf: Any, file: Path, feeds: list[Feed]) -> Any:
                 nncf.Dataset(feeds),
                 subset_size=len(feeds),
                 ignored_scope=nncf.IgnoredScope(names=kept_in_floats(model), validate=False),
+                advanced_parameters=nncf.AdvancedQuantizationParameters(
+                    activations_range_estimator_params=ranges.HISTOGRAM
+                ),
             )
     except (RuntimeError, nncf.ValidationError) as error:
         line = str(error).strip().splitlines()[-1]
