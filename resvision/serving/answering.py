@@ -7,7 +7,7 @@ import asyncio
 import time
 from base64 import b64encode
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -18,9 +18,10 @@ from resvision.core.errors import ResVisionError, TooManyPixelsError
 from resvision.core.images import decode, header
 from resvision.kinds.prediction_options import PredictionOptions
 from resvision.kinds.seen_samples import Seen
-from resvision.prediction.predictions import seen_by, showing
+from resvision.prediction.predictions import AS_TRAINED, seen_by, showing
 from resvision.runtime.bundle import Bundle
 from resvision.serving.budgets import Budget, Share
+from resvision.serving.lanes import Inferred
 from resvision.serving.limits import Limits
 from resvision.serving.metrics import STAGES, Metrics
 from resvision.serving.refused_requests import RefusedRequest, busy
@@ -92,7 +93,8 @@ class Answering:
         bundle = model.bundle
         try:
             bundle.kind.require_options({"top": asked.top is not None, "only": bool(asked.only)})
-            options = showing(bundle, PredictionOptions(score=asked.score, most=asked.most)).options
+            chosen = PredictionOptions(score=asked.score, most=asked.most)
+            options = model.usual_options if chosen == AS_TRAINED else showing(bundle, chosen).options
             async with asyncio.timeout(self._limits.answer_seconds):
                 with self.waiting.shared() as waiting, self._pixels.shared() as pixels:
                     waiting.add(len(sent))
@@ -139,13 +141,36 @@ class Answering:
         waited_s: float,
         decode_s: float,
     ) -> _Result:
-        inferred = await asyncio.wrap_future(model.lanes.submit(seen))
-        data, post_s = await self.in_pool(_written, model.bundle, inferred.raw, seen, source, asked, options)
+        def write(inferred: Inferred) -> tuple[Inferred, dict[str, Any], float]:
+            return inferred, *_written(model.bundle, inferred.raw, seen, source, asked, options)
+
+        inferred, data, post_s = await asyncio.wrap_future(self._then(model.lanes.submit(seen), write))
         times = (waited_s + inferred.waited_s, decode_s, inferred.infer_s, post_s)
         seconds = dict(zip(STAGES, times, strict=True))
         for stage, value in seconds.items():
             self._metrics.stages[stage].observe(model.name, value)
         return _Result(data, seconds)
+
+    def _then(self, inferred: "Future[Inferred]", write: Callable[[Inferred], T]) -> "Future[T]":
+        """What a thread of the pool makes of an inference as soon as it is there, without a turn of the event loop.
+
+        Whoever cancels it cancels the inference, if it has not begun.
+        """
+        written: Future[T] = Future()
+
+        def begin(_: object) -> None:
+            if written.set_running_or_notify_cancel():
+                self._pool.submit(finish)
+
+        def finish() -> None:
+            try:
+                written.set_result(write(inferred.result()))
+            except Exception as error:  # noqa: BLE001 - whoever asked is told
+                written.set_exception(error)
+
+        inferred.add_done_callback(begin)
+        written.add_done_callback(lambda one: one.cancelled() and inferred.cancel())
+        return written
 
     def _timed_views(
         self, bundle: Bundle, sent: SentFile, asked: Asked, pixels: Share
@@ -193,6 +218,9 @@ def _written(
 
 async def _all_of(ways: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """The values of coroutines that run beside each other; the first error ends all."""
+    ways = [*ways]
+    if len(ways) == 1:  # as for most requests, which need no task of its own
+        return [await ways[0]]
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(way) for way in ways]

@@ -58,6 +58,7 @@ def application(
             Exception: _failed,
         },
     )
+    app.router.routes.append(routes.RouteWithoutOptions(service))
     for router in (routes.model_routes, routes.protocol_routes, routes.health_routes):
         app.include_router(router(service))
     app.include_router(page.routes())

@@ -25,13 +25,14 @@ class Budget:
         try:
             yield share
         finally:
-            self._add(-share.amount)
+            self._add(share, -share.amount)
 
-    def _add(self, amount: int) -> None:
-        with self._lock:
+    def _add(self, share: "Share", amount: int) -> None:
+        with self._lock:  # threads add to one share, too
             if amount > 0 and self.taken + amount > self._most:
                 raise busy(f"the server is busy: {self._most:,} {self._noun} at a time")
             self.taken += amount
+            share.amount += amount
 
 
 class Share:
@@ -43,5 +44,4 @@ class Share:
 
     def add(self, amount: int) -> None:
         """Take more; RefusedRequest (503) where less is left."""
-        self._budget._add(amount)
-        self.amount += amount
+        self._budget._add(self, amount)

@@ -2,7 +2,6 @@
 
 import binascii
 from base64 import b64decode
-from email.message import Message
 from pathlib import PurePath
 from typing import Any, NamedTuple, TypeVar
 
@@ -51,9 +50,7 @@ def sent_files(content_type: str, body: bytes, *, most: int) -> list[SentFile]:
     Raises RefusedRequest: 400 for a body that is damaged, 413 for more files than `most`, 415 for another type of
     content, 422 for a body without a file.
     """
-    header = Message()
-    header["content-type"] = content_type or PLAIN[0]
-    kind = header.get_content_type()
+    kind = kind_of_content(content_type)
     if kind == JSON:
         sent = json_as(Instances, body).instances
         parts = [(one.name or f"image {position}", one.b64) for position, one in enumerate(sent)]
@@ -62,7 +59,7 @@ def sent_files(content_type: str, body: bytes, *, most: int) -> list[SentFile]:
     elif kind == FORM:
         named = enumerate(file_parts(content_type, body, most=most))
         found = [SentFile(plain_name(part.name or f"image {position}"), part.content) for position, part in named]
-    elif kind in PLAIN or kind.startswith("image/"):
+    elif is_file(kind):
         found = [SentFile("image", body)]
     else:
         raise RefusedRequest(
@@ -73,6 +70,16 @@ def sent_files(content_type: str, body: bytes, *, most: int) -> list[SentFile]:
     if empty := next((file.name for file in found if not file.content), None):
         raise RefusedRequest(422, f"{empty}: an empty file (0 bytes)")
     return found
+
+
+def kind_of_content(content_type: str) -> str:
+    """The type of a body by its header, without parameters."""
+    return content_type.partition(";")[0].strip().casefold()
+
+
+def is_file(kind: str) -> bool:
+    """Whether a body of this type is the file itself."""
+    return kind in PLAIN or kind.startswith("image/")
 
 
 def json_as(form: type[Form], body: bytes) -> Form:

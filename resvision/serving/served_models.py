@@ -10,13 +10,14 @@ from typing import Any
 from resvision.core.errors import SettingsError, printable
 from resvision.kinds.kind import Kind
 from resvision.kinds.table import kind_of
+from resvision.prediction.predictions import AS_TRAINED, showing
 from resvision.runtime.bundle import Bundle, open_bundle
 from resvision.runtime.bundle_format import Manifest, identity, read_manifest
 from resvision.runtime.engines import EngineSettings
 from resvision.runtime.shipped import place_of
 from resvision.serving.lanes import Lanes
 from resvision.serving.refused_requests import RefusedRequest, busy
-from resvision.serving.warm_up import pays_from
+from resvision.serving.warm_up import warmed_up
 
 LOG = logging.getLogger("resvision.serving")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -32,12 +33,13 @@ class OpenModel:
     def __init__(self, name: str, bundle: Bundle, watch: Callable[[int], None]) -> None:
         self.name, self.bundle = name, bundle
         self.version = version_of(bundle.manifest)
-        self.pays_from = pays_from(bundle)
+        self.usual_options = showing(bundle, AS_TRAINED).options
+        pays_from, largest = warmed_up(bundle)
         self.lanes = Lanes(
             bundle.answers,
             number=bundle.graph.lanes,
-            pays_from=self.pays_from,
-            largest=bundle.at_a_time,
+            pays_from=pays_from,
+            largest=largest,
             watch=watch,
         )
         self._users = 0

@@ -52,10 +52,13 @@ class Service:
         if not self.models.ready:
             raise busy("models are being loaded")
 
-    async def answer(self, request: Request, name: str, read: Read) -> tuple[OpenModel, Answer]:
+    async def answer(
+        self, request: Request, name: str, read: Read, *, is_quick: bool = False
+    ) -> tuple[OpenModel, Answer]:
         """The answer to a request for a model.
 
-        read  its body, in a thread of the pool
+        read      its body, in a thread of the pool
+        is_quick  to read, so that no thread is worth it
 
         Raises RefusedRequest: 404 for a model that there is not, 503 for one that is not ready or a server that stops,
         and what `read_body`, `read` and `Answering.answer` raise.
@@ -64,7 +67,7 @@ class Service:
             raise busy("the server is stopping")
         with self.models.named(name).opened().used() as model, self.held.shared() as held:
             body = await read_body(request, self.limits, held)
-            sent, asked = await self.answering.in_pool(read, model, body)
+            sent, asked = read(model, body) if is_quick else await self.answering.in_pool(read, model, body)
             return model, await self.answering.answer(model, sent, asked)
 
 

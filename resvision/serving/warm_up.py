@@ -1,7 +1,8 @@
-"""The first calls of a graph, which compile it, and from how many views on a batch pays."""
+"""The first calls of a graph, which compile it, and the batches in which its views are shown."""
 
 import time
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,22 +13,55 @@ from resvision.runtime.engines import BATCHES
 
 CALLS = 3
 """Calls of which the fastest counts."""
+FEW, MANY = BATCHES[1:]
+WORTH = {FEW: 1.1, MANY: 1.25}
+"""The gain in views a second, over the batch before, for which requests share a batch of a size; a large one takes much
+memory, and a few clients that wait for one all at once have nothing decoded meanwhile."""
 
 
-def pays_from(bundle: Bundle) -> int | None:
-    """Run a bundle's graph on black views; the number of views from which one batch is faster than one by one.
+class Batching(NamedTuple):
+    """How waiting views share batches.
 
-    None where that never is, or where views cannot share a batch: the graph takes a number of its own, or images become
-    of different sizes.
+    pays_from  the number of views from which a batch of them is faster than one by one; None where that never is
+    largest    views of a batch at most
+    """
+
+    pays_from: int | None
+    largest: int
+
+
+ALONE = Batching(None, 1)
+
+
+def warmed_up(bundle: Bundle) -> Batching:
+    """Run a bundle's graph on black views, in the batches that it is to be run in.
+
+    Each goes alone where views cannot share a batch: the graph takes a number of its own, or images become of different
+    sizes.
     """
     one = _seconds(bundle, 1)
     if bundle.manifest.batch is not None or bundle.view.side_px is None:
-        return None
-    for size in BATCHES[1:]:
-        number = int(_seconds(bundle, size) / one) + 1
-        if number <= size:
-            return max(2, number)
-    return None
+        return ALONE
+    batching = batching_by(one, _seconds(bundle, FEW))
+    if batching.largest > FEW:
+        _seconds(bundle, batching.largest)
+    return batching
+
+
+def batching_by(one_s: float, few_s: float) -> Batching:
+    """The batching for a graph whose calls take so many seconds with one view and with FEW.
+
+    A call is taken to cost something of its own and the same for each view, so that none is compiled and measured which
+    is not worth it: a batch of 16 of ResNet-50 takes hundreds of megabytes.
+    """
+    each_s = max((few_s - one_s) / (FEW - 1), 0.0)
+    own_s = one_s - each_s
+    largest = 1
+    for before, size in pairwise(BATCHES):
+        if size / (own_s + size * each_s) < WORTH[size] * before / (own_s + before * each_s):
+            break
+        largest = size
+    return ALONE if largest == 1 else Batching(max(2, int(few_s / one_s) + 1), largest)
 
 
 def _seconds(bundle: Bundle, views: int) -> float:

@@ -46,6 +46,13 @@ def test_every_form_of_a_body_gets_what_predict_gives(client: Client, digits: Pa
         assert "infer;dur=" in answer.headers["server-timing"]
 
 
+def test_options_that_change_nothing_change_nothing(client: Client) -> None:
+    """Requests without options go past FastAPI's own steps."""
+    plain, optioned = (client("POST", PREDICT + query, content=picture(1)) for query in ("", "?grey=false"))
+    assert plain.json()["predictions"] == optioned.json()["predictions"]
+    assert {*plain.headers} == {*optioned.headers}
+
+
 def test_several_images_are_answered_in_their_order(client: Client) -> None:
     alone = [client("POST", PREDICT, content=picture(seed)).json()["predictions"][0]["score"] for seed in range(3)]
     parts = [("image", (f"{seed}.png", picture(seed))) for seed in range(3)]
