@@ -41,17 +41,24 @@ class EngineOptions(TypedDict):
     ]
 
 
-def settings_of(engine: str | None, precision: str | None = None) -> "EngineSettings":
-    """What a person asks of an engine; where none is named, OpenVINO, or ONNX Runtime where that alone is installed."""
-    from resvision.runtime.engines import EngineName, EngineSettings, Precision
+def settings_of(engine: str | None, precision: str | None = None, *, many: bool = False) -> "EngineSettings":
+    """What a person asks of an engine; where none is named, OpenVINO, or ONNX Runtime where that alone is installed.
+
+    many  whether it is to answer for more images than a few
+    """
+    from resvision.runtime.engines import EngineName, EngineSettings, Mode, Precision
 
     others = not is_installed("openvino") and is_installed("onnxruntime")
     name = engine or ("onnxruntime" if others else "openvino")
-    return EngineSettings(engine=cast(EngineName, name), precision=cast(Precision, precision or "auto"))
+    mode: Mode = "throughput" if many else "latency"
+    return EngineSettings(engine=cast(EngineName, name), precision=cast(Precision, precision or "auto"), mode=mode)
 
 
-def open_bundle_of(run: Path, options: "UseOptions") -> "Bundle":
-    """Open the bundle that a person means; SettingsError for options that are about weights without a bundle."""
+def open_bundle_of(run: Path, options: "UseOptions", *, many: bool) -> "Bundle":
+    """Open the bundle that a person means; SettingsError for options that are about weights without a bundle.
+
+    many  whether it is to answer for more images than a few
+    """
     from resvision.runtime.bundle import open_bundle
 
     for name in ("normalize", "image_size", "classes", "option"):
@@ -59,18 +66,21 @@ def open_bundle_of(run: Path, options: "UseOptions") -> "Bundle":
             raise SettingsError(
                 f"--{name.replace('_', '-')}: was fixed when {printable(run)} was exported; leave it out"
             )
-    return open_bundle(place_of(run), settings_of(options["engine"], options["engine_precision"]))
+    return open_bundle(place_of(run), settings_of(options["engine"], options["engine_precision"], many=many))
 
 
-def open_predictor(run: Path, options: "UseOptions", *, allow_code: bool = False) -> "Predictor":
-    """Open what a person means by RUN: a bundle, a run, or weights of a model; a run on an engine if one is named."""
+def open_predictor(run: Path, options: "UseOptions", *, many: bool, allow_code: bool = False) -> "Predictor":
+    """Open what a person means by RUN: a bundle, a run, or weights of a model; a run on an engine if one is named.
+
+    many  whether it is to answer for more images than a few
+    """
     if options["weights"] is None and is_place(run):
-        return open_bundle_of(run, options)
+        return open_bundle_of(run, options, many=many)
     from resvision.cli.weights import known_of, load_and_warn
 
     require_engine_named(options)
     trained = load_and_warn(run, options["weights"], known_of(options), allow_code=allow_code)
-    return trained if options["engine"] is None else on_engine(trained, options)
+    return trained if options["engine"] is None else on_engine(trained, options, many=many)
 
 
 def require_engine_named(options: "UseOptions") -> None:
@@ -81,11 +91,15 @@ def require_engine_named(options: "UseOptions") -> None:
         raise SettingsError("--engine-precision: is of an engine; name it by --engine openvino")
 
 
-def on_engine(trained: "Trained", options: "UseOptions") -> "Bundle":
-    """A run on the engine that is named, exported if it was not before."""
+def on_engine(trained: "Trained", options: "UseOptions", *, many: bool) -> "Bundle":
+    """A run on the engine that is named, exported if it was not before.
+
+    many  whether it is to answer for more images than a few
+    """
     from resvision.export.exported_once import exported_once
 
     def tell(line: str) -> None:
         print(f"resvision: {line}", file=sys.stderr)
 
-    return exported_once(trained, settings_of(options["engine"], options["engine_precision"]), tell=tell)
+    settings = settings_of(options["engine"], options["engine_precision"], many=many)
+    return exported_once(trained, settings, tell=tell)

@@ -74,7 +74,7 @@ def command(
     from resvision.core.terminal import Terminal
     from resvision.prediction.image_files import ImageFiles, require_there
     from resvision.prediction.out_folder import out_folder
-    from resvision.prediction.predictions import predicted, showing
+    from resvision.prediction.predictions import FEW, predicted, showing
     from resvision.prediction.sample_files import asked_samples
 
     form = _form(as_json=as_json, as_list=as_list, as_csv=as_csv)
@@ -85,7 +85,8 @@ def command(
     if options["weights"] is None and not is_place(run):
         require_run(run)
     require_there(images)  # before weights are fetched for nothing
-    trained = open_predictor(run, options, allow_code=allow_code)
+    many = len(images) > FEW or any(place.is_dir() for place in images)
+    trained = open_predictor(run, options, many=many, allow_code=allow_code)
     kind = trained.kind
     files = ImageFiles.of(images, endings=kind.file_endings)
     for note in files.notes:

@@ -82,11 +82,12 @@ def open_bundle(folder: Path, settings: EngineSettings | None = None) -> Bundle:
     installed, SettingsError for a graph that the engine cannot run.
     """
     manifest, settings = stated_manifest(folder), settings or EngineSettings()
-    with ThreadPoolExecutor(1) as beside:  # the sums of large files take as long as the engine's import
+    file, key = folder / manifest.graph, graph_identity(manifest)
+    with ThreadPoolExecutor(1) as beside:  # sums of large files take as long as the engine and a graph of the cache
         unchanged = beside.submit(require_unchanged, manifest, folder)
         engine(settings.engine)
+        graph = run_graph(file, settings, key=key, batch=manifest.batch, unchanged=unchanged.result)
         unchanged.result()
-    graph = run_graph(folder / manifest.graph, settings, key=graph_identity(manifest), batch=manifest.batch)
     if dict(graph.inputs) != {name: tuple(shape) for name, shape in manifest.inputs.items()}:
         raise RunError(
             f"{printable(folder / manifest.graph)}: takes {dict(graph.inputs)}, where the bundle says"

@@ -1,5 +1,6 @@
 """Engines that run exported graphs: their names, and what each is asked for."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, get_args
@@ -75,13 +76,18 @@ class RunningGraph(Graph, Protocol):
         ...
 
 
-def run_graph(file: Path, settings: EngineSettings, *, key: str, batch: int | None) -> RunningGraph:
+def run_graph(
+    file: Path, settings: EngineSettings, *, key: str, batch: int | None, unchanged: Callable[[], object]
+) -> RunningGraph:
     """Have an engine run the graph in a file.
 
-    key    what its content is told by in the cache, such as the sum of its bundle
-    batch  the number of views that the graph takes at a time; None for any
+    key        what its content is told by in the cache, such as the sum of its bundle
+    batch      the number of views that the graph takes at a time; None for any
+    unchanged  waits until the file is known to be what its bundle says, and raises an error where it is not; called
+               before an engine reads it, which it need not where the compiled graph is in the cache
 
     Raises MissingExtraError for an engine that is not installed, SettingsError for a graph that it cannot run.
     """
-    graph: RunningGraph = references.find(_ENGINES[settings.engine], noun="engine")(file, settings, key, batch)
+    of_engine = references.find(_ENGINES[settings.engine], noun="engine")
+    graph: RunningGraph = of_engine(file, settings, key, batch, unchanged)
     return graph

@@ -1,6 +1,6 @@
 """Graphs run by ONNX Runtime on a CPU: https://onnxruntime.ai."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from resvision.runtime.quiet_imports import engine
 class OnnxRuntimeGraph:
     """A graph in one session, a `RunningGraph`; arithmetic is in fp32."""
 
-    def __init__(self, file: Path, settings: EngineSettings, key: str, batch: int | None) -> None:
+    def __init__(
+        self, file: Path, settings: EngineSettings, key: str, batch: int | None, unchanged: Callable[[], object]
+    ) -> None:
         if settings.precision == "bf16":
             raise SettingsError("precision bf16: ONNX Runtime has few kernels for it; use --engine openvino, or fp32")
         if file.suffix != ".onnx":
@@ -26,6 +28,7 @@ class OnnxRuntimeGraph:
         options.log_severity_level = 3
         if settings.threads is not None:
             options.intra_op_num_threads = settings.threads
+        unchanged()
         try:
             self._session = runtime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # noqa: BLE001 - its errors share no class but Exception

@@ -1,7 +1,7 @@
 """Graphs run by OpenVINO on a CPU: https://docs.openvino.ai."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
@@ -29,9 +29,11 @@ a process grew by 5 MB with each new size; what is beyond it is prepared again, 
 class OpenVinoGraph:
     """A graph that is compiled for one view, and for more of BATCHES once so many come, a `RunningGraph`."""
 
-    def __init__(self, file: Path, settings: EngineSettings, key: str, batch: int | None) -> None:
+    def __init__(
+        self, file: Path, settings: EngineSettings, key: str, batch: int | None, unchanged: Callable[[], object]
+    ) -> None:
         self._openvino = engine("openvino")
-        self._file, self._key, self._batch = file, key, batch
+        self._file, self._key, self._batch, self._unchanged = file, key, batch, unchanged
         self._settings = _properties(settings)
         self._in_sums = atrous.sums_pay(self._settings.get("INFERENCE_PRECISION_HINT") or default_precision())
         self._compiled: dict[int, _Requests] = {}
@@ -75,6 +77,7 @@ class OpenVinoGraph:
                 compiled = openvino_core().import_model(tensor, "CPU", self._settings)
                 self._kept.append(content)  # in which its weights lie
                 return compiled
+        self._unchanged()
         try:
             model = openvino_core().read_model(self._file)
             if self._batch is None:

@@ -92,8 +92,8 @@ class Answering:
         """
         bundle = model.bundle
         try:
-            bundle.kind.require_options({"top": asked.top is not None, "only": bool(asked.only)})
             chosen = PredictionOptions(score=asked.score, most=asked.most)
+            bundle.kind.require_options({"top": asked.top is not None, "only": bool(asked.only), **chosen.given()})
             options = model.usual_options if chosen == AS_TRAINED else showing(bundle, chosen).options
             async with asyncio.timeout(self._limits.answer_seconds):
                 with self.waiting.shared() as waiting, self._pixels.shared() as pixels:

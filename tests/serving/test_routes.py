@@ -156,6 +156,7 @@ def test_a_server_that_stops_takes_nothing_more(clients: Callable[..., Client], 
         ({"content": picture(), "params": {"top": "0"}}, 422, "?top: "),
         ({"content": picture(), "params": {"top": "nine"}}, 422, "?top: "),
         ({"content": picture(), "params": {"score": "0.5"}}, 422, "?score"),
+        ({"content": picture(), "params": {"most": "3"}}, 422, "?most: runs of classification have no use for it"),
         ({"content": picture(), "params": {"only": "one"}}, 422, "?only"),
     ],
 )
