@@ -1,5 +1,6 @@
 """`resvision export`: a run as a bundle that needs no torch, or as one graph, with its score before and after."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Unpack, cast
 
@@ -83,6 +84,8 @@ def command(
     onnx_module("onnxscript")  # before anything is loaded for nothing
     settings = settings_of(engine)
     trained = load_and_warn(run, options["weights"], known_of(options), allow_code=allow_code)
+    if options["weights"] is None:
+        _tell_unfinished(run, allow_code=allow_code)
     reader = _reader(trained, data, root=root, columns=columns_of(columns)) if check else None
     bound = bound if bound is not None else INT8_BOUND if stored == "int8" else BOUND
     if stored == "int8":
@@ -100,6 +103,17 @@ def command(
         checked = None if reader is None else Check(reader, bound, settings)
         manifest = write_graph(trained, out, form=cast(Any, target), check=checked, size_px=size, stored=stored)
     print_lines(_scores(trained, manifest), f"written: {printable(out)}, {_megabytes(out):.2f} MB")
+
+
+def _tell_unfinished(run: Path, *, allow_code: bool) -> None:
+    """Say on standard error of a run that has steps to go that its weights are those of a checkpoint."""
+    from resvision.report.read import read_record
+
+    record = read_record(run, allow_code=allow_code)
+    if 0 < record.steps_done < record.total_steps and not record.stopped_early:
+        steps = f"{record.steps_done:,} of {record.total_steps:,} steps"
+        told = f"has made {steps}; what is exported are the weights of its last checkpoint, or of its best"
+        print(f"resvision: {printable(run)}: {told}", file=sys.stderr)
 
 
 def _target(to: str) -> Target:

@@ -1,6 +1,7 @@
 """A net as it is exported, run by torch itself, answers and is scored as its run."""
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,19 @@ def test_whole_images_keep_their_score_and_windows_say_so(
     code, out, err = cli("export", segmented.folder, "--out", cut, "--size", "32", "--bound", "1")
     assert (code, err) == (0, "")
     assert "by the graph in windows of 32 px" in out
+
+
+def test_a_run_with_steps_to_go_says_so(
+    finished: Finished, tmp_path: Path, cli: Callable[..., tuple[int, str, str]]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished.folder, folder)
+    file = folder / "run.json"
+    document = json.loads(file.read_text())
+    document["training"]["duration"] = "1000 steps"
+    file.write_text(json.dumps(document))
+    code, _, err = cli("export", folder, "--out", tmp_path / "bundle", "--no-check")
+    assert (code, "of 1,000 steps; what is exported" in err) == (0, True), err
 
 
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
