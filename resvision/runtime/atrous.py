@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resvision.core.processor import instructions
+from resvision.runtime.graph_constants import constant_of
 from resvision.runtime.quiet_imports import engine
 
 MATRIX_UNITS = "AMX-BF16"
@@ -58,16 +59,9 @@ def _is_wide(operator: Any) -> bool:
 
 
 def _weights(convolution: Any) -> Any:
-    """The weights (O, C, kh, kw) float32; None where they are no constant, or one of whole numbers.
-
-    Weights that are stored in fp16 are a constant that is converted.
-    """
-    node = convolution.input_value(1).get_node()
-    if node.get_type_name() == "Convert":
-        node = node.input_value(0).get_node()
-    if node.get_type_name() != "Constant" or not node.get_element_type().is_real():
-        return None
-    return np.asarray(node.data, np.float32)
+    """The weights (O, C, kh, kw) float32; None where they are no constant, or one of whole numbers."""
+    weights = constant_of(convolution.input_value(1).get_node())
+    return weights if weights is not None and weights.dtype == np.float32 else None
 
 
 def _terms_of_parts(convolution: Any) -> list[Any]:

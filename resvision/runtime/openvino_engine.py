@@ -15,6 +15,7 @@ from resvision.core.errors import SettingsError, printable
 from resvision.core.processor import fingerprint
 from resvision.kinds.graph import Feed
 from resvision.runtime import atrous, compiled_graphs
+from resvision.runtime.channels_last import normalize_channels_last
 from resvision.runtime.engines import EngineSettings, batch_for
 from resvision.runtime.openvino_core import default_precision, openvino_core
 from resvision.runtime.quiet_imports import engine
@@ -69,7 +70,7 @@ class OpenVinoGraph:
     def _compile(self, size: int) -> Any:
         """The compiled graph: the one that was kept, or a new one."""
         sums = f"sums from {atrous.SPREAD}" if self._in_sums else "no sums"
-        version, form = self._openvino.get_version(), f"{sorted(self._settings.items())}, {sums}"
+        version, form = self._openvino.get_version(), f"{sorted(self._settings.items())}, {sums}, channels last"
         key = compiled_graphs.key_of(self._key, "openvino", version, fingerprint(), form, f"{size}")
         if (content := compiled_graphs.kept(key)) is not None:
             with suppress(RuntimeError):  # of one that this library cannot read after all: it is compiled anew
@@ -82,6 +83,7 @@ class OpenVinoGraph:
             model = openvino_core().read_model(self._file)
             if self._batch is None:
                 model.reshape({port: [size, *port.partial_shape[1:]] for port in model.inputs})
+            normalize_channels_last(model)
             if self._in_sums:
                 atrous.sum_over_taps(model)
             compiled = openvino_core().compile_model(model, "CPU", self._settings)
