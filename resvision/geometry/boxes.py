@@ -22,7 +22,8 @@ def sides(boxes: Floats) -> Floats:
 
 def area(boxes: Floats) -> Floats:
     """Area of each box in square pixels, (M,)."""
-    return np.asarray(sides(boxes).prod(axis=1))
+    width, height = sides(boxes).T
+    return np.asarray(width * height)
 
 
 def centres(boxes: Floats) -> Floats:
@@ -32,9 +33,10 @@ def centres(boxes: Floats) -> Floats:
 
 def intersection(boxes: Floats, others: Floats) -> Floats:
     """Area that each of (M, 4) boxes has in common with each of (N, 4) others, (M, N) square pixels."""
-    left_top = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    right_bottom = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    return np.asarray(np.maximum(right_bottom - left_top, 0.0).prod(axis=2))
+    left, top, right, bottom = (boxes[:, None, side] for side in range(4))
+    width = np.minimum(right, others[None, :, 2]) - np.maximum(left, others[None, :, 0])
+    height = np.minimum(bottom, others[None, :, 3]) - np.maximum(top, others[None, :, 1])
+    return np.asarray(np.maximum(width, 0.0) * np.maximum(height, 0.0))
 
 
 def iou(boxes: Floats, others: Floats) -> Floats:

@@ -21,8 +21,11 @@ LARGEST_MOST = 100_000
 APART_PX = 2.0**22
 """The distance between the boxes of two groups: more than any view has pixels, and exact in float64."""
 
-AT_A_TIME = 1000
+AT_A_TIME = 256
 """The number of boxes, the best ones, among which suppression may already find all that are asked for."""
+
+BLOCK = 64
+"""The number of boxes that are held against one another at once; the best of them suppress all that follow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +74,13 @@ def _greedy(boxes: NDArray[np.float64], left: NDArray[np.int64], *, iou_: float,
     """The first `most` of the places `left`, best first, that no better one which is kept overlaps too much."""
     kept: list[int] = []
     while len(left) and len(kept) < most:
-        best, left = left[0], left[1:]
-        kept.append(int(best))
-        left = left[~(iou(boxes[best][None], boxes[left])[0] > iou_)]
-    return kept
+        block, left = left[:BLOCK], left[BLOCK:]
+        overlaps = iou(boxes[block], boxes[block]) > iou_
+        there = np.ones(len(block), dtype=np.bool_)
+        for place in range(len(block)):
+            if there[place]:
+                there[place + 1 :] &= ~overlaps[place, place + 1 :]
+        found = block[there]
+        kept += found.tolist()
+        left = left[~(iou(boxes[found], boxes[left]) > iou_).any(axis=0)]
+    return kept[:most]
