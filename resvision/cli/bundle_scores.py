@@ -52,7 +52,7 @@ def evaluate_bundle(
     for name, value in refused.items():
         if value:
             raise SettingsError(f"{name}: is for runs; a bundle shows its graph one view of each image; leave it out")
-    bundle = open_bundle_of(runs[0], options, many=True)
+    bundle = open_bundle_of(runs[0], options)
     own_root = None if data is not None else _place_of_data(place_of(runs[0]))
     reader = open_exam(bundle, data, root=root or own_root, columns=columns)
     asked = _asked(bundle, finds_of(options))
@@ -78,7 +78,7 @@ def evaluate_on_engine(
     if how.compiled or how.scales or how.batch_size:
         raise SettingsError("--compile, --scales and --batch-size: are for torch; leave them out, or --engine")
     reader = open_images(trained, data, root=root, columns=columns).reader
-    bundle = _asked(on_engine(trained, options, many=True), how.prediction)
+    bundle = _asked(on_engine(trained, options), how.prediction)
     with Bar(Terminal(stderr=True), "evaluating", total=len(reader), noun=bundle.kind.sample_noun) as bar:
         scores = examined(bundle, reader, protocol=how.protocol, watch=bar.advance)
     with Bar(Terminal(stderr=True), "comparing with torch", noun=bundle.kind.sample_noun) as bar:

@@ -44,7 +44,7 @@ class EngineOptions(TypedDict):
 def settings_of(engine: str | None, precision: str | None = None, *, many: bool = False) -> "EngineSettings":
     """What a person asks of an engine; where none is named, OpenVINO, or ONNX Runtime where that alone is installed.
 
-    many  whether it is to answer for more images than a few
+    many  whether so many images are asked for that the engine is to answer several beside each other
     """
     from resvision.runtime.engines import EngineName, EngineSettings, Mode, Precision
 
@@ -54,10 +54,10 @@ def settings_of(engine: str | None, precision: str | None = None, *, many: bool 
     return EngineSettings(engine=cast(EngineName, name), precision=cast(Precision, precision or "auto"), mode=mode)
 
 
-def open_bundle_of(run: Path, options: "UseOptions", *, many: bool) -> "Bundle":
+def open_bundle_of(run: Path, options: "UseOptions", *, many: bool = False) -> "Bundle":
     """Open the bundle that a person means; SettingsError for options that are about weights without a bundle.
 
-    many  whether it is to answer for more images than a few
+    many  whether so many images are asked for that the engine is to answer several beside each other
     """
     from resvision.runtime.bundle import open_bundle
 
@@ -72,7 +72,7 @@ def open_bundle_of(run: Path, options: "UseOptions", *, many: bool) -> "Bundle":
 def open_predictor(run: Path, options: "UseOptions", *, many: bool, allow_code: bool = False) -> "Predictor":
     """Open what a person means by RUN: a bundle, a run, or weights of a model; a run on an engine if one is named.
 
-    many  whether it is to answer for more images than a few
+    many  whether so many images are asked for that the engine is to answer several beside each other
     """
     if options["weights"] is None and is_place(run):
         return open_bundle_of(run, options, many=many)
@@ -91,10 +91,10 @@ def require_engine_named(options: "UseOptions") -> None:
         raise SettingsError("--engine-precision: is of an engine; name it by --engine openvino")
 
 
-def on_engine(trained: "Trained", options: "UseOptions", *, many: bool) -> "Bundle":
+def on_engine(trained: "Trained", options: "UseOptions", *, many: bool = False) -> "Bundle":
     """A run on the engine that is named, exported if it was not before.
 
-    many  whether it is to answer for more images than a few
+    many  whether so many images are asked for that the engine is to answer several beside each other
     """
     from resvision.export.exported_once import exported_once
 

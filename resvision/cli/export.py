@@ -18,7 +18,7 @@ from resvision.cli.weights import (
     require_run,
     with_weights_options,
 )
-from resvision.core.errors import DataError, SettingsError, printable
+from resvision.core.errors import DataError, RunError, SettingsError, printable
 
 if TYPE_CHECKING:
     from resvision.core.samples import Reader
@@ -106,13 +106,17 @@ def command(
 
 
 def _tell_unfinished(run: Path, *, allow_code: bool) -> None:
-    """Say on standard error of a run that has steps to go that its weights are those of a checkpoint."""
+    """Name the checkpoint of a run that has steps to go, on standard error; nothing where its history is damaged."""
     from resvision.report.read import read_record
+    from resvision.training.checkpoints import result_weights
 
-    record = read_record(run, allow_code=allow_code)
+    try:
+        record = read_record(run, allow_code=allow_code)
+    except RunError:  # which takes nothing away from its weights
+        return
     if 0 < record.steps_done < record.total_steps and not record.stopped_early:
         steps = f"{record.steps_done:,} of {record.total_steps:,} steps"
-        told = f"has made {steps}; what is exported are the weights of its last checkpoint, or of its best"
+        told = f"has made {steps}; the weights of {result_weights(run).parent.name} are exported"
         print(f"resvision: {printable(run)}: {told}", file=sys.stderr)
 
 

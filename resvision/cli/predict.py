@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import closing, nullcontext
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Unpack
 
@@ -20,6 +21,7 @@ from resvision.cli.weights import (
 )
 from resvision.core.errors import SettingsError
 from resvision.core.plurals import counted
+from resvision.runtime.engines import BATCH
 from resvision.runtime.shipped import SHIPPED, is_place
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ def command(
     from resvision.core.terminal import Terminal
     from resvision.prediction.image_files import ImageFiles, require_there
     from resvision.prediction.out_folder import out_folder
-    from resvision.prediction.predictions import FEW, predicted, showing
+    from resvision.prediction.predictions import predicted, showing
     from resvision.prediction.sample_files import asked_samples
 
     form = _form(as_json=as_json, as_list=as_list, as_csv=as_csv)
@@ -85,8 +87,7 @@ def command(
     if options["weights"] is None and not is_place(run):
         require_run(run)
     require_there(images)  # before weights are fetched for nothing
-    many = len(images) > FEW or any(place.is_dir() for place in images)
-    trained = open_predictor(run, options, many=many, allow_code=allow_code)
+    trained = open_predictor(run, options, many=_are_many(images), allow_code=allow_code)
     kind = trained.kind
     files = ImageFiles.of(images, endings=kind.file_endings)
     for note in files.notes:
@@ -148,6 +149,12 @@ def write(
             save(prediction)
     if form == "json-list":
         print("[]" if start == "[" else "]")
+
+
+def _are_many(places: Iterable[Path]) -> bool:
+    """Whether files, and those in folders, are more than one batch, so that several lanes have something to do."""
+    files = chain.from_iterable(place.rglob("*") if place.is_dir() else (place,) for place in places)
+    return len([*islice(files, BATCH + 1)]) > BATCH
 
 
 def _form(*, as_json: bool, as_list: bool, as_csv: bool) -> Form:

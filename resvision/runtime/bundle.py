@@ -1,8 +1,9 @@
 """A bundle that is open: it predicts as the run that it was made of does, without torch."""
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +85,11 @@ def open_bundle(folder: Path, settings: EngineSettings | None = None) -> Bundle:
     manifest, settings = stated_manifest(folder), settings or EngineSettings()
     file, key = folder / manifest.graph, graph_identity(manifest)
     with ThreadPoolExecutor(1) as beside:  # sums of large files take as long as the engine and a graph of the cache
-        unchanged = beside.submit(require_unchanged, manifest, folder)
+        summed = beside.submit(require_unchanged, manifest, folder)
         engine(settings.engine)
-        graph = run_graph(file, settings, key=key, batch=manifest.batch, unchanged=unchanged.result)
-        unchanged.result()
+        require = _first_by(summed, partial(require_unchanged, manifest, folder))
+        graph = run_graph(file, settings, key=key, batch=manifest.batch, require_unchanged=require)
+        summed.result()
     if dict(graph.inputs) != {name: tuple(shape) for name, shape in manifest.inputs.items()}:
         raise RunError(
             f"{printable(folder / manifest.graph)}: takes {dict(graph.inputs)}, where the bundle says"
@@ -105,6 +107,19 @@ def open_bundle(folder: Path, settings: EngineSettings | None = None) -> Bundle:
             f" {', '.join(graph.outputs)}, which is no graph of {manifest.task}; export the run again"
         )
     return bundle_of(manifest, graph, title=str(folder))
+
+
+def _first_by(summed: "Future[None]", again: Callable[[], None]) -> Callable[[], None]:
+    """A check whose first call waits for the one that is under way, and whose later calls are made anew."""
+    under_way = [summed]
+
+    def check() -> None:
+        if under_way:
+            under_way.pop().result()
+        else:
+            again()
+
+    return check
 
 
 def bundle_of(manifest: Manifest, graph: RunningGraph, *, title: str) -> Bundle:

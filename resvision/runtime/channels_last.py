@@ -38,7 +38,8 @@ def _moved(transpose: Any) -> int:
             maps = operations.convert(maps, last.get_element_type()).output(0)
         else:
             arithmetic = getattr(operations, last.get_type_name().lower())
-            maps = arithmetic(maps, constant.reshape(1, 1, 1, -1)).output(0)
+            placed = operations.constant(constant.reshape(1, 1, 1, -1), last.get_input_element_type(1))
+            maps = arithmetic(maps, placed).output(0)
         moved += 1
     if moved:
         last.output(0).replace(operations.transpose(maps, TO_CHANNELS_FIRST).output(0))

@@ -77,17 +77,18 @@ class RunningGraph(Graph, Protocol):
 
 
 def run_graph(
-    file: Path, settings: EngineSettings, *, key: str, batch: int | None, unchanged: Callable[[], object]
+    file: Path, settings: EngineSettings, *, key: str, batch: int | None, require_unchanged: Callable[[], None]
 ) -> RunningGraph:
     """Have an engine run the graph in a file.
 
-    key        what its content is told by in the cache, such as the sum of its bundle
-    batch      the number of views that the graph takes at a time; None for any
-    unchanged  waits until the file is known to be what its bundle says, and raises an error where it is not; called
-               before an engine reads it, which it need not where the compiled graph is in the cache
+    key                what its content is told by in the cache, such as the sum of its bundle
+    batch              the number of views that the graph takes at a time; None for any
+    require_unchanged  raises an error where the file is not what its bundle says; called before an engine reads it and
+                       again after that, so that no other graph is answered from or kept. Where the compiled graph is in
+                       the cache the file is not read
 
     Raises MissingExtraError for an engine that is not installed, SettingsError for a graph that it cannot run.
     """
     of_engine = references.find(_ENGINES[settings.engine], noun="engine")
-    graph: RunningGraph = of_engine(file, settings, key, batch, unchanged)
+    graph: RunningGraph = of_engine(file, settings, key, batch, require_unchanged)
     return graph

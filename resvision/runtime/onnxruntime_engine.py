@@ -17,7 +17,7 @@ class OnnxRuntimeGraph:
     """A graph in one session, a `RunningGraph`; arithmetic is in fp32."""
 
     def __init__(
-        self, file: Path, settings: EngineSettings, key: str, batch: int | None, unchanged: Callable[[], object]
+        self, file: Path, settings: EngineSettings, key: str, batch: int | None, require_unchanged: Callable[[], None]
     ) -> None:
         if settings.precision == "bf16":
             raise SettingsError("precision bf16: ONNX Runtime has few kernels for it; use --engine openvino, or fp32")
@@ -28,12 +28,13 @@ class OnnxRuntimeGraph:
         options.log_severity_level = 3
         if settings.threads is not None:
             options.intra_op_num_threads = settings.threads
-        unchanged()
+        require_unchanged()
         try:
             self._session = runtime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # noqa: BLE001 - its errors share no class but Exception
             line = str(error).strip().splitlines()[0]
             raise SettingsError(f"{printable(file)}: ONNX Runtime cannot run this graph: {line}") from None
+        require_unchanged()  # while it was read
         self._batch = batch
         self.inputs: Mapping[str, tuple[int | None, ...]] = {
             port.name: tuple(side if isinstance(side, int) else None for side in port.shape[1:])

@@ -31,10 +31,10 @@ class OpenVinoGraph:
     """A graph that is compiled for one view, and for more of BATCHES once so many come, a `RunningGraph`."""
 
     def __init__(
-        self, file: Path, settings: EngineSettings, key: str, batch: int | None, unchanged: Callable[[], object]
+        self, file: Path, settings: EngineSettings, key: str, batch: int | None, require_unchanged: Callable[[], None]
     ) -> None:
         self._openvino = engine("openvino")
-        self._file, self._key, self._batch, self._unchanged = file, key, batch, unchanged
+        self._file, self._key, self._batch, self._require_unchanged = file, key, batch, require_unchanged
         self._settings = _properties(settings)
         self._in_sums = atrous.sums_pay(self._settings.get("INFERENCE_PRECISION_HINT") or default_precision())
         self._compiled: dict[int, _Requests] = {}
@@ -78,7 +78,7 @@ class OpenVinoGraph:
                 compiled = openvino_core().import_model(tensor, "CPU", self._settings)
                 self._kept.append(content)  # in which its weights lie
                 return compiled
-        self._unchanged()
+        self._require_unchanged()
         try:
             model = openvino_core().read_model(self._file)
             if self._batch is None:
@@ -90,6 +90,7 @@ class OpenVinoGraph:
         except RuntimeError as error:
             line = str(error).strip().splitlines()[-1]
             raise SettingsError(f"{printable(self._file)}: OpenVINO cannot run this graph: {line}") from None
+        self._require_unchanged()  # while it was read
         stream = io.BytesIO()
         compiled.export_model(stream)
         compiled_graphs.keep(key, stream.getvalue())

@@ -154,15 +154,21 @@ class Answering:
     def _then(self, inferred: "Future[Inferred]", write: Callable[[Inferred], T]) -> "Future[T]":
         """What a thread of the pool makes of an inference as soon as it is there, without a turn of the event loop.
 
-        Whoever cancels it cancels the inference, if it has not begun.
+        Whoever cancels it cancels what has not begun of both.
         """
         written: Future[T] = Future()
 
         def begin(_: object) -> None:
-            if written.set_running_or_notify_cancel():
-                self._pool.submit(finish)
+            if written.cancelled():
+                return
+            try:
+                self._pool.submit(finish).add_done_callback(lambda one: one.cancelled() and written.cancel())
+            except RuntimeError:  # of a pool that has ended
+                written.cancel()
 
         def finish() -> None:
+            if not written.set_running_or_notify_cancel():
+                return
             try:
                 written.set_result(write(inferred.result()))
             except Exception as error:  # noqa: BLE001 - whoever asked is told

@@ -25,14 +25,22 @@ class Budget:
         try:
             yield share
         finally:
-            self._add(share, -share.amount)
+            self._close(share)
 
     def _add(self, share: "Share", amount: int) -> None:
-        with self._lock:  # threads add to one share, too
+        with self._lock:  # several threads may add to one share
+            if share.closed:
+                raise busy("the request has ended")
             if amount > 0 and self.taken + amount > self._most:
                 raise busy(f"the server is busy: {self._most:,} {self._noun} at a time")
             self.taken += amount
             share.amount += amount
+
+    def _close(self, share: "Share") -> None:
+        """Give a share back; a thread that still works for its request can take no more."""
+        with self._lock:
+            self.taken -= share.amount
+            share.closed = True
 
 
 class Share:
@@ -40,8 +48,8 @@ class Share:
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
-        self.amount = 0
+        self.amount, self.closed = 0, False
 
     def add(self, amount: int) -> None:
-        """Take more; RefusedRequest (503) where less is left."""
+        """Take more; RefusedRequest (503) where less is left, or the request has ended."""
         self._budget._add(self, amount)

@@ -57,8 +57,8 @@ class Service:
     ) -> tuple[OpenModel, Answer]:
         """The answer to a request for a model.
 
-        read      its body, in a thread of the pool
-        is_quick  to read, so that no thread is worth it
+        read      turns its body into files and options
+        is_quick  whether `read` takes microseconds, and so is called by the event loop and not by a thread
 
         Raises RefusedRequest: 404 for a model that there is not, 503 for one that is not ready or a server that stops,
         and what `read_body`, `read` and `Answering.answer` raise.

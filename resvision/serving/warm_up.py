@@ -42,17 +42,18 @@ def warmed_up(bundle: Bundle) -> Batching:
     one = _seconds(bundle, 1)
     if bundle.manifest.batch is not None or bundle.view.side_px is None:
         return ALONE
-    batching = batching_by(one, _seconds(bundle, FEW))
-    if batching.largest > FEW:
-        _seconds(bundle, batching.largest)
+    few = _seconds(bundle, FEW)
+    batching = batching_by(one, few)
+    if batching.largest == MANY and MANY / _seconds(bundle, MANY) < WORTH[MANY] * FEW / few:
+        return batching._replace(largest=FEW)
     return batching
 
 
 def batching_by(one_s: float, few_s: float) -> Batching:
     """The batching for a graph whose calls take so many seconds with one view and with FEW.
 
-    A call is taken to cost something of its own and the same for each view, so that none is compiled and measured which
-    is not worth it: a batch of 16 of ResNet-50 takes hundreds of megabytes.
+    A call is taken to cost something of its own and the same for each view. So a batch of MANY, which takes hundreds of
+    megabytes of ResNet-50, is compiled and measured only where it promises enough.
     """
     each_s = max((few_s - one_s) / (FEW - 1), 0.0)
     own_s = one_s - each_s

@@ -24,7 +24,7 @@ from resvision.prediction.predictions import predicted, results_of
 from resvision.runtime import compiled_graphs
 from resvision.runtime.bundle import Bundle, open_bundle
 from resvision.runtime.bundle_format import BUNDLE
-from resvision.runtime.engines import EngineSettings, Mode
+from resvision.runtime.engines import BATCHES, EngineSettings, Mode
 
 FP32 = EngineSettings(precision="fp32", threads=1)
 
@@ -102,6 +102,21 @@ def test_a_graph_that_was_compiled_before_comes_from_the_cache_with_the_same_ans
     damaged[-1] ^= 1
     blob.write_bytes(damaged)
     assert compiled_graphs.kept(blob.stem) is None
+
+
+def test_a_graph_that_changes_after_it_was_opened_is_neither_answered_from_nor_kept(
+    changed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled_graphs, "cache_root", lambda: tmp_path)
+    opened = open_bundle(changed, FP32)
+    views = np.zeros((BATCHES[1], *opened.manifest.inputs["pixels"]), np.uint8)
+    content = bytearray((changed / "graph.onnx").read_bytes())
+    content[len(content) // 2] ^= 1
+    (changed / "graph.onnx").write_bytes(content)
+    opened.graph({"pixels": views[:1]})  # which was compiled before
+    with pytest.raises(RunError, match=r"graph.onnx: was changed"):
+        opened.graph({"pixels": views})
+    assert len([*(tmp_path / "graphs").glob("*.blob")]) == 1
 
 
 def test_both_engines_give_the_same(bundle: Bundle) -> None:

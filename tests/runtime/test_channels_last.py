@@ -69,6 +69,16 @@ def test_others_stay_what_they_are(channels: int, order: tuple[int, ...]) -> Non
     assert operators(model) == before
 
 
+def test_arithmetic_keeps_its_number_format() -> None:
+    openvino = engine("openvino")
+    operations = openvino.opset13
+    pixels = operations.parameter([2, 5, 4, 3], np.uint8)
+    images = operations.convert(operations.transpose(pixels, [0, 3, 1, 2]), np.float16)
+    model = openvino.Model([operations.relu(operations.subtract(images, np.float16(MEAN)))], [pixels])
+    assert normalize_channels_last(model) == 2
+    np.testing.assert_array_equal(computed(model, PIXELS), (PIXELS.transpose(0, 3, 1, 2) - MEAN).clip(0))
+
+
 def test_arithmetic_that_mixes_places_stays_behind() -> None:
     openvino = engine("openvino")
     operations = openvino.opset13
