@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from resvision.inference.load import Trained
     from resvision.prediction.predictor import Predictor
     from resvision.runtime.bundle import Bundle
-    from resvision.runtime.engines import EngineSettings
+    from resvision.runtime.engines import EngineSettings, Mode
 
 EngineOption = Annotated[
     str | None,
@@ -41,24 +41,17 @@ class EngineOptions(TypedDict):
     ]
 
 
-def settings_of(engine: str | None, precision: str | None = None, *, many: bool = False) -> "EngineSettings":
-    """What a person asks of an engine; where none is named, OpenVINO, or ONNX Runtime where that alone is installed.
-
-    many  whether so many images are asked for that the engine is to answer several beside each other
-    """
-    from resvision.runtime.engines import EngineName, EngineSettings, Mode, Precision
+def settings_of(engine: str | None, precision: str | None = None, *, mode: "Mode" = "latency") -> "EngineSettings":
+    """What a person asks of an engine; where none is named, OpenVINO, or ONNX Runtime where that alone is installed."""
+    from resvision.runtime.engines import EngineName, EngineSettings, Precision
 
     others = not is_installed("openvino") and is_installed("onnxruntime")
     name = engine or ("onnxruntime" if others else "openvino")
-    mode: Mode = "throughput" if many else "latency"
     return EngineSettings(engine=cast(EngineName, name), precision=cast(Precision, precision or "auto"), mode=mode)
 
 
-def open_bundle_of(run: Path, options: "UseOptions", *, many: bool = False) -> "Bundle":
-    """Open the bundle that a person means; SettingsError for options that are about weights without a bundle.
-
-    many  whether so many images are asked for that the engine is to answer several beside each other
-    """
+def open_bundle_of(run: Path, options: "UseOptions", *, mode: "Mode" = "latency") -> "Bundle":
+    """Open the bundle that a person means; SettingsError for options that are about weights without a bundle."""
     from resvision.runtime.bundle import open_bundle
 
     for name in ("normalize", "image_size", "classes", "option"):
@@ -66,21 +59,18 @@ def open_bundle_of(run: Path, options: "UseOptions", *, many: bool = False) -> "
             raise SettingsError(
                 f"--{name.replace('_', '-')}: was fixed when {printable(run)} was exported; leave it out"
             )
-    return open_bundle(place_of(run), settings_of(options["engine"], options["engine_precision"], many=many))
+    return open_bundle(place_of(run), settings_of(options["engine"], options["engine_precision"], mode=mode))
 
 
-def open_predictor(run: Path, options: "UseOptions", *, many: bool, allow_code: bool = False) -> "Predictor":
-    """Open what a person means by RUN: a bundle, a run, or weights of a model; a run on an engine if one is named.
-
-    many  whether so many images are asked for that the engine is to answer several beside each other
-    """
+def open_predictor(run: Path, options: "UseOptions", *, mode: "Mode", allow_code: bool = False) -> "Predictor":
+    """Open what a person means by RUN: a bundle, a run, or weights of a model; a run on an engine if one is named."""
     if options["weights"] is None and is_place(run):
-        return open_bundle_of(run, options, many=many)
+        return open_bundle_of(run, options, mode=mode)
     from resvision.cli.weights import known_of, load_and_warn
 
     require_engine_named(options)
     trained = load_and_warn(run, options["weights"], known_of(options), allow_code=allow_code)
-    return trained if options["engine"] is None else on_engine(trained, options, many=many)
+    return trained if options["engine"] is None else on_engine(trained, options, mode=mode)
 
 
 def require_engine_named(options: "UseOptions") -> None:
@@ -91,15 +81,12 @@ def require_engine_named(options: "UseOptions") -> None:
         raise SettingsError("--engine-precision: is of an engine; name it by --engine openvino")
 
 
-def on_engine(trained: "Trained", options: "UseOptions", *, many: bool = False) -> "Bundle":
-    """A run on the engine that is named, exported if it was not before.
-
-    many  whether so many images are asked for that the engine is to answer several beside each other
-    """
+def on_engine(trained: "Trained", options: "UseOptions", *, mode: "Mode" = "latency") -> "Bundle":
+    """A run on the engine that is named, exported if it was not before."""
     from resvision.export.exported_once import exported_once
 
     def tell(line: str) -> None:
         print(f"resvision: {line}", file=sys.stderr)
 
-    settings = settings_of(options["engine"], options["engine_precision"], many=many)
+    settings = settings_of(options["engine"], options["engine_precision"], mode=mode)
     return exported_once(trained, settings, tell=tell)

@@ -21,7 +21,7 @@ from resvision.cli.weights import (
 )
 from resvision.core.errors import SettingsError
 from resvision.core.plurals import counted
-from resvision.runtime.engines import BATCH
+from resvision.runtime.engines import BATCH, Mode
 from resvision.runtime.shipped import SHIPPED, is_place
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ def command(
     if options["weights"] is None and not is_place(run):
         require_run(run)
     require_there(images)  # before weights are fetched for nothing
-    trained = open_predictor(run, options, many=_are_many(images), allow_code=allow_code)
+    mode: Mode = "throughput" if _are_many(images) else "latency"
+    trained = open_predictor(run, options, mode=mode, allow_code=allow_code)
     kind = trained.kind
     files = ImageFiles.of(images, endings=kind.file_endings)
     for note in files.notes:

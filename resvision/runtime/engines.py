@@ -83,9 +83,8 @@ def run_graph(
 
     key                what its content is told by in the cache, such as the sum of its bundle
     batch              the number of views that the graph takes at a time; None for any
-    require_unchanged  raises an error where the file is not what its bundle says; called before an engine reads it and
-                       again after that, so that no other graph is answered from or kept. Where the compiled graph is in
-                       the cache the file is not read
+    require_unchanged  raises an error where the file is not what its bundle says; called before an engine reads it, and
+                       again before what is compiled of it is kept. Where that is kept already the file is not read
 
     Raises MissingExtraError for an engine that is not installed, SettingsError for a graph that it cannot run.
     """

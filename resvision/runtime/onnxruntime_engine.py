@@ -34,7 +34,6 @@ class OnnxRuntimeGraph:
         except Exception as error:  # noqa: BLE001 - its errors share no class but Exception
             line = str(error).strip().splitlines()[0]
             raise SettingsError(f"{printable(file)}: ONNX Runtime cannot run this graph: {line}") from None
-        require_unchanged()  # while it was read
         self._batch = batch
         self.inputs: Mapping[str, tuple[int | None, ...]] = {
             port.name: tuple(side if isinstance(side, int) else None for side in port.shape[1:])

@@ -22,10 +22,7 @@ APART_PX = 2.0**22
 """The distance between the boxes of two groups: more than any view has pixels, and exact in float64."""
 
 AT_A_TIME = 256
-"""The number of boxes, the best ones, among which suppression may already find all that are asked for."""
-
-BLOCK = 64
-"""The number of boxes that are held against one another at once; the best of them suppress all that follow."""
+"""The number of boxes that are held against one another at once; the best may already be all that are asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,15 +69,10 @@ def suppressed(candidates: RawDetections, rules: Suppression) -> RawDetections:
 
 def _greedy(boxes: NDArray[np.float64], left: NDArray[np.int64], *, iou_: float, most: int) -> list[int]:
     """The first `most` of the places `left`, best first, that no better one which is kept overlaps too much."""
-    kept: list[int] = []
-    while len(left) and len(kept) < most:
-        block, left = left[:BLOCK], left[BLOCK:]
-        overlaps = iou(boxes[block], boxes[block]) > iou_
-        there = np.ones(len(block), dtype=np.bool_)
-        for place in range(len(block)):
-            if there[place]:
-                there[place + 1 :] &= ~overlaps[place, place + 1 :]
-        found = block[there]
-        kept += found.tolist()
-        left = left[~(iou(boxes[found], boxes[left]) > iou_).any(axis=0)]
-    return kept[:most]
+    overlaps = iou(boxes[left], boxes[left]) > iou_
+    is_kept = np.ones(len(left), dtype=np.bool_)
+    for place in range(len(left)):
+        if is_kept[place]:
+            is_kept[place + 1 :] &= ~overlaps[place, place + 1 :]
+    kept: list[int] = left[is_kept][:most].tolist()
+    return kept
